@@ -1,0 +1,70 @@
+//! Every bound on time, memory and depth, with its unit in its name.
+
+/// The bounds of one run. Reaching one is counted and said in the report, never silent.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Bytes of one captured pcap record; longer ones end the reading of that input as damaged.
+    pub packet_len_bytes_max: usize,
+    /// Bytes of one pcapng block; longer ones are skipped where their framing holds.
+    pub block_len_bytes_max: usize,
+    /// Headers stacked in one frame: VLAN tags, IPv6 extension headers, tunnels.
+    pub layers_max: usize,
+    /// Datagrams that wait for fragments.
+    pub fragment_datagrams_max: usize,
+    /// Bytes held in all such datagrams.
+    pub fragment_bytes_max: usize,
+    /// Seconds of capture time after which an incomplete datagram is given up.
+    pub fragment_age_s_max: u64,
+    /// TCP flows (both directions count once each) followed at a time.
+    pub tcp_flows_max: usize,
+    /// Seconds of capture time after which a silent TCP flow is finished.
+    pub tcp_idle_s_max: u64,
+    /// Bytes that wait behind a hole in one direction of a TCP connection.
+    pub tcp_hole_bytes_max: usize,
+    /// Segments that wait behind a hole in one direction of a TCP connection.
+    pub tcp_hole_segments_max: usize,
+    /// Bytes held in all TCP flows.
+    pub tcp_bytes_max: usize,
+    /// Bytes of one message's start line and headers.
+    pub header_section_bytes_max: usize,
+    /// Header fields of one message.
+    pub header_fields_max: usize,
+    /// Bytes of a body, as Content-Length promises, that are believed in a stream.
+    pub body_bytes_max: usize,
+    /// Seconds of capture time without a message after which a run of one Call-ID is a session of its own.
+    pub session_gap_s_max: u64,
+    /// Call-IDs followed at a time.
+    pub sessions_max: usize,
+    /// Transactions kept for one session.
+    pub session_transactions_max: usize,
+    /// Nonces whose history is kept.
+    pub nonces_max: usize,
+    /// Accounts (user and source) whose history is kept.
+    pub accounts_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            packet_len_bytes_max: 256 * 1024,
+            block_len_bytes_max: 16 * 1024 * 1024,
+            layers_max: 16,
+            fragment_datagrams_max: 16_384,
+            fragment_bytes_max: 32 * 1024 * 1024,
+            fragment_age_s_max: 30,
+            tcp_flows_max: 1_000_000,
+            tcp_idle_s_max: 300,
+            tcp_hole_bytes_max: 1024 * 1024,
+            tcp_hole_segments_max: 1024,
+            tcp_bytes_max: 256 * 1024 * 1024,
+            header_section_bytes_max: 256 * 1024,
+            header_fields_max: 8192,
+            body_bytes_max: 16 * 1024 * 1024,
+            session_gap_s_max: 600,
+            sessions_max: 1_000_000,
+            session_transactions_max: 100_000,
+            nonces_max: 1_000_000,
+            accounts_max: 1_000_000,
+        }
+    }
+}

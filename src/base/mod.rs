@@ -1,0 +1,17 @@
+//! Words that every room shares; imports nothing from the rooms.
+
+pub mod coverage;
+pub mod flow;
+pub mod frame;
+pub mod limits;
+pub mod span;
+pub mod time;
+pub mod untrusted;
+
+pub use coverage::{Coverage, SetAside};
+pub use flow::{Endpoint, Flow, Transport};
+pub use frame::{FrameNumber, FrameRef, Frames, InputId};
+pub use limits::Limits;
+pub use span::Span;
+pub use time::CaptureTime;
+pub use untrusted::Untrusted;

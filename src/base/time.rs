@@ -1,0 +1,66 @@
+//! Capture time: the only time there is. Nothing in the library reads a clock.
+
+use std::fmt;
+use std::time::Duration;
+
+/// Nanoseconds since 1970-01-01 UTC as the capture says. Absurd values saturate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CaptureTime(i64);
+
+impl CaptureTime {
+    /// From nanoseconds since the epoch.
+    pub fn from_ns(ns: i64) -> CaptureTime {
+        CaptureTime(ns)
+    }
+
+    /// From nanoseconds since the epoch that may not fit; saturates.
+    pub fn from_ns_saturating(ns: i128) -> CaptureTime {
+        CaptureTime(i64::try_from(ns).unwrap_or(if ns < 0 { i64::MIN } else { i64::MAX }))
+    }
+
+    /// Nanoseconds since the epoch.
+    pub fn as_ns(self) -> i64 {
+        self.0
+    }
+
+    /// How long after `earlier` this is; zero where the capture's clock stepped back, never negative.
+    pub fn since(self, earlier: CaptureTime) -> Duration {
+        Duration::from_nanos(u64::try_from(i128::from(self.0) - i128::from(earlier.0)).unwrap_or(0))
+    }
+
+    /// This time plus `wait`, saturating.
+    #[must_use]
+    pub fn plus(self, wait: Duration) -> CaptureTime {
+        CaptureTime(self.0.saturating_add(i64::try_from(wait.as_nanos()).unwrap_or(i64::MAX)))
+    }
+}
+
+/// RFC 3339 in UTC with microseconds.
+impl fmt::Display for CaptureTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The whole range of i64 nanoseconds (1677 to 2262) is within jiff's.
+        let stamp = jiff::Timestamp::from_nanosecond(i128::from(self.0)).unwrap_or_default();
+        write!(f, "{stamp:.6}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_prints_as_rfc3339_with_microseconds() {
+        assert_eq!(CaptureTime::from_ns(1_700_000_000_000_000_000).to_string(), "2023-11-14T22:13:20.000000Z");
+        assert_eq!(CaptureTime::from_ns(1_700_000_000_123_456_789).to_string(), "2023-11-14T22:13:20.123456Z");
+        assert_eq!(CaptureTime::from_ns(-1).to_string(), "1969-12-31T23:59:59.999999Z");
+    }
+
+    #[test]
+    fn durations_are_never_negative() {
+        assert_eq!(CaptureTime::from_ns(5).since(CaptureTime::from_ns(9)), Duration::ZERO);
+        assert_eq!(
+            CaptureTime::from_ns(i64::MAX).since(CaptureTime::from_ns(i64::MIN)),
+            Duration::from_nanos(u64::MAX)
+        );
+    }
+}

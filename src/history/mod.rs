@@ -1,0 +1,1 @@
+//! What one nonce, one account, one source did across sessions.

@@ -1,0 +1,1 @@
+//! Frame → packet: link, network and transport headers.

@@ -1,0 +1,1 @@
+//! Who said what to whom, and how it ended.

@@ -1,0 +1,1 @@
+//! Bytes → SIP message; knows no packets.

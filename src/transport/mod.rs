@@ -1,0 +1,1 @@
+//! Packets → payloads: IP fragments and TCP streams put together.

@@ -1,0 +1,1 @@
+//! One test crate for everything that needs the library or the binary from outside.
