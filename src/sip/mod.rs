@@ -1,1 +1,20 @@
 //! Bytes → SIP message; knows no packets.
+//!
+//! The scanner is tolerant: it never drops a message and never fails. What was odd is a [`Defect`] with its byte range.
+//! Read RFC 3261 §7 first.
+
+pub mod address;
+pub mod defect;
+pub mod header;
+pub mod message;
+pub mod method;
+pub mod parse;
+pub mod strict;
+pub mod uri;
+pub mod via;
+
+pub use defect::{Defect, DefectKind};
+pub use header::{Header, HeaderName};
+pub use message::{CSeq, Message, StartLine};
+pub use method::Method;
+pub use parse::parse;

@@ -1,0 +1,133 @@
+//! Header names, with their compact forms (RFC 3261 §7.3.3), and where a header stands in its message.
+
+use crate::base::Span;
+
+/// One header field. The value span has no blanks at its ends and holds the folds as sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Which header, where sipauth knows it.
+    pub name: HeaderName,
+    /// The name as written.
+    pub name_at: Span,
+    /// The value as written.
+    pub value_at: Span,
+}
+
+/// The headers that some room asks for; everything else is `Other` and keeps its text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HeaderName {
+    /// `Via`, `v`
+    Via,
+    /// `From`, `f`
+    From,
+    /// `To`, `t`
+    To,
+    /// `Call-ID`, `i`
+    CallId,
+    /// `CSeq`
+    CSeq,
+    /// `Contact`, `m`
+    Contact,
+    /// `Content-Length`, `l`
+    ContentLength,
+    /// `Expires`
+    Expires,
+    /// `User-Agent`
+    UserAgent,
+    /// `Server`
+    Server,
+    /// `WWW-Authenticate`
+    WwwAuthenticate,
+    /// `Proxy-Authenticate`
+    ProxyAuthenticate,
+    /// `Authorization`
+    Authorization,
+    /// `Proxy-Authorization`
+    ProxyAuthorization,
+    /// `Authentication-Info`
+    AuthenticationInfo,
+    /// `Proxy-Authentication-Info`
+    ProxyAuthenticationInfo,
+    /// Any other header.
+    Other,
+}
+
+impl HeaderName {
+    /// Names compare without letter case (RFC 3261 §7.3.1).
+    pub fn parse(name: &[u8]) -> HeaderName {
+        let is = |text: &[u8]| name.eq_ignore_ascii_case(text);
+        let known = match name.len() {
+            1 => return HeaderName::compact(name),
+            2 => (is(b"To"), HeaderName::To),
+            3 => (is(b"Via"), HeaderName::Via),
+            4 if is(b"From") => (true, HeaderName::From),
+            4 => (is(b"CSeq"), HeaderName::CSeq),
+            6 => (is(b"Server"), HeaderName::Server),
+            7 if is(b"Call-ID") => (true, HeaderName::CallId),
+            7 if is(b"Contact") => (true, HeaderName::Contact),
+            7 => (is(b"Expires"), HeaderName::Expires),
+            10 => (is(b"User-Agent"), HeaderName::UserAgent),
+            13 => (is(b"Authorization"), HeaderName::Authorization),
+            14 => (is(b"Content-Length"), HeaderName::ContentLength),
+            16 => (is(b"WWW-Authenticate"), HeaderName::WwwAuthenticate),
+            18 => (is(b"Proxy-Authenticate"), HeaderName::ProxyAuthenticate),
+            19 if is(b"Proxy-Authorization") => (true, HeaderName::ProxyAuthorization),
+            19 => (is(b"Authentication-Info"), HeaderName::AuthenticationInfo),
+            25 => (is(b"Proxy-Authentication-Info"), HeaderName::ProxyAuthenticationInfo),
+            _ => (false, HeaderName::Other),
+        };
+        if known.0 { known.1 } else { HeaderName::Other }
+    }
+
+    fn compact(name: &[u8]) -> HeaderName {
+        match name {
+            b"v" | b"V" => HeaderName::Via,
+            b"f" | b"F" => HeaderName::From,
+            b"t" | b"T" => HeaderName::To,
+            b"i" | b"I" => HeaderName::CallId,
+            b"m" | b"M" => HeaderName::Contact,
+            b"l" | b"L" => HeaderName::ContentLength,
+            _ => HeaderName::Other,
+        }
+    }
+
+    /// The name as RFC 3261 writes it; empty for `Other`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            HeaderName::Via => "Via",
+            HeaderName::From => "From",
+            HeaderName::To => "To",
+            HeaderName::CallId => "Call-ID",
+            HeaderName::CSeq => "CSeq",
+            HeaderName::Contact => "Contact",
+            HeaderName::ContentLength => "Content-Length",
+            HeaderName::Expires => "Expires",
+            HeaderName::UserAgent => "User-Agent",
+            HeaderName::Server => "Server",
+            HeaderName::WwwAuthenticate => "WWW-Authenticate",
+            HeaderName::ProxyAuthenticate => "Proxy-Authenticate",
+            HeaderName::Authorization => "Authorization",
+            HeaderName::ProxyAuthorization => "Proxy-Authorization",
+            HeaderName::AuthenticationInfo => "Authentication-Info",
+            HeaderName::ProxyAuthenticationInfo => "Proxy-Authentication-Info",
+            HeaderName::Other => "",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_compare_without_case_and_in_compact_form() {
+        let check = |text: &str, name| assert_eq!(HeaderName::parse(text.as_bytes()), name, "{text}");
+        check("aUTHORIZATION", HeaderName::Authorization);
+        check("CALL-ID", HeaderName::CallId);
+        check("i", HeaderName::CallId);
+        check("L", HeaderName::ContentLength);
+        check("proxy-authenticate", HeaderName::ProxyAuthenticate);
+        check("X-Authorization", HeaderName::Other);
+        check("", HeaderName::Other);
+    }
+}

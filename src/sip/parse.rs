@@ -1,0 +1,375 @@
+//! The scanner: bytes → message and defects. It never fails and reads every byte at most twice.
+
+use crate::base::Span;
+use crate::sip::Defect;
+use crate::sip::DefectKind;
+use crate::sip::Header;
+use crate::sip::HeaderName;
+use crate::sip::Message;
+use crate::sip::StartLine;
+use crate::sip::defect::HeaderGap;
+
+/// What the caller knows of the bytes beside their content.
+#[derive(Clone, Copy, Debug)]
+pub struct Source {
+    /// Bytes are missing at the end: the snap length or a hole took them.
+    pub is_cut: bool,
+    /// At most this many header fields are read (`Limits::header_fields_max`).
+    pub header_fields_max: usize,
+}
+
+/// Reads one message. `bytes` hold one message whole, as a datagram or a framed part of a stream.
+pub fn parse(bytes: &[u8], source: Source) -> Message<'_> {
+    let mut scanner = Scanner {
+        bytes,
+        at: leading_blank(bytes),
+        headers: Vec::with_capacity(20),
+        defects: Vec::new(),
+        header_fields_max: source.header_fields_max,
+        is_cut: source.is_cut,
+    };
+    let start = scanner.start_line();
+    let has_all_headers = scanner.header_section();
+    if !has_all_headers {
+        scanner.defect(DefectKind::HeadersCut, scanner.at..bytes.len());
+    }
+    let (body, has_whole_body) = scanner.body(source.is_cut || !has_all_headers);
+    let mut message = Message {
+        bytes,
+        start,
+        headers: scanner.headers,
+        body,
+        has_all_headers,
+        has_whole_body,
+        defects: scanner.defects,
+    };
+    check_mandatory_headers(&mut message);
+    message
+}
+
+/// RFC 3261 §7.5: blank lines before the start line are to be ignored.
+fn leading_blank(bytes: &[u8]) -> usize {
+    bytes.iter().take_while(|byte| byte.is_ascii_whitespace()).count()
+}
+
+struct Scanner<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    headers: Vec<Header>,
+    defects: Vec<Defect>,
+    header_fields_max: usize,
+    is_cut: bool,
+}
+
+/// One line: its text without the line end.
+struct Line {
+    start: usize,
+    end: usize,
+    is_lf_only: bool,
+    is_terminated: bool,
+}
+
+impl<'a> Scanner<'a> {
+    fn slice(&self, start: usize, end: usize) -> &'a [u8] {
+        self.bytes.get(start..end).unwrap_or_default()
+    }
+
+    fn defect(&mut self, kind: DefectKind, at: std::ops::Range<usize>) {
+        // The same oddity on each line (LF-only, folding) is said once: the first place is enough.
+        if !self.defects.iter().any(|defect| defect.kind == kind) {
+            self.defects.push(Defect { kind, at: Span::new(at) });
+        }
+    }
+
+    fn line(&mut self) -> Option<Line> {
+        let start = self.at;
+        let rest = self.bytes.get(start..).filter(|rest| !rest.is_empty())?;
+        let Some(newline) = memchr::memchr(b'\n', rest) else {
+            self.at = self.bytes.len();
+            return Some(Line { start, end: self.bytes.len(), is_lf_only: false, is_terminated: false });
+        };
+        self.at = start + newline + 1;
+        let end = start + newline;
+        let has_cr = self.slice(start, end).ends_with(b"\r");
+        let end = if has_cr { end - 1 } else { end };
+        Some(Line { start, end, is_lf_only: !has_cr, is_terminated: true })
+    }
+
+    fn start_line(&mut self) -> StartLine {
+        let Some(line) = self.line() else {
+            return StartLine::Request { method: Span::default(), uri: Span::default() };
+        };
+        if line.is_lf_only {
+            self.defect(DefectKind::LineFeedOnly, line.start..line.end);
+        }
+        let text = self.slice(line.start, line.end);
+        if text.get(..4).is_some_and(|head| head.eq_ignore_ascii_case(b"SIP/")) {
+            return self.status_line(&line, text);
+        }
+        let method_end = memchr::memchr(b' ', text).unwrap_or(text.len());
+        let after = text.get(method_end..).unwrap_or_default();
+        let uri_start = method_end + after.iter().take_while(|&&byte| byte == b' ').count();
+        // The version is the last word; a URI with a blank inside keeps it.
+        let last_blank = memchr::memrchr(b' ', text.trim_ascii_end()).filter(|&blank| blank >= uri_start);
+        let uri_end = last_blank.unwrap_or(text.len());
+        let version = text.get(uri_end..).unwrap_or_default().trim_ascii();
+        if !version.eq_ignore_ascii_case(b"SIP/2.0") || !line.is_terminated {
+            self.defect(DefectKind::StartLine, line.start..line.end);
+        }
+        StartLine::Request {
+            method: Span::new(line.start..line.start + method_end),
+            uri: Span::new(line.start + uri_start.min(uri_end)..line.start + uri_end),
+        }
+    }
+
+    fn status_line(&mut self, line: &Line, text: &[u8]) -> StartLine {
+        let code_start = memchr::memchr(b' ', text).map_or(text.len(), |blank| blank + 1);
+        let digits = text.get(code_start..).unwrap_or_default();
+        let count = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let status = match digits.get(..count).map(std::str::from_utf8) {
+            Some(Ok(code)) if count == 3 => code.parse().unwrap_or(0),
+            _ => 0,
+        };
+        if status == 0 {
+            self.defect(DefectKind::StartLine, line.start..line.end);
+        }
+        let reason_start = (code_start + count + 1).min(text.len());
+        StartLine::Response { status, reason: Span::new(line.start + reason_start..line.end) }
+    }
+
+    /// Reads header fields up to the blank line. Returns whether it was there.
+    fn header_section(&mut self) -> bool {
+        while let Some(line) = self.line() {
+            if self.is_cut && !line.is_terminated {
+                // Half a Call-ID or half a digest is worse than none.
+                self.at = line.start;
+                return false;
+            }
+            let text = self.slice(line.start, line.end);
+            if text.is_empty() && line.is_terminated {
+                return true;
+            }
+            if line.is_lf_only {
+                self.defect(DefectKind::LineFeedOnly, line.start..line.end);
+            }
+            if matches!(text.first(), Some(b' ' | b'\t')) {
+                self.continuation(&line, DefectKind::Folded);
+            } else {
+                self.header_line(&line, text);
+            }
+        }
+        false
+    }
+
+    fn header_line(&mut self, line: &Line, text: &[u8]) {
+        let colon = memchr::memchr(b':', text).unwrap_or(text.len());
+        let name = text.get(..colon).unwrap_or_default();
+        let trimmed = name.trim_ascii_end();
+        if colon == text.len() || trimmed.is_empty() || !trimmed.iter().all(|&byte| is_token(byte)) {
+            return self.stray_line(line);
+        }
+        if self.headers.len() >= self.header_fields_max {
+            return self.defect(DefectKind::TooManyHeaders, line.start..line.end);
+        }
+        if trimmed.len() < name.len() {
+            self.defect(DefectKind::BlankBeforeColon, line.start..line.start + colon);
+        }
+        let value = text.get(colon + 1..).unwrap_or_default();
+        let value_start = line.start + colon + 1 + (value.len() - value.trim_ascii_start().len());
+        let value_end = value_start + value.trim_ascii().len();
+        self.headers.push(Header {
+            name: HeaderName::parse(trimmed),
+            name_at: Span::new(line.start..line.start + trimmed.len()),
+            value_at: Span::new(value_start..value_end),
+        });
+    }
+
+    /// A line without `name:`. Text pasted from manuals loses the blank that marks a fold: where the header before ends in
+    /// a comma, the line goes on with it.
+    fn stray_line(&mut self, line: &Line) {
+        let goes_on = self.headers.last().is_some_and(|header| header.value_at.of(self.bytes).ends_with(b","));
+        if goes_on {
+            self.continuation(line, DefectKind::FoldedWithoutBlank);
+        } else {
+            self.defect(DefectKind::NotAHeader, line.start..line.end);
+        }
+    }
+
+    fn continuation(&mut self, line: &Line, kind: DefectKind) {
+        self.defect(kind, line.start..line.end);
+        let end = line.start + self.slice(line.start, line.end).trim_ascii_end().len();
+        if let Some(header) = self.headers.last_mut() {
+            let start = header.value_at.start as usize;
+            // A value that starts on the next line (`Authorization:` CRLF blank …) begins with its first byte there.
+            let text = self.bytes.get(start..end).unwrap_or_default();
+            header.value_at = Span::new(start + (text.len() - text.trim_ascii_start().len())..end.max(start));
+        }
+    }
+
+    /// The body's span, and whether all of it is there.
+    fn body(&mut self, is_cut: bool) -> (Span, bool) {
+        let start = self.at;
+        let available = self.bytes.len().saturating_sub(start);
+        match self.content_length() {
+            Some(length) if length > available => {
+                self.defect(DefectKind::BodyCut, start..self.bytes.len());
+                (Span::new(start..self.bytes.len()), false)
+            }
+            Some(length) => {
+                if length < available {
+                    self.defect(DefectKind::BytesAfterBody, start + length..self.bytes.len());
+                }
+                (Span::new(start..start + length), true)
+            }
+            // RFC 3261 §18.3: without Content-Length the body ends with the datagram.
+            None => (Span::new(start..self.bytes.len()), !is_cut),
+        }
+    }
+
+    fn content_length(&mut self) -> Option<usize> {
+        let mut length = None;
+        let values: Vec<Span> =
+            self.headers.iter().filter(|h| h.name == HeaderName::ContentLength).map(|h| h.value_at).collect();
+        for span in values {
+            match strict_number(span.of(self.bytes)) {
+                Some(number) if length.is_none_or(|first| first == number) => length = Some(number),
+                _ => self.defect(DefectKind::BadContentLength, span.range()),
+            }
+        }
+        length
+    }
+}
+
+/// Digits and nothing else; leading zeros are fine. `None` where it does not fit.
+fn strict_number(text: &[u8]) -> Option<usize> {
+    if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let digits = text.iter().position(|&byte| byte != b'0').and_then(|first| text.get(first..)).unwrap_or(b"0");
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+/// RFC 3261 §25.1: token.
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&byte)
+}
+
+fn check_mandatory_headers(message: &mut Message<'_>) {
+    let mut found = Vec::new();
+    let mut defect = |kind, at| found.push(Defect { kind, at });
+    let has = |name| message.headers.iter().any(|header| header.name == name);
+    for (name, gap) in [
+        (HeaderName::Via, HeaderGap::Via),
+        (HeaderName::From, HeaderGap::From),
+        (HeaderName::To, HeaderGap::To),
+        (HeaderName::CallId, HeaderGap::CallId),
+        (HeaderName::CSeq, HeaderGap::CSeq),
+    ] {
+        // What the capture cut off is not missing.
+        if message.has_all_headers && !has(name) {
+            defect(DefectKind::MissingHeader(gap), Span::default());
+        }
+    }
+    for name in [HeaderName::CallId, HeaderName::CSeq, HeaderName::From, HeaderName::To] {
+        let mut rows = message.headers.iter().filter(|header| header.name == name);
+        let first = rows.next().map(|header| message.text(header.value_at));
+        if let Some(other) = rows.find(|header| Some(message.text(header.value_at)) != first) {
+            defect(DefectKind::RepeatedHeader, other.value_at);
+        }
+    }
+    if let Some(at) =
+        message.headers.iter().find(|header| header.name == HeaderName::CSeq).map(|header| header.value_at)
+    {
+        match message.cseq() {
+            None => defect(DefectKind::BadCSeq, at),
+            Some(cseq) if message.method().is_some_and(|method| method != cseq.method) => {
+                defect(DefectKind::CSeqMethodMismatch, at);
+            }
+            Some(_) => {}
+        }
+    }
+    if let Some(header) =
+        message.headers.iter().find(|header| std::str::from_utf8(message.text(header.value_at)).is_err())
+    {
+        defect(DefectKind::NotUtf8, header.value_at);
+    }
+    message.defects.append(&mut found);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WHOLE: Source = Source { is_cut: false, header_fields_max: 100 };
+
+    fn kinds(message: &Message<'_>) -> Vec<&'static str> {
+        message.defects.iter().map(|defect| defect.kind.name()).collect()
+    }
+
+    const HEAD: &str = "Via: SIP/2.0/UDP h;branch=z9hG4bKa\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:a@b>\r\nCall-ID: c\r\nCSeq: 1 REGISTER\r\n";
+
+    fn check(message: &str, expected: &[&str]) {
+        assert_eq!(kinds(&parse(message.as_bytes(), WHOLE)), expected, "{message:?}");
+    }
+
+    #[test]
+    fn a_plain_request_has_no_defect() {
+        let text = format!("REGISTER sip:b SIP/2.0\r\n{HEAD}Content-Length: 2\r\n\r\nhi");
+        let message = parse(text.as_bytes(), WHOLE);
+        assert_eq!(kinds(&message), Vec::<&str>::new());
+        assert_eq!(message.method(), Some(&b"REGISTER"[..]));
+        assert_eq!(message.request_uri(), Some(&b"sip:b"[..]));
+        assert_eq!(message.call_id(), b"c");
+        assert_eq!(message.cseq(), Some(crate::sip::CSeq { number: 1, method: b"REGISTER" }));
+        assert_eq!(message.body(), b"hi");
+        assert_eq!(message.top_via().and_then(|via| via.branch), Some(&b"z9hG4bKa"[..]));
+    }
+
+    #[test]
+    fn oddities_are_defects_and_the_message_stays() {
+        check(&format!("REGISTER sip:b SIP/2.0\n{}\n", HEAD.replace("\r\n", "\n")), &["line_feed_only"]);
+        check(&format!("REGISTER sip:b SIP/2.0\r\n{HEAD}X: a,\r\n b\r\n\r\n"), &["folded"]);
+        check(&format!("REGISTER sip:b SIP/2.0\r\n{HEAD}X: a,\r\nuri=\"sip:b\"\r\n\r\n"), &["folded_without_blank"]);
+        check(&format!("REGISTER sip:b SIP/2.0\r\n{HEAD}X : a\r\n\r\n"), &["blank_before_colon"]);
+        check(&format!("REGISTER sip:b SIP/2.0\r\n{HEAD}nonsense\r\n\r\n"), &["not_a_header"]);
+        check(&format!("REGISTER sip:b SIP/2.0\r\n{HEAD}"), &["headers_cut"]);
+        check(&format!("REGISTER sip:b SIP/2.0\r\n{HEAD}l: 9\r\n\r\nhi"), &["body_cut"]);
+        check(&format!("REGISTER sip:b SIP/2.0\r\n{HEAD}l: 1\r\n\r\nhi"), &["bytes_after_body"]);
+        check(&format!("REGISTER sip:b SIP/2.0\r\n{HEAD}l: -1\r\n\r\nhi"), &["bad_content_length"]);
+        check(&format!("INVITE sip:b SIP/2.0\r\n{HEAD}\r\n"), &["cseq_method_mismatch"]);
+        check(
+            "REGISTER sip:b SIP/2.0\r\n\r\n",
+            &["missing_via", "missing_from", "missing_to", "missing_call_id", "missing_cseq"],
+        );
+        check(&format!("SIP/2.0 4x1 No\r\n{HEAD}\r\n"), &["start_line"]);
+        check(&format!("REGISTER sip:b SIP/2.0\r\n{HEAD}Call-ID: other\r\n\r\n"), &["repeated_header"]);
+    }
+
+    #[test]
+    fn a_cut_message_keeps_only_whole_headers() {
+        let text = b"REGISTER sip:b SIP/2.0\r\nCall-ID: c\r\nAuthorization: Digest usern";
+        let message = parse(text, Source { is_cut: true, ..WHOLE });
+        assert_eq!(message.headers.len(), 1);
+        assert!(!message.has_all_headers && !message.has_whole_body);
+        assert_eq!(kinds(&message), ["headers_cut"]);
+    }
+
+    #[test]
+    fn folded_values_keep_their_bytes() {
+        let text = format!("REGISTER sip:b SIP/2.0\r\n{HEAD}aUTHORIZATION  :\r\n  Digest a=1,\r\n\tb=2\r\n\r\n");
+        let message = parse(text.as_bytes(), WHOLE);
+        assert_eq!(message.value(HeaderName::Authorization), Some(&b"Digest a=1,\r\n\tb=2"[..]));
+    }
+
+    #[test]
+    fn content_length_is_digits_only() {
+        let check = |text: &str, number| assert_eq!(strict_number(text.as_bytes()), number, "{text}");
+        check("0", Some(0));
+        check("007", Some(7));
+        check(&"0".repeat(300), Some(0));
+        check("+5", None);
+        check("12abc", None);
+        check("", None);
+        check(&"9".repeat(30), None);
+    }
+}

@@ -1,0 +1,41 @@
+//! The second opinion: would a strict stack read this header? The only file that names rsip.
+//!
+//! Its answer is a hint for the report (many phones and proxies are as strict), never part of a verdict.
+
+use rsip::headers::ToTypedHeader;
+use rsip::headers::UntypedHeader;
+use rsip::headers::untyped;
+
+use crate::sip::HeaderName;
+
+/// Why rsip, standing for strict stacks, cannot read the value of an auth header. `None` where it can, and for other headers.
+pub fn objection(name: HeaderName, value: &[u8]) -> Option<String> {
+    let Ok(text) = std::str::from_utf8(value) else {
+        return Some("the header is not UTF-8".to_owned());
+    };
+    if memchr::memchr2(b'\r', b'\n', value).is_some() {
+        return Some("the header is folded over several lines".to_owned());
+    }
+    let error = match name {
+        HeaderName::WwwAuthenticate => untyped::WwwAuthenticate::new(text).into_typed().err(),
+        HeaderName::ProxyAuthenticate => untyped::ProxyAuthenticate::new(text).into_typed().err(),
+        HeaderName::Authorization => untyped::Authorization::new(text).into_typed().err(),
+        HeaderName::ProxyAuthorization => untyped::ProxyAuthorization::new(text).into_typed().err(),
+        _ => None,
+    };
+    error.map(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_strict_stack_takes_the_plain_form_and_refuses_odd_ones() {
+        let check = |value: &str| objection(HeaderName::WwwAuthenticate, value.as_bytes());
+        assert_eq!(check("Digest realm=\"a\", nonce=\"b\", algorithm=MD5, qop=\"auth\""), None);
+        assert!(check("Digest realm=\"a\", nonce=\"b\", algorithm=FOO").is_some());
+        assert!(check("Digest realm=\"a\",\r\n nonce=\"b\"").is_some());
+        assert_eq!(objection(HeaderName::Via, b"\xff").as_deref(), Some("the header is not UTF-8"));
+    }
+}

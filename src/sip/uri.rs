@@ -1,0 +1,157 @@
+//! SIP URIs (RFC 3261 §19.1), read leniently: every part is a slice of the text, and nothing is refused.
+
+/// The parts of a URI.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Uri<'a> {
+    /// `sip`, `sips`, `tel`…; empty where there is none.
+    pub scheme: &'a [u8],
+    /// The user part, without a password; the number of a `tel:` URI.
+    pub user: &'a [u8],
+    /// Host name or address, brackets of IPv6 included.
+    pub host: &'a [u8],
+    /// The port's digits; empty where there is none.
+    pub port: &'a [u8],
+    /// Everything from the first `;` on, that included.
+    pub parameters: &'a [u8],
+}
+
+impl<'a> Uri<'a> {
+    /// Reads a URI. Angle brackets and blanks around it are dropped.
+    pub fn parse(text: &'a [u8]) -> Uri<'a> {
+        let text = text.trim_ascii();
+        let text = text.strip_prefix(b"<").unwrap_or(text);
+        let text = text.strip_suffix(b">").unwrap_or(text);
+        let (scheme, rest) = split_scheme(text);
+        // The user part may hold `;` and `?` (RFC 3261 §19.1.1), so the last `@` before any header part ends it.
+        let (user, rest) = match memchr::memrchr(b'@', rest) {
+            Some(at) => (rest.get(..at).unwrap_or_default(), rest.get(at + 1..).unwrap_or_default()),
+            None => (Default::default(), rest),
+        };
+        let end = memchr::memchr2(b';', b'?', rest).unwrap_or(rest.len());
+        let (host_port, parameters) = rest.split_at_checked(end).unwrap_or((rest, &[]));
+        if scheme.eq_ignore_ascii_case(b"tel") {
+            return Uri { scheme, user: host_port.trim_ascii(), parameters, ..Uri::default() };
+        }
+        let (host, port) = split_port(host_port.trim_ascii());
+        let user = memchr::memchr(b':', user).and_then(|colon| user.get(..colon)).unwrap_or(user);
+        Uri { scheme, user: user.trim_ascii(), host, port, parameters }
+    }
+
+    /// The user part without its own parameters (`+1555;npdi` → `+1555`).
+    pub fn plain_user(&self) -> &'a [u8] {
+        memchr::memchr(b';', self.user).and_then(|end| self.user.get(..end)).unwrap_or(self.user)
+    }
+
+    /// The first part in which two URIs differ by the rules of RFC 3261 §19.1.4; `None` where they name the same.
+    pub fn first_difference(&self, other: &Uri<'_>) -> Option<UriPart> {
+        if !self.scheme.eq_ignore_ascii_case(other.scheme) {
+            Some(UriPart::Scheme)
+        } else if self.user != other.user {
+            Some(UriPart::User)
+        } else if !self.host.eq_ignore_ascii_case(other.host) {
+            Some(UriPart::Host)
+        } else if self.port != other.port {
+            Some(UriPart::Port)
+        } else if !self.parameters.eq_ignore_ascii_case(other.parameters) {
+            Some(UriPart::Parameters)
+        } else {
+            None
+        }
+    }
+}
+
+/// Which part of a URI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UriPart {
+    /// `sip` against `sips`
+    Scheme,
+    /// The user part.
+    User,
+    /// The host part.
+    Host,
+    /// The port.
+    Port,
+    /// URI parameters.
+    Parameters,
+}
+
+impl UriPart {
+    /// The word for it in a sentence.
+    pub fn name(self) -> &'static str {
+        match self {
+            UriPart::Scheme => "scheme",
+            UriPart::User => "user",
+            UriPart::Host => "host",
+            UriPart::Port => "port",
+            UriPart::Parameters => "parameters",
+        }
+    }
+}
+
+fn split_scheme(text: &[u8]) -> (&[u8], &[u8]) {
+    let colon = memchr::memchr(b':', text).unwrap_or(0);
+    match text.split_at_checked(colon) {
+        Some((scheme, rest)) if is_scheme(scheme) => (scheme, rest.get(1..).unwrap_or_default()),
+        _ => (&[], text),
+    }
+}
+
+/// `example.com:5060` has a colon and no scheme; `sip`, `sips`, `tel`, `urn`… are short words.
+fn is_scheme(word: &[u8]) -> bool {
+    !word.is_empty() && word.len() <= 8 && word.iter().all(u8::is_ascii_alphabetic)
+}
+
+fn split_port(host_port: &[u8]) -> (&[u8], &[u8]) {
+    let search_from = if host_port.starts_with(b"[") { memchr::memchr(b']', host_port).unwrap_or(0) } else { 0 };
+    let tail = host_port.get(search_from..).unwrap_or_default();
+    match memchr::memchr(b':', tail) {
+        Some(colon) => {
+            let at = search_from + colon;
+            (host_port.get(..at).unwrap_or_default(), host_port.get(at + 1..).unwrap_or_default())
+        }
+        None => (host_port, &[]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(text: &str) -> (String, String, String, String, String) {
+        let uri = Uri::parse(text.as_bytes());
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (text(uri.scheme), text(uri.user), text(uri.host), text(uri.port), text(uri.parameters))
+    }
+
+    #[test]
+    fn uris_of_every_shape() {
+        let check = |uri: &str, scheme: &str, user: &str, host: &str, port: &str, parameters: &str| {
+            let expected = (scheme.into(), user.into(), host.into(), port.into(), parameters.into());
+            assert_eq!(parts(uri), expected, "{uri}");
+        };
+        check(
+            "sip:first.last@example.com:5060;transport=tcp",
+            "sip",
+            "first.last",
+            "example.com",
+            "5060",
+            ";transport=tcp",
+        );
+        check("sips:[2001:db8::1]:5061", "sips", "", "[2001:db8::1]", "5061", "");
+        check("sip:[2001:db8::1]", "sip", "", "[2001:db8::1]", "", "");
+        check("tel:+1-555;phone-context=x", "tel", "+1-555", "", "", ";phone-context=x");
+        check("sip:a:secret@b", "sip", "a", "b", "", "");
+        check("<sip: 122@10.1.1.200>", "sip", "122", "10.1.1.200", "", "");
+        check("example.com:5060", "", "", "example.com", "5060", "");
+        check("", "", "", "", "", "");
+    }
+
+    #[test]
+    fn differences_name_their_part() {
+        let difference = |a: &str, b: &str| Uri::parse(a.as_bytes()).first_difference(&Uri::parse(b.as_bytes()));
+        assert_eq!(difference("sip:A.example", "SIP:a.EXAMPLE"), None);
+        assert_eq!(difference("sip:a", "sip:a:5060"), Some(UriPart::Port));
+        assert_eq!(difference("sip:x@a", "sip:y@a"), Some(UriPart::User));
+        assert_eq!(difference("sip:a;transport=udp", "sip:a"), Some(UriPart::Parameters));
+    }
+}

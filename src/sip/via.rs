@@ -1,0 +1,55 @@
+//! The Via header (RFC 3261 §20.42): which hop, and its branch.
+
+use crate::sip::address::parameters;
+
+/// One Via value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Via<'a> {
+    /// `UDP`, `TCP`…, as written.
+    pub transport: &'a [u8],
+    /// Host and port, as written.
+    pub sent_by: &'a [u8],
+    /// The branch parameter.
+    pub branch: Option<&'a [u8]>,
+}
+
+impl<'a> Via<'a> {
+    /// The first Via of a header value.
+    pub fn parse(value: &'a [u8]) -> Via<'a> {
+        let value = memchr::memchr(b',', value).and_then(|comma| value.get(..comma)).unwrap_or(value);
+        let semicolon = memchr::memchr(b';', value).unwrap_or(value.len());
+        let (head, tail) = value.split_at_checked(semicolon).unwrap_or((value, &[]));
+        let mut words = head.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+        let protocol = words.next().unwrap_or_default();
+        let transport = protocol.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+        let sent_by = words.next_back().unwrap_or_default();
+        let branch = parameters(tail).find(|(name, _)| name.eq_ignore_ascii_case(b"branch")).map(|(_, value)| value);
+        Via { transport, sent_by, branch: branch.filter(|branch| !branch.is_empty()) }
+    }
+
+    /// Every Via of a header value; several may be comma-joined (RFC 3261 §7.3.1).
+    pub fn parse_all(value: &'a [u8]) -> impl Iterator<Item = Via<'a>> {
+        value.split(|&byte| byte == b',').map(Via::parse)
+    }
+
+    /// Whether the branch is one that RFC 3261 §8.1.1.7 makes unique.
+    pub fn has_magic_cookie(&self) -> bool {
+        self.branch.is_some_and(|branch| branch.starts_with(b"z9hG4bK"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_top_via_gives_transport_sender_and_branch() {
+        let via = Via::parse(b"SIP/2.0/UDP  192.0.2.1:5060 ;rport; Branch = z9hG4bKa, SIP/2.0/TCP b;branch=z9hG4bKb");
+        assert_eq!(via.transport, b"UDP");
+        assert_eq!(via.sent_by, b"192.0.2.1:5060");
+        assert_eq!(via.branch, Some(&b"z9hG4bKa"[..]));
+        assert!(via.has_magic_cookie());
+        assert_eq!(Via::parse(b"SIP/2.0/UDP 10.1.1.200").branch, None);
+        assert_eq!(Via::parse(b"").branch, None);
+    }
+}
