@@ -1,1 +1,7 @@
-//! What one nonce, one account, one source did across sessions.
+//! What one nonce or one account did across Call-IDs.
+
+pub mod account;
+pub mod nonce;
+
+pub use account::{AccountKey, Accounts, LoopStep, StepKind};
+pub use nonce::{Nonce, Nonces};

@@ -1,1 +1,130 @@
-//! The catalogue of findings.
+//! The catalogue of findings: every rule is plain data and one check, in a file named after it.
+//!
+//! [`RULES`] is the one list: `explain`, `list rules`, `docs/rules.md` and the checks all come from it.
+
+pub mod capture_facts;
+pub mod challenge;
+pub mod configuration;
+pub mod credentials;
+pub mod explain;
+pub mod facts;
+pub mod finding;
+pub mod nonce;
+pub mod path;
+pub mod precedence;
+
+use crate::base::CaptureTime;
+use crate::history::Accounts;
+use crate::history::Nonces;
+use crate::session::Session;
+
+pub use capture_facts::CaptureFacts;
+pub use finding::{Confidence, Evidence, EvidenceValue, Fault, Finding, Severity, Subject};
+
+/// One rule of the catalogue.
+#[derive(Debug)]
+pub struct Rule {
+    /// `SA101`: group and row, never used again for another rule.
+    pub code: &'static str,
+    /// `challenge-loop`: the public name.
+    pub name: &'static str,
+    /// How bad a finding of it is, as a rule.
+    pub severity: Severity,
+    /// One line.
+    pub summary: &'static str,
+    /// What it finds.
+    pub finds: &'static str,
+    /// Why it matters.
+    pub matters: &'static str,
+    /// What to do.
+    pub advice: &'static str,
+    /// When it is not this rule.
+    pub not_this: &'static str,
+    /// The standards it rests on.
+    pub sources: &'static [&'static str],
+    /// The folder in `samples/` that shows it.
+    pub sample: &'static str,
+    /// How it is checked.
+    pub check: Check,
+}
+
+/// What a rule looks at.
+#[derive(Clone, Copy, Debug)]
+pub enum Check {
+    /// One closed session.
+    Session(fn(&Session<'_>, &Context<'_>) -> Vec<Finding>),
+    /// The whole capture, at its end.
+    Capture(fn(&CaptureFacts) -> Vec<Finding>),
+}
+
+/// What a rule may know beside its session.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// Every nonce of the capture so far.
+    pub nonces: &'a Nonces,
+    /// Every account of the capture so far.
+    pub accounts: &'a Accounts,
+    /// The latest time of the capture so far: at least a session gap after the session's last message, or its end.
+    pub end: CaptureTime,
+}
+
+/// Every rule, in documentation order: by code.
+pub static RULES: &[&Rule] = &[
+    &challenge::challenge_loop::RULE,
+    &challenge::challenge_unanswered::RULE,
+    &challenge::retry_without_credentials::RULE,
+    &challenge::challenge_header_missing::RULE,
+    &challenge::challenge_header_wrong_kind::RULE,
+    &challenge::credentials_wrong_header::RULE,
+    &challenge::register_challenged_407::RULE,
+    &challenge::both_challenges_at_once::RULE,
+    &challenge::basic_scheme::RULE,
+    &challenge::challenge_malformed::RULE,
+    &challenge::normal_challenge::RULE,
+    &credentials::digest_wrong_password::RULE,
+    &credentials::digest_ok_but_rejected::RULE,
+    &credentials::forbidden_after_credentials::RULE,
+    &credentials::rejected_credentials::RULE,
+    &credentials::realm_mismatch::RULE,
+    &credentials::uri_differs_from_request_uri::RULE,
+    &credentials::qop_missing_in_challenge::RULE,
+    &credentials::verification_not_possible::RULE,
+    &credentials::response_uppercase::RULE,
+    &nonce::stale_nonce_recovered::RULE,
+    &nonce::stale_loop::RULE,
+    &nonce::stale_ignored_by_client::RULE,
+    &nonce::old_nonce_reused::RULE,
+    &nonce::nonce_rejected_without_stale::RULE,
+    &nonce::nc_repeated::RULE,
+    &configuration::user_unknown_suspected::RULE,
+    &configuration::registrar_rejects_contact::RULE,
+    &path::no_response_at_all::RULE,
+    &path::capture_quality::RULE,
+    &path::strict_parser_rejects::RULE,
+];
+
+/// The rule of that name or code, in any letter case.
+pub fn find(name: &str) -> Option<&'static Rule> {
+    RULES.iter().copied().find(|rule| rule.name.eq_ignore_ascii_case(name) || rule.code.eq_ignore_ascii_case(name))
+}
+
+/// Checks a closed session against every rule and puts the findings in the order in which an engineer should act.
+pub fn check_session(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for rule in RULES {
+        if let Check::Session(check) = rule.check {
+            findings.extend(check(session, context));
+        }
+    }
+    precedence::settle(session, &mut findings);
+    findings
+}
+
+/// Checks what is known at the end of the capture.
+pub fn check_capture(facts: &CaptureFacts) -> Vec<Finding> {
+    let checks = RULES.iter().filter_map(|rule| match rule.check {
+        Check::Capture(check) => Some(check(facts)),
+        Check::Session(_) => None,
+    });
+    checks.flatten().collect()
+}

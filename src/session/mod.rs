@@ -1,1 +1,24 @@
 //! Who said what to whom, and how it ended.
+//!
+//! [`Tracker`] sorts messages into [`Run`]s of one Call-ID; a closed run is judged as a [`Session`] of [`Attempt`]s.
+//! Read RFC 3261 §17.1.3 and §22 first.
+
+pub mod attempt;
+pub mod exchange;
+pub mod judge;
+pub mod run;
+#[allow(clippy::module_inception)]
+pub mod session;
+pub mod sighting;
+pub mod texts;
+pub mod tracker;
+pub mod transaction;
+
+pub use attempt::{Attempt, AttemptOutcome, Judgement, Offered, Presented};
+pub use exchange::Exchange;
+pub use run::Run;
+pub use session::{Session, SessionOutcome};
+pub use sighting::{ChallengeRow, CredentialsRow, HeaderKind, LinkId, NonceId, Sighting};
+pub use texts::{TextId, Texts};
+pub use tracker::Tracker;
+pub use transaction::{Ack, Answer, Copy, CopyKind, Request, Transaction};

@@ -1,0 +1,124 @@
+//! What one address of record did from one source, across Call-IDs: phones change Call-ID at every try.
+
+use std::collections::HashMap;
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::base::CaptureTime;
+use crate::base::FrameRef;
+
+/// An address of record, as used from one source.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccountKey {
+    /// Who sends.
+    pub source: IpAddr,
+    /// The To URI of a REGISTER (RFC 3261 §10.2), the From URI of other requests.
+    pub aor: Box<[u8]>,
+}
+
+/// One step of a possible challenge loop that runs across Call-IDs.
+#[derive(Clone, Debug)]
+pub struct LoopStep {
+    /// When the request was sent.
+    pub time: CaptureTime,
+    /// The request.
+    pub at: FrameRef,
+    /// The report's id of its session, counted from 1.
+    pub session: u64,
+    /// What became of it.
+    pub kind: StepKind,
+    /// The realm.
+    pub realm: Box<[u8]>,
+}
+
+/// What became of a REGISTER.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StepKind {
+    /// Challenged without credentials.
+    Challenged,
+    /// Challenged in spite of credentials.
+    Refused,
+    /// Accepted.
+    Accepted,
+}
+
+/// How many times and steps are kept of one account; older ones make room.
+const KEPT_MAX: usize = 64;
+
+#[derive(Debug, Default)]
+struct Account {
+    presented: VecDeque<CaptureTime>,
+    steps: VecDeque<LoopStep>,
+}
+
+/// All accounts seen.
+#[derive(Debug)]
+pub struct Accounts {
+    accounts: HashMap<AccountKey, Account>,
+    accounts_max: usize,
+    refused: u64,
+}
+
+impl Accounts {
+    /// No accounts yet; at most `accounts_max` are kept.
+    pub fn new(accounts_max: usize) -> Accounts {
+        Accounts { accounts: HashMap::new(), accounts_max, refused: 0 }
+    }
+
+    fn account(&mut self, key: AccountKey) -> Option<&mut Account> {
+        if self.accounts.len() >= self.accounts_max && !self.accounts.contains_key(&key) {
+            self.refused += 1;
+            return None;
+        }
+        Some(self.accounts.entry(key).or_default())
+    }
+
+    /// Notes that the account sent credentials.
+    pub fn presented(&mut self, key: AccountKey, time: CaptureTime) {
+        if let Some(account) = self.account(key) {
+            push(&mut account.presented, time);
+        }
+    }
+
+    /// Whether the account sent credentials at `from` or within `wait` after it, in whatever Call-ID.
+    pub fn has_presented(&self, key: &AccountKey, from: CaptureTime, wait: Duration) -> bool {
+        let until = from.plus(wait);
+        self.accounts.get(key).is_some_and(|account| account.presented.iter().any(|time| (from..=until).contains(time)))
+    }
+
+    /// Notes a step of a REGISTER session that was too short to be a loop by itself.
+    pub fn step(&mut self, key: AccountKey, step: LoopStep) {
+        if let Some(account) = self.account(key) {
+            push(&mut account.steps, step);
+        }
+    }
+
+    /// Every account with steps, and its steps in order of time. Sorted, so that reports do not depend on hashing.
+    pub fn steps(&self) -> Vec<(&AccountKey, Vec<&LoopStep>)> {
+        let mut all: Vec<_> = self
+            .accounts
+            .iter()
+            .filter(|(_, account)| !account.steps.is_empty())
+            .map(|(key, account)| {
+                let mut steps: Vec<&LoopStep> = account.steps.iter().collect();
+                steps.sort_by_key(|step| (step.time, step.at));
+                (key, steps)
+            })
+            .collect();
+        all.sort_by_key(|(key, _)| *key);
+        all
+    }
+
+    /// How many accounts found no place.
+    pub fn refused(&self) -> u64 {
+        self.refused
+    }
+}
+
+fn push<T>(queue: &mut VecDeque<T>, item: T) {
+    if queue.len() >= KEPT_MAX {
+        queue.pop_front();
+    }
+    queue.push_back(item);
+}

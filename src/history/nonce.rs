@@ -1,0 +1,134 @@
+//! The life of every nonce: who issued it, how often it was used, and what became of that.
+
+use std::collections::HashMap;
+
+use crate::base::CaptureTime;
+use crate::base::Flow;
+use crate::base::FrameRef;
+use crate::session::Judgement;
+use crate::session::NonceId;
+use crate::session::Session;
+
+/// One nonce of one realm.
+#[derive(Debug)]
+pub struct Nonce {
+    /// Its text, unescaped.
+    pub value: Box<[u8]>,
+    /// The realm that issued it, or that the first credentials named.
+    pub realm: Box<[u8]>,
+    /// The first challenge seen with it; `None` where it was issued before the capture, or never.
+    pub issued: Option<Issue>,
+    /// When credentials with it were last sent.
+    pub last_used: Option<CaptureTime>,
+    /// Requests with it, copies and ACKs left out.
+    pub uses: u64,
+    /// How many of them were let past.
+    pub accepted: u64,
+    /// How many were challenged again or forbidden.
+    pub refused: u64,
+    /// Whether a session of the report shows it.
+    pub is_listed: bool,
+}
+
+/// Where a nonce came from.
+#[derive(Clone, Copy, Debug)]
+pub struct Issue {
+    /// The frame of the challenge.
+    pub at: FrameRef,
+    /// When.
+    pub time: CaptureTime,
+    /// From whom to whom.
+    pub flow: Flow,
+}
+
+/// All nonces, counted from 0 in order of first appearance.
+#[derive(Debug)]
+pub struct Nonces {
+    nonces: Vec<Nonce>,
+    // std's keyed SipHash: nonces come from the wire.
+    ids: HashMap<(Box<[u8]>, Box<[u8]>), NonceId>,
+    nonces_max: usize,
+    refused: u64,
+}
+
+impl Nonces {
+    /// No nonces yet; at most `nonces_max` are kept.
+    pub fn new(nonces_max: usize) -> Nonces {
+        Nonces { nonces: Vec::new(), ids: HashMap::new(), nonces_max, refused: 0 }
+    }
+
+    /// The id of a realm's nonce. `None` where the nonce is empty, or where the limit is reached.
+    pub fn id(&mut self, realm: &[u8], value: &[u8]) -> Option<NonceId> {
+        if value.is_empty() {
+            return None;
+        }
+        let key = (Box::from(realm), Box::from(value));
+        if let Some(id) = self.ids.get(&key) {
+            return Some(*id);
+        }
+        if self.nonces.len() >= self.nonces_max {
+            self.refused += 1;
+            return None;
+        }
+        let id = NonceId(u32::try_from(self.nonces.len()).ok()?);
+        self.nonces.push(Nonce {
+            value: value.into(),
+            realm: realm.into(),
+            issued: None,
+            last_used: None,
+            uses: 0,
+            accepted: 0,
+            refused: 0,
+            is_listed: false,
+        });
+        self.ids.insert(key, id);
+        Some(id)
+    }
+
+    /// Notes the challenge that issued a nonce; the first one stays.
+    pub fn issued(&mut self, id: NonceId, issue: Issue) {
+        if let Some(nonce) = self.nonces.get_mut(id.0 as usize) {
+            nonce.issued.get_or_insert(issue);
+        }
+    }
+
+    /// Counts what a closed session did with its nonces.
+    pub fn add(&mut self, session: &Session<'_>) {
+        for attempt in &session.attempts {
+            let sent = attempt.request().map(|request| request.time);
+            for presented in &attempt.credentials {
+                let Some(nonce) = presented.row.nonce.and_then(|id| self.nonces.get_mut(id.0 as usize)) else { continue };
+                nonce.uses += 1;
+                nonce.last_used = nonce.last_used.max(sent);
+                match presented.judgement {
+                    Judgement::Accepted | Judgement::Passed => nonce.accepted += 1,
+                    Judgement::Refused | Judgement::Stale | Judgement::Forbidden => nonce.refused += 1,
+                    Judgement::BadRequest | Judgement::None => {}
+                }
+            }
+        }
+    }
+
+    /// Marks a nonce as shown by a session of the report.
+    pub fn list(&mut self, id: NonceId) {
+        if let Some(nonce) = self.nonces.get_mut(id.0 as usize) {
+            nonce.is_listed = true;
+        }
+    }
+
+    /// A nonce's record.
+    pub fn get(&self, id: NonceId) -> Option<&Nonce> {
+        self.nonces.get(id.0 as usize)
+    }
+
+    /// The nonces that sessions of the report show.
+    pub fn listed(&self) -> impl Iterator<Item = (NonceId, &Nonce)> {
+        let ids = (0..).map(NonceId);
+        ids.zip(&self.nonces).filter(|(_, nonce)| nonce.is_listed)
+    }
+
+    /// How many nonces found no place.
+    pub fn refused(&self) -> u64 {
+        self.refused
+    }
+}

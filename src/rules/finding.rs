@@ -1,0 +1,224 @@
+//! A finding: what a rule says of a session or of the capture.
+
+use std::net::IpAddr;
+
+use crate::base::FrameRef;
+use crate::rules::Rule;
+use crate::session::NonceId;
+
+/// How bad. Orders from harmless to severe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Worth knowing; no fault.
+    Info,
+    /// A weakness.
+    Low,
+    /// Breaks a rule, will fail with strict peers, or may explain a failure.
+    Medium,
+    /// Explains a failure.
+    High,
+    /// A breach.
+    Critical,
+}
+
+impl Severity {
+    /// All of them, worst first.
+    pub const ALL: [Severity; 5] =
+        [Severity::Critical, Severity::High, Severity::Medium, Severity::Low, Severity::Info];
+
+    /// The name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Severity::Info => "info",
+            Severity::Low => "low",
+            Severity::Medium => "medium",
+            Severity::High => "high",
+            Severity::Critical => "critical",
+        }
+    }
+}
+
+/// How sure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Confidence {
+    /// What the capture does not show could explain it away.
+    Possible,
+    /// The best explanation of what was seen.
+    Likely,
+    /// The capture shows it.
+    Proven,
+}
+
+impl Confidence {
+    /// The name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Confidence::Possible => "possible",
+            Confidence::Likely => "likely",
+            Confidence::Proven => "proven",
+        }
+    }
+}
+
+/// On which side the cause lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// The one who sends the requests.
+    Client,
+    /// The one who challenges.
+    Server,
+    /// What lies between: NAT, ALG, firewall, the network; or the capture itself.
+    Path,
+    /// Who runs sipauth or configured the accounts.
+    Operator,
+    /// The capture does not tell.
+    Unknown,
+}
+
+impl Fault {
+    /// The name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Fault::Client => "client",
+            Fault::Server => "server",
+            Fault::Path => "path",
+            Fault::Operator => "operator",
+            Fault::Unknown => "unknown",
+        }
+    }
+}
+
+/// A header that proves a finding.
+#[derive(Clone, Debug)]
+pub struct Evidence {
+    /// The frame that completes its message.
+    pub at: FrameRef,
+    /// The header's name, or `Request-URI`, `Status`.
+    pub header: &'static str,
+    /// What stands there.
+    pub value: EvidenceValue,
+}
+
+/// The value of a piece of evidence. Header values are kept as sent: the report decides what of them may be shown.
+#[derive(Clone, Debug)]
+pub enum EvidenceValue {
+    /// A row of challenges.
+    Challenge(Box<[u8]>, Box<[Option<NonceId>]>),
+    /// A row of credentials.
+    Credentials(Box<[u8]>, Option<NonceId>),
+    /// Anything else.
+    Text(String),
+}
+
+/// What a rule says. Texts may hold text from the wire: every sink escapes.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// The rule that says it.
+    pub rule: &'static Rule,
+    /// How bad, in this case.
+    pub severity: Severity,
+    /// How sure.
+    pub confidence: Confidence,
+    /// On which side.
+    pub fault: Fault,
+    /// The cause, in the rule's own terms (`stale`, `wrong-digest`…), where it tells causes apart.
+    pub cause: Option<&'static str>,
+    /// The rule of the same session whose finding explains this one.
+    pub explained_by: Option<&'static str>,
+    /// One line.
+    pub title: String,
+    /// What was seen.
+    pub explanation: String,
+    /// The headers that prove it.
+    pub evidence: Vec<Evidence>,
+    /// What the capture rules out.
+    pub excluded: Vec<String>,
+    /// What to do, in order.
+    pub remedy: Vec<String>,
+    /// The frames it speaks of, in order.
+    pub frames: Vec<FrameRef>,
+    /// Whom and what it is about.
+    pub subject: Subject,
+    /// The attempt it begins with, as an index into the session's: decides whether a later acceptance softens it.
+    pub attempt: Option<usize>,
+    /// Findings of one rule with the same text here are one finding, however many sessions show it.
+    pub merge: Option<String>,
+}
+
+/// Whom and what a finding is about; a ticket system's repeat detection is made of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Subject {
+    /// The realm.
+    pub realm: Vec<u8>,
+    /// The user name.
+    pub user: Vec<u8>,
+    /// Who sends the requests.
+    pub client: Option<IpAddr>,
+    /// Who answers.
+    pub server: Option<IpAddr>,
+}
+
+impl Finding {
+    /// A finding with the rule's own severity, proven, and nobody's fault yet.
+    pub fn new(rule: &'static Rule, title: impl Into<String>) -> Finding {
+        Finding {
+            rule,
+            severity: rule.severity,
+            confidence: Confidence::Proven,
+            fault: Fault::Unknown,
+            cause: None,
+            explained_by: None,
+            title: title.into(),
+            explanation: String::new(),
+            evidence: Vec::new(),
+            excluded: Vec::new(),
+            remedy: Vec::new(),
+            frames: Vec::new(),
+            subject: Subject::default(),
+            attempt: None,
+            merge: None,
+        }
+    }
+
+    /// Says how bad and how sure.
+    #[must_use]
+    pub fn graded(mut self, severity: Severity, confidence: Confidence) -> Finding {
+        (self.severity, self.confidence) = (severity, confidence);
+        self
+    }
+
+    /// Says whose fault.
+    #[must_use]
+    pub fn fault(mut self, fault: Fault) -> Finding {
+        self.fault = fault;
+        self
+    }
+
+    /// Says what was seen.
+    #[must_use]
+    pub fn explained(mut self, explanation: impl Into<String>) -> Finding {
+        self.explanation = explanation.into();
+        self
+    }
+
+    /// Adds a cause that the capture rules out.
+    #[must_use]
+    pub fn excludes(mut self, excluded: impl Into<String>) -> Finding {
+        self.excluded.push(excluded.into());
+        self
+    }
+
+    /// Adds a thing to do.
+    #[must_use]
+    pub fn advises(mut self, remedy: impl Into<String>) -> Finding {
+        self.remedy.push(remedy.into());
+        self
+    }
+
+    /// Makes it one finding for all sessions with the same `key`.
+    #[must_use]
+    pub fn merged_by(mut self, key: impl Into<String>) -> Finding {
+        self.merge = Some(key.into());
+        self
+    }
+}

@@ -1,0 +1,212 @@
+//! One request and its final answer, judged: which challenge its credentials answer, and what became of them.
+
+use crate::auth::Challenge;
+use crate::auth::Credentials;
+use crate::digest::Checked;
+use crate::digest::Verdict;
+use crate::session::Answer;
+use crate::session::Copy;
+use crate::session::CredentialsRow;
+use crate::session::HeaderKind;
+use crate::session::NonceId;
+use crate::session::Request;
+use crate::session::Transaction;
+
+/// A transaction that counts: not an ACK, not a CANCEL, not the same request on a later hop.
+#[derive(Debug)]
+pub struct Attempt<'run> {
+    /// The transaction.
+    pub transaction: &'run Transaction,
+    /// The credentials of the request.
+    pub credentials: Vec<Presented<'run>>,
+    /// The credentials of the ACK.
+    pub ack_credentials: Vec<Presented<'run>>,
+    /// The challenges of the answer.
+    pub challenges: Vec<Offered<'run>>,
+    /// What became of it.
+    pub outcome: AttemptOutcome,
+    /// Other appearances of the request, on every hop.
+    pub copies: Vec<Copy>,
+    /// The exchange it belongs to, as an index into the session's.
+    pub exchange: usize,
+}
+
+/// One challenge of an answer.
+#[derive(Debug)]
+pub struct Offered<'run> {
+    /// Under which header.
+    pub header: HeaderKind,
+    /// What it says.
+    pub challenge: Challenge<'run>,
+    /// Its nonce.
+    pub nonce: Option<NonceId>,
+}
+
+/// One row of credentials of a request.
+#[derive(Debug)]
+pub struct Presented<'run> {
+    /// Under which header.
+    pub header: HeaderKind,
+    /// The row as kept.
+    pub row: &'run CredentialsRow,
+    /// What it says.
+    pub credentials: Credentials<'run>,
+    /// The challenge it answers, where this session holds it.
+    pub answers: Option<ChallengeAt>,
+    /// What the server made of it.
+    pub judgement: Judgement,
+}
+
+/// A challenge of the session that credentials name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChallengeAt {
+    /// The attempt whose answer holds it.
+    pub attempt: usize,
+    /// Which of that answer's challenges.
+    pub challenge: usize,
+    /// Whether the realm is that of the challenge; else only the nonce is.
+    pub is_same_realm: bool,
+}
+
+/// What became of one row of credentials (RFC 3261 §22; findings part B.1.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judgement {
+    /// A 2xx, or a challenge of another realm: this realm's owner let it pass.
+    Accepted,
+    /// Another final answer: the request got past authentication.
+    Passed,
+    /// Challenged again for the same realm.
+    Refused,
+    /// Challenged again with `stale=true`.
+    Stale,
+    /// 403, or 404 to a REGISTER.
+    Forbidden,
+    /// 400: the server says it could not read the request.
+    BadRequest,
+    /// No final answer was seen.
+    None,
+}
+
+/// What became of an attempt. The names are those of the report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AttemptOutcome {
+    /// A 2xx.
+    Accepted,
+    /// Challenged for a realm it had no credentials for.
+    Challenged,
+    /// Challenged again for a realm it had credentials for.
+    Refused,
+    /// The same, with `stale=true`.
+    Stale,
+    /// 403, or 404 to a REGISTER, to credentials.
+    Forbidden,
+    /// Another final answer: authentication was not the problem.
+    Failed,
+    /// No final answer, although the capture goes on.
+    NoAnswer,
+    /// The capture ends before an answer was due.
+    Undecided,
+}
+
+impl AttemptOutcome {
+    /// The name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            AttemptOutcome::Accepted => "accepted",
+            AttemptOutcome::Challenged => "challenged",
+            AttemptOutcome::Refused => "refused",
+            AttemptOutcome::Stale => "stale",
+            AttemptOutcome::Forbidden => "forbidden",
+            AttemptOutcome::Failed => "failed",
+            AttemptOutcome::NoAnswer => "no_answer",
+            AttemptOutcome::Undecided => "undecided",
+        }
+    }
+}
+
+impl<'run> Attempt<'run> {
+    /// The request, where it was seen.
+    pub fn request(&self) -> Option<&'run Request> {
+        self.transaction.request.as_ref()
+    }
+
+    /// The final answer, where it was seen.
+    pub fn answer(&self) -> Option<&'run Answer> {
+        self.transaction.answer.as_ref()
+    }
+
+    /// The final status; `None` without an answer.
+    pub fn status(&self) -> Option<u16> {
+        self.answer().map(|answer| answer.status)
+    }
+
+    /// Whether the answer is a 401 or a 407.
+    pub fn is_challenged(&self) -> bool {
+        matches!(self.status(), Some(401 | 407))
+    }
+
+    /// Whether the request carried credentials that hold a digest or more than a name. An IMS client's first REGISTER has
+    /// an Authorization header with an empty response: that is an announcement, not an attempt (RFC 3310 §4).
+    pub fn has_credentials(&self) -> bool {
+        self.credentials.iter().any(Presented::is_attempt)
+    }
+
+    /// Whether one of its credentials was refused: with or without `stale`.
+    pub fn is_refused(&self) -> bool {
+        matches!(self.outcome, AttemptOutcome::Refused | AttemptOutcome::Stale)
+    }
+
+    /// Whether the request was sent within a dialog (RFC 3261 §12.2).
+    pub fn is_in_dialog(&self) -> bool {
+        self.request().is_some_and(|request| request.to_tag.is_some())
+    }
+
+    /// Whether the server was seen to offer a challenge for that realm in this answer.
+    pub fn offers_realm(&self, realm: &[u8]) -> bool {
+        self.challenges.iter().any(|offered| offered.realm() == realm)
+    }
+}
+
+impl Offered<'_> {
+    /// The realm, unescaped; empty where there is none.
+    pub fn realm(&self) -> std::borrow::Cow<'_, [u8]> {
+        self.challenge.realm().unwrap_or_default()
+    }
+
+    /// Whether it says `stale=true`.
+    pub fn is_stale(&self) -> bool {
+        self.challenge.is_stale()
+    }
+}
+
+impl Presented<'_> {
+    /// The realm, unescaped; empty where there is none.
+    pub fn realm(&self) -> std::borrow::Cow<'_, [u8]> {
+        self.credentials.realm().unwrap_or_default()
+    }
+
+    /// The user name, unescaped; empty where there is none.
+    pub fn username(&self) -> std::borrow::Cow<'_, [u8]> {
+        self.credentials.username().unwrap_or_default()
+    }
+
+    /// The digest's verdict; `None` where no secret was given.
+    pub fn verdict(&self) -> Option<&Verdict> {
+        self.row.checked.as_ref().map(|checked| &checked.verdict)
+    }
+
+    /// What the digest room said; `None` where no secret was given.
+    pub fn checked(&self) -> Option<&Checked> {
+        self.row.checked.as_ref()
+    }
+
+    /// Whether it tries to prove something: an empty response to an empty nonce does not.
+    pub fn is_attempt(&self) -> bool {
+        !(self.credentials.is_digest() && self.credentials.response().is_none_or(|response| response.is_empty()))
+    }
+
+    /// Whether the server refused it.
+    pub fn is_refused(&self) -> bool {
+        matches!(self.judgement, Judgement::Refused | Judgement::Stale)
+    }
+}

@@ -1,0 +1,247 @@
+//! Joins credentials to the challenges they answer, and says what became of them. Each realm is judged by itself.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::auth::Challenge;
+use crate::auth::Credentials;
+use crate::base::CaptureTime;
+use crate::session::Attempt;
+use crate::session::AttemptOutcome;
+use crate::session::CredentialsRow;
+use crate::session::Exchange;
+use crate::session::Judgement;
+use crate::session::NonceId;
+use crate::session::Offered;
+use crate::session::Presented;
+use crate::session::Run;
+use crate::session::Transaction;
+use crate::session::attempt::ChallengeAt;
+use crate::session::{Copy, CopyKind};
+use crate::sip::Method;
+
+/// RFC 3261 §17.1: timers B and F. Who has not answered by then does not answer.
+pub const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(32);
+
+/// The attempts of a run, in order, and the exchanges they form. `end` is the latest time of the capture.
+pub fn judge(run: &Run, end: CaptureTime) -> (Vec<Attempt<'_>>, Vec<Exchange>) {
+    let mut attempts = collect(run);
+    join(&mut attempts);
+    for index in 0..attempts.len() {
+        decide(&mut attempts, index, end);
+    }
+    let exchanges = group(run, &mut attempts);
+    (attempts, exchanges)
+}
+
+/// The transactions that count, with the appearances of the same request on later hops as their copies.
+fn collect(run: &Run) -> Vec<Attempt<'_>> {
+    let mut attempts: Vec<Attempt<'_>> = Vec::with_capacity(run.transactions.len());
+    let mut attempt_of: Vec<Option<usize>> = Vec::with_capacity(run.transactions.len());
+    for transaction in &run.transactions {
+        if !transaction.method.is_challengeable() {
+            attempt_of.push(None);
+            continue;
+        }
+        let origin = transaction.forwarded_from.and_then(|from| Some((from, attempt_of.get(from).copied().flatten()?)));
+        match origin {
+            Some((from, attempt)) if run.transactions.get(from).is_some_and(|first| is_passed_on(first, transaction)) => {
+                if let (Some(attempt), Some(request)) = (attempts.get_mut(attempt), &transaction.request) {
+                    attempt.copies.push(Copy { at: request.at, kind: CopyKind::Hop });
+                    attempt.copies.extend(transaction.copies.iter().copied());
+                }
+                attempt_of.push(Some(attempt));
+            }
+            _ => {
+                attempt_of.push(Some(attempts.len()));
+                attempts.push(attempt(transaction));
+            }
+        }
+    }
+    attempts
+}
+
+/// Whether a later hop adds nothing of its own: its credentials and challenges are those of the hop before.
+fn is_passed_on(first: &Transaction, next: &Transaction) -> bool {
+    let (Some(first_request), Some(next_request)) = (&first.request, &next.request) else { return false };
+    let brings_credentials = next_request
+        .credentials
+        .iter()
+        .all(|row| first_request.credentials.iter().any(|known| known.header == row.header && known.value == row.value));
+    let returns_challenges = next.answer.as_ref().is_none_or(|answer| {
+        answer.challenges.is_empty()
+            || first.answer.as_ref().is_some_and(|known| {
+                answer.challenges.iter().all(|row| known.challenges.iter().any(|other| other.value == row.value))
+            })
+    });
+    brings_credentials && returns_challenges
+}
+
+fn attempt(transaction: &Transaction) -> Attempt<'_> {
+    let rows = transaction.request.as_ref().map(|request| request.credentials.as_slice()).unwrap_or_default();
+    let ack_rows = transaction.ack.as_ref().map(|ack| ack.credentials.as_slice()).unwrap_or_default();
+    Attempt {
+        transaction,
+        credentials: rows.iter().map(presented).collect(),
+        ack_credentials: ack_rows.iter().map(presented).collect(),
+        challenges: transaction.answer.as_ref().map(|answer| offered(&answer.challenges)).unwrap_or_default(),
+        outcome: AttemptOutcome::Undecided,
+        copies: transaction.copies.clone(),
+        exchange: 0,
+    }
+}
+
+fn presented(row: &CredentialsRow) -> Presented<'_> {
+    Presented {
+        header: row.header,
+        row,
+        credentials: Credentials::parse(&row.value),
+        answers: None,
+        judgement: Judgement::None,
+    }
+}
+
+fn offered(rows: &[crate::session::ChallengeRow]) -> Vec<Offered<'_>> {
+    let challenges = rows.iter().flat_map(|row| {
+        let nonces = row.nonces.iter().copied().chain(std::iter::repeat(None));
+        Challenge::parse_all(&row.value)
+            .into_iter()
+            .zip(nonces)
+            .map(|(challenge, nonce)| Offered { header: row.header, challenge, nonce })
+    });
+    challenges.collect()
+}
+
+/// Finds for each row of credentials the latest challenge that it answers: the same realm and nonce, else the same nonce.
+fn join(attempts: &mut [Attempt<'_>]) {
+    let mut by_nonce: HashMap<NonceId, Vec<(CaptureTime, ChallengeAt)>> = HashMap::new();
+    let mut by_text: HashMap<Vec<u8>, Vec<(CaptureTime, ChallengeAt)>> = HashMap::new();
+    for index in 0..attempts.len() {
+        let Some(attempt) = attempts.get(index) else { return };
+        let sent = attempt.transaction.started();
+        let before = |(time, _): &&(CaptureTime, ChallengeAt)| sent.is_none_or(|sent| *time <= sent);
+        let latest = |known: Option<&Vec<(CaptureTime, ChallengeAt)>>| {
+            known.and_then(|all| all.iter().rev().find(before)).map(|(_, at)| *at)
+        };
+        let found: Vec<Option<ChallengeAt>> = attempt
+            .credentials
+            .iter()
+            .map(|presented| {
+                let exact = presented.row.nonce.and_then(|nonce| latest(by_nonce.get(&nonce)));
+                exact.or_else(|| {
+                    let nonce = presented.credentials.nonce().filter(|nonce| !nonce.is_empty())?;
+                    let at = latest(by_text.get(nonce.as_ref()))?;
+                    Some(ChallengeAt { is_same_realm: false, ..at })
+                })
+            })
+            .collect();
+        remember(attempt, index, &mut by_nonce, &mut by_text);
+        let Some(attempt) = attempts.get_mut(index) else { return };
+        for (presented, at) in attempt.credentials.iter_mut().zip(found) {
+            presented.answers = at;
+        }
+    }
+}
+
+fn remember(
+    attempt: &Attempt<'_>,
+    index: usize,
+    by_nonce: &mut HashMap<NonceId, Vec<(CaptureTime, ChallengeAt)>>,
+    by_text: &mut HashMap<Vec<u8>, Vec<(CaptureTime, ChallengeAt)>>,
+) {
+    let Some(answer) = attempt.answer() else { return };
+    for (challenge, offered) in attempt.challenges.iter().enumerate() {
+        let at = ChallengeAt { attempt: index, challenge, is_same_realm: true };
+        if let Some(nonce) = offered.nonce {
+            by_nonce.entry(nonce).or_default().push((answer.time, at));
+        }
+        if let Some(nonce) = offered.challenge.nonce().filter(|nonce| !nonce.is_empty()) {
+            by_text.entry(nonce.into_owned()).or_default().push((answer.time, at));
+        }
+    }
+}
+
+/// Judges every row of credentials by the answer, then the attempt.
+fn decide(attempts: &mut [Attempt<'_>], index: usize, end: CaptureTime) {
+    let Some(attempt) = attempts.get(index) else { return };
+    let judgements: Vec<Judgement> =
+        attempt.credentials.iter().map(|presented| judgement(attempts, attempt, presented)).collect();
+    let outcome = outcome(attempt, &judgements, end);
+    let Some(attempt) = attempts.get_mut(index) else { return };
+    attempt.outcome = outcome;
+    for (presented, judgement) in attempt.credentials.iter_mut().zip(judgements) {
+        presented.judgement = judgement;
+    }
+}
+
+fn judgement(attempts: &[Attempt<'_>], attempt: &Attempt<'_>, presented: &Presented<'_>) -> Judgement {
+    let Some(status) = attempt.status() else { return Judgement::None };
+    match status {
+        200..=299 => Judgement::Accepted,
+        401 | 407 => {
+            // A client that names a wrong realm is refused by the realm whose nonce it used.
+            let used_realm = presented
+                .answers
+                .and_then(|at| attempts.get(at.attempt)?.challenges.get(at.challenge))
+                .map(|offered| offered.realm().into_owned())
+                .unwrap_or_else(|| presented.realm().into_owned());
+            let mut again = attempt.challenges.iter().filter(|offered| offered.realm() == used_realm).peekable();
+            if attempt.challenges.is_empty() {
+                Judgement::Refused
+            } else if again.peek().is_none() {
+                Judgement::Accepted
+            } else if again.any(Offered::is_stale) {
+                Judgement::Stale
+            } else {
+                Judgement::Refused
+            }
+        }
+        // RFC 3261 §10.3: a registrar answers 403 or 404 once it knows who asks. Behind a 1xx, another party refuses the call.
+        403 if attempt.transaction.provisional_at.is_none() => Judgement::Forbidden,
+        404 if attempt.transaction.method == Method::Register => Judgement::Forbidden,
+        400 => Judgement::BadRequest,
+        _ => Judgement::Passed,
+    }
+}
+
+fn outcome(attempt: &Attempt<'_>, judgements: &[Judgement], end: CaptureTime) -> AttemptOutcome {
+    let Some(status) = attempt.status() else { return silence(attempt, end) };
+    let is_attempt = attempt.has_credentials();
+    let has = |judgement| is_attempt && judgements.contains(&judgement);
+    match status {
+        200..=299 => AttemptOutcome::Accepted,
+        401 | 407 if has(Judgement::Stale) => AttemptOutcome::Stale,
+        401 | 407 if has(Judgement::Refused) => AttemptOutcome::Refused,
+        401 | 407 => AttemptOutcome::Challenged,
+        _ if has(Judgement::Forbidden) => AttemptOutcome::Forbidden,
+        _ => AttemptOutcome::Failed,
+    }
+}
+
+/// No final answer: is that the end of the capture, or of the server's patience?
+fn silence(attempt: &Attempt<'_>, end: CaptureTime) -> AttemptOutcome {
+    let Some(request) = attempt.request() else { return AttemptOutcome::Undecided };
+    let gave_up = end.since(request.time) >= TRANSACTION_TIMEOUT;
+    if gave_up && !attempt.transaction.has_provisional { AttemptOutcome::NoAnswer } else { AttemptOutcome::Undecided }
+}
+
+fn group(run: &Run, attempts: &mut [Attempt<'_>]) -> Vec<Exchange> {
+    let mut exchanges: Vec<Exchange> = Vec::new();
+    let mut by_key: HashMap<(IpAddr, IpAddr, &Method, &[u8]), usize> = HashMap::new();
+    for (index, attempt) in attempts.iter_mut().enumerate() {
+        let transaction = attempt.transaction;
+        let (client, server) = (transaction.flow.source.address, transaction.flow.destination.address);
+        let tag = transaction.request.as_ref().and_then(|request| request.from_tag);
+        let tag = tag.map(|id| run.text(id)).unwrap_or_default();
+        let exchange = *by_key.entry((client, server, &transaction.method, tag)).or_insert_with(|| {
+            exchanges.push(Exchange { client, server, method: transaction.method.clone(), attempts: Vec::new() });
+            exchanges.len() - 1
+        });
+        attempt.exchange = exchange;
+        if let Some(exchange) = exchanges.get_mut(exchange) {
+            exchange.attempts.push(index);
+        }
+    }
+    exchanges
+}

@@ -1,0 +1,190 @@
+//! A closed run, judged: its attempts, its exchanges and how it ended.
+
+use std::net::IpAddr;
+
+use crate::base::CaptureTime;
+use crate::session::Attempt;
+use crate::session::AttemptOutcome;
+use crate::session::Exchange;
+use crate::session::Offered;
+use crate::session::Presented;
+use crate::session::Run;
+use crate::session::TextId;
+use crate::session::attempt::ChallengeAt;
+use crate::session::judge;
+use crate::sip::Method;
+use crate::sip::uri::Uri;
+
+/// One Call-ID's story.
+#[derive(Debug)]
+pub struct Session<'run> {
+    /// The messages.
+    pub run: &'run Run,
+    /// The attempts in order of their first message.
+    pub attempts: Vec<Attempt<'run>>,
+    /// The attempts by client, server, method and From tag.
+    pub exchanges: Vec<Exchange>,
+    /// How it ended.
+    pub outcome: SessionOutcome,
+    /// Only one direction was captured: requests without answers and answers without requests prove nothing.
+    pub is_one_way: bool,
+}
+
+/// How a session ended. The names are those of the report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SessionOutcome {
+    /// The last attempt was accepted, after a challenge or with credentials.
+    Accepted,
+    /// The last attempt's credentials were refused.
+    Refused,
+    /// A challenge was the last word.
+    UnansweredChallenge,
+    /// 403, or 404 to a REGISTER, to credentials.
+    Forbidden,
+    /// Another final answer.
+    Failed,
+    /// Nobody answered.
+    NoAnswer,
+    /// Accepted without being asked: authenticated by address, or open.
+    NotChallenged,
+    /// The capture does not tell.
+    Undecided,
+}
+
+impl SessionOutcome {
+    /// The name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            SessionOutcome::Accepted => "accepted",
+            SessionOutcome::Refused => "refused",
+            SessionOutcome::UnansweredChallenge => "unanswered_challenge",
+            SessionOutcome::Forbidden => "forbidden",
+            SessionOutcome::Failed => "failed",
+            SessionOutcome::NoAnswer => "no_answer",
+            SessionOutcome::NotChallenged => "not_challenged",
+            SessionOutcome::Undecided => "undecided",
+        }
+    }
+}
+
+impl<'run> Session<'run> {
+    /// Judges a closed run. `end` is the latest time of the capture.
+    pub fn judge(run: &'run Run, end: CaptureTime) -> Session<'run> {
+        let (attempts, exchanges) = judge::judge(run, end);
+        let outcome = outcome(&attempts);
+        let is_one_way = is_one_way(run);
+        Session { run, attempts, exchanges, outcome, is_one_way }
+    }
+
+    /// The attempts of an exchange.
+    pub fn attempts_of<'s>(&'s self, exchange: &'s Exchange) -> impl DoubleEndedIterator<Item = &'s Attempt<'run>> + 's {
+        exchange.attempts.iter().filter_map(|&index| self.attempts.get(index))
+    }
+
+    /// The challenge that credentials answer, and the attempt whose answer holds it.
+    pub fn challenge(&self, at: ChallengeAt) -> Option<(&Attempt<'run>, &Offered<'run>)> {
+        let attempt = self.attempts.get(at.attempt)?;
+        Some((attempt, attempt.challenges.get(at.challenge)?))
+    }
+
+    /// The challenge that credentials answer.
+    pub fn challenge_of(&self, presented: &Presented<'_>) -> Option<&Offered<'run>> {
+        Some(self.challenge(presented.answers?)?.1)
+    }
+
+    /// Whether an attempt with credentials at or after `index` was accepted, in the same exchange.
+    pub fn is_accepted_later(&self, index: usize) -> bool {
+        let Some(exchange) = self.attempts.get(index).map(|attempt| attempt.exchange) else { return false };
+        self.attempts.iter().skip(index).any(|later| later.exchange == exchange && later.outcome == AttemptOutcome::Accepted)
+    }
+
+    /// Whether there is anything about authentication to tell: a challenge or credentials.
+    pub fn has_authentication(&self) -> bool {
+        self.attempts.iter().any(|attempt| {
+            attempt.is_challenged()
+                || !attempt.challenges.is_empty()
+                || !attempt.credentials.is_empty()
+                || !attempt.ack_credentials.is_empty()
+        })
+    }
+
+    /// The method of its first attempt.
+    pub fn method(&self) -> Option<&'run Method> {
+        self.attempts.first().map(|attempt| &attempt.transaction.method)
+    }
+
+    /// Who it is about: the user of the first credentials, else of the From URI.
+    pub fn user(&self) -> Vec<u8> {
+        let named = self.attempts.iter().flat_map(|attempt| &attempt.credentials).find(|p| !p.username().is_empty());
+        match named {
+            Some(presented) => presented.username().into_owned(),
+            None => self.from_user().to_vec(),
+        }
+    }
+
+    /// The user part of the first From URI.
+    pub fn from_user(&self) -> &'run [u8] {
+        let from = self.attempts.iter().find_map(Attempt::request).map(|request| self.text(request.from));
+        Uri::parse(from.unwrap_or_default()).user
+    }
+
+    /// The realms challenged or answered, in order of appearance.
+    pub fn realms(&self) -> Vec<Vec<u8>> {
+        let mut realms: Vec<Vec<u8>> = Vec::new();
+        let mut add = |realm: &[u8]| {
+            if !realm.is_empty() && !realms.iter().any(|known| known == realm) {
+                realms.push(realm.to_vec());
+            }
+        };
+        for attempt in &self.attempts {
+            attempt.credentials.iter().for_each(|presented| add(&presented.realm()));
+            attempt.challenges.iter().for_each(|offered| add(&offered.realm()));
+        }
+        realms
+    }
+
+    /// The address of who sent the first request.
+    pub fn client(&self) -> Option<IpAddr> {
+        self.attempts.first().map(|attempt| attempt.transaction.flow.source.address)
+    }
+
+    /// The bytes of a text.
+    pub fn text(&self, id: TextId) -> &'run [u8] {
+        self.run.text(id)
+    }
+}
+
+/// The last finished attempt of the first method decides.
+fn outcome(attempts: &[Attempt<'_>]) -> SessionOutcome {
+    let Some(first) = attempts.first() else { return SessionOutcome::Undecided };
+    let same = || attempts.iter().filter(|attempt| attempt.transaction.method == first.transaction.method);
+    let Some(last) = same().rev().find(|attempt| attempt.outcome != AttemptOutcome::Undecided) else {
+        return SessionOutcome::Undecided;
+    };
+    let was_asked = same().any(|attempt| attempt.is_challenged() || attempt.has_credentials());
+    match last.outcome {
+        AttemptOutcome::Accepted if was_asked => SessionOutcome::Accepted,
+        AttemptOutcome::Accepted => SessionOutcome::NotChallenged,
+        // A challenge that was answered, and the answer still under way, is not the last word.
+        AttemptOutcome::Challenged if same().next_back().is_some_and(Attempt::has_credentials) && last.status() != same().next_back().and_then(Attempt::status) => {
+            SessionOutcome::Undecided
+        }
+        AttemptOutcome::Challenged => SessionOutcome::UnansweredChallenge,
+        AttemptOutcome::Refused | AttemptOutcome::Stale => SessionOutcome::Refused,
+        AttemptOutcome::Forbidden => SessionOutcome::Forbidden,
+        AttemptOutcome::Failed => SessionOutcome::Failed,
+        AttemptOutcome::NoAnswer => SessionOutcome::NoAnswer,
+        AttemptOutcome::Undecided => SessionOutcome::Undecided,
+    }
+}
+
+/// No answer was seen although the client plainly got one (it acknowledged it, or answered a challenge), or answers were
+/// seen and no request.
+fn is_one_way(run: &Run) -> bool {
+    let has_request = run.transactions.iter().any(|transaction| transaction.request.is_some());
+    let has_answer = run.transactions.iter().any(|transaction| transaction.answer.is_some() || transaction.has_provisional);
+    let got_answer = run.transactions.iter().any(|transaction| {
+        transaction.ack.is_some() || transaction.request.as_ref().is_some_and(|request| !request.credentials.is_empty())
+    });
+    (has_request && !has_answer && got_answer) || (has_answer && !has_request)
+}

@@ -1,0 +1,100 @@
+//! One message as it was seen on one link: what the tracker is given.
+
+use crate::base::CaptureTime;
+use crate::base::Flow;
+use crate::base::Frames;
+use crate::base::Transport;
+use crate::digest::Checked;
+use crate::sip::HeaderName;
+use crate::sip::Message;
+
+/// A link of the capture: interface and VLAN. The same packet on two links is a duplicate, not a retransmission.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LinkId(pub u64);
+
+/// A nonce of one realm, counted from 0 in order of first appearance in the capture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NonceId(pub u32);
+
+/// Which of the two pairs of headers (RFC 3261 §22.2 and §22.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum HeaderKind {
+    /// `WWW-Authenticate` and `Authorization`.
+    Www,
+    /// `Proxy-Authenticate` and `Proxy-Authorization`.
+    Proxy,
+}
+
+impl HeaderKind {
+    /// The header of a challenge.
+    pub fn challenge_header(self) -> &'static str {
+        match self {
+            HeaderKind::Www => "WWW-Authenticate",
+            HeaderKind::Proxy => "Proxy-Authenticate",
+        }
+    }
+
+    /// The header of credentials.
+    pub fn credentials_header(self) -> &'static str {
+        match self {
+            HeaderKind::Www => "Authorization",
+            HeaderKind::Proxy => "Proxy-Authorization",
+        }
+    }
+
+    /// The kind of a challenge's or credentials' header name; `None` for other headers.
+    pub fn of(name: HeaderName) -> Option<HeaderKind> {
+        match name {
+            HeaderName::WwwAuthenticate | HeaderName::Authorization => Some(HeaderKind::Www),
+            HeaderName::ProxyAuthenticate | HeaderName::ProxyAuthorization => Some(HeaderKind::Proxy),
+            _ => None,
+        }
+    }
+}
+
+/// One header row of credentials, kept as sent.
+#[derive(Clone, Debug)]
+pub struct CredentialsRow {
+    /// Under which header it stood.
+    pub header: HeaderKind,
+    /// The header's value.
+    pub value: Box<[u8]>,
+    /// The nonce it names; `None` where it names none.
+    pub nonce: Option<NonceId>,
+    /// What the digest room says; `None` where no secret was given for that user.
+    pub checked: Option<Checked>,
+}
+
+/// One header row of challenges, kept as sent. A row may hold several challenges.
+#[derive(Clone, Debug)]
+pub struct ChallengeRow {
+    /// Under which header it stood.
+    pub header: HeaderKind,
+    /// The header's value.
+    pub value: Box<[u8]>,
+    /// The nonce of each challenge in it.
+    pub nonces: Box<[Option<NonceId>]>,
+}
+
+/// A message with what is known about its packets.
+#[derive(Debug)]
+pub struct Sighting<'a> {
+    /// The message.
+    pub message: &'a Message<'a>,
+    /// Who sent it to whom.
+    pub flow: Flow,
+    /// What carried it.
+    pub transport: Transport,
+    /// The link it was seen on.
+    pub link: LinkId,
+    /// The frames it is made of.
+    pub frames: Frames,
+    /// When it was complete.
+    pub time: CaptureTime,
+    /// Some of its bytes can be read two ways (overlapping segments or fragments that differ).
+    pub is_ambiguous: bool,
+    /// The rows of credentials, of a request.
+    pub credentials: Vec<CredentialsRow>,
+    /// The rows of challenges, of a response.
+    pub challenges: Vec<ChallengeRow>,
+}

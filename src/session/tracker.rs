@@ -1,0 +1,117 @@
+//! Messages in, closed runs out; bounded; ages by capture time.
+
+use std::collections::HashMap;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::base::CaptureTime;
+use crate::base::Limits;
+use crate::session::Run;
+use crate::session::Sighting;
+
+/// Follows every Call-ID of the capture.
+#[derive(Debug)]
+pub struct Tracker {
+    limits: Limits,
+    // std's keyed SipHash: Call-IDs are chosen by whoever sends the packets.
+    runs: HashMap<Arc<[u8]>, Run>,
+    /// One entry a run, in the order in which they were last known to be alive.
+    idle: VecDeque<(CaptureTime, Arc<[u8]>)>,
+    now: CaptureTime,
+    evicted: u64,
+    untracked: u64,
+}
+
+impl Tracker {
+    /// A tracker with no messages.
+    pub fn new(limits: &Limits) -> Tracker {
+        Tracker {
+            limits: limits.clone(),
+            runs: HashMap::new(),
+            idle: VecDeque::new(),
+            now: CaptureTime::from_ns(i64::MIN),
+            evicted: 0,
+            untracked: 0,
+        }
+    }
+
+    /// Takes one message. Runs that it shows to be over are appended to `closed`.
+    pub fn push(&mut self, sighting: Sighting<'_>, closed: &mut Vec<Run>) {
+        self.now = self.now.max(sighting.time);
+        self.close_idle(closed);
+        let call_id = sighting.message.call_id();
+        if call_id.is_empty() {
+            self.untracked += 1;
+            return;
+        }
+        let gap = self.gap();
+        match self.runs.get_mut(call_id) {
+            // A silence longer than the gap begins a new run, whether or not the queue came round to closing the old one.
+            Some(run) if sighting.time.since(run.last_seen) > gap => {
+                let fresh = Run::new(run.call_id.clone(), &sighting);
+                closed.push(std::mem::replace(run, fresh));
+            }
+            Some(_) => {}
+            None => {
+                self.make_room(closed);
+                let key: Arc<[u8]> = Arc::from(call_id);
+                self.idle.push_back((self.now, key.clone()));
+                self.runs.insert(key.clone(), Run::new(key, &sighting));
+            }
+        }
+        let limits = &self.limits;
+        if let Some(run) = self.runs.get_mut(call_id) {
+            run.push(sighting, limits);
+        }
+    }
+
+    fn gap(&self) -> Duration {
+        Duration::from_secs(self.limits.session_gap_s_max)
+    }
+
+    /// Ends the capture: the runs that are left, in order of their first frame.
+    pub fn finish(&mut self) -> Vec<Run> {
+        self.idle.clear();
+        let mut runs: Vec<Run> = std::mem::take(&mut self.runs).into_values().collect();
+        runs.sort_unstable_by(|a, b| (a.first, &a.call_id).cmp(&(b.first, &b.call_id)));
+        runs
+    }
+
+    /// Runs that were ended early because there were too many at a time.
+    pub fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    /// Messages without a Call-ID, which belong to no session.
+    pub fn untracked(&self) -> u64 {
+        self.untracked
+    }
+
+    /// The latest time seen; `None` before the first message.
+    pub fn now(&self) -> Option<CaptureTime> {
+        (self.now != CaptureTime::from_ns(i64::MIN)).then_some(self.now)
+    }
+
+    fn close_idle(&mut self, closed: &mut Vec<Run>) {
+        let gap = self.gap();
+        while let Some((alive, _)) = self.idle.front()
+            && self.now.since(*alive) > gap
+        {
+            let Some((_, key)) = self.idle.pop_front() else { return };
+            let last_seen = self.runs.get(&key).map(|run| run.last_seen);
+            match last_seen {
+                Some(last_seen) if self.now.since(last_seen) <= gap => self.idle.push_back((last_seen, key)),
+                _ => closed.extend(self.runs.remove(&key)),
+            }
+        }
+    }
+
+    fn make_room(&mut self, closed: &mut Vec<Run>) {
+        while self.runs.len() >= self.limits.sessions_max {
+            let Some((_, key)) = self.idle.pop_front() else { return };
+            closed.extend(self.runs.remove(&key));
+            self.evicted += 1;
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! A request, its responses, and their other appearances (RFC 3261 §17.1.3, §17.2.3).
+
+use crate::base::CaptureTime;
+use crate::base::Flow;
+use crate::base::FrameRef;
+use crate::base::Transport;
+use crate::session::ChallengeRow;
+use crate::session::CredentialsRow;
+use crate::session::LinkId;
+use crate::session::TextId;
+use crate::sip::Method;
+
+/// One transaction on one hop.
+#[derive(Debug)]
+pub struct Transaction {
+    /// The request's direction; where only responses were seen, the reverse of theirs.
+    pub flow: Flow,
+    /// What carried the request.
+    pub transport: Transport,
+    /// The method, from the request line or the response's CSeq.
+    pub method: Method,
+    /// The CSeq number; `None` where it could not be read.
+    pub cseq: Option<u32>,
+    /// The top Via's branch.
+    pub branch: Option<TextId>,
+    /// The request; `None` where the capture holds only responses.
+    pub request: Option<Request>,
+    /// When the first provisional response other than 100 came.
+    pub provisional_at: Option<CaptureTime>,
+    /// Whether any provisional response came, 100 included.
+    pub has_provisional: bool,
+    /// The final response that came first.
+    pub answer: Option<Answer>,
+    /// The ACK, of an INVITE.
+    pub ack: Option<Ack>,
+    /// Other appearances of the request.
+    pub copies: Vec<Copy>,
+    /// The transaction this one is the next hop of, as an index into the run's transactions.
+    pub forwarded_from: Option<usize>,
+}
+
+/// The request of a transaction, as first seen.
+#[derive(Debug)]
+pub struct Request {
+    /// The frame that completed it.
+    pub at: FrameRef,
+    /// Its other frames.
+    pub other_frames: Box<[FrameRef]>,
+    /// When.
+    pub time: CaptureTime,
+    /// On which link.
+    pub link: LinkId,
+    /// The Request-URI as sent.
+    pub uri: TextId,
+    /// The From URI.
+    pub from: TextId,
+    /// The From tag; `None` where there is none.
+    pub from_tag: Option<TextId>,
+    /// The To URI.
+    pub to: TextId,
+    /// The To tag: there is one within a dialog (RFC 3261 §12).
+    pub to_tag: Option<TextId>,
+    /// User-Agent.
+    pub user_agent: Option<TextId>,
+    /// Bytes of the whole message.
+    pub len_bytes: u32,
+    /// Whether the header section was captured whole: else missing headers prove nothing.
+    pub has_all_headers: bool,
+    /// Whether some of its bytes can be read two ways.
+    pub is_ambiguous: bool,
+    /// How many Vias it carries: one on the client's own hop.
+    pub via_count: u8,
+    /// The rows of credentials.
+    pub credentials: Vec<CredentialsRow>,
+}
+
+/// The final response of a transaction, as first seen.
+#[derive(Debug)]
+pub struct Answer {
+    /// The frame that completed it.
+    pub at: FrameRef,
+    /// When.
+    pub time: CaptureTime,
+    /// The status code, 200 and above.
+    pub status: u16,
+    /// The reason phrase.
+    pub reason: TextId,
+    /// Server, or User-Agent where a UAS says that.
+    pub server: Option<TextId>,
+    /// Whether the header section was captured whole.
+    pub has_all_headers: bool,
+    /// Whether some of its bytes can be read two ways.
+    pub is_ambiguous: bool,
+    /// How often the same response was seen again.
+    pub repeats: u32,
+    /// The rows of challenges.
+    pub challenges: Vec<ChallengeRow>,
+}
+
+/// The ACK of an INVITE.
+#[derive(Debug)]
+pub struct Ack {
+    /// The frame that completed it.
+    pub at: FrameRef,
+    /// When.
+    pub time: CaptureTime,
+    /// The rows of credentials: those of the INVITE, by RFC 3261 §22.1.
+    pub credentials: Vec<CredentialsRow>,
+}
+
+/// Another appearance of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Copy {
+    /// Where.
+    pub at: FrameRef,
+    /// What it is.
+    pub kind: CopyKind,
+}
+
+/// Why a request was seen again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CopyKind {
+    /// The client sent it again (RFC 3261 §17.1).
+    Retransmission,
+    /// The capture holds the packet twice: a span port, or `-i any`.
+    Duplicate,
+    /// It was seen again on its way: a proxy forwarded it.
+    Hop,
+}
+
+impl CopyKind {
+    /// The name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            CopyKind::Retransmission => "retransmission",
+            CopyKind::Duplicate => "duplicate",
+            CopyKind::Hop => "hop",
+        }
+    }
+}
+
+impl Transaction {
+    /// When it began: the request, else the first response seen.
+    pub fn started(&self) -> Option<CaptureTime> {
+        self.request.as_ref().map(|request| request.time).or(self.answer.as_ref().map(|answer| answer.time))
+    }
+
+    /// Whether client and server addresses are the same as the other's. Ports and transport may change within a dialog.
+    pub fn is_same_hop(&self, other: &Transaction) -> bool {
+        self.flow.source.address == other.flow.source.address
+            && self.flow.destination.address == other.flow.destination.address
+    }
+
+    /// How often the client sent the request again.
+    pub fn retransmissions(&self) -> usize {
+        self.copies.iter().filter(|copy| copy.kind == CopyKind::Retransmission).count()
+    }
+}
