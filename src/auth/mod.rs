@@ -1,1 +1,23 @@
 //! What the authentication headers say: challenges, credentials and authentication info (RFC 3261 §20, RFC 7616).
+//! Nothing here fails: what is odd is kept as it was sent and noted as a defect.
+
+pub mod algorithm;
+pub mod challenge;
+pub mod credentials;
+pub mod info;
+pub mod name;
+pub mod nonce_count;
+pub mod params;
+pub mod qop;
+mod scanner;
+pub mod scheme;
+
+pub use algorithm::{AkaVersion, Algorithm, HashName};
+pub use challenge::{Challenge, Malformed, Stale, parse_challenges};
+pub use credentials::{Credentials, parse_credentials};
+pub use info::AuthenticationInfo;
+pub use name::Name;
+pub use nonce_count::NonceCount;
+pub use params::{Defect, DefectKind, Param, Params};
+pub use qop::Qop;
+pub use scheme::Scheme;
