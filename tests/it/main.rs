@@ -1,1 +1,3 @@
 //! One test crate for everything that needs the library or the binary from outside.
+
+mod scenario;
