@@ -97,7 +97,7 @@ impl Nonces {
         for attempt in &session.attempts {
             let sent = attempt.request().map(|request| request.time);
             for presented in &attempt.credentials {
-                let Some(nonce) = presented.row.nonce.and_then(|id| self.nonces.get_mut(id.0 as usize)) else { continue };
+                let Some(nonce) = presented.nonce.and_then(|id| self.nonces.get_mut(id.0 as usize)) else { continue };
                 nonce.uses += 1;
                 nonce.last_used = nonce.last_used.max(sent);
                 match presented.judgement {

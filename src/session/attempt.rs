@@ -2,6 +2,8 @@
 
 use crate::auth::Challenge;
 use crate::auth::Credentials;
+use crate::auth::Scheme;
+use crate::auth::Stale;
 use crate::digest::Checked;
 use crate::digest::Verdict;
 use crate::session::Answer;
@@ -51,6 +53,10 @@ pub struct Presented<'run> {
     pub row: &'run CredentialsRow,
     /// What it says.
     pub credentials: Credentials<'run>,
+    /// The nonce it names; `None` where it names none.
+    pub nonce: Option<NonceId>,
+    /// What the digest room said; `None` where no secret was given for that user.
+    pub checked: Option<&'run Checked>,
     /// The challenge it answers, where this session holds it.
     pub answers: Option<ChallengeAt>,
     /// What the server made of it.
@@ -175,7 +181,7 @@ impl Offered<'_> {
 
     /// Whether it says `stale=true`.
     pub fn is_stale(&self) -> bool {
-        self.challenge.is_stale()
+        self.challenge.stale() == Some(Stale::True)
     }
 }
 
@@ -191,18 +197,13 @@ impl Presented<'_> {
     }
 
     /// The digest's verdict; `None` where no secret was given.
-    pub fn verdict(&self) -> Option<&Verdict> {
-        self.row.checked.as_ref().map(|checked| &checked.verdict)
-    }
-
-    /// What the digest room said; `None` where no secret was given.
-    pub fn checked(&self) -> Option<&Checked> {
-        self.row.checked.as_ref()
+    pub fn verdict(&self) -> Option<Verdict> {
+        self.checked.map(|checked| checked.verdict)
     }
 
     /// Whether it tries to prove something: an empty response to an empty nonce does not.
     pub fn is_attempt(&self) -> bool {
-        !(self.credentials.is_digest() && self.credentials.response().is_none_or(|response| response.is_empty()))
+        self.credentials.scheme != Scheme::Digest || self.credentials.response().is_some_and(|hex| !hex.is_empty())
     }
 
     /// Whether the server refused it.

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::auth::Challenge;
-use crate::auth::Credentials;
+use crate::auth::parse_challenges;
+use crate::auth::parse_credentials;
 use crate::base::CaptureTime;
 use crate::session::Attempt;
 use crate::session::AttemptOutcome;
@@ -83,8 +83,8 @@ fn attempt(transaction: &Transaction) -> Attempt<'_> {
     let ack_rows = transaction.ack.as_ref().map(|ack| ack.credentials.as_slice()).unwrap_or_default();
     Attempt {
         transaction,
-        credentials: rows.iter().map(presented).collect(),
-        ack_credentials: ack_rows.iter().map(presented).collect(),
+        credentials: presented(rows),
+        ack_credentials: presented(ack_rows),
         challenges: transaction.answer.as_ref().map(|answer| offered(&answer.challenges)).unwrap_or_default(),
         outcome: AttemptOutcome::Undecided,
         copies: transaction.copies.clone(),
@@ -92,20 +92,24 @@ fn attempt(transaction: &Transaction) -> Attempt<'_> {
     }
 }
 
-fn presented(row: &CredentialsRow) -> Presented<'_> {
-    Presented {
+fn presented(rows: &[CredentialsRow]) -> Vec<Presented<'_>> {
+    let each = rows.iter().flat_map(|row| parse_credentials(&row.value).into_iter().zip(&row.known).map(move |c| (row, c)));
+    let all = each.map(|(row, (credentials, known))| Presented {
         header: row.header,
         row,
-        credentials: Credentials::parse(&row.value),
+        credentials,
+        nonce: known.nonce,
+        checked: known.checked.as_ref(),
         answers: None,
         judgement: Judgement::None,
-    }
+    });
+    all.collect()
 }
 
 fn offered(rows: &[crate::session::ChallengeRow]) -> Vec<Offered<'_>> {
     let challenges = rows.iter().flat_map(|row| {
         let nonces = row.nonces.iter().copied().chain(std::iter::repeat(None));
-        Challenge::parse_all(&row.value)
+        parse_challenges(&row.value)
             .into_iter()
             .zip(nonces)
             .map(|(challenge, nonce)| Offered { header: row.header, challenge, nonce })
@@ -128,7 +132,7 @@ fn join(attempts: &mut [Attempt<'_>]) {
             .credentials
             .iter()
             .map(|presented| {
-                let exact = presented.row.nonce.and_then(|nonce| latest(by_nonce.get(&nonce)));
+                let exact = presented.nonce.and_then(|nonce| latest(by_nonce.get(&nonce)));
                 exact.or_else(|| {
                     let nonce = presented.credentials.nonce().filter(|nonce| !nonce.is_empty())?;
                     let at = latest(by_text.get(nonce.as_ref()))?;

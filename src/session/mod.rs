@@ -18,7 +18,7 @@ pub use attempt::{Attempt, AttemptOutcome, Judgement, Offered, Presented};
 pub use exchange::Exchange;
 pub use run::Run;
 pub use session::{Session, SessionOutcome};
-pub use sighting::{ChallengeRow, CredentialsRow, HeaderKind, LinkId, NonceId, Sighting};
+pub use sighting::{ChallengeRow, CredentialsRow, HeaderKind, KnownCredentials, LinkId, NonceId, Sighting};
 pub use texts::{TextId, Texts};
 pub use tracker::Tracker;
 pub use transaction::{Ack, Answer, Copy, CopyKind, Request, Transaction};

@@ -134,12 +134,8 @@ impl Run {
         }
         let forwarded_from = self.previous_hop(&sighting, &key);
         let request = self.keep_request(&sighting, sighting.credentials.clone());
-        self.add(key, Transaction {
-            branch: branch.map(|branch| self.texts.keep(branch)),
-            request: Some(request),
-            forwarded_from,
-            ..blank(&sighting)
-        });
+        let branch = branch.map(|branch| self.texts.keep(branch));
+        self.add(key, Transaction { branch, request: Some(request), forwarded_from, ..blank(&sighting) });
         Placement::New
     }
 

@@ -59,7 +59,14 @@ pub struct CredentialsRow {
     pub header: HeaderKind,
     /// The header's value.
     pub value: Box<[u8]>,
-    /// The nonce it names; `None` where it names none.
+    /// What is known of each of the credentials in it: one, unless they are comma-joined against RFC 3261 §7.3.1.
+    pub known: Vec<KnownCredentials>,
+}
+
+/// What is known of credentials beside their text.
+#[derive(Clone, Debug, Default)]
+pub struct KnownCredentials {
+    /// The nonce they name; `None` where they name none.
     pub nonce: Option<NonceId>,
     /// What the digest room says; `None` where no secret was given for that user.
     pub checked: Option<Checked>,

@@ -1,0 +1,54 @@
+//! SA104: a 401 or 407 that asks nothing.
+
+use crate::rules::Check;
+use crate::rules::Context;
+use crate::rules::Fault;
+use crate::rules::Finding;
+use crate::rules::Rule;
+use crate::rules::Severity;
+use crate::rules::facts;
+use crate::session::Session;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "SA104",
+    name: "challenge-header-missing",
+    severity: Severity::High,
+    summary: "A 401 or 407 without any challenge",
+    finds: "A 401 without WWW-Authenticate, or a 407 without Proxy-Authenticate, that has no challenge of the other kind either, \
+            and whose header section was captured whole.",
+    matters: "The client has nothing to answer: there is no realm and no nonce. It can only give up.",
+    advice: "Fix the server, or the device between that removes the header. FreeSWITCH did this for SUBSCRIBE.",
+    not_this: "A challenge under the other kind of header is challenge-header-wrong-kind. A message that the snap length cut \
+               proves nothing.",
+    sources: &["RFC 3261 section 22.2", "RFC 3261 section 22.3", "RFC 3261 section 20, table 2"],
+    sample: "register-401-without-challenge",
+    check: Check::Session(check),
+};
+
+fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
+    let bare: Vec<(usize, _)> = session
+        .attempts
+        .iter()
+        .enumerate()
+        .filter(|(_, attempt)| attempt.is_challenged() && attempt.transaction.method.is_challengeable())
+        .filter(|(_, attempt)| attempt.answer().is_some_and(|answer| answer.has_all_headers && answer.challenges.is_empty()))
+        .collect();
+    let Some((index, attempt)) = bare.first().copied() else { return Vec::new() };
+    let Some(answer) = attempt.answer() else { return Vec::new() };
+    let header = if answer.status == 401 { "WWW-Authenticate" } else { "Proxy-Authenticate" };
+    let mut finding = Finding::new(&RULE, format!("The {} has no {header} header: the client has nothing to answer", answer.status))
+        .fault(Fault::Server)
+        .explained(format!(
+            "{} from {} without a challenge; RFC 3261 makes {header} mandatory there.",
+            facts::count(bare.len(), &answer.status.to_string()),
+            attempt.transaction.flow.destination
+        ))
+        .excludes("wrong password: the client was never told what to hash")
+        .advises(format!("Let the server send {header} with its {}, or find the device that removes it", answer.status));
+    finding.attempt = Some(index);
+    finding.subject = facts::subject(session, attempt);
+    finding.frames = facts::frames_of_all(bare.iter().map(|(_, attempt)| *attempt));
+    finding.evidence = facts::status_evidence(session, attempt).into_iter().collect();
+    vec![finding]
+}

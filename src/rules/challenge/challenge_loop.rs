@@ -1,0 +1,215 @@
+//! SA101: challenged again after every answer.
+
+use crate::base::FrameRef;
+use crate::digest::Verdict;
+use crate::history::AccountKey;
+use crate::history::LoopStep;
+use crate::history::StepKind;
+use crate::rules::Check;
+use crate::rules::Confidence;
+use crate::rules::Context;
+use crate::rules::Fault;
+use crate::rules::Finding;
+use crate::rules::Rule;
+use crate::rules::Severity;
+use crate::rules::Subject;
+use crate::rules::facts;
+use crate::session::Attempt;
+use crate::session::AttemptOutcome;
+use crate::session::Judgement;
+use crate::session::Presented;
+use crate::session::Session;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "SA101",
+    name: "challenge-loop",
+    severity: Severity::High,
+    summary: "The client is challenged again after every answer",
+    finds: "Three or more 401 or 407 for one realm on one hop, at least two of them after credentials for that realm, and none \
+            accepted. A closing 403 belongs to the loop. Phones that change the Call-ID at every REGISTER are followed by \
+            address of record and source. The cause is read from the evidence: stale, wrong-digest, header-mismatch, realm or \
+            unknown.",
+    matters: "The client will not get in by trying again. Loops fill logs, trip fail2ban, and hide the one line that says why.",
+    advice: "Read the cause: a loop is a symptom. Where another finding of the session is named as its explanation, act on that \
+             one. Where the cause is unknown, give the password: then each digest is recomputed, and the password is either \
+             cleared or convicted.",
+    not_this: "A 407 of a second realm behind an answered first one is progress. Retransmitted challenges are one challenge. A \
+               registration that is challenged at every refresh and accepted each time is no loop.",
+    sources: &["RFC 3261 section 22.1", "RFC 3261 section 22.2", "RFC 7616 section 3.3"],
+    sample: "register-wrong-password",
+    check: Check::Session(check),
+};
+
+/// Challenges that make a loop, and how many of them must follow credentials.
+const CHALLENGES_MIN: usize = 3;
+const REFUSALS_MIN: usize = 2;
+
+/// REGISTERs of one account that lie further apart than this are tries of their own.
+const TRIES_WITHIN_S: u64 = 60;
+
+fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for exchange in &session.exchanges {
+        for streak in facts::streaks(session, exchange) {
+            for realm in refused_realms(session, &streak) {
+                findings.extend(in_streak(session, &streak, &realm));
+            }
+        }
+    }
+    findings
+}
+
+fn refused_realms(session: &Session<'_>, streak: &[(usize, &Attempt<'_>)]) -> Vec<Vec<u8>> {
+    let refused = streak.iter().flat_map(|(_, attempt)| &attempt.credentials).filter(|presented| presented.is_refused());
+    let mut realms: Vec<Vec<u8>> = refused.map(|presented| facts::answered_realm(session, presented)).collect();
+    realms.sort();
+    realms.dedup();
+    realms
+}
+
+fn in_streak(session: &Session<'_>, streak: &[(usize, &Attempt<'_>)], realm: &[u8]) -> Option<Finding> {
+    if streak.last().is_some_and(|(_, last)| last.outcome == AttemptOutcome::Accepted) {
+        return None;
+    }
+    let challenges = streak.iter().filter(|(_, attempt)| attempt.is_challenged() && attempt.offers_realm(realm)).count();
+    let of_realm = |presented: &&Presented<'_>| facts::answered_realm(session, presented) == realm;
+    let tried: Vec<(usize, &Attempt<'_>, &Presented<'_>)> = streak
+        .iter()
+        .flat_map(|(index, attempt)| attempt.credentials.iter().map(|presented| (*index, *attempt, presented)))
+        .filter(|(_, _, presented)| of_realm(presented))
+        .collect();
+    let refusals = tried.iter().filter(|(_, _, presented)| presented.is_refused()).count();
+    if challenges < CHALLENGES_MIN || refusals < REFUSALS_MIN {
+        return None;
+    }
+    let (first, attempt, presented) = tried.first().copied()?;
+    let (cause, fault) = cause(session, &tried);
+    let method = attempt.transaction.method.to_string();
+    let user = facts::account(&presented.username(), realm);
+    let title = format!("{user} was challenged again after every answer: {}, 0 accepted", facts::count(tried.len(), "credential"));
+    let statuses: Vec<String> = tried.iter().filter_map(|(_, attempt, _)| attempt.status()).map(|s| s.to_string()).collect();
+    let mut finding = Finding::new(&RULE, title)
+        .fault(fault)
+        .explained(format!(
+            "{} with credentials for realm {} {}: {}. {}",
+            facts::count(tried.len(), &method),
+            facts::quoted(realm),
+            if tried.len() == 1 { "was refused" } else { "were refused" },
+            summary_of(&statuses),
+            meaning(cause)
+        ))
+        .excludes("retransmission: every attempt counted here is a new transaction")
+        .advises(remedy(cause));
+    if !tried.iter().any(|(_, _, presented)| presented.judgement == Judgement::Stale) {
+        finding = finding.excludes("stale nonce: no challenge said stale=true");
+    }
+    finding.cause = Some(cause);
+    finding.attempt = Some(first);
+    finding.subject = facts::subject(session, attempt);
+    finding.frames = facts::frames_of_all(streak.iter().map(|(_, attempt)| *attempt));
+    finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
+    finding.evidence.extend(facts::challenge_evidence(attempt));
+    Some(finding)
+}
+
+/// `401, 401, then 403`; long lists are cut.
+fn summary_of(statuses: &[String]) -> String {
+    match statuses {
+        [] => "no answer was seen".to_owned(),
+        [one] => one.clone(),
+        [many @ .., last] if many.len() <= 4 => format!("{}, then {last}", many.join(", ")),
+        [first, .., last] => format!("{first} and so on, {} in all, last {last}", statuses.len()),
+    }
+}
+
+fn cause(session: &Session<'_>, tried: &[(usize, &Attempt<'_>, &Presented<'_>)]) -> (&'static str, Fault) {
+    let refused: Vec<_> = tried.iter().filter(|(_, _, presented)| presented.is_refused()).collect();
+    let all = |fits: &dyn Fn(usize, &Presented<'_>) -> bool| refused.iter().all(|(index, _, presented)| fits(*index, presented));
+    if all(&|_, presented| facts::wrong_header(session, presented).is_some()) {
+        ("header-mismatch", Fault::Client)
+    } else if all(&|index, presented| facts::mismatched_challenge(session, index, presented).is_some()) {
+        ("realm", Fault::Client)
+    } else if refused.iter().filter(|(_, _, presented)| presented.judgement == Judgement::Stale).count() >= REFUSALS_MIN {
+        let is_old = refused.iter().any(|(index, _, presented)| facts::newer_challenge(session, *index, presented).is_some());
+        ("stale", if is_old { Fault::Client } else { Fault::Server })
+    } else if refused.iter().any(|(_, _, presented)| presented.verdict() == Some(Verdict::Mismatch)) {
+        ("wrong-digest", Fault::Client)
+    } else {
+        ("unknown", Fault::Unknown)
+    }
+}
+
+fn meaning(cause: &str) -> &'static str {
+    match cause {
+        "header-mismatch" => "Each answered the challenge under the wrong kind of header, where the server does not look.",
+        "realm" => "Each named a realm that the server did not ask for.",
+        "stale" => "The server says stale=true: it refuses the age of the nonce, not the password.",
+        "wrong-digest" => {
+            "No challenge blamed the nonce, and the digests do not fit the secret given: the server refuses the answer itself."
+        }
+        _ => "No challenge blamed the nonce. Without the password, a capture cannot tell a wrong secret from a server that refuses a right one.",
+    }
+}
+
+fn remedy(cause: &str) -> &'static str {
+    match cause {
+        "header-mismatch" => "Let the client answer in the header that belongs to the challenge, or let the server challenge with the kind that the client knows",
+        "realm" => "Set the client's realm to the one in the challenge, or let it take the realm from there",
+        "stale" => "Compare the nonce's lifetime with the time from challenge to retry, and see whether all nodes of the server share the nonce secret",
+        "wrong-digest" => "Compare the user name and the password on the client with those on the server",
+        _ => "Give the password (--user with --ask-password, or --credentials) to learn whether the digests are right",
+    }
+}
+
+/// The same loop spread over several Call-IDs: the steps of one account, in order of time.
+pub fn across_sessions(key: &AccountKey, steps: &[&LoopStep]) -> Option<(Finding, Vec<u64>)> {
+    let mut streak: Vec<&LoopStep> = Vec::new();
+    for step in steps {
+        let is_apart = streak.last().is_some_and(|last| step.time.since(last.time).as_secs() > TRIES_WITHIN_S);
+        let is_other_realm = streak.last().is_some_and(|last| last.realm != step.realm);
+        if step.kind == StepKind::Accepted || is_apart || is_other_realm {
+            if is_loop(&streak) {
+                break;
+            }
+            streak.clear();
+        }
+        if step.kind != StepKind::Accepted {
+            streak.push(step);
+        }
+    }
+    if !is_loop(&streak) {
+        return None;
+    }
+    let refused = streak.iter().filter(|step| step.kind == StepKind::Refused).count();
+    let mut sessions: Vec<u64> = streak.iter().map(|step| step.session).collect();
+    sessions.dedup();
+    let mut frames: Vec<FrameRef> = streak.iter().map(|step| step.at).collect();
+    frames.sort_unstable();
+    let realm = streak.first().map(|step| step.realm.to_vec()).unwrap_or_default();
+    let user = crate::sip::uri::Uri::parse(&key.aor).user.to_vec();
+    let mut finding = Finding::new(
+        &RULE,
+        format!("{} was challenged again after every answer, under a new Call-ID each time", facts::account(&user, &realm)),
+    )
+    .graded(Severity::High, Confidence::Likely)
+    .explained(format!(
+        "{} within {TRIES_WITHIN_S} s of each other, from {} under {} Call-IDs; {refused} with credentials, none accepted.",
+        facts::count(streak.len(), "REGISTER"),
+        key.source,
+        sessions.len()
+    ))
+    .excludes("retransmission: every attempt counted here is a new transaction")
+    .advises(remedy("unknown"));
+    finding.cause = Some("unknown");
+    finding.frames = frames;
+    finding.subject = Subject { realm, user, client: Some(key.source), server: None };
+    Some((finding, sessions))
+}
+
+fn is_loop(streak: &[&LoopStep]) -> bool {
+    let refused = streak.iter().filter(|step| step.kind == StepKind::Refused).count();
+    let mut sessions: Vec<u64> = streak.iter().map(|step| step.session).collect();
+    sessions.dedup();
+    streak.len() >= CHALLENGES_MIN && refused >= REFUSALS_MIN && sessions.len() > 1
+}

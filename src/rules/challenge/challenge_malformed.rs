@@ -1,0 +1,66 @@
+//! SA116: a Digest challenge that cannot be answered.
+
+use crate::auth::Malformed;
+use crate::rules::Check;
+use crate::rules::Context;
+use crate::rules::Fault;
+use crate::rules::Finding;
+use crate::rules::Rule;
+use crate::rules::Severity;
+use crate::rules::facts;
+use crate::session::Session;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "SA116",
+    name: "challenge-malformed",
+    severity: Severity::High,
+    summary: "A Digest challenge cannot be read or lacks what the digest needs",
+    finds: "A Digest challenge whose nonce is absent or empty, whose realm is absent, whose quotes are not closed, or that cannot \
+            be read at all.",
+    matters: "Realm and nonce go into the digest: without them no client can answer.",
+    advice: "Fix the server. If its own log shows a whole header, look for a device between that folds or cuts it.",
+    not_this: "A challenge cut by the snap length is a matter of the capture. An unusual but complete challenge is not malformed.",
+    sources: &["RFC 7616 section 3.3", "RFC 3261 section 20.44"],
+    sample: "register-challenge-malformed",
+    check: Check::Session(check),
+};
+
+fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
+    let broken: Vec<(usize, _, Malformed)> = session
+        .attempts
+        .iter()
+        .enumerate()
+        .filter(|(_, attempt)| attempt.is_challenged() && attempt.answer().is_some_and(|answer| answer.has_all_headers))
+        .filter_map(|(index, attempt)| {
+            let reason = attempt.challenges.iter().find_map(|offered| offered.challenge.is_malformed_digest())?;
+            Some((index, attempt, reason))
+        })
+        .collect();
+    let Some((index, attempt, reason)) = broken.first().copied() else { return Vec::new() };
+    let mut finding = Finding::new(&RULE, format!("The challenge cannot be answered: {}", describe(reason)))
+        .fault(Fault::Server)
+        .explained(format!(
+            "{} from {}: {}. No client can compute a digest from that.",
+            facts::count(broken.len(), "challenge"),
+            attempt.transaction.flow.destination,
+            describe(reason)
+        ))
+        .excludes("wrong password: there was nothing to hash it with")
+        .advises("Fix the challenge on the server, or find the device that changes it on the way");
+    finding.attempt = Some(index);
+    finding.subject = facts::subject(session, attempt);
+    finding.frames = facts::frames_of_all(broken.iter().map(|(_, attempt, _)| *attempt));
+    finding.evidence = facts::challenge_evidence(attempt);
+    vec![finding]
+}
+
+fn describe(reason: Malformed) -> &'static str {
+    match reason {
+        Malformed::NonceAbsent => "it has no nonce",
+        Malformed::NonceEmpty => "its nonce is empty",
+        Malformed::RealmAbsent => "it has no realm",
+        Malformed::UnclosedQuote => "a quoted value is never closed",
+        Malformed::Unreadable => "it cannot be read",
+    }
+}

@@ -1,0 +1,130 @@
+//! SA102: challenged, and that was the last of it.
+
+use crate::rules::Check;
+use crate::rules::Confidence;
+use crate::rules::Context;
+use crate::rules::Fault;
+use crate::rules::Finding;
+use crate::rules::Rule;
+use crate::rules::Severity;
+use crate::rules::facts;
+use crate::session::Attempt;
+use crate::session::AttemptOutcome;
+use crate::session::Session;
+use crate::sip::Method;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "SA102",
+    name: "challenge-unanswered",
+    severity: Severity::High,
+    summary: "A challenge was never answered",
+    finds: "A 401 or 407 after which no request with credentials for that realm follows in the same Call-ID (for REGISTER and its \
+            like also from the same address of record and source) within 32 s, while the capture goes on. Where the capture ends \
+            earlier, the finding is medium and possible, and says how long it went on.",
+    matters: "The client was asked and did not answer: it has no credentials for that realm, does not know the header or the \
+              algorithm, or never got the challenge.",
+    advice: "Set user name and password for the realm named in the challenge. Where a REGISTER was challenged with 407, or two \
+             algorithms were offered, check that the client knows them. A second realm behind a first one needs an account of \
+             its own.",
+    not_this: "The same request sent again without credentials is retry-without-credentials. OPTIONS and NOTIFY pings want any \
+               answer and are info. A challenge without a header that could be answered is challenge-header-missing.",
+    sources: &["RFC 3261 section 22.2", "RFC 3261 section 22.3", "RFC 3261 section 17.1"],
+    sample: "invite-second-realm-unanswered",
+    check: Check::Session(check),
+};
+
+fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
+    let last_of_each = session.exchanges.iter().filter_map(|exchange| exchange.attempts.last().copied());
+    last_of_each.filter_map(|index| finding(session, context, index)).collect()
+}
+
+fn finding(session: &Session<'_>, context: &Context<'_>, index: usize) -> Option<Finding> {
+    let attempt = session.attempts.get(index)?;
+    let answer = attempt.answer()?;
+    if attempt.outcome != AttemptOutcome::Challenged || attempt.challenges.is_empty() || is_settled(session, context, index) {
+        return None;
+    }
+    let gap = facts::capture_after(attempt, context);
+    let is_proven = gap >= facts::ANSWER_WITHIN;
+    let asked = attempt.challenges.first()?.realm();
+    let method = attempt.transaction.method.to_string();
+    let title = format!("{} was challenged for realm {} and never answered", who(session, attempt), facts::quoted(&asked));
+    let silence = if is_proven {
+        format!("No request with credentials for it followed, although the capture goes on for {}.", facts::duration_text(gap))
+    } else {
+        format!("No request with credentials for it follows, but the capture ends {} after the challenge.", facts::duration_text(gap))
+    };
+    let (severity, confidence) = match is_proven {
+        _ if facts::is_ping(attempt) => (Severity::Info, Confidence::Likely),
+        true => (Severity::High, Confidence::Proven),
+        false => (Severity::Medium, Confidence::Possible),
+    };
+    let mut finding = Finding::new(&RULE, title).graded(severity, confidence).fault(Fault::Client);
+    finding.explanation = format!("The {} to {method} in frame {} asks for credentials. {silence}", answer.status, answer.at.number);
+    finding = explain_circumstances(session, finding, attempt);
+    finding.attempt = Some(index);
+    finding.subject = facts::subject(session, attempt);
+    finding.frames = facts::frames_of_all([attempt]);
+    finding.evidence = facts::challenge_evidence(attempt);
+    Some(finding)
+}
+
+/// Answered after all: by credentials, by an acceptance without any, or called off.
+fn is_settled(session: &Session<'_>, context: &Context<'_>, index: usize) -> bool {
+    let Some(attempt) = session.attempts.get(index) else { return true };
+    let client = attempt.transaction.flow.source.address;
+    let is_answered = session
+        .attempts
+        .iter()
+        .skip(index + 1)
+        .any(|later| later.transaction.flow.source.address == client && facts::answers_any(later, &attempt.challenges));
+    let is_cancelled = session.run.transactions.iter().any(|other| {
+        other.method == Method::Cancel && other.cseq == attempt.transaction.cseq && other.is_same_hop(attempt.transaction)
+    });
+    let is_answered_elsewhere = matches!(
+        attempt.transaction.method,
+        Method::Register | Method::Message | Method::Subscribe | Method::Publish
+    ) && facts::account_key(session, attempt).zip(attempt.answer()).is_some_and(|(key, answer)| {
+        context.accounts.has_presented(&key, answer.time, facts::ANSWER_WITHIN)
+    });
+    is_answered || is_cancelled || is_answered_elsewhere
+}
+
+fn who(session: &Session<'_>, attempt: &Attempt<'_>) -> String {
+    let user = session.user();
+    if user.is_empty() { attempt.transaction.flow.source.to_string() } else { facts::text(&user) }
+}
+
+/// What about this challenge the client may not have liked.
+fn explain_circumstances(session: &Session<'_>, finding: Finding, attempt: &Attempt<'_>) -> Finding {
+    let answered: Vec<String> =
+        attempt.credentials.iter().filter(|p| p.is_attempt()).map(|p| facts::quoted(&p.realm())).collect();
+    let algorithms: Vec<&str> = attempt.challenges.iter().filter_map(|offered| offered.challenge.algorithm().name()).collect();
+    let mut finding = finding;
+    if !answered.is_empty() {
+        finding.explanation.push_str(&format!(
+            " The credentials for realm {} were accepted: the request went on to another server, which asks for its own.",
+            answered.join(", ")
+        ));
+        finding = finding
+            .excludes("wrong password for the first realm: its server let the request pass")
+            .advises("Give the client an account for the second realm too, or let the first server authenticate on its behalf");
+    }
+    if attempt.transaction.method == Method::Register && attempt.status() == Some(407) {
+        finding = finding.advises("Many phones know only 401 for REGISTER: let the registrar answer 401 (VOS3000: SS_AUTHCHALLENGEMODE 1 or 3)");
+    }
+    if attempt.transaction.method == Method::Invite && attempt.status() == Some(401) {
+        finding = finding.advises("A server that can choose may try 407, which callers expect for INVITE (VOS3000: SS_AUTHCHALLENGEMODE 2 or 3)");
+    }
+    if algorithms.first().is_some_and(|first| *first != "MD5") {
+        finding = finding.advises(format!(
+            "The first algorithm offered is {}: old clients give up there, even where MD5 follows. Offer MD5 first, or update the client",
+            algorithms.first().copied().unwrap_or_default()
+        ));
+    }
+    if session.attempts.iter().all(|attempt| !attempt.has_credentials()) {
+        finding = finding.excludes("wrong password: no digest was ever sent");
+    }
+    finding.advises("Check that user name, password and realm are set on the client")
+}

@@ -1,0 +1,93 @@
+//! SA103: the same request again, as if nothing had been asked.
+
+use crate::rules::Check;
+use crate::rules::Context;
+use crate::rules::Fault;
+use crate::rules::Finding;
+use crate::rules::Rule;
+use crate::rules::Severity;
+use crate::rules::facts;
+use crate::session::Attempt;
+use crate::session::AttemptOutcome;
+use crate::session::Session;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "SA103",
+    name: "retry-without-credentials",
+    severity: Severity::High,
+    summary: "The request was sent again without credentials",
+    finds: "A challenge, and as the next request of the exchange the same request with a higher CSeq and still no credentials for \
+            that realm.",
+    matters: "The client saw the challenge and could not answer it: no account for that realm, no password, or a scheme or \
+              algorithm it does not know.",
+    advice: "Set user name and password. Where the client selects its account by realm, compare the configured realm with the one \
+             in the challenge.",
+    not_this: "The same CSeq and branch again is a retransmission: then the challenge did not arrive.",
+    sources: &["RFC 3261 section 22.2", "RFC 3261 section 22.3"],
+    sample: "invite-client-ignores-407",
+    check: Check::Session(check),
+};
+
+fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
+    session.exchanges.iter().filter_map(|exchange| finding(session, exchange)).collect()
+}
+
+fn finding(session: &Session<'_>, exchange: &crate::session::Exchange) -> Option<Finding> {
+    let pairs: Vec<(usize, &Attempt<'_>, &Attempt<'_>)> = exchange
+        .attempts
+        .iter()
+        .zip(exchange.attempts.iter().skip(1))
+        .filter_map(|(&first, &next)| Some((first, session.attempts.get(first)?, session.attempts.get(next)?)))
+        .filter(|(_, first, next)| is_ignored(first, next))
+        .collect();
+    let (index, first, next) = pairs.first().copied()?;
+    let method = first.transaction.method.to_string();
+    let asked = first.challenges.first()?.realm();
+    let title = format!("{} sent {method} again without credentials for realm {}", client(session, first), facts::quoted(&asked));
+    let is_harmless = next.outcome == AttemptOutcome::Accepted || facts::is_ping(first);
+    let mut finding = Finding::new(&RULE, title)
+        .fault(Fault::Client)
+        .explained(format!(
+            "After the {} in frame {} the next {method} (frame {}) carries no credentials for that realm; this happened {}.",
+            first.status().unwrap_or_default(),
+            frame(first.answer().map(|answer| answer.at)),
+            frame(next.request().map(|request| request.at)),
+            if pairs.len() == 1 { "once".to_owned() } else { format!("{} times", pairs.len()) },
+        ))
+        .excludes("wrong password: no digest was ever sent for this realm")
+        .excludes("retransmission: the CSeq is higher")
+        .advises("Check the user name, password and realm on the client: it sends nothing that the server could check");
+    if is_harmless {
+        finding.severity = Severity::Info;
+    }
+    finding.attempt = Some(index);
+    finding.subject = facts::subject(session, first);
+    finding.frames = facts::frames_of_all(pairs.iter().flat_map(|(_, first, next)| [*first, *next]));
+    finding.evidence = facts::challenge_evidence(first);
+    Some(finding)
+}
+
+fn is_ignored(first: &Attempt<'_>, next: &Attempt<'_>) -> bool {
+    let is_later = match (first.transaction.cseq, next.transaction.cseq) {
+        (Some(first), Some(next)) => next > first,
+        _ => true,
+    };
+    let has_headers = next.request().is_some_and(|request| request.has_all_headers);
+    first.outcome == AttemptOutcome::Challenged
+        && !first.challenges.is_empty()
+        && is_later
+        && has_headers
+        && !facts::answers_any(next, &first.challenges)
+        // A realm that nobody asked for was an answer all the same: realm-mismatch tells that story.
+        && !next.credentials.iter().any(|p| p.is_attempt() && !first.credentials.iter().any(|known| known.realm() == p.realm()))
+}
+
+fn client(session: &Session<'_>, attempt: &Attempt<'_>) -> String {
+    let user = session.user();
+    if user.is_empty() { attempt.transaction.flow.source.to_string() } else { facts::text(&user) }
+}
+
+fn frame(at: Option<crate::base::FrameRef>) -> String {
+    at.map(|at| at.number.to_string()).unwrap_or_default()
+}

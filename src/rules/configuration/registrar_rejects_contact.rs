@@ -1,0 +1,86 @@
+//! SA502: authentication is not the problem.
+
+use crate::rules::Check;
+use crate::rules::Confidence;
+use crate::rules::Context;
+use crate::rules::Fault;
+use crate::rules::Finding;
+use crate::rules::Rule;
+use crate::rules::Severity;
+use crate::rules::facts;
+use crate::session::Attempt;
+use crate::session::Session;
+use crate::sip::Method;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "SA502",
+    name: "registrar-rejects-contact",
+    severity: Severity::Info,
+    summary: "The request failed for another reason than authentication",
+    finds: "A REGISTER, SUBSCRIBE, PUBLISH or MESSAGE whose credentials were let past and whose final answer is still an error (423, \
+            402, 408, 503 …), or one that was never challenged and answered 402, 403, 404, 408 or 423. It is medium where that is \
+            the session's last answer.",
+    matters: "Looking for a wrong password leads nowhere: the server refuses the contact, the interval, the extension or the account.",
+    advice: "Read the status: 423 wants a longer interval (Min-Expires), 402 and 404 speak of the account or extension, 408 and 503 \
+             of something behind the server.",
+    not_this: "401, 407 and 403 to credentials are about authentication or permission. Final answers to calls (486, 480…) are the \
+               called party's.",
+    sources: &["RFC 3261 section 10.3", "RFC 3261 section 21.4"],
+    sample: "register-423-interval-too-brief",
+    check: Check::Session(check),
+};
+
+fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
+    let failed: Vec<_> = session.attempts.iter().enumerate().filter(|(_, attempt)| is_other_failure(session, attempt)).collect();
+    let Some((index, attempt)) = failed.last().copied() else { return Vec::new() };
+    let status = attempt.status().unwrap_or_default();
+    let is_last = index + 1 == session.attempts.len();
+    let method = attempt.transaction.method.to_string();
+    let past = if attempt.has_credentials() { "The credentials were let past" } else { "The request was never challenged" };
+    let mut finding = Finding::new(&RULE, format!("{method} failed with {status}: authentication is not the problem"))
+        .graded(if is_last { Severity::Medium } else { Severity::Info }, Confidence::Likely)
+        .fault(fault(status))
+        .explained(format!("{past}, and the final answer is {status}."))
+        .excludes("wrong password: the server did not ask for another answer")
+        .advises(advice(status));
+    finding.attempt = Some(index);
+    finding.subject = facts::subject(session, attempt);
+    finding.frames = facts::frames_of_all(failed.iter().map(|(_, attempt)| *attempt));
+    finding.evidence = facts::status_evidence(session, attempt).into_iter().collect();
+    vec![finding]
+}
+
+fn is_other_failure(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
+    let is_registrar_business =
+        matches!(attempt.transaction.method, Method::Register | Method::Subscribe | Method::Publish | Method::Message);
+    let was_challenged = session.attempts.iter().any(|other| other.exchange == attempt.exchange && other.is_challenged());
+    let Some(status) = attempt.status() else { return false };
+    let got_past = attempt.has_credentials()
+        && status >= 400
+        && !matches!(status, 400 | 401 | 403 | 407 | 420 | 421 | 482 | 494)
+        && !(status == 404 && attempt.transaction.method == Method::Register);
+    let never_asked = !attempt.has_credentials() && !was_challenged && matches!(status, 402 | 403 | 404 | 408 | 423);
+    is_registrar_business && (got_past || never_asked)
+}
+
+fn fault(status: u16) -> Fault {
+    match status {
+        423 => Fault::Client,
+        402..=404 => Fault::Operator,
+        500.. => Fault::Server,
+        _ => Fault::Unknown,
+    }
+}
+
+fn advice(status: u16) -> &'static str {
+    match status {
+        402 => "Check the extension and the account's state on the server: 402 says that this account may not register now",
+        403 => "Check whether the server admits this address or account: it refused without asking for credentials",
+        404 => "Compare user and domain of the To URI with the accounts on the server",
+        408 => "Look behind the server: it timed out waiting for somebody else",
+        423 => "Let the client ask for a longer interval: the answer's Min-Expires says how long",
+        500.. => "Look at the server's own log: it failed or is overloaded",
+        _ => "Read the reason phrase and the server's log: the request was refused for what it asks, not for who asks",
+    }
+}

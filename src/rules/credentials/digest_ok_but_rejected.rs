@@ -1,0 +1,69 @@
+//! SA203: the digest is right, the nonce is current, and the server refuses all the same.
+
+use crate::digest::Verdict;
+use crate::rules::Check;
+use crate::rules::Confidence;
+use crate::rules::Context;
+use crate::rules::Fault;
+use crate::rules::Finding;
+use crate::rules::Rule;
+use crate::rules::Severity;
+use crate::rules::credentials::rejected_credentials::exclude_what_fits;
+use crate::rules::facts;
+use crate::session::Judgement;
+use crate::session::Session;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "SA203",
+    name: "digest-ok-but-rejected",
+    severity: Severity::High,
+    summary: "The digest fits the password given and answers the current nonce, and is refused",
+    finds: "Credentials whose response equals the recomputed one, that answer the newest challenge under the right header, and that \
+            are challenged again without stale. Needs a secret.",
+    matters: "The client did its part. The server holds another secret or another form of the user name, checks an identity, or \
+              another node answered than the one that challenged.",
+    advice: "Look at the server's stored secret (HA1 is bound to user name and realm), its identity rules, and whether challenge \
+             and answer reach the same node.",
+    not_this: "An old nonce, a repeated nonce count, a wrong realm or header and upper-case digits have rules of their own.",
+    sources: &["RFC 3261 section 22.1", "RFC 7616 section 3.4"],
+    sample: "register-digest-ok-but-rejected",
+    check: Check::Session(check),
+};
+
+fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
+    let refused: Vec<_> = facts::presented(session)
+        .filter(|(index, attempt, presented)| {
+            presented.verdict() == Some(Verdict::Match)
+                && presented.judgement == Judgement::Refused
+                && !attempt.challenges.is_empty()
+                && presented.answers.is_some_and(|at| at.is_same_realm)
+                && facts::wrong_header(session, presented).is_none()
+                && facts::newer_challenge(session, *index, presented).is_none()
+                && facts::same_nonce_count(session, *index, presented).is_none()
+                && !facts::has_uppercase_response(presented)
+        })
+        .collect();
+    let Some((index, attempt, presented)) = refused.first().copied() else { return Vec::new() };
+    let requests: Vec<_> = refused.iter().filter_map(|(_, attempt, _)| attempt.request().map(|request| request.at)).collect();
+    let user = facts::account(&presented.username(), &presented.realm());
+    let mut finding = Finding::new(&RULE, format!("The digest of {user} is right, and the server refuses it"))
+        .graded(Severity::High, Confidence::Likely)
+        .fault(Fault::Server)
+        .explained(format!(
+            "The response in {} is the one that the secret from {} gives, and it answers the newest nonce. The server challenged again \
+             without calling the nonce stale.",
+            facts::frames_text(&requests),
+            presented.checked.map(|checked| checked.source.to_string()).unwrap_or_default()
+        ))
+        .excludes("wrong password on the client: the digest fits the one given here");
+    finding = exclude_what_fits(session, finding, index, presented)
+        .advises("Compare the secret that the server has stored: an HA1 made for another realm or another form of the user name never fits")
+        .advises("See whether the node that challenged is the one that answered, and whether identity rules tie the user to the From address");
+    finding.attempt = Some(index);
+    finding.subject = facts::subject(session, attempt);
+    finding.frames = facts::frames_of_all(refused.iter().map(|(_, attempt, _)| *attempt));
+    finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
+    finding.evidence.extend(facts::challenge_evidence(attempt));
+    vec![finding]
+}

@@ -1,0 +1,77 @@
+//! SA201: the digest does not fit the password given, and the server refused it.
+
+use crate::digest::Verdict;
+use crate::rules::Check;
+use crate::rules::Confidence;
+use crate::rules::Context;
+use crate::rules::Fault;
+use crate::rules::Finding;
+use crate::rules::Rule;
+use crate::rules::Severity;
+use crate::rules::credentials::rejected_credentials::exclude_what_fits;
+use crate::rules::facts;
+use crate::session::Attempt;
+use crate::session::Presented;
+use crate::session::Session;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "SA201",
+    name: "digest-wrong-password",
+    severity: Severity::High,
+    summary: "The digest was not made with the password given, and the server refused it",
+    finds: "Credentials whose response differs from the one recomputed with the secret given for that user and realm, answered \
+            with 401, 403 or 407. Needs a secret.",
+    matters: "This is the one case in which wrong password is the right word. Either the client holds another secret, or the one \
+              given to sipauth is not the one in use: both are possible, and the text says so.",
+    advice: "Enter the password again on the client. Look for a blank at the end, changed letter case, a key that provisioning \
+             put back, or an account with the same name in another realm.",
+    not_this: "A digest that fits but is refused is digest-ok-but-rejected. A wrong realm, nonce or header is told by the rules of \
+               those names: the digest is checked over what was sent.",
+    sources: &["RFC 3261 section 22.4", "RFC 7616 section 3.4.1"],
+    sample: "register-wrong-password",
+    check: Check::Session(check),
+};
+
+fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
+    let mut accounts: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+    let wrong: Vec<(usize, &Attempt<'_>, &Presented<'_>)> = facts::presented(session)
+        .filter(|(_, _, presented)| presented.verdict() == Some(Verdict::Mismatch) && facts::is_turned_away(presented))
+        .collect();
+    for (_, _, presented) in &wrong {
+        let account = (presented.username().into_owned(), presented.realm().into_owned());
+        if !accounts.contains(&account) {
+            accounts.push(account);
+        }
+    }
+    accounts.iter().filter_map(|(user, realm)| finding(session, &wrong, user, realm)).collect()
+}
+
+fn finding(
+    session: &Session<'_>,
+    wrong: &[(usize, &Attempt<'_>, &Presented<'_>)],
+    user: &[u8],
+    realm: &[u8],
+) -> Option<Finding> {
+    let mine = || wrong.iter().filter(|(_, _, p)| p.username() == user && p.realm() == realm);
+    let (index, attempt, presented) = mine().next().copied()?;
+    let requests: Vec<_> = mine().filter_map(|(_, attempt, _)| attempt.request().map(|request| request.at)).collect();
+    let name = facts::account(user, realm);
+    let mut finding = Finding::new(&RULE, format!("The digest was not made with the password given for {name}"))
+        .graded(Severity::High, Confidence::Likely)
+        .fault(Fault::Client)
+        .explained(format!(
+            "The response in {} differs from the one computed with the secret from {} and the user name, realm, nonce and uri as sent. \
+             Either the client holds another secret, or the one given here is not the one in use.",
+            facts::frames_text(&requests),
+            presented.checked.map(|checked| checked.source.to_string()).unwrap_or_default(),
+        ));
+    finding = exclude_what_fits(session, finding, index, presented)
+        .advises("Enter the secret again on the client; look for a trailing space, changed case, or an old secret kept by provisioning")
+        .advises("Make sure that the secret given to sipauth is the one that the server has for this account");
+    finding.attempt = Some(index);
+    finding.subject = facts::subject(session, attempt);
+    finding.frames = requests;
+    finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
+    Some(finding)
+}

@@ -1,0 +1,71 @@
+//! SA204: 403 to credentials.
+
+use crate::digest::Verdict;
+use crate::rules::Check;
+use crate::rules::Confidence;
+use crate::rules::Context;
+use crate::rules::Fault;
+use crate::rules::Finding;
+use crate::rules::Rule;
+use crate::rules::Severity;
+use crate::rules::facts;
+use crate::session::Judgement;
+use crate::session::Session;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "SA204",
+    name: "forbidden-after-credentials",
+    severity: Severity::High,
+    summary: "Credentials were answered with 403 (or 404 to a REGISTER)",
+    finds: "A request with credentials answered 403, or a REGISTER with credentials answered 404, without a 1xx from behind the \
+            server before it. With a secret that fits, the password is cleared; without one the finding is possible: password or \
+            permission.",
+    matters: "403 has many causes: a registrar sends it when the account may not use that address of record, a proxy when the \
+              account may not call there, and some servers in place of a second 401.",
+    advice: "Compare From, To and Contact with what the account may use. Look at the account's permissions and at its balance.",
+    not_this: "A digest that does not fit is digest-wrong-password. A 403 behind a 180 comes from the called party.",
+    sources: &["RFC 3261 section 21.4.4", "RFC 3261 section 10.3"],
+    sample: "register-forbidden-with-right-password",
+    check: Check::Session(check),
+};
+
+fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
+    let forbidden: Vec<_> = facts::presented(session)
+        .filter(|(_, _, p)| p.judgement == Judgement::Forbidden && p.verdict() != Some(Verdict::Mismatch))
+        .collect();
+    let Some((index, attempt, presented)) = forbidden.first().copied() else { return Vec::new() };
+    let status = attempt.status().unwrap_or_default();
+    let user = facts::account(&presented.username(), &presented.realm());
+    let is_right = presented.verdict() == Some(Verdict::Match);
+    let (title, confidence, explanation) = if is_right {
+        (
+            format!("{user} sent the right digest and got {status}: identity or permission, not the password"),
+            Confidence::Likely,
+            "The digest fits the secret given. The server knows who asks, and does not allow what is asked.",
+        )
+    } else {
+        (
+            format!("{user} sent credentials and got {status}"),
+            Confidence::Possible,
+            "The server answered credentials with a final refusal. Without the password, a capture cannot tell a wrong secret from \
+             an account that lacks the permission.",
+        )
+    };
+    let mut finding = Finding::new(&RULE, title)
+        .graded(Severity::High, confidence)
+        .fault(if is_right { Fault::Server } else { Fault::Unknown })
+        .explained(explanation);
+    if is_right {
+        finding = finding.excludes("wrong password: the digest fits the one given");
+    } else {
+        finding = finding.advises("Give the password (--user with --ask-password, or --credentials) to tell password from permission");
+    }
+    finding = finding.advises("Check that the account may use the From, To and Contact addresses sent here, and what it is allowed to do");
+    finding.attempt = Some(index);
+    finding.subject = facts::subject(session, attempt);
+    finding.frames = facts::frames_of_all(forbidden.iter().map(|(_, attempt, _)| *attempt));
+    finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
+    finding.evidence.extend(facts::status_evidence(session, attempt));
+    vec![finding]
+}

@@ -1,0 +1,100 @@
+//! SA207: refused, and no password at hand to say whether rightly.
+
+use crate::auth::Algorithm;
+use crate::digest::Verdict;
+use crate::rules::Check;
+use crate::rules::Confidence;
+use crate::rules::Context;
+use crate::rules::Fault;
+use crate::rules::Finding;
+use crate::rules::Rule;
+use crate::rules::Severity;
+use crate::rules::facts;
+use crate::session::Judgement;
+use crate::session::Presented;
+use crate::session::Session;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "SA207",
+    name: "rejected-credentials",
+    severity: Severity::High,
+    summary: "Well-formed credentials were refused, and the password was not given to check them",
+    finds: "Credentials that answer the current challenge under the right header, refused with a challenge that is not stale, and \
+            never accepted later in the exchange, where no secret was given or the digest could not be recomputed.",
+    matters: "A wrong password is one cause of this, not the only one. What the capture rules out is listed: that is what a ticket \
+              to a carrier needs.",
+    advice: "Give the password: then the digest is recomputed and the client or the server is cleared.",
+    not_this: "With a secret it is digest-wrong-password or digest-ok-but-rejected. A stale or old nonce, a wrong realm or a wrong \
+               header have rules of their own.",
+    sources: &["RFC 3261 section 22.1", "RFC 7616 section 3.4"],
+    sample: "register-rejected-no-password",
+    check: Check::Session(check),
+};
+
+fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
+    let refused: Vec<_> = facts::presented(session)
+        .filter(|(index, _, presented)| {
+            presented.judgement == Judgement::Refused
+                && matches!(presented.verdict(), None | Some(Verdict::Unverifiable(_)))
+                && !session.is_accepted_later(*index)
+        })
+        .collect();
+    let Some((index, attempt, presented)) = refused.first().copied() else { return Vec::new() };
+    let requests: Vec<_> = refused.iter().filter_map(|(_, attempt, _)| attempt.request().map(|request| request.at)).collect();
+    let user = facts::account(&presented.username(), &presented.realm());
+    let mut finding = Finding::new(&RULE, format!("The credentials of {user} were refused; the password was not given to check them"))
+        .graded(Severity::High, Confidence::Likely)
+        .fault(Fault::Unknown)
+        .explained(format!(
+            "The credentials in {} were answered with another {}, not stale. A wrong password is one cause; a server that holds \
+             another secret, another form of the user name or an unknown account looks the same.",
+            facts::frames_text(&requests),
+            attempt.status().unwrap_or_default(),
+        ));
+    finding = exclude_what_fits(session, finding, index, presented)
+        .advises("Give the password (--user with --ask-password, or --credentials) to learn whether the digest is right");
+    finding.attempt = Some(index);
+    finding.subject = facts::subject(session, attempt);
+    finding.frames = facts::frames_of_all(refused.iter().map(|(_, attempt, _)| *attempt));
+    finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
+    vec![finding]
+}
+
+/// Adds what of the credentials was checked against the challenge and the request line, and fits.
+pub fn exclude_what_fits(session: &Session<'_>, finding: Finding, index: usize, presented: &Presented<'_>) -> Finding {
+    let mut finding = finding;
+    let challenge = presented.answers.filter(|at| at.is_same_realm).and_then(|at| session.challenge(at));
+    if let Some((_, offered)) = challenge {
+        finding = finding.excludes(format!("wrong realm: {} is the realm of the challenge", facts::quoted(&presented.realm())));
+        if facts::newer_challenge(session, index, presented).is_none() {
+            finding = finding.excludes("old nonce: the credentials answer the newest challenge, and it was not called stale");
+        }
+        if offered.header == presented.header {
+            finding = finding.excludes(format!("wrong header: {} answers {}", presented.header.credentials_header(), offered.header.challenge_header()));
+        }
+        if same_algorithm(presented.credentials.algorithm(), offered.challenge.algorithm()) {
+            finding = finding.excludes("wrong algorithm: it is the one of the challenge");
+        }
+        let offered_qop = offered.challenge.qop();
+        let fits_qop = match presented.credentials.qop() {
+            Some(qop) => offered_qop.iter().any(|offered| offered.name() == qop.name()),
+            None => offered_qop.is_empty(),
+        };
+        if fits_qop {
+            finding = finding.excludes("wrong qop: it is one that the challenge offers");
+        }
+    }
+    let request = session.attempts.get(index).and_then(|attempt| attempt.request());
+    if request.is_some_and(|request| presented.credentials.uri().as_deref() == Some(session.text(request.uri))) {
+        finding = finding.excludes("wrong uri: it equals the Request-URI");
+    }
+    if facts::same_nonce_count(session, index, presented).is_none() && presented.credentials.nonce_count().is_some() {
+        finding = finding.excludes("repeated nonce count: this one was not used before with this nonce");
+    }
+    finding
+}
+
+fn same_algorithm(a: Algorithm<'_>, b: Algorithm<'_>) -> bool {
+    a.name().is_some() && a.name() == b.name()
+}

@@ -1,0 +1,75 @@
+//! SA212: the digest's uri is not the Request-URI.
+
+use crate::digest::Verdict;
+use crate::rules::Check;
+use crate::rules::Confidence;
+use crate::rules::Context;
+use crate::rules::Fault;
+use crate::rules::Finding;
+use crate::rules::Rule;
+use crate::rules::Severity;
+use crate::rules::facts;
+use crate::session::Attempt;
+use crate::session::Judgement;
+use crate::session::Presented;
+use crate::session::Session;
+use crate::sip::uri::Uri;
+use crate::sip::uri::UriPart;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "SA212",
+    name: "uri-differs-from-request-uri",
+    severity: Severity::Info,
+    summary: "The uri in the credentials is not the Request-URI",
+    finds: "Credentials whose uri differs from the request line, compared by the SIP URI rules: the part that differs is named. It \
+            is medium where the request was refused on the client's own hop.",
+    matters: "A server may compare the two and refuse. RFC 3261 calls inequality no error by itself, since proxies rewrite the \
+              request line.",
+    advice: "Let the client hash and send the Request-URI as it stands in the request line, port and parameters included.",
+    not_this: "Behind a proxy that rewrote the request line the difference is expected.",
+    sources: &["RFC 3261 section 22.4", "RFC 7616 section 3.4.6", "RFC 3261 section 19.1.4"],
+    sample: "register-uri-differs",
+    check: Check::Session(check),
+};
+
+fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
+    let differing: Vec<(usize, &Attempt<'_>, &Presented<'_>, UriPart)> = facts::presented(session)
+        .filter_map(|(index, attempt, presented)| Some((index, attempt, presented, difference(session, attempt, presented)?)))
+        .collect();
+    let Some((index, attempt, presented, part)) = differing.first().copied() else { return Vec::new() };
+    let Some(request) = attempt.request() else { return Vec::new() };
+    let sent = presented.credentials.uri().unwrap_or_default();
+    let is_refused = differing.iter().any(|(_, attempt, presented, _)| {
+        presented.judgement == Judgement::Refused && attempt.request().is_some_and(|request| request.via_count <= 1)
+    });
+    let mut finding = Finding::new(&RULE, format!("The uri in the credentials differs from the Request-URI in its {}", part.name()))
+        .explained(format!(
+            "The credentials hash {}; the request line says {}.",
+            facts::quoted(&sent),
+            facts::quoted(session.text(request.uri))
+        ))
+        .fault(Fault::Client)
+        .advises("Let the client hash the Request-URI as sent; where a device rewrites the request line, that one is the cause");
+    if differing.iter().all(|(_, _, presented, _)| presented.verdict() == Some(Verdict::Match)) {
+        finding = finding.excludes("wrong password: the digest fits the one given, over the uri that was sent");
+    }
+    if is_refused {
+        finding = finding.graded(Severity::Medium, Confidence::Possible);
+        finding.attempt = Some(index);
+    }
+    finding.subject = facts::subject(session, attempt);
+    finding.frames = differing.iter().filter_map(|(_, attempt, _, _)| attempt.request().map(|request| request.at)).collect();
+    finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
+    vec![finding]
+}
+
+fn difference(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> Option<UriPart> {
+    let sent = presented.credentials.uri()?;
+    let request = attempt.request()?;
+    let uri = session.text(request.uri);
+    if sent.is_empty() || uri.is_empty() {
+        return None;
+    }
+    Uri::parse(&sent).first_difference(&Uri::parse(uri))
+}

@@ -1,0 +1,313 @@
+//! What several rules ask of a session. Facts, no findings.
+
+use std::time::Duration;
+
+use crate::base::FrameRef;
+use crate::base::Untrusted;
+use crate::history::AccountKey;
+use crate::rules::Context;
+use crate::rules::Evidence;
+use crate::rules::EvidenceValue;
+use crate::rules::Subject;
+use crate::session::Attempt;
+use crate::session::AttemptOutcome;
+use crate::session::Exchange;
+use crate::session::HeaderKind;
+use crate::session::Judgement;
+use crate::session::Offered;
+use crate::session::Presented;
+use crate::session::Session;
+use crate::sip::Method;
+
+/// How long a client may take to answer a challenge before it counts as unanswered: RFC 3261 §17.1, timers B and F.
+pub const ANSWER_WITHIN: Duration = Duration::from_secs(32);
+
+/// A later acceptance within this time makes a failure a matter of the past: twice the transaction timeout.
+pub const RECOVERY_WITHIN: Duration = Duration::from_secs(64);
+
+/// Wire bytes as text for a finding; sinks escape it again.
+pub fn text(bytes: &[u8]) -> String {
+    Untrusted(bytes).to_text()
+}
+
+/// Wire bytes as text between quotes.
+pub fn quoted(bytes: &[u8]) -> String {
+    format!("\"{}\"", text(bytes))
+}
+
+/// `user@realm`, or what of it is known.
+pub fn account(user: &[u8], realm: &[u8]) -> String {
+    match (user.is_empty(), realm.is_empty()) {
+        (false, false) => format!("{}@{}", text(user), text(realm)),
+        (false, true) => text(user),
+        (true, false) => format!("realm {}", quoted(realm)),
+        (true, true) => "an unnamed user".to_owned(),
+    }
+}
+
+/// `frame 3`, `frames 3, 5 and 7`, `frames 3, 5, 7 … 31 (15 in all)`.
+pub fn frames_text(frames: &[FrameRef]) -> String {
+    let numbers: Vec<String> = frames.iter().map(|frame| frame.number.to_string()).collect();
+    match numbers.as_slice() {
+        [] => "no frame".to_owned(),
+        [one] => format!("frame {one}"),
+        [many @ .., last] if many.len() <= 5 => format!("frames {} and {last}", many.join(", ")),
+        [a, b, c, .., last] => format!("frames {a}, {b}, {c} … {last} ({} in all)", numbers.len()),
+        _ => format!("{} frames", numbers.len()),
+    }
+}
+
+/// `1 REGISTER`, `3 REGISTERs`.
+pub fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+/// A duration as people say it: `0.7 ms`, `12.4 s`, `3 min`.
+pub fn duration_text(duration: Duration) -> String {
+    let seconds = duration.as_secs_f64();
+    if seconds < 1.0 {
+        format!("{:.1} ms", seconds * 1000.0)
+    } else if seconds < 120.0 {
+        format!("{seconds:.1} s")
+    } else {
+        format!("{:.0} min", seconds / 60.0)
+    }
+}
+
+/// Whom and what an attempt is about.
+pub fn subject(session: &Session<'_>, attempt: &Attempt<'_>) -> Subject {
+    let user = attempt.credentials.iter().map(|presented| presented.username()).find(|user| !user.is_empty());
+    let realm = attempt.credentials.iter().map(|presented| presented.realm()).find(|realm| !realm.is_empty());
+    let offered = attempt.challenges.iter().map(|offered| offered.realm()).find(|realm| !realm.is_empty());
+    Subject {
+        realm: realm.or(offered).map(std::borrow::Cow::into_owned).unwrap_or_default(),
+        user: user.map_or_else(|| session.user(), std::borrow::Cow::into_owned),
+        client: Some(attempt.transaction.flow.source.address),
+        server: Some(attempt.transaction.flow.destination.address),
+    }
+}
+
+/// The request and the answer of an attempt.
+pub fn frames_of(attempt: &Attempt<'_>) -> impl Iterator<Item = FrameRef> {
+    let request = attempt.request().map(|request| request.at);
+    let answer = attempt.answer().map(|answer| answer.at);
+    request.into_iter().chain(answer)
+}
+
+/// The frames of some attempts, in order.
+pub fn frames_of_all<'a, 'run: 'a>(attempts: impl IntoIterator<Item = &'a Attempt<'run>>) -> Vec<FrameRef> {
+    let mut frames: Vec<FrameRef> = attempts.into_iter().flat_map(frames_of).collect();
+    frames.sort_unstable();
+    frames.dedup();
+    frames
+}
+
+/// The row of credentials as evidence.
+pub fn credentials_evidence(attempt: &Attempt<'_>, presented: &Presented<'_>) -> Option<Evidence> {
+    let request = attempt.request()?;
+    Some(Evidence {
+        at: request.at,
+        header: presented.header.credentials_header(),
+        value: EvidenceValue::Credentials(presented.row.value.clone(), presented.nonce),
+    })
+}
+
+/// The rows of challenges of an answer as evidence.
+pub fn challenge_evidence(attempt: &Attempt<'_>) -> Vec<Evidence> {
+    let Some(answer) = attempt.answer() else { return Vec::new() };
+    let rows = answer.challenges.iter().map(|row| Evidence {
+        at: answer.at,
+        header: row.header.challenge_header(),
+        value: EvidenceValue::Challenge(row.value.clone(), row.nonces.clone()),
+    });
+    rows.collect()
+}
+
+/// The status line as evidence.
+pub fn status_evidence(session: &Session<'_>, attempt: &Attempt<'_>) -> Option<Evidence> {
+    let answer = attempt.answer()?;
+    let value = format!("{} {}", answer.status, text(session.text(answer.reason)));
+    Some(Evidence { at: answer.at, header: "Status", value: EvidenceValue::Text(value) })
+}
+
+/// OPTIONS and NOTIFY outside a dialog are pings: whoever sends them wants any answer, a challenge included.
+pub fn is_ping(attempt: &Attempt<'_>) -> bool {
+    matches!(attempt.transaction.method, Method::Options | Method::Notify) && !attempt.is_in_dialog()
+}
+
+/// How long the capture goes on behind an attempt's answer.
+pub fn capture_after(attempt: &Attempt<'_>, context: &Context<'_>) -> Duration {
+    attempt.answer().map(|answer| context.end.since(answer.time)).unwrap_or_default()
+}
+
+/// The account that a request speaks for: the To URI of a REGISTER, else the From URI.
+pub fn account_key(session: &Session<'_>, attempt: &Attempt<'_>) -> Option<AccountKey> {
+    let request = attempt.request()?;
+    let aor = if attempt.transaction.method == Method::Register { request.to } else { request.from };
+    Some(AccountKey { source: attempt.transaction.flow.source.address, aor: session.text(aor).into() })
+}
+
+/// An exchange's attempts, cut behind every accepted one: within a streak nothing was accepted but its last.
+pub fn streaks<'s, 'run>(session: &'s Session<'run>, exchange: &'s Exchange) -> Vec<Vec<(usize, &'s Attempt<'run>)>> {
+    let mut streaks = vec![Vec::new()];
+    for &index in &exchange.attempts {
+        let Some(attempt) = session.attempts.get(index) else { continue };
+        if let Some(streak) = streaks.last_mut() {
+            streak.push((index, attempt));
+        }
+        if attempt.outcome == AttemptOutcome::Accepted {
+            streaks.push(Vec::new());
+        }
+    }
+    streaks.retain(|streak| !streak.is_empty());
+    streaks
+}
+
+/// The realm whose challenge credentials answer: that of the challenge, else the one they name.
+pub fn answered_realm(session: &Session<'_>, presented: &Presented<'_>) -> Vec<u8> {
+    match session.challenge_of(presented) {
+        Some(offered) => offered.realm().into_owned(),
+        None => presented.realm().into_owned(),
+    }
+}
+
+/// Whether a request holds credentials that answer one of those challenges: the realm, or the nonce.
+pub fn answers_any(attempt: &Attempt<'_>, challenges: &[Offered<'_>]) -> bool {
+    attempt.credentials.iter().filter(|presented| presented.is_attempt()).any(|presented| {
+        challenges.iter().any(|offered| {
+            let nonce = offered.challenge.nonce();
+            presented.realm() == offered.realm() || (nonce.is_some() && presented.credentials.nonce() == nonce)
+        })
+    })
+}
+
+/// The challenge that was offered under one kind of header only and answered under the other. A nonce offered in both
+/// kinds, as Kamailio's may be within one second, decides nothing.
+pub fn wrong_header<'s, 'run>(session: &'s Session<'run>, presented: &Presented<'_>) -> Option<&'s Offered<'run>> {
+    let at = presented.answers.filter(|at| at.is_same_realm)?;
+    let (_, offered) = session.challenge(at)?;
+    if offered.header == presented.header {
+        return None;
+    }
+    let is_offered_as_sent = session.attempts.iter().flat_map(|attempt| &attempt.challenges).any(|other| {
+        other.header == presented.header && other.realm() == offered.realm() && other.challenge.nonce() == offered.challenge.nonce()
+    });
+    (!is_offered_as_sent).then_some(offered)
+}
+
+/// The challenge whose realm credentials should have named: they use its nonce under another realm, or are the next request
+/// behind it, name a realm that nobody on this hop asked for, and none that was.
+pub fn mismatched_challenge<'s, 'run>(
+    session: &'s Session<'run>,
+    index: usize,
+    presented: &Presented<'_>,
+) -> Option<&'s Offered<'run>> {
+    if !presented.is_attempt() || presented.realm().is_empty() {
+        return None;
+    }
+    match presented.answers {
+        Some(at) if at.is_same_realm => None,
+        Some(at) => session.challenge(at).map(|(_, offered)| offered),
+        None => challenge_passed_over(session, index, presented),
+    }
+}
+
+fn challenge_passed_over<'s, 'run>(
+    session: &'s Session<'run>,
+    index: usize,
+    presented: &Presented<'_>,
+) -> Option<&'s Offered<'run>> {
+    let attempt = session.attempts.get(index)?;
+    let exchange = session.exchanges.get(attempt.exchange)?;
+    let before: Vec<&Attempt<'run>> = session.attempts_of(exchange).take_while(|other| !std::ptr::eq(*other, attempt)).collect();
+    let previous = before.last()?;
+    let is_known_realm = before.iter().any(|other| other.offers_realm(&presented.realm()));
+    // Credentials that went along before the challenge are in transit, or a cached answer to another realm.
+    let is_carried_along = previous.credentials.iter().any(|other| other.realm() == presented.realm());
+    if is_known_realm || is_carried_along || answers_any(attempt, &previous.challenges) {
+        return None;
+    }
+    let refused_again = attempt.challenges.iter().any(|offered| previous.offers_realm(&offered.realm()));
+    previous.challenges.first().filter(|_| refused_again || attempt.status().is_none_or(|status| status >= 400))
+}
+
+/// The newest answer before a request that challenged this client for a realm under this kind of header.
+pub fn newest_challenge<'s, 'run>(
+    session: &'s Session<'run>,
+    index: usize,
+    realm: &[u8],
+    header: HeaderKind,
+) -> Option<&'s Attempt<'run>> {
+    let attempt = session.attempts.get(index)?;
+    let sent = attempt.request()?.time;
+    session.attempts.iter().take(index).rev().find(|earlier| {
+        earlier.transaction.is_same_hop(attempt.transaction)
+            && earlier.answer().is_some_and(|answer| answer.time < sent)
+            && earlier.challenges.iter().any(|offered| offered.header == header && offered.realm() == realm)
+    })
+}
+
+/// The newer challenge that credentials with an old nonce pass over, refused for it or not.
+pub fn newer_challenge<'s, 'run>(
+    session: &'s Session<'run>,
+    index: usize,
+    presented: &Presented<'_>,
+) -> Option<&'s Attempt<'run>> {
+    let (issuer, offered) = session.challenge(presented.answers.filter(|at| at.is_same_realm)?)?;
+    let newest = newest_challenge(session, index, &offered.realm(), offered.header)?;
+    let nonce = presented.credentials.nonce();
+    let has_same_nonce = newest.challenges.iter().any(|other| other.challenge.nonce() == nonce);
+    let is_newer = newest.answer()?.time > issuer.answer()?.time;
+    (is_newer && !has_same_nonce).then_some(newest)
+}
+
+/// An earlier attempt that used the same nonce with the same nonce count, with no challenge in between that delivered the
+/// nonce anew.
+pub fn same_nonce_count<'s, 'run>(session: &'s Session<'run>, index: usize, presented: &Presented<'_>) -> Option<&'s Attempt<'run>> {
+    let attempt = session.attempts.get(index)?;
+    let nonce_count = presented.credentials.nonce_count()?.value?;
+    let nonce = presented.nonce?;
+    let earlier_use = |other: &Presented<'_>| {
+        other.nonce == Some(nonce)
+            && other.username() == presented.username()
+            && other.credentials.nonce_count().and_then(|count| count.value) == Some(nonce_count)
+    };
+    let (position, earlier) = session.attempts.iter().enumerate().take(index).rev().find(|(_, earlier)| {
+        earlier.transaction.flow.source.address == attempt.transaction.flow.source.address
+            && earlier.credentials.iter().any(earlier_use)
+    })?;
+    let is_delivered_again = session
+        .attempts
+        .iter()
+        .skip(position)
+        .take(index - position)
+        .flat_map(|between| &between.challenges)
+        .any(|offered| offered.nonce == Some(nonce));
+    // A realm that was satisfied is repeated beside one that is answered for the first time (RFC 3261 §22.3).
+    let adds_realm = attempt.credentials.iter().any(|other| {
+        other.realm() != presented.realm() && !earlier.credentials.iter().any(|known| known.realm() == other.realm())
+    });
+    (!is_delivered_again && !adds_realm).then_some(earlier)
+}
+
+/// Whether the response is right but for the case of its hex digits, which servers that compare bytes refuse.
+pub fn has_uppercase_response(presented: &Presented<'_>) -> bool {
+    presented.credentials.response().is_some_and(|response| {
+        response.iter().all(u8::is_ascii_hexdigit) && response.iter().any(u8::is_ascii_uppercase)
+    })
+}
+
+/// Every row of credentials of the session that tries to prove something, with the index of its attempt.
+pub fn presented<'s, 'run>(
+    session: &'s Session<'run>,
+) -> impl Iterator<Item = (usize, &'s Attempt<'run>, &'s Presented<'run>)> + 's {
+    session.attempts.iter().enumerate().flat_map(|(index, attempt)| {
+        let rows = attempt.credentials.iter().filter(|presented| presented.is_attempt());
+        rows.map(move |presented| (index, attempt, presented))
+    })
+}
+
+/// Whether the answer to credentials says that the server could have refused the digest: 401, 407, 403, 404 to a REGISTER.
+pub fn is_turned_away(presented: &Presented<'_>) -> bool {
+    matches!(presented.judgement, Judgement::Refused | Judgement::Forbidden)
+}

@@ -1,0 +1,88 @@
+//! SA305: a nonce that had worked is refused, and the server does not say that it is stale.
+
+use crate::digest::Verdict;
+use crate::rules::Check;
+use crate::rules::Confidence;
+use crate::rules::Context;
+use crate::rules::Fault;
+use crate::rules::Finding;
+use crate::rules::Rule;
+use crate::rules::Severity;
+use crate::rules::facts;
+use crate::session::Attempt;
+use crate::session::Judgement;
+use crate::session::Presented;
+use crate::session::Session;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "SA305",
+    name: "nonce-rejected-without-stale",
+    severity: Severity::Medium,
+    summary: "A nonce that had been accepted is refused with a new one, without stale=true",
+    finds: "Credentials whose nonce was accepted before, refused with a challenge that brings another nonce and does not say \
+            stale=true. It is info where the client recovered, and high where the digest is proven right and it did not.",
+    matters: "Clients take a challenge without stale for a wrong password and stop, often until their next refresh. FritzBox and \
+              baresip users know this one.",
+    advice: "Let the server say stale=true when a nonce has expired. Let the client try once more when the nonce changed.",
+    not_this: "A first use that is refused is about the answer, not about age. stale=true is the correct form.",
+    sources: &["RFC 7616 section 3.3", "RFC 2617 section 3.2.1"],
+    sample: "register-nonce-rejected-without-stale",
+    check: Check::Session(check),
+};
+
+fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
+    let rejected: Vec<_> = facts::presented(session)
+        .filter(|(index, attempt, presented)| {
+            presented.judgement == Judgement::Refused
+                && brings_other_nonce(attempt, presented)
+                && was_accepted_before(session, context, *index, presented)
+        })
+        .collect();
+    let Some((index, attempt, presented)) = rejected.first().copied() else { return Vec::new() };
+    let user = facts::account(&presented.username(), &presented.realm());
+    let is_right = presented.verdict() == Some(Verdict::Match);
+    let is_recovered = session.is_accepted_later(index);
+    let (severity, confidence) = match (is_recovered, is_right) {
+        (true, _) => (Severity::Info, Confidence::Likely),
+        (false, true) => (Severity::High, Confidence::Likely),
+        (false, false) => (Severity::Medium, Confidence::Possible),
+    };
+    let mut finding = Finding::new(&RULE, format!("A nonce of {user} that had been accepted is refused without stale=true"))
+        .graded(severity, confidence)
+        .fault(Fault::Server)
+        .explained(format!(
+            "The credentials in frame {} use a nonce that was accepted before. The {} brings a new nonce and does not say stale=true, \
+             so the client must take it for a wrong password.",
+            attempt.request().map(|request| request.at.number.to_string()).unwrap_or_default(),
+            attempt.status().unwrap_or_default()
+        ))
+        .excludes("a changed password is the only other reading: the same nonce and user were accepted before")
+        .advises("Let the server say stale=true when it refuses a nonce for its age")
+        .advises("Let the client try once more when a challenge brings a new nonce");
+    if is_right {
+        finding = finding.excludes("wrong password: the digest fits the secret given");
+    }
+    finding.attempt = Some(index);
+    finding.subject = facts::subject(session, attempt);
+    finding.frames = facts::frames_of_all(rejected.iter().map(|(_, attempt, _)| *attempt));
+    finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
+    finding.evidence.extend(facts::challenge_evidence(attempt));
+    vec![finding]
+}
+
+fn brings_other_nonce(attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
+    let nonce = presented.credentials.nonce();
+    let mut of_realm = attempt.challenges.iter().filter(|offered| offered.realm() == presented.realm()).peekable();
+    of_realm.peek().is_some() && of_realm.all(|offered| offered.challenge.nonce() != nonce)
+}
+
+fn was_accepted_before(session: &Session<'_>, context: &Context<'_>, index: usize, presented: &Presented<'_>) -> bool {
+    let here = session.attempts.iter().take(index).flat_map(|attempt| &attempt.credentials).any(|earlier| {
+        earlier.nonce.is_some() && earlier.nonce == presented.nonce && earlier.judgement == Judgement::Accepted
+    });
+    // A nonce of a REGISTER may serve an INVITE under another Call-ID.
+    let elsewhere = presented.answers.is_none()
+        && presented.nonce.and_then(|id| context.nonces.get(id)).is_some_and(|nonce| nonce.issued.is_some() && nonce.accepted > 0);
+    here || elsewhere
+}

@@ -1,0 +1,61 @@
+//! SA304: a newer nonce was at hand, and the client went on with the old one.
+
+use crate::digest::Verdict;
+use crate::rules::Check;
+use crate::rules::Context;
+use crate::rules::Fault;
+use crate::rules::Finding;
+use crate::rules::Rule;
+use crate::rules::Severity;
+use crate::rules::facts;
+use crate::session::Session;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "SA304",
+    name: "old-nonce-reused",
+    severity: Severity::High,
+    summary: "The client keeps an old nonce although it was given a newer one",
+    finds: "Credentials with a nonce although a newer one of the same realm and kind of challenge had reached that client in the \
+            same Call-ID, and the answer is a refusal or stale.",
+    matters: "The server refuses the nonce, not the password: trying again with it can never work.",
+    advice: "Update the client: it caches its first challenge. Restarting it helps until the nonce expires again.",
+    not_this: "Other dialogs may keep a nonce of their own. An old nonce that is accepted is legal.",
+    sources: &["RFC 7616 section 3.3", "RFC 3261 section 22.1"],
+    sample: "register-old-nonce-reused",
+    check: Check::Session(check),
+};
+
+fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
+    let old: Vec<_> = facts::presented(session)
+        .filter(|(index, _, presented)| presented.is_refused() && facts::newer_challenge(session, *index, presented).is_some())
+        .collect();
+    let Some((index, attempt, presented)) = old.first().copied() else { return Vec::new() };
+    let Some(newer) = facts::newer_challenge(session, index, presented) else { return Vec::new() };
+    let user = facts::account(&presented.username(), &presented.realm());
+    let requests: Vec<_> = old.iter().filter_map(|(_, attempt, _)| attempt.request().map(|request| request.at)).collect();
+    let mut finding = Finding::new(&RULE, format!("{user} keeps an old nonce although the server gave a newer one"))
+        .fault(Fault::Client)
+        .explained(format!(
+            "{} used a nonce that the challenge in frame {} had replaced; {} refused.",
+            capitalised(&facts::frames_text(&requests)),
+            newer.answer().map(|answer| answer.at.number.to_string()).unwrap_or_default(),
+            if old.len() == 1 { "it was" } else { "all were" }
+        ))
+        .advises("Update the client: it must answer the newest challenge and forget the nonce it cached");
+    if old.iter().all(|(_, _, presented)| presented.verdict() == Some(Verdict::Match)) {
+        finding = finding.excludes("wrong password: every digest fits the secret given, over the old nonce");
+    }
+    finding.cause = Some("stale");
+    finding.attempt = Some(index);
+    finding.subject = facts::subject(session, attempt);
+    finding.frames = facts::frames_of_all(old.iter().map(|(_, attempt, _)| *attempt));
+    finding.evidence = facts::challenge_evidence(newer);
+    finding.evidence.extend(facts::credentials_evidence(attempt, presented));
+    vec![finding]
+}
+
+fn capitalised(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map(|first| first.to_uppercase().chain(characters).collect()).unwrap_or_default()
+}

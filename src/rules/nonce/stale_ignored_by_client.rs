@@ -1,0 +1,79 @@
+//! SA303: told that the nonce is old, the client goes silent.
+
+use crate::rules::Check;
+use crate::rules::Confidence;
+use crate::rules::Context;
+use crate::rules::Fault;
+use crate::rules::Finding;
+use crate::rules::Rule;
+use crate::rules::Severity;
+use crate::rules::facts;
+use crate::session::AttemptOutcome;
+use crate::session::Session;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "SA303",
+    name: "stale-ignored-by-client",
+    severity: Severity::High,
+    summary: "A stale nonce was announced, and the client did not try again",
+    finds: "Credentials answered with stale=true as the last word of the exchange: no further request within 32 s, while the capture \
+            goes on. Where the capture ends earlier, the finding is medium and possible.",
+    matters: "stale=true means: the digest was right, take this new nonce. A client that takes it for a refusal shows its user a \
+              wrong password.",
+    advice: "Update the client. A longer nonce lifetime on the server hides the fault.",
+    not_this: "Further requests with the old nonce are old-nonce-reused.",
+    sources: &["RFC 7616 section 3.3", "RFC 3261 section 22.1"],
+    sample: "register-stale-ignored",
+    check: Check::Session(check),
+};
+
+fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
+    let last_of_each = session.exchanges.iter().filter_map(|exchange| exchange.attempts.last().copied());
+    last_of_each.filter_map(|index| finding(session, context, index)).collect()
+}
+
+fn finding(session: &Session<'_>, context: &Context<'_>, index: usize) -> Option<Finding> {
+    let attempt = session.attempts.get(index)?;
+    if attempt.outcome != AttemptOutcome::Stale || has_followed_elsewhere(session, context, index) {
+        return None;
+    }
+    let gap = facts::capture_after(attempt, context);
+    let is_proven = gap >= facts::ANSWER_WITHIN;
+    let presented = attempt.credentials.iter().find(|presented| presented.is_refused())?;
+    let user = facts::account(&presented.username(), &presented.realm());
+    let (severity, confidence) =
+        if is_proven { (Severity::High, Confidence::Proven) } else { (Severity::Medium, Confidence::Possible) };
+    let went_on = if is_proven { "although the capture goes on for" } else { "but the capture ends" };
+    let after = if is_proven { "" } else { " after it" };
+    let mut finding = Finding::new(&RULE, format!("{user} was told that its nonce is stale, and did not try the new one"))
+        .graded(severity, confidence)
+        .fault(Fault::Client)
+        .explained(format!(
+            "The {} in frame {} says stale=true and brings a new nonce. No request followed, {went_on} {}{after}.",
+            attempt.status().unwrap_or_default(),
+            attempt.answer()?.at.number,
+            facts::duration_text(gap)
+        ))
+        .excludes("wrong password as the server's reason: it says stale")
+        .advises("Update the client: on stale=true it must answer the new nonce without asking the user")
+        .advises("Until then, lengthen the nonce lifetime on the server beyond the client's refresh interval");
+    finding.attempt = Some(index);
+    finding.subject = facts::subject(session, attempt);
+    finding.frames = facts::frames_of_all([attempt]);
+    finding.evidence = facts::challenge_evidence(attempt);
+    Some(finding)
+}
+
+/// Another exchange or Call-ID of the same client may carry the next try.
+fn has_followed_elsewhere(session: &Session<'_>, context: &Context<'_>, index: usize) -> bool {
+    let Some(attempt) = session.attempts.get(index) else { return true };
+    let client = attempt.transaction.flow.source.address;
+    let in_session = session.attempts.iter().skip(index + 1).any(|later| {
+        later.transaction.flow.source.address == client && facts::answers_any(later, &attempt.challenges)
+    });
+    let elsewhere = facts::account_key(session, attempt)
+        .zip(attempt.answer())
+        .is_some_and(|(key, answer)| context.accounts.has_presented(&key, answer.time, facts::ANSWER_WITHIN));
+    in_session || elsewhere
+}

@@ -1,0 +1,98 @@
+//! SA302: every new nonce is stale already.
+
+use crate::digest::Verdict;
+use crate::rules::Check;
+use crate::rules::Context;
+use crate::rules::Fault;
+use crate::rules::Finding;
+use crate::rules::Rule;
+use crate::rules::Severity;
+use crate::rules::facts;
+use crate::session::Attempt;
+use crate::session::AttemptOutcome;
+use crate::session::Judgement;
+use crate::session::Presented;
+use crate::session::Session;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "SA302",
+    name: "stale-loop",
+    severity: Severity::High,
+    summary: "Every answer uses the newest nonce, and every one is called stale",
+    finds: "Two or more attempts in a row, each with the newest nonce, each answered stale=true, and none accepted.",
+    matters: "The client does what it is told. The nonce's life is shorter than the retry takes, the server's nodes do not share \
+              the nonce secret, its clock is off, or its nonces work once only. OpenSIPS also says stale for an algorithm or qop it \
+              did not offer. PJSIP gives up after three.",
+    advice: "Lengthen the nonce lifetime. In a cluster, share the nonce secret or keep a client on one node. Check the clock.",
+    not_this: "A client that goes on with the old nonce is old-nonce-reused.",
+    sources: &["RFC 7616 section 3.3", "RFC 2617 section 3.2.1"],
+    sample: "invite-stale-loop",
+    check: Check::Session(check),
+};
+
+/// Stale answers in a row that make a loop.
+const STALE_MIN: usize = 2;
+
+fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for exchange in &session.exchanges {
+        for streak in facts::streaks(session, exchange) {
+            findings.extend(in_streak(session, &streak));
+        }
+    }
+    findings
+}
+
+fn in_streak(session: &Session<'_>, streak: &[(usize, &Attempt<'_>)]) -> Option<Finding> {
+    if streak.last().is_some_and(|(_, last)| last.outcome == AttemptOutcome::Accepted) {
+        return None;
+    }
+    let stale: Vec<(usize, &Attempt<'_>, &Presented<'_>)> = streak
+        .iter()
+        .flat_map(|(index, attempt)| attempt.credentials.iter().map(|presented| (*index, *attempt, presented)))
+        .filter(|(_, _, presented)| presented.judgement == Judgement::Stale)
+        .collect();
+    let takes_new_nonces = stale.iter().all(|(index, _, presented)| facts::newer_challenge(session, *index, presented).is_none());
+    let (index, attempt, presented) = stale.first().copied()?;
+    if stale.len() < STALE_MIN || !takes_new_nonces {
+        return None;
+    }
+    let user = facts::account(&presented.username(), &presented.realm());
+    let waits: Vec<_> = stale.iter().filter_map(|(_, attempt, presented)| wait(session, attempt, presented)).collect();
+    let waited = match (waits.iter().min(), waits.iter().max()) {
+        (Some(least), Some(most)) => format!(
+            " From challenge to answer the client took {} to {}.",
+            facts::duration_text(*least),
+            facts::duration_text(*most)
+        ),
+        _ => String::new(),
+    };
+    let mut finding = Finding::new(&RULE, format!("Every new nonce that {user} answers is called stale: {} in a row", stale.len()))
+        .fault(Fault::Server)
+        .explained(format!(
+            "Each of the {} answers used the newest nonce, and each was answered {} stale=true.{waited}",
+            stale.len(),
+            attempt.status().unwrap_or_default()
+        ))
+        .excludes("client that keeps an old nonce: each answer used the newest one")
+        .advises("Lengthen the nonce lifetime beyond the time that the client takes")
+        .advises("See whether challenge and answer reach the same node, or nodes that share the nonce secret, and whether clocks agree");
+    if stale.iter().all(|(_, _, presented)| presented.verdict() == Some(Verdict::Match)) {
+        finding = finding.excludes("wrong password: every digest fits the secret given");
+    } else {
+        finding = finding.excludes("wrong password as the server's reason: it says stale, which it says of right digests (RFC 2617 section 3.2.1)");
+    }
+    finding.cause = Some("stale");
+    finding.attempt = Some(index);
+    finding.subject = facts::subject(session, attempt);
+    finding.frames = facts::frames_of_all(streak.iter().map(|(_, attempt)| *attempt));
+    finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
+    finding.evidence.extend(facts::challenge_evidence(attempt));
+    Some(finding)
+}
+
+fn wait(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> Option<std::time::Duration> {
+    let (issuer, _) = session.challenge(presented.answers?)?;
+    Some(attempt.request()?.time.since(issuer.answer()?.time))
+}

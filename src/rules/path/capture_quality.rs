@@ -1,0 +1,41 @@
+//! SA609: what the capture itself lost or shows twice.
+
+use crate::rules::CaptureFacts;
+use crate::rules::Check;
+use crate::rules::Fault;
+use crate::rules::Finding;
+use crate::rules::Rule;
+use crate::rules::Severity;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "SA609",
+    name: "capture-quality",
+    severity: Severity::Info,
+    summary: "The capture lost something, or shows something twice",
+    finds: "Packets cut by the snap length, holes in TCP streams, incomplete fragments, packets that the capturing machine dropped, \
+            a file that ends within a packet, bytes that can be read two ways, packets seen twice.",
+    matters: "What a capture did not keep cannot be judged: an answer that is missing may have been there.",
+    advice: "Capture again: tcpdump -s 0 keeps packets whole, -B 16384 gives it a larger buffer.",
+    not_this: "What is odd about the messages themselves is told beside them.",
+    sources: &["RFC 3261 section 18.3"],
+    sample: "invite-snaplen-cut",
+    check: Check::Capture(check),
+};
+
+fn check(facts: &CaptureFacts) -> Vec<Finding> {
+    if facts.events.is_empty() {
+        return Vec::new();
+    }
+    let lost = facts.events.iter().any(|event| event.loses_messages);
+    let title = if lost { "The capture does not hold everything" } else { "The capture shows some packets in an unusual way" };
+    let lines: Vec<String> = facts.events.iter().map(|event| format!("{} ({})", event.text, event.count)).collect();
+    let mut finding = Finding::new(&RULE, title).fault(Fault::Path).explained(format!("{}.", lines.join("; ")));
+    if lost {
+        finding = finding.advises("Capture again with tcpdump -s 0 -B 16384: findings about silence rest on what was kept");
+    }
+    finding.frames = facts.events.iter().filter_map(|event| event.first).collect();
+    finding.frames.sort_unstable();
+    finding.frames.dedup();
+    vec![finding]
+}

@@ -1,0 +1,72 @@
+//! SA607: asked again and again, and nobody answers.
+
+use crate::rules::Check;
+use crate::rules::Confidence;
+use crate::rules::Context;
+use crate::rules::Fault;
+use crate::rules::Finding;
+use crate::rules::Rule;
+use crate::rules::Severity;
+use crate::rules::facts;
+use crate::session::Session;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "SA607",
+    name: "no-response-at-all",
+    severity: Severity::High,
+    summary: "A request was retransmitted and never answered",
+    finds: "A request that was sent again at least three times and got no answer of any kind, not even a provisional one.",
+    matters: "The packets do not arrive, or the answers do not come back, or the server drops them on purpose: a firewall, an address \
+              that is not allowed, fail2ban. Clients show this as 408 or as a time-out, never as a wrong password.",
+    advice: "Check address and port, firewall and NAT. See whether the server's ban list holds the client's address; ask the carrier \
+             whether it expects another source address.",
+    not_this: "OPTIONS and NOTIFY pings are info. A capture that shows one direction only proves nothing.",
+    sources: &["RFC 3261 section 17.1.1.2", "RFC 3261 section 17.1.2.2"],
+    sample: "invite-no-answer",
+    check: Check::Session(check),
+};
+
+/// Retransmissions that show patience enough.
+const RETRANSMISSIONS_MIN: usize = 3;
+
+fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
+    let silent: Vec<_> = session
+        .attempts
+        .iter()
+        .enumerate()
+        .filter(|(_, attempt)| {
+            attempt.answer().is_none()
+                && !attempt.transaction.has_provisional
+                && attempt.transaction.retransmissions() >= RETRANSMISSIONS_MIN
+        })
+        .collect();
+    let Some((index, attempt)) = silent.first().copied() else { return Vec::new() };
+    let method = attempt.transaction.method.to_string();
+    let server = attempt.transaction.flow.destination;
+    let sent: usize = silent.iter().map(|(_, attempt)| attempt.transaction.retransmissions() + 1).sum();
+    let answered_before = session.attempts.iter().take(index).any(|earlier| {
+        earlier.answer().is_some() && earlier.transaction.is_same_hop(attempt.transaction)
+    });
+    let mut finding = Finding::new(&RULE, format!("{server} never answered {method}"))
+        .graded(Severity::High, Confidence::Likely)
+        .fault(Fault::Path)
+        .explained(format!(
+            "{} sent {method} {sent} times and got no answer of any kind{}.",
+            attempt.transaction.flow.source,
+            if answered_before { ", although an earlier request to the same server was answered" } else { "" }
+        ))
+        .excludes("wrong password: the server did not refuse anything, it did not answer")
+        .advises("Check that the server listens on this address and port, and that firewall and NAT let both directions pass")
+        .advises("See whether the server bans or does not admit the client's address (fail2ban, IP authentication)");
+    if facts::is_ping(attempt) {
+        finding.severity = Severity::Info;
+    }
+    finding.attempt = Some(index);
+    finding.subject = facts::subject(session, attempt);
+    finding.frames = silent
+        .iter()
+        .flat_map(|(_, attempt)| facts::frames_of(attempt).chain(attempt.transaction.copies.iter().map(|copy| copy.at)))
+        .collect();
+    vec![finding]
+}

@@ -1,0 +1,115 @@
+//! One root cause, one high finding: what is explained by a more precise finding refers to it.
+//!
+//! A session's first finding is the answer; the order is the order in which an engineer should act.
+
+use crate::rules::Confidence;
+use crate::rules::Finding;
+use crate::rules::Severity;
+use crate::rules::facts::RECOVERY_WITHIN;
+use crate::session::AttemptOutcome;
+use crate::session::Session;
+
+/// A rule, and the rules whose findings it explains where both speak of the same exchange. Earlier rows win.
+static EXPLAINS: &[(&str, &[&str])] = &[
+    ("credentials-wrong-header", &["challenge-loop", "challenge-unanswered", "retry-without-credentials", "digest-ok-but-rejected", "rejected-credentials", "nc-repeated"]),
+    ("realm-mismatch", &["challenge-loop", "challenge-unanswered", "retry-without-credentials", "digest-ok-but-rejected", "rejected-credentials", "digest-wrong-password"]),
+    ("old-nonce-reused", &["challenge-loop", "stale-loop", "stale-ignored-by-client", "nonce-rejected-without-stale", "rejected-credentials", "digest-ok-but-rejected", "nc-repeated"]),
+    ("stale-loop", &["challenge-loop", "digest-ok-but-rejected", "stale-ignored-by-client", "rejected-credentials"]),
+    ("stale-ignored-by-client", &["challenge-unanswered", "challenge-loop"]),
+    ("nc-repeated", &["digest-ok-but-rejected", "challenge-loop", "rejected-credentials"]),
+    ("response-uppercase", &["digest-ok-but-rejected", "challenge-loop", "rejected-credentials"]),
+    ("challenge-header-missing", &["challenge-unanswered", "challenge-loop", "retry-without-credentials", "rejected-credentials", "digest-ok-but-rejected"]),
+    ("challenge-header-wrong-kind", &["challenge-unanswered", "challenge-loop", "retry-without-credentials", "credentials-wrong-header"]),
+    ("challenge-malformed", &["challenge-unanswered", "challenge-loop", "retry-without-credentials", "rejected-credentials"]),
+    ("retry-without-credentials", &["challenge-unanswered", "challenge-loop"]),
+    ("digest-wrong-password", &["challenge-loop", "rejected-credentials", "nc-repeated", "forbidden-after-credentials", "user-unknown-suspected", "nonce-rejected-without-stale"]),
+    ("nonce-rejected-without-stale", &["digest-ok-but-rejected", "rejected-credentials"]),
+    ("digest-ok-but-rejected", &["challenge-loop"]),
+    ("forbidden-after-credentials", &["rejected-credentials", "challenge-loop", "user-unknown-suspected"]),
+    ("challenge-loop", &["rejected-credentials", "challenge-unanswered"]),
+    ("challenge-unanswered", &["register-challenged-407", "both-challenges-at-once"]),
+];
+
+/// Softens what recovered, links what is explained, and sorts.
+pub fn settle(session: &Session<'_>, findings: &mut [Finding]) {
+    for finding in findings.iter_mut() {
+        if finding.severity > Severity::Medium && finding.attempt.is_some_and(|attempt| has_recovered(session, attempt)) {
+            finding.severity = Severity::Medium;
+        }
+        if session.is_one_way && finding.severity > Severity::Info && speaks_of_silence(finding) {
+            (finding.severity, finding.confidence) = (Severity::Info, Confidence::Possible);
+        }
+    }
+    explain(session, findings);
+    keep_one_high(session, findings);
+    findings.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.explained_by.is_some(), rank(finding)));
+}
+
+/// Whether the same client was let in soon after, for the same purpose.
+fn has_recovered(session: &Session<'_>, attempt: usize) -> bool {
+    let Some(failed) = session.attempts.get(attempt) else { return false };
+    let last = failed.answer().map(|answer| answer.time).or(failed.transaction.started());
+    session.attempts.iter().skip(attempt).any(|later| {
+        later.transaction.method == failed.transaction.method
+            && later.transaction.flow.source.address == failed.transaction.flow.source.address
+            && later.outcome == AttemptOutcome::Accepted
+            && later.request().zip(last).is_none_or(|(request, last)| request.time.since(last) <= RECOVERY_WITHIN)
+    })
+}
+
+/// What is missing in a one-way capture proves nothing.
+fn speaks_of_silence(finding: &Finding) -> bool {
+    matches!(
+        finding.rule.name,
+        "challenge-unanswered" | "stale-ignored-by-client" | "no-response-at-all" | "retry-without-credentials"
+    )
+}
+
+fn rank(finding: &Finding) -> usize {
+    EXPLAINS.iter().position(|(rule, _)| *rule == finding.rule.name).unwrap_or(EXPLAINS.len())
+}
+
+fn explain(session: &Session<'_>, findings: &mut [Finding]) {
+    for (rule, explained) in EXPLAINS {
+        let causes: Vec<(Option<usize>, Severity)> = findings
+            .iter()
+            .filter(|finding| finding.rule.name == *rule && finding.explained_by.is_none() && finding.severity >= Severity::Medium)
+            .map(|finding| (exchange(session, finding), finding.severity))
+            .collect();
+        for finding in findings.iter_mut().filter(|finding| explained.contains(&finding.rule.name)) {
+            let mine = exchange(session, finding);
+            let explains = |(exchange, severity): &(Option<usize>, Severity)| {
+                *severity >= finding.severity.min(Severity::High) && (exchange.is_none() || mine.is_none() || *exchange == mine)
+            };
+            if finding.explained_by.is_none() && causes.iter().any(explains) {
+                finding.explained_by = Some(rule);
+                finding.severity = finding.severity.min(Severity::Medium);
+            }
+        }
+    }
+}
+
+fn exchange(session: &Session<'_>, finding: &Finding) -> Option<usize> {
+    session.attempts.get(finding.attempt?).map(|attempt| attempt.exchange)
+}
+
+/// Two high findings on one exchange are one cause told twice: the better placed one stays.
+fn keep_one_high(session: &Session<'_>, findings: &mut [Finding]) {
+    let mut order: Vec<usize> = (0..findings.len()).collect();
+    order.sort_by_key(|&index| findings.get(index).map(rank));
+    let mut first: Vec<(Option<usize>, &'static str)> = Vec::new();
+    for index in order {
+        let Some(finding) = findings.get_mut(index) else { continue };
+        if finding.severity < Severity::High || finding.attempt.is_none() {
+            continue;
+        }
+        let mine = exchange(session, finding);
+        match first.iter().find(|(exchange, rule)| *exchange == mine && *rule != finding.rule.name) {
+            Some((_, rule)) => {
+                finding.explained_by.get_or_insert(rule);
+                finding.severity = Severity::Medium;
+            }
+            None => first.push((mine, finding.rule.name)),
+        }
+    }
+}
