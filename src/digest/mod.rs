@@ -1,1 +1,16 @@
 //! The only room that sees a password: recomputes a digest over the bytes as sent and says whether it fits.
+
+pub mod hash;
+pub mod keyring;
+pub mod response;
+pub mod secret;
+mod sessions;
+mod user_hashes;
+pub mod verdict;
+pub mod verify;
+
+pub use hash::Hex;
+pub use keyring::{Keyring, KeyringError, Kind, SourceId, Warning};
+pub use secret::{Ha1Error, Secret};
+pub use verdict::{Reason, Verdict};
+pub use verify::{Checked, Request, Verifier};

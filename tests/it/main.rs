@@ -1,3 +1,4 @@
 //! One test crate for everything that needs the library or the binary from outside.
 
 mod scenario;
+mod vectors;

@@ -1,0 +1,304 @@
+//! CSV as RFC 4180 says, with CRLF or LF. Read by hand, because a general reader keeps copies of the fields that it
+//! cannot wipe: here a value is borrowed from the input, or copied once into a buffer that is wiped.
+
+use zeroize::Zeroizing;
+
+use crate::digest::keyring::KeyringError;
+use crate::digest::keyring::KeyringErrorKind;
+use crate::digest::keyring::RowAccount;
+use crate::digest::keyring::Rows;
+use crate::digest::keyring::WarningKind;
+use crate::digest::secret::Secret;
+use crate::digest::secret::guess_hash;
+use crate::digest::secret::hash_of_algorithm;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Column {
+    User,
+    Realm,
+    Password,
+    Ha1,
+    Algorithm,
+    /// `res`, `k`, `op` and `opc`: accepted, not used yet.
+    Aka(u8),
+}
+
+const HEADINGS: [(&[u8], Column); 9] = [
+    (b"user", Column::User),
+    (b"realm", Column::Realm),
+    (b"password", Column::Password),
+    (b"ha1", Column::Ha1),
+    (b"algorithm", Column::Algorithm),
+    (b"res", Column::Aka(0)),
+    (b"k", Column::Aka(1)),
+    (b"op", Column::Aka(2)),
+    (b"opc", Column::Aka(3)),
+];
+
+/// The order without a header row.
+const DEFAULT_COLUMNS: [Column; 3] = [Column::User, Column::Realm, Column::Password];
+
+pub(super) fn read(bytes: &[u8], rows: &mut Rows) -> Result<(), KeyringError> {
+    let mut reader = Reader { rest: bytes, line: 1 };
+    let mut columns = DEFAULT_COLUMNS.to_vec();
+    let mut is_first = true;
+    loop {
+        let line = reader.line;
+        let Some(cells) = reader.row().map_err(|kind| rows.error(line, kind))? else { return Ok(()) };
+        if let [only] = cells.as_slice()
+            && only.bytes().is_empty()
+        {
+            continue;
+        }
+        let is_header = is_first && cells.first().is_some_and(|cell| is_heading(cell.bytes(), b"user"));
+        is_first = false;
+        if is_header {
+            columns = read_headings(&cells).map_err(|kind| rows.error(line, kind))?;
+        } else {
+            read_row(rows, line, &columns, &cells)?;
+        }
+    }
+}
+
+fn is_heading(cell: &[u8], heading: &[u8]) -> bool {
+    cell.trim_ascii().eq_ignore_ascii_case(heading)
+}
+
+fn read_headings(cells: &[Cell<'_>]) -> Result<Vec<Column>, KeyringErrorKind> {
+    let mut columns = Vec::with_capacity(cells.len());
+    for (index, cell) in cells.iter().enumerate() {
+        let known = HEADINGS.iter().find(|(heading, _)| is_heading(cell.bytes(), heading));
+        let (_, column) = known.ok_or(KeyringErrorKind::UnknownHeading { column: index + 1 })?;
+        if columns.contains(column) {
+            return Err(KeyringErrorKind::RepeatedHeading { column: index + 1 });
+        }
+        columns.push(*column);
+    }
+    if columns.iter().any(|column| matches!(column, Column::Password | Column::Ha1 | Column::Aka(_))) {
+        Ok(columns)
+    } else {
+        Err(KeyringErrorKind::NoSecretHeading)
+    }
+}
+
+fn read_row(rows: &mut Rows, line: usize, columns: &[Column], cells: &[Cell<'_>]) -> Result<(), KeyringError> {
+    if cells.len() != columns.len() {
+        return Err(rows.error(line, KeyringErrorKind::Columns { got: cells.len(), expected: columns.len() }));
+    }
+    let cell = |wanted: Column| {
+        let pair = columns.iter().zip(cells).find(|(column, _)| **column == wanted);
+        pair.map(|(_, cell)| cell.bytes())
+    };
+    let user = cell(Column::User).unwrap_or_default();
+    let realm = cell(Column::Realm).unwrap_or(b"*");
+    let ha1 = cell(Column::Ha1).map(<[u8]>::trim_ascii).filter(|ha1| !ha1.is_empty());
+    let algorithm = cell(Column::Algorithm).map(<[u8]>::trim_ascii).filter(|name| !name.is_empty());
+    let has_other = columns.contains(&Column::Ha1) || columns.iter().any(|column| matches!(column, Column::Aka(_)));
+    // Where password is the only secret column, an empty one is an empty password (RFC 3261 §22.1 has such accounts).
+    let password = cell(Column::Password).filter(|password| !password.is_empty() || !has_other);
+    if (0..4).any(|key| cell(Column::Aka(key)).is_some_and(|value| !value.is_empty())) {
+        rows.warn(line, WarningKind::AkaUnused);
+        if password.is_none() && ha1.is_none() {
+            return Ok(());
+        }
+    }
+    let secret = match (password, ha1) {
+        (None, None) => return Err(rows.error(line, KeyringErrorKind::NoSecret)),
+        (Some(_), Some(_)) => return Err(rows.error(line, KeyringErrorKind::TwoSecrets)),
+        (Some(password), None) => {
+            warn_of_password(rows, line, password);
+            if algorithm.is_some() {
+                rows.warn(line, WarningKind::AlgorithmUnused);
+            }
+            Secret::password(password)
+        }
+        (None, Some(ha1)) => ha1_secret(algorithm, ha1).map_err(|kind| rows.error(line, kind))?,
+    };
+    rows.add(line, RowAccount { user, realm }, secret)
+}
+
+fn warn_of_password(rows: &mut Rows, line: usize, password: &[u8]) {
+    if password.trim_ascii().len() != password.len() {
+        rows.warn(line, WarningKind::EdgeBlanks("password"));
+    }
+    if std::str::from_utf8(password).is_err() {
+        rows.warn(line, WarningKind::NotUtf8("password"));
+    }
+}
+
+fn ha1_secret(algorithm: Option<&[u8]>, ha1: &[u8]) -> Result<Secret, KeyringErrorKind> {
+    let hash = match algorithm {
+        Some(name) => hash_of_algorithm(name).ok_or(KeyringErrorKind::UnknownAlgorithm)?,
+        None => guess_hash(ha1)?,
+    };
+    Ok(Secret::ha1(hash, ha1)?)
+}
+
+/// A value of a row.
+enum Cell<'a> {
+    AsWritten(&'a [u8]),
+    /// It held doubled quotes.
+    Unquoted(Zeroizing<Vec<u8>>),
+}
+
+impl Cell<'_> {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Cell::AsWritten(bytes) => bytes,
+            Cell::Unquoted(bytes) => bytes,
+        }
+    }
+}
+
+/// Splits the input into rows and cells.
+struct Reader<'a> {
+    rest: &'a [u8],
+    /// The line that comes next, from 1.
+    line: usize,
+}
+
+impl<'a> Reader<'a> {
+    /// The cells of the next row; None at the end. A blank line is a row of one empty cell.
+    fn row(&mut self) -> Result<Option<Vec<Cell<'a>>>, KeyringErrorKind> {
+        if self.rest.is_empty() {
+            return Ok(None);
+        }
+        let mut cells = Vec::with_capacity(DEFAULT_COLUMNS.len());
+        loop {
+            cells.push(match self.rest.strip_prefix(b"\"") {
+                Some(quoted) => self.quoted(quoted)?,
+                None => Cell::AsWritten(self.bare()),
+            });
+            if let Some(rest) = self.rest.strip_prefix(b",") {
+                self.rest = rest;
+            } else {
+                self.end_line();
+                return Ok(Some(cells));
+            }
+        }
+    }
+
+    fn end_line(&mut self) {
+        self.rest = self.rest.strip_prefix(b"\r").unwrap_or(self.rest);
+        self.rest = self.rest.strip_prefix(b"\n").unwrap_or(self.rest);
+        self.line += 1;
+    }
+
+    fn bare(&mut self) -> &'a [u8] {
+        let end = self.rest.iter().position(|byte| matches!(byte, b',' | b'\n')).unwrap_or(self.rest.len());
+        let (mut cell, rest) = self.rest.split_at(end);
+        if rest.first() != Some(&b',')
+            && let Some(before) = cell.strip_suffix(b"\r")
+        {
+            cell = before;
+        }
+        self.rest = rest;
+        cell
+    }
+
+    /// Reads up to the closing quote; `text` begins after the opening one.
+    fn quoted(&mut self, text: &'a [u8]) -> Result<Cell<'a>, KeyringErrorKind> {
+        let mut from = 0;
+        let mut doubled = 0_usize;
+        let end = loop {
+            let rest = text.get(from..).unwrap_or_default();
+            let quote = from + rest.iter().position(|byte| *byte == b'"').ok_or(KeyringErrorKind::QuoteNotClosed)?;
+            if text.get(quote + 1) != Some(&b'"') {
+                break quote;
+            }
+            doubled += 1;
+            from = quote + 2;
+        };
+        let (inner, rest) = text.split_at(end);
+        self.rest = rest.strip_prefix(b"\"").unwrap_or(rest);
+        if !(self.rest.is_empty() || [&b","[..], b"\n", b"\r\n"].iter().any(|end| self.rest.starts_with(end))) {
+            return Err(KeyringErrorKind::TextAfterQuote);
+        }
+        self.line += inner.iter().filter(|byte| **byte == b'\n').count();
+        Ok(if doubled == 0 { Cell::AsWritten(inner) } else { Cell::Unquoted(unquote(inner, doubled)) })
+    }
+}
+
+fn unquote(inner: &[u8], doubled: usize) -> Zeroizing<Vec<u8>> {
+    // The exact size, so that it never moves and leaves a copy behind.
+    let mut value = Zeroizing::new(Vec::with_capacity(inner.len().saturating_sub(doubled)));
+    let mut bytes = inner.iter();
+    while let Some(byte) = bytes.next() {
+        value.push(*byte);
+        if *byte == b'"' {
+            bytes.next();
+        }
+    }
+    value
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::digest::keyring::read;
+
+    /// Entries and warnings, or the error.
+    fn check(text: &str, expect: &str) {
+        let shown = match read(text.as_bytes(), "c.csv", None) {
+            Ok((keyring, warnings)) => {
+                let mut lines = vec![keyring.len().to_string()];
+                lines.extend(warnings.iter().map(ToString::to_string));
+                lines.join("; ")
+            }
+            Err(error) => error.to_string(),
+        };
+        assert!(shown.starts_with(expect), "{text:?} gave {shown:?}, expected {expect:?}");
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+
+    fn passwords(text: &str, user: &str) -> Vec<Vec<u8>> {
+        let (keyring, _) = read(text.as_bytes(), "c.csv", None).unwrap();
+        let realms = keyring.realms_of(user.as_bytes()).unwrap();
+        realms.exact(b"r").iter().map(|index| keyring.entry(*index).unwrap().secret.bytes().to_vec()).collect()
+    }
+
+    #[test]
+    fn rows_are_read_as_rfc_4180_says() {
+        check("alice,*,hunter2", "1");
+        check("alice,r,hunter2\r\nbob,r,hunter2\r\n\r\nbob,r,hunter2\r\n", "2");
+        check("\u{feff}user,password,realm\nalice,hunter2,r\n", "1");
+        check("User , PASSWORD\nalice,hunter2\n", "1");
+        check(
+            "user,realm,password,ha1,algorithm\nalice,r,hunter2,,\nbob,r,,00112233445566778899aabbccddeeff,MD5\n",
+            "2",
+        );
+        assert_eq!(passwords("alice,r,\"a\"\"b,\r\nc\"\r\n", "alice"), [b"a\"b,\r\nc"]);
+        assert_eq!(passwords("alice,r, x\"y \r\n", "alice"), [b" x\"y "]);
+        assert_eq!(passwords("alice,r,\n", "alice"), [b""]);
+        assert_eq!(passwords("al,ice,r,x\n".replacen("al,ice", "\"al,ice\"", 1).as_str(), "al,ice"), [b"x"]);
+    }
+
+    #[test]
+    fn errors_name_the_line_and_no_value() {
+        check("alice,r,x\nalice,hunter2\n", "c.csv:2: 2 columns; expected 3");
+        check("alice,r,\"x\ny\"\nalice,r,hunter2,\n", "c.csv:3: 4 columns; expected 3");
+        check("user,hunter2,x\n", "c.csv:1: heading 2 is not one of");
+        check("user,realm,user\n", "c.csv:1: heading 3 stands a second time");
+        check("user,realm\nalice,r\n", "c.csv:1: no column holds a secret");
+        check("alice,r,\"hunter2\n", "c.csv:1: a quote opened on this line is never closed");
+        check("alice,r,\"hunter2\"x\n", "c.csv:1: text after a closing quote");
+        check("user,password,ha1\nalice,,\n", "c.csv:2: neither a password nor an ha1");
+        check("user,password,ha1\nalice,hunter2,00\n", "c.csv:2: both a password and an ha1");
+        check("user,ha1\nalice,hunter2\n", "c.csv:2: not an HA1: only the digits");
+        check("user,ha1,algorithm\nalice,00,hunter2\n", "c.csv:2: unknown algorithm");
+        check("user,ha1,algorithm\nalice,00,SHA-256\n", "c.csv:2: not an HA1 of SHA-256: 2 hex digits; it has 64");
+    }
+
+    #[test]
+    fn warnings_do_not_stop_the_run() {
+        check("", "0; c.csv: no rows");
+        check("user,realm,password\n", "0; c.csv: no rows");
+        check(",r,hunter2\n", "1; c.csv:1: the user is empty");
+        check("alice,,hunter2\n", "1; c.csv:1: the realm is empty");
+        check(
+            "alice, r,hunter2 \n",
+            "1; c.csv:1: the password begins or ends with a blank, which is kept; c.csv:1: the realm",
+        );
+        check("user,password,k,opc\nalice,,00,00\n", "0; c.csv:2: res, k, op and opc are not used yet");
+        check("user,password,algorithm\nalice,hunter2,MD5\n", "1; c.csv:2: the algorithm is not used");
+    }
+}

@@ -1,0 +1,126 @@
+//! What can be wrong with a credentials file. Values are never repeated: a row with its columns in another order has the
+//! password where the user belongs.
+
+use thiserror::Error;
+
+use crate::digest::keyring::ENTRIES_MAX;
+use crate::digest::keyring::SECRETS_MAX;
+use crate::digest::keyring::SourceId;
+use crate::digest::secret::Ha1Error;
+
+/// Why a credentials file or option was refused, and where. Displays as `creds.csv:7: …`.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("{place}: {kind}")]
+pub struct KeyringError {
+    /// File and line, or option.
+    pub place: SourceId,
+    /// What is wrong.
+    #[source]
+    pub kind: KeyringErrorKind,
+}
+
+/// What is wrong, and what to do.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeyringErrorKind {
+    /// A CSV row has too few or too many columns.
+    #[error("{got} columns; expected {expected}: a value with a comma goes in double quotes")]
+    Columns {
+        /// Columns of the row.
+        got: usize,
+        /// Columns of the header row, or 3.
+        expected: usize,
+    },
+    /// A heading is not known.
+    #[error(
+        "heading {column} is not one of user, realm, password, ha1, algorithm, res, k, op, opc; if `user` is an account \
+         and no heading, write the line `user,realm,password` above it"
+    )]
+    UnknownHeading {
+        /// Which one, from 1.
+        column: usize,
+    },
+    /// A heading stands twice.
+    #[error("heading {column} stands a second time: keep one")]
+    RepeatedHeading {
+        /// Which one, from 1.
+        column: usize,
+    },
+    /// No heading names a secret.
+    #[error("no column holds a secret: name one of them password or ha1")]
+    NoSecretHeading,
+    /// A quote is not closed.
+    #[error("a quote opened on this line is never closed: write a quote within a value as \"\"")]
+    QuoteNotClosed,
+    /// Text after a closing quote.
+    #[error("text after a closing quote: write a quote within a value as \"\", and put the whole value in quotes")]
+    TextAfterQuote,
+    /// A row has neither password nor HA1.
+    #[error("neither a password nor an ha1: fill in one of them")]
+    NoSecret,
+    /// A row has both.
+    #[error("both a password and an ha1: use a row for each")]
+    TwoSecrets,
+    /// The algorithm of an HA1 is not known.
+    #[error("unknown algorithm: write MD5, SHA-256, SHA-512-256 or SHA-512")]
+    UnknownAlgorithm,
+    /// The HA1 is none.
+    #[error(transparent)]
+    Ha1(#[from] Ha1Error),
+    /// A line of an htdigest file has another shape.
+    #[error("expected user:realm:HA1 or user:realm:algorithm:HA1")]
+    NotHtdigest,
+    /// One secret for everybody.
+    #[error("the user `*` is refused: sipauth verifies known secrets and does not guess; name the user")]
+    UserWildcard,
+    /// Past [`SECRETS_MAX`].
+    #[error(
+        "a fourth secret for one user and realm; at most {SECRETS_MAX} are taken, for old and new passwords: sipauth \
+         verifies known secrets and is no cracker; remove one"
+    )]
+    TooManySecrets,
+    /// Past [`ENTRIES_MAX`].
+    #[error("more than {ENTRIES_MAX} entries: give the users of this capture only")]
+    TooManyEntries,
+    /// UTF-16.
+    #[error("the file is UTF-16: save it as UTF-8")]
+    Utf16,
+}
+
+/// Something to tell the user that does not stop the run. Displays as `creds.csv:7: …`.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("{place}: {kind}")]
+pub struct Warning {
+    /// File and line; only the file when it is about the whole.
+    pub place: SourceId,
+    /// What it is.
+    #[source]
+    pub kind: WarningKind,
+}
+
+/// What to tell.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WarningKind {
+    /// The file is empty.
+    #[error("no rows: nothing can be verified with this file")]
+    NoRows,
+    /// The user is empty.
+    #[error("the user is empty: only credentials with an empty user name are verified with it")]
+    EmptyUser,
+    /// The realm is empty.
+    #[error("the realm is empty: write * for any realm")]
+    EmptyRealm,
+    /// Blanks at the edge of a value.
+    #[error("the {0} begins or ends with a blank, which is kept")]
+    EdgeBlanks(&'static str),
+    /// Bytes that are not UTF-8.
+    #[error("the {0} is not UTF-8: its bytes are used as they are")]
+    NotUtf8(&'static str),
+    /// AKA keys.
+    #[error("res, k, op and opc are not used yet: AKA credentials stay unverifiable")]
+    AkaUnused,
+    /// An algorithm beside a password.
+    #[error("the algorithm is not used: a password verifies every algorithm")]
+    AlgorithmUnused,
+}

@@ -1,0 +1,318 @@
+//! Who has which secret: bytes of a credentials file in, entries out. One format a file. Reading the file itself, and
+//! wiping the buffer it was read into, is the caller's.
+
+mod csv;
+mod error;
+mod htdigest;
+
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::digest::secret::Secret;
+
+pub use error::{KeyringError, KeyringErrorKind, Warning, WarningKind};
+
+/// Secrets of one user and realm: the old one, the new one, and one in between. sipauth verifies known secrets; it is no
+/// tool to find unknown ones.
+pub const SECRETS_MAX: usize = 3;
+
+/// Entries of one keyring.
+pub const ENTRIES_MAX: usize = 100_000;
+
+/// The formats of credentials files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// RFC 4180 rows of user, realm, password, or as its header row says.
+    Csv,
+    /// `user:realm:HA1` lines, also `user:realm:algorithm:HA1`.
+    Htdigest,
+}
+
+impl Kind {
+    /// Every format.
+    pub const ALL: [Kind; 2] = [Kind::Csv, Kind::Htdigest];
+
+    /// The name on the command line: `csv`, `htdigest`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Csv => "csv",
+            Kind::Htdigest => "htdigest",
+        }
+    }
+
+    /// The format by content: htdigest when every line has its shape, else CSV.
+    pub fn of(bytes: &[u8]) -> Kind {
+        if htdigest::is_htdigest(bytes) { Kind::Htdigest } else { Kind::Csv }
+    }
+}
+
+/// Where an entry came from. Displays as `creds.csv:2`, or as the option's name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SourceId {
+    /// The file's name or the option's.
+    pub label: Arc<str>,
+    /// The line on which the entry begins, from 1; None for an option.
+    pub line: Option<usize>,
+}
+
+impl fmt::Display for SourceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "{}:{line}", self.label),
+            None => f.write_str(&self.label),
+        }
+    }
+}
+
+/// Secrets by user and realm.
+#[derive(Default)]
+pub struct Keyring {
+    entries: Vec<Entry>,
+    users: HashMap<Box<[u8]>, Realms>,
+}
+
+/// One secret and where it came from.
+pub(super) struct Entry {
+    pub(super) secret: Secret,
+    pub(super) source: SourceId,
+}
+
+/// The entries of one user, as indexes.
+#[derive(Default)]
+pub(super) struct Realms {
+    by_name: BTreeMap<Box<[u8]>, Vec<usize>>,
+    any: Vec<usize>,
+}
+
+impl Realms {
+    /// Entries of exactly this realm.
+    pub(super) fn exact(&self, realm: &[u8]) -> &[usize] {
+        self.by_name.get(realm).map_or(&[], Vec::as_slice)
+    }
+
+    /// Entries for any realm.
+    pub(super) fn any(&self) -> &[usize] {
+        &self.any
+    }
+}
+
+impl Keyring {
+    /// An empty keyring.
+    pub fn new() -> Keyring {
+        Keyring::default()
+    }
+
+    /// Whether there is no entry.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// How many entries there are; identical rows count once.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Adds one account; `*` as the realm stands for any. `label` names where it came from: `--user`.
+    ///
+    /// # Errors
+    ///
+    /// When the user is `*`, or the entry is one too many ([`SECRETS_MAX`], [`ENTRIES_MAX`]).
+    pub fn account(&mut self, user: &[u8], realm: &[u8], secret: Secret, label: &str) -> Result<(), KeyringError> {
+        self.add(user, realm, Entry { secret, source: SourceId { label: label.into(), line: None } })
+    }
+
+    /// Adds all entries of `other`.
+    ///
+    /// # Errors
+    ///
+    /// When an entry is one too many ([`SECRETS_MAX`], [`ENTRIES_MAX`]); those before it have been added.
+    pub fn merge(&mut self, other: Keyring) -> Result<(), KeyringError> {
+        let mut places = Vec::with_capacity(other.entries.len());
+        for (user, realms) in other.users {
+            let named = realms.by_name.into_iter();
+            for (realm, indexes) in named.chain([(ANY_REALM.into(), realms.any)]) {
+                places.extend(indexes.into_iter().map(|index| (index, user.clone(), realm.clone())));
+            }
+        }
+        // In the order of the file, so that an error names the first entry that is one too many.
+        places.sort_unstable_by_key(|(index, _, _)| *index);
+        for (entry, (_, user, realm)) in other.entries.into_iter().zip(places) {
+            self.add(&user, &realm, entry)?;
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, user: &[u8], realm: &[u8], entry: Entry) -> Result<(), KeyringError> {
+        let Entry { secret, source } = entry;
+        let refuse = |source: SourceId, kind| Err(KeyringError { place: source, kind });
+        if user == ANY_USER {
+            return refuse(source, KeyringErrorKind::UserWildcard);
+        }
+        if !self.users.contains_key(user) {
+            self.users.insert(user.into(), Realms::default());
+        }
+        let Some(realms) = self.users.get_mut(user) else { return Ok(()) };
+        let same = if realm == ANY_REALM { &mut realms.any } else { realms.by_name.entry(realm.into()).or_default() };
+        if same.iter().filter_map(|index| self.entries.get(*index)).any(|known| known.secret.is_same(&secret)) {
+            return Ok(());
+        }
+        if same.len() >= SECRETS_MAX {
+            return refuse(source, KeyringErrorKind::TooManySecrets);
+        }
+        if self.entries.len() >= ENTRIES_MAX {
+            return refuse(source, KeyringErrorKind::TooManyEntries);
+        }
+        same.push(self.entries.len());
+        self.entries.push(Entry { secret, source });
+        Ok(())
+    }
+
+    pub(super) fn realms_of(&self, user: &[u8]) -> Option<&Realms> {
+        self.users.get(user)
+    }
+
+    pub(super) fn entry(&self, index: usize) -> Option<&Entry> {
+        self.entries.get(index)
+    }
+
+    pub(super) fn users(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        self.users.keys().map(AsRef::as_ref)
+    }
+}
+
+/// Says how much it holds, and nothing of it.
+impl fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Keyring({} entries)", self.entries.len())
+    }
+}
+
+/// Any realm. A challenge's realm of one asterisk is matched by it, too.
+const ANY_REALM: &[u8] = b"*";
+/// Refused: trying one secret for everybody is guessing.
+const ANY_USER: &[u8] = b"*";
+
+/// Reads a credentials file of that `kind`, or of the kind that its content shows. `name` stands in errors and sources.
+///
+/// # Errors
+///
+/// When a line cannot be read, or goes past a limit. Errors name the line and never repeat what stands on it.
+pub fn read(bytes: &[u8], name: &str, kind: Option<Kind>) -> Result<(Keyring, Vec<Warning>), KeyringError> {
+    let label: Arc<str> = name.into();
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        let place = SourceId { label, line: Some(1) };
+        return Err(KeyringError { place, kind: KeyringErrorKind::Utf16 });
+    }
+    // A byte order mark is what some editors write before UTF-8.
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let mut rows = Rows { keyring: Keyring::new(), warnings: Vec::new(), label };
+    match kind.unwrap_or_else(|| Kind::of(bytes)) {
+        Kind::Csv => csv::read(bytes, &mut rows)?,
+        Kind::Htdigest => htdigest::read(bytes, &mut rows)?,
+    }
+    if rows.keyring.is_empty() && rows.warnings.is_empty() {
+        let place = SourceId { label: rows.label, line: None };
+        rows.warnings.push(Warning { place, kind: WarningKind::NoRows });
+    }
+    Ok((rows.keyring, rows.warnings))
+}
+
+/// What the readers of the formats write to.
+struct Rows {
+    keyring: Keyring,
+    warnings: Vec<Warning>,
+    label: Arc<str>,
+}
+
+impl Rows {
+    fn add(&mut self, line: usize, account: RowAccount<'_>, secret: Secret) -> Result<(), KeyringError> {
+        let RowAccount { user, realm } = account;
+        if user.is_empty() {
+            self.warn(line, WarningKind::EmptyUser);
+        }
+        if realm.is_empty() {
+            self.warn(line, WarningKind::EmptyRealm);
+        }
+        for (column, value) in [("user", user), ("realm", realm)] {
+            if value.trim_ascii().len() != value.len() {
+                self.warn(line, WarningKind::EdgeBlanks(column));
+            }
+            if std::str::from_utf8(value).is_err() {
+                self.warn(line, WarningKind::NotUtf8(column));
+            }
+        }
+        let source = self.place(line);
+        self.keyring.add(user, realm, Entry { secret, source })
+    }
+
+    fn warn(&mut self, line: usize, kind: WarningKind) {
+        let place = self.place(line);
+        self.warnings.push(Warning { place, kind });
+    }
+
+    fn error(&self, line: usize, kind: KeyringErrorKind) -> KeyringError {
+        KeyringError { place: self.place(line), kind }
+    }
+
+    fn place(&self, line: usize) -> SourceId {
+        SourceId { label: Arc::clone(&self.label), line: Some(line) }
+    }
+}
+
+/// Whose secret a row holds.
+#[derive(Clone, Copy)]
+struct RowAccount<'r> {
+    user: &'r [u8],
+    realm: &'r [u8],
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fourth_secret_of_a_user_and_realm_is_refused() {
+        let mut keyring = Keyring::new();
+        for password in [&b"one"[..], b"two", b"three", b"three"] {
+            keyring.account(b"alice", b"*", Secret::password(password), "--user").unwrap();
+        }
+        keyring.account(b"alice", b"example.com", Secret::password(b"four"), "--user").unwrap();
+        keyring.account(b"bob", b"*", Secret::password(b"four"), "--user").unwrap();
+        assert_eq!(keyring.len(), 5);
+        let error = keyring.account(b"alice", b"*", Secret::password(b"four"), "--user").unwrap_err();
+        assert_eq!(error.kind, KeyringErrorKind::TooManySecrets);
+        assert!(error.to_string().starts_with("--user: a fourth secret for one user and realm; at most 3"), "{error}");
+    }
+
+    #[test]
+    fn limits_hold_across_files() {
+        let rows = "alice,r,1\nalice,r,2\nalice,*,1\n";
+        let (mut keyring, _) = read(rows.as_bytes(), "one.csv", None).unwrap();
+        keyring.merge(read(rows.as_bytes(), "two.csv", None).unwrap().0).unwrap();
+        assert_eq!(keyring.len(), 3);
+        let (more, _) = read(b"bob,r,1\nalice,r,3\nalice,r,4\n", "three.csv", None).unwrap();
+        let error = keyring.merge(more).unwrap_err();
+        assert_eq!(error.place.to_string(), "three.csv:3");
+        assert_eq!(error.kind, KeyringErrorKind::TooManySecrets);
+    }
+
+    #[test]
+    fn a_secret_for_everybody_is_refused() {
+        let error = read(b"*,example.com,hunter2\n", "creds.csv", None).unwrap_err();
+        assert_eq!((error.place.to_string().as_str(), error.kind), ("creds.csv:1", KeyringErrorKind::UserWildcard));
+    }
+
+    #[test]
+    fn the_kind_follows_the_content() {
+        let hex = "0".repeat(32);
+        let check = |text: &str, kind| assert_eq!(Kind::of(text.as_bytes()), kind, "{text}");
+        check(&format!("alice:example.com:{hex}\n"), Kind::Htdigest);
+        check(&format!("# people\r\nalice:a,b:MD5:{hex}\r\n\r\n"), Kind::Htdigest);
+        check("alice,example.com,secret\n", Kind::Csv);
+        check(&format!("alice:example.com:{hex}\nalice,example.com,secret\n"), Kind::Csv);
+        check("", Kind::Csv);
+    }
+}

@@ -1,0 +1,110 @@
+//! What the rooms above learn of a check: never a secret, nor a digest that was computed from one.
+
+use std::fmt;
+
+/// The result of recomputing one response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// The response is right over what was sent: user name, realm, nonce, uri, qop, nonce count, cnonce, method, body. It
+    /// says nothing about the challenge: the nonce may be stale, and the realm another one's.
+    Match,
+    /// The response is not right for any secret given.
+    Mismatch,
+    /// It could not be recomputed.
+    Unverifiable(Reason),
+}
+
+impl Verdict {
+    /// The name in reports: `match`, `mismatch`, `unverifiable`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Verdict::Match => "match",
+            Verdict::Mismatch => "mismatch",
+            Verdict::Unverifiable(_) => "unverifiable",
+        }
+    }
+}
+
+/// Why a response could not be recomputed. Displays as a sentence without a full stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Reason {
+    /// `qop=auth-int` covers the body, and it was not captured whole.
+    BodyCut,
+    /// `qop=auth-int` in an ACK covers the body of its INVITE, which is not at hand.
+    InviteBodyUnknown,
+    /// The credentials entry is an HA1 of another algorithm.
+    NoHa1ForAlgorithm,
+    /// The algorithm is not known.
+    UnknownAlgorithm,
+    /// The qop is not known.
+    UnknownQop,
+    /// AKA needs the SIM's key.
+    AkaWithoutKey,
+    /// A parameter that the digest covers is absent: its name.
+    MissingParameter(&'static str),
+    /// A parameter that the digest covers is there and empty: its name. The first request of an IMS client is so.
+    EmptyParameter(&'static str),
+    /// The scheme is Basic: there is no digest.
+    BasicScheme,
+    /// The scheme is neither Digest nor Basic.
+    UnknownScheme,
+    /// The user name is hashed and fits none of the users given.
+    UserhashUnknown,
+    /// The headers were not captured whole.
+    HeadersCut,
+    /// The capture holds two versions of the message.
+    Ambiguous,
+}
+
+impl Reason {
+    /// The name in reports, snake case.
+    pub fn name(self) -> &'static str {
+        match self {
+            Reason::BodyCut => "body_cut",
+            Reason::InviteBodyUnknown => "invite_body_unknown",
+            Reason::NoHa1ForAlgorithm => "no_ha1_for_algorithm",
+            Reason::UnknownAlgorithm => "unknown_algorithm",
+            Reason::UnknownQop => "unknown_qop",
+            Reason::AkaWithoutKey => "aka_without_key",
+            Reason::MissingParameter(_) => "missing_parameter",
+            Reason::EmptyParameter(_) => "empty_parameter",
+            Reason::BasicScheme => "basic_scheme",
+            Reason::UnknownScheme => "unknown_scheme",
+            Reason::UserhashUnknown => "userhash_unknown",
+            Reason::HeadersCut => "headers_cut",
+            Reason::Ambiguous => "ambiguous",
+        }
+    }
+
+    /// The parameter that is absent or empty.
+    pub fn parameter(self) -> Option<&'static str> {
+        match self {
+            Reason::MissingParameter(name) | Reason::EmptyParameter(name) => Some(name),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Reason::BodyCut => "the body was not captured whole, and qop=auth-int covers it",
+            Reason::InviteBodyUnknown => "qop=auth-int in an ACK covers the body of its INVITE",
+            Reason::NoHa1ForAlgorithm => {
+                "the HA1 given is for another algorithm: give the password, or an HA1 of this one"
+            }
+            Reason::UnknownAlgorithm => "the algorithm is not known",
+            Reason::UnknownQop => "the qop is not known",
+            Reason::AkaWithoutKey => "AKA takes its password from the SIM's key, which was not given",
+            Reason::MissingParameter(name) => return write!(f, "the credentials have no {name}"),
+            Reason::EmptyParameter(name) => return write!(f, "the credentials have an empty {name}"),
+            Reason::BasicScheme => "Basic credentials hold no digest",
+            Reason::UnknownScheme => "the scheme is not Digest",
+            Reason::UserhashUnknown => "the user name is hashed, and fits none of the users given",
+            Reason::HeadersCut => "the headers were not captured whole",
+            Reason::Ambiguous => "the capture holds two versions of this message",
+        })
+    }
+}
