@@ -1,5 +1,5 @@
 //! The list of auth-params that follows a scheme: `name=token`, `name="quoted string"`, commas between (RFC 3261 §25.1,
-//! RFC 7235 §2.1), as [`crate::auth`]'s scanner reads it. What it cannot read becomes a [`Defect`].
+//! RFC 7235 §2.1), as `scanner.rs` reads it. What it cannot read becomes a [`Defect`].
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -11,6 +11,9 @@ use crate::base::Span;
 
 /// Defects kept for one header value; the others are counted in [`Params::defects_left_out`].
 pub const DEFECTS_MAX: usize = 64;
+
+/// Parameters of usual credentials: room made at once.
+const PARAMS_USUAL: usize = 12;
 
 /// One `name=value`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,6 +128,7 @@ pub struct Params<'a> {
     params: Vec<Param<'a>>,
     // For each `Name`, 1 + the index of its first appearance in `params`; 0 when absent.
     slots: [usize; Name::COUNT],
+    unknown_names: usize,
     defects: Vec<Defect>,
     defects_left_out: usize,
 }
@@ -198,20 +202,26 @@ impl<'a> Params<'a> {
     }
 
     pub(super) fn push(&mut self, param: Param<'a>) {
-        if let Some(name) = Name::from_bytes(param.name)
-            && let Some(slot) = self.slots.get_mut(name as usize)
-        {
-            if *slot == 0 {
-                *slot = self.params.len() + 1;
-            } else {
-                self.note(DefectKind::DuplicateParam, param.span.range());
+        if self.params.is_empty() {
+            self.params.reserve(PARAMS_USUAL);
+        }
+        if let Some(name) = Name::from_bytes(param.name) {
+            let next = self.params.len() + 1;
+            match self.slots.get_mut(name as usize) {
+                Some(slot) if *slot == 0 => *slot = next,
+                _ => self.note(DefectKind::DuplicateParam, param.span.range()),
             }
+        } else {
+            self.unknown_names += 1;
         }
         self.params.push(param);
     }
 
     /// Duplicates among unknown names, by sorting: comparing each with each would take quadratic time.
     pub(super) fn note_unknown_duplicates(&mut self) {
+        if self.unknown_names < 2 {
+            return;
+        }
         let mut unknown: Vec<(&[u8], Span)> = Vec::new();
         unknown.extend(
             self.params.iter().filter(|p| Name::from_bytes(p.name).is_none()).map(|param| (param.name, param.span)),

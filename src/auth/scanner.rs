@@ -86,9 +86,7 @@ impl<'a> Scanner<'a> {
                 params.note(DefectKind::MissingEquals, name);
             }
         };
-        if params.len() > 1 {
-            params.note_unknown_duplicates();
-        }
+        params.note_unknown_duplicates();
         next_scheme
     }
 

@@ -1,5 +1,6 @@
 //! The only room that sees a password: recomputes a digest over the bytes as sent and says whether it fits.
 
+mod ha1s;
 pub mod hash;
 pub mod keyring;
 pub mod response;

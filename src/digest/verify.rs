@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use zeroize::Zeroize;
-use zeroize::Zeroizing;
 
 use crate::auth::Algorithm;
 use crate::auth::Credentials;
@@ -13,27 +12,21 @@ use crate::auth::HashName;
 use crate::auth::Name;
 use crate::auth::Qop;
 use crate::auth::Scheme;
+use crate::digest::ha1s::Ha1s;
 use crate::digest::hash::Hex;
+use crate::digest::keyring::Entry;
 use crate::digest::keyring::Keyring;
 use crate::digest::keyring::SourceId;
 use crate::digest::response::Account;
 use crate::digest::response::Protection;
-use crate::digest::response::ha1;
 use crate::digest::response::ha1_sess;
 use crate::digest::response::ha2;
 use crate::digest::response::response;
-use crate::digest::secret::Secret;
 use crate::digest::secret::SecretKind;
 use crate::digest::sessions::Sessions;
 use crate::digest::user_hashes::UserHashes;
 use crate::digest::verdict::Reason;
 use crate::digest::verdict::Verdict;
-
-/// HA1s kept for one entry. An entry for any realm meets realms from the wire: past this, the oldest gives way.
-const HA1S_MAX: usize = 8;
-
-/// Bytes of a realm that is kept beside others.
-const REALM_LEN_BYTES_MAX: usize = 1024;
 
 /// The request that carries the credentials.
 #[derive(Clone, Copy, Debug)]
@@ -120,7 +113,7 @@ impl Verifier {
         };
         let by_challenge = challenge_realm.map_or(&[][..], |realm| realms.exact(realm));
         // An HA1 is bound to its realm; a password is not, so it may be tried with the realm that was sent.
-        let groups = [(realms.exact(&realm), true), (realms.any(), true), (by_challenge, false)];
+        let groups = [(realms.exact(&realm), Take::All), (realms.any(), Take::All), (by_challenge, Take::Passwords)];
         let tried = Tried { keyring, ha1s, groups };
         let first = tried.first()?;
         let verdict = match Inputs::read(credentials, request, &username, &realm) {
@@ -254,28 +247,24 @@ impl<'i> Inputs<'i> {
     }
 }
 
-/// The entries that may hold the secret, in the order of preference; false: passwords only.
+/// Which entries of a group may be tried.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Take {
+    All,
+    Passwords,
+}
+
+/// The entries that may hold the secret, in the order of preference.
 struct Tried<'v> {
     keyring: &'v Keyring,
     ha1s: &'v mut [Ha1s],
-    groups: [(&'v [usize], bool); 3],
+    groups: [(&'v [usize], Take); 3],
 }
 
 impl<'v> Tried<'v> {
     /// The source of the first entry.
     fn first(&self) -> Option<&'v SourceId> {
-        self.indexes().next().and_then(|index| self.keyring.entry(index)).map(|entry| &entry.source)
-    }
-
-    fn indexes(&self) -> impl Iterator<Item = usize> + use<'_, 'v> {
-        let keyring = self.keyring;
-        self.groups.iter().flat_map(|(group, with_ha1)| group.iter().map(move |index| (*index, *with_ha1))).filter_map(
-            move |(index, with_ha1)| {
-                let is_password =
-                    || keyring.entry(index).is_some_and(|entry| entry.secret.kind == SecretKind::Password);
-                (with_ha1 || is_password()).then_some(index)
-            },
-        )
+        self.groups.iter().find_map(|(group, take)| entries(self.keyring, group, *take).next()).map(|(_, e)| &e.source)
     }
 
     /// The verdict, and the entry behind it. The first group with a secret for the algorithm decides.
@@ -285,11 +274,10 @@ impl<'v> Tried<'v> {
         // RFC 3261 §22.1: an ACK copies the credentials of its INVITE. Some clients compute new ones.
         let a2 = inputs.ha2(if is_ack { INVITE } else { inputs.method });
         let a2_ack = is_ack.then(|| inputs.ha2(ACK));
-        for (group, with_ha1) in self.groups {
-            for index in group {
-                let Some(entry) = self.keyring.entry(*index) else { continue };
-                let Some(cache) = self.ha1s.get_mut(*index) else { continue };
-                let Some(ha1) = cache.ha1(&entry.secret, with_ha1, inputs) else { continue };
+        for (group, take) in self.groups {
+            for (index, entry) in entries(self.keyring, group, take) {
+                let Some(cache) = self.ha1s.get_mut(index) else { continue };
+                let Some(ha1) = cache.ha1(&entry.secret, inputs.hash, inputs.account) else { continue };
                 first_usable = first_usable.or(Some(&entry.source));
                 let fits = |a1: &[u8]| inputs.fits(a1, &a2) || a2_ack.as_ref().is_some_and(|a2| inputs.fits(a1, a2));
                 let is_match = match &inputs.cnonce {
@@ -316,57 +304,156 @@ impl<'v> Tried<'v> {
     }
 }
 
-/// The HA1s of one password: a check then costs two hashes and not three.
-#[derive(Default)]
-struct Ha1s {
-    known: Vec<Ha1>,
-    oldest: usize,
+fn entries<'v>(keyring: &'v Keyring, group: &'v [usize], take: Take) -> impl Iterator<Item = (usize, &'v Entry)> {
+    let known = group.iter().filter_map(|index| Some((*index, keyring.entry(*index)?)));
+    known.filter(move |(_, entry)| take == Take::All || entry.secret.kind == SecretKind::Password)
 }
 
-struct Ha1 {
-    hash: HashName,
-    realm: Box<[u8]>,
-    hex: Zeroizing<Box<[u8]>>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::parse_credentials;
+    use crate::digest::keyring;
+    use crate::digest::response::ha1;
 
-impl Ha1s {
-    /// The HA1 of `secret` for these inputs; None where it is an HA1 of another algorithm or must be a password.
-    fn ha1<'s>(&'s mut self, secret: &'s Secret, with_ha1: bool, inputs: &Inputs<'_>) -> Option<&'s [u8]> {
-        match secret.kind {
-            SecretKind::Ha1(hash) => (with_ha1 && hash == inputs.hash).then(|| secret.bytes()),
-            SecretKind::Password => self.computed(secret, inputs),
-        }
+    /// `alice` in `example.com` with the password `new`, for REGISTER of `sip:x` with the nonce `n`.
+    fn header(response: &Hex, more: &str) -> String {
+        let response = std::str::from_utf8(response.as_bytes()).unwrap();
+        format!(r#"Digest username="alice",realm="example.com",nonce="n",uri="sip:x",response="{response}"{more}"#)
     }
 
-    fn computed(&mut self, secret: &Secret, inputs: &Inputs<'_>) -> Option<&[u8]> {
-        let realm = inputs.account.realm;
-        let is_known = |known: &Ha1| known.hash == inputs.hash && *known.realm == *realm;
-        let index = match self.known.iter().position(is_known) {
-            Some(index) => index,
-            None => {
-                let mut computed = ha1(inputs.hash, inputs.account, secret.bytes());
-                let hex = Zeroizing::new(computed.as_bytes().into());
-                computed.zeroize();
-                self.add(Ha1 { hash: inputs.hash, realm: realm.into(), hex })
+    fn no_qop(realm: &str, password: &str, method: &str) -> Hex {
+        let a1 = ha1(HashName::Md5, Account { username: b"alice", realm: realm.as_bytes() }, password.as_bytes());
+        response(HashName::Md5, a1.as_bytes(), b"n", None, &ha2(HashName::Md5, method.as_bytes(), b"sip:x", None))
+    }
+
+    fn request(method: &str) -> Request<'_> {
+        Request { method: method.as_bytes(), body: Some(b""), ambiguous: false, headers_cut: false }
+    }
+
+    fn verifier(rows: &str) -> Verifier {
+        Verifier::new(keyring::read(rows.as_bytes(), "c.csv", None).unwrap().0)
+    }
+
+    /// The verdict's name with its reason's, and the source.
+    fn check_in(verifier: &mut Verifier, header: &str, request: &Request<'_>, challenge_realm: Option<&str>) -> String {
+        let credentials = parse_credentials(header.as_bytes());
+        match verifier.check(&credentials[0], request, challenge_realm.map(str::as_bytes)) {
+            None => "none".to_owned(),
+            Some(Checked { verdict, source }) => {
+                let reason = if let Verdict::Unverifiable(reason) = verdict { reason.name() } else { verdict.name() };
+                source.map_or(reason.to_owned(), |source| format!("{reason} {source}"))
             }
-        };
-        self.known.get(index).map(|known| &**known.hex)
+        }
     }
 
-    fn add(&mut self, ha1: Ha1) -> usize {
-        if ha1.realm.len() > REALM_LEN_BYTES_MAX {
-            self.known.clear();
-            self.oldest = 0;
+    fn check(rows: &str, header: &str, expect: &str) {
+        assert_eq!(check_in(&mut verifier(rows), header, &request("REGISTER"), None), expect, "{rows:?} {header:?}");
+    }
+
+    #[test]
+    fn the_secret_is_looked_up_by_realm_then_for_any_then_by_challenge() {
+        let right = header(&no_qop("example.com", "new", "REGISTER"), "");
+        check("", &right, "none");
+        check("bob,*,new\n", &right, "none");
+        check("alice,other,new\n", &right, "none");
+        check("alice@example.com,*,new\n", &right, "none");
+        check("alice,*,new\n", &right, "match c.csv:1");
+        check("alice,*,new\nalice,example.com,old\n", &right, "mismatch c.csv:2");
+        check("alice,example.com,old\nalice,example.com,new\n", &right, "match c.csv:2");
+        check("alice,example.com,old\nalice,example.com,older\n", &right, "mismatch c.csv:1");
+        let by_challenge = |rows: &str| check_in(&mut verifier(rows), &right, &request("REGISTER"), Some("other"));
+        assert_eq!(by_challenge("alice,other,new\n"), "match c.csv:1");
+        assert_eq!(by_challenge("alice,other,old\n"), "mismatch c.csv:1");
+        assert_eq!(by_challenge("alice:other:00112233445566778899aabbccddeeff\n"), "none");
+    }
+
+    #[test]
+    fn an_ha1_is_good_for_its_algorithm_alone() {
+        let sha = "0".repeat(64);
+        let md5 = header(&no_qop("example.com", "new", "REGISTER"), "");
+        check(&format!("alice:example.com:{sha}\n"), &md5, "no_ha1_for_algorithm c.csv:1");
+        check(&format!("user,realm,password,ha1\nalice,example.com,,{sha}\nalice,*,new,\n"), &md5, "match c.csv:3");
+        let hex = ha1(HashName::Md5, Account { username: b"alice", realm: b"example.com" }, b"new");
+        let hex = String::from_utf8(hex.as_bytes().to_ascii_uppercase()).unwrap();
+        check(&format!("alice:example.com:{hex}\n"), &md5, "match c.csv:1");
+    }
+
+    #[test]
+    fn an_ack_is_hashed_with_invite_and_with_ack() {
+        for (method, expect) in [("INVITE", "match c.csv:1"), ("ACK", "match c.csv:1"), ("BYE", "mismatch c.csv:1")] {
+            let header = header(&no_qop("example.com", "new", method), "");
+            assert_eq!(check_in(&mut verifier("alice,*,new"), &header, &request("ACK"), None), expect);
         }
-        if self.known.len() < HA1S_MAX {
-            self.known.push(ha1);
-            return self.known.len() - 1;
+    }
+
+    #[test]
+    fn a_session_keeps_its_first_cnonce() {
+        let more = |cnonce: &str| format!(r#",algorithm=MD5-sess,cnonce="{cnonce}",qop=auth,nc=00000001"#);
+        let signed = |first: &str, cnonce: &str| {
+            let account = Account { username: b"alice", realm: b"example.com" };
+            let a1 = ha1(HashName::Md5, account, b"new");
+            let a1 = ha1_sess(HashName::Md5, a1.as_bytes(), b"n", first.as_bytes());
+            let protection = Protection { nonce_count: b"00000001", cnonce: cnonce.as_bytes(), qop: b"auth" };
+            let a2 = ha2(HashName::Md5, b"REGISTER", b"sip:x", None);
+            header(&response(HashName::Md5, a1.as_bytes(), b"n", Some(protection), &a2), &more(cnonce))
+        };
+        let mut verifier = verifier("alice,*,new");
+        let mut check = |header: &str| check_in(&mut verifier, header, &request("REGISTER"), None);
+        assert_eq!(check(&signed("1", "1")), "match c.csv:1");
+        assert_eq!(check(&signed("1", "2")), "match c.csv:1");
+        assert_eq!(check(&signed("3", "3")), "match c.csv:1");
+        assert_eq!(check(&signed("4", "3")), "mismatch c.csv:1");
+    }
+
+    #[test]
+    fn what_cannot_be_recomputed_says_why() {
+        let rows = "alice,*,new\n";
+        let right = no_qop("example.com", "new", "REGISTER");
+        let with = |more: &str| header(&right, more);
+        check(rows, &with(",algorithm=SHA256"), "unknown_algorithm c.csv:1");
+        check(rows, &with(",algorithm=AKAv1-MD5"), "aka_without_key c.csv:1");
+        check(rows, &with(",qop=conf,nc=00000001,cnonce=x"), "unknown_qop c.csv:1");
+        check(rows, &with(",qop=auth,nc=00000001"), "missing_parameter c.csv:1");
+        check(rows, &with(",qop=auth,cnonce=x"), "missing_parameter c.csv:1");
+        check(rows, &with(",algorithm=MD5-sess"), "missing_parameter c.csv:1");
+        check(rows, &with(",qop=,nc=,cnonce=\"\""), "match c.csv:1");
+        check(rows, &with(",algorithm=SHA-256"), "mismatch c.csv:1");
+        check(rows, r#"Digest username="alice",realm="r",nonce="",uri="x",response="""#, "empty_parameter c.csv:1");
+        check(rows, r#"Digest username="alice",realm="r",nonce="n",uri="x""#, "missing_parameter c.csv:1");
+        check(rows, r#"Digest username="alice",nonce="n",uri="x",response="00""#, "missing_parameter");
+        check(rows, r#"Digest realm="r",nonce="n",uri="x",response="00""#, "missing_parameter");
+        check(rows, "Digest username=aa,userhash=true,realm=r,nonce=n,uri=x,response=00", "userhash_unknown");
+        check(rows, "Basic YWxpY2U6bmV3", "basic_scheme");
+        check(rows, "Bearer abc", "unknown_scheme");
+    }
+
+    #[test]
+    fn what_was_not_captured_is_no_mismatch() {
+        let check = |header: &str, request: &Request<'_>, expect: &str| {
+            assert_eq!(check_in(&mut verifier("alice,*,new"), header, request, None), expect);
+        };
+        let (right, wrong) = (no_qop("example.com", "new", "REGISTER"), no_qop("example.com", "old", "REGISTER"));
+        let cut = Request { headers_cut: true, ..request("REGISTER") };
+        check(&header(&right, ""), &cut, "match c.csv:1");
+        check(&header(&wrong, ""), &cut, "headers_cut c.csv:1");
+        check(r#"Digest username="alice",realm="r",nonce="n"#, &cut, "headers_cut c.csv:1");
+        check(&header(&right, ""), &Request { ambiguous: true, ..request("REGISTER") }, "ambiguous c.csv:1");
+        let auth_int = header(&wrong, ",qop=auth-int,nc=00000001,cnonce=x");
+        check(&auth_int, &Request { body: None, ..request("REGISTER") }, "body_cut c.csv:1");
+        check(&auth_int, &request("ACK"), "invite_body_unknown c.csv:1");
+    }
+
+    #[test]
+    fn realms_from_the_wire_are_forgotten() {
+        let mut verifier = verifier("alice,*,new");
+        for round in 0..3 {
+            for number in 0..20 {
+                let realm = format!("realm {number}").repeat(1 + number * 20);
+                let header = header(&no_qop(&realm, "new", "REGISTER"), "").replace("example.com", &realm);
+                let checked = check_in(&mut verifier, &header, &request("REGISTER"), None);
+                assert_eq!(checked, "match c.csv:1", "{round} {realm}");
+            }
         }
-        let index = self.oldest;
-        self.oldest = (self.oldest + 1) % HA1S_MAX;
-        if let Some(slot) = self.known.get_mut(index) {
-            *slot = ha1;
-        }
-        index
     }
 }

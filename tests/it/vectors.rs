@@ -62,7 +62,7 @@ fn rfc_7616_section_3_9_1() {
     let header = |algorithm: &str, response: &str| {
         format!(
             r#"Digest username="Mufasa", realm="http-auth@example.org", uri="/dir/index.html", algorithm={algorithm},
-            nonce="7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFsH4GiTo0v", nc=00000001,
+            nonce="7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", nc=00000001,
             cnonce="f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ", qop=auth, response="{response}",
             opaque="FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS""#
         )
