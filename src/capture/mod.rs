@@ -1,1 +1,18 @@
 //! File → frame: pcap and pcapng, plain or gzip, from a file or a pipe.
+//!
+//! Damage is data here: a file that ends early or breaks in the middle gives its frames up to that point and says so in
+//! [`InputSummary::truncated`]. Only opening and reading can fail.
+
+mod blocks;
+mod buffer;
+mod error;
+mod frame;
+mod interfaces;
+mod open;
+mod reader;
+mod summary;
+
+pub use error::{CaptureError, CaptureErrorKind};
+pub use frame::{Frame, LinkType, Record};
+pub use reader::Reader;
+pub use summary::{Compression, Format, InputSummary};

@@ -1,0 +1,101 @@
+//! The window through which an input is read: frames borrow from it, and it grows only as far as a limit allows.
+
+use std::io;
+use std::io::Read;
+
+use crate::capture::open::Source;
+
+/// Large enough to make a system call rare, small enough to stay in the second-level cache.
+const BUFFER_BYTES: usize = 256 * 1024;
+
+/// Unread bytes of an input. Invariant: `start <= end <= bytes.len()`.
+pub(super) struct Buffer {
+    source: Source,
+    bytes: Vec<u8>,
+    start: usize,
+    end: usize,
+    offset: u64,
+    ended: bool,
+    error: Option<io::Error>,
+}
+
+impl Buffer {
+    pub(super) fn new(source: Source) -> Buffer {
+        Buffer { source, bytes: vec![0; BUFFER_BYTES], start: 0, end: 0, offset: 0, ended: false, error: None }
+    }
+
+    /// The bytes that have been read and not consumed.
+    pub(super) fn window(&self) -> &[u8] {
+        self.bytes.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// Where the window begins, counted in uncompressed bytes from the start of the input.
+    pub(super) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    pub(super) fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// Makes the window at least `len` bytes long; false where the input ends or breaks before.
+    /// The caller has checked `len` against its limit: this allocates.
+    pub(super) fn fill(&mut self, len: usize) -> bool {
+        if self.end - self.start >= len {
+            return true;
+        }
+        self.bytes.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
+        if self.bytes.len() < len {
+            self.bytes.resize(len.next_power_of_two(), 0);
+        }
+        while self.end < len && !self.ended {
+            self.read_once();
+        }
+        self.end >= len
+    }
+
+    fn read_once(&mut self) {
+        let space = self.bytes.get_mut(self.end..).unwrap_or_default();
+        match self.source.read(space) {
+            Ok(0) => self.ended = true,
+            // A reader that claims more than it was given room for is broken; the space bounds it.
+            Ok(len) => self.end += len.min(space.len()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => {
+                self.error = Some(error);
+                self.ended = true;
+            }
+        }
+    }
+
+    /// Drops `len` bytes from the front of the window.
+    pub(super) fn consume(&mut self, len: usize) {
+        let len = len.min(self.end - self.start);
+        self.start += len;
+        self.offset += len as u64;
+    }
+
+    /// Drops `len` bytes that may lie beyond the window; false where the input ends before.
+    pub(super) fn discard(&mut self, mut len: u64) -> bool {
+        while len > 0 {
+            if !self.fill(1) {
+                return false;
+            }
+            let step = usize::try_from(len).unwrap_or(usize::MAX).min(self.window().len());
+            self.consume(step);
+            len -= step as u64;
+        }
+        true
+    }
+
+    /// The error that ended the reading, once.
+    pub(super) fn take_error(&mut self) -> Option<io::Error> {
+        self.error.take()
+    }
+
+    pub(super) fn has_error(&self) -> bool {
+        self.error.is_some()
+    }
+}

@@ -1,0 +1,88 @@
+//! One frame as captured, and the other records that a capture may hold between frames.
+
+use std::fmt;
+
+use crate::base::CaptureTime;
+use crate::base::FrameRef;
+
+/// Which link layer a frame begins with: a number of the tcpdump.org LINKTYPE registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkType(pub u16);
+
+impl LinkType {
+    /// BSD loopback: four bytes of address family in the byte order of the capturing host.
+    pub const NULL: LinkType = LinkType(0);
+    /// Ethernet.
+    pub const ETHERNET: LinkType = LinkType(1);
+    /// IPv4 or IPv6 without a link header.
+    pub const RAW: LinkType = LinkType(101);
+    /// OpenBSD loopback: as NULL, in network byte order.
+    pub const LOOP: LinkType = LinkType(108);
+    /// Linux cooked capture (`-i any`), version 1.
+    pub const LINUX_SLL: LinkType = LinkType(113);
+    /// IPv4 without a link header.
+    pub const IPV4: LinkType = LinkType(228);
+    /// IPv6 without a link header.
+    pub const IPV6: LinkType = LinkType(229);
+    /// Linux cooked capture (`-i any`), version 2.
+    pub const LINUX_SLL2: LinkType = LinkType(276);
+    /// Stands for the link type of a pcapng interface that was never described.
+    pub const UNDESCRIBED: LinkType = LinkType(u16::MAX);
+}
+
+/// The registry's name where it is known here, else the number.
+impl fmt::Display for LinkType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match *self {
+            LinkType::NULL => "NULL",
+            LinkType::ETHERNET => "ETHERNET",
+            LinkType::RAW => "RAW",
+            LinkType::LOOP => "LOOP",
+            LinkType::LINUX_SLL => "LINUX_SLL",
+            LinkType::IPV4 => "IPV4",
+            LinkType::IPV6 => "IPV6",
+            LinkType::LINUX_SLL2 => "LINUX_SLL2",
+            LinkType::UNDESCRIBED => "UNDESCRIBED",
+            LinkType(number) => return number.fmt(f),
+        })
+    }
+}
+
+/// One frame. The bytes belong to the reader's buffer and last until the next record is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame<'a> {
+    /// Input and number, counted as Wireshark counts.
+    pub at: FrameRef,
+    /// When it was captured; `None` where the format does not say (pcapng simple packet block).
+    pub time: Option<CaptureTime>,
+    /// What the bytes begin with.
+    pub link: LinkType,
+    /// What was captured of the frame.
+    pub bytes: &'a [u8],
+    /// Length of the frame on the wire, in bytes; never less than `bytes`.
+    pub original_len: u32,
+    /// The pcapng interface within its section, counted from 0; 0 for pcap.
+    pub interface: u32,
+}
+
+/// What a capture holds.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Record<'a> {
+    /// A frame.
+    Frame(Frame<'a>),
+    /// Keys that belong to the capture (pcapng decryption secrets block).
+    Secrets {
+        /// The kind of secret, as pcapng numbers it: 0x544c534b is a TLS key log.
+        kind: u32,
+        /// The secret itself. Never to be printed.
+        bytes: &'a [u8],
+    },
+    /// Counters of a capture interface since its capture began.
+    InterfaceStatistics {
+        /// Packets received, where the capture says.
+        received: Option<u64>,
+        /// Packets that the interface or the operating system dropped, where the capture says.
+        dropped: Option<u64>,
+    },
+}

@@ -1,0 +1,100 @@
+//! What is known of an input once it has been read.
+
+use crate::base::CaptureTime;
+use crate::capture::frame::LinkType;
+
+/// The container format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// The format of libpcap.
+    Pcap,
+    /// The block format of Wireshark.
+    PcapNg,
+}
+
+impl Format {
+    /// `pcap` or `pcapng`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::Pcap => "pcap",
+            Format::PcapNg => "pcapng",
+        }
+    }
+}
+
+/// How the container was compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// RFC 1952, one member or several.
+    Gzip,
+}
+
+impl Compression {
+    /// `gzip`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Compression::Gzip => "gzip",
+        }
+    }
+}
+
+/// Counts and facts of one input; grows while records are read.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct InputSummary {
+    /// The container format.
+    pub format: Format,
+    /// The compression around it, if any.
+    pub compression: Option<Compression>,
+    /// The link types of the interfaces, each once, in order of appearance.
+    pub link_types: Vec<LinkType>,
+    /// Frames read.
+    pub packets: u64,
+    /// Bytes of the input as read; the compressed size where it is compressed.
+    pub bytes: u64,
+    /// The earliest time of any frame.
+    pub first: Option<CaptureTime>,
+    /// The latest time of any frame.
+    pub last: Option<CaptureTime>,
+    /// Why reading stopped before the end, and at which byte (of the uncompressed data).
+    pub truncated: Option<String>,
+    /// Packets that the capture says it dropped, over all interfaces.
+    pub interface_drops: u64,
+    /// Frames of which only a part was captured.
+    pub snaplen_cut_frames: u64,
+    /// pcapng blocks that were malformed within or too large, and skipped.
+    pub skipped_blocks: u64,
+}
+
+impl InputSummary {
+    pub(super) fn new(format: Format, compression: Option<Compression>) -> InputSummary {
+        InputSummary {
+            format,
+            compression,
+            link_types: Vec::new(),
+            packets: 0,
+            bytes: 0,
+            first: None,
+            last: None,
+            truncated: None,
+            interface_drops: 0,
+            snaplen_cut_frames: 0,
+            skipped_blocks: 0,
+        }
+    }
+
+    pub(super) fn add_link_type(&mut self, link: LinkType) {
+        // Few interfaces have distinct types; a hostile file has at most 65,536.
+        if !self.link_types.contains(&link) && self.link_types.len() < LINK_TYPES_MAX {
+            self.link_types.push(link);
+        }
+    }
+
+    pub(super) fn add_time(&mut self, time: CaptureTime) {
+        self.first = Some(self.first.map_or(time, |first| first.min(time)));
+        self.last = Some(self.last.map_or(time, |last| last.max(time)));
+    }
+}
+
+/// Distinct link types that are listed; real captures have one or two.
+const LINK_TYPES_MAX: usize = 64;

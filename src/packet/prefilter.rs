@@ -1,0 +1,85 @@
+//! Can this payload be SIP at all? Decided in a few nanoseconds, because most frames of a capture may be media.
+//!
+//! Errs on the side of SIP: what is refused here cannot begin a SIP message; what passes is looked at again.
+
+use crate::base::SetAside;
+use crate::capture::Frame;
+use crate::capture::LinkType;
+use crate::packet::link::u16_at;
+
+/// Tags looked through here; more are left to the full decoder.
+const VLAN_TAGS_MAX: usize = 2;
+
+/// Why an Ethernet frame with a UDP datagram is no SIP; `None` where it may be, or where the frame is anything else.
+pub(super) fn frame_refusal(frame: &Frame<'_>) -> Option<SetAside> {
+    if frame.link != LinkType::ETHERNET {
+        return None;
+    }
+    let mut ether_type = u16_at(frame.bytes, 12)?;
+    let mut packet = frame.bytes.get(14..)?;
+    for _ in 0..VLAN_TAGS_MAX {
+        if ether_type != 0x8100 && ether_type != 0x88a8 {
+            break;
+        }
+        ether_type = u16_at(packet, 2)?;
+        packet = packet.get(4..)?;
+    }
+    let udp = match ether_type {
+        0x0800 => ipv4_udp(packet)?,
+        0x86dd => ipv6_udp(packet)?,
+        _ => return None,
+    };
+    let len = usize::from(u16_at(udp, 4)?);
+    if len < 8 {
+        return None;
+    }
+    let payload = udp.get(8..len.min(udp.len()))?;
+    if payload.is_empty() && len > 8 {
+        return None;
+    }
+    payload_refusal(payload)
+}
+
+/// The UDP header and what follows, of an unfragmented IPv4 packet.
+fn ipv4_udp(packet: &[u8]) -> Option<&[u8]> {
+    let [version_and_len, _, total_0, total_1, _, _, fragment_0, fragment_1, _, protocol, ..] = packet else {
+        return None;
+    };
+    let total_len = usize::from(u16::from_be_bytes([*total_0, *total_1]));
+    let fragment = u16::from_be_bytes([*fragment_0, *fragment_1]) & 0x3fff;
+    let header_len = usize::from(version_and_len & 0x0f) * 4;
+    let plain = version_and_len >> 4 == 4 && *protocol == 17 && fragment == 0 && header_len >= 20;
+    // What the length leaves out is Ethernet padding.
+    let packet = packet.get(..total_len).unwrap_or(packet);
+    if plain && total_len > header_len { packet.get(header_len..) } else { None }
+}
+
+/// The UDP header and what follows, of an IPv6 packet without extension headers.
+fn ipv6_udp(packet: &[u8]) -> Option<&[u8]> {
+    let [version, _, _, _, len_0, len_1, next_header, ..] = packet else { return None };
+    let len = usize::from(u16::from_be_bytes([*len_0, *len_1]));
+    let payload = packet.get(40..)?;
+    let plain = version >> 4 == 6 && *next_header == 17 && len != 0;
+    if plain { Some(payload.get(..len).unwrap_or(payload)) } else { None }
+}
+
+/// Why a datagram's payload is no SIP, by its first bytes.
+pub(super) fn payload_refusal(payload: &[u8]) -> Option<SetAside> {
+    match payload.first() {
+        None => Some(SetAside::KeepAlive),
+        // A start line may have blank lines before it (RFC 3261 §7.5); nothing but those is a ping. So are zero bytes.
+        Some(b'\r' | b'\n' | b' ' | b'\t' | 0) if payload.iter().all(|byte| is_blank(*byte)) => {
+            Some(SetAside::KeepAlive)
+        }
+        Some(b'\r' | b'\n' | b' ' | b'\t') => None,
+        // A method is a token (RFC 3261 §25.1), and every token character is a graphic ASCII one.
+        Some(first) if first.is_ascii_graphic() => None,
+        // RFC 8489 §5: STUN's magic cookie. RFC 5626 §3.5.2 uses it to keep a UDP flow open.
+        Some(_) if payload.get(4..8) == Some(&[0x21, 0x12, 0xa4, 0x42]) => Some(SetAside::KeepAlive),
+        Some(_) => Some(SetAside::NotSip),
+    }
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b'\r' | b'\n' | b' ' | b'\t' | 0)
+}
