@@ -23,6 +23,8 @@ pub struct Limits {
     pub tcp_hole_bytes_max: usize,
     /// Segments that wait behind a hole in one direction of a TCP connection.
     pub tcp_hole_segments_max: usize,
+    /// Seconds of capture time that a hole in a TCP stream may last before what waits behind it is delivered.
+    pub tcp_hole_age_s_max: u64,
     /// Bytes held in all TCP flows.
     pub tcp_bytes_max: usize,
     /// Bytes of one message's start line and headers.
@@ -56,6 +58,7 @@ impl Default for Limits {
             tcp_idle_s_max: 300,
             tcp_hole_bytes_max: 1024 * 1024,
             tcp_hole_segments_max: 1024,
+            tcp_hole_age_s_max: 10,
             tcp_bytes_max: 256 * 1024 * 1024,
             header_section_bytes_max: 256 * 1024,
             header_fields_max: 8192,

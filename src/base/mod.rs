@@ -3,6 +3,7 @@
 pub mod coverage;
 pub mod flow;
 pub mod frame;
+pub mod framing;
 pub mod limits;
 pub mod span;
 pub mod time;
@@ -11,6 +12,7 @@ pub mod untrusted;
 pub use coverage::{Coverage, SetAside};
 pub use flow::{Endpoint, Flow, Transport};
 pub use frame::{FrameNumber, FrameRef, Frames, InputId};
+pub use framing::{ContentLength, Framer, Framing, Step, StreamStart};
 pub use limits::Limits;
 pub use span::Span;
 pub use time::CaptureTime;

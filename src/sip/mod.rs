@@ -5,10 +5,12 @@
 
 pub mod address;
 pub mod defect;
+pub mod framing;
 pub mod header;
 pub mod message;
 pub mod method;
 pub mod parse;
+mod start_line;
 pub mod strict;
 pub mod uri;
 pub mod via;

@@ -1,1 +1,19 @@
 //! Packets → payloads: IP fragments and TCP streams put together.
+//!
+//! Two verbs: [`Reassembly::push`] takes a decoded frame, [`Reassembly::finish`] gives up what still waits. Both hand
+//! every whole payload to a sink. Each frame ends in the ledger exactly once, used or set aside; a frame that waits for
+//! others is decided when they come or when they are given up.
+
+mod assembler;
+mod backlog;
+mod connections;
+mod defrag;
+mod events;
+mod ledger;
+mod reassembly;
+mod stream;
+
+pub use events::Event;
+pub use events::Events;
+pub use ledger::Payload;
+pub use reassembly::Reassembly;

@@ -1,0 +1,319 @@
+//! Where one SIP message ends and the next begins in a byte stream (RFC 3261 §7.5, §18.3), and what begins one at all.
+//!
+//! The cutter remembers how far it has looked, so a message that arrives in a thousand segments is scanned once.
+
+use memchr::memchr;
+
+use crate::base::ContentLength;
+use crate::base::Framer;
+use crate::base::Framing;
+use crate::base::Limits;
+use crate::base::SetAside;
+use crate::base::Step;
+use crate::base::StreamStart;
+use crate::sip::start_line::Line;
+use crate::sip::start_line::could_become_start_line;
+use crate::sip::start_line::find_start_in;
+use crate::sip::start_line::is_start_line;
+use crate::sip::start_line::line_kind;
+
+pub use crate::sip::start_line::looks_like_sip;
+
+/// Bytes without a start line after which a stream that never had one is given up.
+const FOREIGN_BYTES_MAX: usize = 64 * 1024;
+/// An unfinished line is kept this long while looking for a start line.
+const SEARCH_LINE_BYTES_MAX: usize = 8 * 1024;
+
+/// Cuts one direction of a stream into SIP messages.
+#[derive(Debug)]
+pub struct SipFramer {
+    state: State,
+    /// Bytes of the window in which the current state has found nothing.
+    scanned: usize,
+    /// Bytes skipped since the stream began; counts only until the first message.
+    skipped: usize,
+    /// Whether a message has been seen: then the stream is SIP whatever follows.
+    is_sip: bool,
+    start: StreamStart,
+}
+
+#[derive(Debug)]
+enum State {
+    /// A start line, or blank lines before it, are to come.
+    Start,
+    /// Somewhere between messages; a start line is looked for.
+    Search,
+    /// Within the header section.
+    Headers(Headers),
+    /// The headers are whole; the message is `len` bytes long.
+    Body { len: usize, framing: Framing },
+    /// Not SIP.
+    Foreign,
+}
+
+/// What the header section has said so far.
+#[derive(Debug, Default)]
+struct Headers {
+    /// Where the value of a Content-Length header begins whose last line has not been seen.
+    open_value: Option<usize>,
+    /// What the Content-Length headers said; the body's length.
+    value: Option<Result<usize, ContentLength>>,
+    /// Up to here in the window, no line feed ends the line that is being read.
+    looked: usize,
+}
+
+impl Framer for SipFramer {
+    fn new(start: StreamStart) -> SipFramer {
+        let state = if start == StreamStart::Opened { State::Start } else { State::Search };
+        SipFramer { state, scanned: 0, skipped: 0, is_sip: false, start }
+    }
+
+    fn recognises(bytes: &[u8]) -> bool {
+        looks_like_sip(bytes)
+    }
+
+    fn step(&mut self, window: &[u8], limits: &Limits) -> Step {
+        loop {
+            let step = match &self.state {
+                State::Foreign => Some(Step::Foreign),
+                State::Start => self.start(window, limits),
+                State::Search => self.search(window),
+                State::Headers(_) => self.headers(window, limits),
+                State::Body { len, framing } if *len <= window.len() => {
+                    let (len, framing) = (*len, *framing);
+                    Some(self.message(len, framing, false))
+                }
+                State::Body { .. } => Some(Step::More),
+            };
+            if let Some(step) = step {
+                return step;
+            }
+        }
+    }
+
+    fn interrupt(&mut self, window: &[u8], limits: &Limits) -> Step {
+        match self.step(window, limits) {
+            Step::More if window.is_empty() => {
+                self.enter(State::Search);
+                Step::More
+            }
+            Step::More => self.flush(window),
+            step => step,
+        }
+    }
+}
+
+impl SipFramer {
+    fn enter(&mut self, state: State) {
+        self.state = state;
+        self.scanned = 0;
+    }
+
+    fn message(&mut self, len: usize, framing: Framing, cut: bool) -> Step {
+        self.is_sip = true;
+        // Where a length was given, the next message follows at once; else there may be a body in between.
+        let trusted = framing.content_length == ContentLength::Given && !cut;
+        self.enter(if trusted { State::Start } else { State::Search });
+        Step::Message { len, framing, cut }
+    }
+
+    fn skip(&mut self, len: usize, reason: SetAside) -> Step {
+        self.scanned = self.scanned.saturating_sub(len);
+        Step::Skip { len, reason }
+    }
+
+    /// Skips bytes that are no message; too many of them show that the stream is something else.
+    fn skip_junk(&mut self, junk: &[u8]) -> Step {
+        let len = junk.len();
+        if junk.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+            return self.skip(len, SetAside::KeepAlive);
+        }
+        self.skipped = self.skipped.saturating_add(len);
+        if !self.is_sip && self.skipped > FOREIGN_BYTES_MAX {
+            self.enter(State::Foreign);
+            return Step::Foreign;
+        }
+        self.skip(len, if self.is_sip { SetAside::TcpGap } else { SetAside::NotSip })
+    }
+
+    /// The end of the line that begins the window, behind its line feed.
+    fn first_line_end(&mut self, window: &[u8]) -> Option<usize> {
+        let unseen = window.get(self.scanned..).unwrap_or_default();
+        let end = memchr(b'\n', unseen).map(|at| self.scanned + at + 1);
+        if end.is_none() {
+            self.scanned = window.len();
+        }
+        end
+    }
+
+    fn start(&mut self, window: &[u8], limits: &Limits) -> Option<Step> {
+        // Blank lines before a start line are ignored (RFC 3261 §7.5), and pings are made of them (RFC 5626 §3.5.1).
+        let blank = window.iter().take_while(|byte| matches!(byte, b'\r' | b'\n' | 0)).count();
+        if blank > 0 {
+            return Some(self.skip(blank, SetAside::KeepAlive));
+        }
+        if window.is_empty() {
+            return Some(Step::More);
+        }
+        let Some(end) = self.first_line_end(window) else {
+            if could_become_start_line(window) && window.len() <= limits.header_section_bytes_max {
+                return Some(Step::More);
+            }
+            self.no_start_line(window);
+            return None;
+        };
+        let line = window.get(..end).unwrap_or_default();
+        if is_start_line(line) {
+            self.enter(State::Headers(Headers::default()));
+            self.scanned = end;
+        } else {
+            self.no_start_line(line);
+        }
+        None
+    }
+
+    /// What stands where a start line should be decides what the stream is, if that is open.
+    fn no_start_line(&mut self, line: &[u8]) {
+        let decided = self.start == StreamStart::Opened && !self.is_sip;
+        self.enter(if decided && line_kind(line) == Line::Foreign { State::Foreign } else { State::Search });
+    }
+
+    fn search(&mut self, window: &[u8]) -> Option<Step> {
+        if self.start == StreamStart::Joined && !self.is_sip && self.skipped == 0 && is_tls_record(window) {
+            self.enter(State::Foreign);
+            return None;
+        }
+        let mut line_start = 0;
+        while let Some(end) = self.first_line_end(window) {
+            let line = window.get(line_start..end).unwrap_or_default();
+            if let Some(within) = find_start_in(line) {
+                let at = line_start + within;
+                self.enter(State::Start);
+                return (at > 0).then(|| self.skip_junk(window.get(..at).unwrap_or_default()));
+            }
+            line_start = end;
+            self.scanned = end;
+        }
+        if line_start > 0 {
+            return Some(self.skip_junk(window.get(..line_start).unwrap_or_default()));
+        }
+        // A line that is too long for a start line is dropped, but for its end, where one may begin.
+        match window.len().checked_sub(SEARCH_LINE_BYTES_MAX) {
+            Some(excess) if excess >= SEARCH_LINE_BYTES_MAX => Some(self.skip_junk(window.get(..excess).unwrap_or_default())),
+            _ => Some(Step::More),
+        }
+    }
+
+    fn headers(&mut self, window: &[u8], limits: &Limits) -> Option<Step> {
+        let State::Headers(headers) = &mut self.state else { return None };
+        loop {
+            let looked = headers.looked.max(self.scanned);
+            let line_end = memchr(b'\n', window.get(looked..).unwrap_or_default()).map(|at| looked + at + 1);
+            let line = line_end.and_then(|end| window.get(self.scanned..end)).unwrap_or_default();
+            headers.looked = line_end.unwrap_or(window.len());
+            if self.scanned.saturating_add(line.len()) > limits.header_section_bytes_max
+                || (line.is_empty() && window.len() > limits.header_section_bytes_max)
+            {
+                let len = self.scanned;
+                let framing = Framing { content_length: ContentLength::Missing, too_large: true };
+                return Some(self.message(len, framing, true));
+            }
+            match line {
+                [] => return Some(Step::More),
+                b"\r\n" | b"\n" => {
+                    headers.close_value(window, self.scanned, limits);
+                    let head_len = self.scanned + line.len();
+                    let (body_len, content_length) = headers.body_len();
+                    let framing = Framing { content_length, too_large: false };
+                    self.state = State::Body { len: head_len.saturating_add(body_len), framing };
+                    return None;
+                }
+                // The blank line is lost, and the next message has begun.
+                line if is_start_line(line) => {
+                    let len = self.scanned;
+                    let framing = Framing { content_length: ContentLength::Missing, too_large: false };
+                    return Some(self.message(len, framing, true));
+                }
+                [b' ' | b'\t', ..] => {}
+                line => {
+                    headers.close_value(window, self.scanned, limits);
+                    headers.open_value = content_length_value(line).map(|at| self.scanned + at);
+                }
+            }
+            self.scanned += line.len();
+        }
+    }
+
+    /// Gives up waiting: what is there is a message without its end, or nothing.
+    fn flush(&mut self, window: &[u8]) -> Step {
+        let is_message = match self.state {
+            State::Headers(_) | State::Body { .. } => true,
+            State::Start | State::Search => looks_like_sip(window),
+            State::Foreign => false,
+        };
+        if is_message {
+            let framing = match self.state {
+                State::Body { framing, .. } => framing,
+                _ => Framing { content_length: ContentLength::Missing, too_large: false },
+            };
+            return self.message(window.len(), framing, true);
+        }
+        let step = self.skip_junk(window);
+        if step != Step::Foreign {
+            self.enter(State::Search);
+        }
+        step
+    }
+}
+
+impl Headers {
+    /// Takes the value of an open Content-Length header, which ends at `end`.
+    fn close_value(&mut self, window: &[u8], end: usize, limits: &Limits) {
+        let Some(start) = self.open_value.take() else { return };
+        let new = parse_content_length(window.get(start..end).unwrap_or_default(), limits.body_bytes_max);
+        self.value = Some(match self.value {
+            Some(old) if old != new => Err(ContentLength::Conflicting),
+            _ => new,
+        });
+    }
+
+    fn body_len(&self) -> (usize, ContentLength) {
+        match self.value {
+            Some(Ok(len)) => (len, ContentLength::Given),
+            Some(Err(trouble)) => (0, trouble),
+            None => (0, ContentLength::Missing),
+        }
+    }
+}
+
+/// Where the value begins, if the line is a Content-Length header, long or compact (RFC 3261 §7.3.3, §20.14).
+fn content_length_value(line: &[u8]) -> Option<usize> {
+    if !matches!(line.first(), Some(b'C' | b'c' | b'L' | b'l')) {
+        return None;
+    }
+    let colon = memchr(b':', line)?;
+    let name = line.get(..colon)?.trim_ascii_end();
+    (name.eq_ignore_ascii_case(b"Content-Length") || name.eq_ignore_ascii_case(b"l")).then_some(colon + 1)
+}
+
+/// RFC 3261 §25.1: `1*DIGIT`, and nothing else but blanks and folds around it.
+fn parse_content_length(value: &[u8], max: usize) -> Result<usize, ContentLength> {
+    let digits = value.trim_ascii();
+    if digits.is_empty() {
+        return Err(ContentLength::Bad);
+    }
+    let mut len: usize = 0;
+    for digit in digits {
+        if !digit.is_ascii_digit() {
+            return Err(ContentLength::Bad);
+        }
+        let next = len.checked_mul(10).and_then(|len| len.checked_add(usize::from(digit - b'0')));
+        len = next.filter(|len| *len <= max).ok_or(ContentLength::Bad)?;
+    }
+    Ok(len)
+}
+
+/// RFC 8446 §5.1: content type 20 to 23, then a version whose first byte is 3.
+fn is_tls_record(window: &[u8]) -> bool {
+    matches!(window, [20..=23, 3, 0..=4, ..])
+}

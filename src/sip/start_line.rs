@@ -1,0 +1,187 @@
+//! What begins a SIP message: a request line or a status line (RFC 3261 §7.1, §7.2), told from all other traffic by its
+//! bytes alone, on any port.
+
+use memchr::memchr;
+use memchr::memmem;
+
+const VERSION: &[u8] = b"SIP/2.0";
+/// Longer first words are no methods.
+const METHOD_BYTES_MAX: usize = 64;
+
+/// IANA's list of SIP methods. Others are recognised too, but not where the line is cut before the version.
+const METHODS: [&[u8]; 14] = [
+    b"REGISTER",
+    b"INVITE",
+    b"ACK",
+    b"BYE",
+    b"CANCEL",
+    b"OPTIONS",
+    b"SUBSCRIBE",
+    b"NOTIFY",
+    b"PUBLISH",
+    b"MESSAGE",
+    b"INFO",
+    b"PRACK",
+    b"UPDATE",
+    b"REFER",
+];
+
+/// Whether a datagram is a SIP message, as far as its start line tells. Blank lines before it are passed over. A start
+/// line that is cut counts where what is left of it cannot be anything else.
+pub fn looks_like_sip(bytes: &[u8]) -> bool {
+    let bytes = bytes.trim_ascii_start();
+    match memchr(b'\n', bytes) {
+        Some(end) => is_start_line(bytes.get(..end).unwrap_or_default()),
+        None => is_start_line(bytes) || is_cut_start_line(bytes),
+    }
+}
+
+/// Whether a line, with or without its line ending, is a request line or a status line.
+pub(super) fn is_start_line(line: &[u8]) -> bool {
+    is_status_line(line) || is_request_line(line)
+}
+
+/// `SIP/2.0 401 Unauthorized`; the reason may be missing.
+fn is_status_line(line: &[u8]) -> bool {
+    let Some((version, [b' ', code @ ..])) = line.split_at_checked(VERSION.len()) else { return false };
+    let Some((digits, rest)) = code.split_first_chunk::<3>() else { return false };
+    version.eq_ignore_ascii_case(VERSION)
+        && digits.iter().all(u8::is_ascii_digit)
+        && rest.first().is_none_or(u8::is_ascii_whitespace)
+}
+
+/// `REGISTER sip:example.test SIP/2.0`; the method may be any token.
+fn is_request_line(line: &[u8]) -> bool {
+    let line = line.trim_ascii_end();
+    let Some(version_at) = line.len().checked_sub(VERSION.len()) else { return false };
+    let Some((head, version)) = line.split_at_checked(version_at) else { return false };
+    if !version.eq_ignore_ascii_case(VERSION) || !head.ends_with(b" ") && !head.ends_with(b"\t") {
+        return false;
+    }
+    method_len(head).is_some_and(|len| !head.get(len..).unwrap_or_default().trim_ascii().is_empty())
+}
+
+/// The length of the token that begins the bytes, if a blank follows it.
+fn method_len(bytes: &[u8]) -> Option<usize> {
+    let len = bytes.iter().take(METHOD_BYTES_MAX + 1).position(|byte| !is_token(*byte))?;
+    (len > 0 && matches!(bytes.get(len), Some(b' ' | b'\t'))).then_some(len)
+}
+
+/// RFC 3261 §25.1.
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&byte)
+}
+
+/// A start line that the snap length has cut: a status line from its version on, a request line of a known method whose
+/// URI has begun.
+fn is_cut_start_line(line: &[u8]) -> bool {
+    if let Some((version, rest)) = line.split_at_checked(VERSION.len()) {
+        if version.eq_ignore_ascii_case(VERSION) {
+            return matches!(rest, [b' ', code @ ..] if code.len() <= 3 && code.iter().all(u8::is_ascii_digit));
+        }
+    }
+    let Some((method, uri)) = method_len(line).and_then(|len| line.split_at_checked(len)) else { return false };
+    let uri = uri.trim_ascii_start();
+    let schemes: [&[u8]; 4] = [b"sip:", b"sips:", b"tel:", b"urn:"];
+    let begins = |scheme: &&[u8]| {
+        let len = scheme.len().min(uri.len());
+        len > 0 && uri.get(..len).unwrap_or_default().eq_ignore_ascii_case(scheme.get(..len).unwrap_or_default())
+    };
+    METHODS.contains(&method) && schemes.iter().any(begins)
+}
+
+/// Whether bytes without a line end yet may become a start line.
+pub(super) fn could_become_start_line(bytes: &[u8]) -> bool {
+    let version = VERSION.len().min(bytes.len());
+    let status = bytes.get(..version).unwrap_or_default().eq_ignore_ascii_case(VERSION.get(..version).unwrap_or_default());
+    let token = bytes.iter().take(METHOD_BYTES_MAX + 1).take_while(|byte| is_token(**byte)).count();
+    let request = token > 0
+        && token <= METHOD_BYTES_MAX
+        && matches!(bytes.get(token), None | Some(b' ' | b'\t'))
+        && !bytes.iter().take(METHOD_BYTES_MAX).any(|byte| *byte == 0);
+    status || request
+}
+
+/// Where in a line a start line begins: usually at its front, but a body that has no line end may stand before it.
+pub(super) fn find_start_in(line: &[u8]) -> Option<usize> {
+    if is_start_line(line) {
+        return Some(0);
+    }
+    if let Some(at) = memmem::find(line, b"SIP/2.0 ") {
+        if is_status_line(line.get(at..)?) {
+            return Some(at);
+        }
+    }
+    let trimmed = line.trim_ascii_end();
+    let head = trimmed.strip_suffix(VERSION)?.trim_ascii_end();
+    let uri_at = head.iter().rposition(|byte| *byte == b' ')? + 1;
+    let before = head.get(..uri_at)?.trim_ascii_end();
+    // Within a line only upper-case words are believed, so that prose about SIP is not.
+    let method_len = before.iter().rev().take_while(|byte| byte.is_ascii_uppercase()).count();
+    let at = before.len().checked_sub(method_len)?;
+    (method_len > 1 && is_start_line(line.get(at..)?)).then_some(at)
+}
+
+/// What a first line that is no SIP start line says about its stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Line {
+    /// Another protocol.
+    Foreign,
+    /// Text that SIP may still follow.
+    Open,
+}
+
+/// Tells another protocol by the first line of a stream.
+pub(super) fn line_kind(line: &[u8]) -> Line {
+    let named = [&b" HTTP/"[..], b"HTTP/", b" RTSP/", b"RTSP/", b"SSH-", b"MSRP ", b"ICY "];
+    let binary = line.iter().any(|byte| !byte.is_ascii_graphic() && !byte.is_ascii_whitespace() && *byte < 0x80);
+    if binary || line.first().is_some_and(|byte| *byte >= 0x80) || named.iter().any(|name| memmem::find(line, name).is_some()) {
+        Line::Foreign
+    } else {
+        Line::Open
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sip_is_told_by_its_start_line() {
+        let check = |bytes: &[u8], expect: bool| {
+            assert_eq!(looks_like_sip(bytes), expect, "{}", String::from_utf8_lossy(bytes));
+        };
+        check(b"REGISTER sip:example.test SIP/2.0\r\n", true);
+        check(b"REGISTER sip:example.test SIP/2.0\n", true);
+        check(b"\r\n\r\nOPTIONS sip:a SIP/2.0\r\n", true);
+        check(b"X-NEW~METHOD tel:+1 sip/2.0\r\n", true);
+        check(b"INVITE sip:john doe@example.test SIP/2.0\r\n", true);
+        check(b"SIP/2.0 401 Unauthorized\r\n", true);
+        check(b"sip/2.0 200 OK\r\n", true);
+        check(b"SIP/2.0 200\r\n", true);
+        check(b"SIP/2.0 20", true);
+        check(b"INVITE sip:al", true);
+        check(b"INVITE s", true);
+        check(b"INVITE ", false);
+        check(b"FOO sip:al", false);
+        check(b"SIP/2.0 2000 OK\r\n", false);
+        check(b"SIP/2.0", false);
+        check(b"REGISTER SIP/2.0\r\n", false);
+        check(b"OPTIONS * HTTP/1.1\r\n", false);
+        check(b"OPTIONS rtsp://example.test/ RTSP/1.0\r\n", false);
+        check(b"NOTIFY * HTTP/1.1\r\n", false);
+        check(b"Via: SIP/2.0/UDP 192.0.2.1\r\n", false);
+        check(b"User-Agent: speaks SIP/2.0\r\n", false);
+        check(b"", false);
+        check(b"\r\n", false);
+    }
+
+    #[test]
+    fn a_start_line_is_found_behind_a_body_without_line_end() {
+        let check = |line: &[u8], at: Option<usize>| assert_eq!(find_start_in(line), at);
+        check(b"</presence>NOTIFY sip:a SIP/2.0\r\n", Some(11));
+        check(b"</presence>SIP/2.0 200 OK\r\n", Some(11));
+        check(b"Via: SIP/2.0/TCP 192.0.2.1\r\n", None);
+        check(b"we speak of sip:a SIP/2.0\r\n", None);
+    }
+}

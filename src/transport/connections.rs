@@ -1,0 +1,201 @@
+//! The table of TCP streams: bounded in number and bytes, aged by capture time. The oldest goes first, finished and counted.
+
+use std::collections::HashMap;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::base::CaptureTime;
+use crate::base::Flow;
+use crate::base::Framer;
+use crate::base::SetAside;
+use crate::packet::Segment;
+use crate::transport::ledger::Origin;
+use crate::transport::ledger::Outlet;
+use crate::transport::ledger::Payload;
+use crate::transport::stream::Stream;
+
+/// Entries of the order that may outlive their streams before it is rebuilt.
+const ORDER_SLACK: usize = 1024;
+
+/// Each direction of each connection is a stream of its own.
+pub(super) struct Connections<F> {
+    streams: HashMap<Flow, Stream<F>>,
+    /// One entry a stream. An entry that is older than its stream's last use is renewed when it comes to the front.
+    order: VecDeque<(Flow, u64)>,
+    clock: u64,
+    held_bytes: usize,
+}
+
+impl<F> Default for Connections<F> {
+    fn default() -> Connections<F> {
+        Connections { streams: HashMap::new(), order: VecDeque::new(), clock: 0, held_bytes: 0 }
+    }
+}
+
+impl<F: Framer> Connections<F> {
+    /// Takes one segment.
+    pub(super) fn push<S>(&mut self, segment: &Segment<'_>, origin: Origin, out: &mut Outlet<'_, S>)
+    where
+        S: FnMut(Payload<'_>),
+    {
+        self.expire(origin.time, out);
+        if segment.flags.syn {
+            self.open(segment, out);
+        }
+        let has_payload = !segment.payload.is_empty() || segment.missing_len > 0;
+        let is_over = self.streams.get(&segment.flow).is_some_and(|stream| stream.is_over_before(segment));
+        if is_over && has_payload {
+            self.remove(segment.flow, out);
+        }
+        if has_payload && !self.streams.contains_key(&segment.flow) {
+            out.ledger.events.tcp_joined.add(out.now);
+            self.insert(Stream::joined(segment.flow, segment.sequence), segment.flow);
+        }
+        let time = origin.time;
+        let Some(stream) = self.streams.get_mut(&segment.flow) else {
+            return out.ledger.set_aside(SetAside::TcpNoPayload, origin.frame_count());
+        };
+        self.clock += 1;
+        stream.stamp = self.clock;
+        stream.last_seen = time.or(stream.last_seen);
+        let held_before = stream.held_bytes();
+        // The SYN takes one number before the payload, the FIN one behind it (RFC 9293 §3.4).
+        let first = segment.sequence.wrapping_add(u32::from(segment.flags.syn));
+        if has_payload {
+            stream.push(first, segment, origin, out);
+        } else {
+            out.ledger.set_aside(SetAside::TcpNoPayload, origin.frame_count());
+        }
+        if segment.flags.fin {
+            let payload_len = u32::try_from(segment.payload.len()).unwrap_or(u32::MAX);
+            stream.fin(first.wrapping_add(payload_len).wrapping_add(segment.missing_len), out);
+        }
+        if segment.flags.rst {
+            stream.reset(segment.sequence, out);
+        }
+        self.held_bytes = (self.held_bytes + stream.held_bytes()).saturating_sub(held_before);
+        self.make_room(out);
+    }
+
+    /// Finishes all streams, the oldest first.
+    pub(super) fn finish<S>(&mut self, out: &mut Outlet<'_, S>)
+    where
+        S: FnMut(Payload<'_>),
+    {
+        while self.remove_oldest(out) {}
+    }
+
+    /// A SYN begins a stream of its own unless it is the one seen already, sent again.
+    fn open<S>(&mut self, segment: &Segment<'_>, out: &mut Outlet<'_, S>)
+    where
+        S: FnMut(Payload<'_>),
+    {
+        if self.streams.get(&segment.flow).is_some_and(|stream| stream.is_opened_by(segment.sequence)) {
+            return;
+        }
+        self.remove(segment.flow, out);
+        if !segment.flags.ack {
+            // The port is used again: what the other side sent belongs to the old connection, too.
+            self.remove(segment.flow.reversed(), out);
+        }
+        self.insert(Stream::opened(segment.flow, segment.sequence), segment.flow);
+    }
+
+    fn insert(&mut self, mut stream: Stream<F>, flow: Flow) {
+        self.clock += 1;
+        stream.stamp = self.clock;
+        self.order.push_back((flow, self.clock));
+        self.streams.insert(flow, stream);
+        if self.order.len() > 2 * self.streams.len() + ORDER_SLACK {
+            self.rebuild_order();
+        }
+    }
+
+    /// Drops the entries of streams that are gone. Rare enough that an insertion costs the same on average.
+    fn rebuild_order(&mut self) {
+        let mut entries: Vec<(Flow, u64)> = self.streams.iter().map(|(flow, stream)| (*flow, stream.stamp)).collect();
+        entries.sort_unstable_by_key(|(_, stamp)| *stamp);
+        self.order = entries.into();
+    }
+
+    fn remove<S>(&mut self, flow: Flow, out: &mut Outlet<'_, S>)
+    where
+        S: FnMut(Payload<'_>),
+    {
+        if let Some(mut stream) = self.streams.remove(&flow) {
+            self.held_bytes = self.held_bytes.saturating_sub(stream.held_bytes());
+            stream.finish(out);
+        }
+    }
+
+    /// Brings the entry of the stream that was idle longest to the front of the order.
+    fn oldest(&mut self) -> Option<&Stream<F>> {
+        loop {
+            let (flow, stamp) = *self.order.front()?;
+            let current = self.streams.get(&flow).map(|stream| stream.stamp);
+            match current {
+                Some(current) if current == stamp => return self.streams.get(&flow),
+                // An entry of the same flow that is gone, or of an earlier stream of it, is dropped or renewed alike.
+                Some(current) => {
+                    self.order.pop_front();
+                    self.order.push_back((flow, current));
+                }
+                None => {
+                    self.order.pop_front();
+                }
+            }
+        }
+    }
+
+    fn remove_oldest<S>(&mut self, out: &mut Outlet<'_, S>) -> bool
+    where
+        S: FnMut(Payload<'_>),
+    {
+        if self.oldest().is_none() {
+            return false;
+        }
+        if let Some((flow, _)) = self.order.pop_front() {
+            self.remove(flow, out);
+        }
+        true
+    }
+
+    fn expire<S>(&mut self, now: Option<CaptureTime>, out: &mut Outlet<'_, S>)
+    where
+        S: FnMut(Payload<'_>),
+    {
+        let Some(now) = now else { return };
+        let idle_max = Duration::from_secs(out.limits.tcp_idle_s_max);
+        // One renewed entry a segment is enough to keep up, and keeps this cheap.
+        for _ in 0..2 {
+            let Some((flow, stamp)) = self.order.front().copied() else { return };
+            match self.streams.get(&flow) {
+                Some(stream) if stream.last_seen.is_some_and(|seen| now.since(seen) <= idle_max) => {
+                    if stream.stamp != stamp {
+                        let renewed = stream.stamp;
+                        self.order.pop_front();
+                        self.order.push_back((flow, renewed));
+                    }
+                    return;
+                }
+                Some(stream) if stream.last_seen.is_none() => return,
+                _ => {
+                    self.order.pop_front();
+                    self.remove(flow, out);
+                }
+            }
+        }
+    }
+
+    fn make_room<S>(&mut self, out: &mut Outlet<'_, S>)
+    where
+        S: FnMut(Payload<'_>),
+    {
+        while self.streams.len() > out.limits.tcp_flows_max || self.held_bytes > out.limits.tcp_bytes_max {
+            if !self.remove_oldest(out) {
+                return;
+            }
+            out.ledger.events.tcp_evicted.add(out.now);
+        }
+    }
+}

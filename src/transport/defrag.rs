@@ -1,0 +1,281 @@
+//! IP datagrams from their fragments (RFC 791 §3.2, RFC 8200 §4.5), in any order, within bounds.
+//!
+//! The first copy of a byte wins. IPv4 fragments that overlap and differ make the datagram ambiguous; IPv6 ones drop it
+//! (RFC 5722 §3). Not etherparse's pool: it is unbounded and lets the last fragment win.
+
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::base::CaptureTime;
+use crate::base::FrameRef;
+use crate::base::Frames;
+use crate::base::Limits;
+use crate::base::SetAside;
+use crate::packet::Addresses;
+use crate::packet::Fragment;
+use crate::packet::LinkContext;
+use crate::transport::assembler;
+use crate::transport::ledger::Ledger;
+use crate::transport::ledger::Origin;
+
+/// RFC 791 §3.1: the total length has 16 bits.
+const DATAGRAM_BYTES_MAX: u64 = 65_535;
+/// What one waiting datagram costs besides its bytes.
+const DATAGRAM_OVERHEAD_BYTES: usize = 512;
+/// What one fragment costs besides its bytes.
+const FRAGMENT_OVERHEAD_BYTES: usize = 64;
+
+/// Fragments of one datagram have this in common. The place is part of it, so that a datagram that was captured in two
+/// places is two datagrams.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Key {
+    addresses: Addresses,
+    identification: u32,
+    protocol: u8,
+    link: LinkContext,
+}
+
+/// A datagram put together.
+pub(super) struct Whole {
+    pub(super) addresses: Addresses,
+    pub(super) protocol: u8,
+    pub(super) bytes: Vec<u8>,
+    /// Bytes missing at the end, because a snap length cut a fragment.
+    pub(super) missing_len: u32,
+    pub(super) origin: Origin,
+}
+
+/// The datagrams that wait for fragments.
+#[derive(Default)]
+pub(super) struct Defragmenter {
+    waiting: HashMap<Key, Datagram>,
+    /// Keys in order of arrival. An entry whose datagram is gone, or is a later one, is passed over.
+    order: VecDeque<(Key, u64)>,
+    next_serial: u64,
+    bytes: usize,
+}
+
+struct Datagram {
+    serial: u64,
+    since: Option<CaptureTime>,
+    bytes: Vec<u8>,
+    /// The parts that are there: start and length.
+    parts: BTreeMap<u64, u64>,
+    part_bytes: u64,
+    end: Option<u64>,
+    /// Bytes from here on may be missing: a snap length cut a fragment.
+    cut_at: Option<u64>,
+    ambiguous: bool,
+    /// Contradicts itself; its fragments are only counted.
+    dropped: bool,
+    frames: Vec<FrameRef>,
+}
+
+impl Defragmenter {
+    /// Takes one fragment; gives the datagram that it completes.
+    pub(super) fn push(
+        &mut self,
+        frame: FrameRef,
+        time: Option<CaptureTime>,
+        fragment: &Fragment<'_>,
+        limits: &Limits,
+        ledger: &mut Ledger,
+    ) -> Option<Whole> {
+        self.expire(time, limits, ledger);
+        let start = u64::from(fragment.offset_bytes);
+        let wire_len = fragment.payload.len() as u64 + u64::from(fragment.missing_len);
+        let end = start + wire_len;
+        // All but the last fragment are a multiple of eight bytes; and none is empty.
+        if wire_len == 0 || end > DATAGRAM_BYTES_MAX || (fragment.more && wire_len % 8 != 0) {
+            ledger.events.fragments_malformed.add(frame);
+            ledger.set_aside(SetAside::Malformed, 1);
+            return None;
+        }
+        let key = Key {
+            addresses: fragment.addresses,
+            identification: fragment.identification,
+            protocol: fragment.protocol,
+            link: fragment.link,
+        };
+        let (serial, order) = (&mut self.next_serial, &mut self.order);
+        let datagram = self.waiting.entry(key).or_insert_with(|| {
+            *serial += 1;
+            order.push_back((key, *serial));
+            Datagram::new(*serial, time)
+        });
+        let held_before = datagram.held_bytes();
+        datagram.add(frame, fragment, start..end, ledger);
+        self.bytes = (self.bytes + datagram.held_bytes()).saturating_sub(held_before);
+        if datagram.is_whole() {
+            let datagram = self.waiting.remove(&key)?;
+            self.bytes = self.bytes.saturating_sub(datagram.held_bytes());
+            return datagram.into_whole(&key, time);
+        }
+        self.make_room(limits, ledger);
+        None
+    }
+
+    /// Gives up all that waits.
+    pub(super) fn finish(&mut self, ledger: &mut Ledger) {
+        while self.drop_oldest(ledger) {}
+    }
+
+    /// Gives up what has waited too long.
+    fn expire(&mut self, now: Option<CaptureTime>, limits: &Limits, ledger: &mut Ledger) {
+        let age_max = Duration::from_secs(limits.fragment_age_s_max);
+        while let Some((key, serial)) = self.order.front() {
+            let waiting = self.waiting.get(key).filter(|datagram| datagram.serial == *serial);
+            let old = waiting.is_none_or(|datagram| match (now, datagram.since) {
+                (Some(now), Some(since)) => now.since(since) > age_max,
+                _ => false,
+            });
+            if !old {
+                return;
+            }
+            self.drop_oldest(ledger);
+        }
+    }
+
+    fn make_room(&mut self, limits: &Limits, ledger: &mut Ledger) {
+        while self.waiting.len() > limits.fragment_datagrams_max || self.bytes > limits.fragment_bytes_max {
+            if !self.drop_oldest(ledger) {
+                return;
+            }
+        }
+    }
+
+    /// Passes over the oldest entry, and gives up its datagram if it still waits; false where there is none.
+    fn drop_oldest(&mut self, ledger: &mut Ledger) -> bool {
+        let Some((key, serial)) = self.order.pop_front() else { return false };
+        if self.waiting.get(&key).is_some_and(|datagram| datagram.serial == serial) {
+            if let Some(datagram) = self.waiting.remove(&key) {
+                self.bytes = self.bytes.saturating_sub(datagram.held_bytes());
+                datagram.give_up(ledger);
+            }
+        }
+        true
+    }
+}
+
+impl Datagram {
+    fn new(serial: u64, since: Option<CaptureTime>) -> Datagram {
+        Datagram {
+            serial,
+            since,
+            bytes: Vec::new(),
+            parts: BTreeMap::new(),
+            part_bytes: 0,
+            end: None,
+            cut_at: None,
+            ambiguous: false,
+            dropped: false,
+            frames: Vec::new(),
+        }
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.bytes.capacity() + self.frames.len() * FRAGMENT_OVERHEAD_BYTES + DATAGRAM_OVERHEAD_BYTES
+    }
+
+    fn add(&mut self, frame: FrameRef, fragment: &Fragment<'_>, range: std::ops::Range<u64>, ledger: &mut Ledger) {
+        self.frames.push(frame);
+        let beyond_end = self.end.is_some_and(|end| range.end > end || (!fragment.more && range.end != end));
+        let ends_early = !fragment.more && self.bytes.len() as u64 > range.end;
+        if self.dropped || beyond_end || ends_early {
+            self.contradict(frame, ledger);
+            return;
+        }
+        if !fragment.more {
+            self.end = Some(range.end);
+        }
+        if fragment.missing_len > 0 {
+            let cut_at = range.start + fragment.payload.len() as u64;
+            self.cut_at = Some(self.cut_at.map_or(cut_at, |at| at.min(cut_at)));
+        }
+        let split = assembler::split(range.clone(), &self.parts, |len| *len);
+        let is_v6 = fragment.addresses.source.is_ipv6();
+        let again = split.fresh.is_empty() && self.parts.get(&range.start) == Some(&(range.end - range.start));
+        let differs = split.seen.iter().any(|seen| self.differs(fragment.payload, range.start, seen));
+        // RFC 8200 §4.5 lets an exact copy of an IPv6 fragment pass; any other overlap ends the datagram.
+        if is_v6 && !split.seen.is_empty() && (!again || differs) {
+            self.contradict(frame, ledger);
+            return;
+        }
+        if differs && !self.ambiguous {
+            self.ambiguous = true;
+            ledger.events.overlap_ambiguous.add(frame);
+        }
+        let needed = usize::try_from(range.end).unwrap_or(usize::MAX);
+        if self.bytes.len() < needed {
+            self.bytes.resize(needed, 0);
+        }
+        for fresh in split.fresh {
+            self.parts.insert(fresh.start, fresh.end - fresh.start);
+            self.part_bytes += fresh.end - fresh.start;
+            if let Some(source) = sub_slice(fragment.payload, range.start, &fresh) {
+                let at = usize::try_from(fresh.start).unwrap_or(usize::MAX);
+                let target = self.bytes.get_mut(at..).and_then(|rest| rest.get_mut(..source.len()));
+                if let Some(target) = target {
+                    target.copy_from_slice(source);
+                }
+            }
+        }
+    }
+
+    /// Whether the bytes of `payload`, which begins at `start`, differ from those that are there. Bytes that a snap length
+    /// took compare as equal.
+    fn differs(&self, payload: &[u8], start: u64, seen: &std::ops::Range<u64>) -> bool {
+        let known_end = self.cut_at.map_or(seen.end, |cut_at| seen.end.min(cut_at));
+        let Some(new) = sub_slice(payload, start, &(seen.start..known_end)) else { return false };
+        let at = usize::try_from(seen.start).unwrap_or(usize::MAX);
+        self.bytes.get(at..).and_then(|rest| rest.get(..new.len())).is_some_and(|old| old != new)
+    }
+
+    fn contradict(&mut self, frame: FrameRef, ledger: &mut Ledger) {
+        if !self.dropped {
+            ledger.events.fragments_malformed.add(frame);
+        }
+        self.dropped = true;
+        self.bytes = Vec::new();
+        self.parts.clear();
+    }
+
+    fn is_whole(&self) -> bool {
+        !self.dropped && self.end == Some(self.part_bytes)
+    }
+
+    fn give_up(self, ledger: &mut Ledger) {
+        if let (false, Some(first)) = (self.dropped, self.frames.first()) {
+            ledger.events.fragments_incomplete.add(*first);
+        }
+        ledger.set_aside(SetAside::FragmentIncomplete, self.frames.len() as u64);
+    }
+
+    fn into_whole(mut self, key: &Key, time: Option<CaptureTime>) -> Option<Whole> {
+        let last = self.frames.pop()?;
+        let total = self.bytes.len() as u64;
+        let kept = self.cut_at.map_or(total, |cut_at| cut_at.min(total));
+        self.bytes.truncate(usize::try_from(kept).unwrap_or(usize::MAX));
+        Some(Whole {
+            addresses: key.addresses,
+            protocol: key.protocol,
+            bytes: self.bytes,
+            missing_len: u32::try_from(total - kept).unwrap_or(u32::MAX),
+            origin: Origin {
+                frames: Frames { last, others: self.frames.into_boxed_slice() },
+                time,
+                link: key.link,
+                ambiguous: self.ambiguous,
+            },
+        })
+    }
+}
+
+/// The bytes of `range`, of a payload that begins at `start` and may be shorter than it claims. `None` if none are there.
+fn sub_slice<'p>(payload: &'p [u8], start: u64, range: &std::ops::Range<u64>) -> Option<&'p [u8]> {
+    let from = usize::try_from(range.start.checked_sub(start)?).ok()?;
+    let to = usize::try_from(range.end.checked_sub(start)?).ok()?.min(payload.len());
+    payload.get(from..to)
+}

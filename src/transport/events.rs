@@ -1,0 +1,43 @@
+//! What went wrong between the packets: counted, each with the first frame that shows it.
+
+use crate::base::FrameRef;
+
+/// One kind of event.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Event {
+    /// How often.
+    pub count: u64,
+    /// The first frame that shows it; `None` while the count is 0.
+    pub first: Option<FrameRef>,
+}
+
+impl Event {
+    pub(super) fn add(&mut self, frame: FrameRef) {
+        self.count += 1;
+        self.first = Some(self.first.map_or(frame, |first| first.min(frame)));
+    }
+}
+
+/// All kinds of events of the transport room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Events {
+    /// Bytes of a TCP stream are missing in the capture; the frame is the first one behind the hole.
+    pub tcp_gap: Event,
+    /// TCP streams whose beginning was not captured.
+    pub tcp_joined: Event,
+    /// TCP streams given up because of the limits on flows and bytes; the frame is the one that took the place.
+    pub tcp_evicted: Event,
+    /// IP datagrams of which fragments are missing.
+    pub fragments_incomplete: Event,
+    /// IP fragments that contradict each other or the protocol: their datagram is dropped.
+    pub fragments_malformed: Event,
+    /// Bytes that were sent twice and differ: the first copy was used, the receiver may have used the other.
+    pub overlap_ambiguous: Event,
+    /// Messages of which bytes are missing.
+    pub message_cut: Event,
+    /// Messages in streams whose headers are longer than the limit.
+    pub message_too_large: Event,
+    /// Messages in streams without a usable Content-Length.
+    pub bad_content_length: Event,
+}

@@ -1,0 +1,102 @@
+//! What the room hands out, and the one place where frames are counted as used or set aside.
+
+use crate::base::CaptureTime;
+use crate::base::ContentLength;
+use crate::base::Coverage;
+use crate::base::Flow;
+use crate::base::FrameRef;
+use crate::base::Frames;
+use crate::base::Framing;
+use crate::base::Limits;
+use crate::base::SetAside;
+use crate::base::Transport;
+use crate::packet::LinkContext;
+use crate::transport::events::Events;
+
+/// One message, as it was carried.
+#[derive(Clone, Debug)]
+pub struct Payload<'a> {
+    /// Who to whom.
+    pub flow: Flow,
+    /// By what.
+    pub transport: Transport,
+    /// The frames that carried it.
+    pub frames: Frames,
+    /// When the frame was captured that completed it.
+    pub time: Option<CaptureTime>,
+    /// The message, from its start line on.
+    pub bytes: &'a [u8],
+    /// Whether bytes are missing at the end: by the snap length, a hole, or the end of the capture.
+    pub cut: bool,
+    /// Whether some of its bytes were sent twice and differed. The first copy is shown.
+    pub ambiguous: bool,
+    /// Where the completing frame was seen.
+    pub link: LinkContext,
+    /// How its end was found in a stream.
+    pub framing: Framing,
+}
+
+/// The frames that brought a packet, and what is known of them. More than one if it came in fragments.
+#[derive(Clone, Debug)]
+pub(super) struct Origin {
+    pub(super) frames: Frames,
+    pub(super) time: Option<CaptureTime>,
+    pub(super) link: LinkContext,
+    /// Whether the fragments contradicted each other.
+    pub(super) ambiguous: bool,
+}
+
+impl Origin {
+    pub(super) fn frame_count(&self) -> u64 {
+        self.frames.others.len() as u64 + 1
+    }
+}
+
+/// Coverage and events of a run.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ledger {
+    pub(super) coverage: Coverage,
+    pub(super) events: Events,
+}
+
+impl Ledger {
+    pub(super) fn used(&mut self, frames: u64) {
+        self.coverage.used += frames;
+    }
+
+    pub(super) fn set_aside(&mut self, reason: SetAside, frames: u64) {
+        if frames > 0 {
+            *self.coverage.set_aside.entry(reason).or_insert(0) += frames;
+        }
+    }
+
+    fn note(&mut self, payload: &Payload<'_>) {
+        let at = payload.frames.last;
+        if payload.cut {
+            self.events.message_cut.add(at);
+        }
+        if payload.framing.too_large {
+            self.events.message_too_large.add(at);
+        } else if !payload.cut
+            && !matches!(payload.framing.content_length, ContentLength::Unneeded | ContentLength::Given)
+        {
+            self.events.bad_content_length.add(at);
+        }
+    }
+}
+
+/// Everything a packet needs on its way through the room, besides the state that it changes.
+pub(super) struct Outlet<'o, S> {
+    pub(super) ledger: &'o mut Ledger,
+    pub(super) limits: &'o Limits,
+    pub(super) sink: &'o mut S,
+    /// The frame being pushed, or the last one at the end: what an event that has no frame of its own points to.
+    pub(super) now: FrameRef,
+}
+
+impl<S: FnMut(Payload<'_>)> Outlet<'_, S> {
+    pub(super) fn deliver(&mut self, payload: Payload<'_>) {
+        self.ledger.note(&payload);
+        (self.sink)(payload);
+    }
+}

@@ -1,0 +1,113 @@
+//! The room's two verbs over its parts.
+
+use std::marker::PhantomData;
+
+use crate::base::Coverage;
+use crate::base::Framer;
+use crate::base::Frames;
+use crate::base::Framing;
+use crate::base::FrameRef;
+use crate::base::Limits;
+use crate::base::SetAside;
+use crate::base::Transport;
+use crate::packet::Datagram;
+use crate::packet::Decoded;
+use crate::packet::Frame;
+use crate::packet::decode_transport;
+use crate::transport::connections::Connections;
+use crate::transport::defrag::Defragmenter;
+use crate::transport::events::Events;
+use crate::transport::ledger::Ledger;
+use crate::transport::ledger::Origin;
+use crate::transport::ledger::Outlet;
+use crate::transport::ledger::Payload;
+
+/// Decoded frames in, messages out. `F` says what a message is.
+pub struct Reassembly<F> {
+    limits: Limits,
+    ledger: Ledger,
+    fragments: Defragmenter,
+    connections: Connections<F>,
+    last: Option<FrameRef>,
+    framer: PhantomData<F>,
+}
+
+impl<F: Framer> Reassembly<F> {
+    /// Nothing seen yet.
+    pub fn new(limits: Limits) -> Reassembly<F> {
+        Reassembly {
+            limits,
+            ledger: Ledger::default(),
+            fragments: Defragmenter::default(),
+            connections: Connections::default(),
+            last: None,
+            framer: PhantomData,
+        }
+    }
+
+    /// Takes one frame and what it was decoded to; hands each message that it completes to `sink`.
+    pub fn push(&mut self, frame: &Frame<'_>, decoded: Decoded<'_>, sink: &mut impl FnMut(Payload<'_>)) {
+        self.ledger.coverage.frames += 1;
+        self.last = Some(frame.at);
+        match decoded {
+            Decoded::SetAside(reason) => self.ledger.set_aside(reason, 1),
+            Decoded::Fragment(fragment) => {
+                let whole = self.fragments.push(frame.at, frame.time, &fragment, &self.limits, &mut self.ledger);
+                if let Some(whole) = whole {
+                    let link = whole.origin.link;
+                    let decoded =
+                        decode_transport(whole.protocol, &whole.bytes, whole.missing_len, whole.addresses, link);
+                    self.push_packet(decoded, whole.origin, sink);
+                }
+            }
+            Decoded::Udp(Datagram { link, .. }) | Decoded::Tcp(crate::packet::Segment { link, .. }) => {
+                let origin = Origin { frames: Frames::one(frame.at), time: frame.time, link, ambiguous: false };
+                self.push_packet(decoded, origin, sink);
+            }
+        }
+    }
+
+    fn push_packet(&mut self, decoded: Decoded<'_>, origin: Origin, sink: &mut impl FnMut(Payload<'_>)) {
+        let now = origin.frames.last;
+        let mut out = Outlet { ledger: &mut self.ledger, limits: &self.limits, sink, now };
+        match decoded {
+            Decoded::SetAside(reason) => out.ledger.set_aside(reason, origin.frame_count()),
+            Decoded::Tcp(segment) => self.connections.push(&segment, origin, &mut out),
+            Decoded::Udp(datagram) if F::recognises(datagram.payload) => {
+                out.ledger.used(origin.frame_count());
+                out.deliver(Payload {
+                    flow: datagram.flow,
+                    transport: Transport::Udp,
+                    frames: origin.frames,
+                    time: origin.time,
+                    bytes: datagram.payload.trim_ascii_start(),
+                    cut: datagram.cut,
+                    ambiguous: origin.ambiguous,
+                    link: origin.link,
+                    framing: Framing::default(),
+                });
+            }
+            Decoded::Udp(_) => out.ledger.set_aside(SetAside::NotSip, origin.frame_count()),
+            Decoded::Fragment(_) => out.ledger.set_aside(SetAside::Malformed, origin.frame_count()),
+        }
+    }
+
+    /// Delivers or gives up all that waits. Afterwards [`Coverage::is_balanced`] holds.
+    pub fn finish(&mut self, sink: &mut impl FnMut(Payload<'_>)) {
+        self.fragments.finish(&mut self.ledger);
+        let Some(now) = self.last else { return };
+        let mut out = Outlet { ledger: &mut self.ledger, limits: &self.limits, sink, now };
+        self.connections.finish(&mut out);
+        assert!(self.ledger.coverage.is_balanced(), "every frame is used or set aside, once");
+    }
+
+    /// What became of the frames. Those that wait are in neither count before [`Reassembly::finish`].
+    pub fn coverage(&self) -> &Coverage {
+        &self.ledger.coverage
+    }
+
+    /// What went wrong between the packets.
+    pub fn events(&self) -> &Events {
+        &self.ledger.events
+    }
+}

@@ -1,0 +1,510 @@
+//! One direction of one TCP connection (RFC 9293 §3.4): bytes put in order and handed to a framer.
+//!
+//! The first copy of a byte wins. A hole is waited for within limits, then skipped: the framer starts anew behind it.
+
+use std::time::Duration;
+
+use crate::base::CaptureTime;
+use crate::base::Flow;
+use crate::base::Framer;
+use crate::base::SetAside;
+use crate::base::Step;
+use crate::base::StreamStart;
+use crate::base::Transport;
+use crate::packet::Segment;
+use crate::transport::backlog::Backlog;
+use crate::transport::backlog::Decided;
+use crate::transport::ledger::Ledger;
+use crate::transport::ledger::Origin;
+use crate::transport::ledger::Outlet;
+use crate::transport::ledger::Payload;
+
+/// Offset of the first byte: so far up that bytes before it have offsets too.
+const FIRST_OFFSET: u64 = 1 << 40;
+/// Segments further away than this from what is expected are strays, or the stream has moved without being seen.
+const WINDOW_BYTES: u64 = 16 * 1024 * 1024;
+/// Segments that a stream joined in the middle waits for, lest its first two are in the wrong order.
+const JOIN_SEGMENTS: usize = 4;
+
+/// One direction of one connection.
+pub(super) struct Stream<F> {
+    flow: Flow,
+    framer: F,
+    phase: Phase,
+    /// Sequence number of the SYN, where it was seen.
+    initial_sequence: Option<u32>,
+    /// Offset of the next byte in order, and its sequence number.
+    next: u64,
+    next_sequence: u32,
+    /// The lowest offset that was ever taken.
+    floor: u64,
+    /// Offset behind the last byte, once a FIN has told it.
+    end: Option<u64>,
+    /// Where a stray segment ended.
+    stray_end: Option<u32>,
+    /// Frames that were no message, of a stream of which it is open whether it is the framer's protocol at all.
+    undecided: u64,
+    has_messages: bool,
+    backlog: Option<Box<Backlog>>,
+    pub(super) last_seen: Option<CaptureTime>,
+    /// When it was last used, as a count of segments.
+    pub(super) stamp: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Joined in the middle, and no start of a message seen: the order of the first segments is open.
+    Joining,
+    Open,
+    /// Of another protocol: its segments are only counted.
+    Foreign,
+    /// A FIN was reached, or a RST.
+    Closed,
+}
+
+impl<F: Framer> Stream<F> {
+    /// A stream whose SYN has this sequence number.
+    pub(super) fn opened(flow: Flow, initial_sequence: u32) -> Stream<F> {
+        let mut stream = Stream::at(flow, StreamStart::Opened, Phase::Open, initial_sequence.wrapping_add(1));
+        stream.initial_sequence = Some(initial_sequence);
+        stream
+    }
+
+    /// A stream whose first captured byte has this sequence number.
+    pub(super) fn joined(flow: Flow, sequence: u32) -> Stream<F> {
+        Stream::at(flow, StreamStart::Joined, Phase::Joining, sequence)
+    }
+
+    fn at(flow: Flow, start: StreamStart, phase: Phase, next_sequence: u32) -> Stream<F> {
+        Stream {
+            flow,
+            framer: F::new(start),
+            phase,
+            initial_sequence: None,
+            next: FIRST_OFFSET,
+            next_sequence,
+            floor: FIRST_OFFSET,
+            end: None,
+            stray_end: None,
+            undecided: 0,
+            has_messages: false,
+            backlog: None,
+            last_seen: None,
+            stamp: 0,
+        }
+    }
+
+    /// Whether a SYN with this sequence number opened it, or would have.
+    pub(super) fn is_opened_by(&self, sequence: u32) -> bool {
+        match self.initial_sequence {
+            Some(initial) => initial == sequence,
+            None => self.offset_of(sequence.wrapping_add(1)) == self.floor,
+        }
+    }
+
+    /// Whether the stream has ended and the segment lies behind its end: then it belongs to another one.
+    pub(super) fn is_over_before(&self, segment: &Segment<'_>) -> bool {
+        self.phase == Phase::Closed && self.offset_of(segment.sequence) > self.end.unwrap_or(self.next)
+    }
+
+    pub(super) fn held_bytes(&self) -> usize {
+        self.backlog.as_ref().map_or(0, |backlog| backlog.held_bytes())
+    }
+
+    fn offset_of(&self, sequence: u32) -> u64 {
+        let distance = sequence.wrapping_sub(self.next_sequence).cast_signed();
+        self.next.saturating_add_signed(i64::from(distance))
+    }
+
+    fn advance(&mut self, len: u64) {
+        self.next += len;
+        // Truncation is what sequence numbers are about.
+        let low = u32::try_from(len & u64::from(u32::MAX)).unwrap_or(0);
+        self.next_sequence = self.next_sequence.wrapping_add(low);
+    }
+
+    /// Takes a segment that has a payload, or had one on the wire. `sequence` is that of its first payload byte.
+    pub(super) fn push<S>(&mut self, sequence: u32, segment: &Segment<'_>, origin: Origin, out: &mut Outlet<'_, S>)
+    where
+        S: FnMut(Payload<'_>),
+    {
+        if self.phase == Phase::Foreign {
+            return out.ledger.set_aside(SetAside::NotSip, origin.frame_count());
+        }
+        let time = origin.time;
+        let start = self.offset_of(sequence);
+        if self.next.abs_diff(start) > WINDOW_BYTES && !self.moves_to(sequence, segment, out) {
+            return out.ledger.set_aside(SetAside::TcpGap, origin.frame_count());
+        }
+        let start = self.offset_of(sequence);
+        let end = start + segment.payload.len() as u64;
+        if self.phase == Phase::Joining {
+            self.join(start, segment, origin, out);
+        } else if end + u64::from(segment.missing_len) <= self.next || self.phase == Phase::Closed {
+            self.old(start, segment.payload, origin, out);
+        } else {
+            self.take(start, segment, origin, out);
+        }
+        self.limit_hole(time, out);
+        self.close_at_end(out);
+    }
+
+    /// A segment far from what is expected: a second one that continues it moves the stream there.
+    fn moves_to<S>(&mut self, sequence: u32, segment: &Segment<'_>, out: &mut Outlet<'_, S>) -> bool
+    where
+        S: FnMut(Payload<'_>),
+    {
+        let continues = self.stray_end == Some(sequence);
+        let len = u32::try_from(segment.payload.len()).unwrap_or(u32::MAX);
+        self.stray_end = Some(sequence.wrapping_add(len));
+        if continues {
+            self.flush(out);
+            out.ledger.events.tcp_gap.add(out.now);
+            self.next_sequence = sequence;
+            self.next += WINDOW_BYTES;
+            self.floor = self.next;
+            self.end = None;
+        }
+        continues
+    }
+
+    /// Takes bytes that are new, at least in part.
+    fn take<S>(&mut self, start: u64, segment: &Segment<'_>, origin: Origin, out: &mut Outlet<'_, S>)
+    where
+        S: FnMut(Payload<'_>),
+    {
+        let mut payload = segment.payload;
+        if let Some(old_len) = self.next.checked_sub(start).filter(|len| *len > 0) {
+            let old_len = usize::try_from(old_len).unwrap_or(usize::MAX).min(payload.len());
+            let (old, new) = payload.split_at(old_len);
+            payload = new;
+            self.compare(start, old, out);
+        }
+        let start = start.max(self.next);
+        if start == self.next && self.backlog.as_ref().is_none_or(|backlog| backlog.pieces() == 0) {
+            self.advance(payload.len() as u64);
+            self.deliver(payload, origin, out);
+            return self.gap(segment.missing_len, out);
+        }
+        if payload.is_empty() {
+            return out.ledger.set_aside(SetAside::CutHeaders, origin.frame_count());
+        }
+        self.hold(start, payload, segment.missing_len, origin, out);
+        self.drain(out);
+    }
+
+    /// Bytes in order: cut where they are if nothing waits before them, else behind what waits.
+    fn deliver<S>(&mut self, payload: &[u8], origin: Origin, out: &mut Outlet<'_, S>)
+    where
+        S: FnMut(Payload<'_>),
+    {
+        if let Some(backlog) = &mut self.backlog {
+            backlog.append(origin, payload, false, SetAside::KeepAlive);
+            return self.cut(false, out);
+        }
+        let (mut rest, mut used, mut reason) = (payload, false, SetAside::KeepAlive);
+        loop {
+            match self.framer.step(rest, out.limits) {
+                Step::More => break,
+                Step::Foreign => {
+                    self.decide(Decided { frames: origin.frame_count(), set_aside: Some(SetAside::NotSip) }, out.ledger);
+                    return self.turn_foreign(out.ledger);
+                }
+                Step::Skip { len, reason: why } => {
+                    reason = if reason == SetAside::KeepAlive { why } else { reason };
+                    rest = rest.get(len..).unwrap_or_default();
+                }
+                Step::Message { len, framing, cut } => {
+                    let (bytes, behind) = rest.split_at(len.min(rest.len()));
+                    rest = behind;
+                    used = true;
+                    self.note_message(out.ledger);
+                    out.deliver(Payload {
+                        flow: self.flow,
+                        transport: Transport::Tcp,
+                        frames: origin.frames.clone(),
+                        time: origin.time,
+                        bytes,
+                        cut,
+                        ambiguous: origin.ambiguous,
+                        link: origin.link,
+                        framing,
+                    });
+                }
+            }
+        }
+        if rest.is_empty() {
+            let set_aside = (!used).then_some(reason);
+            return self.decide(Decided { frames: origin.frame_count(), set_aside }, out.ledger);
+        }
+        let mut backlog = Box::new(Backlog::new(self.next - rest.len() as u64));
+        backlog.append(origin, rest, used, reason);
+        self.backlog = Some(backlog);
+    }
+
+    /// Cuts the window into messages; to its end if the stream is interrupted there.
+    fn cut<S>(&mut self, interrupted: bool, out: &mut Outlet<'_, S>)
+    where
+        S: FnMut(Payload<'_>),
+    {
+        let Some(mut backlog) = self.backlog.take() else {
+            if interrupted {
+                self.framer.interrupt(&[], out.limits);
+            }
+            return;
+        };
+        loop {
+            let window = backlog.window();
+            let step = match interrupted {
+                true => self.framer.interrupt(window, out.limits),
+                false => self.framer.step(window, out.limits),
+            };
+            let (len, reason) = match step {
+                Step::More => break,
+                Step::Foreign => {
+                    backlog.give_up(SetAside::NotSip, |decided| self.decide(decided, out.ledger));
+                    return self.turn_foreign(out.ledger);
+                }
+                Step::Skip { len, reason } => (len, Some(reason)),
+                Step::Message { len, framing, cut } => {
+                    self.note_message(out.ledger);
+                    if let Some(payload) = backlog.message(self.flow, len, framing, cut) {
+                        out.deliver(payload);
+                    }
+                    (len, None)
+                }
+            };
+            backlog.consume(len, reason, |decided| self.decide(decided, out.ledger));
+        }
+        if !backlog.is_idle() {
+            self.backlog = Some(backlog);
+        }
+    }
+
+    fn note_message(&mut self, ledger: &mut Ledger) {
+        self.has_messages = true;
+        ledger.set_aside(SetAside::TcpGap, std::mem::take(&mut self.undecided));
+    }
+
+    fn decide(&mut self, decided: Decided, ledger: &mut Ledger) {
+        match decided.set_aside {
+            None => ledger.used(decided.frames),
+            Some(SetAside::NotSip) if !self.has_messages => self.undecided += decided.frames,
+            Some(reason) => ledger.set_aside(reason, decided.frames),
+        }
+    }
+
+    fn turn_foreign(&mut self, ledger: &mut Ledger) {
+        self.phase = Phase::Foreign;
+        ledger.set_aside(SetAside::NotSip, std::mem::take(&mut self.undecided));
+        if let Some(backlog) = self.backlog.take() {
+            backlog.give_up(SetAside::NotSip, |decided| self.decide(decided, ledger));
+            ledger.set_aside(SetAside::NotSip, std::mem::take(&mut self.undecided));
+        }
+    }
+
+    fn compare<S>(&mut self, start: u64, old: &[u8], out: &mut Outlet<'_, S>) {
+        if self.backlog.as_mut().is_some_and(|backlog| backlog.compare_with_window(start, old)) {
+            out.ledger.events.overlap_ambiguous.add(out.now);
+        }
+    }
+
+    fn hold<S>(&mut self, start: u64, bytes: &[u8], missing_len: u32, origin: Origin, out: &mut Outlet<'_, S>) {
+        let time = origin.time;
+        let next = self.next;
+        let backlog = self.backlog.get_or_insert_with(|| Box::new(Backlog::new(next)));
+        if backlog.pieces() == 0 {
+            backlog.hole_since = time;
+        }
+        let (duplicate, differs) = backlog.hold(origin, start, bytes, missing_len);
+        if differs {
+            out.ledger.events.overlap_ambiguous.add(out.now);
+        }
+        if let Some(origin) = duplicate {
+            out.ledger.set_aside(SetAside::TcpRetransmission, origin.frame_count());
+        }
+    }
+
+    /// Delivers what waited and is in order now.
+    fn drain<S>(&mut self, out: &mut Outlet<'_, S>)
+    where
+        S: FnMut(Payload<'_>),
+    {
+        while let Some((len, missing_len)) = self.backlog.as_mut().and_then(|backlog| backlog.take_held(self.next)) {
+            self.advance(len);
+            self.cut(false, out);
+            self.gap(missing_len, out);
+            if let Some(backlog) = &mut self.backlog {
+                backlog.hole_since = None;
+            }
+        }
+    }
+
+    /// Bytes that the snap length took: they will not come.
+    fn gap<S>(&mut self, missing_len: u32, out: &mut Outlet<'_, S>)
+    where
+        S: FnMut(Payload<'_>),
+    {
+        if missing_len > 0 && self.phase == Phase::Open {
+            self.cut(true, out);
+            self.advance(u64::from(missing_len));
+            out.ledger.events.tcp_gap.add(out.now);
+        }
+    }
+
+    /// Bytes before what is expected: sent again, or, where the stream was joined, sent before.
+    fn old<S>(&mut self, start: u64, payload: &[u8], origin: Origin, out: &mut Outlet<'_, S>)
+    where
+        S: FnMut(Payload<'_>),
+    {
+        if start < self.floor && self.initial_sequence.is_none() {
+            let early_len = usize::try_from(self.floor - start).unwrap_or(usize::MAX).min(payload.len());
+            self.floor = start;
+            return self.early(payload.get(..early_len).unwrap_or_default(), origin, out);
+        }
+        self.compare(start, payload, out);
+        out.ledger.set_aside(SetAside::TcpRetransmission, origin.frame_count());
+    }
+
+    /// Bytes from before the place where the stream was joined, which came too late to be put in order.
+    fn early<S>(&mut self, payload: &[u8], origin: Origin, out: &mut Outlet<'_, S>)
+    where
+        S: FnMut(Payload<'_>),
+    {
+        let mut early: Stream<F> = Stream::at(self.flow, StreamStart::Joined, Phase::Open, 0);
+        early.advance(payload.len() as u64);
+        early.deliver(payload, origin, out);
+        early.finish(out);
+    }
+
+    /// The first segments of a stream whose beginning was not captured.
+    fn join<S>(&mut self, start: u64, segment: &Segment<'_>, origin: Origin, out: &mut Outlet<'_, S>)
+    where
+        S: FnMut(Payload<'_>),
+    {
+        if segment.payload.is_empty() {
+            return out.ledger.set_aside(SetAside::CutHeaders, origin.frame_count());
+        }
+        let begins = F::recognises(segment.payload);
+        if begins && self.backlog.is_none() {
+            self.open_at(start);
+            return self.take(start, segment, origin, out);
+        }
+        self.hold(start, segment.payload, segment.missing_len, origin, out);
+        if begins || self.backlog.as_ref().is_some_and(|backlog| backlog.pieces() >= JOIN_SEGMENTS) {
+            self.open(out);
+        }
+    }
+
+    fn open<S>(&mut self, out: &mut Outlet<'_, S>)
+    where
+        S: FnMut(Payload<'_>),
+    {
+        if let Some(first) = self.backlog.as_ref().and_then(|backlog| backlog.first_held()) {
+            self.open_at(first);
+        }
+        self.phase = Phase::Open;
+        self.drain(out);
+    }
+
+    fn open_at(&mut self, offset: u64) {
+        let distance = offset.cast_signed() - self.next.cast_signed();
+        self.phase = Phase::Open;
+        self.next = offset;
+        let low = u32::try_from(distance.rem_euclid(1 << 32)).unwrap_or(0);
+        self.next_sequence = self.next_sequence.wrapping_add(low);
+        self.floor = offset;
+    }
+
+    /// Skips a hole that has cost too much or lasted too long.
+    fn limit_hole<S>(&mut self, now: Option<CaptureTime>, out: &mut Outlet<'_, S>)
+    where
+        S: FnMut(Payload<'_>),
+    {
+        let age_max = Duration::from_secs(out.limits.tcp_hole_age_s_max);
+        while let Some(backlog) = self.backlog.as_mut().filter(|backlog| backlog.pieces() > 0) {
+            let since = *backlog.hole_since.get_or_insert(now.unwrap_or(CaptureTime::from_ns(0)));
+            let is_old = now.is_some_and(|now| now.since(since) > age_max);
+            let is_large = backlog.piece_bytes() > out.limits.tcp_hole_bytes_max
+                || backlog.pieces() > out.limits.tcp_hole_segments_max;
+            if !is_old && !is_large {
+                return;
+            }
+            self.skip_hole(out);
+        }
+    }
+
+    fn skip_hole<S>(&mut self, out: &mut Outlet<'_, S>)
+    where
+        S: FnMut(Payload<'_>),
+    {
+        if self.phase == Phase::Joining {
+            return self.open(out);
+        }
+        let Some(first) = self.backlog.as_ref().and_then(|backlog| backlog.first_held()) else { return };
+        self.cut(true, out);
+        if self.phase == Phase::Open {
+            out.ledger.events.tcp_gap.add(out.now);
+            self.advance(first.saturating_sub(self.next));
+            self.drain(out);
+        }
+    }
+
+    /// Notes that no byte follows the one at `sequence`.
+    pub(super) fn fin<S>(&mut self, sequence: u32, out: &mut Outlet<'_, S>)
+    where
+        S: FnMut(Payload<'_>),
+    {
+        let end = self.offset_of(sequence);
+        if self.phase == Phase::Open && self.end.is_none() && self.next.abs_diff(end) <= WINDOW_BYTES {
+            self.end = Some(end);
+            self.close_at_end(out);
+        }
+    }
+
+    /// Ends the stream if the reset has exactly the expected number (RFC 5961 §3.2); others may be forged.
+    pub(super) fn reset<S>(&mut self, sequence: u32, out: &mut Outlet<'_, S>)
+    where
+        S: FnMut(Payload<'_>),
+    {
+        if sequence == self.next_sequence && self.phase == Phase::Open {
+            self.flush(out);
+            if self.phase == Phase::Open {
+                self.phase = Phase::Closed;
+                self.end = Some(self.next);
+            }
+        }
+    }
+
+    fn close_at_end<S>(&mut self, out: &mut Outlet<'_, S>)
+    where
+        S: FnMut(Payload<'_>),
+    {
+        if self.phase == Phase::Open && self.end.is_some_and(|end| end <= self.next) {
+            self.flush(out);
+            if self.phase == Phase::Open {
+                self.phase = Phase::Closed;
+            }
+        }
+    }
+
+    /// Delivers all that waits, holes or not.
+    fn flush<S>(&mut self, out: &mut Outlet<'_, S>)
+    where
+        S: FnMut(Payload<'_>),
+    {
+        while self.backlog.as_ref().is_some_and(|backlog| backlog.pieces() > 0) {
+            self.skip_hole(out);
+        }
+        self.cut(true, out);
+    }
+
+    /// The stream ends here, as far as anyone can tell.
+    pub(super) fn finish<S>(&mut self, out: &mut Outlet<'_, S>)
+    where
+        S: FnMut(Payload<'_>),
+    {
+        self.flush(out);
+        out.ledger.set_aside(SetAside::NotSip, std::mem::take(&mut self.undecided));
+    }
+}
