@@ -19,7 +19,7 @@ pub mod digest;
 pub mod history;
 pub mod packet;
 pub mod report;
-//pub mod rules;
+pub mod rules;
 pub mod session;
 pub mod sip;
 pub mod transport;

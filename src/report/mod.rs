@@ -1,1 +1,16 @@
-//! Says what was found; decides nothing.
+//! Says what was found; decides nothing. [`Report`] is the model that every format prints.
+
+pub mod build;
+pub mod findings;
+pub mod human;
+pub mod json;
+pub mod redact;
+pub mod schema;
+pub mod ticket;
+pub mod wireshark;
+
+mod model;
+
+pub use build::ReportBuilder;
+pub use model::*;
+pub use redact::Redaction;

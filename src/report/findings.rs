@@ -1,0 +1,175 @@
+//! Collects findings: merges those that are one, keeps the worst when there are too many, and names them at the end.
+
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+
+use sha2::Digest;
+use sha2::Sha256;
+
+use crate::base::FrameRef;
+use crate::report::FrameAt;
+use crate::report::Redaction;
+use crate::report::build::frame_at;
+use crate::report::model;
+use crate::report::redact;
+use crate::report::wireshark;
+use crate::rules::Finding;
+use crate::rules::Severity;
+use crate::rules::Subject;
+
+/// Frames and sessions that a finding names at most: one that spans thousands of sessions is an observation about all.
+const FRAMES_MAX: usize = 200;
+const SESSIONS_MAX: usize = 50;
+
+struct Collected {
+    finding: Finding,
+    sessions: Vec<u64>,
+    sessions_count: u64,
+    order: u64,
+}
+
+/// All findings of a run.
+pub struct Findings {
+    collected: Vec<Collected>,
+    merged: HashMap<(&'static str, String), usize>,
+    by_severity: BTreeMap<Severity, u64>,
+    findings_max: usize,
+    not_listed: u64,
+    order: u64,
+}
+
+impl Findings {
+    /// None yet; at most `findings_max` are listed.
+    pub fn new(findings_max: usize) -> Findings {
+        Findings {
+            collected: Vec::new(),
+            merged: HashMap::new(),
+            by_severity: BTreeMap::new(),
+            findings_max,
+            not_listed: 0,
+            order: 0,
+        }
+    }
+
+    /// Takes a finding of some sessions, by number; none for one about the capture.
+    pub fn add(&mut self, finding: Finding, sessions: &[u64]) {
+        let key = finding.merge.clone().map(|key| (finding.rule.name, key));
+        if let Some(index) = key.as_ref().and_then(|key| self.merged.get(key)) {
+            if let Some(known) = self.collected.get_mut(*index) {
+                known.absorb(finding, sessions);
+            }
+            return;
+        }
+        *self.by_severity.entry(finding.severity).or_insert(0) += 1;
+        if let Some(key) = key {
+            self.merged.insert(key, self.collected.len());
+        }
+        self.order += 1;
+        let sessions_count = u64::try_from(sessions.len()).unwrap_or(u64::MAX);
+        self.collected.push(Collected { finding, sessions: sessions.to_vec(), sessions_count, order: self.order });
+        if self.collected.len() > self.findings_max.saturating_mul(2).max(64) {
+            self.drop_least();
+        }
+    }
+
+    /// The worst of them stay, in order.
+    fn drop_least(&mut self) {
+        let findings_max = self.findings_max;
+        self.collected.sort_by_key(|collected| (std::cmp::Reverse(collected.finding.severity), collected.order));
+        let excess = self.collected.len().saturating_sub(findings_max);
+        self.not_listed += u64::try_from(excess).unwrap_or(u64::MAX);
+        self.collected.truncate(findings_max);
+        let kept = self.collected.iter().enumerate();
+        self.merged = kept.filter_map(|(i, c)| Some(((c.finding.rule.name, c.finding.merge.clone()?), i))).collect();
+    }
+
+    /// Whether anything is at least this severe.
+    pub fn has(&self, severity: Severity) -> bool {
+        self.by_severity.range(severity..).any(|(_, count)| *count > 0)
+    }
+
+    /// How many there are of each severity.
+    pub fn by_severity(&self) -> BTreeMap<String, u64> {
+        self.by_severity.iter().map(|(severity, count)| (severity.name().to_owned(), *count)).collect()
+    }
+
+    /// The findings for the report, worst first, and how many found no place in it.
+    pub fn finish(mut self, redaction: Redaction) -> (Vec<model::Finding>, u64) {
+        self.drop_least();
+        self.collected.sort_by_key(|c| {
+            (std::cmp::Reverse(c.finding.severity), c.finding.explained_by.is_some(), c.sessions.first().copied(), c.order)
+        });
+        let ids: Vec<(&'static str, Vec<u64>)> =
+            self.collected.iter().map(|c| (c.finding.rule.name, c.sessions.clone())).collect();
+        let cause = |rule: &str, sessions: &[u64]| {
+            let position = ids.iter().position(|(name, others)| *name == rule && others.iter().any(|s| sessions.contains(s)));
+            position.map(|index| format!("F{}", index + 1))
+        };
+        let listed = self.collected.iter().enumerate().map(|(index, collected)| {
+            let caused_by = collected.finding.explained_by.and_then(|rule| cause(rule, &collected.sessions));
+            collected.to_model(index + 1, caused_by, redaction)
+        });
+        (listed.collect(), self.not_listed)
+    }
+}
+
+impl Collected {
+    fn absorb(&mut self, other: Finding, sessions: &[u64]) {
+        self.sessions_count += u64::try_from(sessions.len()).unwrap_or(0);
+        self.sessions.extend(sessions.iter().take(SESSIONS_MAX.saturating_sub(self.sessions.len())));
+        let room = FRAMES_MAX.saturating_sub(self.finding.frames.len());
+        self.finding.frames.extend(other.frames.into_iter().take(room));
+        self.finding.severity = self.finding.severity.max(other.severity);
+    }
+
+    fn to_model(&self, number: usize, caused_by: Option<String>, redaction: Redaction) -> model::Finding {
+        let finding = &self.finding;
+        let mut frames: Vec<FrameRef> = finding.frames.iter().copied().take(FRAMES_MAX).collect();
+        frames.sort_unstable();
+        let sessions: Vec<String> = self.sessions.iter().map(|session| format!("s{session}")).collect();
+        let explanation = if self.sessions_count > 1 && finding.merge.is_some() {
+            format!("{} Seen in {} sessions.", finding.explanation, self.sessions_count)
+        } else {
+            finding.explanation.clone()
+        };
+        model::Finding {
+            id: format!("F{number}"),
+            rule: finding.rule.name.to_owned(),
+            severity: finding.severity.name().to_owned(),
+            confidence: finding.confidence.name().to_owned(),
+            fault: finding.fault.name().to_owned(),
+            title: finding.title.clone(),
+            explanation,
+            excluded: finding.excluded.clone(),
+            remedy: finding.remedy.clone(),
+            session: if self.sessions_count == 1 { sessions.first().cloned() } else { None },
+            wireshark_filter: wireshark::frames(&frames),
+            frames: frames.into_iter().map(frame_at).collect(),
+            fingerprint: fingerprint(finding.rule.name, &finding.subject),
+            references: finding.rule.sources.iter().map(|source| (*source).to_owned()).collect(),
+            code: finding.rule.code.to_owned(),
+            cause: finding.cause.map(str::to_owned),
+            caused_by,
+            evidence: finding.evidence.iter().map(|piece| evidence(piece, redaction)).collect(),
+            sessions,
+            count: self.sessions_count.max(1),
+        }
+    }
+}
+
+fn evidence(piece: &crate::rules::Evidence, redaction: Redaction) -> model::Evidence {
+    let frame: FrameAt = frame_at(piece.at);
+    model::Evidence { frame, header: piece.header.to_owned(), value: redact::evidence(&piece.value, redaction) }
+}
+
+/// The same for the same rule, realm, user and endpoints. None of them is made from a password.
+fn fingerprint(rule: &str, subject: &Subject) -> String {
+    let address = |address: Option<std::net::IpAddr>| address.map(|address| address.to_string()).unwrap_or_default();
+    let mut hash = Sha256::new();
+    for part in [rule.as_bytes(), &subject.realm, &subject.user, address(subject.client).as_bytes(), address(subject.server).as_bytes()] {
+        hash.update(part.len().to_be_bytes());
+        hash.update(part);
+    }
+    let hex: String = hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{hex}")
+}

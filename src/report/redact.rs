@@ -1,0 +1,103 @@
+//! What of an auth header may be shown. By default nothing that a guess of a password can be tested on: not the response,
+//! not rspauth or auts, and nothing computed from them.
+
+use clap::ValueEnum;
+
+use crate::auth::Param;
+use crate::auth::Scheme;
+use crate::auth::parse_challenges;
+use crate::auth::parse_credentials;
+use crate::base::Untrusted;
+use crate::rules::EvidenceValue;
+use crate::session::NonceId;
+
+/// How much is hidden.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Redaction {
+    /// Hides what could be cracked.
+    #[default]
+    Default,
+    /// Hides nothing but what was in clear: Basic credentials and bearer tokens.
+    None,
+}
+
+impl Redaction {
+    /// The name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Redaction::Default => "default",
+            Redaction::None => "none",
+        }
+    }
+}
+
+/// Parameters that hold a function of the password.
+const SECRET_PARAMS: [&str; 3] = ["response", "rspauth", "auts"];
+
+/// The report's name of a nonce: `n1` for the first.
+pub fn nonce_name(id: NonceId) -> String {
+    format!("n{}", u64::from(id.0) + 1)
+}
+
+/// A header value as it may be shown.
+pub fn evidence(value: &EvidenceValue, redaction: Redaction) -> String {
+    match value {
+        EvidenceValue::Text(text) => text.clone(),
+        EvidenceValue::Challenge(row, nonces) => {
+            let nonces = nonces.iter().copied().chain(std::iter::repeat(None));
+            let all = parse_challenges(row).into_iter().zip(nonces);
+            let shown = all.map(|(one, nonce)| header(one.scheme_raw, &one.scheme, one.params.iter(), nonce, redaction));
+            shown.collect::<Vec<_>>().join(", ")
+        }
+        EvidenceValue::Credentials(row, nonce) => {
+            let all = parse_credentials(row).into_iter().zip(std::iter::once(*nonce).chain(std::iter::repeat(None)));
+            let shown = all.map(|(one, nonce)| header(one.scheme_raw, &one.scheme, one.params.iter(), nonce, redaction));
+            shown.collect::<Vec<_>>().join(", ")
+        }
+    }
+}
+
+fn header<'p>(
+    scheme_raw: &[u8],
+    scheme: &Scheme<'_>,
+    params: impl Iterator<Item = &'p Param<'p>>,
+    nonce: Option<NonceId>,
+    redaction: Redaction,
+) -> String {
+    let name = Untrusted(scheme_raw).to_text();
+    // What follows Basic and Bearer is the secret itself.
+    if *scheme == Scheme::Basic || scheme_raw.eq_ignore_ascii_case(b"Bearer") {
+        return format!("{name} [redacted]");
+    }
+    let shown: Vec<String> = params.map(|param| parameter(param, nonce, redaction)).collect();
+    format!("{name} {}", shown.join(", "))
+}
+
+fn parameter(param: &Param<'_>, nonce: Option<NonceId>, redaction: Redaction) -> String {
+    let name = Untrusted(param.name).to_text();
+    let value = Untrusted(param.raw).to_text();
+    if SECRET_PARAMS.iter().any(|secret| param.is(secret)) && redaction == Redaction::Default {
+        return format!("{name}=[redacted]");
+    }
+    match nonce {
+        Some(id) if param.is("nonce") => format!("{name}={}", nonce_name(id)),
+        _ if param.quoted => format!("{name}=\"{value}\""),
+        _ => format!("{name}={value}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_made_from_a_password_is_shown() {
+        let row: Box<[u8]> = b"Digest username=\"a\", nonce=\"x\", RESPONSE=\"0123abcd\", auts=\"zz\", qop=auth".as_slice().into();
+        let value = EvidenceValue::Credentials(row, Some(NonceId(0)));
+        let shown = "Digest username=\"a\", nonce=n1, RESPONSE=[redacted], auts=[redacted], qop=auth";
+        assert_eq!(evidence(&value, Redaction::Default), shown);
+        assert!(evidence(&value, Redaction::None).contains("RESPONSE=\"0123abcd\""));
+        let basic = EvidenceValue::Credentials(b"Basic dXNlcjpwYXNz".as_slice().into(), None);
+        assert_eq!(evidence(&basic, Redaction::None), "Basic [redacted]");
+    }
+}

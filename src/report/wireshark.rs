@@ -1,0 +1,49 @@
+//! Display filters to paste into Wireshark.
+
+use crate::base::FrameRef;
+
+/// Selects a Call-ID; `None` where the filter language cannot write it: then frames must do.
+pub fn call_id(call_id: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(call_id).ok().filter(|text| text.chars().all(|c| !c.is_control() && c.is_ascii()))?;
+    Some(format!("sip.Call-ID == \"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")))
+}
+
+/// Selects frames by number, runs of them as ranges. Frames of later inputs are numbered anew: those of the first one named
+/// are selected.
+pub fn frames(frames: &[FrameRef]) -> String {
+    let input = frames.first().map(|frame| frame.input);
+    let mut numbers: Vec<u64> =
+        frames.iter().filter(|frame| Some(frame.input) == input).map(|frame| frame.number.value()).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    if numbers.is_empty() {
+        return "frame".to_owned();
+    }
+    let runs: Vec<String> = numbers.chunk_by(|a, b| a + 1 == *b).flat_map(run).collect();
+    format!("frame.number in {{{}}}", runs.join(","))
+}
+
+fn run(run: &[u64]) -> Vec<String> {
+    match run {
+        [first, _, .., last] => vec![format!("{first}..{last}")],
+        few => few.iter().map(u64::to_string).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{FrameNumber, InputId};
+
+    #[test]
+    fn filters_are_what_wireshark_accepts() {
+        let frame = |number: u64| {
+            let number = (1..number).fold(FrameNumber::FIRST, |at, _| at.next());
+            FrameRef { input: InputId(0), number }
+        };
+        let numbers: Vec<FrameRef> = [3, 5, 7, 8, 9, 11, 12].map(frame).to_vec();
+        assert_eq!(frames(&numbers), "frame.number in {3,5,7..9,11,12}");
+        assert_eq!(call_id(b"a\"b\\c@h").as_deref(), Some(r#"sip.Call-ID == "a\"b\\c@h""#));
+        assert_eq!(call_id(b"a\x07"), None);
+    }
+}
