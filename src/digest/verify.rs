@@ -94,62 +94,55 @@ impl Verifier {
         if self.is_empty() {
             return None;
         }
-        let Verifier { keyring, ha1s, sessions, user_hashes } = self;
-        let unverifiable = |reason| Some(Checked { verdict: Verdict::Unverifiable(reason), source: None });
-        match credentials.scheme {
-            Scheme::Digest => {}
-            Scheme::Basic => return unverifiable(Reason::BasicScheme),
-            Scheme::Other(_) => return unverifiable(Reason::UnknownScheme),
+        let mut checked = match credentials.scheme {
+            Scheme::Digest => self.recompute(credentials, request, challenge_realm)?,
+            Scheme::Basic => return Some(Checked::without_source(Reason::BasicScheme)),
+            Scheme::Other(_) => return Some(Checked::without_source(Reason::UnknownScheme)),
+        };
+        if request.ambiguous {
+            checked.verdict = Verdict::Unverifiable(Reason::Ambiguous);
+        } else if request.headers_cut && checked.verdict != Verdict::Match {
+            // What is absent, unknown or wrong may be what was not captured.
+            checked.verdict = Verdict::Unverifiable(Reason::HeadersCut);
         }
+        Some(checked)
+    }
+
+    fn recompute(
+        &mut self,
+        credentials: &Credentials<'_>,
+        request: &Request<'_>,
+        challenge_realm: Option<&[u8]>,
+    ) -> Option<Checked> {
+        let Verifier { keyring, ha1s, sessions, user_hashes } = self;
         let username = match username(credentials, keyring, user_hashes) {
             Ok(username) => username,
-            Err(reason) if request.headers_cut => return unverifiable(cut(reason)),
-            Err(reason) => return unverifiable(reason),
+            Err(reason) => return Some(Checked::without_source(reason)),
         };
         let realms = keyring.realms_of(&username)?;
         let Some(realm) = credentials.realm() else {
-            let absent = Reason::MissingParameter(Name::Realm.as_str());
-            return unverifiable(if request.headers_cut { cut(absent) } else { absent });
+            return Some(Checked::without_source(Reason::MissingParameter(Name::Realm.as_str())));
         };
         let by_challenge = challenge_realm.map_or(&[][..], |realm| realms.exact(realm));
         // An HA1 is bound to its realm; a password is not, so it may be tried with the realm that was sent.
         let groups = [(realms.exact(&realm), Take::All), (realms.any(), Take::All), (by_challenge, Take::Passwords)];
         let tried = Tried { keyring, ha1s, groups };
         let first = tried.first()?;
-        let verdict = match Inputs::read(credentials, request, &username, &realm) {
-            _ if request.ambiguous => Verdict::Unverifiable(Reason::Ambiguous),
-            Err(reason) => Verdict::Unverifiable(reason),
+        let (verdict, fitting) = match Inputs::read(credentials, request, &username, &realm) {
+            Err(reason) => (Verdict::Unverifiable(reason), None),
             Ok(inputs) => {
                 let first_cnonce = inputs.session_cnonce(sessions);
                 let (verdict, fitting) = tried.verify(&inputs, first_cnonce);
-                let source = fitting.or(Some(first)).cloned();
-                return Some(Checked { verdict: judge(verdict, request, &inputs), source });
+                (inputs.judge(verdict), fitting)
             }
         };
-        let verdict = match verdict {
-            Verdict::Unverifiable(reason) if request.headers_cut => Verdict::Unverifiable(cut(reason)),
-            other => other,
-        };
-        Some(Checked { verdict, source: Some(first.clone()) })
+        Some(Checked { verdict, source: fitting.or(Some(first)).cloned() })
     }
 }
 
-/// With cut headers, what is absent may just not have been captured.
-fn cut(reason: Reason) -> Reason {
-    match reason {
-        Reason::MissingParameter(_) | Reason::EmptyParameter(_) | Reason::UserhashUnknown => Reason::HeadersCut,
-        other => other,
-    }
-}
-
-/// A mismatch counts only where everything that was hashed is what was sent.
-fn judge(verdict: Verdict, request: &Request<'_>, inputs: &Inputs<'_>) -> Verdict {
-    match verdict {
-        Verdict::Mismatch if request.headers_cut => Verdict::Unverifiable(Reason::HeadersCut),
-        Verdict::Mismatch if inputs.body.is_some() && request.method == ACK => {
-            Verdict::Unverifiable(Reason::InviteBodyUnknown)
-        }
-        other => other,
+impl Checked {
+    fn without_source(reason: Reason) -> Checked {
+        Checked { verdict: Verdict::Unverifiable(reason), source: None }
     }
 }
 
@@ -228,6 +221,15 @@ impl<'i> Inputs<'i> {
     fn session_cnonce<'s>(&self, sessions: &'s mut Sessions) -> Option<&'s [u8]> {
         let cnonce = self.cnonce.as_deref().filter(|_| self.sess)?;
         sessions.first_cnonce(self.account.username, &self.nonce, cnonce).filter(|first| *first != cnonce)
+    }
+
+    /// A mismatch says nothing where the body that counts is another message's.
+    fn judge(&self, verdict: Verdict) -> Verdict {
+        if verdict == Verdict::Mismatch && self.body.is_some() && self.method == ACK {
+            Verdict::Unverifiable(Reason::InviteBodyUnknown)
+        } else {
+            verdict
+        }
     }
 
     fn ha2(&self, method: &[u8]) -> Hex {
@@ -438,6 +440,8 @@ mod tests {
         check(&header(&right, ""), &cut, "match c.csv:1");
         check(&header(&wrong, ""), &cut, "headers_cut c.csv:1");
         check(r#"Digest username="alice",realm="r",nonce="n"#, &cut, "headers_cut c.csv:1");
+        check(&header(&right, ",algorithm=MD5-s"), &cut, "headers_cut c.csv:1");
+        check("Basic YWx", &cut, "basic_scheme");
         check(&header(&right, ""), &Request { ambiguous: true, ..request("REGISTER") }, "ambiguous c.csv:1");
         let auth_int = header(&wrong, ",qop=auth-int,nc=00000001,cnonce=x");
         check(&auth_int, &Request { body: None, ..request("REGISTER") }, "body_cut c.csv:1");
