@@ -29,6 +29,15 @@ impl<'a> Qop<'a> {
         }
     }
 
+    /// The value's text; that of the standard where it is a known one.
+    pub fn name(&self) -> &[u8] {
+        match self {
+            Qop::Auth => b"auth",
+            Qop::AuthInt => b"auth-int",
+            Qop::Unknown(text) => text,
+        }
+    }
+
     /// The values of a challenge's list: `auth,auth-int`. Empty when it is blank.
     pub fn list(text: &[u8]) -> Vec<Qop<'static>> {
         text.split(|byte| *byte == b',')

@@ -28,7 +28,12 @@ pub struct Nonce {
     pub refused: u64,
     /// Whether a session of the report shows it.
     pub is_listed: bool,
+    /// The nonce before it with the same text and another realm.
+    same_value: Option<NonceId>,
 }
+
+/// Realms that are told apart for one nonce text. Bounds what a hostile capture can cost.
+const REALMS_MAX: usize = 16;
 
 /// Where a nonce came from.
 #[derive(Clone, Copy, Debug)]
@@ -45,8 +50,8 @@ pub struct Issue {
 #[derive(Debug)]
 pub struct Nonces {
     nonces: Vec<Nonce>,
-    // std's keyed SipHash: nonces come from the wire.
-    ids: HashMap<(Box<[u8]>, Box<[u8]>), NonceId>,
+    // std's keyed SipHash: nonces come from the wire. The latest nonce of that text; older ones hang on it.
+    by_value: HashMap<Box<[u8]>, NonceId>,
     nonces_max: usize,
     refused: u64,
 }
@@ -54,7 +59,7 @@ pub struct Nonces {
 impl Nonces {
     /// No nonces yet; at most `nonces_max` are kept.
     pub fn new(nonces_max: usize) -> Nonces {
-        Nonces { nonces: Vec::new(), ids: HashMap::new(), nonces_max, refused: 0 }
+        Nonces { nonces: Vec::new(), by_value: HashMap::new(), nonces_max, refused: 0 }
     }
 
     /// The id of a realm's nonce. `None` where the nonce is empty, or where the limit is reached.
@@ -62,9 +67,8 @@ impl Nonces {
         if value.is_empty() {
             return None;
         }
-        let key = (Box::from(realm), Box::from(value));
-        if let Some(id) = self.ids.get(&key) {
-            return Some(*id);
+        if let Some((id, _)) = self.of_value(value).find(|(_, nonce)| *nonce.realm == *realm) {
+            return Some(id);
         }
         if self.nonces.len() >= self.nonces_max {
             self.refused += 1;
@@ -80,9 +84,22 @@ impl Nonces {
             accepted: 0,
             refused: 0,
             is_listed: false,
+            same_value: self.by_value.get(value).copied(),
         });
-        self.ids.insert(key, id);
+        self.by_value.insert(value.into(), id);
         Some(id)
+    }
+
+    /// The nonces of that text, latest first: of one realm, unless servers share nonces or clients mistake realms.
+    fn of_value(&self, value: &[u8]) -> impl Iterator<Item = (NonceId, &Nonce)> {
+        let with_record = |id: NonceId| Some((id, self.nonces.get(id.0 as usize)?));
+        let latest = self.by_value.get(value).and_then(|id| with_record(*id));
+        std::iter::successors(latest, move |(_, nonce)| nonce.same_value.and_then(with_record)).take(REALMS_MAX)
+    }
+
+    /// The realm whose challenge brought a nonce of that text.
+    pub fn issuing_realm(&self, value: &[u8]) -> Option<&[u8]> {
+        self.of_value(value).find(|(_, nonce)| nonce.issued.is_some()).map(|(_, nonce)| &*nonce.realm)
     }
 
     /// Notes the challenge that issued a nonce; the first one stays.

@@ -9,7 +9,7 @@ pub mod schema;
 pub mod ticket;
 pub mod wireshark;
 
-mod model;
+pub mod model;
 
 pub use build::ReportBuilder;
 pub use model::*;

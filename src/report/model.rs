@@ -42,6 +42,27 @@ pub struct Report {
     pub ticket: Option<Ticket>,
 }
 
+impl Report {
+    /// A report in which nothing was read yet.
+    pub fn empty() -> Report {
+        Report {
+            schema: SCHEMA.to_owned(),
+            schema_version: SCHEMA_VERSION.to_owned(),
+            tool: Tool { name: "sipauth".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
+            generated_at: None,
+            selection: Selection::default(),
+            sessions: Vec::new(),
+            nonces: Vec::new(),
+            inputs: Vec::new(),
+            coverage: Coverage::default(),
+            diagnostics: Vec::new(),
+            findings: Vec::new(),
+            summary: Summary::default(),
+            ticket: None,
+        }
+    }
+}
+
 /// What wrote the report.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Tool {

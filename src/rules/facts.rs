@@ -311,3 +311,9 @@ pub fn presented<'s, 'run>(
 pub fn is_turned_away(presented: &Presented<'_>) -> bool {
     matches!(presented.judgement, Judgement::Refused | Judgement::Forbidden)
 }
+
+/// Where the secret came from that a digest was checked with.
+pub fn source(presented: &Presented<'_>) -> String {
+    let source = presented.checked.and_then(|checked| checked.source.as_ref());
+    source.map_or_else(|| "the keyring".to_owned(), ToString::to_string)
+}

@@ -28,6 +28,8 @@ pub struct Rule {
     pub code: &'static str,
     /// `challenge-loop`: the public name.
     pub name: &'static str,
+    /// `challenge loop`: what the headline counts.
+    pub label: &'static str,
     /// How bad a finding of it is, as a rule.
     pub severity: Severity,
     /// One line.

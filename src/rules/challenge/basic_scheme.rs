@@ -15,6 +15,7 @@ use crate::session::Session;
 pub static RULE: Rule = Rule {
     code: "SA112",
     name: "basic-scheme",
+    label: "password in clear",
     severity: Severity::Medium,
     summary: "Basic authentication is offered or used",
     finds: "A challenge of scheme Basic, or Basic credentials. It is high where credentials were sent: they hold the password in \

@@ -14,6 +14,7 @@ use crate::session::Session;
 pub static RULE: Rule = Rule {
     code: "SA108",
     name: "both-challenges-at-once",
+    label: "both challenges at once",
     severity: Severity::Info,
     summary: "One response carries both WWW-Authenticate and Proxy-Authenticate",
     finds: "A 401 or 407 that has challenges of both kinds, as VOS3000 sends them in mode 3, or a forking proxy that gathers them.",

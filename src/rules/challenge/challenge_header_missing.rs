@@ -13,6 +13,7 @@ use crate::session::Session;
 pub static RULE: Rule = Rule {
     code: "SA104",
     name: "challenge-header-missing",
+    label: "challenge without its header",
     severity: Severity::High,
     summary: "A 401 or 407 without any challenge",
     finds: "A 401 without WWW-Authenticate, or a 407 without Proxy-Authenticate, that has no challenge of the other kind either, \

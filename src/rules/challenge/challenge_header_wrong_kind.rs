@@ -15,6 +15,7 @@ use crate::session::Session;
 pub static RULE: Rule = Rule {
     code: "SA105",
     name: "challenge-header-wrong-kind",
+    label: "challenge under the wrong header",
     severity: Severity::High,
     summary: "The challenge stands under the header of the other status code",
     finds: "A 401 whose only challenge is a Proxy-Authenticate header, or a 407 whose only challenge is a WWW-Authenticate header.",

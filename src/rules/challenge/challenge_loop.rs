@@ -24,6 +24,7 @@ use crate::session::Session;
 pub static RULE: Rule = Rule {
     code: "SA101",
     name: "challenge-loop",
+    label: "challenge loop",
     severity: Severity::High,
     summary: "The client is challenged again after every answer",
     finds: "Three or more 401 or 407 for one realm on one hop, at least two of them after credentials for that realm, and none \

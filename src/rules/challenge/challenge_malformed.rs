@@ -14,6 +14,7 @@ use crate::session::Session;
 pub static RULE: Rule = Rule {
     code: "SA116",
     name: "challenge-malformed",
+    label: "malformed challenge",
     severity: Severity::High,
     summary: "A Digest challenge cannot be read or lacks what the digest needs",
     finds: "A Digest challenge whose nonce is absent or empty, whose realm is absent, whose quotes are not closed, or that cannot \

@@ -17,6 +17,7 @@ use crate::sip::Method;
 pub static RULE: Rule = Rule {
     code: "SA102",
     name: "challenge-unanswered",
+    label: "challenge never answered",
     severity: Severity::High,
     summary: "A challenge was never answered",
     finds: "A 401 or 407 after which no request with credentials for that realm follows in the same Call-ID (for REGISTER and its \

@@ -15,6 +15,7 @@ use crate::session::Session;
 pub static RULE: Rule = Rule {
     code: "SA106",
     name: "credentials-wrong-header",
+    label: "answer in the wrong header",
     severity: Severity::High,
     summary: "The challenge was answered under the wrong kind of header",
     finds: "Credentials in Authorization that answer a challenge offered in Proxy-Authenticate only, or credentials in \

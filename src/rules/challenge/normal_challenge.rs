@@ -14,6 +14,7 @@ use crate::session::Session;
 pub static RULE: Rule = Rule {
     code: "SA119",
     name: "normal-challenge",
+    label: "normal challenge",
     severity: Severity::Info,
     summary: "A challenge, an answer, and success: how digest authentication works",
     finds: "A 401 or 407 to a request without credentials, followed by the same request with credentials that was accepted.",

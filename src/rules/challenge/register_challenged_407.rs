@@ -15,6 +15,7 @@ use crate::sip::Method;
 pub static RULE: Rule = Rule {
     code: "SA107",
     name: "register-challenged-407",
+    label: "REGISTER challenged with 407",
     severity: Severity::Info,
     summary: "A REGISTER was challenged with 407",
     finds: "A REGISTER answered 407 Proxy Authentication Required. It is medium where the client did not answer.",

@@ -15,6 +15,7 @@ use crate::session::Session;
 pub static RULE: Rule = Rule {
     code: "SA103",
     name: "retry-without-credentials",
+    label: "retry without credentials",
     severity: Severity::High,
     summary: "The request was sent again without credentials",
     finds: "A challenge, and as the next request of the exchange the same request with a higher CSeq and still no credentials for \

@@ -16,6 +16,7 @@ use crate::sip::Method;
 pub static RULE: Rule = Rule {
     code: "SA502",
     name: "registrar-rejects-contact",
+    label: "refused for another reason",
     severity: Severity::Info,
     summary: "The request failed for another reason than authentication",
     finds: "A REGISTER, SUBSCRIBE, PUBLISH or MESSAGE whose credentials were let past and whose final answer is still an error (423, \

@@ -15,6 +15,7 @@ use crate::sip::Method;
 pub static RULE: Rule = Rule {
     code: "SA501",
     name: "user-unknown-suspected",
+    label: "unknown user",
     severity: Severity::Info,
     summary: "A REGISTER with credentials was answered 404",
     finds: "A REGISTER with credentials answered 404 Not Found. It is medium where that is the session's last answer.",

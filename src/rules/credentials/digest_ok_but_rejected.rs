@@ -17,6 +17,7 @@ use crate::session::Session;
 pub static RULE: Rule = Rule {
     code: "SA203",
     name: "digest-ok-but-rejected",
+    label: "right digest refused",
     severity: Severity::High,
     summary: "The digest fits the password given and answers the current nonce, and is refused",
     finds: "Credentials whose response equals the recomputed one, that answer the newest challenge under the right header, and that \
@@ -54,7 +55,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
             "The response in {} is the one that the secret from {} gives, and it answers the newest nonce. The server challenged again \
              without calling the nonce stale.",
             facts::frames_text(&requests),
-            presented.checked.map(|checked| checked.source.to_string()).unwrap_or_default()
+            facts::source(presented)
         ))
         .excludes("wrong password on the client: the digest fits the one given here");
     finding = exclude_what_fits(session, finding, index, presented)

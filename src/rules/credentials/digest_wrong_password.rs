@@ -18,6 +18,7 @@ use crate::session::Session;
 pub static RULE: Rule = Rule {
     code: "SA201",
     name: "digest-wrong-password",
+    label: "wrong password",
     severity: Severity::High,
     summary: "The digest was not made with the password given, and the server refused it",
     finds: "Credentials whose response differs from the one recomputed with the secret given for that user and realm, answered \
@@ -64,7 +65,7 @@ fn finding(
             "The response in {} differs from the one computed with the secret from {} and the user name, realm, nonce and uri as sent. \
              Either the client holds another secret, or the one given here is not the one in use.",
             facts::frames_text(&requests),
-            presented.checked.map(|checked| checked.source.to_string()).unwrap_or_default(),
+            facts::source(presented),
         ));
     finding = exclude_what_fits(session, finding, index, presented)
         .advises("Enter the secret again on the client; look for a trailing space, changed case, or an old secret kept by provisioning")

@@ -16,6 +16,7 @@ use crate::session::Session;
 pub static RULE: Rule = Rule {
     code: "SA204",
     name: "forbidden-after-credentials",
+    label: "forbidden",
     severity: Severity::High,
     summary: "Credentials were answered with 403 (or 404 to a REGISTER)",
     finds: "A request with credentials answered 403, or a REGISTER with credentials answered 404, without a 1xx from behind the \

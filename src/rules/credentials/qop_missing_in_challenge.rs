@@ -15,6 +15,7 @@ use crate::session::Session;
 pub static RULE: Rule = Rule {
     code: "SA222",
     name: "qop-missing-in-challenge",
+    label: "no qop",
     severity: Severity::Medium,
     summary: "A Digest challenge without qop: the form of RFC 2069",
     finds: "A Digest challenge that has no qop parameter.",

@@ -15,6 +15,7 @@ use crate::session::Session;
 pub static RULE: Rule = Rule {
     code: "SA210",
     name: "realm-mismatch",
+    label: "wrong realm",
     severity: Severity::High,
     summary: "The credentials name another realm than the challenge",
     finds: "Credentials whose nonce is that of a challenge with another realm, or that follow a challenge, name a realm that nobody \

@@ -18,6 +18,7 @@ use crate::session::Session;
 pub static RULE: Rule = Rule {
     code: "SA207",
     name: "rejected-credentials",
+    label: "credentials refused",
     severity: Severity::High,
     summary: "Well-formed credentials were refused, and the password was not given to check them",
     finds: "Credentials that answer the current challenge under the right header, refused with a challenge that is not stale, and \

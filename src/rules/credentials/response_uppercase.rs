@@ -15,6 +15,7 @@ use crate::session::Session;
 pub static RULE: Rule = Rule {
     code: "SA230",
     name: "response-uppercase",
+    label: "upper-case response",
     severity: Severity::Medium,
     summary: "The response is written in upper-case hex",
     finds: "Credentials whose response has upper-case hex digits. It is high where the digest is right but for that and was refused.",

@@ -20,6 +20,7 @@ use crate::sip::uri::UriPart;
 pub static RULE: Rule = Rule {
     code: "SA212",
     name: "uri-differs-from-request-uri",
+    label: "uri differs",
     severity: Severity::Info,
     summary: "The uri in the credentials is not the Request-URI",
     finds: "Credentials whose uri differs from the request line, compared by the SIP URI rules: the part that differs is named. It \

@@ -13,6 +13,7 @@ use crate::session::Session;
 pub static RULE: Rule = Rule {
     code: "SA229",
     name: "verification-not-possible",
+    label: "not verifiable",
     severity: Severity::Info,
     summary: "A secret was given, but the digest could not be recomputed",
     finds: "Credentials of a user whose secret was given, for which something else is missing: a body that was cut, a key for AKA, \

@@ -16,6 +16,7 @@ use crate::session::Session;
 pub static RULE: Rule = Rule {
     code: "SA315",
     name: "nc-repeated",
+    label: "nonce count repeated",
     severity: Severity::Medium,
     summary: "A nonce count was used twice with the same nonce",
     finds: "The same user, realm, nonce and nonce count in two transactions, with no challenge in between that delivered the nonce \

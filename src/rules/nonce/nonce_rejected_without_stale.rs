@@ -18,6 +18,7 @@ use crate::session::Session;
 pub static RULE: Rule = Rule {
     code: "SA305",
     name: "nonce-rejected-without-stale",
+    label: "nonce refused without stale",
     severity: Severity::Medium,
     summary: "A nonce that had been accepted is refused with a new one, without stale=true",
     finds: "Credentials whose nonce was accepted before, refused with a challenge that brings another nonce and does not say \

@@ -14,6 +14,7 @@ use crate::session::Session;
 pub static RULE: Rule = Rule {
     code: "SA304",
     name: "old-nonce-reused",
+    label: "old nonce kept",
     severity: Severity::High,
     summary: "The client keeps an old nonce although it was given a newer one",
     finds: "Credentials with a nonce although a newer one of the same realm and kind of challenge had reached that client in the \

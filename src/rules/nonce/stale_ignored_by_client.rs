@@ -15,6 +15,7 @@ use crate::session::Session;
 pub static RULE: Rule = Rule {
     code: "SA303",
     name: "stale-ignored-by-client",
+    label: "stale nonce ignored",
     severity: Severity::High,
     summary: "A stale nonce was announced, and the client did not try again",
     finds: "Credentials answered with stale=true as the last word of the exchange: no further request within 32 s, while the capture \

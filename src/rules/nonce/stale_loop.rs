@@ -18,6 +18,7 @@ use crate::session::Session;
 pub static RULE: Rule = Rule {
     code: "SA302",
     name: "stale-loop",
+    label: "stale-nonce loop",
     severity: Severity::High,
     summary: "Every answer uses the newest nonce, and every one is called stale",
     finds: "Two or more attempts in a row, each with the newest nonce, each answered stale=true, and none accepted.",

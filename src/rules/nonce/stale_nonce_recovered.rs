@@ -13,6 +13,7 @@ use crate::session::Session;
 pub static RULE: Rule = Rule {
     code: "SA301",
     name: "stale-nonce-recovered",
+    label: "stale nonce recovered",
     severity: Severity::Info,
     summary: "A stale nonce was replaced, and the next attempt was accepted",
     finds: "Credentials answered with stale=true, and the next attempt of the exchange, with the new nonce, accepted.",

@@ -11,6 +11,7 @@ use crate::rules::Severity;
 pub static RULE: Rule = Rule {
     code: "SA609",
     name: "capture-quality",
+    label: "capture quality",
     severity: Severity::Info,
     summary: "The capture lost something, or shows something twice",
     finds: "Packets cut by the snap length, holes in TCP streams, incomplete fragments, packets that the capturing machine dropped, \

@@ -14,6 +14,7 @@ use crate::session::Session;
 pub static RULE: Rule = Rule {
     code: "SA607",
     name: "no-response-at-all",
+    label: "no response",
     severity: Severity::High,
     summary: "A request was retransmitted and never answered",
     finds: "A request that was sent again at least three times and got no answer of any kind, not even a provisional one.",

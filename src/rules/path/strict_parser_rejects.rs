@@ -20,6 +20,7 @@ use crate::sip::strict;
 pub static RULE: Rule = Rule {
     code: "SA611",
     name: "strict-parser-rejects",
+    label: "strict parser rejects",
     severity: Severity::Info,
     summary: "A strict SIP stack could not read an auth header that was refused or ignored",
     finds: "An auth header of a failed session, refused or left unanswered, that a strict second parser cannot read. Its reason is \

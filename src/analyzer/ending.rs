@@ -1,0 +1,169 @@
+//! The end of a run: what is known of the capture as a whole, and the rest of the report.
+
+use crate::analyzer::Analyzer;
+use crate::base::CaptureTime;
+use crate::capture::InputSummary;
+use crate::report::Report;
+use crate::report::build::frame_at;
+use crate::report::build::hex_of;
+use crate::report::build::milliseconds;
+use crate::report::build::text;
+use crate::report::model;
+use crate::report::redact::nonce_name;
+use crate::report::ticket;
+use crate::rules;
+use crate::rules::challenge::challenge_loop;
+use crate::rules::capture_facts::Event;
+use crate::transport;
+
+impl Analyzer {
+    /// Everything but the sessions.
+    pub(super) fn report(mut self) -> Report {
+        self.add_loops_across_sessions();
+        let facts = self.facts();
+        for finding in rules::check_capture(&facts) {
+            self.talk.findings.add(finding, &[]);
+        }
+        let redaction = self.talk.builder.redaction();
+        let by_severity = self.talk.findings.by_severity();
+        let nonces = self.talk.nonces.listed().map(|(id, nonce)| nonce_model(&nonce_name(id), nonce)).collect();
+        let (findings, not_listed) = std::mem::replace(&mut self.talk.findings, crate::report::findings::Findings::new(0)).finish(redaction);
+        let mut summary = self.talk.builder.summary(facts.sip_messages, &findings);
+        summary.findings_by_severity = by_severity;
+        summary.findings_not_listed = not_listed;
+        let coverage = self.reassembly.coverage();
+        Report {
+            nonces,
+            inputs: self.inputs.iter().map(|(path, input)| input_model(path, input)).collect(),
+            coverage: model::Coverage {
+                frames: coverage.frames,
+                used: coverage.used,
+                set_aside: coverage.set_aside.iter().map(|(reason, count)| (reason.name().to_owned(), *count)).collect(),
+            },
+            diagnostics: facts.events.iter().map(diagnostic).collect(),
+            ticket: ticket::ticket(&findings, self.talk.ticket_session.as_ref()),
+            findings,
+            summary,
+            ..Report::empty()
+        }
+    }
+
+    fn add_loops_across_sessions(&mut self) {
+        let loops: Vec<_> =
+            self.talk.accounts.steps().iter().filter_map(|(key, steps)| challenge_loop::across_sessions(key, steps)).collect();
+        for (finding, sessions) in loops {
+            self.talk.findings.add(finding, &sessions);
+        }
+    }
+}
+
+/// What was odd about the capture or its packets, in the order in which it was met.
+pub(super) fn events(analyzer: &Analyzer) -> Vec<Event> {
+    let mut events = Vec::new();
+    for (path, input) in &analyzer.inputs {
+        events.extend(input_events(path, input));
+    }
+    events.extend(transport_events(analyzer.reassembly.events()));
+    let talk = &analyzer.talk;
+    let counted = [
+        ("headers_cut", talk.messages_cut, true, "messages whose headers do not end: cut by the snap length, or by their sender"),
+        ("message_without_call_id", talk.tracker.untracked(), true, "messages without a Call-ID, which belong to no session"),
+        ("state_evicted", talk.tracker.evicted(), true, "sessions ended early to keep within the limit on Call-IDs"),
+        ("transactions_dropped", talk.run_dropped, true, "messages without a place in a session that is too long, or without a method"),
+        ("nonces_not_followed", talk.nonces.refused(), false, "nonces without a place in the history"),
+        ("accounts_not_followed", talk.accounts.refused(), false, "accounts without a place in the history"),
+        ("duplicate_packets", talk.duplicates, false, "requests that the capture holds twice, as span ports and -i any show them; counted once"),
+    ];
+    let counted = counted.into_iter().filter(|(_, count, _, _)| *count > 0);
+    events.extend(counted.map(|(name, count, loses_messages, text)| Event {
+        name,
+        count,
+        first: None,
+        text: text.to_owned(),
+        loses_messages,
+    }));
+    events
+}
+
+fn input_events(path: &str, input: &InputSummary) -> Vec<Event> {
+    let mut events = Vec::new();
+    let mut add = |name, count, text: String, loses_messages| {
+        if count > 0 {
+            events.push(Event { name, count, first: None, text, loses_messages });
+        }
+    };
+    if let Some(why) = &input.truncated {
+        add("input_truncated", 1, format!("{path}: {why}"), true);
+    }
+    add("frames_cut", input.snaplen_cut_frames, "frames cut by the snap length of the capture".to_owned(), true);
+    add("interface_drops", input.interface_drops, "packets that the capturing machine dropped".to_owned(), true);
+    add("blocks_skipped", input.skipped_blocks, "blocks of the capture file that could not be read".to_owned(), true);
+    events
+}
+
+fn transport_events(events: &transport::Events) -> Vec<Event> {
+    let all = [
+        ("tcp_gap", &events.tcp_gap, true, "holes in TCP streams: segments are missing in the capture"),
+        ("tcp_joined", &events.tcp_joined, false, "TCP streams whose beginning was not captured"),
+        ("tcp_evicted", &events.tcp_evicted, true, "TCP streams given up to keep within the limits"),
+        ("fragments_incomplete", &events.fragments_incomplete, true, "IP datagrams of which fragments are missing"),
+        ("fragments_malformed", &events.fragments_malformed, true, "IP datagrams whose fragments contradict each other"),
+        ("overlap_ambiguous", &events.overlap_ambiguous, false, "bytes sent twice that differ: the first copy was read"),
+        ("message_cut", &events.message_cut, true, "messages of which bytes are missing"),
+        ("message_too_large", &events.message_too_large, true, "messages whose headers are longer than the limit"),
+        ("bad_content_length", &events.bad_content_length, false, "messages in a stream without a usable Content-Length"),
+    ];
+    let happened = all.into_iter().filter(|(_, event, _, _)| event.count > 0);
+    happened
+        .map(|(name, event, loses_messages, text)| Event {
+            name,
+            count: event.count,
+            first: event.first,
+            text: text.to_owned(),
+            loses_messages,
+        })
+        .collect()
+}
+
+fn diagnostic(event: &Event) -> model::Diagnostic {
+    model::Diagnostic {
+        event: event.name.to_owned(),
+        severity: if event.loses_messages { "low" } else { "info" }.to_owned(),
+        count: event.count,
+        first: event.first.map(frame_at),
+        text: event.text.clone(),
+    }
+}
+
+fn input_model(path: &str, input: &InputSummary) -> model::Input {
+    let time = |time: Option<CaptureTime>| time.map(|time| time.to_string());
+    model::Input {
+        path: path.to_owned(),
+        bytes: input.bytes,
+        format: input.format.name().to_owned(),
+        compression: input.compression.map(|compression| compression.name().to_owned()),
+        link_types: input.link_types.iter().map(ToString::to_string).collect(),
+        packets: input.packets,
+        first_packet: time(input.first),
+        last_packet: time(input.last),
+        truncated: input.truncated.is_some(),
+    }
+}
+
+fn nonce_model(id: &str, nonce: &crate::history::Nonce) -> model::Nonce {
+    let lifetime = nonce.issued.zip(nonce.last_used).map(|(issue, last)| milliseconds(issue.time, last));
+    model::Nonce {
+        id: id.to_owned(),
+        value: text(&nonce.value),
+        value_hex: hex_of(&nonce.value),
+        realm: text(&nonce.realm),
+        issued: nonce.issued.map(|issue| frame_at(issue.at)),
+        issued_at: nonce.issued.map(|issue| issue.time.to_string()),
+        last_used_at: nonce.last_used.map(|time| time.to_string()),
+        uses: nonce.uses,
+        accepted: nonce.accepted,
+        lifetime_ms: lifetime,
+        refused: nonce.refused,
+        stack: None,
+    }
+}

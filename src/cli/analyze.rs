@@ -1,0 +1,199 @@
+//! `sipauth analyze`: captures in, report out.
+
+use std::fs::File;
+use std::io;
+use std::io::Read;
+use std::io::Write;
+use std::path::Path;
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use sipauth::analyzer::Analyzer;
+use sipauth::analyzer::Settings;
+use sipauth::base::Limits;
+use sipauth::capture::Reader;
+use sipauth::report::Redaction;
+use sipauth::report::Report;
+use sipauth::report::Selection;
+use sipauth::report::Session;
+use sipauth::report::human::HumanReport;
+use sipauth::report::json::JsonWriter;
+
+use crate::cli::args::Analyze;
+use crate::cli::args::Format;
+use crate::cli::exit::Exit;
+use crate::cli::exit::unwritable;
+use crate::cli::exit::usage;
+use crate::cli::output;
+use crate::cli::output::Notes;
+use crate::cli::output::Sink;
+use crate::cli::secrets;
+
+/// Analyses the captures and prints the report.
+pub fn run(options: Analyze) -> Result<Exit> {
+    let notes = Notes { is_quiet: options.quiet };
+    let inputs: Vec<PathBuf> = options.captures.iter().chain(&options.read).cloned().collect();
+    refuse_two_readers_of_stdin(&options, &inputs)?;
+    let secrets = secrets::read(&options.secrets, &notes)?;
+    if options.redact == Redaction::None {
+        notes.warn("--redact none: this report holds what a password can be guessed from; do not pass it on");
+    }
+    let sink = match &options.output {
+        Some(place) => Sink::file(place, &inputs, options.force)?,
+        None => Sink::stdout(),
+    };
+    let head = Report {
+        generated_at: options.stamp.then(now),
+        selection: Selection {
+            credential_sources: secrets.sources,
+            redaction: options.redact.name().to_owned(),
+            ..Selection::default()
+        },
+        ..Report::empty()
+    };
+    let mut printer = Printer::new(sink, &head, &options)?;
+    let mut analyzer = Analyzer::new(Settings {
+        limits: Limits::default(),
+        keyring: secrets.keyring,
+        redaction: options.redact,
+        sessions_max: Some(options.limit_sessions),
+        findings_max: Some(options.limit_findings),
+    });
+    let unreadable = read_all(&mut analyzer, &inputs, &mut printer)?;
+    if unreadable == inputs.len() {
+        return Ok(Exit::Unreadable);
+    }
+    let fails = |report: &Report| is_failing(report, &options);
+    let mut failure = None;
+    let report = analyzer.finish_with(|session| {
+        if let Err(error) = printer.session(&session) {
+            failure.get_or_insert(error);
+        }
+    });
+    failure.map_or(Ok(()), Err)?;
+    printer.finish(&report)?;
+    Ok(match () {
+        () if unreadable > 0 => Exit::Unreadable,
+        () if options.strict && report.diagnostics.iter().any(|diagnostic| diagnostic.severity == "low") => Exit::Incomplete,
+        () if fails(&report) => Exit::Finding,
+        () => Exit::Success,
+    })
+}
+
+fn refuse_two_readers_of_stdin(options: &Analyze, inputs: &[PathBuf]) -> Result<()> {
+    let stdin = |paths: &[PathBuf]| paths.iter().filter(|path| *path == Path::new("-")).count();
+    let readers = stdin(inputs) + stdin(&options.secrets.credentials) + usize::from(options.secrets.password_stdin);
+    if readers > 1 {
+        return Err(usage("stdin can be read once: give all but one of capture, --credentials and password by file or prompt"));
+    }
+    Ok(())
+}
+
+/// Reads every input; says how many could not be read at all.
+fn read_all(analyzer: &mut Analyzer, inputs: &[PathBuf], printer: &mut Printer) -> Result<usize> {
+    let mut unreadable = 0;
+    for path in inputs {
+        let shown = path.to_string_lossy();
+        if let Err(error) = read_one(analyzer, path, printer)? {
+            eprintln!("sipauth: {}", output::one_line(&format!("{shown}: {error}")));
+            unreadable += 1;
+        }
+    }
+    Ok(unreadable)
+}
+
+/// Reads one input. The outer error ends the run: the output failed. The inner one is the input's own.
+fn read_one(analyzer: &mut Analyzer, path: &Path, printer: &mut Printer) -> Result<Result<(), String>> {
+    let source: Box<dyn Read + Send> = if path == Path::new("-") {
+        Box::new(io::stdin())
+    } else {
+        match open(path) {
+            Ok(file) => Box::new(file),
+            Err(error) => return Ok(Err(error)),
+        }
+    };
+    let mut reader = match Reader::open(source, analyzer.next_input(), &Limits::default()) {
+        Ok(reader) => reader,
+        Err(error) => return Ok(Err(error.to_string())),
+    };
+    let mut outcome = Ok(());
+    loop {
+        match reader.next_record() {
+            Ok(Some(record)) => analyzer.push(&record),
+            Ok(None) => break,
+            Err(error) => {
+                outcome = Err(error.to_string());
+                break;
+            }
+        }
+        for session in analyzer.drain() {
+            printer.session(&session)?;
+        }
+    }
+    analyzer.end_input(&path.to_string_lossy(), reader.summary());
+    Ok(outcome)
+}
+
+fn open(path: &Path) -> Result<File, String> {
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
+        return Err("is a folder; name the captures in it".to_owned());
+    }
+    Ok(file)
+}
+
+fn is_failing(report: &Report, options: &Analyze) -> bool {
+    let Some(severity) = options.fail_on.severity() else { return false };
+    let counts = &report.summary.findings_by_severity;
+    sipauth::rules::Severity::ALL
+        .iter()
+        .filter(|level| **level >= severity)
+        .any(|level| counts.get(level.name()).is_some_and(|count| *count > 0))
+}
+
+fn now() -> String {
+    format!("{:.0}", jiff::Timestamp::now())
+}
+
+/// The chosen format, being written.
+enum Printer {
+    Human { report: HumanReport, sink: Sink, has_color: bool, width: usize },
+    Json(JsonWriter<Sink>),
+}
+
+impl Printer {
+    fn new(sink: Sink, head: &Report, options: &Analyze) -> Result<Printer> {
+        match options.format {
+            Format::Json => Ok(Printer::Json(JsonWriter::new(sink, head).map_err(told)?)),
+            Format::Human => {
+                let (has_color, width) = output::terminal(options.color, options.output.is_some());
+                Ok(Printer::Human { report: HumanReport::default(), sink, has_color, width })
+            }
+        }
+    }
+
+    fn session(&mut self, session: &Session) -> Result<()> {
+        match self {
+            Printer::Human { report, .. } => report.session(session),
+            Printer::Json(writer) => writer.session(session).map_err(told)?,
+        }
+        Ok(())
+    }
+
+    fn finish(self, report: &Report) -> Result<()> {
+        match self {
+            Printer::Json(writer) => writer.finish(report).map_err(told)?.finish(),
+            Printer::Human { report: human, mut sink, has_color, width } => {
+                let styled = human.print(report, width);
+                let text = if has_color { styled } else { anstream::adapter::strip_str(&styled).to_string() };
+                sink.write_all(text.as_bytes()).map_err(told)?;
+                sink.finish()
+            }
+        }
+    }
+}
+
+fn told(error: io::Error) -> anyhow::Error {
+    unwritable(format!("the report could not be written: {error}"))
+}

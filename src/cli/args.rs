@@ -1,0 +1,227 @@
+//! What was typed.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::Parser;
+use clap::Subcommand;
+use clap::ValueEnum;
+
+use sipauth::report::Redaction;
+use sipauth::rules::Severity;
+
+/// Says why a SIP client fails to authenticate, who is at fault, and what fixes it.
+#[derive(Parser, Debug)]
+#[command(name = "sipauth", version, arg_required_else_help = true, propagate_version = true)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Report on captures: who authenticated, who did not, and why.
+    Analyze(Box<Analyze>),
+    /// What a finding means, why it matters, and what to do.
+    Explain(Explain),
+    /// List the rules of the catalogue, or the digest algorithms.
+    List(List),
+    /// Print the JSON Schema of the report.
+    Schema,
+}
+
+/// `sipauth analyze`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  sipauth analyze capture.pcap
+  sipauth analyze --credentials users.csv capture.pcapng.gz
+  sipauth analyze --user 1001 --ask-password --format json -o report.json capture.pcap
+  tcpdump -U -w - port 5060 | sipauth analyze -
+
+Exit codes: 0 nothing at or above --fail-on, 1 a finding, 2 wrong use, 3 an input could not be read,
+4 with --strict: damaged input or a limit reached, 5 the output could not be written.")]
+pub struct Analyze {
+    /// pcap or pcapng, plain or gzip; `-` reads a pipe.
+    #[arg(required_unless_present = "read", value_name = "CAPTURE")]
+    pub captures: Vec<PathBuf>,
+
+    /// The same as CAPTURE, for tshark hands.
+    #[arg(short = 'r', long = "read", value_name = "FILE", hide = true)]
+    pub read: Vec<PathBuf>,
+
+    /// How to write the report.
+    #[arg(short = 'T', long, value_enum, default_value_t = Format::Human, value_name = "FMT")]
+    pub format: Format,
+
+    /// Write the report there: beside its place first, then renamed, readable by you alone.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// Replace an existing output file.
+    #[arg(long, requires = "output")]
+    pub force: bool,
+
+    #[command(flatten)]
+    pub secrets: SecretOptions,
+
+    /// Exit with 1 when a finding is at least this severe.
+    #[arg(long, value_enum, default_value_t = FailOn::High, value_name = "SEVERITY")]
+    pub fail_on: FailOn,
+
+    /// What the report hides: `default` hides whatever a password could be guessed from.
+    #[arg(long, value_enum, default_value_t = Redaction::Default, value_name = "HOW")]
+    pub redact: Redaction,
+
+    /// List at most so many sessions; beyond them only those with a finding of medium or above.
+    #[arg(long, default_value_t = sipauth::analyzer::SESSIONS_LISTED, value_name = "N")]
+    pub limit_sessions: u64,
+
+    /// List at most so many findings, the worst.
+    #[arg(long, default_value_t = sipauth::analyzer::FINDINGS_LISTED, value_name = "N")]
+    pub limit_findings: usize,
+
+    /// Exit with 4 when the input was damaged or a limit was reached.
+    #[arg(long)]
+    pub strict: bool,
+
+    /// Put the time of this run into the report.
+    #[arg(long)]
+    pub stamp: bool,
+
+    /// When to use colour.
+    #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub color: Color,
+
+    /// No notes and warnings on stderr; errors stay.
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// Where secrets come from.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Secrets: sipauth verifies those it is given, and guesses none")]
+pub struct SecretOptions {
+    /// Who has which password: CSV `user,realm,password` (`*` is any realm) or htdigest; `-` reads stdin.
+    #[arg(long, value_name = "FILE")]
+    pub credentials: Vec<PathBuf>,
+
+    /// The format of credentials files, where their content does not tell.
+    #[arg(long, value_enum, value_name = "TYPE")]
+    pub credentials_type: Option<CredentialsType>,
+
+    /// One account: the user name as in the digest.
+    #[arg(long, value_name = "USER")]
+    pub user: Option<OsString>,
+
+    /// The realm of that account.
+    #[arg(long, requires = "user", default_value = "*", value_name = "REALM")]
+    pub realm: OsString,
+
+    /// Read that account's password from stdin.
+    #[arg(long, requires = "user", group = "secret")]
+    pub password_stdin: bool,
+
+    /// Ask for that account's password.
+    #[arg(long, requires = "user", group = "secret")]
+    pub ask_password: bool,
+
+    /// That account's password; the process list shows it.
+    #[arg(long, requires = "user", group = "secret", value_name = "SECRET")]
+    pub password: Option<OsString>,
+
+    /// That account's HA1: 32 hex digits are MD5, 64 are SHA-256 unless `sha-512-256:` stands before.
+    #[arg(long, requires = "user", group = "secret", value_name = "[ALGORITHM:]HEX")]
+    pub ha1: Option<OsString>,
+}
+
+/// Formats of credentials files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CredentialsType {
+    /// RFC 4180.
+    Csv,
+    /// `user:realm:HA1`, also `user:realm:algorithm:HA1`.
+    Htdigest,
+}
+
+/// Formats of reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Human,
+    /// For programs: see `sipauth schema`.
+    Json,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// From which severity on a finding is a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FailOn {
+    /// A breach.
+    Critical,
+    /// Explains a failure.
+    High,
+    /// Breaks a rule.
+    Medium,
+    /// A weakness.
+    Low,
+    /// Anything.
+    Info,
+    /// Nothing.
+    Never,
+}
+
+impl FailOn {
+    /// The severity; `None` for never.
+    pub fn severity(self) -> Option<Severity> {
+        match self {
+            FailOn::Critical => Some(Severity::Critical),
+            FailOn::High => Some(Severity::High),
+            FailOn::Medium => Some(Severity::Medium),
+            FailOn::Low => Some(Severity::Low),
+            FailOn::Info => Some(Severity::Info),
+            FailOn::Never => None,
+        }
+    }
+}
+
+/// `sipauth explain`.
+#[derive(Args, Debug)]
+pub struct Explain {
+    /// A rule's name or code: `challenge-loop`, `SA101`.
+    pub rule: String,
+}
+
+/// `sipauth list`.
+#[derive(Args, Debug)]
+pub struct List {
+    /// What to list.
+    #[arg(value_enum)]
+    pub what: What,
+
+    /// How to write the list.
+    #[arg(short = 'T', long, value_enum, default_value_t = Format::Human, value_name = "FMT")]
+    pub format: Format,
+}
+
+/// What can be listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum What {
+    /// The catalogue of findings.
+    Rules,
+    /// The digest algorithms that can be verified or recognised.
+    Algorithms,
+}

@@ -1,0 +1,42 @@
+//! The only room with a terminal. It sees the library's public API and nothing else.
+
+mod analyze;
+mod args;
+mod exit;
+mod explain;
+mod list;
+mod output;
+mod secrets;
+
+use std::panic::catch_unwind;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::args::Arguments;
+use crate::cli::args::Command;
+use crate::cli::exit::Exit;
+
+/// Runs the command that was typed.
+pub fn run() -> ExitCode {
+    // A panic text could show wire bytes or a secret: only its place is printed.
+    std::panic::set_hook(Box::new(|fault| {
+        let place = fault.location().map(ToString::to_string).unwrap_or_default();
+        eprintln!("sipauth: internal fault at {place}; please report it, with the capture if you may");
+    }));
+    let arguments = Arguments::parse();
+    let outcome = catch_unwind(|| match arguments.command {
+        Command::Analyze(options) => analyze::run(*options),
+        Command::Explain(options) => explain::run(&options),
+        Command::List(options) => list::run(&options),
+        Command::Schema => output::print(&sipauth::report::schema::schema()),
+    });
+    match outcome {
+        Ok(Ok(exit)) => exit.into(),
+        Ok(Err(error)) => {
+            eprintln!("sipauth: {}", output::one_line(&format!("{error:#}")));
+            Exit::of(&error).into()
+        }
+        Err(_) => Exit::InternalFault.into(),
+    }
+}

@@ -1,0 +1,161 @@
+//! Where results go: stdout, or a file that is written whole or not at all. Notes go to stderr.
+
+use std::fs;
+use std::io;
+use std::io::BufWriter;
+use std::io::IsTerminal;
+use std::io::Write;
+use std::path::Path;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use tempfile::NamedTempFile;
+
+use sipauth::base::Untrusted;
+
+use crate::cli::args::Color;
+use crate::cli::exit::Exit;
+use crate::cli::exit::unwritable;
+use crate::cli::exit::usage;
+
+/// Prints a text to stdout.
+pub fn print(text: &str) -> Result<Exit> {
+    let mut sink = Sink::stdout();
+    sink.write_all(text.as_bytes()).map_err(|error| unwritable(format!("stdout: {error}")))?;
+    sink.finish()?;
+    Ok(Exit::Success)
+}
+
+/// One line of text for a terminal, whatever file names or errors hold.
+pub fn one_line(text: &str) -> String {
+    Untrusted(text.as_bytes()).to_terminal()
+}
+
+/// Notes and warnings on stderr.
+pub struct Notes {
+    /// Whether they were switched off.
+    pub is_quiet: bool,
+}
+
+impl Notes {
+    /// Something worth knowing.
+    pub fn note(&self, text: &str) {
+        self.say("note", text);
+    }
+
+    /// Something to change.
+    pub fn warn(&self, text: &str) {
+        self.say("warning", text);
+    }
+
+    fn say(&self, kind: &str, text: &str) {
+        if !self.is_quiet {
+            eprintln!("sipauth: {kind}: {}", one_line(text));
+        }
+    }
+}
+
+/// The place of the result.
+pub enum Sink {
+    /// Standard output. A reader that has gone away ends the output, not the run.
+    Stdout { out: BufWriter<io::Stdout>, is_closed: bool },
+    /// A file beside its final place, and that place.
+    File { out: BufWriter<NamedTempFile>, place: PathBuf, is_forced: bool },
+}
+
+impl Sink {
+    /// Standard output.
+    pub fn stdout() -> Sink {
+        Sink::Stdout { out: BufWriter::new(io::stdout()), is_closed: false }
+    }
+
+    /// A file. It is refused over one of the inputs, over a link, and over an existing file unless forced.
+    pub fn file(place: &Path, inputs: &[PathBuf], is_forced: bool) -> Result<Sink> {
+        refuse_bad_place(place, inputs, is_forced)?;
+        let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        // tempfile creates it with mode 0600 and O_EXCL.
+        let file = NamedTempFile::new_in(folder).map_err(|error| unwritable(format!("{}: {error}", folder.display())))?;
+        Ok(Sink::File { out: BufWriter::new(file), place: place.to_owned(), is_forced })
+    }
+
+    /// Writes what is still held back, and puts a file in its place.
+    pub fn finish(self) -> Result<()> {
+        match self {
+            Sink::Stdout { is_closed: true, .. } => Ok(()),
+            Sink::Stdout { mut out, .. } => match out.flush() {
+                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(unwritable(format!("stdout: {error}"))),
+                _ => Ok(()),
+            },
+            Sink::File { out, place, is_forced } => {
+                let told = |error: &dyn std::fmt::Display| unwritable(format!("{}: {error}", place.display()));
+                let file = out.into_inner().map_err(|error| told(&error.error()))?;
+                file.as_file().sync_all().map_err(|error| told(&error))?;
+                let persisted = if is_forced { file.persist(&place) } else { file.persist_noclobber(&place) };
+                persisted.map_err(|error| told(&error.error))?;
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Sink::Stdout { is_closed: true, .. } => Ok(bytes.len()),
+            Sink::Stdout { out, is_closed } => match out.write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                    *is_closed = true;
+                    Ok(bytes.len())
+                }
+                other => other,
+            },
+            Sink::File { out, .. } => out.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Sink::Stdout { is_closed: true, .. } => Ok(()),
+            Sink::Stdout { out, .. } => out.flush(),
+            Sink::File { out, .. } => out.flush(),
+        }
+    }
+}
+
+fn refuse_bad_place(place: &Path, inputs: &[PathBuf], is_forced: bool) -> Result<()> {
+    let Ok(metadata) = fs::symlink_metadata(place) else { return Ok(()) };
+    let shown = place.display();
+    if metadata.is_symlink() {
+        return Err(usage(format!("{shown}: is a link; name the file itself")));
+    }
+    if metadata.is_dir() {
+        return Err(usage(format!("{shown}: is a folder; name a file in it")));
+    }
+    let is_input = inputs.iter().any(|input| same_file(input, &metadata));
+    if is_input {
+        return Err(usage(format!("{shown}: is one of the inputs; choose another name")));
+    }
+    if !is_forced {
+        return Err(usage(format!("{shown}: exists already; --force replaces it")));
+    }
+    Ok(())
+}
+
+fn same_file(input: &Path, metadata: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    fs::metadata(input).is_ok_and(|input| input.dev() == metadata.dev() && input.ino() == metadata.ino())
+}
+
+/// Whether styles are written, and how wide the report is.
+pub fn terminal(color: Color, to_file: bool) -> (bool, usize) {
+    let is_terminal = !to_file && io::stdout().is_terminal();
+    let width = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
+    let width = if is_terminal { width.unwrap_or(sipauth::report::human::WIDTH_DEFAULT) } else { sipauth::report::human::WIDTH_DEFAULT };
+    let has_color = match color {
+        Color::Always => true,
+        Color::Never => false,
+        // NO_COLOR and CLICOLOR_FORCE are anstream's business.
+        Color::Auto => !to_file && anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never,
+    };
+    (has_color, width.max(40))
+}

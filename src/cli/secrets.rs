@@ -1,0 +1,114 @@
+//! The secrets that the options name, read into a keyring. Once one is read, the process leaves no core dump.
+
+use std::fs;
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use anyhow::Result;
+use zeroize::Zeroizing;
+
+use sipauth::digest::Keyring;
+use sipauth::digest::Kind;
+use sipauth::digest::Secret;
+use sipauth::digest::keyring;
+
+use crate::cli::args::CredentialsType;
+use crate::cli::args::SecretOptions;
+use crate::cli::exit::usage;
+use crate::cli::output::Notes;
+
+/// What was read, and from where.
+pub struct Secrets {
+    /// The secrets.
+    pub keyring: Keyring,
+    /// The options they came from, for the report: never the secrets.
+    pub sources: Vec<String>,
+}
+
+/// Reads every secret that the options name.
+pub fn read(options: &SecretOptions, notes: &Notes) -> Result<Secrets> {
+    let mut secrets = Secrets { keyring: Keyring::new(), sources: Vec::new() };
+    for path in &options.credentials {
+        forbid_core_dumps();
+        let bytes = read_file(path, notes)?;
+        let name = path.to_string_lossy();
+        let kind = options.credentials_type.map(|kind| match kind {
+            CredentialsType::Csv => Kind::Csv,
+            CredentialsType::Htdigest => Kind::Htdigest,
+        });
+        let (keyring, warnings) = keyring::read(&bytes, &short(path), kind).map_err(|error| usage(error.to_string()))?;
+        warnings.iter().for_each(|warning| notes.warn(&warning.to_string()));
+        secrets.keyring.merge(keyring).map_err(|error| usage(error.to_string()))?;
+        secrets.sources.push(format!("--credentials {name}"));
+    }
+    if let Some(user) = &options.user {
+        forbid_core_dumps();
+        let (secret, source) = account_secret(options, notes)?;
+        let realm = options.realm.as_bytes();
+        secrets.keyring.account(user.as_bytes(), realm, secret, "--user").map_err(|error| usage(error.to_string()))?;
+        secrets.sources.push(source.to_owned());
+    }
+    Ok(secrets)
+}
+
+/// The name that stands in reports: the file's, without its folder.
+fn short(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+fn read_file(path: &Path, notes: &Notes) -> Result<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    if path == Path::new("-") {
+        std::io::stdin().read_to_end(&mut bytes).map_err(|error| usage(format!("--credentials -: {error}")))?;
+        return Ok(bytes);
+    }
+    let told = |error: std::io::Error| usage(format!("{}: {error}; give a file that can be read", path.display()));
+    let mut file = fs::File::open(path).map_err(told)?;
+    warn_if_shared(path, &file, notes);
+    file.read_to_end(&mut bytes).map_err(told)?;
+    Ok(bytes)
+}
+
+fn warn_if_shared(path: &Path, file: &fs::File, notes: &Notes) {
+    use std::os::unix::fs::MetadataExt;
+    let is_shared = file.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.mode() & 0o077 != 0);
+    if is_shared {
+        notes.note(&format!("{}: others may read this file of secrets; chmod 600 keeps it yours", path.display()));
+    }
+}
+
+fn account_secret(options: &SecretOptions, notes: &Notes) -> Result<(Secret, &'static str)> {
+    if let Some(password) = &options.password {
+        notes.warn("--password shows the secret in the process list and the shell's history; --ask-password does not");
+        return Ok((Secret::password(password.as_bytes()), "--user --password"));
+    }
+    if let Some(ha1) = &options.ha1 {
+        let secret = Secret::parse_ha1(ha1.as_bytes()).map_err(|error| usage(format!("--ha1: {error}")))?;
+        return Ok((secret, "--user --ha1"));
+    }
+    if options.password_stdin {
+        let mut bytes = Zeroizing::new(Vec::new());
+        std::io::stdin().read_to_end(&mut bytes).map_err(|error| usage(format!("--password-stdin: {error}")))?;
+        return Ok((Secret::password(first_line(&bytes)), "--user --password-stdin"));
+    }
+    if options.ask_password {
+        let asked = rpassword::prompt_password("Password: ").map_err(|error| usage(format!("--ask-password: {error}")))?;
+        return Ok((Secret::password(Zeroizing::new(asked).as_bytes()), "--user --ask-password"));
+    }
+    Err(usage("--user needs a secret: --ask-password, --password-stdin, --password or --ha1"))
+}
+
+/// A password piped from `echo` or a file ends in a line end that is not part of it.
+fn first_line(bytes: &[u8]) -> &[u8] {
+    let line = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+fn forbid_core_dumps() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    // Where the system refuses, the secrets are no worse off than in any other program.
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+}

@@ -1,0 +1,335 @@
+//! Judged sessions → the report's model. Counts what it sees; decides nothing.
+
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use crate::auth::Scheme;
+use crate::auth::Stale;
+use crate::base::CaptureTime;
+use crate::base::FrameRef;
+use crate::base::Untrusted;
+use crate::digest::Verdict;
+use crate::report::FrameAt;
+use crate::report::Redaction;
+use crate::report::model;
+use crate::report::redact::nonce_name;
+use crate::report::wireshark;
+use crate::rules::Finding;
+use crate::rules::Rule;
+use crate::rules::Severity;
+use crate::session::Attempt;
+use crate::session::Offered;
+use crate::session::Presented;
+use crate::session::Session;
+
+/// Counts for the summary, and the sessions' models.
+pub struct ReportBuilder {
+    redaction: Redaction,
+    sessions_max: u64,
+    /// Sessions met so far; the latest has this number.
+    pub sessions: u64,
+    listed: u64,
+    summary: model::Summary,
+    clients: HashMap<(IpAddr, Vec<u8>), Client>,
+    clients_max: usize,
+}
+
+/// What became of one user of one address.
+#[derive(Clone, Copy, Debug, Default)]
+struct Client {
+    trouble: Option<&'static Rule>,
+}
+
+impl ReportBuilder {
+    /// A report that lists at most `sessions_max` sessions without a finding of medium or above, and tells at most
+    /// `clients_max` clients apart.
+    pub fn new(redaction: Redaction, sessions_max: u64, clients_max: usize) -> ReportBuilder {
+        ReportBuilder {
+            redaction,
+            sessions_max,
+            sessions: 0,
+            listed: 0,
+            summary: model::Summary::default(),
+            clients: HashMap::new(),
+            clients_max,
+        }
+    }
+
+    /// What the report hides.
+    pub fn redaction(&self) -> Redaction {
+        self.redaction
+    }
+
+    /// Counts a session that has nothing to do with authentication and no finding.
+    pub fn skip(&mut self) {
+        self.summary.sessions_without_authentication += 1;
+    }
+
+    /// Counts a session; gives its model where it is to be listed.
+    pub fn session(&mut self, session: &Session<'_>, findings: &[Finding]) -> Option<model::Session> {
+        self.sessions += 1;
+        self.summary.sessions += 1;
+        *self.summary.sessions_by_outcome.entry(session.outcome.name().to_owned()).or_insert(0) += 1;
+        self.count_attempts(session);
+        self.note_client(session, findings);
+        let is_trouble = findings.iter().any(|finding| finding.severity >= Severity::Medium);
+        if self.listed >= self.sessions_max && !is_trouble {
+            self.summary.sessions_not_listed += 1;
+            return None;
+        }
+        self.listed += 1;
+        Some(session_model(session, self.sessions, self.redaction))
+    }
+
+    fn count_attempts(&mut self, session: &Session<'_>) {
+        for attempt in &session.attempts {
+            self.summary.challenges += attempt.challenges.len() as u64;
+            for presented in attempt.credentials.iter().chain(&attempt.ack_credentials) {
+                self.summary.credentials += 1;
+                let verifications = &mut self.summary.verifications;
+                *match presented.verdict() {
+                    Some(Verdict::Match) => &mut verifications.matched,
+                    Some(Verdict::Mismatch) => &mut verifications.mismatch,
+                    Some(Verdict::Unverifiable(_)) => &mut verifications.unverifiable,
+                    None => &mut verifications.not_checked,
+                } += 1;
+            }
+        }
+    }
+
+    fn note_client(&mut self, session: &Session<'_>, findings: &[Finding]) {
+        let Some(address) = session.client() else { return };
+        let key = (address, session.user());
+        if self.clients.len() >= self.clients_max && !self.clients.contains_key(&key) {
+            return;
+        }
+        let worst = findings.iter().find(|finding| finding.severity >= Severity::High);
+        let client = self.clients.entry(key).or_default();
+        client.trouble = client.trouble.or(worst.map(|finding| finding.rule));
+    }
+
+    /// The summary. `findings` are those of the report.
+    pub fn summary(&self, sip_messages: u64, findings: &[model::Finding]) -> model::Summary {
+        let mut summary = self.summary.clone();
+        summary.sip_messages = sip_messages;
+        let high = findings.iter().find(|f| matches!(f.severity.as_str(), "high" | "critical"));
+        let medium = findings.iter().find(|f| f.severity == "medium");
+        let outcomes = ["refused", "unanswered_challenge", "forbidden", "failed", "no_answer"];
+        let is_failed = outcomes.iter().any(|outcome| summary.sessions_by_outcome.contains_key(*outcome));
+        summary.verdict = match () {
+            () if high.is_some() || (medium.is_some() && is_failed) => "problems",
+            () if summary.challenges == 0 && summary.credentials == 0 && medium.is_none() => "nothing_found",
+            () => "ok",
+        }
+        .to_owned();
+        summary.headlines = self.headlines(&summary, medium);
+        summary
+    }
+
+    /// One line for each kind of trouble.
+    fn headlines(&self, summary: &model::Summary, medium: Option<&model::Finding>) -> Vec<String> {
+        let clients = self.clients.len();
+        let mut troubles: BTreeMap<&str, usize> = BTreeMap::new();
+        for rule in self.clients.values().filter_map(|client| client.trouble) {
+            *troubles.entry(rule.label).or_insert(0) += 1;
+        }
+        let failing: usize = troubles.values().sum();
+        let noun = if clients == 1 { "client" } else { "clients" };
+        if failing > 0 {
+            let mut causes: Vec<(usize, &str)> = troubles.into_iter().map(|(label, count)| (count, label)).collect();
+            causes.sort_by_key(|(count, label)| (std::cmp::Reverse(*count), *label));
+            let causes: Vec<String> = causes.iter().map(|(count, label)| format!("{count} {label}")).collect();
+            return vec![format!("{failing} of {clients} {noun} cannot authenticate: {}", causes.join(", "))];
+        }
+        match (summary.verdict.as_str(), medium) {
+            ("nothing_found", _) => vec![nothing_found(summary.sip_messages)],
+            ("problems", Some(finding)) => vec![format!("Something to look at: {}", finding.title)],
+            _ if summary.sessions_by_outcome.keys().all(|outcome| outcome == "undecided") => {
+                vec!["The capture ends before it tells whether anybody authenticated".to_owned()]
+            }
+            _ if clients == 1 => vec!["The client authenticated".to_owned()],
+            _ => vec![format!("All {clients} clients authenticated, or needed not to")],
+        }
+    }
+}
+
+fn nothing_found(sip_messages: u64) -> String {
+    match sip_messages {
+        0 => "No SIP in this capture".to_owned(),
+        _ => format!("{sip_messages} SIP messages, and no authentication among them"),
+    }
+}
+
+/// A frame as the report names it.
+pub fn frame_at(frame: FrameRef) -> FrameAt {
+    FrameAt { input: frame.input.0, number: frame.number.value() }
+}
+
+/// Wire bytes as text.
+pub fn text(bytes: &[u8]) -> String {
+    Untrusted(bytes).to_text()
+}
+
+/// The bytes in hex, where they are not UTF-8 and the text beside them is not the whole truth.
+pub fn hex_of(bytes: &[u8]) -> Option<String> {
+    std::str::from_utf8(bytes).is_err().then(|| bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Milliseconds from one time to a later one.
+pub fn milliseconds(from: CaptureTime, to: CaptureTime) -> f64 {
+    // Microseconds are what most captures have; more digits would be noise.
+    (to.since(from).as_secs_f64() * 1e6).round() / 1e3
+}
+
+fn session_model(session: &Session<'_>, number: u64, redaction: Redaction) -> model::Session {
+    let first = session.attempts.first();
+    let hop = first.map(|attempt| hop(attempt)).unwrap_or(model::Hop {
+        client: String::new(),
+        server: String::new(),
+        transport: String::new(),
+    });
+    let user = session.user();
+    let call_id = &session.run.call_id;
+    let realms: Vec<String> = session.realms().iter().map(|realm| text(realm)).collect();
+    let agent = session.attempts.iter().filter_map(Attempt::request).find_map(|request| request.user_agent);
+    let server_agent = session.attempts.iter().filter_map(Attempt::answer).find_map(|answer| answer.server);
+    let own = |attempt: &&Attempt<'_>| first.is_some_and(|first| first.transaction.method == attempt.transaction.method);
+    model::Session {
+        id: format!("s{number}"),
+        method: session.method().map(|method| text(method.as_bytes())).unwrap_or_default(),
+        call_id: text(call_id),
+        call_id_hex: hex_of(call_id),
+        transport: hop.transport,
+        client: hop.client,
+        server: hop.server,
+        user: text(&user),
+        user_hex: hex_of(&user),
+        realm: realms.first().cloned(),
+        user_agent: agent.map(|agent| text(session.text(agent))),
+        server_agent: server_agent.map(|agent| text(session.text(agent))),
+        started: session.run.started.to_string(),
+        ended: session.run.last_seen.to_string(),
+        outcome: session.outcome.name().to_owned(),
+        final_status: session.attempts.iter().filter(own).rev().find_map(Attempt::status),
+        attempts: session.attempts.iter().map(|attempt| attempt_model(session, attempt, redaction)).collect(),
+        realms,
+        wireshark_filter: wireshark::call_id(call_id).unwrap_or_else(|| wireshark::frames(&all_frames(session))),
+    }
+}
+
+fn all_frames(session: &Session<'_>) -> Vec<FrameRef> {
+    let frames = session.attempts.iter().flat_map(|attempt| {
+        let copies = attempt.copies.iter().map(|copy| copy.at);
+        let both = attempt.request().map(|request| request.at).into_iter().chain(attempt.answer().map(|answer| answer.at));
+        both.chain(copies)
+    });
+    frames.collect()
+}
+
+fn hop(attempt: &Attempt<'_>) -> model::Hop {
+    let transaction = attempt.transaction;
+    model::Hop {
+        client: transaction.flow.source.to_string(),
+        server: transaction.flow.destination.to_string(),
+        transport: transaction.transport.name().to_owned(),
+    }
+}
+
+fn attempt_model(session: &Session<'_>, attempt: &Attempt<'_>, redaction: Redaction) -> model::Attempt {
+    let (request, answer) = (attempt.request(), attempt.answer());
+    let ack = attempt.transaction.ack.as_ref().filter(|_| !attempt.ack_credentials.is_empty());
+    let credentials = |all: &[Presented<'_>]| all.iter().map(|one| credentials_model(one, redaction)).collect();
+    let is_ambiguous = request.is_some_and(|request| request.is_ambiguous) || answer.is_some_and(|answer| answer.is_ambiguous);
+    model::Attempt {
+        cseq: attempt.transaction.cseq,
+        request: request.map(|request| frame_at(request.at)),
+        time: request.map(|request| request.time.to_string()),
+        credentials: credentials(&attempt.credentials),
+        response: answer.map(|answer| frame_at(answer.at)),
+        status: attempt.status(),
+        reason: answer.map(|answer| text(session.text(answer.reason))),
+        response_ms: request.zip(answer).map(|(request, answer)| milliseconds(request.time, answer.time)),
+        challenges: attempt.challenges.iter().map(challenge_model).collect(),
+        outcome: attempt.outcome.name().to_owned(),
+        copies: attempt.copies.iter().map(copy_model).collect(),
+        method: text(attempt.transaction.method.as_bytes()),
+        from: request.map(|request| text(session.text(request.from))),
+        to: request.map(|request| text(session.text(request.to))),
+        hop: hop(attempt),
+        frames: request.map(|r| r.other_frames.iter().copied().map(frame_at).collect()).unwrap_or_default(),
+        ack: ack.map(|ack| model::Ack { request: frame_at(ack.at), credentials: credentials(&attempt.ack_credentials) }),
+        ambiguous: is_ambiguous,
+    }
+}
+
+fn copy_model(copy: &crate::session::Copy) -> model::Copy {
+    let FrameAt { input, number } = frame_at(copy.at);
+    model::Copy { input, number, kind: copy.kind.name().to_owned() }
+}
+
+fn challenge_model(offered: &Offered<'_>) -> model::Challenge {
+    let challenge = &offered.challenge;
+    let realm = challenge.realm();
+    model::Challenge {
+        header: offered.header.challenge_header().to_owned(),
+        scheme: text(challenge.scheme_raw),
+        realm: realm.as_deref().map(text),
+        realm_hex: realm.as_deref().and_then(hex_of),
+        nonce_id: offered.nonce.map(nonce_name),
+        algorithm: (challenge.scheme == Scheme::Digest).then(|| algorithm(challenge.algorithm())),
+        qop: challenge.qop().iter().map(|qop| text(qop.name())).collect(),
+        stale: challenge.stale().and_then(|stale| match stale {
+            Stale::True => Some(true),
+            Stale::False => Some(false),
+            Stale::Odd(_) => None,
+        }),
+        opaque: challenge.opaque().is_some(),
+        defects: challenge.defects().iter().map(|defect| defect.kind.name().to_owned()).collect(),
+    }
+}
+
+fn algorithm(algorithm: crate::auth::Algorithm<'_>) -> String {
+    match (algorithm.name(), algorithm) {
+        (Some(name), _) => name.to_owned(),
+        (None, crate::auth::Algorithm::Unknown(raw)) => text(raw),
+        (None, _) => String::new(),
+    }
+}
+
+fn credentials_model(presented: &Presented<'_>, redaction: Redaction) -> model::Credentials {
+    let credentials = &presented.credentials;
+    let is_digest = credentials.scheme == Scheme::Digest;
+    let (username, realm) = (credentials.username(), credentials.realm());
+    let open = |value: Option<std::borrow::Cow<'_, [u8]>>| value.filter(|_| redaction == Redaction::None).map(|v| text(&v));
+    model::Credentials {
+        header: presented.header.credentials_header().to_owned(),
+        scheme: text(credentials.scheme_raw),
+        username: username.as_deref().map(text),
+        username_hex: username.as_deref().and_then(hex_of),
+        realm: realm.as_deref().map(text),
+        realm_hex: realm.as_deref().and_then(hex_of),
+        nonce_id: presented.nonce.map(nonce_name),
+        uri: credentials.uri().as_deref().map(text),
+        algorithm: is_digest.then(|| algorithm(credentials.algorithm())),
+        qop: credentials.qop().map(|qop| text(qop.name())),
+        nc: credentials.nonce_count().map(|count| text(count.raw)),
+        verification: presented.checked.map(verification_model),
+        defects: credentials.defects().iter().map(|defect| defect.kind.name().to_owned()).collect(),
+        cnonce: open(credentials.cnonce()),
+        response: open(credentials.response()),
+    }
+}
+
+fn verification_model(checked: &crate::digest::Checked) -> model::Verification {
+    let reason = match checked.verdict {
+        Verdict::Unverifiable(reason) => Some(reason.name().to_owned()),
+        _ => None,
+    };
+    model::Verification {
+        result: checked.verdict.name().to_owned(),
+        variant: None,
+        reason,
+        credential_source: checked.source.as_ref().map(ToString::to_string),
+    }
+}

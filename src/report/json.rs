@@ -1,0 +1,197 @@
+//! The report as JSON, written as it becomes known: sessions leave as they close.
+
+use std::io;
+use std::io::Write;
+
+use serde::Serialize;
+use serde_json::ser::Formatter;
+use serde_json::ser::Serializer;
+
+use crate::base::untrusted::is_invisible_control;
+use crate::report::Report;
+use crate::report::Session;
+
+/// Writes one report: head, sessions, tail, in the order of the report's keys.
+pub struct JsonWriter<W: Write> {
+    out: W,
+    sessions: u64,
+}
+
+impl<W: Write> JsonWriter<W> {
+    /// Writes everything in front of the sessions, from a report that is still empty.
+    ///
+    /// # Errors
+    ///
+    /// When `out` cannot be written.
+    pub fn new(out: W, head: &Report) -> io::Result<JsonWriter<W>> {
+        let mut writer = JsonWriter { out, sessions: 0 };
+        writer.out.write_all(b"{")?;
+        writer.entry("\n", "schema", &head.schema)?;
+        writer.entry(",\n", "schema_version", &head.schema_version)?;
+        writer.entry(",\n", "tool", &head.tool)?;
+        writer.entry(",\n", "generated_at", &head.generated_at)?;
+        writer.entry(",\n", "selection", &head.selection)?;
+        writer.out.write_all(b",\n \"sessions\": [")?;
+        Ok(writer)
+    }
+
+    /// Writes one session.
+    ///
+    /// # Errors
+    ///
+    /// When `out` cannot be written.
+    pub fn session(&mut self, session: &Session) -> io::Result<()> {
+        self.out.write_all(if self.sessions == 0 { b"\n  " } else { b",\n  " })?;
+        self.sessions += 1;
+        value(&mut self.out, session, 2)
+    }
+
+    /// Writes everything behind the sessions, and gives the writer back.
+    ///
+    /// # Errors
+    ///
+    /// When `out` cannot be written.
+    pub fn finish(mut self, tail: &Report) -> io::Result<W> {
+        self.out.write_all(if self.sessions == 0 { b"]" } else { b"\n ]" })?;
+        self.entry(",\n", "nonces", &tail.nonces)?;
+        self.entry(",\n", "inputs", &tail.inputs)?;
+        self.entry(",\n", "coverage", &tail.coverage)?;
+        self.entry(",\n", "diagnostics", &tail.diagnostics)?;
+        self.entry(",\n", "findings", &tail.findings)?;
+        self.entry(",\n", "summary", &tail.summary)?;
+        self.entry(",\n", "ticket", &tail.ticket)?;
+        self.out.write_all(b"\n}\n")?;
+        Ok(self.out)
+    }
+
+    fn entry(&mut self, before: &str, key: &str, content: &impl Serialize) -> io::Result<()> {
+        write!(self.out, "{before} \"{key}\": ")?;
+        value(&mut self.out, content, 1)
+    }
+}
+
+/// One value as JSON, indented as if it stood `depth` levels deep. Control and invisible characters are escaped.
+///
+/// # Errors
+///
+/// When `out` cannot be written.
+pub fn value(out: &mut impl Write, content: &impl Serialize, depth: usize) -> io::Result<()> {
+    let mut serializer = Serializer::with_formatter(out, Layout { depth, has_value: false });
+    content.serialize(&mut serializer).map_err(io::Error::from)
+}
+
+/// One blank a level, and no character in strings that could act on a terminal or hide: serde_json alone escapes what JSON
+/// demands, which leaves DEL, C1 controls and bidirectional overrides.
+struct Layout {
+    depth: usize,
+    has_value: bool,
+}
+
+const BLANKS: &[u8] = b"                                ";
+
+impl Layout {
+    fn line<W: ?Sized + Write>(&self, out: &mut W) -> io::Result<()> {
+        out.write_all(b"\n")?;
+        out.write_all(BLANKS.get(..self.depth).unwrap_or(BLANKS))
+    }
+
+    fn open<W: ?Sized + Write>(&mut self, out: &mut W, bracket: &[u8]) -> io::Result<()> {
+        self.depth += 1;
+        self.has_value = false;
+        out.write_all(bracket)
+    }
+
+    fn close<W: ?Sized + Write>(&mut self, out: &mut W, bracket: &[u8]) -> io::Result<()> {
+        self.depth = self.depth.saturating_sub(1);
+        if self.has_value {
+            self.line(out)?;
+        }
+        self.has_value = true;
+        out.write_all(bracket)
+    }
+
+    fn next<W: ?Sized + Write>(&self, out: &mut W, first: bool) -> io::Result<()> {
+        if !first {
+            out.write_all(b",")?;
+        }
+        self.line(out)
+    }
+}
+
+impl Formatter for Layout {
+    fn begin_array<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.open(out, b"[")
+    }
+
+    fn end_array<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.close(out, b"]")
+    }
+
+    fn begin_array_value<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        self.next(out, first)
+    }
+
+    fn end_array_value<W: ?Sized + Write>(&mut self, _: &mut W) -> io::Result<()> {
+        self.has_value = true;
+        Ok(())
+    }
+
+    fn begin_object<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.open(out, b"{")
+    }
+
+    fn end_object<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.close(out, b"}")
+    }
+
+    fn begin_object_key<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        self.next(out, first)
+    }
+
+    fn begin_object_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        out.write_all(b": ")
+    }
+
+    fn end_object_value<W: ?Sized + Write>(&mut self, _: &mut W) -> io::Result<()> {
+        self.has_value = true;
+        Ok(())
+    }
+
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
+        if fragment.bytes().all(|byte| (b' '..0x7f).contains(&byte)) {
+            return out.write_all(fragment.as_bytes());
+        }
+        for character in fragment.chars() {
+            if character.is_control() || is_invisible_control(character) {
+                for unit in character.encode_utf16(&mut [0; 2]) {
+                    write!(out, "\\u{unit:04x}")?;
+                }
+            } else {
+                out.write_all(character.encode_utf8(&mut [0; 4]).as_bytes())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(content: &impl Serialize) -> String {
+        let mut out = Vec::new();
+        value(&mut out, content, 0).expect("memory can be written");
+        String::from_utf8(out).expect("JSON is UTF-8")
+    }
+
+    #[test]
+    fn no_character_in_a_string_acts_on_a_terminal() {
+        assert_eq!(json(&"a\u{7f}\u{9b}\u{202e}\u{1b}ü\u{e0041}"), r#""a\u007f\u009b\u202e\u001bü\udb40\udc41""#);
+    }
+
+    #[test]
+    fn layout_is_one_blank_a_level() {
+        let value = serde_json::json!({"a": [1, 2], "b": [], "c": {}});
+        assert_eq!(json(&value), "{\n \"a\": [\n  1,\n  2\n ],\n \"b\": [],\n \"c\": {}\n}");
+    }
+}
