@@ -304,7 +304,7 @@ impl Player {
             message.add("Via", if index == 0 { self.with_received(via, to) } else { via.clone() });
         }
         message.add("From", request.header("From"));
-        let tag = token(&["to-tag", call, from, request.header("CSeq")], 10);
+        let tag = self.token(&["to-tag", call, from, request.header("CSeq")], 10);
         match request.header("To") {
             to if to.contains("tag=") || status == 100 => message.add("To", to),
             to => message.add("To", format!("{to};tag={tag}")),
@@ -353,10 +353,11 @@ impl Player {
             "OPTIONS" => uri.map_or_else(|| format!("sip:{}", self.domain), str::to_owned),
             _ => uri.map_or_else(|| format!("sip:2000@{}", self.domain), str::to_owned),
         };
+        let [id, caller_tag] = [self.token(&["call-id", call], 16), self.token(&["from-tag", call], 10)];
         self.calls.entry(call.to_owned()).or_insert_with(|| Call {
-            id: format!("{}@{ip}", token(&["call-id", call], 16)),
+            id: format!("{id}@{ip}"),
             caller: from.to_owned(),
-            caller_tag: token(&["from-tag", call], 10),
+            caller_tag,
             caller_contact: caller_uri.clone(),
             callee_contact: callee_uri.clone(),
             caller_uri,
@@ -371,13 +372,19 @@ impl Player {
         on_the_way.filter_map(|sent| sent.message.as_ref()).find(|message| wanted(message))
     }
 
+    /// The same letters for the same words and the same first moment: a scenario gives the same capture every time.
+    fn token(&self, words: &[&str], len: usize) -> String {
+        let seed = format!("{} {}", self.start_us, words.join(" "));
+        digest::hash("MD5", seed.as_bytes())[..len].to_owned()
+    }
+
     fn address(&self, endpoint: &str) -> SocketAddrV4 {
         self.endpoints[endpoint]
     }
 
     /// RFC 3261 §8.1.1.7: a new branch for each request.
     fn via(&self, endpoint: &str) -> String {
-        let branch = token(&["branch", endpoint, &self.sent.len().to_string()], 12);
+        let branch = self.token(&["branch", endpoint, &self.sent.len().to_string()], 12);
         format!("SIP/2.0/UDP {};branch=z9hG4bK{branch};rport", self.address(endpoint))
     }
 
@@ -432,9 +439,4 @@ impl Call {
         };
         if from == self.caller { [caller, callee] } else { [callee, caller] }
     }
-}
-
-/// The same letters for the same words: a scenario gives the same capture every time.
-fn token(words: &[&str], len: usize) -> String {
-    digest::hash("MD5", words.join(" ").as_bytes())[..len].to_owned()
 }

@@ -2,7 +2,6 @@
 
 use super::Player;
 use super::Received;
-use super::token;
 use crate::scenario::digest;
 use crate::scenario::digest::Params;
 use crate::scenario::message::Message;
@@ -22,9 +21,11 @@ impl Player {
             let short = Params::parse(value.split_once(' ').map_or("", |(_, rest)| rest));
             let value = match value.split(' ').next() {
                 Some("digest") => self.credentials(&short, name, call, from, message),
-                Some("challenge") => {
-                    digest::challenge_value(&short, &self.domain, &token(&["nonce", &self.sent.len().to_string()], 32))
-                }
+                Some("challenge") => digest::challenge_value(
+                    &short,
+                    &self.domain,
+                    &self.token(&["nonce", &self.sent.len().to_string()], 32),
+                ),
                 Some("again") => self.last_sent(call, from, name),
                 _ => value.to_owned(),
             };
@@ -43,7 +44,7 @@ impl Player {
             method: message.method().map_or("", |method| if method == "ACK" { "INVITE" } else { method }),
             uri: message.request_uri(),
             body: &message.body,
-            cnonce: &token(&["cnonce", &self.sent.len().to_string()], 16),
+            cnonce: &self.token(&["cnonce", &self.sent.len().to_string()], 16),
             nonce_count: uses + 1,
         };
         digest::credentials_value(&written, &challenge, &request)
