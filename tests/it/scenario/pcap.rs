@@ -5,6 +5,9 @@ use std::net::SocketAddrV4;
 
 const ETHERNET: u32 = 1;
 const UDP: u8 = 17;
+const IPV4_HEADER_LEN: usize = 20;
+const DO_NOT_FRAGMENT: u16 = 0x4000;
+const MORE_FRAGMENTS: u16 = 0x2000;
 
 /// A datagram on its way, before any header.
 pub struct Datagram<'a> {
@@ -48,24 +51,38 @@ impl File {
     }
 }
 
-/// The Ethernet frame that carries this datagram.
-pub fn frame(datagram: &Datagram) -> Vec<u8> {
+/// The Ethernet frames that carry this datagram: one, or its fragments where it does not fit (RFC 791 §3.2).
+pub fn frames(datagram: &Datagram, mtu: usize) -> Vec<Vec<u8>> {
+    let udp = udp(datagram);
+    if IPV4_HEADER_LEN + udp.len() <= mtu {
+        return vec![frame(datagram, DO_NOT_FRAGMENT, &udp)];
+    }
+    let fragment_len = (mtu - IPV4_HEADER_LEN) / 8 * 8;
+    let fragments = udp.chunks(fragment_len).enumerate().map(|(index, part)| {
+        let offset = index * fragment_len;
+        let more = if offset + part.len() < udp.len() { MORE_FRAGMENTS } else { 0 };
+        frame(datagram, more | (offset / 8) as u16, part)
+    });
+    fragments.collect()
+}
+
+fn frame(datagram: &Datagram, flags_and_offset: u16, payload: &[u8]) -> Vec<u8> {
     let mut frame = Vec::new();
     frame.extend(mac(*datagram.destination.ip()));
     frame.extend(mac(*datagram.source.ip()));
     frame.extend([0x08, 0x00]);
-    let udp = udp(datagram);
-    frame.extend(ipv4_header(datagram, udp.len()));
-    frame.extend(udp);
+    frame.extend(ipv4_header(datagram, flags_and_offset, payload.len()));
+    frame.extend(payload);
     frame
 }
 
-fn ipv4_header(datagram: &Datagram, payload_len: usize) -> Vec<u8> {
-    let total_len = u16::try_from(20 + payload_len).expect("a message fits one IPv4 packet");
+fn ipv4_header(datagram: &Datagram, flags_and_offset: u16, payload_len: usize) -> Vec<u8> {
+    let total_len = u16::try_from(IPV4_HEADER_LEN + payload_len).expect("a message fits one IPv4 packet");
     let mut header = vec![0x45, 0];
     header.extend(total_len.to_be_bytes());
     header.extend(datagram.identification.to_be_bytes());
-    header.extend([0x40, 0, 64, UDP, 0, 0]);
+    header.extend(flags_and_offset.to_be_bytes());
+    header.extend([64, UDP, 0, 0]);
     header.extend(datagram.source.ip().octets());
     header.extend(datagram.destination.ip().octets());
     let sum = checksum(&header);

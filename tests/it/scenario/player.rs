@@ -25,6 +25,7 @@ pub struct Player {
     start_us: u64,
     now_us: u64,
     snap_len: u32,
+    mtu: usize,
     user: String,
     domain: String,
     endpoints: BTreeMap<String, SocketAddrV4>,
@@ -75,6 +76,7 @@ impl Default for Player {
             start_us: START_US_DEFAULT,
             now_us: START_US_DEFAULT,
             snap_len: SNAP_LEN_DEFAULT,
+            mtu: usize::MAX,
             user: "1001".to_owned(),
             domain: "pbx.example.com".to_owned(),
             endpoints: BTreeMap::from([
@@ -96,6 +98,7 @@ impl Player {
         match entry {
             Entry::Time(microseconds) => (self.start_us, self.now_us) = (microseconds, microseconds),
             Entry::SnapLen(bytes) => self.snap_len = bytes,
+            Entry::Mtu(bytes) => self.mtu = bytes,
             Entry::User(user) => self.user = user,
             Entry::Domain(domain) => self.domain = domain,
             Entry::Agent { endpoint, text } => drop(self.agents.insert(endpoint, text)),
@@ -124,15 +127,14 @@ impl Player {
         if sent.identification == 0 {
             sent.identification = identification;
         }
-        let frame = pcap::frame(&pcap::Datagram {
+        let datagram = pcap::Datagram {
             source: self.address(&sent.from),
             destination: self.address(&sent.to),
             identification: sent.identification,
             payload: &sent.payload,
-        });
-        if !step.unseen {
-            self.frames.push((self.now_us, frame));
-        }
+        };
+        let seen = pcap::frames(&datagram, self.mtu).into_iter().take(step.packets_seen);
+        self.frames.extend(seen.map(|frame| (self.now_us, frame)));
         self.remember(&sent);
         self.sent.push(sent);
     }

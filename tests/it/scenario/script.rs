@@ -9,6 +9,7 @@ const SIP_PORT: u16 = 5060;
 pub enum Entry {
     Time(u64),
     SnapLen(u32),
+    Mtu(usize),
     User(String),
     Domain(String),
     Agent { endpoint: String, text: String },
@@ -24,8 +25,8 @@ pub struct Step {
     pub call: String,
     /// None: as the message that is repeated went.
     pub route: Option<(String, String)>,
-    /// It happens, but the capture misses it.
-    pub unseen: bool,
+    /// How many of its packets are in the capture: none when it is unseen, one when only its first fragment is.
+    pub packets_seen: usize,
     pub what: What,
 }
 
@@ -103,6 +104,7 @@ fn setting(line: &str) -> Option<Vec<Entry>> {
     Some(vec![match word {
         "time" => Entry::Time(rest.parse::<jiff::Timestamp>().ok()?.as_microsecond().try_into().ok()?),
         "snaplen" => Entry::SnapLen(rest.parse().ok()?),
+        "mtu" => Entry::Mtu(rest.parse().ok()?),
         "user" => Entry::User(rest.to_owned()),
         "domain" => Entry::Domain(rest.to_owned()),
         "agent" => {
@@ -130,7 +132,7 @@ struct StepLine<'a> {
     when: When,
     call: &'a str,
     route: Option<(String, String)>,
-    unseen: bool,
+    packets_seen: usize,
     first: &'a str,
 }
 
@@ -161,8 +163,12 @@ fn step_line<'a>(line: &'a str, endpoints: &[String]) -> Option<StepLine<'a>> {
     };
     let route = route.map(|(from, to)| (from.to_owned(), to.to_owned()));
     let first = first.trim();
-    let (unseen, first) = first.strip_prefix("unseen").map_or((false, first), |first| (true, first.trim()));
-    Some(StepLine { when, call, route, unseen, first })
+    let (packets_seen, first) = match first.split_once(' ').unwrap_or((first, "")) {
+        ("unseen", first) => (0, first.trim()),
+        ("first-fragment-of", first) => (1, first.trim()),
+        _ => (usize::MAX, first),
+    };
+    Some(StepLine { when, call, route, packets_seen, first })
 }
 
 fn step_of(line: usize, step: StepLine, lines: &[&str]) -> Step {
@@ -180,7 +186,7 @@ fn step_of(line: usize, step: StepLine, lines: &[&str]) -> Step {
         "raw" => What::Bytes(raw_message(&lines)),
         _ => message(line, step.first, lines),
     };
-    Step { line, when: step.when, call: step.call.to_owned(), route: step.route, unseen: step.unseen, what }
+    Step { line, when: step.when, call: step.call.to_owned(), route: step.route, packets_seen: step.packets_seen, what }
 }
 
 fn message(line: usize, first: &str, mut lines: Vec<&str>) -> What {

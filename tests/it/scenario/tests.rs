@@ -159,6 +159,14 @@ fn unseen_messages_happen_off_the_record() {
 }
 
 #[test]
+fn large_messages_are_cut_in_fragments() {
+    let scenario = format!("mtu 1500\n> MESSAGE\n\n{}\n> first-fragment-of MESSAGE\n\n{0}\n", "x".repeat(1500));
+    let records = super::pcap(&scenario);
+    let ipv4_headers = records.windows(4).filter(|bytes| bytes == &[0x08, 0x00, 0x45, 0x00]).count();
+    assert_eq!(ipv4_headers, 3, "two fragments, and one of two");
+}
+
+#[test]
 fn checksum_of_rfc_1071() {
     assert_eq!(checksum(&[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7]), !0xddf2);
 }
