@@ -72,7 +72,7 @@ pub fn parse(text: &str) -> Vec<Entry> {
             continue;
         }
         if let Some(step) = step_line(line, &endpoints) {
-            let end = (at..lines.len()).find(|next| ends_a_step(&lines, *next, &endpoints)).unwrap_or(lines.len());
+            let end = (at..lines.len()).find(|next| ends_a_step(lines[*next], &endpoints)).unwrap_or(lines.len());
             entries.push(Entry::Step(step_of(at, step, &lines[at..end])));
             at = end;
         } else {
@@ -87,9 +87,9 @@ pub fn parse(text: &str) -> Vec<Entry> {
     entries
 }
 
-/// The next step ends a step; so does a setting, where a body might begin.
-fn ends_a_step(lines: &[&str], at: usize, endpoints: &[String]) -> bool {
-    step_line(lines[at], endpoints).is_some() || lines[at - 1].trim().is_empty() && setting(lines[at]).is_some()
+/// The next step ends a step, and so does a setting: its first word has no colon, as that of a header has.
+fn ends_a_step(line: &str, endpoints: &[String]) -> bool {
+    step_line(line, endpoints).is_some() || setting(line).is_some()
 }
 
 fn without_indent(text: &str) -> String {
@@ -120,6 +120,9 @@ fn endpoints(line: &str) -> Option<Vec<Entry>> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let pair = |pair: &[&str]| {
         let [name, address] = pair else { return None };
+        if name.contains(':') {
+            return None;
+        }
         let address =
             address.parse().or_else(|_| address.parse::<Ipv4Addr>().map(|ip| SocketAddrV4::new(ip, SIP_PORT)));
         Some(Entry::Endpoint { name: (*name).to_owned(), address: address.ok()? })
