@@ -1,4 +1,4 @@
-"""A caller that answers every challenge in Authorization, whichever header it came in. SIPp cannot be made to do this."""
+"""A caller that answers every challenge in Authorization, whichever header it came in."""
 import hashlib, re, socket, time
 
 ME, PROXY = ("127.0.2.1", 5060), ("127.0.2.10", 5060)
