@@ -59,8 +59,15 @@ impl Order {
 pub(super) enum Block {
     Interface(Interface),
     Packet(Packet),
-    Statistics { interface: u32, received: Option<u64>, dropped: Option<u64> },
-    Secrets { kind: u32, data: Range<usize> },
+    Statistics {
+        interface: u32,
+        received: Option<u64>,
+        dropped: Option<u64>,
+    },
+    Secrets {
+        kind: u32,
+        data: Range<usize>,
+    },
     /// Nothing to us, but Wireshark numbers it like a frame.
     Numbered,
     Other,

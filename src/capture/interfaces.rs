@@ -24,13 +24,7 @@ pub(super) struct Interface {
 impl Interface {
     /// Stands in for an interface that was not described, or not readably.
     pub(super) fn undescribed() -> Interface {
-        Interface {
-            link: LinkType::UNDESCRIBED,
-            snaplen: 0,
-            resolution: Resolution::default(),
-            offset_s: 0,
-            drops: 0,
-        }
+        Interface { link: LinkType::UNDESCRIBED, snaplen: 0, resolution: Resolution::default(), offset_s: 0, drops: 0 }
     }
 
     /// A timestamp in ticks of this interface, as time.

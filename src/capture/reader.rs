@@ -52,8 +52,14 @@ pub struct Reader {
 
 /// The state of each container format.
 enum Container {
-    Pcap { header: PcapHeader, link: LinkType },
-    PcapNg { order: Order, interfaces: Interfaces },
+    Pcap {
+        header: PcapHeader,
+        link: LinkType,
+    },
+    PcapNg {
+        order: Order,
+        interfaces: Interfaces,
+    },
     /// Nothing more comes: the end, or damage.
     Ended,
 }
@@ -315,7 +321,8 @@ impl Reader {
     fn end(&mut self) -> Result<(), CaptureError> {
         self.container = Container::Ended;
         let Some(error) = self.buffer.take_error() else { return Ok(()) };
-        let broken = matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::InvalidData | ErrorKind::InvalidInput);
+        let broken =
+            matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::InvalidData | ErrorKind::InvalidInput);
         if self.buffer.source().is_gzip() && broken {
             // Damage of the file, not of the disk: what could be unpacked has been.
             let end = self.buffer.offset() + self.buffer.window().len() as u64;

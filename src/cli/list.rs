@@ -36,7 +36,7 @@ fn print_json(value: &serde_json::Value) -> Result<Exit> {
 
 fn rules_table() -> String {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(["code", "rule", "severity", "what it says"]);
+    table.load_style(presets::NOTHING).set_header(["code", "rule", "severity", "what it says"]);
     for rule in RULES {
         table.add_row([rule.code, rule.name, rule.severity.name(), rule.summary]);
     }

@@ -270,12 +270,13 @@ fn ipv6<'a>(packet: &link::Network<'a>, frame_missing_len: u32, layers_max: usiz
         Some(IpAddr::V6(Ipv6Addr::from(bytes)))
     };
     let first = *header.get(6).ok_or_else(cut)?;
-    let extensions = ipv6_extensions(first, payload, layers_max.saturating_sub(packet.layers))?;
+    let headers_max = layers_max.saturating_sub(packet.layers);
+    let extensions = ipv6_extensions(first, payload, headers_max).map_err(|reason| match reason {
+        SetAside::CutHeaders => cut_or_malformed(missing_len),
+        other => other,
+    })?;
     Ok(Network {
-        addresses: Addresses {
-            source: address(8).ok_or_else(cut)?,
-            destination: address(24).ok_or_else(cut)?,
-        },
+        addresses: Addresses { source: address(8).ok_or_else(cut)?, destination: address(24).ok_or_else(cut)? },
         protocol: extensions.protocol,
         payload: extensions.payload,
         missing_len,

@@ -141,7 +141,7 @@ fn push_table(text: &mut String, rows: Vec<Row>, first: &HashMap<&str, &Finding>
     rows.sort_by_cached_key(|row| place(row).unwrap_or(usize::MAX));
     let total = report.summary.sessions;
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_width(u16::try_from(width).unwrap_or(u16::MAX));
     table.set_header(["session", "who", "what", "client → server", "tries", "outcome", "see"]);
     for row in rows.iter().take(ROWS_MAX) {

@@ -199,7 +199,9 @@ impl SipFramer {
         }
         // A line that is too long for a start line is dropped, but for its end, where one may begin.
         match window.len().checked_sub(SEARCH_LINE_BYTES_MAX) {
-            Some(excess) if excess >= SEARCH_LINE_BYTES_MAX => Some(self.skip_junk(window.get(..excess).unwrap_or_default())),
+            Some(excess) if excess >= SEARCH_LINE_BYTES_MAX => {
+                Some(self.skip_junk(window.get(..excess).unwrap_or_default()))
+            }
             _ => Some(Step::More),
         }
     }

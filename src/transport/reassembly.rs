@@ -3,10 +3,10 @@
 use std::marker::PhantomData;
 
 use crate::base::Coverage;
+use crate::base::FrameRef;
 use crate::base::Framer;
 use crate::base::Frames;
 use crate::base::Framing;
-use crate::base::FrameRef;
 use crate::base::Limits;
 use crate::base::SetAside;
 use crate::base::Transport;

@@ -207,7 +207,10 @@ impl<F: Framer> Stream<F> {
             match self.framer.step(rest, out.limits) {
                 Step::More => break,
                 Step::Foreign => {
-                    self.decide(Decided { frames: origin.frame_count(), set_aside: Some(SetAside::NotSip) }, out.ledger);
+                    self.decide(
+                        Decided { frames: origin.frame_count(), set_aside: Some(SetAside::NotSip) },
+                        out.ledger,
+                    );
                     return self.turn_foreign(out.ledger);
                 }
                 Step::Skip { len, reason: why } => {
@@ -347,7 +350,10 @@ impl<F: Framer> Stream<F> {
     {
         if missing_len > 0 && self.phase == Phase::Open {
             self.cut(true, out);
-            self.advance(u64::from(missing_len));
+            // A length that lies must not lead past what is there: nothing is ever held before `next`.
+            let held = self.backlog.as_ref().and_then(|backlog| backlog.first_held());
+            let to_held = held.map_or(u64::MAX, |first| first.saturating_sub(self.next));
+            self.advance(u64::from(missing_len).min(to_held));
             out.ledger.events.tcp_gap.add(out.now);
         }
     }

@@ -1,4 +1,6 @@
 //! One test crate for everything that needs the library or the binary from outside.
 
 mod scenario;
+mod transport;
 mod vectors;
+mod wire;
