@@ -319,3 +319,92 @@ fn parse_content_length(value: &[u8], max: usize) -> Result<usize, ContentLength
 fn is_tls_record(window: &[u8]) -> bool {
     matches!(window, [20..=23, 3, 0..=4, ..])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Cuts a whole stream that is fed in pieces of `step` bytes; each message with its flags, and how the stream ended.
+    fn cut(stream: &[u8], step: usize) -> Vec<(Vec<u8>, ContentLength, bool)> {
+        let limits = Limits { header_section_bytes_max: 300, ..Limits::default() };
+        let (mut framer, mut messages, mut start) = (SipFramer::new(StreamStart::Opened), Vec::new(), 0);
+        let ends = (step..stream.len()).step_by(step).chain([stream.len()]);
+        for end in ends {
+            let last = end == stream.len();
+            loop {
+                let window = &stream[start..end];
+                let found = if last { framer.interrupt(window, &limits) } else { framer.step(window, &limits) };
+                match found {
+                    Step::More => break,
+                    Step::Foreign => return messages,
+                    Step::Skip { len, .. } => start += len,
+                    Step::Message { len, framing, cut } => {
+                        messages.push((window[..len].to_vec(), framing.content_length, cut));
+                        start += len;
+                    }
+                }
+            }
+        }
+        messages
+    }
+
+    /// Checks what follows an `OPTIONS` start line: the length of the message, and what is said of it.
+    #[track_caller]
+    fn check(headers_and_body: &str, body_len: usize, content_length: ContentLength) {
+        let first = format!("OPTIONS sip:a SIP/2.0\r\n{headers_and_body}");
+        let second = "SIP/2.0 200 OK\r\nl:0\r\n\r\n";
+        let head_len = first.find("\r\n\r\n").map_or_else(|| first.find("\n\n").unwrap() + 2, |at| at + 4);
+        let stream = format!("{first}{second}");
+        let message = first.as_bytes()[..head_len + body_len].to_vec();
+        let expect = vec![(message, content_length, false), (second.as_bytes().to_vec(), ContentLength::Given, false)];
+        for step in [1, 7, 4096] {
+            assert_eq!(cut(stream.as_bytes(), step), expect, "in steps of {step}");
+        }
+    }
+
+    #[test]
+    fn content_length_ends_a_message_in_all_its_spellings() {
+        check("Content-Length: 3\r\n\r\nabc", 3, ContentLength::Given);
+        check("l:3\r\n\r\nabc", 3, ContentLength::Given);
+        check("CONTENT-LENGTH  :\t003 \r\n\r\nabc", 3, ContentLength::Given);
+        check("Content-Length:\r\n 3\r\n\r\nabc", 3, ContentLength::Given);
+        check("Content-Length: 3\n\nabc", 3, ContentLength::Given);
+        check("l: 3\r\nContent-Length: 3\r\n\r\nabc", 3, ContentLength::Given);
+        check(&format!("l: {}\r\n\r\n", "0".repeat(200)), 0, ContentLength::Given);
+        check("Via: a\r\n\r\n", 0, ContentLength::Missing);
+        check("Via: a\r\n\r\nv=0\r\no=- 1\r\n", 0, ContentLength::Missing);
+        check("l: 3\r\nl: 4\r\n\r\nabc\r\n", 0, ContentLength::Conflicting);
+        for bad in ["-1", "+5", "0x10", "", "12abc", "4294967295", "36893488147419103233", "3, 3", "1 2"] {
+            check(&format!("Content-Length: {bad}\r\n\r\nabc\r\n"), 0, ContentLength::Bad);
+        }
+    }
+
+    #[test]
+    fn what_surrounds_messages_is_skipped() {
+        let message = "OPTIONS sip:a SIP/2.0\r\nl:0\r\n\r\n";
+        let whole = (message.as_bytes().to_vec(), ContentLength::Given, false);
+        let check = |stream: &str, count: usize| {
+            for step in [1, 5, 4096] {
+                assert_eq!(cut(stream.as_bytes(), step), vec![whole.clone(); count], "{stream:?} in steps of {step}");
+            }
+        };
+        check(&format!("\r\n\r\n{message}\r\n\r\n{message}\r\n"), 2);
+        check(&format!("{message}garbage\r\nmore: garbage\r\n\r\n{message}"), 2);
+        check(&format!("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n{message}"), 1);
+        check(&format!("GET / HTTP/1.1\r\n\r\n{message}"), 0);
+        check(&format!("\x16\x03\x01{message}"), 0);
+    }
+
+    #[test]
+    fn messages_without_end_are_cut() {
+        let start = b"OPTIONS sip:a SIP/2.0\r\n".to_vec();
+        let endless = [&start[..], &b"X: y\r\n".repeat(100)].concat();
+        let messages = cut(&endless, 4096);
+        assert_eq!((messages.len(), messages[0].2), (1, true), "a header section beyond the limit");
+        let one_line = [&start[..], &[b'x'; 1000]].concat();
+        assert_eq!(cut(&one_line, 1), vec![(start.clone(), ContentLength::Missing, true)], "a line beyond the limit");
+        let short_body = b"OPTIONS sip:a SIP/2.0\r\nl: 9\r\n\r\nabc";
+        assert_eq!(cut(short_body, 1), vec![(short_body.to_vec(), ContentLength::Given, true)]);
+        assert_eq!(cut(b"OPTIONS sip:a", 1), vec![(b"OPTIONS sip:a".to_vec(), ContentLength::Missing, true)]);
+    }
+}

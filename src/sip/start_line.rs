@@ -106,7 +106,10 @@ pub(super) fn could_become_start_line(bytes: &[u8]) -> bool {
 /// Where in a line a start line begins: usually at its front, but a body that has no line end may stand before it.
 pub(super) fn find_start_in(line: &[u8]) -> Option<usize> {
     if is_start_line(line) {
-        return Some(0);
+        // What looks like an unknown method may be the end of a body and a known one.
+        let method = method_len(line).and_then(|len| line.get(..len)).unwrap_or_default();
+        let known = METHODS.iter().filter(|known| method.ends_with(known)).map(|known| known.len()).max();
+        return Some(known.map_or(0, |known_len| method.len() - known_len));
     }
     if let Some(at) = memmem::find(line, b"SIP/2.0 ")
         && is_status_line(line.get(at..)?)
@@ -185,6 +188,8 @@ mod tests {
         let check = |line: &[u8], at: Option<usize>| assert_eq!(find_start_in(line), at);
         check(b"</presence>NOTIFY sip:a SIP/2.0\r\n", Some(11));
         check(b"</presence>SIP/2.0 200 OK\r\n", Some(11));
+        check(b"xxxxMESSAGE sip:a SIP/2.0\r\n", Some(4));
+        check(b"X-NEW sip:a SIP/2.0\r\n", Some(0));
         check(b"Via: SIP/2.0/TCP 192.0.2.1\r\n", None);
         check(b" we speak of sip:a SIP/2.0\r\n", None);
     }

@@ -41,6 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::single_range_in_vec_init, reason = "lists of ranges are what is tested")]
     fn a_piece_is_taken_apart_against_what_is_there() {
         let present = BTreeMap::from([(10, 5), (20, 5), (25, 5)]);
         let check = |piece: Range<u64>, fresh: &[Range<u64>], seen: &[Range<u64>]| {

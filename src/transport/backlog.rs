@@ -41,6 +41,8 @@ pub(super) struct Decided {
 struct Mark {
     end: u64,
     pending: u64,
+    /// The frame that filled the hole before them, if they waited behind one: without it nothing could be read.
+    unlocked_by: Option<u64>,
 }
 
 /// Bytes behind a hole.
@@ -113,13 +115,18 @@ impl Backlog {
     /// Adds bytes in order. `used` and `reason` tell what has become of the earlier bytes of the same frame.
     pub(super) fn append(&mut self, origin: Origin, bytes: &[u8], used: bool, reason: SetAside) {
         let pending = self.add_pending(origin, 1, used, reason);
-        self.append_marked(pending, bytes);
+        self.append_marked(pending, None, bytes);
     }
 
-    fn append_marked(&mut self, pending: u64, bytes: &[u8]) {
+    /// The frame that came last.
+    pub(super) fn newest(&self) -> Option<u64> {
+        (self.first_pending + self.pending.len() as u64).checked_sub(1)
+    }
+
+    fn append_marked(&mut self, pending: u64, unlocked_by: Option<u64>, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
         let end = self.window_start + self.window().len() as u64;
-        self.marks.push_back(Mark { end, pending });
+        self.marks.push_back(Mark { end, pending, unlocked_by });
     }
 
     /// Keeps what is new of a piece behind a hole, which must be all behind the window. Gives the origin back where
@@ -179,24 +186,26 @@ impl Backlog {
     }
 
     /// Moves the piece that begins at `offset` into the window; its length, and how many bytes are missing behind it.
-    pub(super) fn take_held(&mut self, offset: u64) -> Option<(u64, u32)> {
+    /// `unlocked_by` is the frame that filled the hole, if one did.
+    pub(super) fn take_held(&mut self, offset: u64, unlocked_by: Option<u64>) -> Option<(u64, u32)> {
         let piece = self.held.remove(&offset)?;
         self.held_bytes -= piece.bytes.len();
         if self.window().is_empty() {
             self.window_start = offset;
         }
-        self.append_marked(piece.pending, &piece.bytes);
+        self.append_marked(piece.pending, unlocked_by, &piece.bytes);
         Some((piece.bytes.len() as u64, piece.missing_len))
     }
 
     /// The message of `len` bytes at the front of the window.
     pub(super) fn message(&self, flow: Flow, len: usize, framing: Framing, cut: bool) -> Option<Payload<'_>> {
         let range = self.window_start..self.window_start + len as u64;
-        let mut ids = Vec::with_capacity(4);
+        let (mut ids, mut unlocked_by) = (Vec::with_capacity(4), None);
         for mark in &self.marks {
             if ids.last() != Some(&mark.pending) {
                 ids.push(mark.pending);
             }
+            unlocked_by = unlocked_by.max(mark.unlocked_by);
             if mark.end >= range.end {
                 break;
             }
@@ -204,6 +213,10 @@ impl Backlog {
         // The frames in the order of their capture, which is not that of their bytes where the network reordered them.
         ids.sort_unstable();
         ids.dedup();
+        // A message behind a hole is complete when the hole is filled, as in tshark, even if none of its bytes lay there.
+        if let Some(filler) = unlocked_by.filter(|filler| ids.last().is_none_or(|last| last < filler)) {
+            ids.push(filler);
+        }
         let origins = || ids.iter().filter_map(|id| self.pending(*id)).map(|pending| &pending.origin);
         let completing = origins().next_back()?;
         let mut others: Vec<_> = origins().flat_map(|origin| origin.frames.iter()).collect();

@@ -34,10 +34,12 @@ impl<F> Default for Connections<F> {
 
 impl<F: Framer> Connections<F> {
     /// Takes one segment.
-    pub(super) fn push<S>(&mut self, segment: &Segment<'_>, origin: Origin, out: &mut Outlet<'_, S>)
-    where
-        S: FnMut(Payload<'_>),
-    {
+    pub(super) fn push<S: FnMut(Payload<'_>)>(
+        &mut self,
+        segment: &Segment<'_>,
+        origin: Origin,
+        out: &mut Outlet<'_, S>,
+    ) {
         self.expire(origin.time, out);
         if segment.flags.syn {
             self.open(segment, out);
@@ -78,18 +80,12 @@ impl<F: Framer> Connections<F> {
     }
 
     /// Finishes all streams, the oldest first.
-    pub(super) fn finish<S>(&mut self, out: &mut Outlet<'_, S>)
-    where
-        S: FnMut(Payload<'_>),
-    {
+    pub(super) fn finish<S: FnMut(Payload<'_>)>(&mut self, out: &mut Outlet<'_, S>) {
         while self.remove_oldest(out) {}
     }
 
     /// A SYN begins a stream of its own unless it is the one seen already, sent again.
-    fn open<S>(&mut self, segment: &Segment<'_>, out: &mut Outlet<'_, S>)
-    where
-        S: FnMut(Payload<'_>),
-    {
+    fn open<S: FnMut(Payload<'_>)>(&mut self, segment: &Segment<'_>, out: &mut Outlet<'_, S>) {
         if self.streams.get(&segment.flow).is_some_and(|stream| stream.is_opened_by(segment.sequence)) {
             return;
         }
@@ -118,10 +114,7 @@ impl<F: Framer> Connections<F> {
         self.order = entries.into();
     }
 
-    fn remove<S>(&mut self, flow: Flow, out: &mut Outlet<'_, S>)
-    where
-        S: FnMut(Payload<'_>),
-    {
+    fn remove<S: FnMut(Payload<'_>)>(&mut self, flow: Flow, out: &mut Outlet<'_, S>) {
         if let Some(mut stream) = self.streams.remove(&flow) {
             self.held_bytes = self.held_bytes.saturating_sub(stream.held_bytes());
             stream.finish(out);
@@ -147,10 +140,7 @@ impl<F: Framer> Connections<F> {
         }
     }
 
-    fn remove_oldest<S>(&mut self, out: &mut Outlet<'_, S>) -> bool
-    where
-        S: FnMut(Payload<'_>),
-    {
+    fn remove_oldest<S: FnMut(Payload<'_>)>(&mut self, out: &mut Outlet<'_, S>) -> bool {
         if self.oldest().is_none() {
             return false;
         }
@@ -160,10 +150,7 @@ impl<F: Framer> Connections<F> {
         true
     }
 
-    fn expire<S>(&mut self, now: Option<CaptureTime>, out: &mut Outlet<'_, S>)
-    where
-        S: FnMut(Payload<'_>),
-    {
+    fn expire<S: FnMut(Payload<'_>)>(&mut self, now: Option<CaptureTime>, out: &mut Outlet<'_, S>) {
         let Some(now) = now else { return };
         let idle_max = Duration::from_secs(out.limits.tcp_idle_s_max);
         // One renewed entry a segment is enough to keep up, and keeps this cheap.
@@ -187,10 +174,7 @@ impl<F: Framer> Connections<F> {
         }
     }
 
-    fn make_room<S>(&mut self, out: &mut Outlet<'_, S>)
-    where
-        S: FnMut(Payload<'_>),
-    {
+    fn make_room<S: FnMut(Payload<'_>)>(&mut self, out: &mut Outlet<'_, S>) {
         while self.streams.len() > out.limits.tcp_flows_max || self.held_bytes > out.limits.tcp_bytes_max {
             if !self.remove_oldest(out) {
                 return;

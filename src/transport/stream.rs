@@ -124,10 +124,13 @@ impl<F: Framer> Stream<F> {
     }
 
     /// Takes a segment that has a payload, or had one on the wire. `sequence` is that of its first payload byte.
-    pub(super) fn push<S>(&mut self, sequence: u32, segment: &Segment<'_>, origin: Origin, out: &mut Outlet<'_, S>)
-    where
-        S: FnMut(Payload<'_>),
-    {
+    pub(super) fn push<S: FnMut(Payload<'_>)>(
+        &mut self,
+        sequence: u32,
+        segment: &Segment<'_>,
+        origin: Origin,
+        out: &mut Outlet<'_, S>,
+    ) {
         if self.phase == Phase::Foreign {
             return out.ledger.set_aside(SetAside::NotSip, origin.frame_count());
         }
@@ -150,10 +153,12 @@ impl<F: Framer> Stream<F> {
     }
 
     /// A segment far from what is expected: a second one that continues it moves the stream there.
-    fn moves_to<S>(&mut self, sequence: u32, segment: &Segment<'_>, out: &mut Outlet<'_, S>) -> bool
-    where
-        S: FnMut(Payload<'_>),
-    {
+    fn moves_to<S: FnMut(Payload<'_>)>(
+        &mut self,
+        sequence: u32,
+        segment: &Segment<'_>,
+        out: &mut Outlet<'_, S>,
+    ) -> bool {
         let continues = self.stray_end == Some(sequence);
         let len = u32::try_from(segment.payload.len()).unwrap_or(u32::MAX);
         self.stray_end = Some(sequence.wrapping_add(len));
@@ -169,10 +174,13 @@ impl<F: Framer> Stream<F> {
     }
 
     /// Takes bytes that are new, at least in part.
-    fn take<S>(&mut self, start: u64, segment: &Segment<'_>, origin: Origin, out: &mut Outlet<'_, S>)
-    where
-        S: FnMut(Payload<'_>),
-    {
+    fn take<S: FnMut(Payload<'_>)>(
+        &mut self,
+        start: u64,
+        segment: &Segment<'_>,
+        origin: Origin,
+        out: &mut Outlet<'_, S>,
+    ) {
         let mut payload = segment.payload;
         if let Some(old_len) = self.next.checked_sub(start).filter(|len| *len > 0) {
             let old_len = usize::try_from(old_len).unwrap_or(usize::MAX).min(payload.len());
@@ -190,14 +198,17 @@ impl<F: Framer> Stream<F> {
             return out.ledger.set_aside(SetAside::CutHeaders, origin.frame_count());
         }
         self.hold(start, payload, segment.missing_len, origin, out);
-        self.drain(out);
+        self.drain_unlocked(out);
+    }
+
+    /// Delivers what the newest frame has put in order.
+    fn drain_unlocked<S: FnMut(Payload<'_>)>(&mut self, out: &mut Outlet<'_, S>) {
+        let newest = self.backlog.as_ref().and_then(|backlog| backlog.newest());
+        self.drain(newest, out);
     }
 
     /// Bytes in order: cut where they are if nothing waits before them, else behind what waits.
-    fn deliver<S>(&mut self, payload: &[u8], origin: Origin, out: &mut Outlet<'_, S>)
-    where
-        S: FnMut(Payload<'_>),
-    {
+    fn deliver<S: FnMut(Payload<'_>)>(&mut self, payload: &[u8], origin: Origin, out: &mut Outlet<'_, S>) {
         if let Some(backlog) = &mut self.backlog {
             backlog.append(origin, payload, false, SetAside::KeepAlive);
             return self.cut(false, out);
@@ -246,10 +257,7 @@ impl<F: Framer> Stream<F> {
     }
 
     /// Cuts the window into messages; to its end if the stream is interrupted there.
-    fn cut<S>(&mut self, interrupted: bool, out: &mut Outlet<'_, S>)
-    where
-        S: FnMut(Payload<'_>),
-    {
+    fn cut<S: FnMut(Payload<'_>)>(&mut self, interrupted: bool, out: &mut Outlet<'_, S>) {
         let Some(mut backlog) = self.backlog.take() else {
             if interrupted {
                 self.framer.interrupt(&[], out.limits);
@@ -328,12 +336,11 @@ impl<F: Framer> Stream<F> {
         }
     }
 
-    /// Delivers what waited and is in order now.
-    fn drain<S>(&mut self, out: &mut Outlet<'_, S>)
-    where
-        S: FnMut(Payload<'_>),
-    {
-        while let Some((len, missing_len)) = self.backlog.as_mut().and_then(|backlog| backlog.take_held(self.next)) {
+    /// Delivers what waited and is in order now; `unlocked_by` is the frame that filled the hole, if one did.
+    fn drain<S: FnMut(Payload<'_>)>(&mut self, unlocked_by: Option<u64>, out: &mut Outlet<'_, S>) {
+        while let Some((len, missing_len)) =
+            self.backlog.as_mut().and_then(|backlog| backlog.take_held(self.next, unlocked_by))
+        {
             self.advance(len);
             self.cut(false, out);
             self.gap(missing_len, out);
@@ -344,10 +351,7 @@ impl<F: Framer> Stream<F> {
     }
 
     /// Bytes that the snap length took: they will not come.
-    fn gap<S>(&mut self, missing_len: u32, out: &mut Outlet<'_, S>)
-    where
-        S: FnMut(Payload<'_>),
-    {
+    fn gap<S: FnMut(Payload<'_>)>(&mut self, missing_len: u32, out: &mut Outlet<'_, S>) {
         if missing_len > 0 && self.phase == Phase::Open {
             self.cut(true, out);
             // A length that lies must not lead past what is there: nothing is ever held before `next`.
@@ -359,10 +363,7 @@ impl<F: Framer> Stream<F> {
     }
 
     /// Bytes before what is expected: sent again, or, where the stream was joined, sent before.
-    fn old<S>(&mut self, start: u64, payload: &[u8], origin: Origin, out: &mut Outlet<'_, S>)
-    where
-        S: FnMut(Payload<'_>),
-    {
+    fn old<S: FnMut(Payload<'_>)>(&mut self, start: u64, payload: &[u8], origin: Origin, out: &mut Outlet<'_, S>) {
         if start < self.floor && self.initial_sequence.is_none() {
             let early_len = usize::try_from(self.floor - start).unwrap_or(usize::MAX).min(payload.len());
             self.floor = start;
@@ -373,10 +374,7 @@ impl<F: Framer> Stream<F> {
     }
 
     /// Bytes from before the place where the stream was joined, which came too late to be put in order.
-    fn early<S>(&mut self, payload: &[u8], origin: Origin, out: &mut Outlet<'_, S>)
-    where
-        S: FnMut(Payload<'_>),
-    {
+    fn early<S: FnMut(Payload<'_>)>(&mut self, payload: &[u8], origin: Origin, out: &mut Outlet<'_, S>) {
         let mut early: Stream<F> = Stream::at(self.flow, StreamStart::Joined, Phase::Open, 0);
         early.advance(payload.len() as u64);
         early.deliver(payload, origin, out);
@@ -384,10 +382,13 @@ impl<F: Framer> Stream<F> {
     }
 
     /// The first segments of a stream whose beginning was not captured.
-    fn join<S>(&mut self, start: u64, segment: &Segment<'_>, origin: Origin, out: &mut Outlet<'_, S>)
-    where
-        S: FnMut(Payload<'_>),
-    {
+    fn join<S: FnMut(Payload<'_>)>(
+        &mut self,
+        start: u64,
+        segment: &Segment<'_>,
+        origin: Origin,
+        out: &mut Outlet<'_, S>,
+    ) {
         if segment.payload.is_empty() {
             return out.ledger.set_aside(SetAside::CutHeaders, origin.frame_count());
         }
@@ -402,15 +403,12 @@ impl<F: Framer> Stream<F> {
         }
     }
 
-    fn open<S>(&mut self, out: &mut Outlet<'_, S>)
-    where
-        S: FnMut(Payload<'_>),
-    {
+    fn open<S: FnMut(Payload<'_>)>(&mut self, out: &mut Outlet<'_, S>) {
         if let Some(first) = self.backlog.as_ref().and_then(|backlog| backlog.first_held()) {
             self.open_at(first);
         }
         self.phase = Phase::Open;
-        self.drain(out);
+        self.drain_unlocked(out);
     }
 
     fn open_at(&mut self, offset: u64) {
@@ -423,14 +421,11 @@ impl<F: Framer> Stream<F> {
     }
 
     /// Skips a hole that has cost too much or lasted too long.
-    fn limit_hole<S>(&mut self, now: Option<CaptureTime>, out: &mut Outlet<'_, S>)
-    where
-        S: FnMut(Payload<'_>),
-    {
+    fn limit_hole<S: FnMut(Payload<'_>)>(&mut self, now: Option<CaptureTime>, out: &mut Outlet<'_, S>) {
         let age_max = Duration::from_secs(out.limits.tcp_hole_age_s_max);
         while let Some(backlog) = self.backlog.as_mut().filter(|backlog| backlog.pieces() > 0) {
-            let since = *backlog.hole_since.get_or_insert(now.unwrap_or(CaptureTime::from_ns(0)));
-            let is_old = now.is_some_and(|now| now.since(since) > age_max);
+            backlog.hole_since = backlog.hole_since.or(now);
+            let is_old = now.zip(backlog.hole_since).is_some_and(|(now, since)| now.since(since) > age_max);
             let is_large = backlog.piece_bytes() > out.limits.tcp_hole_bytes_max
                 || backlog.pieces() > out.limits.tcp_hole_segments_max;
             if !is_old && !is_large {
@@ -440,10 +435,7 @@ impl<F: Framer> Stream<F> {
         }
     }
 
-    fn skip_hole<S>(&mut self, out: &mut Outlet<'_, S>)
-    where
-        S: FnMut(Payload<'_>),
-    {
+    fn skip_hole<S: FnMut(Payload<'_>)>(&mut self, out: &mut Outlet<'_, S>) {
         if self.phase == Phase::Joining {
             return self.open(out);
         }
@@ -452,15 +444,12 @@ impl<F: Framer> Stream<F> {
         if self.phase == Phase::Open {
             out.ledger.events.tcp_gap.add(out.now);
             self.advance(first.saturating_sub(self.next));
-            self.drain(out);
+            self.drain(None, out);
         }
     }
 
     /// Notes that no byte follows the one at `sequence`.
-    pub(super) fn fin<S>(&mut self, sequence: u32, out: &mut Outlet<'_, S>)
-    where
-        S: FnMut(Payload<'_>),
-    {
+    pub(super) fn fin<S: FnMut(Payload<'_>)>(&mut self, sequence: u32, out: &mut Outlet<'_, S>) {
         let end = self.offset_of(sequence);
         if self.phase == Phase::Open && self.end.is_none() && self.next.abs_diff(end) <= WINDOW_BYTES {
             self.end = Some(end);
@@ -469,10 +458,7 @@ impl<F: Framer> Stream<F> {
     }
 
     /// Ends the stream if the reset has exactly the expected number (RFC 5961 §3.2); others may be forged.
-    pub(super) fn reset<S>(&mut self, sequence: u32, out: &mut Outlet<'_, S>)
-    where
-        S: FnMut(Payload<'_>),
-    {
+    pub(super) fn reset<S: FnMut(Payload<'_>)>(&mut self, sequence: u32, out: &mut Outlet<'_, S>) {
         if sequence == self.next_sequence && self.phase == Phase::Open {
             self.flush(out);
             if self.phase == Phase::Open {
@@ -482,10 +468,7 @@ impl<F: Framer> Stream<F> {
         }
     }
 
-    fn close_at_end<S>(&mut self, out: &mut Outlet<'_, S>)
-    where
-        S: FnMut(Payload<'_>),
-    {
+    fn close_at_end<S: FnMut(Payload<'_>)>(&mut self, out: &mut Outlet<'_, S>) {
         if self.phase == Phase::Open && self.end.is_some_and(|end| end <= self.next) {
             self.flush(out);
             if self.phase == Phase::Open {
@@ -495,10 +478,7 @@ impl<F: Framer> Stream<F> {
     }
 
     /// Delivers all that waits, holes or not.
-    fn flush<S>(&mut self, out: &mut Outlet<'_, S>)
-    where
-        S: FnMut(Payload<'_>),
-    {
+    fn flush<S: FnMut(Payload<'_>)>(&mut self, out: &mut Outlet<'_, S>) {
         while self.backlog.as_ref().is_some_and(|backlog| backlog.pieces() > 0) {
             self.skip_hole(out);
         }
@@ -506,10 +486,7 @@ impl<F: Framer> Stream<F> {
     }
 
     /// The stream ends here, as far as anyone can tell.
-    pub(super) fn finish<S>(&mut self, out: &mut Outlet<'_, S>)
-    where
-        S: FnMut(Payload<'_>),
-    {
+    pub(super) fn finish<S: FnMut(Payload<'_>)>(&mut self, out: &mut Outlet<'_, S>) {
         self.flush(out);
         out.ledger.set_aside(SetAside::NotSip, std::mem::take(&mut self.undecided));
     }

@@ -58,7 +58,7 @@ fn a_small_capture_gives_its_messages_and_a_balanced_ledger() {
         (1, vec![1], message(1, 0)),
         (7, vec![4, 7], message(2, 50)),
         (8, vec![5, 8], message(3, 30)),
-        (5, vec![5], message(4, 0)),
+        (8, vec![5, 8], message(4, 0)),
     ];
     assert_eq!(seen, expect);
     assert_eq!(outcome.coverage.used, 5);
