@@ -18,7 +18,7 @@ use crate::transport::ledger::Payload;
 /// Consumed bytes are cut off when they are this many and more than what is left: the cost stays linear.
 const COMPACT_BYTES_MIN: usize = 64 * 1024;
 /// What a waiting piece or frame costs besides its bytes.
-const PIECE_OVERHEAD_BYTES: usize = 128;
+const PIECE_OVERHEAD_BYTES: usize = 256;
 /// Ranges of contradicted bytes that are kept apart; beyond that the last one grows.
 const AMBIGUOUS_RANGES_MAX: usize = 16;
 

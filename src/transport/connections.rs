@@ -19,7 +19,8 @@ const ORDER_SLACK: usize = 1024;
 
 /// Each direction of each connection is a stream of its own.
 pub(super) struct Connections<F> {
-    streams: HashMap<Flow, Stream<F>>,
+    /// Boxed, because a hash table has more places than entries.
+    streams: HashMap<Flow, Box<Stream<F>>>,
     /// One entry a stream. An entry that is older than its stream's last use is renewed when it comes to the front.
     order: VecDeque<(Flow, u64)>,
     clock: u64,
@@ -101,7 +102,7 @@ impl<F: Framer> Connections<F> {
         self.clock += 1;
         stream.stamp = self.clock;
         self.order.push_back((flow, self.clock));
-        self.streams.insert(flow, stream);
+        self.streams.insert(flow, Box::new(stream));
         if self.order.len() > 2 * self.streams.len() + ORDER_SLACK {
             self.rebuild_order();
         }
@@ -127,7 +128,7 @@ impl<F: Framer> Connections<F> {
             let (flow, stamp) = *self.order.front()?;
             let current = self.streams.get(&flow).map(|stream| stream.stamp);
             match current {
-                Some(current) if current == stamp => return self.streams.get(&flow),
+                Some(current) if current == stamp => return self.streams.get(&flow).map(Box::as_ref),
                 // An entry of the same flow that is gone, or of an earlier stream of it, is dropped or renewed alike.
                 Some(current) => {
                     self.order.pop_front();
