@@ -13,6 +13,7 @@ use crate::base::Transport;
 use crate::packet::Datagram;
 use crate::packet::Decoded;
 use crate::packet::Frame;
+use crate::packet::Segment;
 use crate::packet::decode_transport;
 use crate::transport::connections::Connections;
 use crate::transport::defrag::Defragmenter;
@@ -60,7 +61,7 @@ impl<F: Framer> Reassembly<F> {
                     self.push_packet(decoded, whole.origin, sink);
                 }
             }
-            Decoded::Udp(Datagram { link, .. }) | Decoded::Tcp(crate::packet::Segment { link, .. }) => {
+            Decoded::Udp(Datagram { link, .. }) | Decoded::Tcp(Segment { link, .. }) => {
                 let origin = Origin { frames: Frames::one(frame.at), time: frame.time, link, ambiguous: false };
                 self.push_packet(decoded, origin, sink);
             }
