@@ -22,7 +22,7 @@ pub static RULE: Rule = Rule {
     advice: "Nothing, where clients get in. Else choose the one kind that the client answers.",
     not_this: "Several challenges of one kind offer algorithms, or come from several realms.",
     sources: &["RFC 3261 section 20, table 2", "RFC 3261 section 16.7"],
-    sample: "register-both-challenges",
+    sample: "register-both-challenges-unanswered",
     check: Check::Session(check),
 };
 

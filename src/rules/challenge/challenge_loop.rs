@@ -38,7 +38,7 @@ pub static RULE: Rule = Rule {
     not_this: "A 407 of a second realm behind an answered first one is progress. Retransmitted challenges are one challenge. A \
                registration that is challenged at every refresh and accepted each time is no loop.",
     sources: &["RFC 3261 section 22.1", "RFC 3261 section 22.2", "RFC 7616 section 3.3"],
-    sample: "register-wrong-password",
+    sample: "register-wrong-password-loop",
     check: Check::Session(check),
 };
 

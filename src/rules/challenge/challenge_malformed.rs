@@ -23,7 +23,7 @@ pub static RULE: Rule = Rule {
     advice: "Fix the server. If its own log shows a whole header, look for a device between that folds or cuts it.",
     not_this: "A challenge cut by the snap length is a matter of the capture. An unusual but complete challenge is not malformed.",
     sources: &["RFC 7616 section 3.3", "RFC 3261 section 20.44"],
-    sample: "register-challenge-malformed",
+    sample: "register-challenge-without-nonce",
     check: Check::Session(check),
 };
 

@@ -24,7 +24,7 @@ pub static RULE: Rule = Rule {
     advice: "Check whether the client copes. If it does not, let the registrar answer 401.",
     not_this: "An INVITE answered 407 is the normal case.",
     sources: &["RFC 3261 section 21.4.8", "RFC 3261 section 21.4.2", "RFC 3261 section 22.3"],
-    sample: "register-407",
+    sample: "register-407-ok",
     check: Check::Session(check),
 };
 

@@ -26,7 +26,7 @@ pub static RULE: Rule = Rule {
              in the challenge.",
     not_this: "The same CSeq and branch again is a retransmission: then the challenge did not arrive.",
     sources: &["RFC 3261 section 22.2", "RFC 3261 section 22.3"],
-    sample: "invite-client-ignores-407",
+    sample: "invite-challenge-ignored",
     check: Check::Session(check),
 };
 

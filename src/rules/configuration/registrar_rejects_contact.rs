@@ -28,7 +28,7 @@ pub static RULE: Rule = Rule {
     not_this: "401, 407 and 403 to credentials are about authentication or permission. Final answers to calls (486, 480…) are the \
                called party's.",
     sources: &["RFC 3261 section 10.3", "RFC 3261 section 21.4"],
-    sample: "register-423-interval-too-brief",
+    sample: "register-423",
     check: Check::Session(check),
 };
 

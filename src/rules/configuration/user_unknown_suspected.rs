@@ -24,7 +24,7 @@ pub static RULE: Rule = Rule {
     advice: "Compare user and domain of the To URI with the accounts on the server.",
     not_this: "A 404 to an INVITE speaks of the called party.",
     sources: &["RFC 3261 section 10.3", "RFC 3261 section 21.4.5"],
-    sample: "register-unknown-user",
+    sample: "register-unknown-user-404",
     check: Check::Session(check),
 };
 

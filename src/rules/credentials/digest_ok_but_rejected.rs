@@ -28,7 +28,7 @@ pub static RULE: Rule = Rule {
              and answer reach the same node.",
     not_this: "An old nonce, a repeated nonce count, a wrong realm or header and upper-case digits have rules of their own.",
     sources: &["RFC 3261 section 22.1", "RFC 7616 section 3.4"],
-    sample: "register-digest-ok-but-rejected",
+    sample: "register-right-digest-refused",
     check: Check::Session(check),
 };
 

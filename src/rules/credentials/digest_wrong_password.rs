@@ -30,7 +30,7 @@ pub static RULE: Rule = Rule {
     not_this: "A digest that fits but is refused is digest-ok-but-rejected. A wrong realm, nonce or header is told by the rules of \
                those names: the digest is checked over what was sent.",
     sources: &["RFC 3261 section 22.4", "RFC 7616 section 3.4.1"],
-    sample: "register-wrong-password",
+    sample: "register-wrong-password-loop",
     check: Check::Session(check),
 };
 

@@ -27,7 +27,7 @@ pub static RULE: Rule = Rule {
     advice: "Compare From, To and Contact with what the account may use. Look at the account's permissions and at its balance.",
     not_this: "A digest that does not fit is digest-wrong-password. A 403 behind a 180 comes from the called party.",
     sources: &["RFC 3261 section 21.4.4", "RFC 3261 section 10.3"],
-    sample: "register-forbidden-with-right-password",
+    sample: "register-right-digest-403",
     check: Check::Session(check),
 };
 

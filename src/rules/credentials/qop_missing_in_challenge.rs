@@ -24,7 +24,7 @@ pub static RULE: Rule = Rule {
     advice: "Switch qop on at the server (Kamailio: the second argument of auth_challenge; Asterisk chan_pjsip sends it).",
     not_this: "Credentials without qop in answer to a challenge that offers it are another matter.",
     sources: &["RFC 3261 section 22.4", "RFC 8760 section 2.6", "RFC 2069 section 2.1"],
-    sample: "register-no-qop",
+    sample: "register-ok-no-qop",
     check: Check::Session(check),
 };
 

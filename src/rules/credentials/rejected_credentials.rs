@@ -29,7 +29,7 @@ pub static RULE: Rule = Rule {
     not_this: "With a secret it is digest-wrong-password or digest-ok-but-rejected. A stale or old nonce, a wrong realm or a wrong \
                header have rules of their own.",
     sources: &["RFC 3261 section 22.1", "RFC 7616 section 3.4"],
-    sample: "register-rejected-no-password",
+    sample: "register-refused-no-password",
     check: Check::Session(check),
 };
 

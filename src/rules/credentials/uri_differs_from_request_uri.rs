@@ -30,7 +30,7 @@ pub static RULE: Rule = Rule {
     advice: "Let the client hash and send the Request-URI as it stands in the request line, port and parameters included.",
     not_this: "Behind a proxy that rewrote the request line the difference is expected.",
     sources: &["RFC 3261 section 22.4", "RFC 7616 section 3.4.6", "RFC 3261 section 19.1.4"],
-    sample: "register-uri-differs",
+    sample: "register-uri-rewritten",
     check: Check::Session(check),
 };
 

@@ -22,7 +22,7 @@ pub static RULE: Rule = Rule {
     advice: "Give what is missing, or capture with an unlimited snap length (tcpdump -s 0).",
     not_this: "Credentials of users without a secret are counted as not checked.",
     sources: &["RFC 7616 section 3.4", "RFC 3310 section 3.3"],
-    sample: "register-aka-not-verifiable",
+    sample: "register-aka-ims",
     check: Check::Session(check),
 };
 

@@ -28,7 +28,7 @@ pub static RULE: Rule = Rule {
                added one share their count. Kamailio delivers one nonce to everybody within a second: a new challenge starts a new \
                count.",
     sources: &["RFC 7616 section 3.4", "RFC 2617 section 3.2.2"],
-    sample: "register-nc-repeated",
+    sample: "register-nonce-count-repeated",
     check: Check::Session(check),
 };
 

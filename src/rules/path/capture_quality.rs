@@ -20,7 +20,7 @@ pub static RULE: Rule = Rule {
     advice: "Capture again: tcpdump -s 0 keeps packets whole, -B 16384 gives it a larger buffer.",
     not_this: "What is odd about the messages themselves is told beside them.",
     sources: &["RFC 3261 section 18.3"],
-    sample: "invite-snaplen-cut",
+    sample: "snaplen-200",
     check: Check::Capture(check),
 };
 
