@@ -9,6 +9,7 @@ use crate::report::build::hex_of;
 use crate::report::build::milliseconds;
 use crate::report::build::text;
 use crate::report::model;
+use crate::report::model::Time;
 use crate::report::redact::nonce_name;
 use crate::report::ticket;
 use crate::rules;
@@ -127,8 +128,8 @@ fn transport_events(events: &transport::Events) -> Vec<Event> {
 
 fn diagnostic(event: &Event) -> model::Diagnostic {
     model::Diagnostic {
-        event: event.name.to_owned(),
-        severity: if event.loses_messages { "low" } else { "info" }.to_owned(),
+        event: event.name,
+        severity: if event.loses_messages { "low" } else { "info" },
         count: event.count,
         first: event.first.map(frame_at),
         text: event.text.clone(),
@@ -136,12 +137,12 @@ fn diagnostic(event: &Event) -> model::Diagnostic {
 }
 
 fn input_model(path: &str, input: &InputSummary) -> model::Input {
-    let time = |time: Option<CaptureTime>| time.map(|time| time.to_string());
+    let time = |time: Option<CaptureTime>| time.map(Time);
     model::Input {
         path: path.to_owned(),
         bytes: input.bytes,
-        format: input.format.name().to_owned(),
-        compression: input.compression.map(|compression| compression.name().to_owned()),
+        format: input.format.name(),
+        compression: input.compression.map(crate::capture::Compression::name),
         link_types: input.link_types.iter().map(ToString::to_string).collect(),
         packets: input.packets,
         first_packet: time(input.first),
@@ -158,8 +159,8 @@ fn nonce_model(id: &str, nonce: &crate::history::Nonce) -> model::Nonce {
         value_hex: hex_of(&nonce.value),
         realm: text(&nonce.realm),
         issued: nonce.issued.map(|issue| frame_at(issue.at)),
-        issued_at: nonce.issued.map(|issue| issue.time.to_string()),
-        last_used_at: nonce.last_used.map(|time| time.to_string()),
+        issued_at: nonce.issued.map(|issue| Time(issue.time)),
+        last_used_at: nonce.last_used.map(Time),
         uses: nonce.uses,
         accepted: nonce.accepted,
         lifetime_ms: lifetime,

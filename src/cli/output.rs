@@ -113,6 +113,20 @@ impl Write for Sink {
         }
     }
 
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Sink::File { out, .. } => out.write_all(bytes),
+            Sink::Stdout { is_closed: true, .. } => Ok(()),
+            Sink::Stdout { out, is_closed } => match out.write_all(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                    *is_closed = true;
+                    Ok(())
+                }
+                other => other,
+            },
+        }
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Sink::Stdout { is_closed: true, .. } => Ok(()),

@@ -13,6 +13,8 @@ use crate::digest::Verdict;
 use crate::report::FrameAt;
 use crate::report::Redaction;
 use crate::report::model;
+use crate::report::model::Place;
+use crate::report::model::Time;
 use crate::report::redact::nonce_name;
 use crate::report::wireshark;
 use crate::rules::Finding;
@@ -113,7 +115,7 @@ impl ReportBuilder {
     pub fn summary(&self, sip_messages: u64, findings: &[model::Finding]) -> model::Summary {
         let mut summary = self.summary.clone();
         summary.sip_messages = sip_messages;
-        let high = findings.iter().find(|f| matches!(f.severity.as_str(), "high" | "critical"));
+        let high = findings.iter().find(|f| matches!(f.severity, "high" | "critical"));
         let medium = findings.iter().find(|f| f.severity == "medium");
         let outcomes = ["refused", "unanswered_challenge", "forbidden", "failed", "no_answer"];
         let is_failed = outcomes.iter().any(|outcome| summary.sessions_by_outcome.contains_key(*outcome));
@@ -184,11 +186,7 @@ pub fn milliseconds(from: CaptureTime, to: CaptureTime) -> f64 {
 
 fn session_model(session: &Session<'_>, number: u64, redaction: Redaction) -> model::Session {
     let first = session.attempts.first();
-    let hop = first.map(|attempt| hop(attempt)).unwrap_or(model::Hop {
-        client: String::new(),
-        server: String::new(),
-        transport: String::new(),
-    });
+    let hop = first.map(hop).unwrap_or(model::Hop { client: Place(None), server: Place(None), transport: "" });
     let user = session.user();
     let call_id = &session.run.call_id;
     let realms: Vec<String> = session.realms().iter().map(|realm| text(realm)).collect();
@@ -208,9 +206,9 @@ fn session_model(session: &Session<'_>, number: u64, redaction: Redaction) -> mo
         realm: realms.first().cloned(),
         user_agent: agent.map(|agent| text(session.text(agent))),
         server_agent: server_agent.map(|agent| text(session.text(agent))),
-        started: session.run.started.to_string(),
-        ended: session.run.last_seen.to_string(),
-        outcome: session.outcome.name().to_owned(),
+        started: Time(session.run.started),
+        ended: Time(session.run.last_seen),
+        outcome: session.outcome.name(),
         final_status: session.attempts.iter().filter(own).rev().find_map(Attempt::status),
         attempts: session.attempts.iter().map(|attempt| attempt_model(session, attempt, redaction)).collect(),
         realms,
@@ -230,9 +228,9 @@ fn all_frames(session: &Session<'_>) -> Vec<FrameRef> {
 fn hop(attempt: &Attempt<'_>) -> model::Hop {
     let transaction = attempt.transaction;
     model::Hop {
-        client: transaction.flow.source.to_string(),
-        server: transaction.flow.destination.to_string(),
-        transport: transaction.transport.name().to_owned(),
+        client: Place(Some(transaction.flow.source)),
+        server: Place(Some(transaction.flow.destination)),
+        transport: transaction.transport.name(),
     }
 }
 
@@ -244,14 +242,14 @@ fn attempt_model(session: &Session<'_>, attempt: &Attempt<'_>, redaction: Redact
     model::Attempt {
         cseq: attempt.transaction.cseq,
         request: request.map(|request| frame_at(request.at)),
-        time: request.map(|request| request.time.to_string()),
+        time: request.map(|request| Time(request.time)),
         credentials: credentials(&attempt.credentials),
         response: answer.map(|answer| frame_at(answer.at)),
         status: attempt.status(),
         reason: answer.map(|answer| text(session.text(answer.reason))),
         response_ms: request.zip(answer).map(|(request, answer)| milliseconds(request.time, answer.time)),
         challenges: attempt.challenges.iter().map(challenge_model).collect(),
-        outcome: attempt.outcome.name().to_owned(),
+        outcome: attempt.outcome.name(),
         copies: attempt.copies.iter().map(copy_model).collect(),
         method: text(attempt.transaction.method.as_bytes()),
         from: request.map(|request| text(session.text(request.from))),
@@ -265,14 +263,14 @@ fn attempt_model(session: &Session<'_>, attempt: &Attempt<'_>, redaction: Redact
 
 fn copy_model(copy: &crate::session::Copy) -> model::Copy {
     let FrameAt { input, number } = frame_at(copy.at);
-    model::Copy { input, number, kind: copy.kind.name().to_owned() }
+    model::Copy { input, number, kind: copy.kind.name() }
 }
 
 fn challenge_model(offered: &Offered<'_>) -> model::Challenge {
     let challenge = &offered.challenge;
     let realm = challenge.realm();
     model::Challenge {
-        header: offered.header.challenge_header().to_owned(),
+        header: offered.header.challenge_header(),
         scheme: text(challenge.scheme_raw),
         realm: realm.as_deref().map(text),
         realm_hex: realm.as_deref().and_then(hex_of),
@@ -285,7 +283,7 @@ fn challenge_model(offered: &Offered<'_>) -> model::Challenge {
             Stale::Odd(_) => None,
         }),
         opaque: challenge.opaque().is_some(),
-        defects: challenge.defects().iter().map(|defect| defect.kind.name().to_owned()).collect(),
+        defects: challenge.defects().iter().map(|defect| defect.kind.name()).collect(),
     }
 }
 
@@ -303,7 +301,7 @@ fn credentials_model(presented: &Presented<'_>, redaction: Redaction) -> model::
     let (username, realm) = (credentials.username(), credentials.realm());
     let open = |value: Option<std::borrow::Cow<'_, [u8]>>| value.filter(|_| redaction == Redaction::None).map(|v| text(&v));
     model::Credentials {
-        header: presented.header.credentials_header().to_owned(),
+        header: presented.header.credentials_header(),
         scheme: text(credentials.scheme_raw),
         username: username.as_deref().map(text),
         username_hex: username.as_deref().and_then(hex_of),
@@ -315,7 +313,7 @@ fn credentials_model(presented: &Presented<'_>, redaction: Redaction) -> model::
         qop: credentials.qop().map(|qop| text(qop.name())),
         nc: credentials.nonce_count().map(|count| text(count.raw)),
         verification: presented.checked.map(verification_model),
-        defects: credentials.defects().iter().map(|defect| defect.kind.name().to_owned()).collect(),
+        defects: credentials.defects().iter().map(|defect| defect.kind.name()).collect(),
         cnonce: open(credentials.cnonce()),
         response: open(credentials.response()),
     }
@@ -323,11 +321,11 @@ fn credentials_model(presented: &Presented<'_>, redaction: Redaction) -> model::
 
 fn verification_model(checked: &crate::digest::Checked) -> model::Verification {
     let reason = match checked.verdict {
-        Verdict::Unverifiable(reason) => Some(reason.name().to_owned()),
+        Verdict::Unverifiable(reason) => Some(reason.name()),
         _ => None,
     };
     model::Verification {
-        result: checked.verdict.name().to_owned(),
+        result: checked.verdict.name(),
         variant: None,
         reason,
         credential_source: checked.source.as_ref().map(ToString::to_string),

@@ -134,10 +134,10 @@ impl Collected {
         };
         model::Finding {
             id: format!("F{number}"),
-            rule: finding.rule.name.to_owned(),
-            severity: finding.severity.name().to_owned(),
-            confidence: finding.confidence.name().to_owned(),
-            fault: finding.fault.name().to_owned(),
+            rule: finding.rule.name,
+            severity: finding.severity.name(),
+            confidence: finding.confidence.name(),
+            fault: finding.fault.name(),
             title: finding.title.clone(),
             explanation,
             excluded: finding.excluded.clone(),
@@ -147,8 +147,8 @@ impl Collected {
             frames: frames.into_iter().map(frame_at).collect(),
             fingerprint: fingerprint(finding.rule.name, &finding.subject),
             references: finding.rule.sources.iter().map(|source| (*source).to_owned()).collect(),
-            code: finding.rule.code.to_owned(),
-            cause: finding.cause.map(str::to_owned),
+            code: finding.rule.code,
+            cause: finding.cause,
             caused_by,
             evidence: finding.evidence.iter().map(|piece| evidence(piece, redaction)).collect(),
             sessions,
@@ -159,7 +159,7 @@ impl Collected {
 
 fn evidence(piece: &crate::rules::Evidence, redaction: Redaction) -> model::Evidence {
     let frame: FrameAt = frame_at(piece.at);
-    model::Evidence { frame, header: piece.header.to_owned(), value: redact::evidence(&piece.value, redaction) }
+    model::Evidence { frame, header: piece.header, value: redact::evidence(&piece.value, redaction) }
 }
 
 /// The same for the same rule, realm, user and endpoints. None of them is made from a password.

@@ -93,7 +93,13 @@ fn styled(text: &str, style: Style) -> String {
 }
 
 fn wrapped(text: &str, width: usize, first: &str, next: &str) -> String {
-    let options = textwrap::Options::new(width).initial_indent(first).subsequent_indent(next).break_words(false);
+    let options = textwrap::Options::new(width)
+        .initial_indent(first)
+        .subsequent_indent(next)
+        .break_words(false)
+        .word_separator(textwrap::WordSeparator::AsciiSpace)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation)
+        .wrap_algorithm(textwrap::WrapAlgorithm::FirstFit);
     textwrap::fill(text, options)
 }
 

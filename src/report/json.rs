@@ -14,6 +14,8 @@ use crate::report::Session;
 /// Writes one report: head, sessions, tail, in the order of the report's keys.
 pub struct JsonWriter<W: Write> {
     out: W,
+    /// One session at a time is laid out here: many small writes to memory, one to `out`.
+    page: Vec<u8>,
     sessions: u64,
 }
 
@@ -24,7 +26,7 @@ impl<W: Write> JsonWriter<W> {
     ///
     /// When `out` cannot be written.
     pub fn new(out: W, head: &Report) -> io::Result<JsonWriter<W>> {
-        let mut writer = JsonWriter { out, sessions: 0 };
+        let mut writer = JsonWriter { out, page: Vec::new(), sessions: 0 };
         writer.out.write_all(b"{")?;
         writer.entry("\n", "schema", &head.schema)?;
         writer.entry(",\n", "schema_version", &head.schema_version)?;
@@ -41,9 +43,11 @@ impl<W: Write> JsonWriter<W> {
     ///
     /// When `out` cannot be written.
     pub fn session(&mut self, session: &Session) -> io::Result<()> {
-        self.out.write_all(if self.sessions == 0 { b"\n  " } else { b",\n  " })?;
+        self.page.clear();
+        self.page.extend_from_slice(if self.sessions == 0 { b"\n  " } else { b",\n  " });
         self.sessions += 1;
-        value(&mut self.out, session, 2)
+        value(&mut self.page, session, 2)?;
+        self.out.write_all(&self.page)
     }
 
     /// Writes everything behind the sessions, and gives the writer back.

@@ -1,9 +1,14 @@
 //! The report's shape, field by field as JSON has it. The JSON Schema is generated from these types.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde::Serializer;
+
+use crate::base::CaptureTime;
+use crate::base::Endpoint;
 
 /// The name that every report carries.
 pub const SCHEMA: &str = "sipauth.report";
@@ -85,6 +90,32 @@ pub struct Selection {
     pub redaction: String,
 }
 
+/// A time of the capture: RFC 3339, UTC, microseconds. Formatted when it is written, since most reports write few.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Time(pub CaptureTime);
+
+/// Address and port of one side; empty where it is not known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place(pub Option<Endpoint>);
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |endpoint| endpoint.fmt(f))
+    }
+}
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl Serialize for Place {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 /// A frame of an input, numbered as Wireshark does.
 #[derive(Clone, Copy, Debug, Serialize, JsonSchema, PartialEq, Eq)]
 pub struct FrameAt {
@@ -107,11 +138,13 @@ pub struct Session {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub call_id_hex: Option<String>,
     /// `udp` or `tcp`, of the first request.
-    pub transport: String,
+    pub transport: &'static str,
     /// Who sent the first request.
-    pub client: String,
+    #[schemars(with = "String")]
+    pub client: Place,
     /// Who received it.
-    pub server: String,
+    #[schemars(with = "String")]
+    pub server: Place,
     /// The user name of the first credentials, else the From user.
     pub user: String,
     /// Its bytes in hex, where they are not UTF-8.
@@ -124,11 +157,13 @@ pub struct Session {
     /// The server's Server or User-Agent.
     pub server_agent: Option<String>,
     /// RFC 3339, UTC, microseconds.
-    pub started: String,
+    #[schemars(with = "String")]
+    pub started: Time,
     /// When the last message came.
-    pub ended: String,
+    #[schemars(with = "String")]
+    pub ended: Time,
     /// `accepted`, `refused`, `unanswered_challenge`, `forbidden`, `failed`, `no_answer`, `not_challenged`, `undecided`.
-    pub outcome: String,
+    pub outcome: &'static str,
     /// The status of the last final answer to the first method.
     pub final_status: Option<u16>,
     /// Requests with their final answers.
@@ -147,7 +182,8 @@ pub struct Attempt {
     /// The request; null where the capture holds only the answer.
     pub request: Option<FrameAt>,
     /// When it was sent.
-    pub time: Option<String>,
+    #[schemars(with = "Option<String>")]
+    pub time: Option<Time>,
     /// The credentials in it: none, one, or one for each realm.
     pub credentials: Vec<Credentials>,
     /// The final answer.
@@ -161,7 +197,7 @@ pub struct Attempt {
     /// The challenges in the answer.
     pub challenges: Vec<Challenge>,
     /// `accepted`, `challenged`, `refused`, `stale`, `forbidden`, `failed`, `no_answer`, `undecided`.
-    pub outcome: String,
+    pub outcome: &'static str,
     /// Other appearances of the request.
     pub copies: Vec<Copy>,
     /// The method.
@@ -184,11 +220,13 @@ pub struct Attempt {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Hop {
     /// The sender.
-    pub client: String,
+    #[schemars(with = "String")]
+    pub client: Place,
     /// The receiver.
-    pub server: String,
+    #[schemars(with = "String")]
+    pub server: Place,
     /// `udp` or `tcp`.
-    pub transport: String,
+    pub transport: &'static str,
 }
 
 /// An ACK with credentials.
@@ -208,14 +246,14 @@ pub struct Copy {
     /// The frame.
     pub number: u64,
     /// `retransmission`, `duplicate` or `hop`.
-    pub kind: String,
+    pub kind: &'static str,
 }
 
 /// A challenge.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Challenge {
     /// `WWW-Authenticate` or `Proxy-Authenticate`.
-    pub header: String,
+    pub header: &'static str,
     /// The scheme as sent.
     pub scheme: String,
     /// The realm, unescaped.
@@ -234,14 +272,14 @@ pub struct Challenge {
     /// Whether it has an opaque value.
     pub opaque: bool,
     /// What is odd about its form.
-    pub defects: Vec<String>,
+    pub defects: Vec<&'static str>,
 }
 
 /// Credentials.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Credentials {
     /// `Authorization` or `Proxy-Authorization`.
-    pub header: String,
+    pub header: &'static str,
     /// The scheme as sent.
     pub scheme: String,
     /// The user name, unescaped.
@@ -267,7 +305,7 @@ pub struct Credentials {
     /// What a check against the given secrets says; null when none was given for that user and realm.
     pub verification: Option<Verification>,
     /// What is odd about their form.
-    pub defects: Vec<String>,
+    pub defects: Vec<&'static str>,
     /// The client nonce; only with `--redact none`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cnonce: Option<String>,
@@ -280,11 +318,11 @@ pub struct Credentials {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Verification {
     /// `match`, `mismatch`, `near_miss` or `unverifiable`.
-    pub result: String,
+    pub result: &'static str,
     /// Which input the client got wrong, for a near miss.
     pub variant: Option<String>,
     /// Why it could not be recomputed, for `unverifiable`.
-    pub reason: Option<String>,
+    pub reason: Option<&'static str>,
     /// The credentials entry: `creds.csv:2`.
     pub credential_source: Option<String>,
 }
@@ -304,9 +342,11 @@ pub struct Nonce {
     /// The challenge that brought it; null where it was issued before the capture, or never.
     pub issued: Option<FrameAt>,
     /// When.
-    pub issued_at: Option<String>,
+    #[schemars(with = "Option<String>")]
+    pub issued_at: Option<Time>,
     /// When it was last used.
-    pub last_used_at: Option<String>,
+    #[schemars(with = "Option<String>")]
+    pub last_used_at: Option<Time>,
     /// Requests with it, copies left out.
     pub uses: u64,
     /// How many were let past.
@@ -338,17 +378,19 @@ pub struct Input {
     /// Bytes read.
     pub bytes: u64,
     /// `pcap` or `pcapng`.
-    pub format: String,
+    pub format: &'static str,
     /// `gzip`, or null.
-    pub compression: Option<String>,
+    pub compression: Option<&'static str>,
     /// Link types met.
     pub link_types: Vec<String>,
     /// Frames read.
     pub packets: u64,
     /// The earliest frame.
-    pub first_packet: Option<String>,
+    #[schemars(with = "Option<String>")]
+    pub first_packet: Option<Time>,
     /// The latest frame.
-    pub last_packet: Option<String>,
+    #[schemars(with = "Option<String>")]
+    pub last_packet: Option<Time>,
     /// Whether it ends or breaks off within a record.
     pub truncated: bool,
 }
@@ -368,9 +410,9 @@ pub struct Coverage {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Diagnostic {
     /// Its name.
-    pub event: String,
+    pub event: &'static str,
     /// `info`, `low` or `medium`.
-    pub severity: String,
+    pub severity: &'static str,
     /// How often.
     pub count: u64,
     /// Where first.
@@ -385,13 +427,13 @@ pub struct Finding {
     /// `F1` is the one to act on first.
     pub id: String,
     /// The rule's name.
-    pub rule: String,
+    pub rule: &'static str,
     /// `critical`, `high`, `medium`, `low`, `info`.
-    pub severity: String,
+    pub severity: &'static str,
     /// `proven`, `likely`, `possible`.
-    pub confidence: String,
+    pub confidence: &'static str,
     /// `client`, `server`, `path`, `operator`, `unknown`.
-    pub fault: String,
+    pub fault: &'static str,
     /// One line.
     pub title: String,
     /// What was seen.
@@ -411,9 +453,9 @@ pub struct Finding {
     /// The standards it rests on.
     pub references: Vec<String>,
     /// The rule's code.
-    pub code: String,
+    pub code: &'static str,
     /// The cause, where the rule tells causes apart.
-    pub cause: Option<String>,
+    pub cause: Option<&'static str>,
     /// The finding that explains this one.
     pub caused_by: Option<String>,
     /// The headers that prove it.
@@ -430,7 +472,7 @@ pub struct Evidence {
     /// The frame.
     pub frame: FrameAt,
     /// The header's name.
-    pub header: String,
+    pub header: &'static str,
     /// Its value, redacted.
     pub value: String,
 }

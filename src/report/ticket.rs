@@ -10,7 +10,7 @@ const DESCRIPTION_CHARACTERS_MAX: usize = 32_767;
 
 /// A ticket about the first finding; none where there is nothing to act on. `session` is the finding's first session.
 pub fn ticket(findings: &[Finding], session: Option<&Session>) -> Option<Ticket> {
-    let first = findings.first().filter(|finding| matches!(finding.severity.as_str(), "critical" | "high" | "medium"))?;
+    let first = findings.first().filter(|finding| matches!(finding.severity, "critical" | "high" | "medium"))?;
     let mut description = format!("**What happened** {}\n\n", sentence(&first.explanation));
     if let Some(session) = session {
         description.push_str(&format!(
@@ -35,8 +35,8 @@ pub fn ticket(findings: &[Finding], session: Option<&Session>) -> Option<Ticket>
     Some(Ticket {
         summary: cut(&format!("SIP authentication: {}", plain(&first.title)), SUMMARY_CHARACTERS_MAX),
         description: cut(&description, DESCRIPTION_CHARACTERS_MAX),
-        severity: first.severity.clone(),
-        labels: vec!["sip".to_owned(), "sip-auth".to_owned(), first.rule.clone()],
+        severity: first.severity.to_owned(),
+        labels: vec!["sip".to_owned(), "sip-auth".to_owned(), first.rule.to_owned()],
         fingerprint: first.fingerprint.clone(),
     })
 }

@@ -1,6 +1,7 @@
 //! Joins credentials to the challenges they answer, and says what became of them. Each realm is judged by itself.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -12,7 +13,6 @@ use crate::session::AttemptOutcome;
 use crate::session::CredentialsRow;
 use crate::session::Exchange;
 use crate::session::Judgement;
-use crate::session::NonceId;
 use crate::session::Offered;
 use crate::session::Presented;
 use crate::session::Run;
@@ -119,49 +119,39 @@ fn offered(rows: &[crate::session::ChallengeRow]) -> Vec<Offered<'_>> {
 
 /// Finds for each row of credentials the latest challenge that it answers: the same realm and nonce, else the same nonce.
 fn join(attempts: &mut [Attempt<'_>]) {
-    let mut by_nonce: HashMap<NonceId, Vec<(CaptureTime, ChallengeAt)>> = HashMap::new();
-    let mut by_text: HashMap<Vec<u8>, Vec<(CaptureTime, ChallengeAt)>> = HashMap::new();
-    for index in 0..attempts.len() {
-        let Some(attempt) = attempts.get(index) else { return };
-        let sent = attempt.transaction.started();
-        let before = |(time, _): &&(CaptureTime, ChallengeAt)| sent.is_none_or(|sent| *time <= sent);
-        let latest = |known: Option<&Vec<(CaptureTime, ChallengeAt)>>| {
-            known.and_then(|all| all.iter().rev().find(before)).map(|(_, at)| *at)
-        };
-        let found: Vec<Option<ChallengeAt>> = attempt
-            .credentials
-            .iter()
-            .map(|presented| {
-                let exact = presented.nonce.and_then(|nonce| latest(by_nonce.get(&nonce)));
-                exact.or_else(|| {
-                    let nonce = presented.credentials.nonce().filter(|nonce| !nonce.is_empty())?;
-                    let at = latest(by_text.get(nonce.as_ref()))?;
-                    Some(ChallengeAt { is_same_realm: false, ..at })
-                })
-            })
-            .collect();
-        remember(attempt, index, &mut by_nonce, &mut by_text);
-        let Some(attempt) = attempts.get_mut(index) else { return };
-        for (presented, at) in attempt.credentials.iter_mut().zip(found) {
-            presented.answers = at;
-        }
+    if attempts.iter().all(|attempt| attempt.credentials.is_empty()) {
+        return;
+    }
+    // Ids of this run's own making: no hashing, and nothing an attacker could collide.
+    join_by(attempts, &|offered| offered.nonce, &|presented| presented.nonce, true);
+    let is_open = |presented: &Presented<'_>| presented.answers.is_none();
+    if attempts.iter().flat_map(|attempt| &attempt.credentials).any(is_open) {
+        let text = |nonce: Option<Cow<'_, [u8]>>| nonce.filter(|nonce| !nonce.is_empty()).map(Cow::into_owned);
+        join_by(attempts, &|offered| text(offered.challenge.nonce()), &|presented| text(presented.credentials.nonce()), false);
     }
 }
 
-fn remember(
-    attempt: &Attempt<'_>,
-    index: usize,
-    by_nonce: &mut HashMap<NonceId, Vec<(CaptureTime, ChallengeAt)>>,
-    by_text: &mut HashMap<Vec<u8>, Vec<(CaptureTime, ChallengeAt)>>,
+/// Joins what is not joined yet by one key of challenge and credentials.
+fn join_by<'run, K: Ord>(
+    attempts: &mut [Attempt<'run>],
+    challenge_key: &dyn Fn(&Offered<'run>) -> Option<K>,
+    credentials_key: &dyn Fn(&Presented<'run>) -> Option<K>,
+    is_same_realm: bool,
 ) {
-    let Some(answer) = attempt.answer() else { return };
-    for (challenge, offered) in attempt.challenges.iter().enumerate() {
-        let at = ChallengeAt { attempt: index, challenge, is_same_realm: true };
-        if let Some(nonce) = offered.nonce {
-            by_nonce.entry(nonce).or_default().push((answer.time, at));
+    let mut known: BTreeMap<K, Vec<(CaptureTime, ChallengeAt)>> = BTreeMap::new();
+    for (index, attempt) in attempts.iter_mut().enumerate() {
+        let sent = attempt.transaction.started();
+        for presented in attempt.credentials.iter_mut().filter(|presented| presented.answers.is_none()) {
+            let challenges = credentials_key(presented).and_then(|key| known.get(&key));
+            let before = |(time, _): &&(CaptureTime, ChallengeAt)| sent.is_none_or(|sent| *time <= sent);
+            presented.answers = challenges.and_then(|all| all.iter().rev().find(before)).map(|(_, at)| *at);
         }
-        if let Some(nonce) = offered.challenge.nonce().filter(|nonce| !nonce.is_empty()) {
-            by_text.entry(nonce.into_owned()).or_default().push((answer.time, at));
+        let Some(answer) = &attempt.transaction.answer else { continue };
+        for (challenge, offered) in attempt.challenges.iter().enumerate() {
+            if let Some(key) = challenge_key(offered) {
+                let at = ChallengeAt { attempt: index, challenge, is_same_realm };
+                known.entry(key).or_default().push((answer.time, at));
+            }
         }
     }
 }
@@ -232,7 +222,7 @@ fn silence(attempt: &Attempt<'_>, end: CaptureTime) -> AttemptOutcome {
 
 fn group(run: &Run, attempts: &mut [Attempt<'_>]) -> Vec<Exchange> {
     let mut exchanges: Vec<Exchange> = Vec::new();
-    let mut by_key: HashMap<(IpAddr, IpAddr, &Method, &[u8]), usize> = HashMap::new();
+    let mut by_key: BTreeMap<(IpAddr, IpAddr, &Method, &[u8]), usize> = BTreeMap::new();
     for (index, attempt) in attempts.iter_mut().enumerate() {
         let transaction = attempt.transaction;
         let (client, server) = (transaction.flow.source.address, transaction.flow.destination.address);

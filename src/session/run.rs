@@ -20,6 +20,7 @@ use crate::session::Transaction;
 use crate::sip::HeaderName;
 use crate::sip::Message;
 use crate::sip::Method;
+use crate::sip::address::Address;
 
 /// Two appearances of one packet that lie closer than this are one packet seen twice: RFC 3261 §17.1.1.2 waits T1, 500 ms,
 /// before it retransmits.
@@ -43,7 +44,7 @@ pub struct Run {
     /// Messages that found no place because the run had too many transactions.
     pub dropped: u64,
     /// Made once a run is long: most runs hold a handful of transactions, and scanning those is cheaper.
-    index: Option<HashMap<Key, Vec<usize>>>,
+    index: Option<Box<HashMap<Key, Vec<usize>>>>,
 }
 
 /// From this many transactions on, a run keeps an index.
@@ -96,35 +97,33 @@ impl Run {
             return Placement::Dropped;
         };
         let key = Key { cseq: cseq.map(|cseq| cseq.number), method: Method::parse(method) };
+        let identity = Identity::of(message);
         if message.status().is_some() {
-            self.response(sighting, key, limits)
+            self.response(sighting, identity, key, limits)
         } else if key.method == Method::Ack {
-            self.ack(sighting, key)
+            self.ack(sighting, identity, key)
         } else {
-            self.request(sighting, key, limits)
+            self.request(sighting, identity, key, limits)
         }
     }
 
-    /// The transactions with that method and CSeq number, newest first.
-    fn candidates(&self, key: &Key) -> Vec<usize> {
+    /// The newest transaction with that method and CSeq number that fits.
+    fn newest(&self, key: &Key, fits: impl Fn(&Transaction) -> bool) -> Option<usize> {
         match &self.index {
             Some(index) => {
-                index.get(key).map(|all| all.iter().rev().copied().take(CANDIDATES_MAX).collect()).unwrap_or_default()
+                let newest = index.get(key)?.iter().rev().take(CANDIDATES_MAX).copied();
+                newest.filter_map(|index| Some((index, self.transactions.get(index)?))).find(|(_, known)| fits(known))
             }
             None => {
-                let all = self.transactions.iter().enumerate().rev();
-                all.filter(|(_, known)| known.cseq == key.cseq && known.method == key.method).map(|(i, _)| i).collect()
+                let newest = self.transactions.iter().enumerate().rev();
+                newest.filter(|(_, known)| known.cseq == key.cseq && known.method == key.method).find(|(_, known)| fits(known))
             }
         }
+        .map(|(index, _)| index)
     }
 
-    fn transaction(&self, index: usize) -> Option<&Transaction> {
-        self.transactions.get(index)
-    }
-
-    fn request(&mut self, sighting: Sighting<'_>, key: Key, limits: &Limits) -> Placement {
-        let branch = branch_of(sighting.message);
-        if let Some(index) = self.same_request(&sighting, &key, branch) {
+    fn request(&mut self, sighting: Sighting<'_>, identity: Identity<'_>, key: Key, limits: &Limits) -> Placement {
+        if let Some(index) = self.same_request(&key, &sighting, &identity) {
             self.add_copy(index, &sighting);
             return Placement::Known;
         }
@@ -132,26 +131,33 @@ impl Run {
             self.dropped += 1;
             return Placement::Dropped;
         }
-        let forwarded_from = self.previous_hop(&sighting, &key);
-        let request = self.keep_request(&sighting, sighting.credentials.clone());
-        let branch = branch.map(|branch| self.texts.keep(branch));
-        self.add(key, Transaction { branch, request: Some(request), forwarded_from, ..blank(&sighting) });
+        let forwarded_from = self.previous_hop(&key, &sighting, &identity);
+        let blank = blank(&sighting);
+        let request = self.keep_request(sighting, &identity);
+        let branch = identity.branch.map(|branch| self.texts.keep(branch));
+        self.add(key, Transaction { branch, request: Some(request), forwarded_from, ..blank });
         Placement::New
     }
 
     /// The transaction that this request appeared in before, on the same hop.
-    fn same_request(&self, sighting: &Sighting<'_>, key: &Key, branch: Option<&[u8]>) -> Option<usize> {
-        let from_tag = sighting.message.from().and_then(|from| from.tag);
-        self.candidates(key).into_iter().find(|&index| {
-            let Some(known) = self.transaction(index) else { return false };
+    fn same_request(&self, key: &Key, sighting: &Sighting<'_>, identity: &Identity<'_>) -> Option<usize> {
+        self.newest(key, |known| {
             let Some(request) = &known.request else { return false };
-            let is_same_key = match branch {
-                Some(branch) => known.branch.is_some_and(|id| self.texts.get(id) == branch),
-                None => known.branch.is_none() && request.from_tag.map(|id| self.texts.get(id)) == from_tag,
+            let is_same_key = match identity.branch {
+                Some(branch) => self.has_branch(known, branch),
+                None => known.branch.is_none() && self.has_from_tag(request, identity),
             };
             // A client that answers a challenge under its old branch sent another request all the same.
             is_same_key && known.flow == sighting.flow && has_same_credentials(request, &sighting.credentials)
         })
+    }
+
+    fn has_branch(&self, known: &Transaction, branch: &[u8]) -> bool {
+        known.branch.is_some_and(|id| self.texts.get(id) == branch)
+    }
+
+    fn has_from_tag(&self, request: &Request, identity: &Identity<'_>) -> bool {
+        request.from_tag.map(|id| self.texts.get(id)) == identity.from.tag
     }
 
     fn add_copy(&mut self, index: usize, sighting: &Sighting<'_>) {
@@ -164,29 +170,26 @@ impl Run {
 
     /// The transaction of which this request is the continuation on the next hop: its Vias hold that branch (RFC 3261
     /// §16.6), or the receiver sent the same request on under a Via of its own, as transparent B2BUAs do.
-    fn previous_hop(&self, sighting: &Sighting<'_>, key: &Key) -> Option<usize> {
-        let from_tag = sighting.message.from().and_then(|from| from.tag);
-        let branches: Vec<&[u8]> = sighting.message.via_branches().collect();
-        self.candidates(key).into_iter().find(|&index| {
-            let Some(known) = self.transaction(index) else { return false };
+    fn previous_hop(&self, key: &Key, sighting: &Sighting<'_>, identity: &Identity<'_>) -> Option<usize> {
+        self.newest(key, |known| {
             let Some(request) = &known.request else { return false };
             if known.flow == sighting.flow {
                 return false;
             }
-            let is_nested = known.branch.is_some_and(|id| branches.contains(&self.texts.get(id)));
+            let is_nested = || sighting.message.via_branches().any(|branch| self.has_branch(known, branch));
             let is_relayed = known.flow.destination.address == sighting.flow.source.address
-                && request.from_tag.map(|id| self.texts.get(id)) == from_tag;
-            is_nested || is_relayed
+                && self.has_from_tag(request, identity);
+            is_relayed || is_nested()
         })
     }
 
-    fn keep_request(&mut self, sighting: &Sighting<'_>, credentials: Vec<CredentialsRow>) -> Request {
+    fn keep_request(&mut self, sighting: Sighting<'_>, identity: &Identity<'_>) -> Request {
         let message = sighting.message;
-        let (from, to) = (message.from().unwrap_or_default(), message.to().unwrap_or_default());
+        let (from, to) = (identity.from, identity.to);
         let texts = &mut self.texts;
         Request {
             at: sighting.frames.last,
-            other_frames: sighting.frames.others.clone(),
+            other_frames: sighting.frames.others,
             time: sighting.time,
             link: sighting.link,
             uri: texts.keep(message.request_uri().unwrap_or_default()),
@@ -198,20 +201,20 @@ impl Run {
             len_bytes: u32::try_from(message.bytes.len()).unwrap_or(u32::MAX),
             has_all_headers: message.has_all_headers,
             is_ambiguous: sighting.is_ambiguous,
-            via_count: u8::try_from(message.via_branches().count()).unwrap_or(u8::MAX),
-            credentials,
+            via_count: u8::try_from(message.values(HeaderName::Via).count()).unwrap_or(u8::MAX),
+            credentials: sighting.credentials,
         }
     }
 
-    fn response(&mut self, sighting: Sighting<'_>, key: Key, limits: &Limits) -> Placement {
+    fn response(&mut self, sighting: Sighting<'_>, identity: Identity<'_>, key: Key, limits: &Limits) -> Placement {
         let status = sighting.message.status().unwrap_or_default();
-        let index = match self.request_of(&sighting, &key) {
+        let index = match self.request_of(&sighting, &identity, &key) {
             Some(index) => index,
             None if self.transactions.len() >= limits.session_transactions_max => {
                 self.dropped += 1;
                 return Placement::Dropped;
             }
-            None => self.unseen_request(&sighting, key),
+            None => self.unseen_request(&sighting, &identity, key),
         };
         if status < 200 {
             let Some(transaction) = self.transactions.get_mut(index) else { return Placement::Known };
@@ -225,34 +228,22 @@ impl Run {
     }
 
     /// The transaction that a response answers: the same branch and CSeq (RFC 3261 §17.1.3), best on the reverse flow.
-    fn request_of(&self, sighting: &Sighting<'_>, key: &Key) -> Option<usize> {
-        let branch = branch_of(sighting.message);
-        let from_tag = sighting.message.from().and_then(|from| from.tag);
-        let fits = |index: &usize| {
-            self.transaction(*index).is_some_and(|known| match branch {
-                Some(branch) => known.branch.is_some_and(|id| self.texts.get(id) == branch),
-                None => {
-                    let request_tag = known.request.as_ref().and_then(|request| request.from_tag);
-                    known.branch.is_none() && request_tag.is_none_or(|id| Some(self.texts.get(id)) == from_tag)
-                }
-            })
+    fn request_of(&self, sighting: &Sighting<'_>, identity: &Identity<'_>, key: &Key) -> Option<usize> {
+        let fits = |known: &Transaction| match (identity.branch, &known.request) {
+            (Some(branch), _) => self.has_branch(known, branch),
+            (None, None) => known.branch.is_none(),
+            (None, Some(request)) => {
+                known.branch.is_none() && (request.from_tag.is_none() || self.has_from_tag(request, identity))
+            }
         };
-        let is_reverse = |index: &usize, exactly: bool| {
-            self.transaction(*index).is_some_and(|known| {
-                let back = sighting.flow.reversed();
-                if exactly { known.flow == back } else { known.flow.source.address == back.source.address }
-            })
-        };
-        let known = self.candidates(key);
-        let candidates = || known.iter().copied().filter(fits);
-        candidates()
-            .find(|index| is_reverse(index, true))
-            .or_else(|| candidates().find(|index| is_reverse(index, false)))
-            .or_else(|| candidates().next())
+        let back = sighting.flow.reversed();
+        self.newest(key, |known| known.flow == back && fits(known))
+            .or_else(|| self.newest(key, |known| known.flow.source.address == back.source.address && fits(known)))
+            .or_else(|| self.newest(key, fits))
     }
 
-    fn unseen_request(&mut self, sighting: &Sighting<'_>, key: Key) -> usize {
-        let branch = branch_of(sighting.message).map(|branch| self.texts.keep(branch));
+    fn unseen_request(&mut self, sighting: &Sighting<'_>, identity: &Identity<'_>, key: Key) -> usize {
+        let branch = identity.branch.map(|branch| self.texts.keep(branch));
         let transaction = Transaction { flow: sighting.flow.reversed(), branch, ..blank(sighting) };
         self.add(key, transaction)
     }
@@ -284,21 +275,16 @@ impl Run {
     }
 
     /// An ACK joins its INVITE: by branch after a refusal, by CSeq after a 2xx (RFC 3261 §17.1.1.3, §13.2.2.4).
-    fn ack(&mut self, sighting: Sighting<'_>, key: Key) -> Placement {
+    fn ack(&mut self, sighting: Sighting<'_>, identity: Identity<'_>, key: Key) -> Placement {
         let invite = Key { method: Method::Invite, ..key };
-        let branch = branch_of(sighting.message);
-        let has_branch = |known: &Transaction| branch.is_some() && known.branch.map(|id| self.texts.get(id)) == branch;
         let is_hop = |known: &Transaction| known.flow.source.address == sighting.flow.source.address;
-        let invites = self.candidates(&invite);
-        let pick = |fits: &dyn Fn(&Transaction) -> bool| {
-            invites.iter().copied().find(|&index| self.transaction(index).is_some_and(fits))
+        let is_refused = |known: &Transaction| {
+            is_hop(known) && identity.branch.is_some_and(|branch| self.has_branch(known, branch))
         };
-        let index = pick(&|known| has_branch(known) && is_hop(known)).or_else(|| pick(&is_hop));
+        let index = self.newest(&invite, is_refused).or_else(|| self.newest(&invite, is_hop));
         if let Some(transaction) = index.and_then(|index| self.transactions.get_mut(index)) {
-            transaction.ack.get_or_insert(Ack {
-                at: sighting.frames.last,
-                time: sighting.time,
-                credentials: sighting.credentials,
+            transaction.ack.get_or_insert_with(|| {
+                Box::new(Ack { at: sighting.frames.last, time: sighting.time, credentials: sighting.credentials })
             });
         }
         Placement::Known
@@ -306,10 +292,14 @@ impl Run {
 
     fn add(&mut self, key: Key, transaction: Transaction) -> usize {
         let index = self.transactions.len();
+        // Most runs are short: room for four at once, as a Vec takes it, would be most of the memory of a busy capture.
+        if index == self.transactions.capacity() {
+            self.transactions.reserve_exact(index / 2 + 1);
+        }
         self.transactions.push(Transaction { method: key.method.clone(), cseq: key.cseq, ..transaction });
         match &mut self.index {
             Some(by_key) => by_key.entry(key).or_default().push(index),
-            None if self.transactions.len() >= INDEXED_FROM => self.index = Some(index_of(&self.transactions)),
+            None if self.transactions.len() >= INDEXED_FROM => self.index = Some(Box::new(index_of(&self.transactions))),
             None => {}
         }
         index
@@ -318,6 +308,25 @@ impl Run {
     /// The bytes of a text.
     pub fn text(&self, id: TextId) -> &[u8] {
         self.texts.get(id)
+    }
+}
+
+/// What of a message says where it belongs, read once.
+struct Identity<'a> {
+    /// The top Via's branch. One without the magic cookie identifies nothing (RFC 3261 §17.2.3), yet old stacks keep it
+    /// equal within a transaction: it is compared as it stands.
+    branch: Option<&'a [u8]>,
+    from: Address<'a>,
+    to: Address<'a>,
+}
+
+impl<'a> Identity<'a> {
+    fn of(message: &Message<'a>) -> Identity<'a> {
+        Identity {
+            branch: message.top_via().and_then(|via| via.branch),
+            from: message.from().unwrap_or_default(),
+            to: message.to().unwrap_or_default(),
+        }
     }
 }
 
@@ -344,12 +353,6 @@ fn blank(sighting: &Sighting<'_>) -> Transaction {
         copies: Vec::new(),
         forwarded_from: None,
     }
-}
-
-/// A branch without the magic cookie identifies nothing (RFC 3261 §17.2.3), yet old stacks keep it equal within a
-/// transaction: it is compared as it stands.
-fn branch_of<'a>(message: &Message<'a>) -> Option<&'a [u8]> {
-    message.top_via().and_then(|via| via.branch)
 }
 
 fn has_same_credentials(request: &Request, rows: &[CredentialsRow]) -> bool {

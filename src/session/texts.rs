@@ -4,10 +4,11 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TextId(u32);
 
-/// The texts of one run, in order of appearance.
+/// The texts of one run, in order of appearance, end to end in one buffer: two allocations a run, not one a text.
 #[derive(Debug, Default)]
 pub struct Texts {
-    texts: Vec<Box<[u8]>>,
+    bytes: Vec<u8>,
+    ends: Vec<u32>,
 }
 
 /// How many of the latest texts are compared before a text is kept again. Bounds the work a hostile dialog can cause.
@@ -16,17 +17,36 @@ const COMPARED_MAX: usize = 24;
 impl Texts {
     /// Keeps a text; a recent equal one is used again.
     pub fn keep(&mut self, text: &[u8]) -> TextId {
-        let recent = self.texts.iter().enumerate().rev().take(COMPARED_MAX);
-        let known = recent.map(|(index, kept)| (index, kept)).find(|(_, kept)| ***kept == *text).map(|(index, _)| index);
-        let index = known.unwrap_or_else(|| {
-            self.texts.push(text.into());
-            self.texts.len() - 1
+        let oldest = self.ends.len().saturating_sub(COMPARED_MAX);
+        let index = (oldest..self.ends.len()).rev().find(|&index| self.at(index) == text).unwrap_or_else(|| {
+            self.bytes.extend_from_slice(text);
+            self.ends.push(u32::try_from(self.bytes.len()).unwrap_or(u32::MAX));
+            self.ends.len() - 1
         });
         TextId(u32::try_from(index).unwrap_or(u32::MAX))
     }
 
     /// The text's bytes.
     pub fn get(&self, id: TextId) -> &[u8] {
-        self.texts.get(id.0 as usize).map_or(&[], |text| text)
+        self.at(id.0 as usize)
+    }
+
+    fn at(&self, index: usize) -> &[u8] {
+        let start = index.checked_sub(1).map_or(Some(0), |before| self.ends.get(before).copied());
+        let range = start.zip(self.ends.get(index)).map(|(start, end)| start as usize..*end as usize);
+        range.and_then(|range| self.bytes.get(range)).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_texts_are_kept_once() {
+        let mut texts = Texts::default();
+        let (a, b, empty) = (texts.keep(b"a"), texts.keep(b"bc"), texts.keep(b""));
+        assert_eq!((texts.keep(b"bc"), texts.keep(b"")), (b, empty));
+        assert_eq!((texts.get(a), texts.get(b), texts.get(empty)), (&b"a"[..], &b"bc"[..], &b""[..]));
     }
 }

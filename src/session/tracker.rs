@@ -46,24 +46,21 @@ impl Tracker {
             return;
         }
         let gap = self.gap();
-        match self.runs.get_mut(call_id) {
+        if let Some(run) = self.runs.get_mut(call_id) {
             // A silence longer than the gap begins a new run, whether or not the queue came round to closing the old one.
-            Some(run) if sighting.time.since(run.last_seen) > gap => {
+            if sighting.time.since(run.last_seen) > gap {
                 let fresh = Run::new(run.call_id.clone(), &sighting);
                 closed.push(std::mem::replace(run, fresh));
             }
-            Some(_) => {}
-            None => {
-                self.make_room(closed);
-                let key: Arc<[u8]> = Arc::from(call_id);
-                self.idle.push_back((self.now, key.clone()));
-                self.runs.insert(key.clone(), Run::new(key, &sighting));
-            }
+            run.push(sighting, &self.limits);
+            return;
         }
-        let limits = &self.limits;
-        if let Some(run) = self.runs.get_mut(call_id) {
-            run.push(sighting, limits);
-        }
+        self.make_room(closed);
+        let key: Arc<[u8]> = Arc::from(call_id);
+        let mut run = Run::new(key.clone(), &sighting);
+        run.push(sighting, &self.limits);
+        self.idle.push_back((self.now, key.clone()));
+        self.runs.insert(key, run);
     }
 
     fn gap(&self) -> Duration {

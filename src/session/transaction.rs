@@ -31,8 +31,8 @@ pub struct Transaction {
     pub has_provisional: bool,
     /// The final response that came first.
     pub answer: Option<Answer>,
-    /// The ACK, of an INVITE.
-    pub ack: Option<Ack>,
+    /// The ACK, of an INVITE. Boxed: few transactions have one.
+    pub ack: Option<Box<Ack>>,
     /// Other appearances of the request.
     pub copies: Vec<Copy>,
     /// The transaction this one is the next hop of, as an index into the run's transactions.

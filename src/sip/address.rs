@@ -42,6 +42,12 @@ impl<'a> Address<'a> {
 
 /// The `<` that opens the URI: not one inside a quoted display name.
 fn opening_bracket(value: &[u8]) -> Option<usize> {
+    // Most values have no display name, or one without quotes.
+    if let Some(first) = memchr::memchr2(b'<', b'"', value)
+        && value.get(first) == Some(&b'<')
+    {
+        return Some(first);
+    }
     let mut is_quoted = false;
     let mut is_escaped = false;
     for (offset, &byte) in value.iter().enumerate() {

@@ -20,9 +20,12 @@ pub struct Source {
 
 /// Reads one message. `bytes` hold one message whole, as a datagram or a framed part of a stream.
 pub fn parse(bytes: &[u8], source: Source) -> Message<'_> {
+    let at = leading_blank(bytes);
     let mut scanner = Scanner {
         bytes,
-        at: leading_blank(bytes),
+        at,
+        newlines: memchr::memchr_iter(b'\n', bytes.get(at..).unwrap_or_default()),
+        lines_start: at,
         headers: Vec::with_capacity(20),
         defects: Vec::new(),
         header_fields_max: source.header_fields_max,
@@ -54,7 +57,11 @@ fn leading_blank(bytes: &[u8]) -> usize {
 
 struct Scanner<'a> {
     bytes: &'a [u8],
+    /// Where the next line begins.
     at: usize,
+    /// The line ends from `lines_start` on: one search over the message, not one a line.
+    newlines: memchr::Memchr<'a>,
+    lines_start: usize,
     headers: Vec<Header>,
     defects: Vec<Defect>,
     header_fields_max: usize,
@@ -83,13 +90,15 @@ impl<'a> Scanner<'a> {
 
     fn line(&mut self) -> Option<Line> {
         let start = self.at;
-        let rest = self.bytes.get(start..).filter(|rest| !rest.is_empty())?;
-        let Some(newline) = memchr::memchr(b'\n', rest) else {
+        if start >= self.bytes.len() {
+            return None;
+        }
+        let Some(newline) = self.newlines.next() else {
             self.at = self.bytes.len();
             return Some(Line { start, end: self.bytes.len(), is_lf_only: false, is_terminated: false });
         };
-        self.at = start + newline + 1;
-        let end = start + newline;
+        let end = self.lines_start + newline;
+        self.at = end + 1;
         let has_cr = self.slice(start, end).ends_with(b"\r");
         let end = if has_cr { end - 1 } else { end };
         Some(Line { start, end, is_lf_only: !has_cr, is_terminated: true })
@@ -162,24 +171,24 @@ impl<'a> Scanner<'a> {
     }
 
     fn header_line(&mut self, line: &Line, text: &[u8]) {
-        let colon = memchr::memchr(b':', text).unwrap_or(text.len());
-        let name = text.get(..colon).unwrap_or_default();
-        let trimmed = name.trim_ascii_end();
-        if colon == text.len() || trimmed.is_empty() || !trimmed.iter().all(|&byte| is_token(byte)) {
+        let name_len = text.iter().take_while(|&&byte| is_token(byte)).count();
+        let blanks = text.iter().skip(name_len).take_while(|&&byte| byte == b' ' || byte == b'\t').count();
+        let colon = name_len + blanks;
+        if name_len == 0 || text.get(colon) != Some(&b':') {
             return self.stray_line(line);
         }
         if self.headers.len() >= self.header_fields_max {
             return self.defect(DefectKind::TooManyHeaders, line.start..line.end);
         }
-        if trimmed.len() < name.len() {
-            self.defect(DefectKind::BlankBeforeColon, line.start..line.start + colon);
+        if blanks > 0 {
+            self.defect(DefectKind::BlankBeforeColon, line.start + name_len..line.start + colon);
         }
         let value = text.get(colon + 1..).unwrap_or_default();
         let value_start = line.start + colon + 1 + (value.len() - value.trim_ascii_start().len());
         let value_end = value_start + value.trim_ascii().len();
         self.headers.push(Header {
-            name: HeaderName::parse(trimmed),
-            name_at: Span::new(line.start..line.start + trimmed.len()),
+            name: HeaderName::parse(text.get(..name_len).unwrap_or_default()),
+            name_at: Span::new(line.start..line.start + name_len),
             value_at: Span::new(value_start..value_end),
         });
     }
@@ -249,51 +258,80 @@ fn strict_number(text: &[u8]) -> Option<usize> {
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
-/// RFC 3261 §25.1: token.
+/// RFC 3261 §25.1: token. A table, since every byte of every header name is asked.
 fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&byte)
+    TOKEN.get(usize::from(byte)).copied().unwrap_or_default()
 }
 
+static TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0u8;
+    while byte < 0x80 {
+        let is_mark = matches!(byte, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~');
+        #[allow(clippy::indexing_slicing, reason = "the compiler evaluates it: a byte below 0x80 is within the table")]
+        {
+            table[byte as usize] = byte.is_ascii_alphanumeric() || is_mark;
+        }
+        byte += 1;
+    }
+    table
+};
+
+/// One walk over the headers: which mandatory ones are there, which repeat, and what CSeq says.
 fn check_mandatory_headers(message: &mut Message<'_>) {
-    let mut found = Vec::new();
-    let mut defect = |kind, at| found.push(Defect { kind, at });
-    let has = |name| message.headers.iter().any(|header| header.name == name);
-    for (name, gap) in [
-        (HeaderName::Via, HeaderGap::Via),
-        (HeaderName::From, HeaderGap::From),
-        (HeaderName::To, HeaderGap::To),
-        (HeaderName::CallId, HeaderGap::CallId),
-        (HeaderName::CSeq, HeaderGap::CSeq),
-    ] {
+    let mut first: [Option<Span>; MANDATORY.len()] = Default::default();
+    let mut repeated = None;
+    for header in &message.headers {
+        let place = MANDATORY.iter().position(|(name, _)| *name == header.name);
+        let Some(seen) = place.and_then(|place| first.get_mut(place)) else { continue };
+        match seen {
+            // Via may repeat.
+            Some(known) if header.name != HeaderName::Via && known.of(message.bytes) != header.value_at.of(message.bytes) => {
+                repeated.get_or_insert(header.value_at);
+            }
+            Some(_) => {}
+            None => *seen = Some(header.value_at),
+        }
+    }
+    let mut defect = |kind, at| message.defects.push(Defect { kind, at });
+    for ((_, gap), seen) in MANDATORY.iter().zip(&first) {
         // What the capture cut off is not missing.
-        if message.has_all_headers && !has(name) {
-            defect(DefectKind::MissingHeader(gap), Span::default());
+        if seen.is_none() && message.has_all_headers {
+            defect(DefectKind::MissingHeader(*gap), Span::default());
         }
     }
-    for name in [HeaderName::CallId, HeaderName::CSeq, HeaderName::From, HeaderName::To] {
-        let mut rows = message.headers.iter().filter(|header| header.name == name);
-        let first = rows.next().map(|header| message.text(header.value_at));
-        if let Some(other) = rows.find(|header| Some(message.text(header.value_at)) != first) {
-            defect(DefectKind::RepeatedHeader, other.value_at);
-        }
-    }
-    if let Some(at) =
-        message.headers.iter().find(|header| header.name == HeaderName::CSeq).map(|header| header.value_at)
-    {
+    repeated.into_iter().for_each(|at| defect(DefectKind::RepeatedHeader, at));
+    if let [.., Some(at)] = first {
         match message.cseq() {
-            None => defect(DefectKind::BadCSeq, at),
+            None => message.defects.push(Defect { kind: DefectKind::BadCSeq, at }),
             Some(cseq) if message.method().is_some_and(|method| method != cseq.method) => {
-                defect(DefectKind::CSeqMethodMismatch, at);
+                message.defects.push(Defect { kind: DefectKind::CSeqMethodMismatch, at });
             }
             Some(_) => {}
         }
     }
-    if let Some(header) =
-        message.headers.iter().find(|header| std::str::from_utf8(message.text(header.value_at)).is_err())
-    {
-        defect(DefectKind::NotUtf8, header.value_at);
+    check_text(message);
+}
+
+/// The headers that every message must have (RFC 3261 §8.1.1), but Max-Forwards, which old stacks leave out.
+const MANDATORY: [(HeaderName, HeaderGap); 5] = [
+    (HeaderName::Via, HeaderGap::Via),
+    (HeaderName::From, HeaderGap::From),
+    (HeaderName::To, HeaderGap::To),
+    (HeaderName::CallId, HeaderGap::CallId),
+    (HeaderName::CSeq, HeaderGap::CSeq),
+];
+
+/// Header values are UTF-8 (RFC 3261 §25.1). The section is checked in one go; only where that fails, value by value.
+fn check_text(message: &mut Message<'_>) {
+    let head = message.bytes.get(..message.body.start as usize).unwrap_or(message.bytes);
+    if std::str::from_utf8(head).is_ok() {
+        return;
     }
-    message.defects.append(&mut found);
+    let is_odd = |header: &&Header| std::str::from_utf8(header.value_at.of(message.bytes)).is_err();
+    if let Some(at) = message.headers.iter().find(is_odd).map(|header| header.value_at) {
+        message.defects.push(Defect { kind: DefectKind::NotUtf8, at });
+    }
 }
 
 #[cfg(test)]
