@@ -203,7 +203,10 @@ impl Talk {
     }
 
     fn challenges(&mut self, message: &Message<'_>, payload: &Payload<'_>, time: CaptureTime) -> Vec<ChallengeRow> {
-        let rows = auth_headers(message, &[crate::sip::HeaderName::WwwAuthenticate, crate::sip::HeaderName::ProxyAuthenticate]);
+        let rows = auth_headers(
+            message,
+            &[crate::sip::HeaderName::WwwAuthenticate, crate::sip::HeaderName::ProxyAuthenticate],
+        );
         let rows = rows.map(|(header, value)| {
             let nonces = parse_challenges(value).into_iter().map(|challenge| {
                 let id = self.nonces.id(&challenge.realm().unwrap_or_default(), &challenge.nonce()?)?;
@@ -290,7 +293,9 @@ impl Talk {
                 AttemptOutcome::Accepted => StepKind::Accepted,
                 _ => continue,
             };
-            let (Some(request), Some(key)) = (attempt.request(), rules::facts::account_key(session, attempt)) else { continue };
+            let (Some(request), Some(key)) = (attempt.request(), rules::facts::account_key(session, attempt)) else {
+                continue;
+            };
             let realm = attempt.challenges.first().map(|offered| offered.realm().into_owned()).unwrap_or_default();
             let step = LoopStep { time: request.time, at: request.at, session: number, kind, realm: realm.into() };
             self.accounts.step(key, step);

@@ -13,8 +13,8 @@ use crate::report::model::Time;
 use crate::report::redact::nonce_name;
 use crate::report::ticket;
 use crate::rules;
-use crate::rules::challenge::challenge_loop;
 use crate::rules::capture_facts::Event;
+use crate::rules::challenge::challenge_loop;
 use crate::transport;
 
 impl Analyzer {
@@ -28,7 +28,8 @@ impl Analyzer {
         let redaction = self.talk.builder.redaction();
         let by_severity = self.talk.findings.by_severity();
         let nonces = self.talk.nonces.listed().map(|(id, nonce)| nonce_model(&nonce_name(id), nonce)).collect();
-        let (findings, not_listed) = std::mem::replace(&mut self.talk.findings, crate::report::findings::Findings::new(0)).finish(redaction);
+        let (findings, not_listed) =
+            std::mem::replace(&mut self.talk.findings, crate::report::findings::Findings::new(0)).finish(redaction);
         let mut summary = self.talk.builder.summary(facts.sip_messages, &findings);
         summary.findings_by_severity = by_severity;
         summary.findings_not_listed = not_listed;
@@ -39,7 +40,11 @@ impl Analyzer {
             coverage: model::Coverage {
                 frames: coverage.frames,
                 used: coverage.used,
-                set_aside: coverage.set_aside.iter().map(|(reason, count)| (reason.name().to_owned(), *count)).collect(),
+                set_aside: coverage
+                    .set_aside
+                    .iter()
+                    .map(|(reason, count)| (reason.name().to_owned(), *count))
+                    .collect(),
             },
             diagnostics: facts.events.iter().map(diagnostic).collect(),
             ticket: ticket::ticket(&findings, self.talk.ticket_session.as_ref()),
@@ -50,8 +55,13 @@ impl Analyzer {
     }
 
     fn add_loops_across_sessions(&mut self) {
-        let loops: Vec<_> =
-            self.talk.accounts.steps().iter().filter_map(|(key, steps)| challenge_loop::across_sessions(key, steps)).collect();
+        let loops: Vec<_> = self
+            .talk
+            .accounts
+            .steps()
+            .iter()
+            .filter_map(|(key, steps)| challenge_loop::across_sessions(key, steps))
+            .collect();
         for (finding, sessions) in loops {
             self.talk.findings.add(finding, &sessions);
         }
@@ -67,13 +77,33 @@ pub(super) fn events(analyzer: &Analyzer) -> Vec<Event> {
     events.extend(transport_events(analyzer.reassembly.events()));
     let talk = &analyzer.talk;
     let counted = [
-        ("headers_cut", talk.messages_cut, true, "messages whose headers do not end: cut by the snap length, or by their sender"),
-        ("message_without_call_id", talk.tracker.untracked(), true, "messages without a Call-ID, which belong to no session"),
+        (
+            "headers_cut",
+            talk.messages_cut,
+            true,
+            "messages whose headers do not end: cut by the snap length, or by their sender",
+        ),
+        (
+            "message_without_call_id",
+            talk.tracker.untracked(),
+            true,
+            "messages without a Call-ID, which belong to no session",
+        ),
         ("state_evicted", talk.tracker.evicted(), true, "sessions ended early to keep within the limit on Call-IDs"),
-        ("transactions_dropped", talk.run_dropped, true, "messages without a place in a session that is too long, or without a method"),
+        (
+            "transactions_dropped",
+            talk.run_dropped,
+            true,
+            "messages without a place in a session that is too long, or without a method",
+        ),
         ("nonces_not_followed", talk.nonces.refused(), false, "nonces without a place in the history"),
         ("accounts_not_followed", talk.accounts.refused(), false, "accounts without a place in the history"),
-        ("duplicate_packets", talk.duplicates, false, "requests that the capture holds twice, as span ports and -i any show them; counted once"),
+        (
+            "duplicate_packets",
+            talk.duplicates,
+            false,
+            "requests that the capture holds twice, as span ports and -i any show them; counted once",
+        ),
     ];
     let counted = counted.into_iter().filter(|(_, count, _, _)| *count > 0);
     events.extend(counted.map(|(name, count, loses_messages, text)| Event {
@@ -108,11 +138,26 @@ fn transport_events(events: &transport::Events) -> Vec<Event> {
         ("tcp_joined", &events.tcp_joined, false, "TCP streams whose beginning was not captured"),
         ("tcp_evicted", &events.tcp_evicted, true, "TCP streams given up to keep within the limits"),
         ("fragments_incomplete", &events.fragments_incomplete, true, "IP datagrams of which fragments are missing"),
-        ("fragments_malformed", &events.fragments_malformed, true, "IP datagrams whose fragments contradict each other"),
-        ("overlap_ambiguous", &events.overlap_ambiguous, false, "bytes sent twice that differ: the first copy was read"),
+        (
+            "fragments_malformed",
+            &events.fragments_malformed,
+            true,
+            "IP datagrams whose fragments contradict each other",
+        ),
+        (
+            "overlap_ambiguous",
+            &events.overlap_ambiguous,
+            false,
+            "bytes sent twice that differ: the first copy was read",
+        ),
         ("message_cut", &events.message_cut, true, "messages of which bytes are missing"),
         ("message_too_large", &events.message_too_large, true, "messages whose headers are longer than the limit"),
-        ("bad_content_length", &events.bad_content_length, false, "messages in a stream without a usable Content-Length"),
+        (
+            "bad_content_length",
+            &events.bad_content_length,
+            false,
+            "messages in a stream without a usable Content-Length",
+        ),
     ];
     let happened = all.into_iter().filter(|(_, event, _, _)| event.count > 0);
     happened

@@ -75,7 +75,9 @@ pub fn run(options: Analyze) -> Result<Exit> {
     printer.finish(&report)?;
     Ok(match () {
         () if unreadable > 0 => Exit::Unreadable,
-        () if options.strict && report.diagnostics.iter().any(|diagnostic| diagnostic.severity == "low") => Exit::Incomplete,
+        () if options.strict && report.diagnostics.iter().any(|diagnostic| diagnostic.severity == "low") => {
+            Exit::Incomplete
+        }
         () if fails(&report) => Exit::Finding,
         () => Exit::Success,
     })
@@ -85,7 +87,9 @@ fn refuse_two_readers_of_stdin(options: &Analyze, inputs: &[PathBuf]) -> Result<
     let stdin = |paths: &[PathBuf]| paths.iter().filter(|path| *path == Path::new("-")).count();
     let readers = stdin(inputs) + stdin(&options.secrets.credentials) + usize::from(options.secrets.password_stdin);
     if readers > 1 {
-        return Err(usage("stdin can be read once: give all but one of capture, --credentials and password by file or prompt"));
+        return Err(usage(
+            "stdin can be read once: give all but one of capture, --credentials and password by file or prompt",
+        ));
     }
     Ok(())
 }

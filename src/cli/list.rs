@@ -60,6 +60,8 @@ fn rules_json() -> serde_json::Value {
 
 fn algorithms_text() -> String {
     let mut text: String = Algorithm::names().map(|name| format!("{name}\n")).collect();
-    text.push_str("\nAKA digests are recognised and reported as unverifiable: their password comes from a SIM's key.\n");
+    text.push_str(
+        "\nAKA digests are recognised and reported as unverifiable: their password comes from a SIM's key.\n",
+    );
     text
 }

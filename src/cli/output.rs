@@ -74,7 +74,8 @@ impl Sink {
         refuse_bad_place(place, inputs, is_forced)?;
         let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         // tempfile creates it with mode 0600 and O_EXCL.
-        let file = NamedTempFile::new_in(folder).map_err(|error| unwritable(format!("{}: {error}", folder.display())))?;
+        let file =
+            NamedTempFile::new_in(folder).map_err(|error| unwritable(format!("{}: {error}", folder.display())))?;
         Ok(Sink::File { out: BufWriter::new(file), place: place.to_owned(), is_forced })
     }
 
@@ -164,7 +165,11 @@ fn same_file(input: &Path, metadata: &fs::Metadata) -> bool {
 pub fn terminal(color: Color, to_file: bool) -> (bool, usize) {
     let is_terminal = !to_file && io::stdout().is_terminal();
     let width = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
-    let width = if is_terminal { width.unwrap_or(sipauth::report::human::WIDTH_DEFAULT) } else { sipauth::report::human::WIDTH_DEFAULT };
+    let width = if is_terminal {
+        width.unwrap_or(sipauth::report::human::WIDTH_DEFAULT)
+    } else {
+        sipauth::report::human::WIDTH_DEFAULT
+    };
     let has_color = match color {
         Color::Always => true,
         Color::Never => false,

@@ -37,7 +37,8 @@ pub fn read(options: &SecretOptions, notes: &Notes) -> Result<Secrets> {
             CredentialsType::Csv => Kind::Csv,
             CredentialsType::Htdigest => Kind::Htdigest,
         });
-        let (keyring, warnings) = keyring::read(&bytes, &short(path), kind).map_err(|error| usage(error.to_string()))?;
+        let (keyring, warnings) =
+            keyring::read(&bytes, &short(path), kind).map_err(|error| usage(error.to_string()))?;
         warnings.iter().for_each(|warning| notes.warn(&warning.to_string()));
         secrets.keyring.merge(keyring).map_err(|error| usage(error.to_string()))?;
         secrets.sources.push(format!("--credentials {name}"));
@@ -93,7 +94,8 @@ fn account_secret(options: &SecretOptions, notes: &Notes) -> Result<(Secret, &'s
         return Ok((Secret::password(first_line(&bytes)), "--user --password-stdin"));
     }
     if options.ask_password {
-        let asked = rpassword::prompt_password("Password: ").map_err(|error| usage(format!("--ask-password: {error}")))?;
+        let asked =
+            rpassword::prompt_password("Password: ").map_err(|error| usage(format!("--ask-password: {error}")))?;
         return Ok((Secret::password(Zeroizing::new(asked).as_bytes()), "--user --ask-password"));
     }
     Err(usage("--user needs a secret: --ask-password, --password-stdin, --password or --ha1"))

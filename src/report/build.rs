@@ -24,6 +24,7 @@ use crate::session::Attempt;
 use crate::session::Offered;
 use crate::session::Presented;
 use crate::session::Session;
+use crate::session::SessionOutcome;
 
 /// Counts for the summary, and the sessions' models.
 pub struct ReportBuilder {
@@ -41,6 +42,8 @@ pub struct ReportBuilder {
 #[derive(Clone, Copy, Debug, Default)]
 struct Client {
     trouble: Option<&'static Rule>,
+    /// Its latest session that ended one way or the other was a failure.
+    is_out: bool,
 }
 
 impl ReportBuilder {
@@ -109,6 +112,11 @@ impl ReportBuilder {
         let worst = findings.iter().find(|finding| finding.severity >= Severity::High);
         let client = self.clients.entry(key).or_default();
         client.trouble = client.trouble.or(worst.map(|finding| finding.rule));
+        client.is_out = match session.outcome {
+            SessionOutcome::Accepted | SessionOutcome::NotChallenged => false,
+            SessionOutcome::Undecided => client.is_out,
+            _ => true,
+        };
     }
 
     /// The summary. `findings` are those of the report.
@@ -117,10 +125,9 @@ impl ReportBuilder {
         summary.sip_messages = sip_messages;
         let high = findings.iter().find(|f| matches!(f.severity, "high" | "critical"));
         let medium = findings.iter().find(|f| f.severity == "medium");
-        let outcomes = ["refused", "unanswered_challenge", "forbidden", "failed", "no_answer"];
-        let is_failed = outcomes.iter().any(|outcome| summary.sessions_by_outcome.contains_key(*outcome));
+        let is_out = self.clients.values().any(|client| client.is_out);
         summary.verdict = match () {
-            () if high.is_some() || (medium.is_some() && is_failed) => "problems",
+            () if high.is_some() || (medium.is_some() && is_out) => "problems",
             () if summary.challenges == 0 && summary.credentials == 0 && medium.is_none() => "nothing_found",
             () => "ok",
         }
@@ -192,7 +199,8 @@ fn session_model(session: &Session<'_>, number: u64, redaction: Redaction) -> mo
     let realms: Vec<String> = session.realms().iter().map(|realm| text(realm)).collect();
     let agent = session.attempts.iter().filter_map(Attempt::request).find_map(|request| request.user_agent);
     let server_agent = session.attempts.iter().filter_map(Attempt::answer).find_map(|answer| answer.server);
-    let own = |attempt: &&Attempt<'_>| first.is_some_and(|first| first.transaction.method == attempt.transaction.method);
+    let own =
+        |attempt: &&Attempt<'_>| first.is_some_and(|first| first.transaction.method == attempt.transaction.method);
     model::Session {
         id: format!("s{number}"),
         method: session.method().map(|method| text(method.as_bytes())).unwrap_or_default(),
@@ -219,7 +227,8 @@ fn session_model(session: &Session<'_>, number: u64, redaction: Redaction) -> mo
 fn all_frames(session: &Session<'_>) -> Vec<FrameRef> {
     let frames = session.attempts.iter().flat_map(|attempt| {
         let copies = attempt.copies.iter().map(|copy| copy.at);
-        let both = attempt.request().map(|request| request.at).into_iter().chain(attempt.answer().map(|answer| answer.at));
+        let both =
+            attempt.request().map(|request| request.at).into_iter().chain(attempt.answer().map(|answer| answer.at));
         both.chain(copies)
     });
     frames.collect()
@@ -238,7 +247,8 @@ fn attempt_model(session: &Session<'_>, attempt: &Attempt<'_>, redaction: Redact
     let (request, answer) = (attempt.request(), attempt.answer());
     let ack = attempt.transaction.ack.as_ref().filter(|_| !attempt.ack_credentials.is_empty());
     let credentials = |all: &[Presented<'_>]| all.iter().map(|one| credentials_model(one, redaction)).collect();
-    let is_ambiguous = request.is_some_and(|request| request.is_ambiguous) || answer.is_some_and(|answer| answer.is_ambiguous);
+    let is_ambiguous =
+        request.is_some_and(|request| request.is_ambiguous) || answer.is_some_and(|answer| answer.is_ambiguous);
     model::Attempt {
         cseq: attempt.transaction.cseq,
         request: request.map(|request| frame_at(request.at)),
@@ -255,8 +265,9 @@ fn attempt_model(session: &Session<'_>, attempt: &Attempt<'_>, redaction: Redact
         from: request.map(|request| text(session.text(request.from))),
         to: request.map(|request| text(session.text(request.to))),
         hop: hop(attempt),
-        frames: request.map(|r| r.other_frames.iter().copied().map(frame_at).collect()).unwrap_or_default(),
-        ack: ack.map(|ack| model::Ack { request: frame_at(ack.at), credentials: credentials(&attempt.ack_credentials) }),
+        frames: attempt.all_frames().map(frame_at).collect(),
+        ack: ack
+            .map(|ack| model::Ack { request: frame_at(ack.at), credentials: credentials(&attempt.ack_credentials) }),
         ambiguous: is_ambiguous,
     }
 }
@@ -299,7 +310,8 @@ fn credentials_model(presented: &Presented<'_>, redaction: Redaction) -> model::
     let credentials = &presented.credentials;
     let is_digest = credentials.scheme == Scheme::Digest;
     let (username, realm) = (credentials.username(), credentials.realm());
-    let open = |value: Option<std::borrow::Cow<'_, [u8]>>| value.filter(|_| redaction == Redaction::None).map(|v| text(&v));
+    let open =
+        |value: Option<std::borrow::Cow<'_, [u8]>>| value.filter(|_| redaction == Redaction::None).map(|v| text(&v));
     model::Credentials {
         header: presented.header.credentials_header(),
         scheme: text(credentials.scheme_raw),

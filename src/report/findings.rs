@@ -97,12 +97,18 @@ impl Findings {
     pub fn finish(mut self, redaction: Redaction) -> (Vec<model::Finding>, u64) {
         self.drop_least();
         self.collected.sort_by_key(|c| {
-            (std::cmp::Reverse(c.finding.severity), c.finding.explained_by.is_some(), c.sessions.first().copied(), c.order)
+            (
+                std::cmp::Reverse(c.finding.severity),
+                c.finding.explained_by.is_some(),
+                c.sessions.first().copied(),
+                c.order,
+            )
         });
         let ids: Vec<(&'static str, Vec<u64>)> =
             self.collected.iter().map(|c| (c.finding.rule.name, c.sessions.clone())).collect();
         let cause = |rule: &str, sessions: &[u64]| {
-            let position = ids.iter().position(|(name, others)| *name == rule && others.iter().any(|s| sessions.contains(s)));
+            let position =
+                ids.iter().position(|(name, others)| *name == rule && others.iter().any(|s| sessions.contains(s)));
             position.map(|index| format!("F{}", index + 1))
         };
         let listed = self.collected.iter().enumerate().map(|(index, collected)| {
@@ -166,7 +172,13 @@ fn evidence(piece: &crate::rules::Evidence, redaction: Redaction) -> model::Evid
 fn fingerprint(rule: &str, subject: &Subject) -> String {
     let address = |address: Option<std::net::IpAddr>| address.map(|address| address.to_string()).unwrap_or_default();
     let mut hash = Sha256::new();
-    for part in [rule.as_bytes(), &subject.realm, &subject.user, address(subject.client).as_bytes(), address(subject.server).as_bytes()] {
+    for part in [
+        rule.as_bytes(),
+        &subject.realm,
+        &subject.user,
+        address(subject.client).as_bytes(),
+        address(subject.server).as_bytes(),
+    ] {
         hash.update(part.len().to_be_bytes());
         hash.update(part);
     }

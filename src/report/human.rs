@@ -39,17 +39,18 @@ struct Row {
 impl HumanReport {
     /// Takes a session.
     pub fn session(&mut self, session: &Session) {
+        // Two lines a cell: addresses and realms that break in the middle cannot be read.
         let who = match &session.realm {
-            Some(realm) if !realm.is_empty() => format!("{}@{}", session.user, realm),
-            _ => session.user.clone(),
+            Some(realm) if !realm.is_empty() => format!("{}\n@{}", shown(&session.user), shown(realm)),
+            _ => shown(&session.user),
         };
         self.rows.push(Row {
             id: session.id.clone(),
-            who: shown(&who),
+            who,
             what: shown(&session.method),
-            hop: format!("{} → {}", session.client, session.server),
+            hop: format!("{}\n→ {}", session.client, session.server),
             attempts: session.attempts.len(),
-            outcome: outcome_text(&session.outcome, session.final_status),
+            outcome: outcome_text(session.outcome, session.final_status),
         });
     }
 
@@ -59,7 +60,8 @@ impl HumanReport {
         push_heading(&mut text, report, width);
         let first = first_findings(report);
         push_table(&mut text, self.rows, &first, report, width);
-        let (serious, noted): (Vec<&Finding>, Vec<&Finding>) = report.findings.iter().partition(|f| f.severity != "info");
+        let (serious, noted): (Vec<&Finding>, Vec<&Finding>) =
+            report.findings.iter().partition(|f| f.severity != "info");
         for finding in serious {
             push_finding(&mut text, finding, width);
         }
@@ -75,7 +77,10 @@ fn shown(text: &str) -> String {
 
 fn outcome_text(outcome: &str, status: Option<u16>) -> String {
     let words = outcome.replace('_', " ");
-    status.map_or(words.clone(), |status| format!("{words} ({status})"))
+    match status {
+        Some(status) => format!("{words}\n({status})"),
+        None => words,
+    }
 }
 
 fn style(severity: &str) -> Style {
@@ -167,7 +172,7 @@ fn push_finding(text: &mut String, finding: &Finding, width: usize) {
         text,
         "\n{}  {}  {} ({})",
         styled(&finding.id, Style::new().bold()),
-        styled(&severity, style(&finding.severity)),
+        styled(&severity, style(finding.severity)),
         finding.rule,
         finding.code
     );
@@ -182,7 +187,7 @@ fn push_finding(text: &mut String, finding: &Finding, width: usize) {
         paragraph(&format!("{}: {}", piece.header, piece.value), &at, "        ");
     }
     for excluded in &finding.excluded {
-        paragraph(excluded, "    not: ", "         ");
+        paragraph(excluded, "    ruled out: ", "        ");
     }
     for remedy in &finding.remedy {
         paragraph(remedy, "    do: ", "        ");
@@ -191,7 +196,7 @@ fn push_finding(text: &mut String, finding: &Finding, width: usize) {
 }
 
 fn because(finding: &Finding) -> String {
-    let cause = finding.cause.as_deref().map(|cause| format!(" Cause: {cause}.")).unwrap_or_default();
+    let cause = finding.cause.map(|cause| format!(" Cause: {cause}.")).unwrap_or_default();
     let explained = finding.caused_by.as_deref().map(|id| format!(" Explained by {id}.")).unwrap_or_default();
     let sessions = match finding.sessions.as_slice() {
         [] => String::new(),
@@ -224,11 +229,20 @@ fn push_coverage(text: &mut String, report: &Report, width: usize) {
             checks.matched, checks.mismatch, checks.unverifiable, checks.not_checked
         ),
     };
-    let aside: Vec<String> =
-        report.coverage.set_aside.iter().map(|(reason, count)| format!("{count} {}", reason.replace('_', " "))).collect();
+    let aside: Vec<String> = report
+        .coverage
+        .set_aside
+        .iter()
+        .map(|(reason, count)| format!("{count} {}", reason.replace('_', " ")))
+        .collect();
     let frames = match aside.is_empty() {
         true => format!("all {} frames hold SIP", report.coverage.frames),
-        false => format!("{} of {} frames hold SIP; set aside: {}", report.coverage.used, report.coverage.frames, aside.join(", ")),
+        false => format!(
+            "{} of {} frames hold SIP; set aside: {}",
+            report.coverage.used,
+            report.coverage.frames,
+            aside.join(", ")
+        ),
     };
     let _ = writeln!(text, "\n{}", wrapped(&format!("{} challenges, {digests}", summary.challenges), width, "", "  "));
     let _ = writeln!(text, "{}", wrapped(&frames, width, "", "  "));

@@ -46,12 +46,14 @@ pub fn evidence(value: &EvidenceValue, redaction: Redaction) -> String {
         EvidenceValue::Challenge(row, nonces) => {
             let nonces = nonces.iter().copied().chain(std::iter::repeat(None));
             let all = parse_challenges(row).into_iter().zip(nonces);
-            let shown = all.map(|(one, nonce)| header(one.scheme_raw, &one.scheme, one.params.iter(), nonce, redaction));
+            let shown =
+                all.map(|(one, nonce)| header(one.scheme_raw, &one.scheme, one.params.iter(), nonce, redaction));
             shown.collect::<Vec<_>>().join(", ")
         }
         EvidenceValue::Credentials(row, nonce) => {
             let all = parse_credentials(row).into_iter().zip(std::iter::once(*nonce).chain(std::iter::repeat(None)));
-            let shown = all.map(|(one, nonce)| header(one.scheme_raw, &one.scheme, one.params.iter(), nonce, redaction));
+            let shown =
+                all.map(|(one, nonce)| header(one.scheme_raw, &one.scheme, one.params.iter(), nonce, redaction));
             shown.collect::<Vec<_>>().join(", ")
         }
     }
@@ -92,7 +94,8 @@ mod tests {
 
     #[test]
     fn nothing_made_from_a_password_is_shown() {
-        let row: Box<[u8]> = b"Digest username=\"a\", nonce=\"x\", RESPONSE=\"0123abcd\", auts=\"zz\", qop=auth".as_slice().into();
+        let row: Box<[u8]> =
+            b"Digest username=\"a\", nonce=\"x\", RESPONSE=\"0123abcd\", auts=\"zz\", qop=auth".as_slice().into();
         let value = EvidenceValue::Credentials(row, Some(NonceId(0)));
         let shown = "Digest username=\"a\", nonce=n1, RESPONSE=[redacted], auts=[redacted], qop=auth";
         assert_eq!(evidence(&value, Redaction::Default), shown);

@@ -4,7 +4,8 @@ use crate::base::FrameRef;
 
 /// Selects a Call-ID; `None` where the filter language cannot write it: then frames must do.
 pub fn call_id(call_id: &[u8]) -> Option<String> {
-    let text = std::str::from_utf8(call_id).ok().filter(|text| text.chars().all(|c| !c.is_control() && c.is_ascii()))?;
+    let text =
+        std::str::from_utf8(call_id).ok().filter(|text| text.chars().all(|c| !c.is_control() && c.is_ascii()))?;
     Some(format!("sip.Call-ID == \"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")))
 }
 

@@ -51,5 +51,10 @@ pub fn nearest(name: &str) -> Option<&'static str> {
     let wanted = name.to_lowercase();
     let words: Vec<&str> = wanted.split('-').filter(|word| word.len() > 2).collect();
     let score = |rule: &Rule| words.iter().filter(|word| rule.name.contains(**word)).count();
-    RULES.iter().map(|rule| (score(rule), rule.name)).filter(|(score, _)| *score > 0).max_by_key(|(score, _)| *score).map(|(_, name)| name)
+    RULES
+        .iter()
+        .map(|rule| (score(rule), rule.name))
+        .filter(|(score, _)| *score > 0)
+        .max_by_key(|(score, _)| *score)
+        .map(|(_, name)| name)
 }

@@ -190,7 +190,9 @@ pub fn wrong_header<'s, 'run>(session: &'s Session<'run>, presented: &Presented<
         return None;
     }
     let is_offered_as_sent = session.attempts.iter().flat_map(|attempt| &attempt.challenges).any(|other| {
-        other.header == presented.header && other.realm() == offered.realm() && other.challenge.nonce() == offered.challenge.nonce()
+        other.header == presented.header
+            && other.realm() == offered.realm()
+            && other.challenge.nonce() == offered.challenge.nonce()
     });
     (!is_offered_as_sent).then_some(offered)
 }
@@ -219,7 +221,8 @@ fn challenge_passed_over<'s, 'run>(
 ) -> Option<&'s Offered<'run>> {
     let attempt = session.attempts.get(index)?;
     let exchange = session.exchanges.get(attempt.exchange)?;
-    let before: Vec<&Attempt<'run>> = session.attempts_of(exchange).take_while(|other| !std::ptr::eq(*other, attempt)).collect();
+    let before: Vec<&Attempt<'run>> =
+        session.attempts_of(exchange).take_while(|other| !std::ptr::eq(*other, attempt)).collect();
     let previous = before.last()?;
     let is_known_realm = before.iter().any(|other| other.offers_realm(&presented.realm()));
     // Credentials that went along before the challenge are in transit, or a cached answer to another realm.
@@ -263,7 +266,11 @@ pub fn newer_challenge<'s, 'run>(
 
 /// An earlier attempt that used the same nonce with the same nonce count, with no challenge in between that delivered the
 /// nonce anew.
-pub fn same_nonce_count<'s, 'run>(session: &'s Session<'run>, index: usize, presented: &Presented<'_>) -> Option<&'s Attempt<'run>> {
+pub fn same_nonce_count<'s, 'run>(
+    session: &'s Session<'run>,
+    index: usize,
+    presented: &Presented<'_>,
+) -> Option<&'s Attempt<'run>> {
     let attempt = session.attempts.get(index)?;
     let nonce_count = presented.credentials.nonce_count()?.value?;
     let nonce = presented.nonce?;

@@ -11,18 +11,74 @@ use crate::session::Session;
 
 /// A rule, and the rules whose findings it explains where both speak of the same exchange. Earlier rows win.
 static EXPLAINS: &[(&str, &[&str])] = &[
-    ("credentials-wrong-header", &["challenge-loop", "challenge-unanswered", "retry-without-credentials", "digest-ok-but-rejected", "rejected-credentials", "nc-repeated"]),
-    ("realm-mismatch", &["challenge-loop", "challenge-unanswered", "retry-without-credentials", "digest-ok-but-rejected", "rejected-credentials", "digest-wrong-password"]),
-    ("old-nonce-reused", &["challenge-loop", "stale-loop", "stale-ignored-by-client", "nonce-rejected-without-stale", "rejected-credentials", "digest-ok-but-rejected", "nc-repeated"]),
+    (
+        "credentials-wrong-header",
+        &[
+            "challenge-loop",
+            "challenge-unanswered",
+            "retry-without-credentials",
+            "digest-ok-but-rejected",
+            "rejected-credentials",
+            "nc-repeated",
+        ],
+    ),
+    (
+        "realm-mismatch",
+        &[
+            "challenge-loop",
+            "challenge-unanswered",
+            "retry-without-credentials",
+            "digest-ok-but-rejected",
+            "rejected-credentials",
+            "digest-wrong-password",
+        ],
+    ),
+    (
+        "old-nonce-reused",
+        &[
+            "challenge-loop",
+            "stale-loop",
+            "stale-ignored-by-client",
+            "nonce-rejected-without-stale",
+            "rejected-credentials",
+            "digest-ok-but-rejected",
+            "nc-repeated",
+        ],
+    ),
     ("stale-loop", &["challenge-loop", "digest-ok-but-rejected", "stale-ignored-by-client", "rejected-credentials"]),
     ("stale-ignored-by-client", &["challenge-unanswered", "challenge-loop"]),
     ("nc-repeated", &["digest-ok-but-rejected", "challenge-loop", "rejected-credentials"]),
     ("response-uppercase", &["digest-ok-but-rejected", "challenge-loop", "rejected-credentials"]),
-    ("challenge-header-missing", &["challenge-unanswered", "challenge-loop", "retry-without-credentials", "rejected-credentials", "digest-ok-but-rejected"]),
-    ("challenge-header-wrong-kind", &["challenge-unanswered", "challenge-loop", "retry-without-credentials", "credentials-wrong-header"]),
-    ("challenge-malformed", &["challenge-unanswered", "challenge-loop", "retry-without-credentials", "rejected-credentials"]),
+    (
+        "challenge-header-missing",
+        &[
+            "challenge-unanswered",
+            "challenge-loop",
+            "retry-without-credentials",
+            "rejected-credentials",
+            "digest-ok-but-rejected",
+        ],
+    ),
+    (
+        "challenge-header-wrong-kind",
+        &["challenge-unanswered", "challenge-loop", "retry-without-credentials", "credentials-wrong-header"],
+    ),
+    (
+        "challenge-malformed",
+        &["challenge-unanswered", "challenge-loop", "retry-without-credentials", "rejected-credentials"],
+    ),
     ("retry-without-credentials", &["challenge-unanswered", "challenge-loop"]),
-    ("digest-wrong-password", &["challenge-loop", "rejected-credentials", "nc-repeated", "forbidden-after-credentials", "user-unknown-suspected", "nonce-rejected-without-stale"]),
+    (
+        "digest-wrong-password",
+        &[
+            "challenge-loop",
+            "rejected-credentials",
+            "nc-repeated",
+            "forbidden-after-credentials",
+            "user-unknown-suspected",
+            "nonce-rejected-without-stale",
+        ],
+    ),
     ("nonce-rejected-without-stale", &["digest-ok-but-rejected", "rejected-credentials"]),
     ("digest-ok-but-rejected", &["challenge-loop"]),
     ("forbidden-after-credentials", &["rejected-credentials", "challenge-loop", "user-unknown-suspected"]),
@@ -33,7 +89,8 @@ static EXPLAINS: &[(&str, &[&str])] = &[
 /// Softens what recovered, links what is explained, and sorts.
 pub fn settle(session: &Session<'_>, findings: &mut [Finding]) {
     for finding in findings.iter_mut() {
-        if finding.severity > Severity::Medium && finding.attempt.is_some_and(|attempt| has_recovered(session, attempt)) {
+        if finding.severity > Severity::Medium && finding.attempt.is_some_and(|attempt| has_recovered(session, attempt))
+        {
             finding.severity = Severity::Medium;
         }
         if session.is_one_way && finding.severity > Severity::Info && speaks_of_silence(finding) {
@@ -42,7 +99,8 @@ pub fn settle(session: &Session<'_>, findings: &mut [Finding]) {
     }
     explain(session, findings);
     keep_one_high(session, findings);
-    findings.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.explained_by.is_some(), rank(finding)));
+    findings
+        .sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.explained_by.is_some(), rank(finding)));
 }
 
 /// Whether the same client was let in soon after, for the same purpose.
@@ -73,13 +131,16 @@ fn explain(session: &Session<'_>, findings: &mut [Finding]) {
     for (rule, explained) in EXPLAINS {
         let causes: Vec<(Option<usize>, Severity)> = findings
             .iter()
-            .filter(|finding| finding.rule.name == *rule && finding.explained_by.is_none() && finding.severity >= Severity::Medium)
+            .filter(|finding| {
+                finding.rule.name == *rule && finding.explained_by.is_none() && finding.severity >= Severity::Medium
+            })
             .map(|finding| (exchange(session, finding), finding.severity))
             .collect();
         for finding in findings.iter_mut().filter(|finding| explained.contains(&finding.rule.name)) {
             let mine = exchange(session, finding);
             let explains = |(exchange, severity): &(Option<usize>, Severity)| {
-                *severity >= finding.severity.min(Severity::High) && (exchange.is_none() || mine.is_none() || *exchange == mine)
+                *severity >= finding.severity.min(Severity::High)
+                    && (exchange.is_none() || mine.is_none() || *exchange == mine)
             };
             if finding.explained_by.is_none() && causes.iter().any(explains) {
                 finding.explained_by = Some(rule);

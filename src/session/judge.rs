@@ -46,7 +46,9 @@ fn collect(run: &Run) -> Vec<Attempt<'_>> {
         }
         let origin = transaction.forwarded_from.and_then(|from| Some((from, attempt_of.get(from).copied().flatten()?)));
         match origin {
-            Some((from, attempt)) if run.transactions.get(from).is_some_and(|first| is_passed_on(first, transaction)) => {
+            Some((from, attempt))
+                if run.transactions.get(from).is_some_and(|first| is_passed_on(first, transaction)) =>
+            {
                 if let (Some(attempt), Some(request)) = (attempts.get_mut(attempt), &transaction.request) {
                     attempt.copies.push(Copy { at: request.at, kind: CopyKind::Hop });
                     attempt.copies.extend(transaction.copies.iter().copied());
@@ -65,10 +67,9 @@ fn collect(run: &Run) -> Vec<Attempt<'_>> {
 /// Whether a later hop adds nothing of its own: its credentials and challenges are those of the hop before.
 fn is_passed_on(first: &Transaction, next: &Transaction) -> bool {
     let (Some(first_request), Some(next_request)) = (&first.request, &next.request) else { return false };
-    let brings_credentials = next_request
-        .credentials
-        .iter()
-        .all(|row| first_request.credentials.iter().any(|known| known.header == row.header && known.value == row.value));
+    let brings_credentials = next_request.credentials.iter().all(|row| {
+        first_request.credentials.iter().any(|known| known.header == row.header && known.value == row.value)
+    });
     let returns_challenges = next.answer.as_ref().is_none_or(|answer| {
         answer.challenges.is_empty()
             || first.answer.as_ref().is_some_and(|known| {
@@ -93,7 +94,8 @@ fn attempt(transaction: &Transaction) -> Attempt<'_> {
 }
 
 fn presented(rows: &[CredentialsRow]) -> Vec<Presented<'_>> {
-    let each = rows.iter().flat_map(|row| parse_credentials(&row.value).into_iter().zip(&row.known).map(move |c| (row, c)));
+    let each =
+        rows.iter().flat_map(|row| parse_credentials(&row.value).into_iter().zip(&row.known).map(move |c| (row, c)));
     let all = each.map(|(row, (credentials, known))| Presented {
         header: row.header,
         row,
@@ -109,10 +111,11 @@ fn presented(rows: &[CredentialsRow]) -> Vec<Presented<'_>> {
 fn offered(rows: &[crate::session::ChallengeRow]) -> Vec<Offered<'_>> {
     let challenges = rows.iter().flat_map(|row| {
         let nonces = row.nonces.iter().copied().chain(std::iter::repeat(None));
-        parse_challenges(&row.value)
-            .into_iter()
-            .zip(nonces)
-            .map(|(challenge, nonce)| Offered { header: row.header, challenge, nonce })
+        parse_challenges(&row.value).into_iter().zip(nonces).map(|(challenge, nonce)| Offered {
+            header: row.header,
+            challenge,
+            nonce,
+        })
     });
     challenges.collect()
 }
@@ -127,7 +130,12 @@ fn join(attempts: &mut [Attempt<'_>]) {
     let is_open = |presented: &Presented<'_>| presented.answers.is_none();
     if attempts.iter().flat_map(|attempt| &attempt.credentials).any(is_open) {
         let text = |nonce: Option<Cow<'_, [u8]>>| nonce.filter(|nonce| !nonce.is_empty()).map(Cow::into_owned);
-        join_by(attempts, &|offered| text(offered.challenge.nonce()), &|presented| text(presented.credentials.nonce()), false);
+        join_by(
+            attempts,
+            &|offered| text(offered.challenge.nonce()),
+            &|presented| text(presented.credentials.nonce()),
+            false,
+        );
     }
 }
 

@@ -44,7 +44,7 @@ pub struct Run {
     /// Messages that found no place because the run had too many transactions.
     pub dropped: u64,
     /// Made once a run is long: most runs hold a handful of transactions, and scanning those is cheaper.
-    index: Option<Box<HashMap<Key, Vec<usize>>>>,
+    index: Option<HashMap<Key, Vec<usize>>>,
 }
 
 /// From this many transactions on, a run keeps an index.
@@ -116,7 +116,9 @@ impl Run {
             }
             None => {
                 let newest = self.transactions.iter().enumerate().rev();
-                newest.filter(|(_, known)| known.cseq == key.cseq && known.method == key.method).find(|(_, known)| fits(known))
+                newest
+                    .filter(|(_, known)| known.cseq == key.cseq && known.method == key.method)
+                    .find(|(_, known)| fits(known))
             }
         }
         .map(|(index, _)| index)
@@ -177,8 +179,8 @@ impl Run {
                 return false;
             }
             let is_nested = || sighting.message.via_branches().any(|branch| self.has_branch(known, branch));
-            let is_relayed = known.flow.destination.address == sighting.flow.source.address
-                && self.has_from_tag(request, identity);
+            let is_relayed =
+                known.flow.destination.address == sighting.flow.source.address && self.has_from_tag(request, identity);
             is_relayed || is_nested()
         })
     }
@@ -262,6 +264,7 @@ impl Run {
         let server = message.value(HeaderName::Server).or(message.value(HeaderName::UserAgent));
         transaction.answer = Some(Answer {
             at: sighting.frames.last,
+            other_frames: sighting.frames.others,
             time: sighting.time,
             status,
             reason: self.texts.keep(reason),
@@ -278,9 +281,8 @@ impl Run {
     fn ack(&mut self, sighting: Sighting<'_>, identity: Identity<'_>, key: Key) -> Placement {
         let invite = Key { method: Method::Invite, ..key };
         let is_hop = |known: &Transaction| known.flow.source.address == sighting.flow.source.address;
-        let is_refused = |known: &Transaction| {
-            is_hop(known) && identity.branch.is_some_and(|branch| self.has_branch(known, branch))
-        };
+        let is_refused =
+            |known: &Transaction| is_hop(known) && identity.branch.is_some_and(|branch| self.has_branch(known, branch));
         let index = self.newest(&invite, is_refused).or_else(|| self.newest(&invite, is_hop));
         if let Some(transaction) = index.and_then(|index| self.transactions.get_mut(index)) {
             transaction.ack.get_or_insert_with(|| {
@@ -299,7 +301,7 @@ impl Run {
         self.transactions.push(Transaction { method: key.method.clone(), cseq: key.cseq, ..transaction });
         match &mut self.index {
             Some(by_key) => by_key.entry(key).or_default().push(index),
-            None if self.transactions.len() >= INDEXED_FROM => self.index = Some(Box::new(index_of(&self.transactions))),
+            None if self.transactions.len() >= INDEXED_FROM => self.index = Some(index_of(&self.transactions)),
             None => {}
         }
         index

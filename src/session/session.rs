@@ -77,7 +77,10 @@ impl<'run> Session<'run> {
     }
 
     /// The attempts of an exchange.
-    pub fn attempts_of<'s>(&'s self, exchange: &'s Exchange) -> impl DoubleEndedIterator<Item = &'s Attempt<'run>> + 's {
+    pub fn attempts_of<'s>(
+        &'s self,
+        exchange: &'s Exchange,
+    ) -> impl DoubleEndedIterator<Item = &'s Attempt<'run>> + 's {
         exchange.attempts.iter().filter_map(|&index| self.attempts.get(index))
     }
 
@@ -95,7 +98,10 @@ impl<'run> Session<'run> {
     /// Whether an attempt with credentials at or after `index` was accepted, in the same exchange.
     pub fn is_accepted_later(&self, index: usize) -> bool {
         let Some(exchange) = self.attempts.get(index).map(|attempt| attempt.exchange) else { return false };
-        self.attempts.iter().skip(index).any(|later| later.exchange == exchange && later.outcome == AttemptOutcome::Accepted)
+        self.attempts
+            .iter()
+            .skip(index)
+            .any(|later| later.exchange == exchange && later.outcome == AttemptOutcome::Accepted)
     }
 
     /// Whether there is anything about authentication to tell: a challenge or credentials.
@@ -166,7 +172,10 @@ fn outcome(attempts: &[Attempt<'_>]) -> SessionOutcome {
         AttemptOutcome::Accepted if was_asked => SessionOutcome::Accepted,
         AttemptOutcome::Accepted => SessionOutcome::NotChallenged,
         // A challenge that was answered, and the answer still under way, is not the last word.
-        AttemptOutcome::Challenged if same().next_back().is_some_and(Attempt::has_credentials) && last.status() != same().next_back().and_then(Attempt::status) => {
+        AttemptOutcome::Challenged
+            if same().next_back().is_some_and(Attempt::has_credentials)
+                && last.status() != same().next_back().and_then(Attempt::status) =>
+        {
             SessionOutcome::Undecided
         }
         AttemptOutcome::Challenged => SessionOutcome::UnansweredChallenge,
@@ -182,7 +191,8 @@ fn outcome(attempts: &[Attempt<'_>]) -> SessionOutcome {
 /// seen and no request.
 fn is_one_way(run: &Run) -> bool {
     let has_request = run.transactions.iter().any(|transaction| transaction.request.is_some());
-    let has_answer = run.transactions.iter().any(|transaction| transaction.answer.is_some() || transaction.has_provisional);
+    let has_answer =
+        run.transactions.iter().any(|transaction| transaction.answer.is_some() || transaction.has_provisional);
     let got_answer = run.transactions.iter().any(|transaction| {
         transaction.ack.is_some() || transaction.request.as_ref().is_some_and(|request| !request.credentials.is_empty())
     });

@@ -79,6 +79,8 @@ pub struct Request {
 pub struct Answer {
     /// The frame that completed it.
     pub at: FrameRef,
+    /// Its other frames.
+    pub other_frames: Box<[FrameRef]>,
     /// When.
     pub time: CaptureTime,
     /// The status code, 200 and above.

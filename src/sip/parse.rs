@@ -286,7 +286,9 @@ fn check_mandatory_headers(message: &mut Message<'_>) {
         let Some(seen) = place.and_then(|place| first.get_mut(place)) else { continue };
         match seen {
             // Via may repeat.
-            Some(known) if header.name != HeaderName::Via && known.of(message.bytes) != header.value_at.of(message.bytes) => {
+            Some(known)
+                if header.name != HeaderName::Via && known.of(message.bytes) != header.value_at.of(message.bytes) =>
+            {
                 repeated.get_or_insert(header.value_at);
             }
             Some(_) => {}

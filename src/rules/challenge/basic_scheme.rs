@@ -35,7 +35,10 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         let mut finding = Finding::new(&RULE, "The password was sent in clear, as Basic credentials")
             .graded(Severity::High, crate::rules::Confidence::Proven)
             .fault(if offered.is_empty() { Fault::Client } else { Fault::Server })
-            .explained(format!("{} with Basic credentials: anybody on the path can read the password.", facts::count(sent.len(), "request")))
+            .explained(format!(
+                "{} with Basic credentials: anybody on the path can read the password.",
+                facts::count(sent.len(), "request")
+            ))
             .advises("Change the password: it is known to whoever saw these packets")
             .advises("Switch the server to Digest, or the transport to TLS with tokens (RFC 8898)");
         finding.frames = facts::frames_of_all(sent.iter().copied());
@@ -46,7 +49,10 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let Some(attempt) = offered.first() else { return Vec::new() };
     let mut finding = Finding::new(&RULE, "The server offers Basic authentication")
         .fault(Fault::Server)
-        .explained(format!("{} asks for Basic, which RFC 3261 section 22 forbids.", attempt.transaction.flow.destination.address))
+        .explained(format!(
+            "{} asks for Basic, which RFC 3261 section 22 forbids.",
+            attempt.transaction.flow.destination.address
+        ))
         .advises("Remove Basic from the server's challenge and offer Digest");
     finding.frames = facts::frames_of_all(offered.iter().copied());
     finding.evidence = facts::challenge_evidence(attempt);

@@ -37,13 +37,14 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         .collect();
     let Some(attempt) = both.first().copied() else { return Vec::new() };
     let status = attempt.status().unwrap_or_default();
-    let mut finding = Finding::new(&RULE, format!("The {status} asks under both WWW-Authenticate and Proxy-Authenticate"))
-        .fault(Fault::Unknown)
-        .explained(format!(
-            "{} sends both kinds of challenge in one response (VOS3000: SS_AUTHCHALLENGEMODE 3).",
-            attempt.transaction.flow.destination.address
-        ))
-        .advises("Nothing, where clients get in; else choose the one kind that the client answers");
+    let mut finding =
+        Finding::new(&RULE, format!("The {status} asks under both WWW-Authenticate and Proxy-Authenticate"))
+            .fault(Fault::Unknown)
+            .explained(format!(
+                "{} sends both kinds of challenge in one response (VOS3000: SS_AUTHCHALLENGEMODE 3).",
+                attempt.transaction.flow.destination.address
+            ))
+            .advises("Nothing, where clients get in; else choose the one kind that the client answers");
     finding.frames = facts::frames_of_all(both.iter().copied());
     finding.evidence = facts::challenge_evidence(attempt);
     finding.subject = facts::subject(session, attempt);

@@ -33,20 +33,26 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         .iter()
         .enumerate()
         .filter(|(_, attempt)| attempt.is_challenged() && attempt.transaction.method.is_challengeable())
-        .filter(|(_, attempt)| attempt.answer().is_some_and(|answer| answer.has_all_headers && answer.challenges.is_empty()))
+        .filter(|(_, attempt)| {
+            attempt.answer().is_some_and(|answer| answer.has_all_headers && answer.challenges.is_empty())
+        })
         .collect();
     let Some((index, attempt)) = bare.first().copied() else { return Vec::new() };
     let Some(answer) = attempt.answer() else { return Vec::new() };
     let header = if answer.status == 401 { "WWW-Authenticate" } else { "Proxy-Authenticate" };
-    let mut finding = Finding::new(&RULE, format!("The {} has no {header} header: the client has nothing to answer", answer.status))
-        .fault(Fault::Server)
-        .explained(format!(
-            "{} from {} without a challenge; RFC 3261 makes {header} mandatory there.",
-            facts::count(bare.len(), &answer.status.to_string()),
-            attempt.transaction.flow.destination
-        ))
-        .excludes("wrong password: the client was never told what to hash")
-        .advises(format!("Let the server send {header} with its {}, or find the device that removes it", answer.status));
+    let mut finding =
+        Finding::new(&RULE, format!("The {} has no {header} header: the client has nothing to answer", answer.status))
+            .fault(Fault::Server)
+            .explained(format!(
+                "{} from {} without a challenge; RFC 3261 makes {header} mandatory there.",
+                facts::count(bare.len(), &answer.status.to_string()),
+                attempt.transaction.flow.destination
+            ))
+            .excludes("wrong password: the client was never told what to hash")
+            .advises(format!(
+                "Let the server send {header} with its {}, or find the device that removes it",
+                answer.status
+            ));
     finding.attempt = Some(index);
     finding.subject = facts::subject(session, attempt);
     finding.frames = facts::frames_of_all(bare.iter().map(|(_, attempt)| *attempt));

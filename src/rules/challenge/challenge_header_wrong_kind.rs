@@ -34,7 +34,8 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         session.attempts.iter().enumerate().filter(|(_, attempt)| is_wrong_kind(attempt)).collect();
     let Some((index, attempt)) = wrong.first().copied() else { return Vec::new() };
     let status = attempt.status().unwrap_or_default();
-    let (has, due) = if status == 401 { (HeaderKind::Proxy, HeaderKind::Www) } else { (HeaderKind::Www, HeaderKind::Proxy) };
+    let (has, due) =
+        if status == 401 { (HeaderKind::Proxy, HeaderKind::Www) } else { (HeaderKind::Www, HeaderKind::Proxy) };
     let mut finding = Finding::new(
         &RULE,
         format!("The {status} carries {} in place of {}", has.challenge_header(), due.challenge_header()),
@@ -47,7 +48,10 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         due.challenge_header()
     ))
     .excludes("client fault: the challenge itself is against RFC 3261 section 20, table 2")
-    .advises(format!("Let the server send {} with its {status}, or answer with the other code", due.challenge_header()));
+    .advises(format!(
+        "Let the server send {} with its {status}, or answer with the other code",
+        due.challenge_header()
+    ));
     finding.attempt = Some(index);
     finding.subject = facts::subject(session, attempt);
     finding.frames = facts::frames_of_all(wrong.iter().map(|(_, attempt)| *attempt));

@@ -62,7 +62,8 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
 }
 
 fn refused_realms(session: &Session<'_>, streak: &[(usize, &Attempt<'_>)]) -> Vec<Vec<u8>> {
-    let refused = streak.iter().flat_map(|(_, attempt)| &attempt.credentials).filter(|presented| presented.is_refused());
+    let refused =
+        streak.iter().flat_map(|(_, attempt)| &attempt.credentials).filter(|presented| presented.is_refused());
     let mut realms: Vec<Vec<u8>> = refused.map(|presented| facts::answered_realm(session, presented)).collect();
     realms.sort();
     realms.dedup();
@@ -73,7 +74,8 @@ fn in_streak(session: &Session<'_>, streak: &[(usize, &Attempt<'_>)], realm: &[u
     if streak.last().is_some_and(|(_, last)| last.outcome == AttemptOutcome::Accepted) {
         return None;
     }
-    let challenges = streak.iter().filter(|(_, attempt)| attempt.is_challenged() && attempt.offers_realm(realm)).count();
+    let challenges =
+        streak.iter().filter(|(_, attempt)| attempt.is_challenged() && attempt.offers_realm(realm)).count();
     let of_realm = |presented: &&Presented<'_>| facts::answered_realm(session, presented) == realm;
     let tried: Vec<(usize, &Attempt<'_>, &Presented<'_>)> = streak
         .iter()
@@ -88,8 +90,12 @@ fn in_streak(session: &Session<'_>, streak: &[(usize, &Attempt<'_>)], realm: &[u
     let (cause, fault) = cause(session, &tried);
     let method = attempt.transaction.method.to_string();
     let user = facts::account(&presented.username(), realm);
-    let title = format!("{user} was challenged again after every answer: {}, 0 accepted", facts::count(tried.len(), "credential"));
-    let statuses: Vec<String> = tried.iter().filter_map(|(_, attempt, _)| attempt.status()).map(|s| s.to_string()).collect();
+    let title = format!(
+        "{user} was challenged again after every answer: {}, 0 accepted",
+        facts::count(tried.len(), "credential")
+    );
+    let statuses: Vec<String> =
+        tried.iter().filter_map(|(_, attempt, _)| attempt.status()).map(|s| s.to_string()).collect();
     let mut finding = Finding::new(&RULE, title)
         .fault(fault)
         .explained(format!(
@@ -126,13 +132,17 @@ fn summary_of(statuses: &[String]) -> String {
 
 fn cause(session: &Session<'_>, tried: &[(usize, &Attempt<'_>, &Presented<'_>)]) -> (&'static str, Fault) {
     let refused: Vec<_> = tried.iter().filter(|(_, _, presented)| presented.is_refused()).collect();
-    let all = |fits: &dyn Fn(usize, &Presented<'_>) -> bool| refused.iter().all(|(index, _, presented)| fits(*index, presented));
+    let all = |fits: &dyn Fn(usize, &Presented<'_>) -> bool| {
+        refused.iter().all(|(index, _, presented)| fits(*index, presented))
+    };
     if all(&|_, presented| facts::wrong_header(session, presented).is_some()) {
         ("header-mismatch", Fault::Client)
     } else if all(&|index, presented| facts::mismatched_challenge(session, index, presented).is_some()) {
         ("realm", Fault::Client)
-    } else if refused.iter().filter(|(_, _, presented)| presented.judgement == Judgement::Stale).count() >= REFUSALS_MIN {
-        let is_old = refused.iter().any(|(index, _, presented)| facts::newer_challenge(session, *index, presented).is_some());
+    } else if refused.iter().filter(|(_, _, presented)| presented.judgement == Judgement::Stale).count() >= REFUSALS_MIN
+    {
+        let is_old =
+            refused.iter().any(|(index, _, presented)| facts::newer_challenge(session, *index, presented).is_some());
         ("stale", if is_old { Fault::Client } else { Fault::Server })
     } else if refused.iter().any(|(_, _, presented)| presented.verdict() == Some(Verdict::Mismatch)) {
         ("wrong-digest", Fault::Client)
@@ -143,21 +153,29 @@ fn cause(session: &Session<'_>, tried: &[(usize, &Attempt<'_>, &Presented<'_>)])
 
 fn meaning(cause: &str) -> &'static str {
     match cause {
-        "header-mismatch" => "Each answered the challenge under the wrong kind of header, where the server does not look.",
+        "header-mismatch" => {
+            "Each answered the challenge under the wrong kind of header, where the server does not look."
+        }
         "realm" => "Each named a realm that the server did not ask for.",
         "stale" => "The server says stale=true: it refuses the age of the nonce, not the password.",
         "wrong-digest" => {
             "No challenge blamed the nonce, and the digests do not fit the secret given: the server refuses the answer itself."
         }
-        _ => "No challenge blamed the nonce. Without the password, a capture cannot tell a wrong secret from a server that refuses a right one.",
+        _ => {
+            "No challenge blamed the nonce. Without the password, a capture cannot tell a wrong secret from a server that refuses a right one."
+        }
     }
 }
 
 fn remedy(cause: &str) -> &'static str {
     match cause {
-        "header-mismatch" => "Let the client answer in the header that belongs to the challenge, or let the server challenge with the kind that the client knows",
+        "header-mismatch" => {
+            "Let the client answer in the header that belongs to the challenge, or let the server challenge with the kind that the client knows"
+        }
         "realm" => "Set the client's realm to the one in the challenge, or let it take the realm from there",
-        "stale" => "Compare the nonce's lifetime with the time from challenge to retry, and see whether all nodes of the server share the nonce secret",
+        "stale" => {
+            "Compare the nonce's lifetime with the time from challenge to retry, and see whether all nodes of the server share the nonce secret"
+        }
         "wrong-digest" => "Compare the user name and the password on the client with those on the server",
         _ => "Give the password (--user with --ask-password, or --credentials) to learn whether the digests are right",
     }

@@ -43,18 +43,28 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
 fn finding(session: &Session<'_>, context: &Context<'_>, index: usize) -> Option<Finding> {
     let attempt = session.attempts.get(index)?;
     let answer = attempt.answer()?;
-    if attempt.outcome != AttemptOutcome::Challenged || attempt.challenges.is_empty() || is_settled(session, context, index) {
+    if attempt.outcome != AttemptOutcome::Challenged
+        || attempt.challenges.is_empty()
+        || is_settled(session, context, index)
+    {
         return None;
     }
     let gap = facts::capture_after(attempt, context);
     let is_proven = gap >= facts::ANSWER_WITHIN;
     let asked = attempt.challenges.first()?.realm();
     let method = attempt.transaction.method.to_string();
-    let title = format!("{} was challenged for realm {} and never answered", who(session, attempt), facts::quoted(&asked));
+    let title =
+        format!("{} was challenged for realm {} and never answered", who(session, attempt), facts::quoted(&asked));
     let silence = if is_proven {
-        format!("No request with credentials for it followed, although the capture goes on for {}.", facts::duration_text(gap))
+        format!(
+            "No request with credentials for it followed, although the capture goes on for {}.",
+            facts::duration_text(gap)
+        )
     } else {
-        format!("No request with credentials for it follows, but the capture ends {} after the challenge.", facts::duration_text(gap))
+        format!(
+            "No request with credentials for it follows, but the capture ends {} after the challenge.",
+            facts::duration_text(gap)
+        )
     };
     let (severity, confidence) = match is_proven {
         _ if facts::is_ping(attempt) => (Severity::Info, Confidence::Likely),
@@ -62,7 +72,8 @@ fn finding(session: &Session<'_>, context: &Context<'_>, index: usize) -> Option
         false => (Severity::Medium, Confidence::Possible),
     };
     let mut finding = Finding::new(&RULE, title).graded(severity, confidence).fault(Fault::Client);
-    finding.explanation = format!("The {} to {method} in frame {} asks for credentials. {silence}", answer.status, answer.at.number);
+    finding.explanation =
+        format!("The {} to {method} in frame {} asks for credentials. {silence}", answer.status, answer.at.number);
     finding = explain_circumstances(session, finding, attempt);
     finding.attempt = Some(index);
     finding.subject = facts::subject(session, attempt);
@@ -75,20 +86,20 @@ fn finding(session: &Session<'_>, context: &Context<'_>, index: usize) -> Option
 fn is_settled(session: &Session<'_>, context: &Context<'_>, index: usize) -> bool {
     let Some(attempt) = session.attempts.get(index) else { return true };
     let client = attempt.transaction.flow.source.address;
-    let is_answered = session
-        .attempts
-        .iter()
-        .skip(index + 1)
-        .any(|later| later.transaction.flow.source.address == client && facts::answers_any(later, &attempt.challenges));
+    let is_answered =
+        session.attempts.iter().skip(index + 1).any(|later| {
+            later.transaction.flow.source.address == client && facts::answers_any(later, &attempt.challenges)
+        });
     let is_cancelled = session.run.transactions.iter().any(|other| {
-        other.method == Method::Cancel && other.cseq == attempt.transaction.cseq && other.is_same_hop(attempt.transaction)
+        other.method == Method::Cancel
+            && other.cseq == attempt.transaction.cseq
+            && other.is_same_hop(attempt.transaction)
     });
-    let is_answered_elsewhere = matches!(
-        attempt.transaction.method,
-        Method::Register | Method::Message | Method::Subscribe | Method::Publish
-    ) && facts::account_key(session, attempt).zip(attempt.answer()).is_some_and(|(key, answer)| {
-        context.accounts.has_presented(&key, answer.time, facts::ANSWER_WITHIN)
-    });
+    let is_answered_elsewhere =
+        matches!(attempt.transaction.method, Method::Register | Method::Message | Method::Subscribe | Method::Publish)
+            && facts::account_key(session, attempt)
+                .zip(attempt.answer())
+                .is_some_and(|(key, answer)| context.accounts.has_presented(&key, answer.time, facts::ANSWER_WITHIN));
     is_answered || is_cancelled || is_answered_elsewhere
 }
 
@@ -101,16 +112,17 @@ fn who(session: &Session<'_>, attempt: &Attempt<'_>) -> String {
 fn explain_circumstances(session: &Session<'_>, finding: Finding, attempt: &Attempt<'_>) -> Finding {
     let answered: Vec<String> =
         attempt.credentials.iter().filter(|p| p.is_attempt()).map(|p| facts::quoted(&p.realm())).collect();
-    let algorithms: Vec<&str> = attempt.challenges.iter().filter_map(|offered| offered.challenge.algorithm().name()).collect();
+    let algorithms: Vec<&str> =
+        attempt.challenges.iter().filter_map(|offered| offered.challenge.algorithm().name()).collect();
     let mut finding = finding;
     if !answered.is_empty() {
         finding.explanation.push_str(&format!(
             " The credentials for realm {} were accepted: the request went on to another server, which asks for its own.",
             answered.join(", ")
         ));
-        finding = finding
-            .excludes("wrong password for the first realm: its server let the request pass")
-            .advises("Give the client an account for the second realm too, or let the first server authenticate on its behalf");
+        finding = finding.excludes("wrong password for the first realm: its server let the request pass").advises(
+            "Give the client an account for the second realm too, or let the first server authenticate on its behalf",
+        );
     }
     if attempt.transaction.method == Method::Register && attempt.status() == Some(407) {
         finding = finding.advises("Many phones know only 401 for REGISTER: let the registrar answer 401 (VOS3000: SS_AUTHCHALLENGEMODE 1 or 3)");

@@ -1,5 +1,6 @@
 //! SA106: the right answer in the wrong header.
 
+use crate::digest::Verdict;
 use crate::rules::Check;
 use crate::rules::Context;
 use crate::rules::Fault;
@@ -7,7 +8,6 @@ use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::facts;
-use crate::digest::Verdict;
 use crate::session::Judgement;
 use crate::session::Session;
 
@@ -33,8 +33,9 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
-    let wrong: Vec<_> =
-        facts::presented(session).filter(|(_, _, presented)| facts::wrong_header(session, presented).is_some()).collect();
+    let wrong: Vec<_> = facts::presented(session)
+        .filter(|(_, _, presented)| facts::wrong_header(session, presented).is_some())
+        .collect();
     let Some((index, attempt, presented)) = wrong.first().copied() else { return Vec::new() };
     let Some(offered) = facts::wrong_header(session, presented) else { return Vec::new() };
     let sent = presented.header.credentials_header();
@@ -58,7 +59,11 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     finding.attempt = Some(index);
     finding.subject = facts::subject(session, attempt);
     finding.frames = facts::frames_of_all(wrong.iter().map(|(_, attempt, _)| *attempt));
-    finding.evidence = presented.answers.and_then(|at| session.challenge(at)).map(|(a, _)| facts::challenge_evidence(a)).unwrap_or_default();
+    finding.evidence = presented
+        .answers
+        .and_then(|at| session.challenge(at))
+        .map(|(a, _)| facts::challenge_evidence(a))
+        .unwrap_or_default();
     finding.evidence.extend(facts::credentials_evidence(attempt, presented));
     if wrong.iter().any(|(_, _, presented)| presented.judgement == Judgement::Accepted) {
         finding.severity = Severity::Medium;

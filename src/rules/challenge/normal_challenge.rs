@@ -42,7 +42,9 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         return Vec::new();
     }
     let mut finding = Finding::new(&RULE, "Clients were challenged, answered and were accepted")
-        .explained("A 401 or 407 before the first credentials is how digest authentication begins: it is not a failure.")
+        .explained(
+            "A 401 or 407 before the first credentials is how digest authentication begins: it is not a failure.",
+        )
         .advises("Nothing; let monitoring count only answers to requests that carry credentials");
     finding.frames = facts::frames_of_all(normal.iter().flat_map(|(first, next)| [*first, *next]));
     vec![finding.merged_by("")]

@@ -37,9 +37,12 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         .collect();
     let Some((index, attempt)) = asked.first().copied() else { return Vec::new() };
     let subject = facts::subject(session, attempt);
-    let is_unanswered = session.attempts.iter().rev().find(|a| a.transaction.method == Method::Register).is_some_and(|last| {
-        last.outcome == AttemptOutcome::Challenged && last.status() == Some(407)
-    });
+    let is_unanswered = session
+        .attempts
+        .iter()
+        .rev()
+        .find(|a| a.transaction.method == Method::Register)
+        .is_some_and(|last| last.outcome == AttemptOutcome::Challenged && last.status() == Some(407));
     let mut finding = Finding::new(&RULE, "REGISTER is challenged with 407 in place of 401")
         .explained(format!(
             "{} answers REGISTER with 407 and Proxy-Authenticate. That is legal for a proxy; a registrar uses 401 and WWW-Authenticate.",

@@ -45,7 +45,11 @@ fn finding(session: &Session<'_>, exchange: &crate::session::Exchange) -> Option
     let (index, first, next) = pairs.first().copied()?;
     let method = first.transaction.method.to_string();
     let asked = first.challenges.first()?.realm();
-    let title = format!("{} sent {method} again without credentials for realm {}", client(session, first), facts::quoted(&asked));
+    let title = format!(
+        "{} sent {method} again without credentials for realm {}",
+        client(session, first),
+        facts::quoted(&asked)
+    );
     let is_harmless = next.outcome == AttemptOutcome::Accepted || facts::is_ping(first);
     let mut finding = Finding::new(&RULE, title)
         .fault(Fault::Client)

@@ -33,12 +33,14 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
-    let failed: Vec<_> = session.attempts.iter().enumerate().filter(|(_, attempt)| is_other_failure(session, attempt)).collect();
+    let failed: Vec<_> =
+        session.attempts.iter().enumerate().filter(|(_, attempt)| is_other_failure(session, attempt)).collect();
     let Some((index, attempt)) = failed.last().copied() else { return Vec::new() };
     let status = attempt.status().unwrap_or_default();
     let is_last = index + 1 == session.attempts.len();
     let method = attempt.transaction.method.to_string();
-    let past = if attempt.has_credentials() { "The credentials were let past" } else { "The request was never challenged" };
+    let past =
+        if attempt.has_credentials() { "The credentials were let past" } else { "The request was never challenged" };
     let mut finding = Finding::new(&RULE, format!("{method} failed with {status}: authentication is not the problem"))
         .graded(if is_last { Severity::Medium } else { Severity::Info }, Confidence::Likely)
         .fault(fault(status))
@@ -55,7 +57,8 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
 fn is_other_failure(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
     let is_registrar_business =
         matches!(attempt.transaction.method, Method::Register | Method::Subscribe | Method::Publish | Method::Message);
-    let was_challenged = session.attempts.iter().any(|other| other.exchange == attempt.exchange && other.is_challenged());
+    let was_challenged =
+        session.attempts.iter().any(|other| other.exchange == attempt.exchange && other.is_challenged());
     let Some(status) = attempt.status() else { return false };
     let got_past = attempt.has_credentials()
         && status >= 400
@@ -76,7 +79,9 @@ fn fault(status: u16) -> Fault {
 
 fn advice(status: u16) -> &'static str {
     match status {
-        402 => "Check the extension and the account's state on the server: 402 says that this account may not register now",
+        402 => {
+            "Check the extension and the account's state on the server: 402 says that this account may not register now"
+        }
         403 => "Check whether the server admits this address or account: it refused without asking for credentials",
         404 => "Compare user and domain of the To URI with the accounts on the server",
         408 => "Look behind the server: it timed out waiting for somebody else",

@@ -46,7 +46,8 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         })
         .collect();
     let Some((index, attempt, presented)) = refused.first().copied() else { return Vec::new() };
-    let requests: Vec<_> = refused.iter().filter_map(|(_, attempt, _)| attempt.request().map(|request| request.at)).collect();
+    let requests: Vec<_> =
+        refused.iter().filter_map(|(_, attempt, _)| attempt.request().map(|request| request.at)).collect();
     let user = facts::account(&presented.username(), &presented.realm());
     let mut finding = Finding::new(&RULE, format!("The digest of {user} is right, and the server refuses it"))
         .graded(Severity::High, Confidence::Likely)

@@ -60,9 +60,13 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     if is_right {
         finding = finding.excludes("wrong password: the digest fits the one given");
     } else {
-        finding = finding.advises("Give the password (--user with --ask-password, or --credentials) to tell password from permission");
+        finding = finding.advises(
+            "Give the password (--user with --ask-password, or --credentials) to tell password from permission",
+        );
     }
-    finding = finding.advises("Check that the account may use the From, To and Contact addresses sent here, and what it is allowed to do");
+    finding = finding.advises(
+        "Check that the account may use the From, To and Contact addresses sent here, and what it is allowed to do",
+    );
     finding.attempt = Some(index);
     finding.subject = facts::subject(session, attempt);
     finding.frames = facts::frames_of_all(forbidden.iter().map(|(_, attempt, _)| *attempt));

@@ -36,16 +36,26 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let Some((index, attempt, presented)) = wrong.first().copied() else { return Vec::new() };
     let Some(offered) = facts::mismatched_challenge(session, index, presented) else { return Vec::new() };
     let (sent, asked) = (presented.realm(), offered.realm());
-    let differs = if sent.eq_ignore_ascii_case(&asked) { " Only letter case differs, and that counts in the digest." } else { "" };
-    let mut finding = Finding::new(&RULE, format!("The client answers realm {}, the server asked for {}", facts::quoted(&sent), facts::quoted(&asked)))
-        .fault(Fault::Client)
-        .explained(format!(
-            "{} with credentials for realm {} in answer to a challenge of realm {}.{differs}",
-            facts::count(wrong.len(), "request"),
-            facts::quoted(&sent),
-            facts::quoted(&asked)
-        ))
-        .advises(format!("Set the realm on the client to {}, or let it take the realm from the challenge", facts::quoted(&asked)));
+    let differs = if sent.eq_ignore_ascii_case(&asked) {
+        " Only letter case differs, and that counts in the digest."
+    } else {
+        ""
+    };
+    let mut finding = Finding::new(
+        &RULE,
+        format!("The client answers realm {}, the server asked for {}", facts::quoted(&sent), facts::quoted(&asked)),
+    )
+    .fault(Fault::Client)
+    .explained(format!(
+        "{} with credentials for realm {} in answer to a challenge of realm {}.{differs}",
+        facts::count(wrong.len(), "request"),
+        facts::quoted(&sent),
+        facts::quoted(&asked)
+    ))
+    .advises(format!(
+        "Set the realm on the client to {}, or let it take the realm from the challenge",
+        facts::quoted(&asked)
+    ));
     if wrong.iter().all(|(_, _, presented)| presented.verdict() == Some(Verdict::Match)) {
         finding = finding.excludes("wrong password: the digest fits the one given, over the realm that was sent");
     }

@@ -42,7 +42,8 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         })
         .collect();
     let Some((index, attempt, presented)) = refused.first().copied() else { return Vec::new() };
-    let requests: Vec<_> = refused.iter().filter_map(|(_, attempt, _)| attempt.request().map(|request| request.at)).collect();
+    let requests: Vec<_> =
+        refused.iter().filter_map(|(_, attempt, _)| attempt.request().map(|request| request.at)).collect();
     let user = facts::account(&presented.username(), &presented.realm());
     let mut finding = Finding::new(&RULE, format!("The credentials of {user} were refused; the password was not given to check them"))
         .graded(Severity::High, Confidence::Likely)
@@ -53,8 +54,9 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
             facts::frames_text(&requests),
             attempt.status().unwrap_or_default(),
         ));
-    finding = exclude_what_fits(session, finding, index, presented)
-        .advises("Give the password (--user with --ask-password, or --credentials) to learn whether the digest is right");
+    finding = exclude_what_fits(session, finding, index, presented).advises(
+        "Give the password (--user with --ask-password, or --credentials) to learn whether the digest is right",
+    );
     finding.attempt = Some(index);
     finding.subject = facts::subject(session, attempt);
     finding.frames = facts::frames_of_all(refused.iter().map(|(_, attempt, _)| *attempt));
@@ -67,12 +69,18 @@ pub fn exclude_what_fits(session: &Session<'_>, finding: Finding, index: usize, 
     let mut finding = finding;
     let challenge = presented.answers.filter(|at| at.is_same_realm).and_then(|at| session.challenge(at));
     if let Some((_, offered)) = challenge {
-        finding = finding.excludes(format!("wrong realm: {} is the realm of the challenge", facts::quoted(&presented.realm())));
+        finding = finding
+            .excludes(format!("wrong realm: {} is the realm of the challenge", facts::quoted(&presented.realm())));
         if facts::newer_challenge(session, index, presented).is_none() {
-            finding = finding.excludes("old nonce: the credentials answer the newest challenge, and it was not called stale");
+            finding =
+                finding.excludes("old nonce: the credentials answer the newest challenge, and it was not called stale");
         }
         if offered.header == presented.header {
-            finding = finding.excludes(format!("wrong header: {} answers {}", presented.header.credentials_header(), offered.header.challenge_header()));
+            finding = finding.excludes(format!(
+                "wrong header: {} answers {}",
+                presented.header.credentials_header(),
+                offered.header.challenge_header()
+            ));
         }
         if same_algorithm(presented.credentials.algorithm(), offered.challenge.algorithm()) {
             finding = finding.excludes("wrong algorithm: it is the one of the challenge");

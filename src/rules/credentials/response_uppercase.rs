@@ -30,14 +30,19 @@ pub static RULE: Rule = Rule {
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let upper: Vec<_> = facts::presented(session).filter(|(_, _, p)| facts::has_uppercase_response(p)).collect();
     let Some((index, attempt, presented)) = upper.first().copied() else { return Vec::new() };
-    let is_cause =
-        upper.iter().any(|(_, _, presented)| presented.verdict() == Some(Verdict::Match) && facts::is_turned_away(presented));
+    let is_cause = upper
+        .iter()
+        .any(|(_, _, presented)| presented.verdict() == Some(Verdict::Match) && facts::is_turned_away(presented));
     let mut finding = Finding::new(&RULE, "The response is written in upper-case hex digits")
         .fault(Fault::Client)
-        .explained("RFC 7616 and RFC 3261 ask for lower case; servers that compare the bytes refuse the digest.".to_owned())
+        .explained(
+            "RFC 7616 and RFC 3261 ask for lower case; servers that compare the bytes refuse the digest.".to_owned(),
+        )
         .advises("Fix the client to print lower-case hex digits");
     if is_cause {
-        finding = finding.graded(Severity::High, Confidence::Likely).excludes("wrong password: the digest fits the one given but for letter case");
+        finding = finding
+            .graded(Severity::High, Confidence::Likely)
+            .excludes("wrong password: the digest fits the one given but for letter case");
         finding.title.push_str(", and the server refuses it");
     }
     finding.attempt = Some(index);

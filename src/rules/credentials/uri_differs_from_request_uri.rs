@@ -36,7 +36,9 @@ pub static RULE: Rule = Rule {
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let differing: Vec<(usize, &Attempt<'_>, &Presented<'_>, UriPart)> = facts::presented(session)
-        .filter_map(|(index, attempt, presented)| Some((index, attempt, presented, difference(session, attempt, presented)?)))
+        .filter_map(|(index, attempt, presented)| {
+            Some((index, attempt, presented, difference(session, attempt, presented)?))
+        })
         .collect();
     let Some((index, attempt, presented, part)) = differing.first().copied() else { return Vec::new() };
     let Some(request) = attempt.request() else { return Vec::new() };
@@ -44,14 +46,19 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let is_refused = differing.iter().any(|(_, attempt, presented, _)| {
         presented.judgement == Judgement::Refused && attempt.request().is_some_and(|request| request.via_count <= 1)
     });
-    let mut finding = Finding::new(&RULE, format!("The uri in the credentials differs from the Request-URI in its {}", part.name()))
-        .explained(format!(
-            "The credentials hash {}; the request line says {}.",
-            facts::quoted(&sent),
-            facts::quoted(session.text(request.uri))
-        ))
-        .fault(Fault::Client)
-        .advises("Let the client hash the Request-URI as sent; where a device rewrites the request line, that one is the cause");
+    let mut finding = Finding::new(
+        &RULE,
+        format!("The uri in the credentials differs from the Request-URI in its {}", part.name()),
+    )
+    .explained(format!(
+        "The credentials hash {}; the request line says {}.",
+        facts::quoted(&sent),
+        facts::quoted(session.text(request.uri))
+    ))
+    .fault(Fault::Client)
+    .advises(
+        "Let the client hash the Request-URI as sent; where a device rewrites the request line, that one is the cause",
+    );
     if differing.iter().all(|(_, _, presented, _)| presented.verdict() == Some(Verdict::Match)) {
         finding = finding.excludes("wrong password: the digest fits the one given, over the uri that was sent");
     }
@@ -60,7 +67,8 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         finding.attempt = Some(index);
     }
     finding.subject = facts::subject(session, attempt);
-    finding.frames = differing.iter().filter_map(|(_, attempt, _, _)| attempt.request().map(|request| request.at)).collect();
+    finding.frames =
+        differing.iter().filter_map(|(_, attempt, _, _)| attempt.request().map(|request| request.at)).collect();
     finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
     vec![finding]
 }

@@ -36,7 +36,10 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let Some((attempt, presented, reason)) = open.first().copied() else { return Vec::new() };
     let user = facts::account(&presented.username(), &presented.realm());
     let mut finding = Finding::new(&RULE, format!("The digest of {user} could not be recomputed: {reason}"))
-        .explained(format!("{} of this account could not be checked against the secret given: {reason}.", facts::count(open.len(), "digest")))
+        .explained(format!(
+            "{} of this account could not be checked against the secret given: {reason}.",
+            facts::count(open.len(), "digest")
+        ))
         .advises("Give what is missing; for cut messages, capture again with tcpdump -s 0");
     finding.cause = Some(reason.name());
     finding.subject = facts::subject(session, attempt);

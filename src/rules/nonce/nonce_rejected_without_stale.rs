@@ -84,6 +84,9 @@ fn was_accepted_before(session: &Session<'_>, context: &Context<'_>, index: usiz
     });
     // A nonce of a REGISTER may serve an INVITE under another Call-ID.
     let elsewhere = presented.answers.is_none()
-        && presented.nonce.and_then(|id| context.nonces.get(id)).is_some_and(|nonce| nonce.issued.is_some() && nonce.accepted > 0);
+        && presented
+            .nonce
+            .and_then(|id| context.nonces.get(id))
+            .is_some_and(|nonce| nonce.issued.is_some() && nonce.accepted > 0);
     here || elsewhere
 }

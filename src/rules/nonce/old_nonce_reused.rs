@@ -29,12 +29,15 @@ pub static RULE: Rule = Rule {
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let old: Vec<_> = facts::presented(session)
-        .filter(|(index, _, presented)| presented.is_refused() && facts::newer_challenge(session, *index, presented).is_some())
+        .filter(|(index, _, presented)| {
+            presented.is_refused() && facts::newer_challenge(session, *index, presented).is_some()
+        })
         .collect();
     let Some((index, attempt, presented)) = old.first().copied() else { return Vec::new() };
     let Some(newer) = facts::newer_challenge(session, index, presented) else { return Vec::new() };
     let user = facts::account(&presented.username(), &presented.realm());
-    let requests: Vec<_> = old.iter().filter_map(|(_, attempt, _)| attempt.request().map(|request| request.at)).collect();
+    let requests: Vec<_> =
+        old.iter().filter_map(|(_, attempt, _)| attempt.request().map(|request| request.at)).collect();
     let mut finding = Finding::new(&RULE, format!("{user} keeps an old nonce although the server gave a newer one"))
         .fault(Fault::Client)
         .explained(format!(

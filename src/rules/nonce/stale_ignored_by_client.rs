@@ -47,18 +47,19 @@ fn finding(session: &Session<'_>, context: &Context<'_>, index: usize) -> Option
         if is_proven { (Severity::High, Confidence::Proven) } else { (Severity::Medium, Confidence::Possible) };
     let went_on = if is_proven { "although the capture goes on for" } else { "but the capture ends" };
     let after = if is_proven { "" } else { " after it" };
-    let mut finding = Finding::new(&RULE, format!("{user} was told that its nonce is stale, and did not try the new one"))
-        .graded(severity, confidence)
-        .fault(Fault::Client)
-        .explained(format!(
-            "The {} in frame {} says stale=true and brings a new nonce. No request followed, {went_on} {}{after}.",
-            attempt.status().unwrap_or_default(),
-            attempt.answer()?.at.number,
-            facts::duration_text(gap)
-        ))
-        .excludes("wrong password as the server's reason: it says stale")
-        .advises("Update the client: on stale=true it must answer the new nonce without asking the user")
-        .advises("Until then, lengthen the nonce lifetime on the server beyond the client's refresh interval");
+    let mut finding =
+        Finding::new(&RULE, format!("{user} was told that its nonce is stale, and did not try the new one"))
+            .graded(severity, confidence)
+            .fault(Fault::Client)
+            .explained(format!(
+                "The {} in frame {} says stale=true and brings a new nonce. No request followed, {went_on} {}{after}.",
+                attempt.status().unwrap_or_default(),
+                attempt.answer()?.at.number,
+                facts::duration_text(gap)
+            ))
+            .excludes("wrong password as the server's reason: it says stale")
+            .advises("Update the client: on stale=true it must answer the new nonce without asking the user")
+            .advises("Until then, lengthen the nonce lifetime on the server beyond the client's refresh interval");
     finding.attempt = Some(index);
     finding.subject = facts::subject(session, attempt);
     finding.frames = facts::frames_of_all([attempt]);
@@ -70,9 +71,10 @@ fn finding(session: &Session<'_>, context: &Context<'_>, index: usize) -> Option
 fn has_followed_elsewhere(session: &Session<'_>, context: &Context<'_>, index: usize) -> bool {
     let Some(attempt) = session.attempts.get(index) else { return true };
     let client = attempt.transaction.flow.source.address;
-    let in_session = session.attempts.iter().skip(index + 1).any(|later| {
-        later.transaction.flow.source.address == client && facts::answers_any(later, &attempt.challenges)
-    });
+    let in_session =
+        session.attempts.iter().skip(index + 1).any(|later| {
+            later.transaction.flow.source.address == client && facts::answers_any(later, &attempt.challenges)
+        });
     let elsewhere = facts::account_key(session, attempt)
         .zip(attempt.answer())
         .is_some_and(|(key, answer)| context.accounts.has_presented(&key, answer.time, facts::ANSWER_WITHIN));

@@ -54,7 +54,8 @@ fn in_streak(session: &Session<'_>, streak: &[(usize, &Attempt<'_>)]) -> Option<
         .flat_map(|(index, attempt)| attempt.credentials.iter().map(|presented| (*index, *attempt, presented)))
         .filter(|(_, _, presented)| presented.judgement == Judgement::Stale)
         .collect();
-    let takes_new_nonces = stale.iter().all(|(index, _, presented)| facts::newer_challenge(session, *index, presented).is_none());
+    let takes_new_nonces =
+        stale.iter().all(|(index, _, presented)| facts::newer_challenge(session, *index, presented).is_none());
     let (index, attempt, presented) = stale.first().copied()?;
     if stale.len() < STALE_MIN || !takes_new_nonces {
         return None;
@@ -62,11 +63,11 @@ fn in_streak(session: &Session<'_>, streak: &[(usize, &Attempt<'_>)]) -> Option<
     let user = facts::account(&presented.username(), &presented.realm());
     let waits: Vec<_> = stale.iter().filter_map(|(_, attempt, presented)| wait(session, attempt, presented)).collect();
     let waited = match (waits.iter().min(), waits.iter().max()) {
-        (Some(least), Some(most)) => format!(
-            " From challenge to answer the client took {} to {}.",
-            facts::duration_text(*least),
-            facts::duration_text(*most)
-        ),
+        (Some(least), Some(most)) => {
+            let (least, most) = (facts::duration_text(*least), facts::duration_text(*most));
+            let range = if least == most { least } else { format!("{least} to {most}") };
+            format!(" From challenge to answer the client took {range}.")
+        }
         _ => String::new(),
     };
     let mut finding = Finding::new(&RULE, format!("Every new nonce that {user} answers is called stale: {} in a row", stale.len()))

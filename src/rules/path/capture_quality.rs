@@ -29,11 +29,13 @@ fn check(facts: &CaptureFacts) -> Vec<Finding> {
         return Vec::new();
     }
     let lost = facts.events.iter().any(|event| event.loses_messages);
-    let title = if lost { "The capture does not hold everything" } else { "The capture shows some packets in an unusual way" };
+    let title =
+        if lost { "The capture does not hold everything" } else { "The capture shows some packets in an unusual way" };
     let lines: Vec<String> = facts.events.iter().map(|event| format!("{} ({})", event.text, event.count)).collect();
     let mut finding = Finding::new(&RULE, title).fault(Fault::Path).explained(format!("{}.", lines.join("; ")));
     if lost {
-        finding = finding.advises("Capture again with tcpdump -s 0 -B 16384: findings about silence rest on what was kept");
+        finding =
+            finding.advises("Capture again with tcpdump -s 0 -B 16384: findings about silence rest on what was kept");
     }
     finding.frames = facts.events.iter().filter_map(|event| event.first).collect();
     finding.frames.sort_unstable();

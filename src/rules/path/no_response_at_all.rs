@@ -46,9 +46,11 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let method = attempt.transaction.method.to_string();
     let server = attempt.transaction.flow.destination;
     let sent: usize = silent.iter().map(|(_, attempt)| attempt.transaction.retransmissions() + 1).sum();
-    let answered_before = session.attempts.iter().take(index).any(|earlier| {
-        earlier.answer().is_some() && earlier.transaction.is_same_hop(attempt.transaction)
-    });
+    let answered_before = session
+        .attempts
+        .iter()
+        .take(index)
+        .any(|earlier| earlier.answer().is_some() && earlier.transaction.is_same_hop(attempt.transaction));
     let mut finding = Finding::new(&RULE, format!("{server} never answered {method}"))
         .graded(Severity::High, Confidence::Likely)
         .fault(Fault::Path)

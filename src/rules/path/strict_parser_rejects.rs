@@ -34,16 +34,20 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
-    if !matches!(session.outcome, SessionOutcome::Refused | SessionOutcome::UnansweredChallenge | SessionOutcome::Forbidden) {
+    if !matches!(
+        session.outcome,
+        SessionOutcome::Refused | SessionOutcome::UnansweredChallenge | SessionOutcome::Forbidden
+    ) {
         return Vec::new();
     }
     let objections = session.attempts.iter().flat_map(objections);
     let Some((at, header, reason, attempt)) = objections.into_iter().next() else { return Vec::new() };
-    let mut finding = Finding::new(&RULE, format!("A strict stack could not read the {header} header in frame {}", at.number))
-        .graded(Severity::Info, Confidence::Possible)
-        .fault(Fault::Unknown)
-        .explained(format!("A strict parser says: {}. The peer may be as strict.", facts::text(reason.as_bytes())))
-        .advises("Compare the header with the grammar of RFC 3261 section 25.1 and write it the plain way");
+    let mut finding =
+        Finding::new(&RULE, format!("A strict stack could not read the {header} header in frame {}", at.number))
+            .graded(Severity::Info, Confidence::Possible)
+            .fault(Fault::Unknown)
+            .explained(format!("A strict parser says: {}. The peer may be as strict.", facts::text(reason.as_bytes())))
+            .advises("Compare the header with the grammar of RFC 3261 section 25.1 and write it the plain way");
     finding.frames = vec![at];
     finding.subject = facts::subject(session, attempt);
     vec![finding]
@@ -51,14 +55,20 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
 
 fn objections<'s, 'run>(attempt: &'s Attempt<'run>) -> Option<(FrameRef, &'static str, String, &'s Attempt<'run>)> {
     let credentials = attempt.request().into_iter().flat_map(|request| {
-        request.credentials.iter().map(|row| (request.at, row.header.credentials_header(), credentials_name(row.header), &row.value))
+        request
+            .credentials
+            .iter()
+            .map(|row| (request.at, row.header.credentials_header(), credentials_name(row.header), &row.value))
     });
     let challenges = attempt.answer().into_iter().flat_map(|answer| {
-        answer.challenges.iter().map(|row| (answer.at, row.header.challenge_header(), challenge_name(row.header), &row.value))
+        answer
+            .challenges
+            .iter()
+            .map(|row| (answer.at, row.header.challenge_header(), challenge_name(row.header), &row.value))
     });
-    credentials
-        .chain(challenges)
-        .find_map(|(at, header, name, value)| strict::objection(name, value).map(|reason| (at, header, reason, attempt)))
+    credentials.chain(challenges).find_map(|(at, header, name, value)| {
+        strict::objection(name, value).map(|reason| (at, header, reason, attempt))
+    })
 }
 
 fn credentials_name(header: HeaderKind) -> HeaderName {
