@@ -232,14 +232,19 @@ impl Talk {
             headers_cut: !message.has_all_headers,
         };
         let rows = rows.into_iter().map(|(header, value)| {
-            let known = parse_credentials(value).into_iter().map(|credentials| {
+            let mut known = parse_credentials(value).into_iter().map(|credentials| {
                 let realm = credentials.realm().unwrap_or_default();
                 let nonce = credentials.nonce().and_then(|nonce| self.nonces.id(&realm, &nonce));
                 let challenge_realm = credentials.nonce().and_then(|nonce| self.nonces.issuing_realm(&nonce));
                 let checked = self.verifier.check(&credentials, &request, challenge_realm);
                 KnownCredentials { nonce, checked }
             });
-            CredentialsRow { header, known: known.collect(), value: value.into() }
+            CredentialsRow {
+                header,
+                first: known.next().unwrap_or_default(),
+                others: known.collect(),
+                value: value.into(),
+            }
         });
         rows.collect()
     }
@@ -254,9 +259,12 @@ impl Talk {
     /// Judges a closed run, checks the rules and makes its part of the report.
     fn close(&mut self, run: &Run, end: CaptureTime) {
         self.run_dropped += run.dropped;
+        self.duplicates += run.duplicates();
+        if run.is_uneventful() {
+            self.builder.skip();
+            return;
+        }
         let session = Session::judge(run, end.max(run.last_seen));
-        let copies = session.attempts.iter().flat_map(|attempt| &attempt.copies);
-        self.duplicates += copies.filter(|copy| copy.kind == crate::session::CopyKind::Duplicate).count() as u64;
         self.nonces.add(&session);
         let context = Context { nonces: &self.nonces, accounts: &self.accounts, end };
         let findings = rules::check_session(&session, &context);

@@ -8,6 +8,7 @@ pub mod limits;
 pub mod span;
 pub mod time;
 pub mod untrusted;
+pub mod wire_map;
 
 pub use coverage::{Coverage, SetAside};
 pub use flow::{Endpoint, Flow, Transport};
@@ -17,3 +18,4 @@ pub use limits::Limits;
 pub use span::Span;
 pub use time::CaptureTime;
 pub use untrusted::Untrusted;
+pub use wire_map::WireMap;

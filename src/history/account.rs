@@ -1,12 +1,12 @@
 //! What one address of record did from one source, across Call-IDs: phones change Call-ID at every try.
 
-use std::collections::HashMap;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::base::CaptureTime;
 use crate::base::FrameRef;
+use crate::base::WireMap;
 
 /// An address of record, as used from one source.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,7 +55,7 @@ struct Account {
 /// All accounts seen.
 #[derive(Debug)]
 pub struct Accounts {
-    accounts: HashMap<AccountKey, Account>,
+    accounts: WireMap<AccountKey, Account>,
     accounts_max: usize,
     refused: u64,
 }
@@ -63,7 +63,7 @@ pub struct Accounts {
 impl Accounts {
     /// No accounts yet; at most `accounts_max` are kept.
     pub fn new(accounts_max: usize) -> Accounts {
-        Accounts { accounts: HashMap::new(), accounts_max, refused: 0 }
+        Accounts { accounts: WireMap::default(), accounts_max, refused: 0 }
     }
 
     fn account(&mut self, key: AccountKey) -> Option<&mut Account> {

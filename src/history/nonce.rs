@@ -1,10 +1,9 @@
 //! The life of every nonce: who issued it, how often it was used, and what became of that.
 
-use std::collections::HashMap;
-
 use crate::base::CaptureTime;
 use crate::base::Flow;
 use crate::base::FrameRef;
+use crate::base::WireMap;
 use crate::session::Judgement;
 use crate::session::NonceId;
 use crate::session::Session;
@@ -50,8 +49,8 @@ pub struct Issue {
 #[derive(Debug)]
 pub struct Nonces {
     nonces: Vec<Nonce>,
-    // std's keyed SipHash: nonces come from the wire. The latest nonce of that text; older ones hang on it.
-    by_value: HashMap<Box<[u8]>, NonceId>,
+    // The latest nonce of that text; older ones hang on it.
+    by_value: WireMap<Box<[u8]>, NonceId>,
     nonces_max: usize,
     refused: u64,
 }
@@ -59,7 +58,7 @@ pub struct Nonces {
 impl Nonces {
     /// No nonces yet; at most `nonces_max` are kept.
     pub fn new(nonces_max: usize) -> Nonces {
-        Nonces { nonces: Vec::new(), by_value: HashMap::new(), nonces_max, refused: 0 }
+        Nonces { nonces: Vec::new(), by_value: WireMap::default(), nonces_max, refused: 0 }
     }
 
     /// The id of a realm's nonce. `None` where the nonce is empty, or where the limit is reached.

@@ -1,7 +1,6 @@
 //! Judged sessions → the report's model. Counts what it sees; decides nothing.
 
 use std::collections::BTreeMap;
-use std::collections::HashMap;
 use std::net::IpAddr;
 
 use crate::auth::Scheme;
@@ -9,6 +8,7 @@ use crate::auth::Stale;
 use crate::base::CaptureTime;
 use crate::base::FrameRef;
 use crate::base::Untrusted;
+use crate::base::WireMap;
 use crate::digest::Verdict;
 use crate::report::FrameAt;
 use crate::report::Redaction;
@@ -34,7 +34,7 @@ pub struct ReportBuilder {
     pub sessions: u64,
     listed: u64,
     summary: model::Summary,
-    clients: HashMap<(IpAddr, Vec<u8>), Client>,
+    clients: WireMap<(IpAddr, Vec<u8>), Client>,
     clients_max: usize,
 }
 
@@ -56,7 +56,7 @@ impl ReportBuilder {
             sessions: 0,
             listed: 0,
             summary: model::Summary::default(),
-            clients: HashMap::new(),
+            clients: WireMap::default(),
             clients_max,
         }
     }
@@ -224,6 +224,13 @@ fn session_model(session: &Session<'_>, number: u64, redaction: Redaction) -> mo
     }
 }
 
+/// Every frame that the request is made of, then those of the answer.
+fn frames_of<'s>(session: &'s Session<'_>, attempt: &Attempt<'_>) -> impl Iterator<Item = FrameRef> + 's {
+    let request = attempt.request().map(|request| request.at);
+    let answer = attempt.answer().map(|answer| answer.at);
+    request.into_iter().chain(answer).flat_map(|message| session.run.frames_of(message))
+}
+
 fn all_frames(session: &Session<'_>) -> Vec<FrameRef> {
     let frames = session.attempts.iter().flat_map(|attempt| {
         let copies = attempt.copies.iter().map(|copy| copy.at);
@@ -265,7 +272,7 @@ fn attempt_model(session: &Session<'_>, attempt: &Attempt<'_>, redaction: Redact
         from: request.map(|request| text(session.text(request.from))),
         to: request.map(|request| text(session.text(request.to))),
         hop: hop(attempt),
-        frames: attempt.all_frames().map(frame_at).collect(),
+        frames: frames_of(session, attempt).map(frame_at).collect(),
         ack: ack
             .map(|ack| model::Ack { request: frame_at(ack.at), credentials: credentials(&attempt.ack_credentials) }),
         ambiguous: is_ambiguous,

@@ -16,8 +16,6 @@ pub mod precedence;
 use crate::base::CaptureTime;
 use crate::history::Accounts;
 use crate::history::Nonces;
-use crate::session::Attempt;
-use crate::session::AttemptOutcome;
 use crate::session::Session;
 
 pub use capture_facts::CaptureFacts;
@@ -115,11 +113,6 @@ pub fn find(name: &str) -> Option<&'static Rule> {
 /// Checks a closed session against every rule and puts the findings in the order in which an engineer should act.
 pub fn check_session(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    // Most of a busy capture is pings and calls that nobody was asked to prove anything for.
-    let is_uneventful = |attempt: &Attempt<'_>| attempt.outcome == AttemptOutcome::Accepted;
-    if session.attempts.iter().all(is_uneventful) && !session.has_authentication() {
-        return findings;
-    }
     for rule in RULES {
         if let Check::Session(check) = rule.check {
             findings.extend(check(session, context));

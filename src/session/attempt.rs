@@ -4,7 +4,6 @@ use crate::auth::Challenge;
 use crate::auth::Credentials;
 use crate::auth::Scheme;
 use crate::auth::Stale;
-use crate::base::FrameRef;
 use crate::digest::Checked;
 use crate::digest::Verdict;
 use crate::session::Answer;
@@ -140,13 +139,6 @@ impl<'run> Attempt<'run> {
     /// The final answer, where it was seen.
     pub fn answer(&self) -> Option<&'run Answer> {
         self.transaction.answer.as_ref()
-    }
-
-    /// Every frame that the request is made of, then those of the answer.
-    pub fn all_frames(&self) -> impl Iterator<Item = FrameRef> + 'run {
-        let request = self.request().into_iter().flat_map(|one| one.other_frames.iter().copied().chain([one.at]));
-        let answer = self.answer().into_iter().flat_map(|one| one.other_frames.iter().copied().chain([one.at]));
-        request.chain(answer)
     }
 
     /// The final status; `None` without an answer.

@@ -95,7 +95,7 @@ fn attempt(transaction: &Transaction) -> Attempt<'_> {
 
 fn presented(rows: &[CredentialsRow]) -> Vec<Presented<'_>> {
     let each =
-        rows.iter().flat_map(|row| parse_credentials(&row.value).into_iter().zip(&row.known).map(move |c| (row, c)));
+        rows.iter().flat_map(|row| parse_credentials(&row.value).into_iter().zip(row.known()).map(move |c| (row, c)));
     let all = each.map(|(row, (credentials, known))| Presented {
         header: row.header,
         row,

@@ -1,12 +1,13 @@
 //! One Call-ID, from its first message until it falls silent: the messages sorted into transactions.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::CaptureTime;
 use crate::base::FrameRef;
 use crate::base::Limits;
+use crate::base::WireMap;
 use crate::session::Ack;
 use crate::session::Answer;
 use crate::session::Copy;
@@ -43,8 +44,10 @@ pub struct Run {
     pub texts: Texts,
     /// Messages that found no place because the run had too many transactions.
     pub dropped: u64,
+    /// The other frames of messages that are made of several, by the frame that completed them. Few messages are.
+    other_frames: BTreeMap<FrameRef, Box<[FrameRef]>>,
     /// Made once a run is long: most runs hold a handful of transactions, and scanning those is cheaper.
-    index: Option<HashMap<Key, Vec<usize>>>,
+    index: Option<Box<Index>>,
 }
 
 /// From this many transactions on, a run keeps an index.
@@ -83,6 +86,7 @@ impl Run {
             transactions: Vec::new(),
             texts: Texts::default(),
             dropped: 0,
+            other_frames: BTreeMap::new(),
             index: None,
         }
     }
@@ -90,6 +94,9 @@ impl Run {
     /// Puts a message where it belongs.
     pub fn push(&mut self, sighting: Sighting<'_>, limits: &Limits) -> Placement {
         self.last_seen = self.last_seen.max(sighting.time);
+        if !sighting.frames.others.is_empty() {
+            self.other_frames.insert(sighting.frames.last, sighting.frames.others.clone());
+        }
         let message = sighting.message;
         let cseq = message.cseq();
         let Some(method) = message.method().or(cseq.map(|cseq| cseq.method)) else {
@@ -111,7 +118,7 @@ impl Run {
     fn newest(&self, key: &Key, fits: impl Fn(&Transaction) -> bool) -> Option<usize> {
         match &self.index {
             Some(index) => {
-                let newest = index.get(key)?.iter().rev().take(CANDIDATES_MAX).copied();
+                let newest = index.0.get(key)?.iter().rev().take(CANDIDATES_MAX).copied();
                 newest.filter_map(|index| Some((index, self.transactions.get(index)?))).find(|(_, known)| fits(known))
             }
             None => {
@@ -191,7 +198,6 @@ impl Run {
         let texts = &mut self.texts;
         Request {
             at: sighting.frames.last,
-            other_frames: sighting.frames.others,
             time: sighting.time,
             link: sighting.link,
             uri: texts.keep(message.request_uri().unwrap_or_default()),
@@ -264,7 +270,6 @@ impl Run {
         let server = message.value(HeaderName::Server).or(message.value(HeaderName::UserAgent));
         transaction.answer = Some(Answer {
             at: sighting.frames.last,
-            other_frames: sighting.frames.others,
             time: sighting.time,
             status,
             reason: self.texts.keep(reason),
@@ -296,15 +301,39 @@ impl Run {
         let index = self.transactions.len();
         // Most runs are short: room for four at once, as a Vec takes it, would be most of the memory of a busy capture.
         if index == self.transactions.capacity() {
-            self.transactions.reserve_exact(index / 2 + 1);
+            self.transactions.reserve_exact(index / 4 + 1);
         }
         self.transactions.push(Transaction { method: key.method.clone(), cseq: key.cseq, ..transaction });
         match &mut self.index {
-            Some(by_key) => by_key.entry(key).or_default().push(index),
-            None if self.transactions.len() >= INDEXED_FROM => self.index = Some(index_of(&self.transactions)),
+            Some(by_key) => by_key.0.entry(key).or_default().push(index),
+            None if self.transactions.len() >= INDEXED_FROM => {
+                self.index = Some(Box::new(Index::of(&self.transactions)))
+            }
             None => {}
         }
         index
+    }
+
+    /// Requests that the capture holds twice.
+    pub fn duplicates(&self) -> u64 {
+        let copies = self.transactions.iter().flat_map(|known| &known.copies);
+        copies.filter(|copy| copy.kind == CopyKind::Duplicate).count() as u64
+    }
+
+    /// Whether every request was accepted, nobody was asked to prove anything and nobody tried: there is nothing to judge.
+    pub fn is_uneventful(&self) -> bool {
+        self.transactions.iter().all(|known| {
+            let has_credentials = known.request.as_ref().is_some_and(|request| !request.credentials.is_empty())
+                || known.ack.as_ref().is_some_and(|ack| !ack.credentials.is_empty());
+            let is_accepted =
+                known.answer.as_ref().is_some_and(|answer| answer.status < 300 && answer.challenges.is_empty());
+            is_accepted && !has_credentials
+        })
+    }
+
+    /// Every frame of the message that this frame completed, in capture order.
+    pub fn frames_of(&self, message: FrameRef) -> impl Iterator<Item = FrameRef> + '_ {
+        self.other_frames.get(&message).into_iter().flatten().copied().chain([message])
     }
 
     /// The bytes of a text.
@@ -332,12 +361,18 @@ impl<'a> Identity<'a> {
     }
 }
 
-fn index_of(transactions: &[Transaction]) -> HashMap<Key, Vec<usize>> {
-    let mut index: HashMap<Key, Vec<usize>> = HashMap::new();
-    for (position, known) in transactions.iter().enumerate() {
-        index.entry(Key { cseq: known.cseq, method: known.method.clone() }).or_default().push(position);
+/// The transactions of a long run by method and CSeq number, in order.
+#[derive(Debug, Default)]
+struct Index(WireMap<Key, Vec<usize>>);
+
+impl Index {
+    fn of(transactions: &[Transaction]) -> Index {
+        let mut index = Index::default();
+        for (position, known) in transactions.iter().enumerate() {
+            index.0.entry(Key { cseq: known.cseq, method: known.method.clone() }).or_default().push(position);
+        }
+        index
     }
-    index
 }
 
 fn blank(sighting: &Sighting<'_>) -> Transaction {

@@ -59,8 +59,17 @@ pub struct CredentialsRow {
     pub header: HeaderKind,
     /// The header's value.
     pub value: Box<[u8]>,
-    /// What is known of each of the credentials in it: one, unless they are comma-joined against RFC 3261 §7.3.1.
-    pub known: Vec<KnownCredentials>,
+    /// What is known of the credentials in it.
+    pub first: KnownCredentials,
+    /// The same of further ones, where they are comma-joined against RFC 3261 §7.3.1.
+    pub others: Vec<KnownCredentials>,
+}
+
+impl CredentialsRow {
+    /// What is known of each of the credentials in it, in order.
+    pub fn known(&self) -> impl Iterator<Item = &KnownCredentials> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
 }
 
 /// What is known of credentials beside their text.

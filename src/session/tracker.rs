@@ -1,12 +1,12 @@
 //! Messages in, closed runs out; bounded; ages by capture time.
 
-use std::collections::HashMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::CaptureTime;
 use crate::base::Limits;
+use crate::base::WireMap;
 use crate::session::Run;
 use crate::session::Sighting;
 
@@ -14,8 +14,7 @@ use crate::session::Sighting;
 #[derive(Debug)]
 pub struct Tracker {
     limits: Limits,
-    // std's keyed SipHash: Call-IDs are chosen by whoever sends the packets.
-    runs: HashMap<Arc<[u8]>, Run>,
+    runs: WireMap<Arc<[u8]>, Run>,
     /// One entry a run, in the order in which they were last known to be alive.
     idle: VecDeque<(CaptureTime, Arc<[u8]>)>,
     now: CaptureTime,
@@ -28,7 +27,7 @@ impl Tracker {
     pub fn new(limits: &Limits) -> Tracker {
         Tracker {
             limits: limits.clone(),
-            runs: HashMap::new(),
+            runs: WireMap::default(),
             idle: VecDeque::new(),
             now: CaptureTime::from_ns(i64::MIN),
             evicted: 0,

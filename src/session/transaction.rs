@@ -44,8 +44,6 @@ pub struct Transaction {
 pub struct Request {
     /// The frame that completed it.
     pub at: FrameRef,
-    /// Its other frames.
-    pub other_frames: Box<[FrameRef]>,
     /// When.
     pub time: CaptureTime,
     /// On which link.
@@ -79,8 +77,6 @@ pub struct Request {
 pub struct Answer {
     /// The frame that completed it.
     pub at: FrameRef,
-    /// Its other frames.
-    pub other_frames: Box<[FrameRef]>,
     /// When.
     pub time: CaptureTime,
     /// The status code, 200 and above.

@@ -55,28 +55,28 @@ pub enum HeaderName {
 impl HeaderName {
     /// Names compare without letter case (RFC 3261 §7.3.1).
     pub fn parse(name: &[u8]) -> HeaderName {
-        let is = |text: &[u8]| name.eq_ignore_ascii_case(text);
-        let known = match name.len() {
-            1 => return HeaderName::compact(name),
-            2 => (is(b"To"), HeaderName::To),
-            3 => (is(b"Via"), HeaderName::Via),
-            4 if is(b"From") => (true, HeaderName::From),
-            4 => (is(b"CSeq"), HeaderName::CSeq),
-            6 => (is(b"Server"), HeaderName::Server),
-            7 if is(b"Call-ID") => (true, HeaderName::CallId),
-            7 if is(b"Contact") => (true, HeaderName::Contact),
-            7 => (is(b"Expires"), HeaderName::Expires),
-            10 => (is(b"User-Agent"), HeaderName::UserAgent),
-            13 => (is(b"Authorization"), HeaderName::Authorization),
-            14 => (is(b"Content-Length"), HeaderName::ContentLength),
-            16 => (is(b"WWW-Authenticate"), HeaderName::WwwAuthenticate),
-            18 => (is(b"Proxy-Authenticate"), HeaderName::ProxyAuthenticate),
-            19 if is(b"Proxy-Authorization") => (true, HeaderName::ProxyAuthorization),
-            19 => (is(b"Authentication-Info"), HeaderName::AuthenticationInfo),
-            25 => (is(b"Proxy-Authentication-Info"), HeaderName::ProxyAuthenticationInfo),
-            _ => (false, HeaderName::Other),
+        // Length and first letter leave one or two candidates: most headers of a message are none of these.
+        let candidates: &[HeaderName] = match (name.len(), name.first().map(u8::to_ascii_lowercase)) {
+            (1, _) => return HeaderName::compact(name),
+            (2, Some(b't')) => &[HeaderName::To],
+            (3, Some(b'v')) => &[HeaderName::Via],
+            (4, Some(b'f')) => &[HeaderName::From],
+            (4, Some(b'c')) => &[HeaderName::CSeq],
+            (6, Some(b's')) => &[HeaderName::Server],
+            (7, Some(b'c')) => &[HeaderName::CallId, HeaderName::Contact],
+            (7, Some(b'e')) => &[HeaderName::Expires],
+            (10, Some(b'u')) => &[HeaderName::UserAgent],
+            (13, Some(b'a')) => &[HeaderName::Authorization],
+            (14, Some(b'c')) => &[HeaderName::ContentLength],
+            (16, Some(b'w')) => &[HeaderName::WwwAuthenticate],
+            (18, Some(b'p')) => &[HeaderName::ProxyAuthenticate],
+            (19, Some(b'p')) => &[HeaderName::ProxyAuthorization],
+            (19, Some(b'a')) => &[HeaderName::AuthenticationInfo],
+            (25, Some(b'p')) => &[HeaderName::ProxyAuthenticationInfo],
+            _ => &[],
         };
-        if known.0 { known.1 } else { HeaderName::Other }
+        let is_named = |known: &HeaderName| name.eq_ignore_ascii_case(known.as_str().as_bytes());
+        candidates.iter().copied().find(is_named).unwrap_or(HeaderName::Other)
     }
 
     fn compact(name: &[u8]) -> HeaderName {

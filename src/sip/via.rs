@@ -5,10 +5,8 @@ use crate::sip::address::parameters;
 /// One Via value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Via<'a> {
-    /// `UDP`, `TCP`…, as written.
-    pub transport: &'a [u8],
-    /// Host and port, as written.
-    pub sent_by: &'a [u8],
+    /// Protocol, transport and sent-by, as written.
+    pub head: &'a [u8],
     /// The branch parameter.
     pub branch: Option<&'a [u8]>,
 }
@@ -19,12 +17,22 @@ impl<'a> Via<'a> {
         let value = memchr::memchr(b',', value).and_then(|comma| value.get(..comma)).unwrap_or(value);
         let semicolon = memchr::memchr(b';', value).unwrap_or(value.len());
         let (head, tail) = value.split_at_checked(semicolon).unwrap_or((value, &[]));
-        let mut words = head.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-        let protocol = words.next().unwrap_or_default();
-        let transport = protocol.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
-        let sent_by = words.next_back().unwrap_or_default();
         let branch = parameters(tail).find(|(name, _)| name.eq_ignore_ascii_case(b"branch")).map(|(_, value)| value);
-        Via { transport, sent_by, branch: branch.filter(|branch| !branch.is_empty()) }
+        Via { head, branch: branch.filter(|branch| !branch.is_empty()) }
+    }
+
+    /// `UDP`, `TCP`…, as written.
+    pub fn transport(&self) -> &'a [u8] {
+        self.words().next().and_then(|protocol| protocol.rsplit(|&byte| byte == b'/').next()).unwrap_or_default()
+    }
+
+    /// Host and port, as written.
+    pub fn sent_by(&self) -> &'a [u8] {
+        self.words().last().unwrap_or_default()
+    }
+
+    fn words(&self) -> impl Iterator<Item = &'a [u8]> {
+        self.head.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty())
     }
 
     /// Every Via of a header value; several may be comma-joined (RFC 3261 §7.3.1).
@@ -45,8 +53,8 @@ mod tests {
     #[test]
     fn the_top_via_gives_transport_sender_and_branch() {
         let via = Via::parse(b"SIP/2.0/UDP  192.0.2.1:5060 ;rport; Branch = z9hG4bKa, SIP/2.0/TCP b;branch=z9hG4bKb");
-        assert_eq!(via.transport, b"UDP");
-        assert_eq!(via.sent_by, b"192.0.2.1:5060");
+        assert_eq!(via.transport(), b"UDP");
+        assert_eq!(via.sent_by(), b"192.0.2.1:5060");
         assert_eq!(via.branch, Some(&b"z9hG4bKa"[..]));
         assert!(via.has_magic_cookie());
         assert_eq!(Via::parse(b"SIP/2.0/UDP 10.1.1.200").branch, None);

@@ -1,6 +1,5 @@
 //! The table of TCP streams: bounded in number and bytes, aged by capture time. The oldest goes first, finished and counted.
 
-use std::collections::HashMap;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -8,6 +7,7 @@ use crate::base::CaptureTime;
 use crate::base::Flow;
 use crate::base::Framer;
 use crate::base::SetAside;
+use crate::base::WireMap;
 use crate::packet::Segment;
 use crate::transport::ledger::Origin;
 use crate::transport::ledger::Outlet;
@@ -20,7 +20,7 @@ const ORDER_SLACK: usize = 1024;
 /// Each direction of each connection is a stream of its own.
 pub(super) struct Connections<F> {
     /// Boxed, because a hash table has more places than entries.
-    streams: HashMap<Flow, Box<Stream<F>>>,
+    streams: WireMap<Flow, Box<Stream<F>>>,
     /// One entry a stream. An entry that is older than its stream's last use is renewed when it comes to the front.
     order: VecDeque<(Flow, u64)>,
     clock: u64,
@@ -29,7 +29,7 @@ pub(super) struct Connections<F> {
 
 impl<F> Default for Connections<F> {
     fn default() -> Connections<F> {
-        Connections { streams: HashMap::new(), order: VecDeque::new(), clock: 0, held_bytes: 0 }
+        Connections { streams: WireMap::default(), order: VecDeque::new(), clock: 0, held_bytes: 0 }
     }
 }
 

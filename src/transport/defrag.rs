@@ -4,7 +4,6 @@
 //! (RFC 5722 §3). Not etherparse's pool: it is unbounded and lets the last fragment win.
 
 use std::collections::BTreeMap;
-use std::collections::HashMap;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use crate::base::FrameRef;
 use crate::base::Frames;
 use crate::base::Limits;
 use crate::base::SetAside;
+use crate::base::WireMap;
 use crate::packet::Addresses;
 use crate::packet::Fragment;
 use crate::packet::LinkContext;
@@ -50,7 +50,7 @@ pub(super) struct Whole {
 /// The datagrams that wait for fragments.
 #[derive(Default)]
 pub(super) struct Defragmenter {
-    waiting: HashMap<Key, Datagram>,
+    waiting: WireMap<Key, Datagram>,
     /// Keys in order of arrival. An entry whose datagram is gone, or is a later one, is passed over.
     order: VecDeque<(Key, u64)>,
     next_serial: u64,

@@ -6,10 +6,10 @@ mod error;
 mod htdigest;
 
 use std::collections::BTreeMap;
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::base::WireMap;
 use crate::digest::secret::Secret;
 
 pub use error::{KeyringError, KeyringErrorKind, Warning, WarningKind};
@@ -71,7 +71,7 @@ impl fmt::Display for SourceId {
 #[derive(Default)]
 pub struct Keyring {
     entries: Vec<Entry>,
-    users: HashMap<Box<[u8]>, Realms>,
+    users: WireMap<Box<[u8]>, Realms>,
 }
 
 /// One secret and where it came from.
