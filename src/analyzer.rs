@@ -120,6 +120,11 @@ impl Analyzer {
         Analyzer { reassembly: Reassembly::new(limits.clone()), limits, talk, inputs: Vec::new() }
     }
 
+    /// The id that the reader of the next input gives its frames.
+    pub fn next_input(&self) -> InputId {
+        InputId(u16::try_from(self.inputs.len()).unwrap_or(u16::MAX))
+    }
+
     /// Takes one record of a capture.
     pub fn push(&mut self, record: &Record<'_>) {
         if let Record::Frame(frame) = record {
@@ -163,6 +168,11 @@ impl Analyzer {
         let mut sessions = Vec::new();
         let report = self.finish_with(|session| sessions.push(session));
         Report { sessions, ..report }
+    }
+
+    /// What the rules about the capture are told.
+    fn facts(&self) -> CaptureFacts {
+        CaptureFacts { sip_messages: self.talk.sip_messages, events: ending::events(self) }
     }
 
     /// The latest time of the capture: frames that hold no SIP count too.
@@ -331,17 +341,4 @@ fn link_of(payload: &Payload<'_>) -> LinkId {
     let vlan = link.vlan.map_or(0, |vlan| u64::from(vlan) + 1);
     let device = u64::from(link.device.unwrap_or(0) & 0xffff);
     LinkId(u64::from(link.interface) << 32 | device << 16 | (vlan & 0xffff))
-}
-
-/// The input an analyzer numbers next, for readers.
-impl Analyzer {
-    /// The id of the next input: one more than those that have ended.
-    pub fn next_input(&self) -> InputId {
-        InputId(u16::try_from(self.inputs.len()).unwrap_or(u16::MAX))
-    }
-
-    /// What the rules about the capture are told.
-    fn facts(&self) -> CaptureFacts {
-        CaptureFacts { sip_messages: self.talk.sip_messages, events: ending::events(self) }
-    }
 }
