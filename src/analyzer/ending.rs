@@ -23,14 +23,14 @@ impl Analyzer {
         self.add_loops_across_sessions();
         let facts = self.facts();
         for finding in rules::check_capture(&facts) {
-            self.talk.findings.add(finding, &[]);
+            self.messages.findings.add(finding, &[]);
         }
-        let redaction = self.talk.builder.redaction();
-        let by_severity = self.talk.findings.by_severity();
-        let nonces = self.talk.nonces.listed().map(|(id, nonce)| nonce_model(&nonce_name(id), nonce)).collect();
+        let redaction = self.messages.builder.redaction();
+        let by_severity = self.messages.findings.by_severity();
+        let nonces = self.messages.nonces.listed().map(|(id, nonce)| nonce_model(&nonce_name(id), nonce)).collect();
         let (findings, not_listed) =
-            std::mem::replace(&mut self.talk.findings, crate::report::findings::Findings::new(0)).finish(redaction);
-        let mut summary = self.talk.builder.summary(facts.sip_messages, &findings);
+            std::mem::replace(&mut self.messages.findings, crate::report::findings::Findings::new(0)).finish(redaction);
+        let mut summary = self.messages.builder.summary(facts.sip_messages, &findings);
         summary.findings_by_severity = by_severity;
         summary.findings_not_listed = not_listed;
         let coverage = self.reassembly.coverage();
@@ -47,7 +47,7 @@ impl Analyzer {
                     .collect(),
             },
             diagnostics: facts.events.iter().map(diagnostic).collect(),
-            ticket: ticket::ticket(&findings, self.talk.ticket_session.as_ref()),
+            ticket: ticket::ticket(&findings, self.messages.ticket_session.as_ref()),
             findings,
             summary,
             ..Report::empty()
@@ -56,14 +56,14 @@ impl Analyzer {
 
     fn add_loops_across_sessions(&mut self) {
         let loops: Vec<_> = self
-            .talk
+            .messages
             .accounts
             .steps()
             .iter()
             .filter_map(|(key, steps)| challenge_loop::across_sessions(key, steps))
             .collect();
         for (finding, sessions) in loops {
-            self.talk.findings.add(finding, &sessions);
+            self.messages.findings.add(finding, &sessions);
         }
     }
 }
@@ -75,32 +75,37 @@ pub(super) fn events(analyzer: &Analyzer) -> Vec<Event> {
         events.extend(input_events(path, input));
     }
     events.extend(transport_events(analyzer.reassembly.events()));
-    let talk = &analyzer.talk;
+    let messages = &analyzer.messages;
     let counted = [
         (
             "headers_cut",
-            talk.messages_cut,
+            messages.messages_cut,
             true,
             "messages whose headers do not end: cut by the snap length, or by their sender",
         ),
         (
             "message_without_call_id",
-            talk.tracker.untracked(),
+            messages.tracker.untracked(),
             true,
             "messages without a Call-ID, which belong to no session",
         ),
-        ("state_evicted", talk.tracker.evicted(), true, "sessions ended early to keep within the limit on Call-IDs"),
+        (
+            "state_evicted",
+            messages.tracker.evicted(),
+            true,
+            "sessions ended early to keep within the limit on Call-IDs",
+        ),
         (
             "transactions_dropped",
-            talk.run_dropped,
+            messages.run_dropped,
             true,
             "messages without a place in a session that is too long, or without a method",
         ),
-        ("nonces_not_followed", talk.nonces.refused(), false, "nonces without a place in the history"),
-        ("accounts_not_followed", talk.accounts.refused(), false, "accounts without a place in the history"),
+        ("nonces_not_followed", messages.nonces.refused(), false, "nonces without a place in the history"),
+        ("accounts_not_followed", messages.accounts.refused(), false, "accounts without a place in the history"),
         (
             "duplicate_packets",
-            talk.duplicates,
+            messages.duplicates,
             false,
             "requests that the capture holds twice, as span ports and -i any show them; counted once",
         ),
