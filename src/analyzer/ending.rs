@@ -47,7 +47,7 @@ impl Analyzer {
                     .collect(),
             },
             diagnostics: facts.events.iter().map(diagnostic).collect(),
-            ticket: ticket::ticket(&findings, self.messages.ticket_session.as_ref()),
+            ticket: ticket::ticket(&findings, self.messages.worst.as_ref().map(|(_, session)| session)),
             findings,
             summary,
             ..Report::empty()

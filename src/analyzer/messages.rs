@@ -1,5 +1,7 @@
 //! What is done with messages: auth headers read, digests checked, sessions tracked, judged and reported.
 
+use std::net::IpAddr;
+
 use crate::auth::parse_challenges;
 use crate::auth::parse_credentials;
 use crate::base::CaptureTime;
@@ -34,7 +36,6 @@ use crate::sip::Message;
 use crate::sip::Method;
 use crate::sip::parse::Source;
 use crate::transport::Payload;
-use std::net::IpAddr;
 
 /// Everything behind the packets.
 pub(super) struct Messages {
@@ -49,7 +50,8 @@ pub(super) struct Messages {
     pub(super) messages_cut: u64,
     pub(super) closed: Vec<Run>,
     pub(super) ready: Vec<model::Session>,
-    pub(super) ticket_session: Option<model::Session>,
+    /// The first session with the worst finding so far: the one that a ticket is about.
+    pub(super) worst: Option<(Severity, model::Session)>,
     pub(super) run_dropped: u64,
     pub(super) duplicates: u64,
 }
@@ -69,7 +71,7 @@ impl Messages {
             messages_cut: 0,
             closed: Vec::new(),
             ready: Vec::new(),
-            ticket_session: None,
+            worst: None,
             run_dropped: 0,
             duplicates: 0,
         }
@@ -177,7 +179,7 @@ impl Messages {
         let listed = self.builder.session(&session, &findings);
         let number = self.builder.sessions;
         self.note_steps(&session, &findings, number);
-        let is_first_trouble = self.ticket_session.is_none() && findings.iter().any(|f| f.severity >= Severity::High);
+        let severity = findings.iter().map(|finding| finding.severity).max().unwrap_or(Severity::Info);
         for finding in findings {
             self.findings.add(finding, &[number]);
         }
@@ -185,8 +187,8 @@ impl Messages {
         for id in nonces_of(&session) {
             self.nonces.list(id);
         }
-        if is_first_trouble {
-            self.ticket_session = Some(model.clone());
+        if severity >= Severity::Medium && self.worst.as_ref().is_none_or(|(worst, _)| severity > *worst) {
+            self.worst = Some((severity, model.clone()));
         }
         self.ready.push(model);
     }

@@ -8,11 +8,12 @@ use crate::report::Ticket;
 const SUMMARY_CHARACTERS_MAX: usize = 255;
 const DESCRIPTION_CHARACTERS_MAX: usize = 32_767;
 
-/// A ticket about the first finding; none where there is nothing to act on. `session` is the finding's first session.
+/// A ticket about the first finding; none where there is nothing to act on. `session` is the worst one, which is told where
+/// the finding speaks of it.
 pub fn ticket(findings: &[Finding], session: Option<&Session>) -> Option<Ticket> {
     let first = findings.first().filter(|finding| matches!(finding.severity, "critical" | "high" | "medium"))?;
     let mut description = format!("**What happened** {}\n\n", sentence(&first.explanation));
-    if let Some(session) = session {
+    if let Some(session) = session.filter(|session| first.sessions.contains(&session.id)) {
         description.push_str(&format!(
             "**Who** {} from {} to {}, {} as `{}`, Call-ID `{}`; it ended {}.\n\n",
             session.method,
