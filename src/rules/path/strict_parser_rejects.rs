@@ -29,7 +29,7 @@ pub static RULE: Rule = Rule {
     advice: "Compare the header with the grammar of RFC 3261 section 25.1 and write it the plain way.",
     not_this: "Headers of sessions that succeeded were read by whom it concerns.",
     sources: &["RFC 3261 section 25.1", "RFC 7616 section 3.3"],
-    sample: "register-challenge-without-nonce",
+    sample: "audiocodes-mp11x-register-ok",
     check: Check::Session(check),
 };
 
