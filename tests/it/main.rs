@@ -1,5 +1,9 @@
 //! One test crate for everything that needs the library or the binary from outside.
 
+mod cli;
+mod docs;
+mod golden;
+mod run;
 mod scenario;
 mod streams;
 mod transport;
