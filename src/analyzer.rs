@@ -50,6 +50,7 @@ pub struct Analyzer {
     reassembly: Reassembly<SipFramer>,
     messages: Messages,
     inputs: Vec<(String, InputSummary)>,
+    unreadable: Vec<String>,
 }
 
 impl Analyzer {
@@ -59,7 +60,13 @@ impl Analyzer {
         let builder = ReportBuilder::new(redaction, sessions_max.unwrap_or(SESSIONS_LISTED), limits.accounts_max);
         let findings = Findings::new(findings_max.unwrap_or(FINDINGS_LISTED));
         let messages = Messages::new(&limits, keyring, builder, findings);
-        Analyzer { reassembly: Reassembly::new(limits.clone()), limits, messages, inputs: Vec::new() }
+        Analyzer {
+            reassembly: Reassembly::new(limits.clone()),
+            limits,
+            messages,
+            inputs: Vec::new(),
+            unreadable: Vec::new(),
+        }
     }
 
     /// The id that the reader of the next input gives its frames.
@@ -79,6 +86,11 @@ impl Analyzer {
     /// Notes that an input is read to its end, with what its reader says of it.
     pub fn end_input(&mut self, path: &str, summary: &InputSummary) {
         self.inputs.push((path.to_owned(), summary.clone()));
+    }
+
+    /// Notes that an input could not be read, or not to its end.
+    pub fn note_unreadable(&mut self, path: &str, error: &str) {
+        self.unreadable.push(format!("{path}: {error}"));
     }
 
     /// The sessions that have closed since the last call.

@@ -30,8 +30,8 @@ impl Analyzer {
         let nonces = self.messages.nonces.listed().map(|(id, nonce)| nonce_model(&nonce_name(id), nonce)).collect();
         let (findings, not_listed) =
             std::mem::replace(&mut self.messages.findings, crate::report::findings::Findings::new(0)).finish(redaction);
-        let mut summary = self.messages.builder.summary(facts.sip_messages, &findings);
-        summary.findings_by_severity = by_severity;
+        let is_lossy = facts.events.iter().any(|event| event.loses_messages);
+        let mut summary = self.messages.builder.summary(facts.sip_messages, is_lossy, &by_severity);
         summary.findings_not_listed = not_listed;
         let coverage = self.reassembly.coverage();
         Report {
@@ -63,6 +63,7 @@ impl Analyzer {
             .filter_map(|(key, steps)| challenge_loop::across_sessions(key, steps))
             .collect();
         for (finding, sessions) in loops {
+            self.messages.builder.note_trouble(&finding);
             self.messages.findings.add(finding, &sessions);
         }
     }
@@ -70,7 +71,14 @@ impl Analyzer {
 
 /// What was odd about the capture or its packets, in the order in which it was met.
 pub(super) fn events(analyzer: &Analyzer) -> Vec<Event> {
-    let mut events = Vec::new();
+    let unreadable = analyzer.unreadable.iter().map(|text| Event {
+        name: "input_unreadable",
+        count: 1,
+        first: None,
+        text: text.clone(),
+        loses_messages: true,
+    });
+    let mut events: Vec<Event> = unreadable.collect();
     for (path, input) in &analyzer.inputs {
         events.extend(input_events(path, input));
     }

@@ -165,7 +165,7 @@ impl Messages {
         self.run_dropped += run.dropped;
         self.duplicates += run.duplicates();
         if run.is_uneventful() {
-            self.builder.skip();
+            self.builder.skip(run);
             return;
         }
         let session = Session::judge(run, end.max(run.last_seen));
@@ -173,7 +173,7 @@ impl Messages {
         let context = Context { nonces: &self.nonces, accounts: &self.accounts, end };
         let findings = rules::check_session(&session, &context);
         if findings.is_empty() && !session.has_authentication() {
-            self.builder.skip();
+            self.builder.skip(run);
             return;
         }
         let listed = self.builder.session(&session, &findings);

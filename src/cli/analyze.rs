@@ -52,7 +52,7 @@ pub fn run(options: Analyze) -> Result<Exit> {
         },
         ..Report::empty()
     };
-    let mut printer = Printer::new(sink, &head, &options)?;
+    let mut printer = Printer::new(sink, head, &options);
     let mut analyzer = Analyzer::new(Settings {
         limits: Limits::default(),
         keyring: secrets.keyring,
@@ -101,6 +101,7 @@ fn read_all(analyzer: &mut Analyzer, inputs: &[PathBuf], printer: &mut Printer) 
         let shown = path.to_string_lossy();
         if let Err(error) = read_one(analyzer, path, printer)? {
             eprintln!("sipauth: {}", output::one_line(&format!("{shown}: {error}")));
+            analyzer.note_unreadable(&shown, &error);
             unreadable += 1;
         }
     }
@@ -167,12 +168,12 @@ enum Printer {
 }
 
 impl Printer {
-    fn new(sink: Sink, head: &Report, options: &Analyze) -> Result<Printer> {
+    fn new(sink: Sink, head: Report, options: &Analyze) -> Printer {
         match options.format {
-            Format::Json => Ok(Printer::Json(JsonWriter::new(sink, head).map_err(told)?)),
+            Format::Json => Printer::Json(JsonWriter::new(sink, head)),
             Format::Human => {
                 let (has_color, width) = output::terminal(options.color, options.output.is_some());
-                Ok(Printer::Human { report: HumanReport::default(), sink, has_color, width })
+                Printer::Human { report: HumanReport::new(options.redact), sink, has_color, width }
             }
         }
     }

@@ -61,6 +61,8 @@ pub enum Sink {
     Stdout { out: BufWriter<io::Stdout>, is_closed: bool },
     /// A file beside its final place, and that place.
     File { out: BufWriter<NamedTempFile>, place: PathBuf, is_forced: bool },
+    /// A device or a pipe that has a name: there is nothing to put in place.
+    Device { out: BufWriter<fs::File>, place: PathBuf },
 }
 
 impl Sink {
@@ -70,7 +72,14 @@ impl Sink {
     }
 
     /// A file. It is refused over one of the inputs, over a link, and over an existing file unless forced.
+    /// `-` is standard output; devices are written to as they are.
     pub fn file(place: &Path, inputs: &[PathBuf], is_forced: bool) -> Result<Sink> {
+        if place == Path::new("-") {
+            return Ok(Sink::stdout());
+        }
+        if let Some(device) = open_device(place)? {
+            return Ok(Sink::Device { out: BufWriter::new(device), place: place.to_owned() });
+        }
         refuse_bad_place(place, inputs, is_forced)?;
         let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         // tempfile creates it with mode 0600 and O_EXCL.
@@ -87,6 +96,9 @@ impl Sink {
                 Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(unwritable(format!("stdout: {error}"))),
                 _ => Ok(()),
             },
+            Sink::Device { mut out, place } => {
+                out.flush().map_err(|error| unwritable(format!("{}: {error}", place.display())))
+            }
             Sink::File { out, place, is_forced } => {
                 let told = |error: &dyn std::fmt::Display| unwritable(format!("{}: {error}", place.display()));
                 let file = out.into_inner().map_err(|error| told(&error.error()))?;
@@ -111,12 +123,14 @@ impl Write for Sink {
                 other => other,
             },
             Sink::File { out, .. } => out.write(bytes),
+            Sink::Device { out, .. } => out.write(bytes),
         }
     }
 
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
             Sink::File { out, .. } => out.write_all(bytes),
+            Sink::Device { out, .. } => out.write_all(bytes),
             Sink::Stdout { is_closed: true, .. } => Ok(()),
             Sink::Stdout { out, is_closed } => match out.write_all(bytes) {
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
@@ -133,8 +147,22 @@ impl Write for Sink {
             Sink::Stdout { is_closed: true, .. } => Ok(()),
             Sink::Stdout { out, .. } => out.flush(),
             Sink::File { out, .. } => out.flush(),
+            Sink::Device { out, .. } => out.flush(),
         }
     }
+}
+
+/// A device or named pipe, opened; `None` for anything else.
+fn open_device(place: &Path) -> Result<Option<fs::File>> {
+    let is_device = fs::symlink_metadata(place).is_ok_and(|metadata| {
+        let kind = metadata.file_type();
+        !kind.is_file() && !kind.is_dir() && !kind.is_symlink()
+    });
+    if !is_device {
+        return Ok(None);
+    }
+    let opened = fs::OpenOptions::new().write(true).open(place);
+    opened.map(Some).map_err(|error| unwritable(format!("{}: {error}", place.display())))
 }
 
 fn refuse_bad_place(place: &Path, inputs: &[PathBuf], is_forced: bool) -> Result<()> {

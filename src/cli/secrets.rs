@@ -91,7 +91,11 @@ fn account_secret(options: &SecretOptions, notes: &Notes) -> Result<(Secret, &'s
     if options.password_stdin {
         let mut bytes = Zeroizing::new(Vec::new());
         std::io::stdin().read_to_end(&mut bytes).map_err(|error| usage(format!("--password-stdin: {error}")))?;
-        return Ok((Secret::password(first_line(&bytes)), "--user --password-stdin"));
+        let password = first_line(&bytes);
+        if password.is_empty() {
+            return Err(usage("--password-stdin: stdin holds no password; pipe it in, or use --ask-password"));
+        }
+        return Ok((Secret::password(password), "--user --password-stdin"));
     }
     if options.ask_password {
         let asked =

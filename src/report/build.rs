@@ -1,30 +1,28 @@
 //! Judged sessions → the report's model. Counts what it sees; decides nothing.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use crate::auth::Scheme;
 use crate::auth::Stale;
 use crate::base::CaptureTime;
 use crate::base::FrameRef;
 use crate::base::Untrusted;
-use crate::base::WireMap;
 use crate::digest::Verdict;
 use crate::report::FrameAt;
 use crate::report::Redaction;
+use crate::report::clients::Clients;
 use crate::report::model;
 use crate::report::model::Place;
 use crate::report::model::Time;
 use crate::report::redact::nonce_name;
 use crate::report::wireshark;
 use crate::rules::Finding;
-use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::session::Attempt;
 use crate::session::Offered;
 use crate::session::Presented;
+use crate::session::Run;
 use crate::session::Session;
-use crate::session::SessionOutcome;
 
 /// Counts for the summary, and the sessions' models.
 pub struct ReportBuilder {
@@ -34,16 +32,7 @@ pub struct ReportBuilder {
     pub sessions: u64,
     listed: u64,
     summary: model::Summary,
-    clients: WireMap<(IpAddr, Vec<u8>), Client>,
-    clients_max: usize,
-}
-
-/// What became of one user of one address.
-#[derive(Clone, Copy, Debug, Default)]
-struct Client {
-    trouble: Option<&'static Rule>,
-    /// Its latest session that ended one way or the other was a failure.
-    is_out: bool,
+    clients: Clients,
 }
 
 impl ReportBuilder {
@@ -56,8 +45,7 @@ impl ReportBuilder {
             sessions: 0,
             listed: 0,
             summary: model::Summary::default(),
-            clients: WireMap::default(),
-            clients_max,
+            clients: Clients::new(clients_max),
         }
     }
 
@@ -67,8 +55,14 @@ impl ReportBuilder {
     }
 
     /// Counts a session that has nothing to do with authentication and no finding.
-    pub fn skip(&mut self) {
+    pub fn skip(&mut self, run: &Run) {
         self.summary.sessions_without_authentication += 1;
+        self.clients.note_unasked(run);
+    }
+
+    /// Counts a finding that no session alone shows.
+    pub fn note_trouble(&mut self, finding: &Finding) {
+        self.clients.note_trouble(finding);
     }
 
     /// Counts a session; gives its model where it is to be listed.
@@ -77,7 +71,7 @@ impl ReportBuilder {
         self.summary.sessions += 1;
         *self.summary.sessions_by_outcome.entry(session.outcome.name().to_owned()).or_insert(0) += 1;
         self.count_attempts(session);
-        self.note_client(session, findings);
+        self.clients.note(session, findings);
         let is_trouble = findings.iter().any(|finding| finding.severity >= Severity::Medium);
         if self.listed >= self.sessions_max && !is_trouble {
             self.summary.sessions_not_listed += 1;
@@ -103,70 +97,18 @@ impl ReportBuilder {
         }
     }
 
-    fn note_client(&mut self, session: &Session<'_>, findings: &[Finding]) {
-        let Some(address) = session.client() else { return };
-        let key = (address, session.user());
-        if self.clients.len() >= self.clients_max && !self.clients.contains_key(&key) {
-            return;
+    /// The summary. `by_severity` counts every finding, those of the report and those that found no place in it.
+    pub fn summary(&self, sip_messages: u64, is_lossy: bool, by_severity: &BTreeMap<String, u64>) -> model::Summary {
+        let has = |severity: Severity| by_severity.get(severity.name()).is_some_and(|count| *count > 0);
+        let has_high = has(Severity::High) || has(Severity::Critical);
+        let verdict = self.clients.verdict(has_high);
+        model::Summary {
+            verdict: verdict.to_owned(),
+            headlines: self.clients.headlines(verdict, sip_messages, is_lossy),
+            sip_messages,
+            findings_by_severity: by_severity.clone(),
+            ..self.summary.clone()
         }
-        let worst = findings.iter().find(|finding| finding.severity >= Severity::High);
-        let client = self.clients.entry(key).or_default();
-        client.trouble = client.trouble.or(worst.map(|finding| finding.rule));
-        client.is_out = match session.outcome {
-            SessionOutcome::Accepted | SessionOutcome::NotChallenged => false,
-            SessionOutcome::Undecided => client.is_out,
-            _ => true,
-        };
-    }
-
-    /// The summary. `findings` are those of the report.
-    pub fn summary(&self, sip_messages: u64, findings: &[model::Finding]) -> model::Summary {
-        let mut summary = self.summary.clone();
-        summary.sip_messages = sip_messages;
-        let high = findings.iter().find(|f| matches!(f.severity, "high" | "critical"));
-        let medium = findings.iter().find(|f| f.severity == "medium");
-        let is_out = self.clients.values().any(|client| client.is_out);
-        summary.verdict = match () {
-            () if high.is_some() || (medium.is_some() && is_out) => "problems",
-            () if summary.challenges == 0 && summary.credentials == 0 && medium.is_none() => "nothing_found",
-            () => "ok",
-        }
-        .to_owned();
-        summary.headlines = self.headlines(&summary, medium);
-        summary
-    }
-
-    /// One line for each kind of trouble.
-    fn headlines(&self, summary: &model::Summary, medium: Option<&model::Finding>) -> Vec<String> {
-        let clients = self.clients.len();
-        let mut troubles: BTreeMap<&str, usize> = BTreeMap::new();
-        for rule in self.clients.values().filter_map(|client| client.trouble) {
-            *troubles.entry(rule.label).or_insert(0) += 1;
-        }
-        let failing: usize = troubles.values().sum();
-        let noun = if clients == 1 { "client" } else { "clients" };
-        if failing > 0 {
-            let mut causes: Vec<(usize, &str)> = troubles.into_iter().map(|(label, count)| (count, label)).collect();
-            causes.sort_by_key(|(count, label)| (std::cmp::Reverse(*count), *label));
-            let causes: Vec<String> = causes.iter().map(|(count, label)| format!("{count} {label}")).collect();
-            return vec![format!("{failing} of {clients} {noun} cannot authenticate: {}", causes.join(", "))];
-        }
-        match (summary.verdict.as_str(), medium) {
-            ("nothing_found", _) => vec![nothing_found(summary.sip_messages)],
-            ("problems", Some(finding)) => vec![format!("Something to look at: {}", finding.title)],
-            _ if summary.sessions_by_outcome.keys().all(|outcome| outcome == "undecided") => {
-                vec!["The capture ends before it tells whether anybody authenticated".to_owned()]
-            }
-            _ if clients == 1 => vec!["The client authenticated".to_owned()],
-            _ => vec![format!("All {clients} clients authenticated, or needed not to")],
-        }
-    }
-}
-
-fn nothing_found(sip_messages: u64) -> String {
-    match sip_messages {
-        0 => "No SIP in this capture".to_owned(),
-        _ => format!("{sip_messages} SIP messages, and no authentication among them"),
     }
 }
 
@@ -264,7 +206,10 @@ fn attempt_model(session: &Session<'_>, attempt: &Attempt<'_>, redaction: Redact
         response: answer.map(|answer| frame_at(answer.at)),
         status: attempt.status(),
         reason: answer.map(|answer| text(session.text(answer.reason))),
-        response_ms: request.zip(answer).map(|(request, answer)| milliseconds(request.time, answer.time)),
+        response_ms: request
+            .zip(answer)
+            .filter(|(request, answer)| answer.time >= request.time)
+            .map(|(request, answer)| milliseconds(request.time, answer.time)),
         challenges: attempt.challenges.iter().map(challenge_model).collect(),
         outcome: attempt.outcome.name(),
         copies: attempt.copies.iter().map(copy_model).collect(),

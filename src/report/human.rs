@@ -11,6 +11,7 @@ use comfy_table::presets;
 
 use crate::base::Untrusted;
 use crate::report::Finding;
+use crate::report::Redaction;
 use crate::report::Report;
 use crate::report::Session;
 
@@ -21,9 +22,9 @@ const ROWS_MAX: usize = 40;
 pub const WIDTH_DEFAULT: usize = 80;
 
 /// Collects what the table needs of each session, and prints the report at the end.
-#[derive(Default)]
 pub struct HumanReport {
     rows: Vec<Row>,
+    redaction: Redaction,
 }
 
 /// One line of the sessions table.
@@ -34,9 +35,17 @@ struct Row {
     hop: String,
     attempts: usize,
     outcome: String,
+    call_id: String,
+    started: String,
+    agent: String,
 }
 
 impl HumanReport {
+    /// A report with no session yet.
+    pub fn new(redaction: Redaction) -> HumanReport {
+        HumanReport { rows: Vec::new(), redaction }
+    }
+
     /// Takes a session.
     pub fn session(&mut self, session: &Session) {
         // Two lines a cell: addresses and realms that break in the middle cannot be read.
@@ -51,24 +60,40 @@ impl HumanReport {
             hop: format!("{}\n→ {}", session.client, session.server),
             attempts: session.attempts.len(),
             outcome: outcome_text(session.outcome, session.final_status),
+            call_id: shown(&session.call_id),
+            started: session.started.0.to_string(),
+            agent: session.user_agent.as_deref().map(shown).unwrap_or_default(),
         });
     }
 
     /// The whole report as text with ANSI styles, at most `width` columns wide but for filters to paste.
     pub fn print(self, report: &Report, width: usize) -> String {
         let mut text = String::new();
-        push_heading(&mut text, report, width);
+        push_heading(&mut text, report, self.redaction, width);
         let first = first_findings(report);
+        let places: HashMap<String, String> = self.rows.iter().map(|row| (row.id.clone(), row.place())).collect();
         push_table(&mut text, self.rows, &first, report, width);
-        let (serious, noted): (Vec<&Finding>, Vec<&Finding>) =
-            report.findings.iter().partition(|f| f.severity != "info");
-        for finding in serious {
-            push_finding(&mut text, finding, width);
+        for finding in report.findings.iter().filter(|finding| is_told_in_full(finding)) {
+            push_finding(&mut text, finding, report, &places, width);
         }
+        let noted: Vec<&Finding> = report.findings.iter().filter(|f| f.severity == "info").collect();
         push_noted(&mut text, &noted, width);
         push_coverage(&mut text, report, width);
         text
     }
+}
+
+impl Row {
+    /// Where to find the session in other tools.
+    fn place(&self) -> String {
+        let agent = if self.agent.is_empty() { String::new() } else { format!(", {}", self.agent) };
+        format!("{}: {}, Call-ID {}{agent}", self.id, self.started, self.call_id)
+    }
+}
+
+/// Findings that another one explains are told under that.
+fn is_told_in_full(finding: &Finding) -> bool {
+    finding.severity != "info" && finding.caused_by.is_none()
 }
 
 fn shown(text: &str) -> String {
@@ -77,7 +102,9 @@ fn shown(text: &str) -> String {
 
 fn outcome_text(outcome: &str, status: Option<u16>) -> String {
     let words = outcome.replace('_', " ");
+    let words = words.replace("unanswered ", "unanswered\n");
     match status {
+        Some(status) if words.contains('\n') => format!("{words} ({status})"),
         Some(status) => format!("{words}\n({status})"),
         None => words,
     }
@@ -108,15 +135,22 @@ fn wrapped(text: &str, width: usize, first: &str, next: &str) -> String {
     textwrap::fill(text, options)
 }
 
-fn push_heading(text: &mut String, report: &Report, width: usize) {
-    let paths: Vec<String> = report.inputs.iter().map(|input| shown(&input.path)).collect();
+fn push_heading(text: &mut String, report: &Report, redaction: Redaction, width: usize) {
+    if redaction == Redaction::None {
+        let _ = writeln!(text, "{}\n", wrapped(UNREDACTED, width, "", "  "));
+    }
     let frames: u64 = report.inputs.iter().map(|input| input.packets).sum();
-    let line = format!("{}: {frames} frames, {} SIP messages", paths.join(", "), report.summary.sip_messages);
+    let path = match report.inputs.as_slice() {
+        [one] => shown(&one.path),
+        many => format!("{} captures", many.len()),
+    };
+    let messages = counted(report.summary.sip_messages, "SIP message");
+    let line = format!("{path}: {}, {messages}", counted(frames, "frame"));
     let _ = writeln!(text, "{}\n", wrapped(&line, width, "", "  "));
     let verdict = match report.summary.verdict.as_str() {
         "problems" => "PROBLEM",
         "ok" => "OK",
-        _ => "NOTHING FOUND",
+        _ => "NOTHING TO TELL",
     };
     for headline in &report.summary.headlines {
         let line = wrapped(&shown(headline), width.saturating_sub(verdict.len() + 2), "", "");
@@ -124,9 +158,18 @@ fn push_heading(text: &mut String, report: &Report, width: usize) {
         let line = line.replace('\n', &format!("\n{indent}"));
         let _ = writeln!(text, "{}  {line}", styled(verdict, style(&report.summary.verdict)));
     }
-    for input in report.inputs.iter().filter(|input| input.truncated) {
-        let _ = writeln!(text, "\nnote: {} ends within a record; everything before that was read", shown(&input.path));
+    let damaged = report.diagnostics.iter().filter(|d| matches!(d.event, "input_truncated" | "input_unreadable"));
+    for diagnostic in damaged {
+        let _ = writeln!(text, "{}", wrapped(&format!("note: {}", shown(&diagnostic.text)), width, "\n", "  "));
     }
+}
+
+/// Stands above a report that a password can be guessed from.
+const UNREDACTED: &str = "NOT REDACTED: this report holds what a password can be guessed from; do not pass it on";
+
+/// `1 frame`, `3 frames`.
+fn counted(number: u64, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
 /// The first finding of each session: what its row refers to.
@@ -141,7 +184,12 @@ fn first_findings(report: &Report) -> HashMap<&str, &Finding> {
 }
 
 fn push_table(text: &mut String, rows: Vec<Row>, first: &HashMap<&str, &Finding>, report: &Report, width: usize) {
+    let shown_rows = rows.len().min(ROWS_MAX) as u64;
+    let more = report.summary.sessions.saturating_sub(shown_rows);
     if rows.is_empty() {
+        if more > 0 {
+            let _ = writeln!(text, "\n{more} sessions are not listed; --limit-sessions says how many are");
+        }
         return;
     }
     let mut rows = rows;
@@ -150,7 +198,6 @@ fn push_table(text: &mut String, rows: Vec<Row>, first: &HashMap<&str, &Finding>
         first.get(row.id.as_str()).and_then(|finding| report.findings.iter().position(|other| other.id == finding.id))
     };
     rows.sort_by_cached_key(|row| place(row).unwrap_or(usize::MAX));
-    let total = report.summary.sessions;
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_width(u16::try_from(width).unwrap_or(u16::MAX));
@@ -160,13 +207,12 @@ fn push_table(text: &mut String, rows: Vec<Row>, first: &HashMap<&str, &Finding>
         table.add_row([&row.id, &row.who, &row.what, &row.hop, &row.attempts.to_string(), &row.outcome, &see]);
     }
     let _ = writeln!(text, "\n{}", table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n"));
-    let more = total.saturating_sub(rows.len().min(ROWS_MAX) as u64);
     if more > 0 {
         let _ = writeln!(text, " {more} more sessions are not shown here; --format json lists them");
     }
 }
 
-fn push_finding(text: &mut String, finding: &Finding, width: usize) {
+fn push_finding(text: &mut String, finding: &Finding, report: &Report, places: &HashMap<String, String>, width: usize) {
     let severity = finding.severity.to_uppercase();
     let _ = writeln!(
         text,
@@ -180,30 +226,46 @@ fn push_finding(text: &mut String, finding: &Finding, width: usize) {
         let _ = writeln!(text, "{}", wrapped(&shown(line), width, first, next));
     };
     paragraph(&finding.title, "    ", "    ");
-    paragraph(&format!("Fault: {}, {}.{}", finding.fault, finding.confidence, because(finding)), "    ", "    ");
+    paragraph(&fault_text(finding), "    ", "    ");
     paragraph(&finding.explanation, "    ", "    ");
     for piece in &finding.evidence {
         let at = format!("    frame {}: ", piece.frame.number);
         paragraph(&format!("{}: {}", piece.header, piece.value), &at, "        ");
     }
-    for excluded in &finding.excluded {
-        paragraph(excluded, "    ruled out: ", "        ");
+    for consequence in report.findings.iter().filter(|other| other.caused_by.as_deref() == Some(&finding.id)) {
+        let line = format!("explains {} {}: {}", consequence.id, consequence.rule, consequence.title);
+        paragraph(&line, "    ", "        ");
     }
-    for remedy in &finding.remedy {
-        paragraph(remedy, "    do: ", "        ");
+    if !finding.excluded.is_empty() {
+        paragraph("Ruled out", "    ", "");
+        finding.excluded.iter().for_each(|excluded| paragraph(excluded, "      - ", "        "));
     }
+    if !finding.remedy.is_empty() {
+        paragraph("Do", "    ", "");
+        for (number, remedy) in (1..).zip(&finding.remedy) {
+            paragraph(remedy, &format!("      {number}. "), "         ");
+        }
+    }
+    push_places(text, finding, places, width);
     let _ = writeln!(text, "    Wireshark: {}", shown(&finding.wireshark_filter));
 }
 
-fn because(finding: &Finding) -> String {
+/// Sessions that a finding names in full; further ones are in the JSON report.
+const PLACES_MAX: usize = 3;
+
+fn push_places(text: &mut String, finding: &Finding, places: &HashMap<String, String>, width: usize) {
+    for place in finding.sessions.iter().filter_map(|session| places.get(session)).take(PLACES_MAX) {
+        let _ = writeln!(text, "{}", wrapped(place, width, "    Session ", "        "));
+    }
+    let more = finding.count.saturating_sub(PLACES_MAX as u64);
+    if more > 0 {
+        let _ = writeln!(text, "    and {more} more");
+    }
+}
+
+fn fault_text(finding: &Finding) -> String {
     let cause = finding.cause.map(|cause| format!(" Cause: {cause}.")).unwrap_or_default();
-    let explained = finding.caused_by.as_deref().map(|id| format!(" Explained by {id}.")).unwrap_or_default();
-    let sessions = match finding.sessions.as_slice() {
-        [] => String::new(),
-        [one] => format!(" Session {one}."),
-        many => format!(" {} sessions.", finding.count.max(many.len() as u64)),
-    };
-    format!("{cause}{explained}{sessions}")
+    format!("Fault: {}, {}.{cause}", finding.fault, finding.confidence)
 }
 
 fn push_noted(text: &mut String, noted: &[&Finding], width: usize) {
@@ -221,13 +283,19 @@ fn push_noted(text: &mut String, noted: &[&Finding], width: usize) {
 fn push_coverage(text: &mut String, report: &Report, width: usize) {
     let summary = &report.summary;
     let checks = &summary.verifications;
-    let digests = match summary.credentials {
+    let results = [
+        (checks.matched, "match"),
+        (checks.mismatch, "mismatch"),
+        (checks.near_miss, "near miss"),
+        (checks.unverifiable, "unverifiable"),
+        (checks.not_checked, "not checked: no password was given"),
+    ];
+    let results: Vec<String> =
+        results.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{number} {what}")).collect();
+    let credentials = match summary.credentials {
         0 => "no credentials".to_owned(),
-        all if checks.not_checked == all => format!("{all} credentials, none checked: no password was given for them"),
-        all => format!(
-            "{all} credentials: {} match, {} mismatch, {} unverifiable, {} not checked",
-            checks.matched, checks.mismatch, checks.unverifiable, checks.not_checked
-        ),
+        1 => format!("1 set of credentials ({})", results.join(", ")),
+        all => format!("{all} sets of credentials ({})", results.join(", ")),
     };
     let aside: Vec<String> = report
         .coverage
@@ -236,7 +304,7 @@ fn push_coverage(text: &mut String, report: &Report, width: usize) {
         .map(|(reason, count)| format!("{count} {}", reason.replace('_', " ")))
         .collect();
     let frames = match aside.is_empty() {
-        true => format!("all {} frames hold SIP", report.coverage.frames),
+        true => format!("{}, all with SIP", counted(report.coverage.frames, "frame")),
         false => format!(
             "{} of {} frames hold SIP; set aside: {}",
             report.coverage.used,
@@ -244,6 +312,10 @@ fn push_coverage(text: &mut String, report: &Report, width: usize) {
             aside.join(", ")
         ),
     };
-    let _ = writeln!(text, "\n{}", wrapped(&format!("{} challenges, {digests}", summary.challenges), width, "", "  "));
+    let _ = writeln!(
+        text,
+        "\n{}",
+        wrapped(&format!("{}, {credentials}", counted(summary.challenges, "challenge")), width, "", "  ")
+    );
     let _ = writeln!(text, "{}", wrapped(&frames, width, "", "  "));
 }

@@ -11,30 +11,36 @@ use crate::base::untrusted::is_invisible_control;
 use crate::report::Report;
 use crate::report::Session;
 
-/// Writes one report: head, sessions, tail, in the order of the report's keys.
+/// Writes one report: head, sessions, tail, in the order of the report's keys. Nothing is written before there is something
+/// to report.
 pub struct JsonWriter<W: Write> {
     out: W,
+    head: Report,
     /// One session at a time is laid out here: many small writes to memory, one to `out`.
     page: Vec<u8>,
+    is_begun: bool,
     sessions: u64,
 }
 
 impl<W: Write> JsonWriter<W> {
-    /// Writes everything in front of the sessions, from a report that is still empty.
-    ///
-    /// # Errors
-    ///
-    /// When `out` cannot be written.
-    pub fn new(out: W, head: &Report) -> io::Result<JsonWriter<W>> {
-        let mut writer = JsonWriter { out, page: Vec::new(), sessions: 0 };
-        writer.out.write_all(b"{")?;
-        writer.entry("\n", "schema", &head.schema)?;
-        writer.entry(",\n", "schema_version", &head.schema_version)?;
-        writer.entry(",\n", "tool", &head.tool)?;
-        writer.entry(",\n", "generated_at", &head.generated_at)?;
-        writer.entry(",\n", "selection", &head.selection)?;
-        writer.out.write_all(b",\n \"sessions\": [")?;
-        Ok(writer)
+    /// A writer whose head is that of a report that is still empty.
+    pub fn new(out: W, head: Report) -> JsonWriter<W> {
+        JsonWriter { out, head, page: Vec::new(), is_begun: false, sessions: 0 }
+    }
+
+    /// Everything in front of the sessions.
+    fn begin(&mut self) -> io::Result<()> {
+        if std::mem::replace(&mut self.is_begun, true) {
+            return Ok(());
+        }
+        let head = std::mem::replace(&mut self.head, Report::empty());
+        self.out.write_all(b"{")?;
+        self.entry("\n", "schema", &head.schema)?;
+        self.entry(",\n", "schema_version", &head.schema_version)?;
+        self.entry(",\n", "tool", &head.tool)?;
+        self.entry(",\n", "generated_at", &head.generated_at)?;
+        self.entry(",\n", "selection", &head.selection)?;
+        self.out.write_all(b",\n \"sessions\": [")
     }
 
     /// Writes one session.
@@ -43,6 +49,7 @@ impl<W: Write> JsonWriter<W> {
     ///
     /// When `out` cannot be written.
     pub fn session(&mut self, session: &Session) -> io::Result<()> {
+        self.begin()?;
         self.page.clear();
         self.page.extend_from_slice(if self.sessions == 0 { b"\n  " } else { b",\n  " });
         self.sessions += 1;
@@ -56,6 +63,7 @@ impl<W: Write> JsonWriter<W> {
     ///
     /// When `out` cannot be written.
     pub fn finish(mut self, tail: &Report) -> io::Result<W> {
+        self.begin()?;
         self.out.write_all(if self.sessions == 0 { b"]" } else { b"\n ]" })?;
         self.entry(",\n", "nonces", &tail.nonces)?;
         self.entry(",\n", "inputs", &tail.inputs)?;

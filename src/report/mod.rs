@@ -1,6 +1,7 @@
 //! Says what was found; decides nothing. [`Report`] is the model that every format prints.
 
 pub mod build;
+mod clients;
 pub mod findings;
 pub mod human;
 pub mod json;

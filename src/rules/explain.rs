@@ -46,15 +46,28 @@ pub fn catalogue() -> String {
     text
 }
 
-/// The names of rules like the one asked for, nearest first.
+/// The rule whose name is most like the one asked for, unless none is like it at all.
 pub fn nearest(name: &str) -> Option<&'static str> {
     let wanted = name.to_lowercase();
-    let words: Vec<&str> = wanted.split('-').filter(|word| word.len() > 2).collect();
-    let score = |rule: &Rule| words.iter().filter(|word| rule.name.contains(**word)).count();
-    RULES
-        .iter()
-        .map(|rule| (score(rule), rule.name))
-        .filter(|(score, _)| *score > 0)
-        .max_by_key(|(score, _)| *score)
-        .map(|(_, name)| name)
+    // A word of the name finds it as well: people remember `stale` or `realm`.
+    let likeness = |rule: &Rule| {
+        let has_word = wanted.len() > 3 && rule.name.split('-').any(|word| word == wanted);
+        let words = rule.name.split('-').map(|word| strsim::jaro_winkler(word, &wanted)).fold(0.0, f64::max);
+        strsim::jaro_winkler(rule.name, &wanted).max(words * 0.95) + if has_word { 1.0 } else { 0.0 }
+    };
+    let scored = RULES.iter().map(|rule| (likeness(rule), rule.name));
+    scored.filter(|(score, _)| *score > 0.75).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistyped_name_finds_its_rule() {
+        assert_eq!(nearest("chalenge-loop"), Some("challenge-loop"));
+        assert_eq!(nearest("challange-loop"), Some("challenge-loop"));
+        assert_eq!(nearest("realm"), Some("realm-mismatch"));
+        assert_eq!(nearest("zzzz"), None);
+    }
 }

@@ -1,0 +1,185 @@
+//! Who got in and who did not: what the first line of a report says.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::base::WireMap;
+use crate::rules::Finding;
+use crate::rules::Rule;
+use crate::rules::Severity;
+use crate::session::Run;
+use crate::session::Session;
+use crate::session::SessionOutcome;
+use crate::sip::Method;
+
+/// Every user of every address.
+pub struct Clients {
+    clients: WireMap<(IpAddr, Vec<u8>), Client>,
+    clients_max: usize,
+    /// REGISTERs and INVITEs that were accepted without anybody being asked.
+    unasked: BTreeMap<String, u64>,
+}
+
+/// What became of one user of one address.
+#[derive(Clone, Debug, Default)]
+struct Client {
+    /// The first high finding about it.
+    trouble: Option<&'static Rule>,
+    /// How its latest session ended, where that was a failure: `REGISTER ended 423`.
+    failure: Option<String>,
+    /// It got in at least once.
+    is_in: bool,
+}
+
+impl Clients {
+    /// Nobody yet; at most `clients_max` are told apart.
+    pub fn new(clients_max: usize) -> Clients {
+        Clients { clients: WireMap::default(), clients_max, unasked: BTreeMap::new() }
+    }
+
+    fn client(&mut self, address: IpAddr, user: Vec<u8>) -> Option<&mut Client> {
+        let key = (address, user);
+        if self.clients.len() >= self.clients_max && !self.clients.contains_key(&key) {
+            return None;
+        }
+        Some(self.clients.entry(key).or_default())
+    }
+
+    /// Takes the outcome of a session.
+    pub fn note(&mut self, session: &Session<'_>, findings: &[Finding]) {
+        let Some(address) = session.client() else { return };
+        let Some(client) = self.client(address, session.user()) else { return };
+        let worst = findings.iter().find(|finding| finding.severity >= Severity::High);
+        client.trouble = client.trouble.or(worst.map(|finding| finding.rule));
+        match session.outcome {
+            SessionOutcome::Accepted => (client.failure, client.is_in) = (None, true),
+            SessionOutcome::NotChallenged => client.failure = None,
+            SessionOutcome::Undecided => {}
+            _ => client.failure = failure(session, findings),
+        }
+    }
+
+    /// Takes a finding that spans sessions.
+    pub fn note_trouble(&mut self, finding: &Finding) {
+        let Some(address) = finding.subject.client else { return };
+        if let Some(client) = self.client(address, finding.subject.user.clone()) {
+            client.trouble.get_or_insert(finding.rule);
+            client.failure.get_or_insert_with(|| finding.rule.label.to_owned());
+        }
+    }
+
+    /// Takes a run in which nobody was asked for credentials.
+    pub fn note_unasked(&mut self, run: &Run) {
+        let Some(first) = run.transactions.first() else { return };
+        if matches!(first.method, Method::Register | Method::Invite) {
+            *self.unasked.entry(first.method.to_string()).or_insert(0) += 1;
+        }
+    }
+
+    /// `ok`, `problems` or `nothing_found`.
+    pub fn verdict(&self, has_high: bool) -> &'static str {
+        if has_high || self.clients.values().any(|client| client.failure.is_some()) {
+            "problems"
+        } else if self.clients.values().any(|client| client.is_in) {
+            "ok"
+        } else {
+            "nothing_found"
+        }
+    }
+
+    /// The verdict in words, a line for each kind of answer.
+    pub fn headlines(&self, verdict: &str, sip_messages: u64, is_lossy: bool) -> Vec<String> {
+        let mut lines = Vec::new();
+        let all = self.clients.len();
+        let failing = self.clients.values().filter_map(|client| {
+            let failure = client.failure.as_deref()?;
+            Some(client.trouble.map_or(failure, |rule| rule.label))
+        });
+        let beside =
+            self.clients.values().filter(|client| client.failure.is_none()).filter_map(|client| client.trouble);
+        let (failing, beside) = (count(failing), count(beside.map(|rule| rule.label)));
+        if !failing.is_empty() {
+            let total: usize = failing.iter().map(|(number, _)| number).sum();
+            lines.push(format!("{total} of {} did not get in: {}", clients(all), list(&failing)));
+        }
+        if !beside.is_empty() {
+            lines.push(format!("beside clients that got in: {}", list(&beside)));
+        }
+        match verdict {
+            "ok" => lines.push(self.success()),
+            "nothing_found" => lines.push(self.nothing(sip_messages, is_lossy)),
+            _ if lines.is_empty() => lines.push("see the findings below".to_owned()),
+            _ => {}
+        }
+        lines
+    }
+
+    fn success(&self) -> String {
+        let all = self.clients.len();
+        let inside = self.clients.values().filter(|client| client.is_in).count();
+        match (inside, all) {
+            (1, 1) => "The client authenticated".to_owned(),
+            _ if inside == all => format!("All {} authenticated", clients(all)),
+            _ => format!(
+                "{inside} of {} authenticated; the capture does not show how it ended for the others",
+                clients(all)
+            ),
+        }
+    }
+
+    fn nothing(&self, sip_messages: u64, is_lossy: bool) -> String {
+        if sip_messages == 0 {
+            return "No SIP in this capture".to_owned();
+        }
+        let messages =
+            if sip_messages == 1 { "1 SIP message".to_owned() } else { format!("{sip_messages} SIP messages") };
+        let unasked: Vec<String> = self.unasked.iter().map(|(method, number)| format!("{number} {method}")).collect();
+        let accepted = match unasked.is_empty() {
+            true => String::new(),
+            false => format!("; {} accepted without a challenge", unasked.join(" and ")),
+        };
+        match (self.clients.is_empty(), is_lossy) {
+            (false, _) => format!("{messages}, and none that shows whether a client authenticated"),
+            (true, true) => format!("{messages}; what the capture kept of them holds no authentication{accepted}"),
+            (true, false) => format!("{messages}, and no authentication among them{accepted}"),
+        }
+    }
+}
+
+/// How a failed session ended, where authentication or the request itself was refused. How a call ends with the called party
+/// is not the caller's failure to authenticate.
+fn failure(session: &Session<'_>, findings: &[Finding]) -> Option<String> {
+    let method = session.method()?;
+    let status = session.final_status();
+    let is_own = !matches!(method, Method::Invite) || matches!(status, Some(400 | 420 | 421 | 481 | 482 | 494));
+    if session.outcome == SessionOutcome::Failed && !is_own {
+        return None;
+    }
+    // Pings want any answer.
+    if matches!(method, Method::Options | Method::Notify) && session.outcome == SessionOutcome::UnansweredChallenge {
+        return None;
+    }
+    let worst = findings.iter().find(|finding| finding.severity >= Severity::Medium && finding.attempt.is_some());
+    Some(match (worst, status) {
+        (Some(finding), _) => finding.rule.label.to_owned(),
+        (None, Some(status)) => format!("{method} ended {status}"),
+        (None, None) => format!("{method} not answered"),
+    })
+}
+
+/// Equal labels counted, the most frequent first.
+fn count<'l>(labels: impl Iterator<Item = &'l str>) -> Vec<(usize, &'l str)> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    labels.for_each(|label| *counts.entry(label).or_insert(0) += 1);
+    let mut counts: Vec<(usize, &str)> = counts.into_iter().map(|(label, number)| (number, label)).collect();
+    counts.sort_by_key(|(number, label)| (std::cmp::Reverse(*number), *label));
+    counts
+}
+
+fn list(counts: &[(usize, &str)]) -> String {
+    counts.iter().map(|(number, label)| format!("{number} {label}")).collect::<Vec<_>>().join(", ")
+}
+
+fn clients(number: usize) -> String {
+    if number == 1 { "1 client".to_owned() } else { format!("{number} clients") }
+}
