@@ -198,10 +198,12 @@ impl Messages {
         if findings.iter().any(|finding| finding.rule.name == challenge_loop::RULE.name) {
             return;
         }
-        for attempt in session.attempts.iter().filter(|attempt| attempt.transaction.method == Method::Register) {
+        let all = session.attempts.iter().enumerate();
+        for (index, attempt) in all.filter(|(_, attempt)| attempt.transaction.method == Method::Register) {
             let kind = match attempt.outcome {
                 AttemptOutcome::Challenged => StepKind::Challenged,
                 AttemptOutcome::Refused => StepKind::Refused,
+                AttemptOutcome::Stale => StepKind::Stale,
                 AttemptOutcome::Accepted => StepKind::Accepted,
                 _ => continue,
             };
@@ -209,7 +211,14 @@ impl Messages {
                 continue;
             };
             let realm = attempt.challenges.first().map(|offered| offered.realm().into_owned()).unwrap_or_default();
-            let step = LoopStep { time: request.time, at: request.at, session: number, kind, realm: realm.into() };
+            let step = LoopStep {
+                time: request.time,
+                at: request.at,
+                session: number,
+                kind,
+                realm: realm.into(),
+                explained_by: rules::precedence::explains_loop_at(session, findings, index),
+            };
             self.accounts.step(key, step);
         }
     }

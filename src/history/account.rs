@@ -30,6 +30,15 @@ pub struct LoopStep {
     pub kind: StepKind,
     /// The realm.
     pub realm: Box<[u8]>,
+    /// The rule whose finding of that session explains the refusal, if there is one.
+    pub explained_by: Option<&'static str>,
+}
+
+impl LoopStep {
+    /// Whether the credentials were challenged again, stale or not.
+    pub fn is_refused(&self) -> bool {
+        matches!(self.kind, StepKind::Refused | StepKind::Stale)
+    }
 }
 
 /// What became of a REGISTER.
@@ -39,6 +48,8 @@ pub enum StepKind {
     Challenged,
     /// Challenged in spite of credentials.
     Refused,
+    /// The same, with `stale=true`.
+    Stale,
     /// Accepted.
     Accepted,
 }

@@ -10,8 +10,6 @@ use crate::rules::Evidence;
 use crate::rules::EvidenceValue;
 use crate::rules::Subject;
 use crate::session::Attempt;
-use crate::session::AttemptOutcome;
-use crate::session::Exchange;
 use crate::session::HeaderKind;
 use crate::session::Judgement;
 use crate::session::Offered;
@@ -147,15 +145,15 @@ pub fn account_key(session: &Session<'_>, attempt: &Attempt<'_>) -> Option<Accou
     Some(AccountKey { source: attempt.transaction.flow.source.address, aor: session.text(aor).into() })
 }
 
-/// An exchange's attempts, cut behind every accepted one: within a streak nothing was accepted but its last.
-pub fn streaks<'s, 'run>(session: &'s Session<'run>, exchange: &'s Exchange) -> Vec<Vec<(usize, &'s Attempt<'run>)>> {
+/// Attempts, cut behind every one that was let past: within a streak nothing was but its last.
+pub fn streaks<'s, 'run>(session: &'s Session<'run>, attempts: &[usize]) -> Vec<Vec<(usize, &'s Attempt<'run>)>> {
     let mut streaks = vec![Vec::new()];
-    for &index in &exchange.attempts {
+    for &index in attempts {
         let Some(attempt) = session.attempts.get(index) else { continue };
         if let Some(streak) = streaks.last_mut() {
             streak.push((index, attempt));
         }
-        if attempt.outcome == AttemptOutcome::Accepted {
+        if attempt.is_let_past() {
             streaks.push(Vec::new());
         }
     }
@@ -163,9 +161,9 @@ pub fn streaks<'s, 'run>(session: &'s Session<'run>, exchange: &'s Exchange) -> 
     streaks
 }
 
-/// The realm whose challenge credentials answer: that of the challenge, else the one they name.
-pub fn answered_realm(session: &Session<'_>, presented: &Presented<'_>) -> Vec<u8> {
-    match session.challenge_of(presented) {
+/// The realm whose challenge credentials answer, or should have named; else the one they name.
+pub fn answered_realm(session: &Session<'_>, index: usize, presented: &Presented<'_>) -> Vec<u8> {
+    match session.challenge_of(presented).or_else(|| mismatched_challenge(session, index, presented)) {
         Some(offered) => offered.realm().into_owned(),
         None => presented.realm().into_owned(),
     }
@@ -178,6 +176,21 @@ pub fn answers_any(attempt: &Attempt<'_>, challenges: &[Offered<'_>]) -> bool {
             let nonce = offered.challenge.nonce();
             presented.realm() == offered.realm() || (nonce.is_some() && presented.credentials.nonce() == nonce)
         })
+    })
+}
+
+/// Whether a later request of the Call-ID answers an attempt's challenge: one of the same client for its realm, or one from
+/// wherever with its nonce, for a client's address may change.
+pub fn is_answered_in_call_id(session: &Session<'_>, index: usize) -> bool {
+    let Some(attempt) = session.attempts.get(index) else { return false };
+    let client = attempt.transaction.flow.source.address;
+    let uses_nonce = |later: &Attempt<'_>| {
+        let mut used = later.credentials.iter().filter(|presented| presented.is_attempt()).filter_map(|p| p.nonce);
+        used.any(|nonce| attempt.challenges.iter().any(|offered| offered.nonce == Some(nonce)))
+    };
+    session.attempts.iter().skip(index + 1).any(|later| {
+        uses_nonce(later)
+            || (later.transaction.flow.source.address == client && answers_any(later, &attempt.challenges))
     })
 }
 
@@ -226,12 +239,39 @@ fn challenge_passed_over<'s, 'run>(
     let previous = before.last()?;
     let is_known_realm = before.iter().any(|other| other.offers_realm(&presented.realm()));
     // Credentials that went along before the challenge are in transit, or a cached answer to another realm.
-    let is_carried_along = previous.credentials.iter().any(|other| other.realm() == presented.realm());
+    let is_carried_along =
+        previous.credentials.iter().any(|other| other.realm() == presented.realm() && !other.is_refused());
     if is_known_realm || is_carried_along || answers_any(attempt, &previous.challenges) {
         return None;
     }
     let refused_again = attempt.challenges.iter().any(|offered| previous.offers_realm(&offered.realm()));
     previous.challenges.first().filter(|_| refused_again || attempt.status().is_none_or(|status| status >= 400))
+}
+
+/// Whether the same client was let past on the same hop soon after, for the same purpose.
+pub fn has_recovered(session: &Session<'_>, index: usize) -> bool {
+    let Some(failed) = session.attempts.get(index) else { return false };
+    let last = failed.answer().map(|answer| answer.time).or(failed.transaction.started());
+    session.attempts.iter().skip(index).filter(|later| later.is_let_past()).any(|later| {
+        later.transaction.method == failed.transaction.method
+            && later.transaction.is_same_hop(failed.transaction)
+            && later.request().zip(last).is_none_or(|(request, last)| request.time.since(last) <= RECOVERY_WITHIN)
+    })
+}
+
+/// The attempt that a finding about several stands for: the first that nothing made good, else the first.
+pub fn lead(session: &Session<'_>, attempts: impl IntoIterator<Item = usize>) -> Option<usize> {
+    let mut attempts = attempts.into_iter();
+    let first = attempts.next()?;
+    Some(std::iter::once(first).chain(attempts).find(|&index| !has_recovered(session, index)).unwrap_or(first))
+}
+
+/// Whether credentials answer a challenge that this capture shows, perhaps one of another Call-ID.
+pub fn answers_known_challenge(context: &Context<'_>, presented: &Presented<'_>) -> bool {
+    match presented.answers {
+        Some(at) => at.is_same_realm,
+        None => presented.nonce.and_then(|id| context.nonces.get(id)).is_some_and(|nonce| nonce.issued.is_some()),
+    }
 }
 
 /// The newest answer before a request that challenged this client for a realm under this kind of header.
@@ -261,7 +301,23 @@ pub fn newer_challenge<'s, 'run>(
     let nonce = presented.credentials.nonce();
     let has_same_nonce = newest.challenges.iter().any(|other| other.challenge.nonce() == nonce);
     let is_newer = newest.answer()?.time > issuer.answer()?.time;
-    (is_newer && !has_same_nonce).then_some(newest)
+    (is_newer && !has_same_nonce && !was_under_way(session, index, presented, newest)).then_some(newest)
+}
+
+/// A challenge may cross a request that is under way. At the server that looks as if the client had answered within less
+/// than the time that its answers take.
+const UNDER_WAY_MAX: Duration = Duration::from_millis(100);
+
+fn was_under_way(session: &Session<'_>, index: usize, presented: &Presented<'_>, newest: &Attempt<'_>) -> bool {
+    let sent = |index: usize| session.attempts.get(index)?.request().map(|request| request.time);
+    let (Some(answers), Some(replaced), Some(now)) = (presented.answers, newest.answer(), sent(index)) else {
+        return false;
+    };
+    let issued = session.challenge(answers).and_then(|(issuer, _)| issuer.answer()).map(|answer| answer.time);
+    let uses = |attempt: &Attempt<'_>| attempt.credentials.iter().any(|other| other.nonce == presented.nonce);
+    let first_use = (answers.attempt + 1..index).find(|&other| session.attempts.get(other).is_some_and(uses));
+    let Some((issued, answered)) = issued.zip(first_use.and_then(sent)) else { return false };
+    now.since(replaced.time) < UNDER_WAY_MAX.min(answered.since(issued) / 2)
 }
 
 /// An earlier attempt that used the same nonce with the same nonce count, with no challenge in between that delivered the
@@ -281,6 +337,7 @@ pub fn same_nonce_count<'s, 'run>(
     };
     let (position, earlier) = session.attempts.iter().enumerate().take(index).rev().find(|(_, earlier)| {
         earlier.transaction.flow.source.address == attempt.transaction.flow.source.address
+            && !is_same_request(earlier, attempt)
             && earlier.credentials.iter().any(earlier_use)
     })?;
     let is_delivered_again = session
@@ -295,6 +352,13 @@ pub fn same_nonce_count<'s, 'run>(
         other.realm() != presented.realm() && !earlier.credentials.iter().any(|known| known.realm() == other.realm())
     });
     (!is_delivered_again && !adds_realm).then_some(earlier)
+}
+
+/// The same request sent to several servers, or again over another transport, keeps its CSeq and its credentials.
+fn is_same_request(one: &Attempt<'_>, other: &Attempt<'_>) -> bool {
+    one.transaction.method == other.transaction.method
+        && one.transaction.cseq == other.transaction.cseq
+        && one.transaction.flow != other.transaction.flow
 }
 
 /// Whether the response is right but for the case of its hex digits, which servers that compare bytes refuse.

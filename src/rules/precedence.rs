@@ -5,8 +5,7 @@
 use crate::rules::Confidence;
 use crate::rules::Finding;
 use crate::rules::Severity;
-use crate::rules::facts::RECOVERY_WITHIN;
-use crate::session::AttemptOutcome;
+use crate::rules::facts::has_recovered;
 use crate::session::Session;
 
 /// A rule, and the rules whose findings it explains where both speak of the same exchange. Earlier rows win.
@@ -103,24 +102,23 @@ pub fn settle(session: &Session<'_>, findings: &mut [Finding]) {
         .sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.explained_by.is_some(), rank(finding)));
 }
 
-/// Whether the same client was let in soon after, for the same purpose.
-fn has_recovered(session: &Session<'_>, attempt: usize) -> bool {
-    let Some(failed) = session.attempts.get(attempt) else { return false };
-    let last = failed.answer().map(|answer| answer.time).or(failed.transaction.started());
-    session.attempts.iter().skip(attempt).any(|later| {
-        later.transaction.method == failed.transaction.method
-            && later.transaction.flow.source.address == failed.transaction.flow.source.address
-            && later.outcome == AttemptOutcome::Accepted
-            && later.request().zip(last).is_none_or(|(request, last)| request.time.since(last) <= RECOVERY_WITHIN)
-    })
-}
-
 /// What is missing in a one-way capture proves nothing.
 fn speaks_of_silence(finding: &Finding) -> bool {
     matches!(
         finding.rule.name,
         "challenge-unanswered" | "stale-ignored-by-client" | "no-response-at-all" | "retry-without-credentials"
     )
+}
+
+/// The rule that explains why an attempt belongs to a challenge loop, among the findings of its session.
+pub fn explains_loop_at(session: &Session<'_>, findings: &[Finding], index: usize) -> Option<&'static str> {
+    let mine = session.attempts.get(index).map(|attempt| attempt.exchange);
+    let explains =
+        |rule: &str| EXPLAINS.iter().any(|(name, explained)| *name == rule && explained.contains(&"challenge-loop"));
+    let of_attempt = findings.iter().filter(|finding| {
+        finding.severity >= Severity::High && finding.explained_by.is_none() && exchange(session, finding) == mine
+    });
+    of_attempt.map(|finding| finding.rule.name).find(|rule| explains(rule))
 }
 
 fn rank(finding: &Finding) -> usize {

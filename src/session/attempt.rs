@@ -31,6 +31,9 @@ pub struct Attempt<'run> {
     pub copies: Vec<Copy>,
     /// The exchange it belongs to, as an index into the session's.
     pub exchange: usize,
+    /// Its sender had sent the same request before, to another address or from another port (RFC 3261 §18.1.1, RFC 3263
+    /// §4.3): unlike a forwarded request it is the client's own.
+    pub is_sent_again: bool,
 }
 
 /// One challenge of an answer.
@@ -162,6 +165,24 @@ impl<'run> Attempt<'run> {
         matches!(self.outcome, AttemptOutcome::Refused | AttemptOutcome::Stale)
     }
 
+    /// Whether the server was seen to be content with the credentials, or to need none: accepted, or turned down for what
+    /// was asked and not for who asked (486, 423 …). A server in trouble (408, 5xx) may not have looked at them.
+    pub fn is_let_past(&self) -> bool {
+        let passed = || self.credentials.iter().any(|presented| presented.judgement == Judgement::Passed);
+        match self.outcome {
+            AttemptOutcome::Accepted => true,
+            AttemptOutcome::Failed => {
+                !matches!(self.status(), Some(408 | 420 | 421 | 482 | 494 | 500..=599)) && passed()
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the answer holds a challenge; an empty header is none.
+    pub fn has_challenge(&self) -> bool {
+        self.challenges.iter().any(|offered| !offered.is_blank())
+    }
+
     /// Whether the request was sent within a dialog (RFC 3261 §12.2).
     pub fn is_in_dialog(&self) -> bool {
         self.request().is_some_and(|request| request.to_tag.is_some())
@@ -177,6 +198,11 @@ impl Offered<'_> {
     /// The realm, unescaped; empty where there is none.
     pub fn realm(&self) -> std::borrow::Cow<'_, [u8]> {
         self.challenge.realm().unwrap_or_default()
+    }
+
+    /// Whether the header is there and says nothing.
+    pub fn is_blank(&self) -> bool {
+        self.challenge.scheme == Scheme::Other(b"") && self.challenge.params.is_empty()
     }
 
     /// Whether it says `stale=true`.

@@ -15,4 +15,6 @@ pub struct Exchange {
     pub method: Method,
     /// The attempts in capture order, as indices into the session's.
     pub attempts: Vec<usize>,
+    /// The last of them that was let past, as an index into the session's.
+    pub let_past_last: Option<usize>,
 }

@@ -28,10 +28,14 @@ pub const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(32);
 pub fn judge(run: &Run, end: CaptureTime) -> (Vec<Attempt<'_>>, Vec<Exchange>) {
     let mut attempts = collect(run);
     join(&mut attempts);
+    let mut exchanges = group(run, &mut attempts);
     for index in 0..attempts.len() {
-        decide(&mut attempts, index, end);
+        decide(&mut attempts, &exchanges, index, end);
     }
-    let exchanges = group(run, &mut attempts);
+    for exchange in &mut exchanges {
+        let is_let_past = |index: &&usize| attempts.get(**index).is_some_and(Attempt::is_let_past);
+        exchange.let_past_last = exchange.attempts.iter().rev().find(is_let_past).copied();
+    }
     (attempts, exchanges)
 }
 
@@ -56,16 +60,23 @@ fn collect(run: &Run) -> Vec<Attempt<'_>> {
                 attempt_of.push(Some(attempt));
             }
             _ => {
+                let first = transaction.forwarded_from.and_then(|from| run.transactions.get(from));
+                let is_sent_again =
+                    first.is_some_and(|first| first.flow.source.address == transaction.flow.source.address);
                 attempt_of.push(Some(attempts.len()));
-                attempts.push(attempt(transaction));
+                attempts.push(Attempt { is_sent_again, ..attempt(transaction) });
             }
         }
     }
     attempts
 }
 
-/// Whether a later hop adds nothing of its own: its credentials and challenges are those of the hop before.
+/// Whether a later hop adds nothing of its own: its credentials and challenges are those of the hop before. An answer that
+/// did not come back to the hop before is an addition.
 fn is_passed_on(first: &Transaction, next: &Transaction) -> bool {
+    if first.answer.is_none() && next.answer.is_some() {
+        return false;
+    }
     let (Some(first_request), Some(next_request)) = (&first.request, &next.request) else { return false };
     let brings_credentials = next_request.credentials.iter().all(|row| {
         first_request.credentials.iter().any(|known| known.header == row.header && known.value == row.value)
@@ -90,6 +101,7 @@ fn attempt(transaction: &Transaction) -> Attempt<'_> {
         outcome: AttemptOutcome::Undecided,
         copies: transaction.copies.clone(),
         exchange: 0,
+        is_sent_again: false,
     }
 }
 
@@ -165,16 +177,38 @@ fn join_by<'run, K: Ord>(
 }
 
 /// Judges every row of credentials by the answer, then the attempt.
-fn decide(attempts: &mut [Attempt<'_>], index: usize, end: CaptureTime) {
+fn decide(attempts: &mut [Attempt<'_>], exchanges: &[Exchange], index: usize, end: CaptureTime) {
     let Some(attempt) = attempts.get(index) else { return };
-    let judgements: Vec<Judgement> =
-        attempt.credentials.iter().map(|presented| judgement(attempts, attempt, presented)).collect();
+    let previous = exchanges.get(attempt.exchange).and_then(|exchange| {
+        let position = exchange.attempts.binary_search(&index).ok()?.checked_sub(1)?;
+        attempts.get(*exchange.attempts.get(position)?)
+    });
+    let judge = |presented| match judgement(attempts, attempt, presented) {
+        Judgement::Accepted if is_passed_over(attempt, presented, previous) => Judgement::Refused,
+        judgement => judgement,
+    };
+    let judgements: Vec<Judgement> = attempt.credentials.iter().map(judge).collect();
     let outcome = outcome(attempt, &judgements, end);
     let Some(attempt) = attempts.get_mut(index) else { return };
     attempt.outcome = outcome;
     for (presented, judgement) in attempt.credentials.iter_mut().zip(judgements) {
         presented.judgement = judgement;
     }
+}
+
+/// Whether these credentials are the client's answer to the challenge before, under a realm and nonce of its own, and the
+/// same realm asks again: nobody has let them pass. Credentials that went along before that challenge are in transit.
+fn is_passed_over(attempt: &Attempt<'_>, presented: &Presented<'_>, previous: Option<&Attempt<'_>>) -> bool {
+    let Some(previous) = previous.filter(|_| attempt.is_challenged() && presented.answers.is_none()) else {
+        return false;
+    };
+    let realm = presented.realm();
+    let names_asked =
+        attempt.credentials.iter().any(|other| previous.offers_realm(&other.realm()) || other.answers.is_some());
+    let is_carried_along = previous.credentials.iter().any(|other| other.realm() == realm && other.answers.is_none())
+        && !previous.credentials.iter().any(|other| other.realm() == realm && other.is_refused());
+    let asks_again = attempt.challenges.iter().any(|offered| previous.offers_realm(&offered.realm()));
+    presented.is_attempt() && !names_asked && !is_carried_along && asks_again
 }
 
 fn judgement(attempts: &[Attempt<'_>], attempt: &Attempt<'_>, presented: &Presented<'_>) -> Judgement {
@@ -237,7 +271,13 @@ fn group(run: &Run, attempts: &mut [Attempt<'_>]) -> Vec<Exchange> {
         let tag = transaction.request.as_ref().and_then(|request| request.from_tag);
         let tag = tag.map(|id| run.text(id)).unwrap_or_default();
         let exchange = *by_key.entry((client, server, &transaction.method, tag)).or_insert_with(|| {
-            exchanges.push(Exchange { client, server, method: transaction.method.clone(), attempts: Vec::new() });
+            exchanges.push(Exchange {
+                client,
+                server,
+                method: transaction.method.clone(),
+                attempts: Vec::new(),
+                let_past_last: None,
+            });
             exchanges.len() - 1
         });
         attempt.exchange = exchange;

@@ -95,13 +95,10 @@ impl<'run> Session<'run> {
         Some(self.challenge(presented.answers?)?.1)
     }
 
-    /// Whether an attempt with credentials at or after `index` was accepted, in the same exchange.
+    /// Whether an attempt at or after `index` was let past, in the same exchange.
     pub fn is_accepted_later(&self, index: usize) -> bool {
-        let Some(exchange) = self.attempts.get(index).map(|attempt| attempt.exchange) else { return false };
-        self.attempts
-            .iter()
-            .skip(index)
-            .any(|later| later.exchange == exchange && later.outcome == AttemptOutcome::Accepted)
+        let exchange = self.attempts.get(index).and_then(|attempt| self.exchanges.get(attempt.exchange));
+        exchange.and_then(|exchange| exchange.let_past_last).is_some_and(|last| last >= index)
     }
 
     /// Whether there is anything about authentication to tell: a challenge or credentials.
@@ -160,10 +157,15 @@ impl<'run> Session<'run> {
     }
 }
 
-/// The last finished attempt of the first method decides.
+/// The last finished attempt of the first method decides. What a proxy did with a request on its next hops is not the
+/// client's outcome: the answer that it passed back is.
 fn outcome(attempts: &[Attempt<'_>]) -> SessionOutcome {
     let Some(first) = attempts.first() else { return SessionOutcome::Undecided };
-    let same = || attempts.iter().filter(|attempt| attempt.transaction.method == first.transaction.method);
+    let is_own = |attempt: &&Attempt<'_>| {
+        attempt.transaction.method == first.transaction.method
+            && (attempt.transaction.forwarded_from.is_none() || attempt.is_sent_again)
+    };
+    let same = || attempts.iter().filter(is_own);
     let Some(last) = same().rev().find(|attempt| attempt.outcome != AttemptOutcome::Undecided) else {
         return SessionOutcome::Undecided;
     };
@@ -188,13 +190,14 @@ fn outcome(attempts: &[Attempt<'_>]) -> SessionOutcome {
 }
 
 /// No answer was seen although the client plainly got one (it acknowledged it, or answered a challenge), or answers were
-/// seen and no request.
+/// seen and no request. Credentials that no bare request came before may use a cached nonce, and show nothing.
 fn is_one_way(run: &Run) -> bool {
     let has_request = run.transactions.iter().any(|transaction| transaction.request.is_some());
     let has_answer =
         run.transactions.iter().any(|transaction| transaction.answer.is_some() || transaction.has_provisional);
-    let got_answer = run.transactions.iter().any(|transaction| {
-        transaction.ack.is_some() || transaction.request.as_ref().is_some_and(|request| !request.credentials.is_empty())
-    });
+    let mut requests = run.transactions.iter().filter_map(|transaction| transaction.request.as_ref());
+    let was_asked = requests.by_ref().any(|request| request.credentials.is_empty())
+        && requests.any(|request| !request.credentials.is_empty());
+    let got_answer = was_asked || run.transactions.iter().any(|transaction| transaction.ack.is_some());
     (has_request && !has_answer && got_answer) || (has_answer && !has_request)
 }

@@ -3,6 +3,7 @@
 mod cli;
 mod docs;
 mod golden;
+mod rules;
 mod run;
 mod scenario;
 mod streams;

@@ -18,8 +18,8 @@ pub static RULE: Rule = Rule {
     label: "password in clear",
     severity: Severity::Medium,
     summary: "Basic authentication is offered or used",
-    finds: "A challenge of scheme Basic, or Basic credentials. It is high where credentials were sent: they hold the password in \
-            clear. The report never decodes them.",
+    finds: "A challenge of scheme Basic, or Basic credentials. It is critical where credentials were sent: they hold the password \
+            in clear. The report never decodes them.",
     matters: "Whoever sees the packets has the password. RFC 3261 forbids servers to ask for Basic or to accept it.",
     advice: "Remove Basic from the server. Change every password that was sent.",
     not_this: "Bearer is another scheme and carries a token.",
@@ -33,7 +33,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let offered: Vec<&Attempt<'_>> = session.attempts.iter().filter(|attempt| offers_basic(attempt)).collect();
     if let Some(attempt) = sent.first() {
         let mut finding = Finding::new(&RULE, "The password was sent in clear, as Basic credentials")
-            .graded(Severity::High, crate::rules::Confidence::Proven)
+            .graded(Severity::Critical, crate::rules::Confidence::Proven)
             .fault(if offered.is_empty() { Fault::Client } else { Fault::Server })
             .explained(format!(
                 "{} with Basic credentials: anybody on the path can read the password.",

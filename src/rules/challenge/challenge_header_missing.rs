@@ -34,10 +34,10 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         .enumerate()
         .filter(|(_, attempt)| attempt.is_challenged() && attempt.transaction.method.is_challengeable())
         .filter(|(_, attempt)| {
-            attempt.answer().is_some_and(|answer| answer.has_all_headers && answer.challenges.is_empty())
+            !attempt.has_challenge() && attempt.answer().is_some_and(|answer| answer.has_all_headers)
         })
         .collect();
-    let Some((index, attempt)) = bare.first().copied() else { return Vec::new() };
+    let Some((_, attempt)) = bare.first().copied() else { return Vec::new() };
     let Some(answer) = attempt.answer() else { return Vec::new() };
     let header = if answer.status == 401 { "WWW-Authenticate" } else { "Proxy-Authenticate" };
     let mut finding =
@@ -53,7 +53,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
                 "Let the server send {header} with its {}, or find the device that removes it",
                 answer.status
             ));
-    finding.attempt = Some(index);
+    finding.attempt = facts::lead(session, bare.iter().map(|(index, _)| *index));
     finding.subject = facts::subject(session, attempt);
     finding.frames = facts::frames_of_all(bare.iter().map(|(_, attempt)| *attempt));
     finding.evidence = facts::status_evidence(session, attempt).into_iter().collect();

@@ -32,7 +32,7 @@ pub static RULE: Rule = Rule {
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let wrong: Vec<(usize, &Attempt<'_>)> =
         session.attempts.iter().enumerate().filter(|(_, attempt)| is_wrong_kind(attempt)).collect();
-    let Some((index, attempt)) = wrong.first().copied() else { return Vec::new() };
+    let Some((_, attempt)) = wrong.first().copied() else { return Vec::new() };
     let status = attempt.status().unwrap_or_default();
     let (has, due) =
         if status == 401 { (HeaderKind::Proxy, HeaderKind::Www) } else { (HeaderKind::Www, HeaderKind::Proxy) };
@@ -52,12 +52,12 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         "Let the server send {} with its {status}, or answer with the other code",
         due.challenge_header()
     ));
-    finding.attempt = Some(index);
+    finding.attempt = facts::lead(session, wrong.iter().map(|(index, _)| *index));
     finding.subject = facts::subject(session, attempt);
     finding.frames = facts::frames_of_all(wrong.iter().map(|(_, attempt)| *attempt));
     finding.evidence = facts::challenge_evidence(attempt);
     // Wrong all the same, but everybody coped.
-    if session.is_accepted_later(index) {
+    if wrong.iter().all(|(index, _)| session.is_accepted_later(*index)) {
         finding.severity = Severity::Medium;
     }
     vec![finding]

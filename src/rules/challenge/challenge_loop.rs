@@ -1,5 +1,7 @@
 //! SA101: challenged again after every answer.
 
+use std::net::IpAddr;
+
 use crate::base::FrameRef;
 use crate::digest::Verdict;
 use crate::history::AccountKey;
@@ -15,10 +17,10 @@ use crate::rules::Severity;
 use crate::rules::Subject;
 use crate::rules::facts;
 use crate::session::Attempt;
-use crate::session::AttemptOutcome;
 use crate::session::Judgement;
 use crate::session::Presented;
 use crate::session::Session;
+use crate::sip::Method;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -28,14 +30,15 @@ pub static RULE: Rule = Rule {
     severity: Severity::High,
     summary: "The client is challenged again after every answer",
     finds: "Three or more 401 or 407 for one realm on one hop, at least two of them after credentials for that realm, and none \
-            accepted. A closing 403 belongs to the loop. Phones that change the Call-ID at every REGISTER are followed by \
-            address of record and source. The cause is read from the evidence: stale, wrong-digest, header-mismatch, realm or \
+            accepted. A closing 403 belongs to the loop. Phones that change the Call-ID or the From tag at every REGISTER \
+            are followed by address of record and source. The cause is read from the evidence: stale, wrong-digest, header-mismatch, realm or \
             unknown.",
     matters: "The client will not get in by trying again. Loops fill logs, trip fail2ban, and hide the one line that says why.",
     advice: "Read the cause: a loop is a symptom. Where another finding of the session is named as its explanation, act on that \
              one. Where the cause is unknown, give the password: then each digest is recomputed, and the password is either \
              cleared or convicted.",
     not_this: "A 407 of a second realm behind an answered first one is progress. Retransmitted challenges are one challenge. A \
+               call that ends with 486 got past the challenges. A \
                registration that is challenged at every refresh and accepted each time is no loop.",
     sources: &["RFC 3261 section 22.1", "RFC 3261 section 22.2", "RFC 7616 section 3.3"],
     sample: "register-wrong-password-loop",
@@ -51,8 +54,8 @@ const TRIES_WITHIN_S: u64 = 60;
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for exchange in &session.exchanges {
-        for streak in facts::streaks(session, exchange) {
+    for attempts in pursuits(session) {
+        for streak in facts::streaks(session, &attempts) {
             for realm in refused_realms(session, &streak) {
                 findings.extend(in_streak(session, &streak, &realm));
             }
@@ -61,27 +64,52 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     findings
 }
 
+/// The attempts of each exchange. REGISTERs of one address of record belong together, whatever From tag they have: phones
+/// change it with every try.
+fn pursuits(session: &Session<'_>) -> Vec<Vec<usize>> {
+    let mut pursuits: Vec<(Option<(AccountKey, IpAddr)>, Vec<usize>)> = Vec::new();
+    for exchange in &session.exchanges {
+        let first = exchange.attempts.first().and_then(|&index| session.attempts.get(index));
+        let first = first.filter(|_| exchange.method == Method::Register);
+        let key = first.and_then(|attempt| Some((facts::account_key(session, attempt)?, exchange.server)));
+        match pursuits.iter_mut().find(|(known, _)| key.is_some() && *known == key) {
+            Some((_, attempts)) => attempts.extend(&exchange.attempts),
+            None => pursuits.push((key, exchange.attempts.clone())),
+        }
+    }
+    let sorted = pursuits.into_iter().map(|(_, mut attempts)| {
+        attempts.sort_unstable();
+        attempts
+    });
+    sorted.collect()
+}
+
 fn refused_realms(session: &Session<'_>, streak: &[(usize, &Attempt<'_>)]) -> Vec<Vec<u8>> {
-    let refused =
-        streak.iter().flat_map(|(_, attempt)| &attempt.credentials).filter(|presented| presented.is_refused());
-    let mut realms: Vec<Vec<u8>> = refused.map(|presented| facts::answered_realm(session, presented)).collect();
+    let all =
+        streak.iter().flat_map(|(index, attempt)| attempt.credentials.iter().map(move |presented| (*index, presented)));
+    let refused = all.filter(|(_, presented)| presented.is_refused());
+    let mut realms: Vec<Vec<u8>> =
+        refused.map(|(index, presented)| facts::answered_realm(session, index, presented)).collect();
     realms.sort();
     realms.dedup();
     realms
 }
 
 fn in_streak(session: &Session<'_>, streak: &[(usize, &Attempt<'_>)], realm: &[u8]) -> Option<Finding> {
-    if streak.last().is_some_and(|(_, last)| last.outcome == AttemptOutcome::Accepted) {
+    if streak.last().is_some_and(|(_, last)| last.is_let_past()) {
         return None;
     }
     let challenges =
         streak.iter().filter(|(_, attempt)| attempt.is_challenged() && attempt.offers_realm(realm)).count();
-    let of_realm = |presented: &&Presented<'_>| facts::answered_realm(session, presented) == realm;
     let tried: Vec<(usize, &Attempt<'_>, &Presented<'_>)> = streak
         .iter()
         .flat_map(|(index, attempt)| attempt.credentials.iter().map(|presented| (*index, *attempt, presented)))
-        .filter(|(_, _, presented)| of_realm(presented))
+        .filter(|(index, _, presented)| facts::answered_realm(session, *index, presented) == realm)
         .collect();
+    // Its owner was satisfied, and the request went on to the next realm.
+    if tried.iter().any(|(_, _, presented)| presented.judgement == Judgement::Accepted) {
+        return None;
+    }
     let refusals = tried.iter().filter(|(_, _, presented)| presented.is_refused()).count();
     if challenges < CHALLENGES_MIN || refusals < REFUSALS_MIN {
         return None;
@@ -200,7 +228,16 @@ pub fn across_sessions(key: &AccountKey, steps: &[&LoopStep]) -> Option<(Finding
     if !is_loop(&streak) {
         return None;
     }
-    let refused = streak.iter().filter(|step| step.kind == StepKind::Refused).count();
+    let refused = streak.iter().filter(|step| step.is_refused()).count();
+    let explained_by = explanation(&streak);
+    let cause = match explained_by {
+        Some("digest-wrong-password") => "wrong-digest",
+        Some("credentials-wrong-header") => "header-mismatch",
+        Some("realm-mismatch") => "realm",
+        Some("old-nonce-reused" | "stale-loop") => "stale",
+        _ if streak.iter().filter(|step| step.kind == StepKind::Stale).count() >= REFUSALS_MIN => "stale",
+        _ => "unknown",
+    };
     let mut sessions: Vec<u64> = streak.iter().map(|step| step.session).collect();
     sessions.dedup();
     let mut frames: Vec<FrameRef> = streak.iter().map(|step| step.at).collect();
@@ -219,15 +256,25 @@ pub fn across_sessions(key: &AccountKey, steps: &[&LoopStep]) -> Option<(Finding
         sessions.len()
     ))
     .excludes("retransmission: every attempt counted here is a new transaction")
-    .advises(remedy("unknown"));
-    finding.cause = Some("unknown");
+    .advises(remedy(cause));
+    if let Some(rule) = explained_by {
+        (finding.explained_by, finding.severity) = (Some(rule), Severity::Medium);
+    }
+    finding.cause = Some(cause);
     finding.frames = frames;
     finding.subject = Subject { realm, user, client: Some(key.source), server: None };
     Some((finding, sessions))
 }
 
+/// The rule that explains every refusal of the loop, where it is the same one.
+fn explanation(streak: &[&LoopStep]) -> Option<&'static str> {
+    let mut rules = streak.iter().filter(|step| step.is_refused()).map(|step| step.explained_by);
+    let first = rules.next()??;
+    rules.all(|rule| rule == Some(first)).then_some(first)
+}
+
 fn is_loop(streak: &[&LoopStep]) -> bool {
-    let refused = streak.iter().filter(|step| step.kind == StepKind::Refused).count();
+    let refused = streak.iter().filter(|step| step.is_refused()).count();
     let mut sessions: Vec<u64> = streak.iter().map(|step| step.session).collect();
     sessions.dedup();
     streak.len() >= CHALLENGES_MIN && refused >= REFUSALS_MIN && sessions.len() > 1

@@ -1,6 +1,7 @@
 //! SA116: a Digest challenge that cannot be answered.
 
 use crate::auth::Malformed;
+use crate::auth::Scheme;
 use crate::rules::Check;
 use crate::rules::Context;
 use crate::rules::Fault;
@@ -8,6 +9,7 @@ use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::facts;
+use crate::session::Offered;
 use crate::session::Session;
 
 /// The rule.
@@ -18,7 +20,7 @@ pub static RULE: Rule = Rule {
     severity: Severity::High,
     summary: "A Digest challenge cannot be read or lacks what the digest needs",
     finds: "A Digest challenge whose nonce is absent or empty, whose realm is absent, whose quotes are not closed, or that cannot \
-            be read at all.",
+            be read at all. It is medium where a challenge beside it can be answered.",
     matters: "Realm and nonce go into the digest: without them no client can answer.",
     advice: "Fix the server. If its own log shows a whole header, look for a device between that folds or cuts it.",
     not_this: "A challenge cut by the snap length is a matter of the capture. An unusual but complete challenge is not malformed.",
@@ -38,7 +40,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
             Some((index, attempt, reason))
         })
         .collect();
-    let Some((index, attempt, reason)) = broken.first().copied() else { return Vec::new() };
+    let Some((_, attempt, reason)) = broken.first().copied() else { return Vec::new() };
     let mut finding = Finding::new(&RULE, format!("The challenge cannot be answered: {}", describe(reason)))
         .fault(Fault::Server)
         .explained(format!(
@@ -49,11 +51,19 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         ))
         .excludes("wrong password: there was nothing to hash it with")
         .advises("Fix the challenge on the server, or find the device that changes it on the way");
-    finding.attempt = Some(index);
+    finding.attempt = facts::lead(session, broken.iter().map(|(index, _, _)| *index));
+    // Where another challenge stands beside it, the client has something to answer.
+    if broken.iter().all(|(_, attempt, _)| attempt.challenges.iter().any(is_answerable)) {
+        finding.severity = Severity::Medium;
+    }
     finding.subject = facts::subject(session, attempt);
     finding.frames = facts::frames_of_all(broken.iter().map(|(_, attempt, _)| *attempt));
     finding.evidence = facts::challenge_evidence(attempt);
     vec![finding]
+}
+
+fn is_answerable(offered: &Offered<'_>) -> bool {
+    offered.challenge.scheme == Scheme::Digest && offered.challenge.is_malformed_digest().is_none()
 }
 
 fn describe(reason: Malformed) -> &'static str {

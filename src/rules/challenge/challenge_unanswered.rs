@@ -29,7 +29,8 @@ pub static RULE: Rule = Rule {
              algorithms were offered, check that the client knows them. A second realm behind a first one needs an account of \
              its own.",
     not_this: "The same request sent again without credentials is retry-without-credentials. OPTIONS and NOTIFY pings want any \
-               answer and are info. A challenge without a header that could be answered is challenge-header-missing.",
+               answer and are info. A challenge without a header that could be answered is challenge-header-missing. A call \
+               that was cancelled, or that another branch of a forking proxy won, needs no answer.",
     sources: &["RFC 3261 section 22.2", "RFC 3261 section 22.3", "RFC 3261 section 17.1"],
     sample: "invite-second-realm-unanswered",
     check: Check::Session(check),
@@ -43,9 +44,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
 fn finding(session: &Session<'_>, context: &Context<'_>, index: usize) -> Option<Finding> {
     let attempt = session.attempts.get(index)?;
     let answer = attempt.answer()?;
-    if attempt.outcome != AttemptOutcome::Challenged
-        || attempt.challenges.is_empty()
-        || is_settled(session, context, index)
+    if attempt.outcome != AttemptOutcome::Challenged || !attempt.has_challenge() || is_settled(session, context, index)
     {
         return None;
     }
@@ -82,14 +81,18 @@ fn finding(session: &Session<'_>, context: &Context<'_>, index: usize) -> Option
     Some(finding)
 }
 
+/// Whether a challenge is proven to be without an answer: the capture goes on long enough, and nothing settled it.
+pub fn is_proven(session: &Session<'_>, context: &Context<'_>, index: usize) -> bool {
+    let Some(attempt) = session.attempts.get(index) else { return false };
+    attempt.outcome == AttemptOutcome::Challenged
+        && facts::capture_after(attempt, context) >= facts::ANSWER_WITHIN
+        && !is_settled(session, context, index)
+}
+
 /// Answered after all: by credentials, by an acceptance without any, or called off.
 fn is_settled(session: &Session<'_>, context: &Context<'_>, index: usize) -> bool {
     let Some(attempt) = session.attempts.get(index) else { return true };
-    let client = attempt.transaction.flow.source.address;
-    let is_answered =
-        session.attempts.iter().skip(index + 1).any(|later| {
-            later.transaction.flow.source.address == client && facts::answers_any(later, &attempt.challenges)
-        });
+    let is_answered = facts::is_answered_in_call_id(session, index);
     let is_cancelled = session.run.transactions.iter().any(|other| {
         other.method == Method::Cancel
             && other.cseq == attempt.transaction.cseq
@@ -100,7 +103,14 @@ fn is_settled(session: &Session<'_>, context: &Context<'_>, index: usize) -> boo
             && facts::account_key(session, attempt)
                 .zip(attempt.answer())
                 .is_some_and(|(key, answer)| context.accounts.has_presented(&key, answer.time, facts::ANSWER_WITHIN));
-    is_answered || is_cancelled || is_answered_elsewhere
+    is_answered || is_cancelled || is_answered_elsewhere || has_other_branch_won(session, attempt)
+}
+
+/// RFC 3261 §16.7: a forking proxy passes the best of its branches' answers back. Where that was a 2xx, nobody waits for the
+/// answer to the challenge of another branch.
+fn has_other_branch_won(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
+    let origin = attempt.transaction.forwarded_from.and_then(|from| session.run.transactions.get(from));
+    origin.and_then(|origin| origin.answer.as_ref()).is_some_and(|answer| (200..=299).contains(&answer.status))
 }
 
 fn who(session: &Session<'_>, attempt: &Attempt<'_>) -> String {

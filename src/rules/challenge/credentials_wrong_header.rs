@@ -36,7 +36,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let wrong: Vec<_> = facts::presented(session)
         .filter(|(_, _, presented)| facts::wrong_header(session, presented).is_some())
         .collect();
-    let Some((index, attempt, presented)) = wrong.first().copied() else { return Vec::new() };
+    let Some((_, attempt, presented)) = wrong.first().copied() else { return Vec::new() };
     let Some(offered) = facts::wrong_header(session, presented) else { return Vec::new() };
     let sent = presented.header.credentials_header();
     let due = offered.header.credentials_header();
@@ -56,7 +56,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     if wrong.iter().all(|(_, _, presented)| presented.verdict() == Some(Verdict::Match)) {
         finding = finding.excludes("wrong password: every digest fits the secret given");
     }
-    finding.attempt = Some(index);
+    finding.attempt = facts::lead(session, wrong.iter().map(|(index, _, _)| *index));
     finding.subject = facts::subject(session, attempt);
     finding.frames = facts::frames_of_all(wrong.iter().map(|(_, attempt, _)| *attempt));
     finding.evidence = presented
@@ -65,7 +65,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         .map(|(a, _)| facts::challenge_evidence(a))
         .unwrap_or_default();
     finding.evidence.extend(facts::credentials_evidence(attempt, presented));
-    if wrong.iter().any(|(_, _, presented)| presented.judgement == Judgement::Accepted) {
+    if wrong.iter().all(|(_, _, presented)| presented.judgement == Judgement::Accepted) {
         finding.severity = Severity::Medium;
     }
     vec![finding]

@@ -6,8 +6,8 @@ use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::challenge::challenge_unanswered;
 use crate::rules::facts;
-use crate::session::AttemptOutcome;
 use crate::session::Session;
 use crate::sip::Method;
 
@@ -28,21 +28,20 @@ pub static RULE: Rule = Rule {
     check: Check::Session(check),
 };
 
-fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
+fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let asked: Vec<_> = session
         .attempts
         .iter()
         .enumerate()
         .filter(|(_, attempt)| attempt.transaction.method == Method::Register && attempt.status() == Some(407))
         .collect();
-    let Some((index, attempt)) = asked.first().copied() else { return Vec::new() };
+    let Some((_, attempt)) = asked.first().copied() else { return Vec::new() };
     let subject = facts::subject(session, attempt);
-    let is_unanswered = session
-        .attempts
-        .iter()
-        .rev()
-        .find(|a| a.transaction.method == Method::Register)
-        .is_some_and(|last| last.outcome == AttemptOutcome::Challenged && last.status() == Some(407));
+    let last = session.attempts.iter().rposition(|attempt| attempt.transaction.method == Method::Register);
+    let unanswered = asked
+        .last()
+        .map(|(index, _)| *index)
+        .filter(|&index| Some(index) == last && challenge_unanswered::is_proven(session, context, index));
     let mut finding = Finding::new(&RULE, "REGISTER is challenged with 407 in place of 401")
         .explained(format!(
             "{} answers REGISTER with 407 and Proxy-Authenticate. That is legal for a proxy; a registrar uses 401 and WWW-Authenticate.",
@@ -53,9 +52,9 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     finding.frames = facts::frames_of_all(asked.iter().map(|(_, attempt)| *attempt));
     finding.evidence = facts::challenge_evidence(attempt);
     finding.subject = subject;
-    if is_unanswered {
+    if unanswered.is_some() {
         finding.severity = Severity::Medium;
-        finding.attempt = Some(index);
+        finding.attempt = unanswered;
         finding.explanation.push_str(" This client did not answer it.");
         return vec![finding];
     }

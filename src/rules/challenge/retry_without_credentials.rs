@@ -42,7 +42,11 @@ fn finding(session: &Session<'_>, exchange: &crate::session::Exchange) -> Option
         .filter_map(|(&first, &next)| Some((first, session.attempts.get(first)?, session.attempts.get(next)?)))
         .filter(|(_, first, next)| is_ignored(first, next))
         .collect();
-    let (index, first, next) = pairs.first().copied()?;
+    let is_harmless = |(_, first, next): &&(usize, &Attempt<'_>, &Attempt<'_>)| {
+        next.outcome == AttemptOutcome::Accepted || facts::is_ping(first)
+    };
+    let worst = pairs.iter().find(|pair| !is_harmless(pair));
+    let (_, first, next) = worst.or(pairs.first()).copied()?;
     let method = first.transaction.method.to_string();
     let asked = first.challenges.first()?.realm();
     let title = format!(
@@ -50,7 +54,6 @@ fn finding(session: &Session<'_>, exchange: &crate::session::Exchange) -> Option
         client(session, first),
         facts::quoted(&asked)
     );
-    let is_harmless = next.outcome == AttemptOutcome::Accepted || facts::is_ping(first);
     let mut finding = Finding::new(&RULE, title)
         .fault(Fault::Client)
         .explained(format!(
@@ -63,10 +66,11 @@ fn finding(session: &Session<'_>, exchange: &crate::session::Exchange) -> Option
         .excludes("wrong password: no digest was ever sent for this realm")
         .excludes("retransmission: the CSeq is higher")
         .advises("Check the user name, password and realm on the client: it sends nothing that the server could check");
-    if is_harmless {
+    if worst.is_none() {
         finding.severity = Severity::Info;
     }
-    finding.attempt = Some(index);
+    finding.attempt = facts::lead(session, pairs.iter().filter(|pair| !is_harmless(pair)).map(|(index, _, _)| *index))
+        .or(pairs.first().map(|(index, _, _)| *index));
     finding.subject = facts::subject(session, first);
     finding.frames = facts::frames_of_all(pairs.iter().flat_map(|(_, first, next)| [*first, *next]));
     finding.evidence = facts::challenge_evidence(first);
@@ -78,10 +82,12 @@ fn is_ignored(first: &Attempt<'_>, next: &Attempt<'_>) -> bool {
         (Some(first), Some(next)) => next > first,
         _ => true,
     };
+    let had_answer = first.answer().zip(next.request()).is_some_and(|(answer, request)| answer.time <= request.time);
     let has_headers = next.request().is_some_and(|request| request.has_all_headers);
     first.outcome == AttemptOutcome::Challenged
-        && !first.challenges.is_empty()
+        && first.has_challenge()
         && is_later
+        && had_answer
         && has_headers
         && !facts::answers_any(next, &first.challenges)
         // A realm that nobody asked for was an answer all the same: realm-mismatch tells that story.

@@ -32,13 +32,13 @@ pub static RULE: Rule = Rule {
     check: Check::Session(check),
 };
 
-fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
+fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let refused: Vec<_> = facts::presented(session)
         .filter(|(index, attempt, presented)| {
             presented.verdict() == Some(Verdict::Match)
                 && presented.judgement == Judgement::Refused
                 && !attempt.challenges.is_empty()
-                && presented.answers.is_some_and(|at| at.is_same_realm)
+                && facts::answers_known_challenge(context, presented)
                 && facts::wrong_header(session, presented).is_none()
                 && facts::newer_challenge(session, *index, presented).is_none()
                 && facts::same_nonce_count(session, *index, presented).is_none()
@@ -62,7 +62,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     finding = exclude_what_fits(session, finding, index, presented)
         .advises("Compare the secret that the server has stored: an HA1 made for another realm or another form of the user name never fits")
         .advises("See whether the node that challenged is the one that answered, and whether identity rules tie the user to the From address");
-    finding.attempt = Some(index);
+    finding.attempt = facts::lead(session, refused.iter().map(|(index, _, _)| *index));
     finding.subject = facts::subject(session, attempt);
     finding.frames = facts::frames_of_all(refused.iter().map(|(_, attempt, _)| *attempt));
     finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();

@@ -70,7 +70,7 @@ fn finding(
     finding = exclude_what_fits(session, finding, index, presented)
         .advises("Enter the secret again on the client; look for a trailing space, changed case, or an old secret kept by provisioning")
         .advises("Make sure that the secret given to sipauth is the one that the server has for this account");
-    finding.attempt = Some(index);
+    finding.attempt = facts::lead(session, mine().map(|(index, _, _)| *index));
     finding.subject = facts::subject(session, attempt);
     finding.frames = requests;
     finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();

@@ -35,7 +35,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let forbidden: Vec<_> = facts::presented(session)
         .filter(|(_, _, p)| p.judgement == Judgement::Forbidden && p.verdict() != Some(Verdict::Mismatch))
         .collect();
-    let Some((index, attempt, presented)) = forbidden.first().copied() else { return Vec::new() };
+    let Some((_, attempt, presented)) = forbidden.first().copied() else { return Vec::new() };
     let status = attempt.status().unwrap_or_default();
     let user = facts::account(&presented.username(), &presented.realm());
     let is_right = presented.verdict() == Some(Verdict::Match);
@@ -67,7 +67,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     finding = finding.advises(
         "Check that the account may use the From, To and Contact addresses sent here, and what it is allowed to do",
     );
-    finding.attempt = Some(index);
+    finding.attempt = facts::lead(session, forbidden.iter().map(|(index, _, _)| *index));
     finding.subject = facts::subject(session, attempt);
     finding.frames = facts::frames_of_all(forbidden.iter().map(|(_, attempt, _)| *attempt));
     finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();

@@ -59,7 +59,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     if wrong.iter().all(|(_, _, presented)| presented.verdict() == Some(Verdict::Match)) {
         finding = finding.excludes("wrong password: the digest fits the one given, over the realm that was sent");
     }
-    finding.attempt = Some(index);
+    finding.attempt = facts::lead(session, wrong.iter().map(|(index, _, _)| *index));
     finding.subject = facts::subject(session, attempt);
     finding.subject.realm = asked.into_owned();
     finding.frames = facts::frames_of_all(wrong.iter().map(|(_, attempt, _)| *attempt));

@@ -22,7 +22,8 @@ pub static RULE: Rule = Rule {
     severity: Severity::High,
     summary: "Well-formed credentials were refused, and the password was not given to check them",
     finds: "Credentials that answer the current challenge under the right header, refused with a challenge that is not stale, and \
-            never accepted later in the exchange, where no secret was given or the digest could not be recomputed.",
+            never accepted later in the exchange, where no secret was given or the digest could not be recomputed. It is medium \
+            and possible where the nonce was issued before the capture.",
     matters: "A wrong password is one cause of this, not the only one. What the capture rules out is listed: that is what a ticket \
               to a carrier needs.",
     advice: "Give the password: then the digest is recomputed and the client or the server is cleared.",
@@ -33,7 +34,7 @@ pub static RULE: Rule = Rule {
     check: Check::Session(check),
 };
 
-fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
+fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let refused: Vec<_> = facts::presented(session)
         .filter(|(index, _, presented)| {
             presented.judgement == Judgement::Refused
@@ -41,12 +42,18 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
                 && !session.is_accepted_later(*index)
         })
         .collect();
-    let Some((index, attempt, presented)) = refused.first().copied() else { return Vec::new() };
+    // A nonce from before the capture may simply have been too old: those that answer a challenge seen here say more.
+    let known = refused
+        .iter()
+        .find(|(_, _, presented)| facts::answers_known_challenge(context, presented) || presented.answers.is_some());
+    let Some((index, attempt, presented)) = known.or(refused.first()).copied() else { return Vec::new() };
+    let (severity, confidence) =
+        if known.is_some() { (Severity::High, Confidence::Likely) } else { (Severity::Medium, Confidence::Possible) };
     let requests: Vec<_> =
         refused.iter().filter_map(|(_, attempt, _)| attempt.request().map(|request| request.at)).collect();
     let user = facts::account(&presented.username(), &presented.realm());
     let mut finding = Finding::new(&RULE, format!("The credentials of {user} were refused; the password was not given to check them"))
-        .graded(Severity::High, Confidence::Likely)
+        .graded(severity, confidence)
         .fault(Fault::Unknown)
         .explained(format!(
             "The credentials in {} were answered with another {}, not stale. A wrong password is one cause; a server that holds \
@@ -54,6 +61,9 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
             facts::frames_text(&requests),
             attempt.status().unwrap_or_default(),
         ));
+    if known.is_none() {
+        finding.explanation.push_str(" Their nonce was issued before the capture, or never: it may have been too old.");
+    }
     finding = exclude_what_fits(session, finding, index, presented).advises(
         "Give the password (--user with --ask-password, or --credentials) to learn whether the digest is right",
     );

@@ -29,7 +29,7 @@ pub static RULE: Rule = Rule {
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let upper: Vec<_> = facts::presented(session).filter(|(_, _, p)| facts::has_uppercase_response(p)).collect();
-    let Some((index, attempt, presented)) = upper.first().copied() else { return Vec::new() };
+    let Some((_, attempt, presented)) = upper.first().copied() else { return Vec::new() };
     let is_cause = upper
         .iter()
         .any(|(_, _, presented)| presented.verdict() == Some(Verdict::Match) && facts::is_turned_away(presented));
@@ -45,7 +45,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
             .excludes("wrong password: the digest fits the one given but for letter case");
         finding.title.push_str(", and the server refuses it");
     }
-    finding.attempt = Some(index);
+    finding.attempt = facts::lead(session, upper.iter().map(|(index, _, _)| *index));
     finding.subject = facts::subject(session, attempt);
     finding.frames = upper.iter().filter_map(|(_, attempt, _)| attempt.request().map(|request| request.at)).collect();
     finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();

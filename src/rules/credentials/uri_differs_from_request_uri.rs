@@ -24,7 +24,7 @@ pub static RULE: Rule = Rule {
     severity: Severity::Info,
     summary: "The uri in the credentials is not the Request-URI",
     finds: "Credentials whose uri differs from the request line, compared by the SIP URI rules: the part that differs is named. It \
-            is medium where the request was refused on the client's own hop.",
+            is medium where the request was refused on the client's own hop and the client never got in with such a uri.",
     matters: "A server may compare the two and refuse. RFC 3261 calls inequality no error by itself, since proxies rewrite the \
               request line.",
     advice: "Let the client hash and send the Request-URI as it stands in the request line, port and parameters included.",
@@ -43,8 +43,10 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let Some((index, attempt, presented, part)) = differing.first().copied() else { return Vec::new() };
     let Some(request) = attempt.request() else { return Vec::new() };
     let sent = presented.credentials.uri().unwrap_or_default();
-    let is_refused = differing.iter().any(|(_, attempt, presented, _)| {
-        presented.judgement == Judgement::Refused && attempt.request().is_some_and(|request| request.via_count <= 1)
+    let is_refused = differing.iter().any(|(index, attempt, presented, _)| {
+        matches!(presented.judgement, Judgement::Refused | Judgement::Forbidden | Judgement::BadRequest)
+            && !session.is_accepted_later(*index)
+            && attempt.request().is_some_and(|request| request.via_count <= 1)
     });
     let mut finding = Finding::new(
         &RULE,

@@ -24,7 +24,7 @@ pub static RULE: Rule = Rule {
     matters: "The count exists so that servers can tell replays: one that counts refuses the repeat, often with stale=true. Some \
               clients print 00000001 for ever.",
     advice: "Fix the client: each new request with a nonce counts one up, in eight hex digits.",
-    not_this: "Retransmissions, the ACK of an INVITE, the same message on another hop, and a realm that is repeated beside a newly \
+    not_this: "Retransmissions, the ACK of an INVITE, the same message on another hop or sent to another server, and a realm that is repeated beside a newly \
                added one share their count. Kamailio delivers one nonce to everybody within a second: a new challenge starts a new \
                count.",
     sources: &["RFC 7616 section 3.4", "RFC 2617 section 3.2.2"],
@@ -38,7 +38,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
             Some((index, attempt, presented, facts::same_nonce_count(session, index, presented)?))
         })
         .collect();
-    let Some((index, attempt, presented, earlier)) = repeated.first().copied() else { return Vec::new() };
+    let Some((_, attempt, presented, earlier)) = repeated.first().copied() else { return Vec::new() };
     let user = facts::account(&presented.username(), &presented.realm());
     let is_refused = repeated.iter().any(|(_, _, p, _)| p.is_refused());
     let is_right = repeated.iter().any(|(_, _, p, _)| p.verdict() == Some(Verdict::Match) && p.is_refused());
@@ -63,7 +63,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     if is_right {
         finding = finding.excludes("wrong password: the digest fits the secret given");
     }
-    finding.attempt = Some(index);
+    finding.attempt = facts::lead(session, repeated.iter().map(|(index, _, _, _)| *index));
     finding.subject = facts::subject(session, attempt);
     finding.frames = facts::frames_of_all(repeated.iter().flat_map(|(_, attempt, _, earlier)| [*earlier, *attempt]));
     finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();

@@ -80,7 +80,9 @@ fn brings_other_nonce(attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool 
 
 fn was_accepted_before(session: &Session<'_>, context: &Context<'_>, index: usize, presented: &Presented<'_>) -> bool {
     let here = session.attempts.iter().take(index).flat_map(|attempt| &attempt.credentials).any(|earlier| {
-        earlier.nonce.is_some() && earlier.nonce == presented.nonce && earlier.judgement == Judgement::Accepted
+        earlier.nonce.is_some()
+            && earlier.nonce == presented.nonce
+            && matches!(earlier.judgement, Judgement::Accepted | Judgement::Passed)
     });
     // A nonce of a REGISTER may serve an INVITE under another Call-ID.
     let elsewhere = presented.answers.is_none()

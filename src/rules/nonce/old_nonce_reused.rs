@@ -21,7 +21,8 @@ pub static RULE: Rule = Rule {
             same Call-ID, and the answer is a refusal or stale.",
     matters: "The server refuses the nonce, not the password: trying again with it can never work.",
     advice: "Update the client: it caches its first challenge. Restarting it helps until the nonce expires again.",
-    not_this: "Other dialogs may keep a nonce of their own. An old nonce that is accepted is legal.",
+    not_this: "Other dialogs may keep a nonce of their own. An old nonce that is accepted is legal. A request that was under \
+               way when the new challenge left the server could not know it.",
     sources: &["RFC 7616 section 3.3", "RFC 3261 section 22.1"],
     sample: "register-old-nonce-reused",
     check: Check::Session(check),
@@ -51,7 +52,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         finding = finding.excludes("wrong password: every digest fits the secret given, over the old nonce");
     }
     finding.cause = Some("stale");
-    finding.attempt = Some(index);
+    finding.attempt = facts::lead(session, old.iter().map(|(index, _, _)| *index));
     finding.subject = facts::subject(session, attempt);
     finding.frames = facts::frames_of_all(old.iter().map(|(_, attempt, _)| *attempt));
     finding.evidence = facts::challenge_evidence(newer);

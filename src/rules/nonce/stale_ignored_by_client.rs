@@ -70,11 +70,7 @@ fn finding(session: &Session<'_>, context: &Context<'_>, index: usize) -> Option
 /// Another exchange or Call-ID of the same client may carry the next try.
 fn has_followed_elsewhere(session: &Session<'_>, context: &Context<'_>, index: usize) -> bool {
     let Some(attempt) = session.attempts.get(index) else { return true };
-    let client = attempt.transaction.flow.source.address;
-    let in_session =
-        session.attempts.iter().skip(index + 1).any(|later| {
-            later.transaction.flow.source.address == client && facts::answers_any(later, &attempt.challenges)
-        });
+    let in_session = facts::is_answered_in_call_id(session, index);
     let elsewhere = facts::account_key(session, attempt)
         .zip(attempt.answer())
         .is_some_and(|(key, answer)| context.accounts.has_presented(&key, answer.time, facts::ANSWER_WITHIN));

@@ -38,7 +38,7 @@ const STALE_MIN: usize = 2;
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for exchange in &session.exchanges {
-        for streak in facts::streaks(session, exchange) {
+        for streak in facts::streaks(session, &exchange.attempts) {
             findings.extend(in_streak(session, &streak));
         }
     }
@@ -46,9 +46,10 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
 }
 
 fn in_streak(session: &Session<'_>, streak: &[(usize, &Attempt<'_>)]) -> Option<Finding> {
-    if streak.last().is_some_and(|(_, last)| last.outcome == AttemptOutcome::Accepted) {
+    if streak.last().is_some_and(|(_, last)| last.is_let_past()) {
         return None;
     }
+    let streak = longest_stale(streak);
     let stale: Vec<(usize, &Attempt<'_>, &Presented<'_>)> = streak
         .iter()
         .flat_map(|(index, attempt)| attempt.credentials.iter().map(|presented| (*index, *attempt, presented)))
@@ -82,6 +83,11 @@ fn in_streak(session: &Session<'_>, streak: &[(usize, &Attempt<'_>)]) -> Option<
         .advises("See whether challenge and answer reach the same node, or nodes that share the nonce secret, and whether clocks agree");
     if stale.iter().all(|(_, _, presented)| presented.verdict() == Some(Verdict::Match)) {
         finding = finding.excludes("wrong password: every digest fits the secret given");
+    } else if stale.iter().any(|(_, _, presented)| presented.verdict() == Some(Verdict::Mismatch)) {
+        finding.explanation.push_str(
+            " The digests do not fit the secret given either: this server looks at the nonce before the digest, and will refuse \
+             them once the nonce is taken.",
+        );
     } else {
         finding = finding.excludes("wrong password as the server's reason: it says stale, which it says of right digests (RFC 2617 section 3.2.1)");
     }
@@ -92,6 +98,12 @@ fn in_streak(session: &Session<'_>, streak: &[(usize, &Attempt<'_>)]) -> Option<
     finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
     finding.evidence.extend(facts::challenge_evidence(attempt));
     Some(finding)
+}
+
+/// The attempts of the longest row of stale answers.
+fn longest_stale<'s, 'run>(streak: &'s [(usize, &'s Attempt<'run>)]) -> &'s [(usize, &'s Attempt<'run>)] {
+    let rows = streak.split(|(_, attempt)| attempt.outcome != AttemptOutcome::Stale);
+    rows.max_by_key(|row| row.len()).unwrap_or_default()
 }
 
 fn wait(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> Option<std::time::Duration> {

@@ -31,7 +31,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         .iter()
         .flat_map(|exchange| exchange.attempts.iter().zip(exchange.attempts.iter().skip(1)))
         .filter_map(|(&first, &next)| Some((session.attempts.get(first)?, session.attempts.get(next)?)))
-        .filter(|(first, next)| first.outcome == AttemptOutcome::Stale && next.outcome == AttemptOutcome::Accepted)
+        .filter(|(first, next)| first.outcome == AttemptOutcome::Stale && next.is_let_past())
         .collect();
     let Some((first, next)) = recovered.first().copied() else { return Vec::new() };
     let mut finding = Finding::new(&RULE, "A stale nonce was replaced and the next attempt accepted")

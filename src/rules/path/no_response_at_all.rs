@@ -65,7 +65,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     if facts::is_ping(attempt) {
         finding.severity = Severity::Info;
     }
-    finding.attempt = Some(index);
+    finding.attempt = facts::lead(session, silent.iter().map(|(index, _)| *index));
     finding.subject = facts::subject(session, attempt);
     finding.frames = silent
         .iter()

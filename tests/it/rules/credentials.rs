@@ -1,0 +1,369 @@
+//! Group B, but for realms: what the server made of the credentials.
+
+use super::*;
+
+#[test]
+fn digest_wrong_password_is_found() {
+    check(&[ASKED, WRONG, REFUSED], SECRET, "
+        high digest-wrong-password sure=likely fault=client excludes=wrong_realm excludes=old_nonce excludes=wrong_header
+        no rejected-credentials forbidden-after-credentials challenge-unanswered
+        sessions refused");
+    check(&[CALL_ASKED, CALL_WRONG, CALL_REFUSED], SECRET, "high digest-wrong-password");
+    check(
+        &[ASKED, WRONG, "< 403\n"],
+        SECRET,
+        "high digest-wrong-password\nno forbidden-after-credentials\nsessions forbidden",
+    );
+}
+
+#[test]
+fn digest_wrong_password_is_medium_where_the_client_recovers() {
+    check(&[ASKED, WRONG, REFUSED, "+10 ", RIGHT, OK], SECRET, "medium digest-wrong-password\nsessions accepted");
+}
+
+#[test]
+fn digest_wrong_password_is_high_where_only_an_earlier_one_recovered() {
+    check(
+        &[ASKED, WRONG, REFUSED, RIGHT, OK, "+300 ", ASKED, WRONG, REFUSED],
+        SECRET,
+        "high digest-wrong-password\nsessions refused",
+    );
+}
+
+#[test]
+fn digest_wrong_password_is_not_softened_by_what_came_long_after() {
+    check(&[ASKED, WRONG, REFUSED, "+90 ", RIGHT, OK], SECRET, "high digest-wrong-password");
+}
+
+#[test]
+fn digest_wrong_password_needs_a_refusal_a_secret_and_a_wrong_digest() {
+    check(&[ASKED, WRONG, OK], SECRET, "no digest-wrong-password");
+    check(&[ASKED, WRONG, REFUSED], NOTHING, "no digest-wrong-password");
+    check(&[ASKED, WRONG, REFUSED], "1002,*,secret\n", "no digest-wrong-password\nhigh rejected-credentials");
+    check(&[ASKED, RIGHT, REFUSED], SECRET, "no digest-wrong-password");
+    check(&[ASKED, WRONG, "< 503\n"], SECRET, "no digest-wrong-password");
+    check(&[ASKED, WRONG, STALE], SECRET, "no digest-wrong-password");
+}
+
+#[test]
+fn digest_wrong_password_is_not_said_of_credentials_in_transit() {
+    let chain = "> INVITE\n< 407\nProxy-Authenticate: challenge realm=a\n> ACK\n> INVITE\nProxy-Authorization: digest user=1001 password=other realm=a\n< 407\nProxy-Authenticate: challenge realm=b\n> ACK\n";
+    check(&[chain], SECRET, "no digest-wrong-password rejected-credentials");
+}
+
+#[test]
+fn escaped_quotes_are_hashed_unescaped() {
+    let asked = "> REGISTER\n< 401\nWWW-Authenticate: challenge realm=\"Corp \\\"Lab\\\"\"\n";
+    check(&[asked, RIGHT, OK], SECRET, "clean\nno realm-mismatch\ninfo normal-challenge");
+    check(&[asked, RIGHT, REFUSED], SECRET, "no digest-wrong-password realm-mismatch");
+}
+
+#[test]
+fn digest_ok_but_rejected_is_found() {
+    check(
+        &[ASKED, RIGHT, REFUSED],
+        SECRET,
+        "high digest-ok-but-rejected sure=likely fault=server excludes=wrong_password\nsessions refused",
+    );
+    check(&[CALL_ASKED, CALL_RIGHT, CALL_REFUSED], SECRET, "high digest-ok-but-rejected");
+}
+
+#[test]
+fn digest_ok_but_rejected_is_found_where_the_answer_has_another_call_id() {
+    let answer =
+        "[b] > REGISTER\nAuthorization: digest user=1001 password=secret\n[b] < 401\nWWW-Authenticate: challenge\n";
+    check(&[ASKED, answer], SECRET, "high digest-ok-but-rejected\nno challenge-unanswered");
+}
+
+#[test]
+fn digest_ok_but_rejected_is_none_of_its_neighbours() {
+    let not = |also: &str| format!("{also}\nno digest-ok-but-rejected");
+    check(&[ASKED, RIGHT, STALE], SECRET, &not("sessions refused"));
+    check(
+        &[ASKED, "> REGISTER\nProxy-Authorization: digest user=1001 password=secret\n", REFUSED],
+        SECRET,
+        &not("high credentials-wrong-header"),
+    );
+    check(
+        &[ASKED, "> REGISTER\nAuthorization: digest user=1001 password=secret realm=other\n", REFUSED],
+        SECRET,
+        &not("high realm-mismatch"),
+    );
+    check(
+        &[ASKED, "> REGISTER\nAuthorization: digest user=1001 password=secret response=upper\n", REFUSED],
+        SECRET,
+        &not("high response-uppercase"),
+    );
+    check(&[ASKED, RIGHT, "< 403\n"], SECRET, &not("high forbidden-after-credentials"));
+    check(&[ASKED, RIGHT, REFUSED], NOTHING, &not("high rejected-credentials"));
+    check(
+        &[
+            "> REGISTER\nAuthorization: digest user=1001 password=secret nonce=unseen realm=pbx.example.com qop=auth\n",
+            REFUSED,
+            RIGHT,
+            OK,
+        ],
+        SECRET,
+        &not("clean"),
+    );
+}
+
+#[test]
+fn forbidden_after_credentials_is_found() {
+    check(
+        &[ASKED, RIGHT, "< 403\n"],
+        NOTHING,
+        "high forbidden-after-credentials sure=possible fault=unknown\nno rejected-credentials\nsessions forbidden",
+    );
+    check(
+        &[ASKED, RIGHT, "< 403\n"],
+        SECRET,
+        "high forbidden-after-credentials sure=likely fault=server excludes=wrong_password",
+    );
+    check(
+        &[CALL_ASKED, CALL_RIGHT, "< 100\n< 403\n> ACK\n"],
+        SECRET,
+        "high forbidden-after-credentials\nattempts challenged forbidden",
+    );
+}
+
+#[test]
+fn forbidden_after_credentials_is_not_the_called_party() {
+    check(
+        &[CALL_ASKED, CALL_RIGHT, "< 180\n< 403\n> ACK\n"],
+        NOTHING,
+        "clean\nno forbidden-after-credentials\nsessions failed",
+    );
+    check(
+        &[CALL_ASKED, CALL_RIGHT, "< 404\n> ACK\n"],
+        NOTHING,
+        "clean\nno forbidden-after-credentials user-unknown-suspected",
+    );
+    check(&["> REGISTER\n< 403\n"], NOTHING, "no forbidden-after-credentials\nsessions failed");
+    check(&[ASKED, WRONG, "< 403\n"], SECRET, "no forbidden-after-credentials");
+}
+
+#[test]
+fn forbidden_after_credentials_is_medium_where_the_client_recovers() {
+    check(&[ASKED, RIGHT, "< 403\n+5 ", RIGHT, OK], NOTHING, "medium forbidden-after-credentials");
+}
+
+#[test]
+fn rejected_credentials_is_found() {
+    check(&[ASKED, RIGHT, REFUSED], NOTHING, "
+        high rejected-credentials sure=likely fault=unknown excludes=wrong_realm excludes=old_nonce excludes=wrong_qop excludes=wrong_uri
+        no digest-wrong-password challenge-unanswered");
+    check(
+        &[
+            "> REGISTER\n< 401\nWWW-Authenticate: challenge nonce=same\n",
+            RIGHT,
+            "< 401\nWWW-Authenticate: challenge nonce=same\n",
+        ],
+        NOTHING,
+        "high rejected-credentials",
+    );
+    check(
+        &[
+            ASKED,
+            "[b] > REGISTER\nAuthorization: digest user=1001 password=secret\n[b] < 401\nWWW-Authenticate: challenge\n",
+        ],
+        NOTHING,
+        "high rejected-credentials",
+    );
+}
+
+#[test]
+fn rejected_credentials_with_a_nonce_from_before_the_capture_are_possible() {
+    check(
+        &[
+            "> REGISTER\nAuthorization: digest user=1001 password=secret nonce=unseen realm=pbx.example.com qop=auth\n",
+            REFUSED,
+            LATER,
+        ],
+        NOTHING,
+        "medium rejected-credentials sure=possible\nsessions refused",
+    );
+}
+
+#[test]
+fn rejected_credentials_is_not_said_once_the_client_got_in() {
+    check(&[ASKED, WRONG, REFUSED, RIGHT, OK], NOTHING, "clean\nno rejected-credentials");
+    check(
+        &[CALL_ASKED, CALL_WRONG, CALL_REFUSED, CALL_RIGHT, "< 180\n< 486\n> ACK\n"],
+        NOTHING,
+        "clean\nno rejected-credentials\nsessions failed",
+    );
+    check(&[ASKED, RIGHT, STALE, LATER], NOTHING, "no rejected-credentials");
+    check(&[ASKED, RIGHT, "< 403\n"], NOTHING, "no rejected-credentials");
+    check(&[ASKED, RIGHT, REFUSED], SECRET, "no rejected-credentials");
+}
+
+#[test]
+fn rejected_credentials_are_those_that_were_not_accepted_later() {
+    check(
+        &[ASKED, WRONG, REFUSED, RIGHT, OK, "+200 ", ASKED, WRONG, REFUSED],
+        NOTHING,
+        "high rejected-credentials frames=2",
+    );
+}
+
+#[test]
+fn response_uppercase_is_high_where_it_explains_the_refusal() {
+    let upper = "> REGISTER\nAuthorization: digest user=1001 password=secret response=upper\n";
+    check(
+        &[ASKED, upper, REFUSED],
+        SECRET,
+        "high response-uppercase fault=client\nno digest-wrong-password digest-ok-but-rejected",
+    );
+    check(
+        &[ASKED, upper, REFUSED, upper, REFUSED],
+        SECRET,
+        "high response-uppercase\nmedium challenge-loop by=response-uppercase",
+    );
+    check(
+        &[ASKED, upper, "< 403\n"],
+        SECRET,
+        "high response-uppercase\nmedium forbidden-after-credentials by=response-uppercase",
+    );
+    check(&[ASKED, upper, REFUSED], NOTHING, "medium response-uppercase\nhigh rejected-credentials");
+    check(&[ASKED, upper, OK], SECRET, "medium response-uppercase");
+    check(
+        &[ASKED, "> REGISTER\nAuthorization: digest user=1001 password=wrong response=upper\n", REFUSED],
+        SECRET,
+        "medium response-uppercase\nhigh digest-wrong-password",
+    );
+}
+
+#[test]
+fn response_uppercase_is_neither_nonce_nor_opaque_nor_digits_alone() {
+    let asked = "> REGISTER\n< 401\nWWW-Authenticate: challenge nonce=ABCDEF opaque=ABCDEF\n";
+    check(&[asked, RIGHT, OK], SECRET, "clean\nno response-uppercase");
+    check(
+        &[
+            ASKED,
+            "> REGISTER\nAuthorization: digest user=1001 password=secret response=01234567890123456789012345678901\n",
+            REFUSED,
+        ],
+        NOTHING,
+        "no response-uppercase",
+    );
+    check(
+        &[ASKED, "> REGISTER\nAuthorization: digest user=1001 password=secret response=NOTHEX\n", REFUSED],
+        NOTHING,
+        "no response-uppercase",
+    );
+}
+
+#[test]
+fn qop_missing_in_challenge_is_found() {
+    let asked = "> REGISTER\n< 401\nWWW-Authenticate: challenge qop=none\n";
+    check(&[asked, RIGHT, OK], SECRET, "medium qop-missing-in-challenge fault=server\nsessions accepted");
+    check(
+        &[
+            "> REGISTER\n< 401\nWWW-Authenticate: challenge\nWWW-Authenticate: challenge algorithm=SHA-256 qop=none\n",
+            RIGHT,
+            OK,
+        ],
+        SECRET,
+        "medium qop-missing-in-challenge",
+    );
+}
+
+#[test]
+fn qop_missing_in_challenge_is_not_missing_in_the_credentials() {
+    check(
+        &[ASKED, "> REGISTER\nAuthorization: digest user=1001 password=secret qop=none\n", OK],
+        SECRET,
+        "no qop-missing-in-challenge",
+    );
+    check(
+        &["> REGISTER\n< 401\nWWW-Authenticate: Digest realm=\"a\", nonce=\"b\", qop=auth\n", RIGHT, OK],
+        SECRET,
+        "no qop-missing-in-challenge",
+    );
+    check(&["> REGISTER\n< 401\nWWW-Authenticate: Basic realm=\"a\"\n"], NOTHING, "no qop-missing-in-challenge");
+    check(&["> REGISTER\n< 401\nWWW-Authenticate: Digest realm=\"a\"\n"], NOTHING, "no qop-missing-in-challenge");
+}
+
+#[test]
+fn uri_differs_is_info_and_medium_where_refused_on_the_first_hop() {
+    let other = "> REGISTER\nAuthorization: digest user=1001 password=secret uri=sip:pbx.example.com:5060\n";
+    check(&[ASKED, other, OK], SECRET, "clean\ninfo uri-differs-from-request-uri says=port");
+    check(
+        &[ASKED, other, REFUSED],
+        NOTHING,
+        "medium uri-differs-from-request-uri sure=possible\nhigh rejected-credentials",
+    );
+    check(&[ASKED, other, "< 403\n"], NOTHING, "medium uri-differs-from-request-uri\nhigh forbidden-after-credentials");
+    check(&[ASKED, other, "< 400\n"], NOTHING, "medium uri-differs-from-request-uri");
+    check(
+        &[ASKED, "> REGISTER\nAuthorization: digest user=1001 password=secret uri=sip:10.0.0.1\n", OK],
+        SECRET,
+        "info uri-differs-from-request-uri says=host",
+    );
+}
+
+#[test]
+fn uri_differs_is_info_where_the_same_difference_was_accepted() {
+    let other = "> REGISTER\nAuthorization: digest user=1001 password=secret uri=sip:pbx.example.com:5060\n";
+    check(&[ASKED, other, REFUSED, other, OK], NOTHING, "clean\ninfo uri-differs-from-request-uri");
+}
+
+#[test]
+fn uri_differs_is_info_behind_a_proxy_that_rewrote_the_request_line() {
+    let hop = "> INVITE sip:2000@10.0.0.9\nVia: SIP/2.0/UDP 198.51.100.7;branch=z9hG4bKa\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKb\nProxy-Authorization: digest user=1001 password=secret uri=sip:2000@pbx.example.com\n";
+    check(&[CALL_ASKED, hop, CALL_REFUSED], NOTHING, "info uri-differs-from-request-uri");
+}
+
+#[test]
+fn uri_differs_is_not_said_of_equal_uris() {
+    check(
+        &[ASKED, "> REGISTER\nAuthorization: digest user=1001 password=secret uri=SIP:PBX.example.COM\n", REFUSED],
+        NOTHING,
+        "no uri-differs-from-request-uri",
+    );
+    check(&[ASKED, RIGHT, REFUSED], NOTHING, "no uri-differs-from-request-uri");
+}
+
+#[test]
+fn verification_not_possible_is_found() {
+    let asked = "> REGISTER\n< 401\nWWW-Authenticate: challenge algorithm=SHA-256\n";
+    check(
+        &[asked, RIGHT, OK],
+        "user,realm,password,ha1\n1001,pbx.example.com,,0123456789abcdef0123456789abcdef\n",
+        "info verification-not-possible cause=no_ha1_for_algorithm",
+    );
+    let asked = "> REGISTER\n< 401\nWWW-Authenticate: challenge algorithm=XOR\n";
+    check(
+        &[asked, RIGHT, REFUSED],
+        SECRET,
+        "info verification-not-possible cause=unknown_algorithm\nhigh rejected-credentials\nno digest-wrong-password",
+    );
+}
+
+#[test]
+fn verification_not_possible_is_not_said_without_a_secret_nor_of_the_first_ims_register() {
+    let asked = "> REGISTER\n< 401\nWWW-Authenticate: challenge algorithm=XOR\n";
+    check(&[asked, RIGHT, OK], NOTHING, "no verification-not-possible");
+    check(&[asked, RIGHT, OK], "1002,*,secret\n", "no verification-not-possible");
+    check(&[ASKED, RIGHT, OK], SECRET, "no verification-not-possible");
+    let ims = "> REGISTER\nAuthorization: Digest username=\"1001\", realm=\"pbx.example.com\", nonce=\"\", uri=\"sip:pbx.example.com\", response=\"\"\n";
+    check(
+        &[ims, REFUSED, RIGHT, OK],
+        SECRET,
+        "clean\nno verification-not-possible rejected-credentials realm-mismatch\nattempts challenged accepted",
+    );
+}
+
+#[test]
+fn credentials_of_two_users_are_judged_each() {
+    let other = "> REGISTER\nAuthorization: digest user=1002 password=secret\n";
+    check(&[ASKED, WRONG, REFUSED, other, REFUSED], SECRET, "several\nhigh digest-wrong-password");
+}
+
+#[test]
+fn compact_and_folded_headers_are_read() {
+    let asked =
+        "> REGISTER\n< 401\nWWW-Authenticate: Digest\n realm=\"pbx.example.com\",\n\tnonce=\"abc\", qop=\"auth\"\n";
+    check(&[asked, RIGHT, OK], SECRET, "clean\ninfo normal-challenge");
+}

@@ -1,0 +1,99 @@
+//! What became of attempts and sessions: interface, part 3.
+
+use super::*;
+
+#[test]
+fn attempts_have_every_outcome() {
+    check(&[ASKED, RIGHT, OK], NOTHING, "attempts challenged accepted\nsessions accepted");
+    check(&[ASKED, WRONG, REFUSED], NOTHING, "attempts challenged refused\nsessions refused");
+    check(&[ASKED, WRONG, STALE], NOTHING, "attempts challenged stale\nsessions refused");
+    check(&[ASKED, WRONG, "< 403\n"], NOTHING, "attempts challenged forbidden\nsessions forbidden");
+    check(&[ASKED, RIGHT, "< 404\n"], NOTHING, "attempts challenged forbidden\nsessions forbidden");
+    check(&[ASKED, RIGHT, "< 423\n"], NOTHING, "attempts challenged failed\nsessions failed");
+    check(&[ASKED, RIGHT, "< 400\n"], NOTHING, "attempts challenged failed\nsessions failed");
+    check(&[ASKED, RIGHT, LATER], NOTHING, "attempts challenged no_answer\nsessions no_answer");
+    check(&[ASKED, RIGHT], NOTHING, "attempts challenged undecided\nsessions undecided");
+    check(&[ASKED], NOTHING, "attempts challenged\nsessions unanswered_challenge");
+}
+
+#[test]
+fn a_session_without_a_challenge_is_not_challenged() {
+    check(
+        &["> INVITE\n", CALL_OK, "> BYE\n< 401\nWWW-Authenticate: challenge\n"],
+        NOTHING,
+        "sessions not_challenged\nattempts accepted challenged",
+    );
+    check(
+        &["> REGISTER\nAuthorization: digest user=1001 password=secret realm=a nonce=b\n", OK],
+        NOTHING,
+        "sessions accepted",
+    );
+}
+
+#[test]
+fn the_last_attempt_of_the_first_method_decides() {
+    check(&[CALL_ASKED, CALL_RIGHT, CALL_OK, "> BYE\n< 403\n"], NOTHING, "sessions accepted");
+    check(&[ASKED, RIGHT, OK, "+60 ", RIGHT, REFUSED], NOTHING, "sessions refused");
+    check(&[ASKED, RIGHT, OK, "+60 ", RIGHT], NOTHING, "sessions accepted");
+}
+
+#[test]
+fn a_call_in_progress_is_undecided() {
+    check(
+        &[CALL_ASKED, CALL_RIGHT, "< 100\n< 180\n", LATER],
+        NOTHING,
+        "attempts challenged undecided\nsessions undecided",
+    );
+}
+
+#[test]
+fn ack_and_cancel_are_no_attempts() {
+    check(
+        &[CALL_ASKED, CALL_RIGHT, "< 180\n> CANCEL\n< 200 to CANCEL\n< 487 to INVITE\n> ACK\n"],
+        NOTHING,
+        "clean\nattempts challenged failed",
+    );
+}
+
+#[test]
+fn a_resend_under_the_same_branch_is_not_the_next_hop() {
+    // RFC 3261 §18.1.1: a request may be sent again over another transport, with the same branch and CSeq.
+    let first = "> REGISTER\nVia: SIP/2.0/UDP 198.51.100.7;branch=z9hG4bKsame\nAuthorization: digest user=1001 password=secret\n";
+    let again = "+2 client > server REGISTER\nVia: SIP/2.0/UDP 198.51.100.7;branch=z9hG4bKsame\nCSeq: 2 REGISTER\nAuthorization: again\n";
+    let moved = "client 198.51.100.7:40000\n";
+    check(
+        &[ASKED, first, moved, again, OK, LATER],
+        SECRET,
+        "sessions accepted\nattempts challenged no_answer accepted\nno nc-repeated",
+    );
+}
+
+#[test]
+fn a_call_over_a_proxy_is_one_attempt_for_each_request() {
+    let proxied = "
+        edge 203.0.113.20
+        client > edge INVITE
+        edge > server forward
+        server > edge 407
+        Proxy-Authenticate: challenge
+        edge > client forward
+        client > edge ACK
+        client > edge INVITE
+        Proxy-Authorization: digest user=1001 password=wrong
+        edge > server forward
+        server > edge 407
+        Proxy-Authenticate: challenge
+        edge > client forward
+        client > edge ACK
+    ";
+    check(&[proxied], SECRET, "attempts challenged refused\nhigh digest-wrong-password frames=1\nno challenge-loop");
+}
+
+#[test]
+fn a_call_moves_from_one_port_to_another_within_its_call_id() {
+    check(
+        &[CALL_ASKED, "client 198.51.100.7:40000\n", CALL_WRONG, CALL_REFUSED, CALL_WRONG, CALL_REFUSED, LATER],
+        SECRET,
+        "high digest-wrong-password\nmedium challenge-loop cause=wrong-digest by=digest-wrong-password\nno challenge-unanswered",
+    );
+}

@@ -1,0 +1,138 @@
+//! Realm and header: whether the credentials answer what was asked.
+
+use super::*;
+
+const OTHER: &str = "> REGISTER\nAuthorization: digest user=1001 password=secret realm=other\n";
+
+#[test]
+fn realm_mismatch_is_found_by_the_nonce() {
+    check(
+        &[ASKED, OTHER, REFUSED],
+        SECRET,
+        "high realm-mismatch fault=client excludes=wrong_password\nno digest-ok-but-rejected digest-wrong-password\nattempts challenged refused",
+    );
+    check(&[ASKED, OTHER, REFUSED], NOTHING, "high realm-mismatch\nmedium rejected-credentials by=realm-mismatch");
+}
+
+#[test]
+fn realm_mismatch_is_found_without_the_nonce() {
+    let other = "> REGISTER\nAuthorization: digest user=1001 password=secret realm=other nonce=own\n";
+    check(
+        &[ASKED, other, REFUSED, LATER],
+        NOTHING,
+        "high realm-mismatch by=-\nno retry-without-credentials challenge-unanswered\nsessions refused",
+    );
+    check(&[ASKED, other, "< 403\n"], NOTHING, "high realm-mismatch");
+}
+
+#[test]
+fn realm_mismatch_counts_letter_case() {
+    let upper = "> REGISTER\nAuthorization: digest user=1001 password=secret realm=PBX.example.com\n";
+    check(&[ASKED, upper, REFUSED], SECRET, "high realm-mismatch says=letter_case");
+}
+
+#[test]
+fn realm_mismatch_is_medium_where_the_server_did_not_mind() {
+    check(&[ASKED, OTHER, OK], SECRET, "medium realm-mismatch\nsessions accepted");
+    check(&[ASKED, OTHER, REFUSED, RIGHT, OK], SECRET, "medium realm-mismatch");
+}
+
+#[test]
+fn realm_mismatch_is_not_said_of_credentials_sent_unasked() {
+    let cached = "> REGISTER\nAuthorization: digest user=1001 password=secret realm=other nonce=old qop=auth\n";
+    check(&[cached, OK], SECRET, "clean\nno realm-mismatch");
+    check(&[cached, REFUSED, RIGHT, OK], SECRET, "clean\nno realm-mismatch");
+}
+
+#[test]
+fn realm_mismatch_is_not_said_of_credentials_in_transit() {
+    let carried =
+        "> INVITE\nProxy-Authorization: digest user=1001 password=secret realm=first nonce=elsewhere qop=auth\n";
+    let both = "> INVITE\nProxy-Authorization: again\nProxy-Authorization: digest user=1001 password=secret\n";
+    check(&[carried, CALL_REFUSED, both, CALL_OK], SECRET, "clean\nno realm-mismatch");
+    check(&[carried, CALL_REFUSED, both, CALL_REFUSED], SECRET, "no realm-mismatch");
+}
+
+#[test]
+fn realm_mismatch_is_not_said_of_the_first_ims_register() {
+    let ims = "> REGISTER\nAuthorization: Digest username=\"1001@ims\", realm=\"ims.example\", nonce=\"\", uri=\"sip:ims.example\", response=\"\"\n";
+    check(&[ASKED, ims, REFUSED, RIGHT, OK], NOTHING, "no realm-mismatch");
+}
+
+#[test]
+fn realm_mismatch_is_not_said_of_one_nonce_for_two_realms() {
+    let asked = "> INVITE\n< 407\nProxy-Authenticate: challenge realm=a nonce=same\nProxy-Authenticate: challenge realm=b nonce=same\n> ACK\n";
+    let both = "> INVITE\nProxy-Authorization: digest user=1001 password=secret realm=a\nProxy-Authorization: digest user=1001 password=secret realm=b\n";
+    check(&[asked, both, CALL_OK], SECRET, "clean\nno realm-mismatch nc-repeated");
+}
+
+#[test]
+fn credentials_wrong_header_is_found() {
+    let proxy = "> REGISTER\nProxy-Authorization: digest user=1001 password=secret\n";
+    check(
+        &[ASKED, proxy, REFUSED],
+        SECRET,
+        "high credentials-wrong-header fault=client excludes=wrong_password\nno digest-ok-but-rejected retry-without-credentials",
+    );
+    check(
+        &[CALL_ASKED, "> INVITE\nAuthorization: digest user=1001 password=secret\n", CALL_REFUSED, LATER],
+        NOTHING,
+        "high credentials-wrong-header\nmedium rejected-credentials by=credentials-wrong-header\nno challenge-unanswered",
+    );
+    check(&[ASKED, proxy, OK], SECRET, "medium credentials-wrong-header");
+}
+
+#[test]
+fn credentials_wrong_header_follows_the_challenge_and_not_the_code() {
+    let asked = "> REGISTER\n< 401\nProxy-Authenticate: challenge\n";
+    check(
+        &[asked, "> REGISTER\nProxy-Authorization: digest user=1001 password=secret\n", OK],
+        SECRET,
+        "no credentials-wrong-header",
+    );
+    check(
+        &[asked, "> REGISTER\nAuthorization: digest user=1001 password=secret\n< 401\nProxy-Authenticate: challenge\n"],
+        SECRET,
+        "
+        high challenge-header-wrong-kind by=-
+        medium credentials-wrong-header by=challenge-header-wrong-kind",
+    );
+}
+
+#[test]
+fn credentials_wrong_header_is_not_said_of_a_nonce_offered_in_both() {
+    let both =
+        "> INVITE\n< 407\nWWW-Authenticate: challenge nonce=same\nProxy-Authenticate: challenge nonce=same\n> ACK\n";
+    check(
+        &[both, "> INVITE\nAuthorization: digest user=1001 password=secret\n", CALL_OK],
+        SECRET,
+        "clean\nno credentials-wrong-header",
+    );
+    let in_turn = "> REGISTER\n< 401\nWWW-Authenticate: challenge nonce=second\n> INVITE\n< 407\nProxy-Authenticate: challenge nonce=second\n> ACK\n";
+    check(
+        &[in_turn, "> INVITE\nProxy-Authorization: digest user=1001 password=secret\n", CALL_OK],
+        SECRET,
+        "no credentials-wrong-header",
+    );
+}
+
+#[test]
+fn credentials_wrong_header_is_not_said_of_a_401_to_a_call() {
+    let call = "> INVITE\n< 401\nWWW-Authenticate: challenge\n> ACK\n> INVITE\nAuthorization: digest user=1001 password=wrong\n< 401\nWWW-Authenticate: challenge\n> ACK\n";
+    check(&[call], SECRET, "high digest-wrong-password\nno credentials-wrong-header challenge-header-wrong-kind");
+}
+
+#[test]
+fn several_algorithms_of_one_realm_are_one_challenge() {
+    let asked = "> REGISTER\n< 401\nWWW-Authenticate: challenge nonce=one algorithm=SHA-256\nWWW-Authenticate: challenge nonce=one algorithm=MD5\n";
+    check(&[asked, RIGHT, OK], SECRET, "clean\nno realm-mismatch credentials-wrong-header old-nonce-reused");
+    let joined = "> REGISTER\n< 401\nWWW-Authenticate: Digest realm=\"a\", nonce=\"1\", algorithm=SHA-256, qop=\"auth\", Digest realm=\"a\", nonce=\"2\", qop=\"auth\"\n";
+    let second =
+        "> REGISTER\nAuthorization: digest user=1001 password=secret realm=a nonce=2 algorithm=none qop=auth\n";
+    check(&[joined, second, OK], SECRET, "clean\nno realm-mismatch old-nonce-reused challenge-malformed");
+    check(
+        &[joined, second, joined.split_once('\n').unwrap().1],
+        SECRET,
+        "high digest-ok-but-rejected\nno old-nonce-reused",
+    );
+}
