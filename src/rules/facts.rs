@@ -184,13 +184,10 @@ pub fn answers_any(attempt: &Attempt<'_>, challenges: &[Offered<'_>]) -> bool {
 pub fn is_answered_in_call_id(session: &Session<'_>, index: usize) -> bool {
     let Some(attempt) = session.attempts.get(index) else { return false };
     let client = attempt.transaction.flow.source.address;
-    let uses_nonce = |later: &Attempt<'_>| {
-        let mut used = later.credentials.iter().filter(|presented| presented.is_attempt()).filter_map(|p| p.nonce);
-        used.any(|nonce| attempt.challenges.iter().any(|offered| offered.nonce == Some(nonce)))
-    };
-    session.attempts.iter().skip(index + 1).any(|later| {
-        uses_nonce(later)
-            || (later.transaction.flow.source.address == client && answers_any(later, &attempt.challenges))
+    let lookup = session.lookup();
+    attempt.challenges.iter().any(|offered| {
+        let with_nonce = offered.nonce.and_then(|nonce| lookup.used_last(nonce));
+        with_nonce.max(lookup.answered_last(client, &offered.realm())) > Some(index)
     })
 }
 
@@ -202,11 +199,8 @@ pub fn wrong_header<'s, 'run>(session: &'s Session<'run>, presented: &Presented<
     if offered.header == presented.header {
         return None;
     }
-    let is_offered_as_sent = session.attempts.iter().flat_map(|attempt| &attempt.challenges).any(|other| {
-        other.header == presented.header
-            && other.realm() == offered.realm()
-            && other.challenge.nonce() == offered.challenge.nonce()
-    });
+    let is_offered_as_sent =
+        offered.nonce.is_some_and(|nonce| session.lookup().is_offered_under(nonce, presented.header));
     (!is_offered_as_sent).then_some(offered)
 }
 
@@ -227,6 +221,9 @@ pub fn mismatched_challenge<'s, 'run>(
     }
 }
 
+/// How many attempts back a realm counts as asked for. Bounds the search in endless sessions.
+const ASKED_BEFORE_MAX: usize = 64;
+
 fn challenge_passed_over<'s, 'run>(
     session: &'s Session<'run>,
     index: usize,
@@ -234,10 +231,11 @@ fn challenge_passed_over<'s, 'run>(
 ) -> Option<&'s Offered<'run>> {
     let attempt = session.attempts.get(index)?;
     let exchange = session.exchanges.get(attempt.exchange)?;
-    let before: Vec<&Attempt<'run>> =
-        session.attempts_of(exchange).take_while(|other| !std::ptr::eq(*other, attempt)).collect();
-    let previous = before.last()?;
-    let is_known_realm = before.iter().any(|other| other.offers_realm(&presented.realm()));
+    let position = exchange.attempts.binary_search(&index).ok()?;
+    let before = exchange.attempts.get(position.saturating_sub(ASKED_BEFORE_MAX)..position)?;
+    let mut before = before.iter().rev().filter_map(|&index| session.attempts.get(index)).peekable();
+    let previous = *before.peek()?;
+    let is_known_realm = before.any(|other| other.offers_realm(&presented.realm()));
     // Credentials that went along before the challenge are in transit, or a cached answer to another realm.
     let is_carried_along =
         previous.credentials.iter().any(|other| other.realm() == presented.realm() && !other.is_refused());
@@ -320,6 +318,9 @@ fn was_under_way(session: &Session<'_>, index: usize, presented: &Presented<'_>,
     now.since(replaced.time) < UNDER_WAY_MAX.min(answered.since(issued) / 2)
 }
 
+/// How many uses of one nonce count are looked at. Bounds the search in endless sessions.
+const USES_MAX: usize = 64;
+
 /// An earlier attempt that used the same nonce with the same nonce count, with no challenge in between that delivered the
 /// nonce anew.
 pub fn same_nonce_count<'s, 'run>(
@@ -335,18 +336,20 @@ pub fn same_nonce_count<'s, 'run>(
             && other.username() == presented.username()
             && other.credentials.nonce_count().and_then(|count| count.value) == Some(nonce_count)
     };
-    let (position, earlier) = session.attempts.iter().enumerate().take(index).rev().find(|(_, earlier)| {
+    // Most requests are the first with their nonce, and short sessions need no index to see that.
+    let is_used_before = |other: &Attempt<'_>| other.credentials.iter().any(|used| used.nonce == Some(nonce));
+    if index < USES_MAX && !session.attempts.iter().take(index).any(is_used_before) {
+        return None;
+    }
+    let uses = session.lookup().counted(nonce, Some(nonce_count));
+    let before = uses.get(..uses.partition_point(|use_at| *use_at < index))?;
+    let with_attempt = before.iter().rev().filter_map(|&use_at| Some((use_at, session.attempts.get(use_at)?)));
+    let (position, earlier) = with_attempt.take(USES_MAX).find(|(_, earlier)| {
         earlier.transaction.flow.source.address == attempt.transaction.flow.source.address
             && !is_same_request(earlier, attempt)
             && earlier.credentials.iter().any(earlier_use)
     })?;
-    let is_delivered_again = session
-        .attempts
-        .iter()
-        .skip(position)
-        .take(index - position)
-        .flat_map(|between| &between.challenges)
-        .any(|offered| offered.nonce == Some(nonce));
+    let is_delivered_again = session.lookup().is_offered_between(nonce, position, index);
     // A realm that was satisfied is repeated beside one that is answered for the first time (RFC 3261 §22.3).
     let adds_realm = attempt.credentials.iter().any(|other| {
         other.realm() != presented.realm() && !earlier.credentials.iter().any(|known| known.realm() == other.realm())

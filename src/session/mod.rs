@@ -6,6 +6,7 @@
 pub mod attempt;
 pub mod exchange;
 pub mod judge;
+pub mod lookup;
 pub mod run;
 #[allow(clippy::module_inception)]
 pub mod session;

@@ -1,5 +1,6 @@
 //! A closed run, judged: its attempts, its exchanges and how it ended.
 
+use std::cell::OnceCell;
 use std::net::IpAddr;
 
 use crate::base::CaptureTime;
@@ -12,6 +13,7 @@ use crate::session::Run;
 use crate::session::TextId;
 use crate::session::attempt::ChallengeAt;
 use crate::session::judge;
+use crate::session::lookup::Lookup;
 use crate::sip::Method;
 use crate::sip::uri::Uri;
 
@@ -28,6 +30,7 @@ pub struct Session<'run> {
     pub outcome: SessionOutcome,
     /// Only one direction was captured: requests without answers and answers without requests prove nothing.
     pub is_one_way: bool,
+    lookup: OnceCell<Lookup>,
 }
 
 /// How a session ended. The names are those of the report.
@@ -73,7 +76,7 @@ impl<'run> Session<'run> {
         let (attempts, exchanges) = judge::judge(run, end);
         let outcome = outcome(&attempts);
         let is_one_way = is_one_way(run);
-        Session { run, attempts, exchanges, outcome, is_one_way }
+        Session { run, attempts, exchanges, outcome, is_one_way, lookup: OnceCell::new() }
     }
 
     /// The attempts of an exchange.
@@ -82,6 +85,11 @@ impl<'run> Session<'run> {
         exchange: &'s Exchange,
     ) -> impl DoubleEndedIterator<Item = &'s Attempt<'run>> + 's {
         exchange.attempts.iter().filter_map(|&index| self.attempts.get(index))
+    }
+
+    /// Where its nonces and realms are used and offered.
+    pub fn lookup(&self) -> &Lookup {
+        self.lookup.get_or_init(|| Lookup::new(&self.attempts))
     }
 
     /// The challenge that credentials answer, and the attempt whose answer holds it.

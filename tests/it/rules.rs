@@ -100,12 +100,7 @@ fn objection(report: &Report, line: &str) -> Option<String> {
         }
         "sessions" => outcomes(report.sessions.iter().map(|session| session.outcome).collect()),
         "attempts" => outcomes(
-            report
-                .sessions
-                .iter()
-                .flat_map(|session| &session.attempts)
-                .map(|attempt| attempt.outcome)
-                .collect(),
+            report.sessions.iter().flat_map(|session| &session.attempts).map(|attempt| attempt.outcome).collect(),
         ),
         severity => {
             let (rule, facts) = words.split_first().expect("a rule behind the severity");

@@ -1,5 +1,7 @@
 //! SA101: challenged again after every answer.
 
+use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use crate::base::FrameRef;
@@ -56,8 +58,11 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for attempts in pursuits(session) {
         for streak in facts::streaks(session, &attempts) {
-            for realm in refused_realms(session, &streak) {
-                findings.extend(in_streak(session, &streak, &realm));
+            if streak.last().is_none_or(|(_, last)| last.is_let_past()) {
+                continue;
+            }
+            for (realm, tried) in tried_by_realm(session, &streak) {
+                findings.extend(in_streak(session, &streak, &realm, &tried));
             }
         }
     }
@@ -67,55 +72,56 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
 /// The attempts of each exchange. REGISTERs of one address of record belong together, whatever From tag they have: phones
 /// change it with every try.
 fn pursuits(session: &Session<'_>) -> Vec<Vec<usize>> {
-    let mut pursuits: Vec<(Option<(AccountKey, IpAddr)>, Vec<usize>)> = Vec::new();
+    let mut pursuits: Vec<Vec<usize>> = Vec::new();
+    let mut of_account: HashMap<(AccountKey, IpAddr), usize> = HashMap::new();
     for exchange in &session.exchanges {
         let first = exchange.attempts.first().and_then(|&index| session.attempts.get(index));
         let first = first.filter(|_| exchange.method == Method::Register);
         let key = first.and_then(|attempt| Some((facts::account_key(session, attempt)?, exchange.server)));
-        match pursuits.iter_mut().find(|(known, _)| key.is_some() && *known == key) {
-            Some((_, attempts)) => attempts.extend(&exchange.attempts),
-            None => pursuits.push((key, exchange.attempts.clone())),
+        let place = key.map_or(pursuits.len(), |key| *of_account.entry(key).or_insert(pursuits.len()));
+        match pursuits.get_mut(place) {
+            Some(attempts) => attempts.extend(&exchange.attempts),
+            None => pursuits.push(exchange.attempts.clone()),
         }
     }
-    let sorted = pursuits.into_iter().map(|(_, mut attempts)| {
-        attempts.sort_unstable();
-        attempts
-    });
-    sorted.collect()
+    pursuits.iter_mut().for_each(|attempts| attempts.sort_unstable());
+    pursuits
 }
 
-fn refused_realms(session: &Session<'_>, streak: &[(usize, &Attempt<'_>)]) -> Vec<Vec<u8>> {
-    let all =
-        streak.iter().flat_map(|(index, attempt)| attempt.credentials.iter().map(move |presented| (*index, presented)));
-    let refused = all.filter(|(_, presented)| presented.is_refused());
-    let mut realms: Vec<Vec<u8>> =
-        refused.map(|(index, presented)| facts::answered_realm(session, index, presented)).collect();
-    realms.sort();
-    realms.dedup();
-    realms
-}
+/// An attempt with credentials, and which of them.
+type Tried<'s, 'run> = (usize, &'s Attempt<'run>, &'s Presented<'run>);
 
-fn in_streak(session: &Session<'_>, streak: &[(usize, &Attempt<'_>)], realm: &[u8]) -> Option<Finding> {
-    if streak.last().is_some_and(|(_, last)| last.is_let_past()) {
-        return None;
+/// The credentials of a streak by the realm that they answer.
+fn tried_by_realm<'s, 'run>(
+    session: &'s Session<'run>,
+    streak: &[(usize, &'s Attempt<'run>)],
+) -> BTreeMap<Vec<u8>, Vec<Tried<'s, 'run>>> {
+    let mut by_realm: BTreeMap<Vec<u8>, Vec<Tried<'s, 'run>>> = BTreeMap::new();
+    for &(index, attempt) in streak {
+        for presented in &attempt.credentials {
+            let realm = facts::answered_realm(session, index, presented);
+            by_realm.entry(realm).or_default().push((index, attempt, presented));
+        }
     }
+    by_realm.retain(|_, tried| tried.iter().filter(|(_, _, presented)| presented.is_refused()).count() >= REFUSALS_MIN);
+    by_realm
+}
+
+fn in_streak(
+    session: &Session<'_>,
+    streak: &[(usize, &Attempt<'_>)],
+    realm: &[u8],
+    tried: &[Tried<'_, '_>],
+) -> Option<Finding> {
     let challenges =
         streak.iter().filter(|(_, attempt)| attempt.is_challenged() && attempt.offers_realm(realm)).count();
-    let tried: Vec<(usize, &Attempt<'_>, &Presented<'_>)> = streak
-        .iter()
-        .flat_map(|(index, attempt)| attempt.credentials.iter().map(|presented| (*index, *attempt, presented)))
-        .filter(|(index, _, presented)| facts::answered_realm(session, *index, presented) == realm)
-        .collect();
     // Its owner was satisfied, and the request went on to the next realm.
-    if tried.iter().any(|(_, _, presented)| presented.judgement == Judgement::Accepted) {
-        return None;
-    }
-    let refusals = tried.iter().filter(|(_, _, presented)| presented.is_refused()).count();
-    if challenges < CHALLENGES_MIN || refusals < REFUSALS_MIN {
+    let is_satisfied = tried.iter().any(|(_, _, presented)| presented.judgement == Judgement::Accepted);
+    if is_satisfied || challenges < CHALLENGES_MIN {
         return None;
     }
     let (first, attempt, presented) = tried.first().copied()?;
-    let (cause, fault) = cause(session, &tried);
+    let (cause, fault) = cause(session, tried);
     let method = attempt.transaction.method.to_string();
     let user = facts::account(&presented.username(), realm);
     let title = format!(

@@ -92,7 +92,9 @@ pub fn is_proven(session: &Session<'_>, context: &Context<'_>, index: usize) -> 
 /// Answered after all: by credentials, by an acceptance without any, or called off.
 fn is_settled(session: &Session<'_>, context: &Context<'_>, index: usize) -> bool {
     let Some(attempt) = session.attempts.get(index) else { return true };
-    let is_answered = facts::is_answered_in_call_id(session, index);
+    if facts::is_answered_in_call_id(session, index) {
+        return true;
+    }
     let is_cancelled = session.run.transactions.iter().any(|other| {
         other.method == Method::Cancel
             && other.cseq == attempt.transaction.cseq
@@ -103,7 +105,7 @@ fn is_settled(session: &Session<'_>, context: &Context<'_>, index: usize) -> boo
             && facts::account_key(session, attempt)
                 .zip(attempt.answer())
                 .is_some_and(|(key, answer)| context.accounts.has_presented(&key, answer.time, facts::ANSWER_WITHIN));
-    is_answered || is_cancelled || is_answered_elsewhere || has_other_branch_won(session, attempt)
+    is_cancelled || is_answered_elsewhere || has_other_branch_won(session, attempt)
 }
 
 /// RFC 3261 §16.7: a forking proxy passes the best of its branches' answers back. Where that was a 2xx, nobody waits for the

@@ -79,11 +79,8 @@ fn brings_other_nonce(attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool 
 }
 
 fn was_accepted_before(session: &Session<'_>, context: &Context<'_>, index: usize, presented: &Presented<'_>) -> bool {
-    let here = session.attempts.iter().take(index).flat_map(|attempt| &attempt.credentials).any(|earlier| {
-        earlier.nonce.is_some()
-            && earlier.nonce == presented.nonce
-            && matches!(earlier.judgement, Judgement::Accepted | Judgement::Passed)
-    });
+    let first = presented.nonce.and_then(|nonce| session.lookup().let_past_first(nonce));
+    let here = first.is_some_and(|first| first < index);
     // A nonce of a REGISTER may serve an INVITE under another Call-ID.
     let elsewhere = presented.answers.is_none()
         && presented

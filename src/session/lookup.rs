@@ -1,0 +1,78 @@
+//! Where a session uses and offers its nonces and realms. Made once it is asked for: most sessions never ask, and long ones
+//! would be searched from end to end for each of their attempts.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use crate::session::Attempt;
+use crate::session::HeaderKind;
+use crate::session::Judgement;
+use crate::session::NonceId;
+
+/// Which attempts name what, as indices into the session's, in order.
+#[derive(Debug, Default)]
+pub struct Lookup {
+    counted: HashMap<(NonceId, Option<u32>), Vec<usize>>,
+    used_last: HashMap<NonceId, usize>,
+    let_past_first: HashMap<NonceId, usize>,
+    offered: HashMap<NonceId, Vec<(usize, HeaderKind)>>,
+    answered_last: HashMap<IpAddr, HashMap<Box<[u8]>, usize>>,
+}
+
+impl Lookup {
+    /// Reads all attempts.
+    pub fn new(attempts: &[Attempt<'_>]) -> Lookup {
+        let mut lookup = Lookup::default();
+        for (index, attempt) in attempts.iter().enumerate() {
+            let client = attempt.transaction.flow.source.address;
+            for presented in attempt.credentials.iter().filter(|presented| presented.is_attempt()) {
+                lookup.answered_last.entry(client).or_default().insert(presented.realm().into(), index);
+                let Some(nonce) = presented.nonce else { continue };
+                let nonce_count = presented.credentials.nonce_count().and_then(|count| count.value);
+                lookup.counted.entry((nonce, nonce_count)).or_default().push(index);
+                lookup.used_last.insert(nonce, index);
+                if matches!(presented.judgement, Judgement::Accepted | Judgement::Passed) {
+                    lookup.let_past_first.entry(nonce).or_insert(index);
+                }
+            }
+            for offered in &attempt.challenges {
+                if let Some(nonce) = offered.nonce {
+                    lookup.offered.entry(nonce).or_default().push((index, offered.header));
+                }
+            }
+        }
+        lookup
+    }
+
+    /// The attempts whose credentials use that nonce with that nonce count.
+    pub fn counted(&self, nonce: NonceId, nonce_count: Option<u32>) -> &[usize] {
+        self.counted.get(&(nonce, nonce_count)).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The last attempt whose credentials use that nonce.
+    pub fn used_last(&self, nonce: NonceId) -> Option<usize> {
+        self.used_last.get(&nonce).copied()
+    }
+
+    /// The first attempt whose credentials with that nonce were let past.
+    pub fn let_past_first(&self, nonce: NonceId) -> Option<usize> {
+        self.let_past_first.get(&nonce).copied()
+    }
+
+    /// Whether that nonce was ever offered under that header.
+    pub fn is_offered_under(&self, nonce: NonceId, header: HeaderKind) -> bool {
+        self.offered.get(&nonce).is_some_and(|all| all.iter().any(|(_, kind)| *kind == header))
+    }
+
+    /// Whether an answer to one of the attempts from `from` to before `until` offered that nonce.
+    pub fn is_offered_between(&self, nonce: NonceId, from: usize, until: usize) -> bool {
+        let all = self.offered.get(&nonce).map(Vec::as_slice).unwrap_or_default();
+        let next = all.partition_point(|(index, _)| *index < from);
+        all.get(next).is_some_and(|(index, _)| *index < until)
+    }
+
+    /// The last attempt of that client with credentials for that realm.
+    pub fn answered_last(&self, client: IpAddr, realm: &[u8]) -> Option<usize> {
+        self.answered_last.get(&client)?.get(realm).copied()
+    }
+}
