@@ -315,7 +315,14 @@ fn was_under_way(session: &Session<'_>, index: usize, presented: &Presented<'_>,
     let uses = |attempt: &Attempt<'_>| attempt.credentials.iter().any(|other| other.nonce == presented.nonce);
     let first_use = (answers.attempt + 1..index).find(|&other| session.attempts.get(other).is_some_and(uses));
     let Some((issued, answered)) = issued.zip(first_use.and_then(sent)) else { return false };
-    now.since(replaced.time) < UNDER_WAY_MAX.min(answered.since(issued) / 2)
+    // A client that had not seen the new nonce takes it next.
+    let exchange = session.attempts.get(index).and_then(|attempt| session.exchanges.get(attempt.exchange));
+    let next = exchange.and_then(|exchange| {
+        let position = exchange.attempts.binary_search(&index).ok()?;
+        session.attempts.get(*exchange.attempts.get(position + 1)?)
+    });
+    let takes_it_next = next.is_some_and(|next| next.has_credentials() && !uses(next));
+    takes_it_next && now.since(replaced.time) < UNDER_WAY_MAX.min(answered.since(issued) / 2)
 }
 
 /// How many uses of one nonce count are looked at. Bounds the search in endless sessions.

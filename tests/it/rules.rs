@@ -50,11 +50,14 @@ const CALL_OK: &str = "< 200\n> ACK\n";
 
 /// Analyses a capture with the credentials of a CSV file.
 fn analyse(scenario: &[&str], credentials: &str) -> Report {
-    let capture = crate::scenario::pcap(&scenario.concat());
+    analyse_capture(crate::scenario::pcap(&scenario.concat()), credentials.as_bytes())
+}
+
+fn analyse_capture(capture: Vec<u8>, credentials: &[u8]) -> Report {
     let limits = Limits::default();
     let keyring = match credentials {
-        NOTHING => sipauth::digest::Keyring::new(),
-        rows => keyring::read(rows.as_bytes(), "credentials.csv", None).expect("credentials").0,
+        b"" => sipauth::digest::Keyring::new(),
+        rows => keyring::read(rows, "credentials.csv", None).expect("credentials").0,
     };
     let settings = Settings { keyring, redaction: Redaction::None, ..Settings::default() };
     let mut analyzer = Analyzer::new(settings);
@@ -117,7 +120,7 @@ fn is_said(report: &Report, finding: &Finding, fact: &str) -> bool {
     let (name, value) = fact.split_once('=').expect("name=value");
     let word = value.replace('_', " ");
     match name {
-        "cause" => finding.cause.as_deref() == Some(value),
+        "cause" => finding.cause == Some(value),
         "fault" => finding.fault == value,
         "sure" => finding.confidence == value,
         "by" => cause_of(report, finding).unwrap_or("-") == value,
@@ -169,7 +172,7 @@ fn shown(report: &Report) -> String {
             "{} {} cause={} fault={} sure={} by={cause} {:?}: {} {} excluded {:?}",
             finding.severity,
             finding.rule,
-            finding.cause.as_deref().unwrap_or("-"),
+            finding.cause.unwrap_or("-"),
             finding.fault,
             finding.confidence,
             finding.sessions,

@@ -90,7 +90,7 @@ pub fn is_proven(session: &Session<'_>, context: &Context<'_>, index: usize) -> 
 }
 
 /// Answered after all: by credentials, by an acceptance without any, or called off.
-fn is_settled(session: &Session<'_>, context: &Context<'_>, index: usize) -> bool {
+pub fn is_settled(session: &Session<'_>, context: &Context<'_>, index: usize) -> bool {
     let Some(attempt) = session.attempts.get(index) else { return true };
     if facts::is_answered_in_call_id(session, index) {
         return true;

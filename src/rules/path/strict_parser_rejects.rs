@@ -8,8 +8,10 @@ use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::challenge::challenge_unanswered;
 use crate::rules::facts;
 use crate::session::Attempt;
+use crate::session::AttemptOutcome;
 use crate::session::HeaderKind;
 use crate::session::Session;
 use crate::session::SessionOutcome;
@@ -29,15 +31,22 @@ pub static RULE: Rule = Rule {
     advice: "Compare the header with the grammar of RFC 3261 section 25.1 and write it the plain way.",
     not_this: "Headers of sessions that succeeded were read by whom it concerns.",
     sources: &["RFC 3261 section 25.1", "RFC 7616 section 3.3"],
-    sample: "audiocodes-mp11x-register-ok",
+    sample: "register-unknown-algorithm",
     check: Check::Session(check),
 };
 
-fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
+fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     if !matches!(
         session.outcome,
         SessionOutcome::Refused | SessionOutcome::UnansweredChallenge | SessionOutcome::Forbidden
     ) {
+        return Vec::new();
+    }
+    // A challenge that was answered under another Call-ID was read.
+    let last = session.attempts.iter().rposition(|attempt| attempt.outcome == AttemptOutcome::Challenged);
+    if session.outcome == SessionOutcome::UnansweredChallenge
+        && last.is_some_and(|last| challenge_unanswered::is_settled(session, context, last))
+    {
         return Vec::new();
     }
     let objections = session.attempts.iter().flat_map(objections);
