@@ -1,12 +1,17 @@
 //! One test crate for everything that needs the library or the binary from outside.
 
 mod cli;
+mod corpus;
+mod digests;
 mod docs;
 mod golden;
+mod house;
+mod oracle;
 mod rules;
 mod run;
 mod scenario;
 mod streams;
 mod transport;
+mod tshark;
 mod vectors;
 mod wire;
