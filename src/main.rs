@@ -1,4 +1,5 @@
 //! The command line: parse, run, exit code.
+#![forbid(unsafe_code)]
 
 use std::process::ExitCode;
 

@@ -52,9 +52,11 @@ pub fn sample(name: &str) -> Sample {
 fn sample_in(folder: &Path) -> Sample {
     let name = folder.file_name().expect("a folder has a name").to_string_lossy().into_owned();
     let read = |file: &str| std::fs::read(folder.join(file)).ok();
-    let file = ["capture.pcap", "capture.pcapng", "capture.pcap.gz"].into_iter().find(|file| folder.join(file).exists());
+    let file =
+        ["capture.pcap", "capture.pcapng", "capture.pcap.gz"].into_iter().find(|file| folder.join(file).exists());
     let path = folder.join(file.unwrap_or_else(|| panic!("{name} has no capture")));
-    let credentials = ["credentials.csv", "credentials.htdigest"].into_iter().find_map(|file| Some((file, read(file)?)));
+    let credentials =
+        ["credentials.csv", "credentials.htdigest"].into_iter().find_map(|file| Some((file, read(file)?)));
     let bytes = std::fs::read(&path).expect("a sample can be read");
     Sample { name, path, bytes, credentials: credentials.map(|(file, bytes)| (file.to_owned(), bytes)) }
 }
@@ -186,7 +188,8 @@ pub fn pcapng(order: Order, resolution: Resolution, frames: &[RawFrame]) -> Vec<
     let mut file = [wire::block(order, 0x0a0d_0d0a, &section), wire::block(order, 1, &interface)].concat();
     for frame in frames {
         let ticks = frame.time_ns / ns_per_tick;
-        let [high, low] = [ticks >> 32, ticks & 0xffff_ffff].map(|half| order.u32(u32::try_from(half).expect("a half")));
+        let [high, low] =
+            [ticks >> 32, ticks & 0xffff_ffff].map(|half| order.u32(u32::try_from(half).expect("a half")));
         let len = order.u32(u32::try_from(frame.bytes.len()).expect("a frame is small"));
         let head = [&order.u32(0)[..], &high, &low, &len, &order.u32(frame.original_len)].concat();
         file.extend(wire::block(order, 6, &[&head[..], &frame.bytes].concat()));

@@ -16,9 +16,8 @@ use crate::tshark::AuthHeader;
 use crate::tshark::Message;
 
 /// Verdicts that need more than one message and its credentials file, or more than tshark shows.
-const NOT_CHECKED: &[(&str, u64, &str)] = &[
-    ("folded-authorization", 3, "tshark 4.0 does not know `aUTHORIZATION  :`, so there is nothing to compute from"),
-];
+const NOT_CHECKED: &[(&str, u64, &str)] =
+    &[("folded-authorization", 3, "tshark 4.0 does not know `aUTHORIZATION  :`, so there is nothing to compute from")];
 
 #[test]
 fn verdicts_are_those_of_a_second_implementation() {
@@ -204,7 +203,11 @@ fn verdict(
             Some(_) => return "unverifiable",
         };
         for session_cnonce in [&cnonce, &first_cnonce] {
-            let a1 = if is_sess { hash(&[ha1.as_bytes(), b":", &nonce, b":", session_cnonce].concat()) } else { ha1.clone() };
+            let a1 = if is_sess {
+                hash(&[ha1.as_bytes(), b":", &nonce, b":", session_cnonce].concat())
+            } else {
+                ha1.clone()
+            };
             let middle = match (&qop, &nc) {
                 (Some(qop), Some(nc)) => [&nonce[..], b":", nc, b":", &cnonce, b":", qop].concat(),
                 _ => nonce.clone(),

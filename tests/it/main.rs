@@ -7,6 +7,7 @@ mod docs;
 mod golden;
 mod house;
 mod oracle;
+mod properties;
 mod rules;
 mod run;
 mod scenario;

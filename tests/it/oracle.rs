@@ -104,7 +104,8 @@ fn samples_are_read_as_tshark_reads_them() {
     assert!(messages > 1000, "only {messages} messages were compared");
     let mut unused: Vec<(&str, String, &str, &Shows)> = Vec::new();
     for entry in ALLOWED {
-        for (frame, field) in entry.frames.iter().flat_map(|frame| entry.fields.iter().map(move |field| (frame, field))) {
+        for (frame, field) in entry.frames.iter().flat_map(|frame| entry.fields.iter().map(move |field| (frame, field)))
+        {
             unused.push((entry.sample, format!("{frame}.1"), field, &entry.tshark));
         }
     }
@@ -112,7 +113,8 @@ fn samples_are_read_as_tshark_reads_them() {
         let place = unused.iter().position(|entry| difference.is(entry.0, &entry.1, entry.2, entry.3));
         place.map(|place| unused.swap_remove(place)).is_none()
     });
-    let unused: Vec<String> = unused.iter().map(|(sample, place, field, _)| format!("{sample} {place} {field}")).collect();
+    let unused: Vec<String> =
+        unused.iter().map(|(sample, place, field, _)| format!("{sample} {place} {field}")).collect();
     assert!(unused.is_empty(), "these differences are listed, and are gone:\n{}", unused.join("\n"));
     let told: Vec<String> = differences.iter().map(Difference::to_string).collect();
     assert!(told.is_empty(), "tshark and sipauth differ:\n{}", told.join("\n"));

@@ -33,8 +33,7 @@ pub struct AuthHeader {
     pub params: Vec<(&'static str, Vec<u8>)>,
 }
 
-pub const AUTH_HEADERS: [&str; 4] =
-    ["WWW-Authenticate", "Proxy-Authenticate", "Authorization", "Proxy-Authorization"];
+pub const AUTH_HEADERS: [&str; 4] = ["WWW-Authenticate", "Proxy-Authenticate", "Authorization", "Proxy-Authorization"];
 
 /// The parameters that are compared, and tshark's fields for them.
 pub const PARAMS: [(&str, &str); 13] = [
@@ -100,8 +99,10 @@ fn packet(packet: &Value) -> Vec<Message> {
 fn message(frame: u64, sip: &Value) -> Message {
     let header = &sip["sip.msg_hdr_tree"];
     let trees = |name: &str| each(&header[format!("sip.{name}_tree")]).collect::<Vec<_>>();
-    let cseq = |field: &str| trees("CSeq").into_iter().flat_map(|cseq| raw(cseq, field)).map(|(_, text)| text).collect();
-    let auth = AUTH_HEADERS.into_iter().flat_map(|name| trees(name).into_iter().map(move |tree| auth_header(name, tree)));
+    let cseq =
+        |field: &str| trees("CSeq").into_iter().flat_map(|cseq| raw(cseq, field)).map(|(_, text)| text).collect();
+    let auth =
+        AUTH_HEADERS.into_iter().flat_map(|name| trees(name).into_iter().map(move |tree| auth_header(name, tree)));
     let via = trees("Via").into_iter().flat_map(|via| raw(via, "sip.Via.branch"));
     Message {
         frame,
@@ -118,9 +119,9 @@ fn message(frame: u64, sip: &Value) -> Message {
 }
 
 fn auth_header(name: &'static str, tree: &Value) -> AuthHeader {
-    let params = PARAMS.into_iter().flat_map(|(param, field)| {
-        raw(tree, field).into_iter().map(move |(offset, text)| (offset, param, text))
-    });
+    let params = PARAMS
+        .into_iter()
+        .flat_map(|(param, field)| raw(tree, field).into_iter().map(move |(offset, text)| (offset, param, text)));
     let mut params: Vec<_> = params.collect();
     params.sort();
     AuthHeader { name, params: params.into_iter().map(|(_, param, text)| (param, text)).collect() }
