@@ -5,6 +5,7 @@ mod corpus;
 mod digests;
 mod docs;
 mod golden;
+mod hostile;
 mod house;
 mod oracle;
 mod properties;
