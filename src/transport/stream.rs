@@ -190,8 +190,12 @@ impl<F: Framer> Stream<F> {
         }
         let start = start.max(self.next);
         if start == self.next && self.backlog.as_ref().is_none_or(|backlog| backlog.pieces() == 0) {
-            self.advance(payload.len() as u64);
-            self.deliver(payload, origin, out);
+            if payload.is_empty() {
+                out.ledger.set_aside(SetAside::CutHeaders, origin.frame_count());
+            } else {
+                self.advance(payload.len() as u64);
+                self.deliver(payload, origin, out);
+            }
             return self.gap(segment.missing_len, out);
         }
         if payload.is_empty() {
