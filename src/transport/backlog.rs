@@ -74,6 +74,11 @@ impl Backlog {
         Backlog { window_start, ..Backlog::default() }
     }
 
+    /// Where the window begins.
+    pub(super) fn window_start(&self) -> u64 {
+        self.window_start
+    }
+
     /// The bytes in order that no step has consumed.
     pub(super) fn window(&self) -> &[u8] {
         self.buffer.get(self.consumed..).unwrap_or_default()

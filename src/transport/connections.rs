@@ -62,6 +62,10 @@ impl<F: Framer> Connections<F> {
         stream.stamp = self.clock;
         stream.last_seen = time.or(stream.last_seen);
         let held_before = stream.held_bytes();
+        // What is kept for comparison alone gets no more than half of the room.
+        if self.held_bytes > out.limits.tcp_bytes_max / 2 {
+            stream.forget_delivered();
+        }
         // The SYN takes one number before the payload, the FIN one behind it (RFC 9293 §3.4).
         let first = segment.sequence.wrapping_add(u32::from(segment.flags.syn));
         if has_payload {

@@ -50,6 +50,21 @@ impl Origin {
     pub(super) fn frame_count(&self) -> u64 {
         self.frames.others.len() as u64 + 1
     }
+
+    /// A message in a stream that this packet alone brought.
+    pub(super) fn payload<'b>(&self, flow: Flow, bytes: &'b [u8], framing: Framing, cut: bool) -> Payload<'b> {
+        Payload {
+            flow,
+            transport: Transport::Tcp,
+            frames: self.frames.clone(),
+            time: self.time,
+            bytes,
+            cut,
+            ambiguous: self.ambiguous,
+            link: self.link,
+            framing,
+        }
+    }
 }
 
 /// Coverage and events of a run.

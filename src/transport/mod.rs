@@ -8,6 +8,7 @@ mod assembler;
 mod backlog;
 mod connections;
 mod defrag;
+mod delivered;
 mod events;
 mod ledger;
 mod reassembly;

@@ -10,10 +10,10 @@ use crate::base::Framer;
 use crate::base::SetAside;
 use crate::base::Step;
 use crate::base::StreamStart;
-use crate::base::Transport;
 use crate::packet::Segment;
 use crate::transport::backlog::Backlog;
 use crate::transport::backlog::Decided;
+use crate::transport::delivered::Delivered;
 use crate::transport::ledger::Ledger;
 use crate::transport::ledger::Origin;
 use crate::transport::ledger::Outlet;
@@ -46,6 +46,7 @@ pub(super) struct Stream<F> {
     undecided: u64,
     has_messages: bool,
     backlog: Option<Box<Backlog>>,
+    delivered: Delivered,
     pub(super) last_seen: Option<CaptureTime>,
     /// When it was last used, as a count of segments.
     pub(super) stamp: u64,
@@ -89,6 +90,7 @@ impl<F: Framer> Stream<F> {
             undecided: 0,
             has_messages: false,
             backlog: None,
+            delivered: Delivered::default(),
             last_seen: None,
             stamp: 0,
         }
@@ -108,7 +110,12 @@ impl<F: Framer> Stream<F> {
     }
 
     pub(super) fn held_bytes(&self) -> usize {
-        self.backlog.as_ref().map_or(0, |backlog| backlog.held_bytes())
+        self.backlog.as_ref().map_or(0, |backlog| backlog.held_bytes()) + self.delivered.len()
+    }
+
+    /// Drops what is kept for comparison alone.
+    pub(super) fn forget_delivered(&mut self) {
+        self.delivered.forget();
     }
 
     fn offset_of(&self, sequence: u32) -> u64 {
@@ -222,10 +229,8 @@ impl<F: Framer> Stream<F> {
             match self.framer.step(rest, out.limits) {
                 Step::More => break,
                 Step::Foreign => {
-                    self.decide(
-                        Decided { frames: origin.frame_count(), set_aside: Some(SetAside::NotSip) },
-                        out.ledger,
-                    );
+                    let decided = Decided { frames: origin.frame_count(), set_aside: Some(SetAside::NotSip) };
+                    self.decide(decided, out.ledger);
                     return self.turn_foreign(out.ledger);
                 }
                 Step::Skip { len, reason: why } => {
@@ -237,17 +242,8 @@ impl<F: Framer> Stream<F> {
                     rest = behind;
                     used = true;
                     self.note_message(out.ledger);
-                    out.deliver(Payload {
-                        flow: self.flow,
-                        transport: Transport::Tcp,
-                        frames: origin.frames.clone(),
-                        time: origin.time,
-                        bytes,
-                        cut,
-                        ambiguous: origin.ambiguous,
-                        link: origin.link,
-                        framing,
-                    });
+                    self.delivered.keep(self.next - bytes.len() as u64 - rest.len() as u64, bytes);
+                    out.deliver(origin.payload(self.flow, bytes, framing, cut));
                 }
             }
         }
@@ -284,6 +280,7 @@ impl<F: Framer> Stream<F> {
                 Step::Message { len, framing, cut } => {
                     self.note_message(out.ledger);
                     if let Some(payload) = backlog.message(self.flow, len, framing, cut) {
+                        self.delivered.keep(backlog.window_start(), payload.bytes);
                         out.deliver(payload);
                     }
                     (len, None)
@@ -319,7 +316,8 @@ impl<F: Framer> Stream<F> {
     }
 
     fn compare<S>(&mut self, start: u64, old: &[u8], out: &mut Outlet<'_, S>) {
-        if self.backlog.as_mut().is_some_and(|backlog| backlog.compare_with_window(start, old)) {
+        let differs = self.backlog.as_mut().is_some_and(|backlog| backlog.compare_with_window(start, old));
+        if differs || self.delivered.differs(start, old) {
             out.ledger.events.overlap_ambiguous.add(out.now);
         }
     }

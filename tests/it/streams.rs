@@ -112,6 +112,37 @@ fn the_first_copy_of_a_byte_wins_and_a_difference_is_told() {
 }
 
 #[test]
+fn another_copy_of_a_message_that_was_read_is_told() {
+    let honest = message(1, 40);
+    let forged: Vec<_> = honest.iter().map(|byte| if *byte == b'x' { b'y' } else { *byte }).collect();
+    let at = |offset: usize| u32::try_from(offset).unwrap() + 1;
+    let check = |frames: &[Vec<u8>], count: u64| {
+        let outcome = read_frames(frames);
+        assert_eq!(outcome.seen.len(), 1);
+        assert_eq!((outcome.seen[0].bytes.clone(), outcome.events.overlap_ambiguous.count), (honest.clone(), count));
+    };
+    let whole = [tcp_frame(0, SYN, b""), tcp_frame(at(0), ACK, &honest)];
+    check(&[&whole[..], &[tcp_frame(at(0), ACK, &honest)]].concat(), 0);
+    check(&[&whole[..], &[tcp_frame(at(0), ACK, &forged)]].concat(), 1);
+    // Cut at other places, and of a message that came in two segments.
+    check(&[&whole[..], &[tcp_frame(at(90), ACK, &forged[90..])]].concat(), 1);
+    let halves = [tcp_frame(0, SYN, b""), tcp_frame(at(0), ACK, &honest[..70]), tcp_frame(at(70), ACK, &honest[70..])];
+    check(&[&halves[..], &[tcp_frame(at(0), ACK, &honest)]].concat(), 0);
+    check(&[&halves[..], &[tcp_frame(at(0), ACK, &forged)]].concat(), 1);
+}
+
+#[test]
+fn a_segment_whose_payload_was_not_captured_is_counted_once() {
+    let whole = message(1, 40);
+    let mut cut = tcp_frame(101, ACK, &whole[100..]);
+    cut.truncate(14 + 20 + 20);
+    // The headers are there, and say that there was more.
+    let outcome = read_frames(&[tcp_frame(0, SYN, b""), tcp_frame(1, ACK, &whole[..100]), cut]);
+    assert_eq!(outcome.coverage.set_aside.get(&SetAside::CutHeaders), Some(&1));
+    assert_eq!(outcome.events.tcp_gap.count, 1);
+}
+
+#[test]
 fn a_port_that_is_used_again_is_another_stream() {
     let (first, second) = (message(1, 20), message(2, 20));
     let frames = [

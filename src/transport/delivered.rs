@@ -1,0 +1,83 @@
+//! The last bytes of a stream that left as messages: what is sent again is compared with them. A copy that differs may be
+//! what the receiver has read, and then the capture holds two versions of one message.
+
+use std::ops::Range;
+
+/// Bytes kept for one direction of one connection: a few messages.
+const DELIVERED_BYTES_MAX: usize = 4096;
+
+/// Offsets count from the start of the stream as the stream defines it.
+#[derive(Debug, Default)]
+pub(super) struct Delivered {
+    bytes: Vec<u8>,
+    end: u64,
+}
+
+impl Delivered {
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Adds a message that begins at `start`; what lies further back is forgotten.
+    pub(super) fn keep(&mut self, start: u64, message: &[u8]) {
+        let newest = message.get(message.len().saturating_sub(DELIVERED_BYTES_MAX)..).unwrap_or(message);
+        if start != self.end {
+            self.bytes.clear();
+        }
+        let excess = (self.bytes.len() + newest.len()).saturating_sub(DELIVERED_BYTES_MAX);
+        self.bytes.drain(..excess.min(self.bytes.len()));
+        self.bytes.extend_from_slice(newest);
+        self.end = start + message.len() as u64;
+    }
+
+    pub(super) fn forget(&mut self) {
+        self.bytes = Vec::new();
+    }
+
+    /// Whether `bytes`, sent again, differ from what was delivered of them.
+    pub(super) fn differs(&self, start: u64, bytes: &[u8]) -> bool {
+        let kept = self.end.saturating_sub(self.bytes.len() as u64)..self.end;
+        let overlap = start.max(kept.start)..(start + bytes.len() as u64).min(kept.end);
+        overlap.start < overlap.end && part(&self.bytes, kept.start, &overlap) != part(bytes, start, &overlap)
+    }
+}
+
+/// The bytes of `range`, of a slice that begins at offset `start`.
+fn part<'b>(bytes: &'b [u8], start: u64, range: &Range<u64>) -> &'b [u8] {
+    let at = |offset: u64| usize::try_from(offset.saturating_sub(start)).unwrap_or(usize::MAX);
+    bytes.get(at(range.start)..at(range.end)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_delivered_is_compared() {
+        let mut delivered = Delivered::default();
+        assert!(!delivered.differs(0, b"abc"));
+        delivered.keep(10, b"abcd");
+        delivered.keep(14, b"efgh");
+        assert!(!delivered.differs(8, b"xxabcdefghxx"));
+        assert!(!delivered.differs(0, b"xxxxxxxxxx") && !delivered.differs(18, b"x"));
+        assert!(delivered.differs(12, b"cX") && delivered.differs(17, b"Xx"));
+        // Behind a hole everything before it is forgotten.
+        delivered.keep(30, b"ijkl");
+        assert!(!delivered.differs(10, b"XXXX") && delivered.differs(33, b"X"));
+        delivered.forget();
+        assert!(!delivered.differs(33, b"X"));
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let mut delivered = Delivered::default();
+        for start in 0..10 {
+            delivered.keep(start * 1000, &[b'a'; 1000]);
+            assert!(delivered.len() <= DELIVERED_BYTES_MAX);
+        }
+        assert!(delivered.differs(9999, b"b") && delivered.differs(6000, b"b") && !delivered.differs(5000, b"b"));
+        delivered.keep(10_000, &[b'c'; 9000]);
+        assert_eq!(delivered.len(), DELIVERED_BYTES_MAX);
+        assert!(delivered.differs(18_999, b"b") && !delivered.differs(10_000, b"b"));
+    }
+}
