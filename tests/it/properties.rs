@@ -109,7 +109,7 @@ fn findings(report: &Report) -> Vec<Value> {
         "transport-switched",
         "fragments-incomplete",
     ];
-    let about_talk = report.findings.iter().filter(|finding| !ABOUT_TRAVEL.contains(&finding.rule.as_str()));
+    let about_talk = report.findings.iter().filter(|finding| !ABOUT_TRAVEL.contains(&&finding.rule[..]));
     let mut findings: Vec<Value> = about_talk
         .map(|finding| {
             json!([
