@@ -54,7 +54,7 @@ fn verdicts(sample: &Sample) -> BTreeMap<(u64, usize), String> {
         let ack = attempt.ack.iter().map(|ack| (&ack.request, &ack.credentials));
         for (frame, rows) in request.chain(ack) {
             for (row, credentials) in rows.iter().enumerate() {
-                let result = credentials.verification.as_ref().map_or("none", |verification| &verification.result[..]);
+                let result = credentials.verification.as_ref().map_or("none", |verification| verification.result);
                 verdicts.insert((frame.number, row), result.to_owned());
             }
         }
