@@ -126,7 +126,11 @@ impl Analyzer {
 
     /// What the rules about the capture are told.
     fn facts(&self) -> CaptureFacts {
-        CaptureFacts { sip_messages: self.messages.sip_messages, events: ending::events(self) }
+        CaptureFacts {
+            sip_messages: self.messages.sip_messages,
+            has_authentication: self.messages.builder.has_authentication(),
+            events: ending::events(self),
+        }
     }
 
     /// The latest time of the capture: frames that hold no SIP count too.

@@ -138,7 +138,7 @@ impl Messages {
         let rows = rows.into_iter().map(|(header, value)| {
             let mut known = parse_credentials(value).into_iter().map(|credentials| {
                 let realm = credentials.realm().unwrap_or_default();
-                let nonce = credentials.nonce().and_then(|nonce| self.nonces.id(&realm, &nonce));
+                let nonce = credentials.nonce().and_then(|nonce| self.nonces.named(&realm, &nonce));
                 let challenge_realm = credentials.nonce().and_then(|nonce| self.nonces.issuing_realm(&nonce));
                 let checked = self.verifier.check(&credentials, &request, challenge_realm);
                 KnownCredentials { nonce, checked }

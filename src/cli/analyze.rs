@@ -164,13 +164,13 @@ fn now() -> String {
 /// The chosen format, being written.
 enum Printer {
     Human { report: HumanReport, sink: Sink, has_color: bool, width: usize },
-    Json(JsonWriter<Sink>),
+    Json(Box<JsonWriter<Sink>>),
 }
 
 impl Printer {
     fn new(sink: Sink, head: Report, options: &Analyze) -> Printer {
         match options.format {
-            Format::Json => Printer::Json(JsonWriter::new(sink, head)),
+            Format::Json => Printer::Json(Box::new(JsonWriter::new(sink, head))),
             Format::Human => {
                 let (has_color, width) = output::terminal(options.color, options.output.is_some());
                 Printer::Human { report: HumanReport::new(options.redact), sink, has_color, width }

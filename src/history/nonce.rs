@@ -96,6 +96,15 @@ impl Nonces {
         std::iter::successors(latest, move |(_, nonce)| nonce.same_value.and_then(with_record)).take(REALMS_MAX)
     }
 
+    /// The id of the nonce that credentials name. A nonce that another realm issued is that nonce, whatever realm the client
+    /// wrote beside it.
+    pub fn named(&mut self, realm: &[u8], value: &[u8]) -> Option<NonceId> {
+        let is_issued = |nonce: &Nonce| nonce.issued.is_some();
+        let own = self.of_value(value).find(|(_, nonce)| *nonce.realm == *realm).filter(|(_, nonce)| is_issued(nonce));
+        let issued = own.or_else(|| self.of_value(value).find(|(_, nonce)| is_issued(nonce))).map(|(id, _)| id);
+        issued.or_else(|| self.id(realm, value))
+    }
+
     /// The realm whose challenge brought a nonce of that text.
     pub fn issuing_realm(&self, value: &[u8]) -> Option<&[u8]> {
         self.of_value(value).find(|(_, nonce)| nonce.issued.is_some()).map(|(_, nonce)| &*nonce.realm)

@@ -60,6 +60,11 @@ impl ReportBuilder {
         self.clients.note_unasked(run);
     }
 
+    /// Whether any session so far was about authentication.
+    pub fn has_authentication(&self) -> bool {
+        self.summary.challenges > 0 || self.summary.credentials > 0
+    }
+
     /// Counts a finding that no session alone shows.
     pub fn note_trouble(&mut self, finding: &Finding) {
         self.clients.note_trouble(finding);
@@ -141,8 +146,6 @@ fn session_model(session: &Session<'_>, number: u64, redaction: Redaction) -> mo
     let realms: Vec<String> = session.realms().iter().map(|realm| text(realm)).collect();
     let agent = session.attempts.iter().filter_map(Attempt::request).find_map(|request| request.user_agent);
     let server_agent = session.attempts.iter().filter_map(Attempt::answer).find_map(|answer| answer.server);
-    let own =
-        |attempt: &&Attempt<'_>| first.is_some_and(|first| first.transaction.method == attempt.transaction.method);
     model::Session {
         id: format!("s{number}"),
         method: session.method().map(|method| text(method.as_bytes())).unwrap_or_default(),
@@ -159,7 +162,7 @@ fn session_model(session: &Session<'_>, number: u64, redaction: Redaction) -> mo
         started: Time(session.run.started),
         ended: Time(session.run.last_seen),
         outcome: session.outcome.name(),
-        final_status: session.attempts.iter().filter(own).rev().find_map(Attempt::status),
+        final_status: session.final_status(),
         attempts: session.attempts.iter().map(|attempt| attempt_model(session, attempt, redaction)).collect(),
         realms,
         wireshark_filter: wireshark::call_id(call_id).unwrap_or_else(|| wireshark::frames(&all_frames(session))),

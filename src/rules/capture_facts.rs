@@ -22,6 +22,8 @@ pub struct Event {
 pub struct CaptureFacts {
     /// SIP messages read, copies included.
     pub sip_messages: u64,
+    /// Whether any of them was about authentication.
+    pub has_authentication: bool,
     /// Everything that was odd, in order of name.
     pub events: Vec<Event>,
 }

@@ -92,6 +92,7 @@ pub static RULES: &[&Rule] = &[
     &credentials::qop_missing_in_challenge::RULE,
     &credentials::verification_not_possible::RULE,
     &credentials::response_uppercase::RULE,
+    &credentials::malformed_credentials::RULE,
     &nonce::stale_nonce_recovered::RULE,
     &nonce::stale_loop::RULE,
     &nonce::stale_ignored_by_client::RULE,

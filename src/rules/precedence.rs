@@ -13,6 +13,7 @@ static EXPLAINS: &[(&str, &[&str])] = &[
     (
         "credentials-wrong-header",
         &[
+            "uri-differs-from-request-uri",
             "challenge-loop",
             "challenge-unanswered",
             "retry-without-credentials",
@@ -24,6 +25,7 @@ static EXPLAINS: &[(&str, &[&str])] = &[
     (
         "realm-mismatch",
         &[
+            "uri-differs-from-request-uri",
             "challenge-loop",
             "challenge-unanswered",
             "retry-without-credentials",
@@ -35,6 +37,7 @@ static EXPLAINS: &[(&str, &[&str])] = &[
     (
         "old-nonce-reused",
         &[
+            "uri-differs-from-request-uri",
             "challenge-loop",
             "stale-loop",
             "stale-ignored-by-client",
@@ -44,9 +47,21 @@ static EXPLAINS: &[(&str, &[&str])] = &[
             "nc-repeated",
         ],
     ),
-    ("stale-loop", &["challenge-loop", "digest-ok-but-rejected", "stale-ignored-by-client", "rejected-credentials"]),
+    (
+        "stale-loop",
+        &[
+            "uri-differs-from-request-uri",
+            "challenge-loop",
+            "digest-ok-but-rejected",
+            "stale-ignored-by-client",
+            "rejected-credentials",
+        ],
+    ),
     ("stale-ignored-by-client", &["challenge-unanswered", "challenge-loop"]),
-    ("nc-repeated", &["digest-ok-but-rejected", "challenge-loop", "rejected-credentials"]),
+    (
+        "nc-repeated",
+        &["uri-differs-from-request-uri", "digest-ok-but-rejected", "challenge-loop", "rejected-credentials"],
+    ),
     ("response-uppercase", &["digest-ok-but-rejected", "challenge-loop", "rejected-credentials"]),
     (
         "challenge-header-missing",
@@ -70,6 +85,7 @@ static EXPLAINS: &[(&str, &[&str])] = &[
     (
         "digest-wrong-password",
         &[
+            "uri-differs-from-request-uri",
             "challenge-loop",
             "rejected-credentials",
             "nc-repeated",

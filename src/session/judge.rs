@@ -1,6 +1,5 @@
 //! Joins credentials to the challenges they answer, and says what became of them. Each realm is judged by itself.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -13,6 +12,7 @@ use crate::session::AttemptOutcome;
 use crate::session::CredentialsRow;
 use crate::session::Exchange;
 use crate::session::Judgement;
+use crate::session::NonceId;
 use crate::session::Offered;
 use crate::session::Presented;
 use crate::session::Run;
@@ -132,45 +132,28 @@ fn offered(rows: &[crate::session::ChallengeRow]) -> Vec<Offered<'_>> {
     challenges.collect()
 }
 
-/// Finds for each row of credentials the latest challenge that it answers: the same realm and nonce, else the same nonce.
+/// Finds for each row of credentials the latest challenge before it that brought its nonce, and says whether the realms agree.
 fn join(attempts: &mut [Attempt<'_>]) {
     if attempts.iter().all(|attempt| attempt.credentials.is_empty()) {
         return;
     }
     // Ids of this run's own making: no hashing, and nothing an attacker could collide.
-    join_by(attempts, &|offered| offered.nonce, &|presented| presented.nonce, true);
-    let is_open = |presented: &Presented<'_>| presented.answers.is_none();
-    if attempts.iter().flat_map(|attempt| &attempt.credentials).any(is_open) {
-        let text = |nonce: Option<Cow<'_, [u8]>>| nonce.filter(|nonce| !nonce.is_empty()).map(Cow::into_owned);
-        join_by(
-            attempts,
-            &|offered| text(offered.challenge.nonce()),
-            &|presented| text(presented.credentials.nonce()),
-            false,
-        );
-    }
-}
-
-/// Joins what is not joined yet by one key of challenge and credentials.
-fn join_by<'run, K: Ord>(
-    attempts: &mut [Attempt<'run>],
-    challenge_key: &dyn Fn(&Offered<'run>) -> Option<K>,
-    credentials_key: &dyn Fn(&Presented<'run>) -> Option<K>,
-    is_same_realm: bool,
-) {
-    let mut known: BTreeMap<K, Vec<(CaptureTime, ChallengeAt)>> = BTreeMap::new();
-    for (index, attempt) in attempts.iter_mut().enumerate() {
+    let mut brought: BTreeMap<NonceId, Vec<(CaptureTime, usize, usize)>> = BTreeMap::new();
+    for index in 0..attempts.len() {
+        let Some((before, [attempt, ..])) = attempts.split_at_mut_checked(index) else { return };
         let sent = attempt.transaction.started();
-        for presented in attempt.credentials.iter_mut().filter(|presented| presented.answers.is_none()) {
-            let challenges = credentials_key(presented).and_then(|key| known.get(&key));
-            let before = |(time, _): &&(CaptureTime, ChallengeAt)| sent.is_none_or(|sent| *time <= sent);
-            presented.answers = challenges.and_then(|all| all.iter().rev().find(before)).map(|(_, at)| *at);
+        for presented in &mut attempt.credentials {
+            let all = presented.nonce.and_then(|nonce| brought.get(&nonce)).map(Vec::as_slice).unwrap_or_default();
+            let latest = all.iter().rev().find(|(time, _, _)| sent.is_none_or(|sent| *time <= sent));
+            presented.answers = latest.and_then(|&(_, attempt, challenge)| {
+                let offered = before.get(attempt)?.challenges.get(challenge)?;
+                Some(ChallengeAt { attempt, challenge, is_same_realm: offered.realm() == presented.realm() })
+            });
         }
         let Some(answer) = &attempt.transaction.answer else { continue };
         for (challenge, offered) in attempt.challenges.iter().enumerate() {
-            if let Some(key) = challenge_key(offered) {
-                let at = ChallengeAt { attempt: index, challenge, is_same_realm };
-                known.entry(key).or_default().push((answer.time, at));
+            if let Some(nonce) = offered.nonce {
+                brought.entry(nonce).or_default().push((answer.time, index, challenge));
             }
         }
     }
@@ -255,10 +238,14 @@ fn outcome(attempt: &Attempt<'_>, judgements: &[Judgement], end: CaptureTime) ->
     }
 }
 
+/// Retransmissions after which silence is an answer.
+pub const RETRANSMISSIONS_OF_PATIENCE: usize = 3;
+
 /// No final answer: is that the end of the capture, or of the server's patience?
 fn silence(attempt: &Attempt<'_>, end: CaptureTime) -> AttemptOutcome {
     let Some(request) = attempt.request() else { return AttemptOutcome::Undecided };
-    let gave_up = end.since(request.time) >= TRANSACTION_TIMEOUT;
+    let gave_up = end.since(request.time) >= TRANSACTION_TIMEOUT
+        || attempt.transaction.retransmissions() >= RETRANSMISSIONS_OF_PATIENCE;
     if gave_up && !attempt.transaction.has_provisional { AttemptOutcome::NoAnswer } else { AttemptOutcome::Undecided }
 }
 

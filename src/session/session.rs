@@ -154,6 +154,11 @@ impl<'run> Session<'run> {
         realms
     }
 
+    /// The status of the attempt that decides the outcome; `None` where that was never answered.
+    pub fn final_status(&self) -> Option<u16> {
+        own(&self.attempts).rev().find(|attempt| attempt.outcome != AttemptOutcome::Undecided).and_then(Attempt::status)
+    }
+
     /// The address of who sent the first request.
     pub fn client(&self) -> Option<IpAddr> {
         self.attempts.first().map(|attempt| attempt.transaction.flow.source.address)
@@ -165,15 +170,19 @@ impl<'run> Session<'run> {
     }
 }
 
-/// The last finished attempt of the first method decides. What a proxy did with a request on its next hops is not the
-/// client's outcome: the answer that it passed back is.
-fn outcome(attempts: &[Attempt<'_>]) -> SessionOutcome {
-    let Some(first) = attempts.first() else { return SessionOutcome::Undecided };
-    let is_own = |attempt: &&Attempt<'_>| {
-        attempt.transaction.method == first.transaction.method
+/// The attempts of the first method. What a proxy did with a request on its next hops is not the client's outcome: the
+/// answer that it passed back is.
+fn own<'s, 'run>(attempts: &'s [Attempt<'run>]) -> impl DoubleEndedIterator<Item = &'s Attempt<'run>> {
+    let first = attempts.first().map(|attempt| &attempt.transaction.method);
+    attempts.iter().filter(move |attempt| {
+        Some(&attempt.transaction.method) == first
             && (attempt.transaction.forwarded_from.is_none() || attempt.is_sent_again)
-    };
-    let same = || attempts.iter().filter(is_own);
+    })
+}
+
+/// The last finished attempt of the first method decides.
+fn outcome(attempts: &[Attempt<'_>]) -> SessionOutcome {
+    let same = || own(attempts);
     let Some(last) = same().rev().find(|attempt| attempt.outcome != AttemptOutcome::Undecided) else {
         return SessionOutcome::Undecided;
     };

@@ -16,6 +16,11 @@ pub fn objection(name: HeaderName, value: &[u8]) -> Option<String> {
     if memchr::memchr2(b'\r', b'\n', value).is_some() {
         return Some("the header is folded over several lines".to_owned());
     }
+    // rsip dates from RFC 2617: what it does not know of RFC 8760 and RFC 3310 is no objection.
+    let is_newer = |word: &str| text.to_ascii_lowercase().contains(word);
+    if ["sha-", "akav", "auth-int", "digest userhash"].into_iter().any(is_newer) {
+        return None;
+    }
     let error = match name {
         HeaderName::WwwAuthenticate => untyped::WwwAuthenticate::new(text).into_typed().err(),
         HeaderName::ProxyAuthenticate => untyped::ProxyAuthenticate::new(text).into_typed().err(),
@@ -23,7 +28,7 @@ pub fn objection(name: HeaderName, value: &[u8]) -> Option<String> {
         HeaderName::ProxyAuthorization => untyped::ProxyAuthorization::new(text).into_typed().err(),
         _ => None,
     };
-    error.map(|error| error.to_string())
+    error.map(|error| error.to_string().replace("rsip error: ", ""))
 }
 
 #[cfg(test)]

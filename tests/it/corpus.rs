@@ -13,6 +13,7 @@ use sipauth::capture::Reader;
 use sipauth::capture::Record;
 use sipauth::digest::Keyring;
 use sipauth::digest::keyring;
+use sipauth::report::Redaction;
 use sipauth::report::Report;
 use sipauth::report::human::HumanReport;
 use sipauth::report::json::JsonWriter;
@@ -107,7 +108,7 @@ pub fn analyze_from(source: impl Read + Send + 'static, keyring: Keyring) -> Opt
 
 /// The report as the JSON that the binary writes.
 pub fn json(report: &Report) -> String {
-    let mut writer = JsonWriter::new(Vec::new(), &Report::empty()).expect("memory can be written");
+    let mut writer = JsonWriter::new(Vec::new(), Report::empty());
     for session in &report.sessions {
         writer.session(session).expect("memory can be written");
     }
@@ -116,7 +117,7 @@ pub fn json(report: &Report) -> String {
 
 /// The report as the text that the binary writes, styles included.
 pub fn human(report: &Report) -> String {
-    let mut human = HumanReport::default();
+    let mut human = HumanReport::new(Redaction::Default);
     for session in &report.sessions {
         human.session(session);
     }

@@ -124,19 +124,19 @@ fn in_streak(
     let (cause, fault) = cause(session, tried);
     let method = attempt.transaction.method.to_string();
     let user = facts::account(&presented.username(), realm);
-    let title = format!(
-        "{user} was challenged again after every answer: {}, 0 accepted",
-        facts::count(tried.len(), "credential")
-    );
     let statuses: Vec<String> =
         tried.iter().filter_map(|(_, attempt, _)| attempt.status()).map(|s| s.to_string()).collect();
+    let title = format!(
+        "{user} was challenged again after every answer: {} with credentials, 0 accepted",
+        facts::count(statuses.len(), &method)
+    );
     let mut finding = Finding::new(&RULE, title)
         .fault(fault)
         .explained(format!(
             "{} with credentials for realm {} {}: {}. {}",
-            facts::count(tried.len(), &method),
+            facts::count(statuses.len(), &method),
             facts::quoted(realm),
-            if tried.len() == 1 { "was refused" } else { "were refused" },
+            if statuses.len() == 1 { "was refused" } else { "were refused" },
             summary_of(&statuses),
             meaning(cause)
         ))
@@ -180,6 +180,8 @@ fn cause(session: &Session<'_>, tried: &[(usize, &Attempt<'_>, &Presented<'_>)])
         ("stale", if is_old { Fault::Client } else { Fault::Server })
     } else if refused.iter().any(|(_, _, presented)| presented.verdict() == Some(Verdict::Mismatch)) {
         ("wrong-digest", Fault::Client)
+    } else if all(&|_, presented| presented.verdict() == Some(Verdict::Match)) {
+        ("right-digest-refused", Fault::Unknown)
     } else {
         ("unknown", Fault::Unknown)
     }
@@ -192,9 +194,8 @@ fn meaning(cause: &str) -> &'static str {
         }
         "realm" => "Each named a realm that the server did not ask for.",
         "stale" => "The server says stale=true: it refuses the age of the nonce, not the password.",
-        "wrong-digest" => {
-            "No challenge blamed the nonce, and the digests do not fit the secret given: the server refuses the answer itself."
-        }
+        "wrong-digest" => "The digests do not fit the secret given: the server refuses the answer itself.",
+        "right-digest-refused" => "Every digest fits the secret given: the password is not the cause.",
         _ => {
             "No challenge blamed the nonce. Without the password, a capture cannot tell a wrong secret from a server that refuses a right one."
         }
@@ -211,6 +212,9 @@ fn remedy(cause: &str) -> &'static str {
             "Compare the nonce's lifetime with the time from challenge to retry, and see whether all nodes of the server share the nonce secret"
         }
         "wrong-digest" => "Compare the user name and the password on the client with those on the server",
+        "right-digest-refused" => {
+            "Look at the server: its stored secret, its checks beyond the digest, and whether challenge and answer reach the same node"
+        }
         _ => "Give the password (--user with --ask-password, or --credentials) to learn whether the digests are right",
     }
 }

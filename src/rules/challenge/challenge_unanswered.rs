@@ -52,8 +52,8 @@ fn finding(session: &Session<'_>, context: &Context<'_>, index: usize) -> Option
     let is_proven = gap >= facts::ANSWER_WITHIN;
     let asked = attempt.challenges.first()?.realm();
     let method = attempt.transaction.method.to_string();
-    let title =
-        format!("{} was challenged for realm {} and never answered", who(session, attempt), facts::quoted(&asked));
+    let ending = if is_proven { "never answered" } else { "the capture ends before an answer" };
+    let title = format!("{} was challenged for realm {} and {ending}", who(session, attempt), facts::quoted(&asked));
     let silence = if is_proven {
         format!(
             "No request with credentials for it followed, although the capture goes on for {}.",
@@ -127,7 +127,11 @@ fn explain_circumstances(session: &Session<'_>, finding: Finding, attempt: &Atte
     let algorithms: Vec<&str> =
         attempt.challenges.iter().filter_map(|offered| offered.challenge.algorithm().name()).collect();
     let mut finding = finding;
-    if !answered.is_empty() {
+    let is_first_time = attempt.challenges.iter().all(|offered| {
+        let realm = offered.realm();
+        session.attempts.iter().flat_map(|attempt| &attempt.credentials).all(|presented| presented.realm() != realm)
+    });
+    if !answered.is_empty() && is_first_time {
         finding.explanation.push_str(&format!(
             " The credentials for realm {} were accepted: the request went on to another server, which asks for its own.",
             answered.join(", ")
@@ -144,7 +148,7 @@ fn explain_circumstances(session: &Session<'_>, finding: Finding, attempt: &Atte
     }
     if algorithms.first().is_some_and(|first| *first != "MD5") {
         finding = finding.advises(format!(
-            "The first algorithm offered is {}: old clients give up there, even where MD5 follows. Offer MD5 first, or update the client",
+            "The first algorithm offered is {}: old clients give up there, even where MD5 follows. Update the client; until then MD5 first helps it",
             algorithms.first().copied().unwrap_or_default()
         ));
     }

@@ -1,5 +1,6 @@
 //! SA203: the digest is right, the nonce is current, and the server refuses all the same.
 
+use crate::auth::Algorithm;
 use crate::digest::Verdict;
 use crate::rules::Check;
 use crate::rules::Confidence;
@@ -11,6 +12,8 @@ use crate::rules::Severity;
 use crate::rules::credentials::rejected_credentials::exclude_what_fits;
 use crate::rules::facts;
 use crate::session::Judgement;
+use crate::session::Offered;
+use crate::session::Presented;
 use crate::session::Session;
 
 /// The rule.
@@ -59,6 +62,16 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
             facts::source(presented)
         ))
         .excludes("wrong password on the client: the digest fits the one given here");
+    let differences =
+        session.challenge_of(presented).map(|offered| differences(presented, offered)).unwrap_or_default();
+    if !differences.is_empty() {
+        finding.fault = Fault::Client;
+        finding.confidence = Confidence::Possible;
+        finding.explanation.push_str(&format!(
+            " The credentials differ from the challenge all the same, and the server may insist: {}.",
+            differences.join("; ")
+        ));
+    }
     finding = exclude_what_fits(session, finding, index, presented)
         .advises("Compare the secret that the server has stored: an HA1 made for another realm or another form of the user name never fits")
         .advises("See whether the node that challenged is the one that answered, and whether identity rules tie the user to the From address");
@@ -68,4 +81,29 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
     finding.evidence.extend(facts::challenge_evidence(attempt));
     vec![finding]
+}
+
+/// Where credentials do not follow their challenge, although the digest over them is right.
+fn differences(presented: &Presented<'_>, offered: &Offered<'_>) -> Vec<String> {
+    let (sent, asked) = (&presented.credentials, &offered.challenge);
+    let mut differences = Vec::new();
+    let name = |algorithm: Algorithm<'_>| algorithm.name().unwrap_or("an unknown algorithm").to_owned();
+    if name(sent.algorithm()) != name(asked.algorithm()) {
+        differences.push(format!("algorithm {}, offered {}", name(sent.algorithm()), name(asked.algorithm())));
+    }
+    let (qop, offers) = (sent.qop(), asked.qop());
+    match qop {
+        None if !offers.is_empty() => differences.push("no qop, although the challenge offers one".to_owned()),
+        Some(qop) if !offers.iter().any(|offer| offer.name() == qop.name()) => {
+            differences.push(format!("qop {}, which the challenge does not offer", facts::text(qop.name())));
+        }
+        _ => {}
+    }
+    if asked.opaque().is_some_and(|opaque| !opaque.is_empty()) && sent.opaque() != asked.opaque() {
+        differences.push("opaque is not that of the challenge".to_owned());
+    }
+    if sent.nonce_count().is_some_and(|count| count.value.is_none()) {
+        differences.push("the nonce count is not eight hex digits".to_owned());
+    }
+    differences
 }

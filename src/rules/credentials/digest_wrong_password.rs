@@ -1,5 +1,6 @@
 //! SA201: the digest does not fit the password given, and the server refused it.
 
+use crate::auth::Qop;
 use crate::digest::Verdict;
 use crate::rules::Check;
 use crate::rules::Confidence;
@@ -38,6 +39,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let mut accounts: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
     let wrong: Vec<(usize, &Attempt<'_>, &Presented<'_>)> = facts::presented(session)
         .filter(|(_, _, presented)| presented.verdict() == Some(Verdict::Mismatch) && facts::is_turned_away(presented))
+        .filter(|(_, attempt, presented)| !was_right_before(session, attempt, presented))
         .collect();
     for (_, _, presented) in &wrong {
         let account = (presented.username().into_owned(), presented.realm().into_owned());
@@ -46,6 +48,15 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         }
     }
     accounts.iter().filter_map(|(user, realm)| finding(session, &wrong, user, realm)).collect()
+}
+
+/// The client's own hop shows the right digest: what came out wrong on the next one was changed on the way.
+fn was_right_before(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
+    let origin = attempt.transaction.forwarded_from.and_then(|from| session.run.transactions.get(from));
+    let before =
+        session.attempts.iter().filter(|other| origin.is_some_and(|origin| std::ptr::eq(origin, other.transaction)));
+    let mut rows = before.flat_map(|other| &other.credentials);
+    rows.any(|row| row.realm() == presented.realm() && row.verdict() == Some(Verdict::Match))
 }
 
 fn finding(
@@ -67,6 +78,11 @@ fn finding(
             facts::frames_text(&requests),
             facts::source(presented),
         ));
+    if presented.credentials.qop() == Some(Qop::AuthInt) {
+        finding
+            .explanation
+            .push_str(" With qop=auth-int the body counts too: one that was changed on the way looks the same.");
+    }
     finding = exclude_what_fits(session, finding, index, presented)
         .advises("Enter the secret again on the client; look for a trailing space, changed case, or an old secret kept by provisioning")
         .advises("Make sure that the secret given to sipauth is the one that the server has for this account");

@@ -45,6 +45,13 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
             Confidence::Likely,
             "The digest fits the secret given. The server knows who asks, and does not allow what is asked.",
         )
+    } else if status == 404 {
+        (
+            format!("{user} sent credentials and got 404: the server does not seem to know the account"),
+            Confidence::Possible,
+            "The registrar answered credentials with Not Found: it looked for the address of record, and whether it looked \
+             at the digest first a capture does not show.",
+        )
     } else {
         (
             format!("{user} sent credentials and got {status}"),

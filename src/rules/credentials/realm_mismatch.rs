@@ -62,9 +62,10 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     finding.attempt = facts::lead(session, wrong.iter().map(|(index, _, _)| *index));
     finding.subject = facts::subject(session, attempt);
     finding.subject.realm = asked.into_owned();
-    finding.frames = facts::frames_of_all(wrong.iter().map(|(_, attempt, _)| *attempt));
-    finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
-    finding.evidence.extend(facts::challenge_evidence(attempt));
+    let asking = presented.answers.and_then(|at| session.challenge(at)).map(|(asking, _)| asking);
+    finding.frames = facts::frames_of_all(wrong.iter().map(|(_, attempt, _)| *attempt).chain(asking));
+    finding.evidence = facts::challenge_evidence(asking.unwrap_or(attempt));
+    finding.evidence.extend(facts::credentials_evidence(attempt, presented));
     if wrong.iter().all(|(_, _, presented)| matches!(presented.judgement, Judgement::Accepted | Judgement::Passed)) {
         finding.severity = Severity::Medium;
     }

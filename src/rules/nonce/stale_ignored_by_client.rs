@@ -67,9 +67,20 @@ fn finding(session: &Session<'_>, context: &Context<'_>, index: usize) -> Option
     Some(finding)
 }
 
-/// Another exchange or Call-ID of the same client may carry the next try.
+/// Another exchange or Call-ID may carry the next try, or the one after a client moved to another address. A client that
+/// answered one stale challenge after the other ignores none: it gave up.
 fn has_followed_elsewhere(session: &Session<'_>, context: &Context<'_>, index: usize) -> bool {
     let Some(attempt) = session.attempts.get(index) else { return true };
+    let before = session.exchanges.get(attempt.exchange).and_then(|exchange| exchange.attempts.iter().nth_back(1));
+    let is_one_of_many = before
+        .and_then(|&before| session.attempts.get(before))
+        .is_some_and(|before| before.outcome == AttemptOutcome::Stale);
+    let is_taken = session.attempts.iter().skip(index + 1).flat_map(|later| &later.credentials).any(|presented| {
+        presented.nonce.is_some() && attempt.challenges.iter().any(|offered| offered.nonce == presented.nonce)
+    });
+    if is_one_of_many || is_taken {
+        return true;
+    }
     let in_session = facts::is_answered_in_call_id(session, index);
     let elsewhere = facts::account_key(session, attempt)
         .zip(attempt.answer())

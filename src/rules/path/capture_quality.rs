@@ -6,6 +6,7 @@ use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::capture_facts::Event;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -31,14 +32,24 @@ fn check(facts: &CaptureFacts) -> Vec<Finding> {
     let lost = facts.events.iter().any(|event| event.loses_messages);
     let title =
         if lost { "The capture does not hold everything" } else { "The capture shows some packets in an unusual way" };
-    let lines: Vec<String> = facts.events.iter().map(|event| format!("{} ({})", event.text, event.count)).collect();
+    let lines: Vec<String> = facts.events.iter().map(line).collect();
     let mut finding = Finding::new(&RULE, title).fault(Fault::Path).explained(format!("{}.", lines.join("; ")));
     if lost {
         finding =
             finding.advises("Capture again with tcpdump -s 0 -B 16384: findings about silence rest on what was kept");
     }
+    // Then it is not a footnote to an answer: it is the answer.
+    if lost && facts.sip_messages > 0 && !facts.has_authentication {
+        finding.severity = Severity::Medium;
+    }
     finding.frames = facts.events.iter().filter_map(|event| event.first).collect();
     finding.frames.sort_unstable();
     finding.frames.dedup();
     vec![finding]
+}
+
+fn line(event: &Event) -> String {
+    // These name their input and happen once each.
+    let is_told_once = matches!(event.name, "input_truncated" | "input_unreadable");
+    if is_told_once { event.text.clone() } else { format!("{} {}", event.count, event.text) }
 }

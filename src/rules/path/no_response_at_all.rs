@@ -9,6 +9,7 @@ use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::facts;
 use crate::session::Session;
+use crate::session::judge::RETRANSMISSIONS_OF_PATIENCE;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -28,9 +29,6 @@ pub static RULE: Rule = Rule {
     check: Check::Session(check),
 };
 
-/// Retransmissions that show patience enough.
-const RETRANSMISSIONS_MIN: usize = 3;
-
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let silent: Vec<_> = session
         .attempts
@@ -39,7 +37,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         .filter(|(_, attempt)| {
             attempt.answer().is_none()
                 && !attempt.transaction.has_provisional
-                && attempt.transaction.retransmissions() >= RETRANSMISSIONS_MIN
+                && attempt.transaction.retransmissions() >= RETRANSMISSIONS_OF_PATIENCE
         })
         .collect();
     let Some((index, attempt)) = silent.first().copied() else { return Vec::new() };
