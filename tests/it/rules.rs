@@ -50,14 +50,11 @@ const CALL_OK: &str = "< 200\n> ACK\n";
 
 /// Analyses a capture with the credentials of a CSV file.
 fn analyse(scenario: &[&str], credentials: &str) -> Report {
-    analyse_capture(crate::scenario::pcap(&scenario.concat()), credentials.as_bytes())
-}
-
-fn analyse_capture(capture: Vec<u8>, credentials: &[u8]) -> Report {
+    let capture = crate::scenario::pcap(&scenario.concat());
     let limits = Limits::default();
     let keyring = match credentials {
-        b"" => sipauth::digest::Keyring::new(),
-        rows => keyring::read(rows, "credentials.csv", None).expect("credentials").0,
+        NOTHING => sipauth::digest::Keyring::new(),
+        rows => keyring::read(rows.as_bytes(), "credentials.csv", None).expect("credentials").0,
     };
     let settings = Settings { keyring, redaction: Redaction::None, ..Settings::default() };
     let mut analyzer = Analyzer::new(settings);

@@ -49,8 +49,8 @@ fn in_streak(session: &Session<'_>, streak: &[(usize, &Attempt<'_>)]) -> Option<
     if streak.last().is_some_and(|(_, last)| last.is_let_past()) {
         return None;
     }
-    let streak = longest_stale(streak);
-    let stale: Vec<(usize, &Attempt<'_>, &Presented<'_>)> = streak
+    let row = longest_stale(streak);
+    let stale: Vec<(usize, &Attempt<'_>, &Presented<'_>)> = row
         .iter()
         .flat_map(|(index, attempt)| attempt.credentials.iter().map(|presented| (*index, *attempt, presented)))
         .filter(|(_, _, presented)| presented.judgement == Judgement::Stale)
