@@ -35,7 +35,7 @@ fn a_loop_of_right_digests_is_the_servers() {
         SECRET,
         "
         high digest-ok-but-rejected fault=server by=-
-        medium challenge-loop cause=unknown by=digest-ok-but-rejected
+        medium challenge-loop by=digest-ok-but-rejected
         no digest-wrong-password rejected-credentials",
     );
 }
