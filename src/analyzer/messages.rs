@@ -128,7 +128,7 @@ impl Messages {
         if rows.is_empty() {
             return Vec::new();
         }
-        self.note_account(message, payload.flow.source.address, time);
+        let mut is_attempt = false;
         let request = Request {
             method: message.method().unwrap_or_default(),
             body: message.has_whole_body.then(|| message.body()),
@@ -137,6 +137,7 @@ impl Messages {
         };
         let rows = rows.into_iter().map(|(header, value)| {
             let mut known = parse_credentials(value).into_iter().map(|credentials| {
+                is_attempt |= !credentials.is_ims_initial();
                 let realm = credentials.realm().unwrap_or_default();
                 let nonce = credentials.nonce().and_then(|nonce| self.nonces.named(&realm, &nonce));
                 let challenge_realm = credentials.nonce().and_then(|nonce| self.nonces.issuing_realm(&nonce));
@@ -150,7 +151,12 @@ impl Messages {
                 value: value.into(),
             }
         });
-        rows.collect()
+        let rows = rows.collect();
+        // An IMS client announces itself with an empty digest (RFC 3310 §4): that answers nothing.
+        if is_attempt {
+            self.note_account(message, payload.flow.source.address, time);
+        }
+        rows
     }
 
     fn note_account(&mut self, message: &Message<'_>, source: IpAddr, time: CaptureTime) {

@@ -172,7 +172,10 @@ impl Run {
     fn add_copy(&mut self, index: usize, sighting: &Sighting<'_>) {
         let Some(transaction) = self.transactions.get_mut(index) else { return };
         let Some(request) = &transaction.request else { return };
-        let is_duplicate = request.link != sighting.link || sighting.time.since(request.time) < DUPLICATE_WITHIN;
+        // A retransmission is seen twice as well: what follows any appearance that closely is the same packet.
+        let is_duplicate =
+            request.link != sighting.link || sighting.time.since(transaction.last_sent) < DUPLICATE_WITHIN;
+        transaction.last_sent = transaction.last_sent.max(sighting.time);
         let kind = if is_duplicate { CopyKind::Duplicate } else { CopyKind::Retransmission };
         transaction.copies.push(Copy { at: sighting.frames.last, kind });
     }
@@ -388,6 +391,7 @@ fn blank(sighting: &Sighting<'_>) -> Transaction {
         answer: None,
         ack: None,
         copies: Vec::new(),
+        last_sent: sighting.time,
         forwarded_from: None,
     }
 }

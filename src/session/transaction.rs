@@ -35,6 +35,8 @@ pub struct Transaction {
     pub ack: Option<Box<Ack>>,
     /// Other appearances of the request.
     pub copies: Vec<Copy>,
+    /// When the request was last seen.
+    pub last_sent: CaptureTime,
     /// The transaction this one is the next hop of, as an index into the run's transactions.
     pub forwarded_from: Option<usize>,
 }

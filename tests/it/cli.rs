@@ -64,10 +64,7 @@ fn the_exit_code_says_how_it_ended() {
     check(&["analyze", "empty.pcap"], 3, "empty.pcap: ");
     fs::write(folder.path().join("report.json"), "{\"schema\": \"sipauth.report\"}").expect("it can be written");
     check(&["analyze", "report.json"], 3, "report.json: not a capture: starts with 7b 22");
-    // FIXME: the head of a JSON report is written before anything could be read, and nothing closes it.
-    let json = typed(folder.path(), &["analyze", "--format", "json", "missing.pcap"]);
-    assert_eq!(json.code, 3);
-    assert!(json.stdout.starts_with('{') && !json.stdout.ends_with("}\n"), "use check() here: {}", json.stdout);
+    check(&["analyze", "--format", "json", "missing.pcap"], 3, "missing.pcap: ");
 }
 
 #[test]

@@ -17,7 +17,8 @@ pub static RULE: Rule = Rule {
     label: "normal challenge",
     severity: Severity::Info,
     summary: "A challenge, an answer, and success: how digest authentication works",
-    finds: "A 401 or 407 to a request without credentials, followed by the same request with credentials that was accepted.",
+    finds: "A 401 or 407 to a request without credentials, followed by the same request with credentials that was let past: \
+            accepted, or refused later for another reason, as a call is whose callee is busy.",
     matters: "Monitoring that counts every 401 as a failure raises false alarms. The first, bare request is part of the protocol.",
     advice: "Nothing. Count only answers to requests that carry credentials.",
     not_this: "A second challenge of the same realm is a refusal.",
@@ -34,14 +35,14 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         .filter_map(|(&first, &next)| Some((session.attempts.get(first)?, session.attempts.get(next)?)))
         .filter(|(first, next)| {
             first.outcome == AttemptOutcome::Challenged
-                && next.outcome == AttemptOutcome::Accepted
+                && next.is_let_past()
                 && facts::answers_any(next, &first.challenges)
         })
         .collect();
     if normal.is_empty() {
         return Vec::new();
     }
-    let mut finding = Finding::new(&RULE, "Clients were challenged, answered and were accepted")
+    let mut finding = Finding::new(&RULE, "Clients were challenged, answered and were let past")
         .explained(
             "A 401 or 407 before the first credentials is how digest authentication begins: it is not a failure.",
         )

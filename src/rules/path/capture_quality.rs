@@ -16,7 +16,8 @@ pub static RULE: Rule = Rule {
     severity: Severity::Info,
     summary: "The capture lost something, or shows something twice",
     finds: "Packets cut by the snap length, holes in TCP streams, incomplete fragments, packets that the capturing machine dropped, \
-            a file that ends within a packet, bytes that can be read two ways, packets seen twice.",
+            a file that ends within a packet, bytes that can be read two ways, packets seen twice. It is medium where messages were \
+            lost and none of those that are left speaks of authentication: then it is the answer.",
     matters: "What a capture did not keep cannot be judged: an answer that is missing may have been there.",
     advice: "Capture again: tcpdump -s 0 keeps packets whole, -B 16384 gives it a larger buffer.",
     not_this: "What is odd about the messages themselves is told beside them.",

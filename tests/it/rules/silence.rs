@@ -107,7 +107,8 @@ fn user_unknown_suspected_is_neither_a_called_party_nor_unasked() {
 
 #[test]
 fn capture_quality_is_found() {
-    check(&["snaplen 200\n", ASKED], NOTHING, "info capture-quality says=snap_length");
+    // Where it hides all there is to know, it is the answer.
+    check(&["snaplen 200\n", ASKED], NOTHING, "medium capture-quality says=snap_length");
     check(&["> REGISTER\nduplicate\n", OK], NOTHING, "info capture-quality says=twice");
     check(
         &["mtu 600\n> first-fragment-of MESSAGE\n\n", &"x".repeat(900), "\n"],
