@@ -80,6 +80,7 @@ impl Analyzer {
             let decoded = packet::decode(frame, &self.limits);
             let messages = &mut self.messages;
             self.reassembly.push(frame, decoded, &mut |payload| messages.push(payload));
+            self.tell_losses();
         }
     }
 
@@ -108,6 +109,7 @@ impl Analyzer {
     pub fn finish_with(mut self, mut each: impl FnMut(model::Session)) -> Report {
         let messages = &mut self.messages;
         self.reassembly.finish(&mut |payload| messages.push(payload));
+        self.tell_losses();
         let end = self.end();
         self.messages.ready.drain(..).for_each(&mut each);
         for run in self.messages.tracker.finish() {
@@ -122,6 +124,14 @@ impl Analyzer {
         let mut sessions = Vec::new();
         let report = self.finish_with(|session| sessions.push(session));
         Report { sessions, ..report }
+    }
+
+    /// Tells what the rules should know of packets that are missing.
+    fn tell_losses(&mut self) {
+        let lost = self.reassembly.lost_between();
+        if lost.len() != self.messages.lost_between.len() {
+            self.messages.lost_between = lost.clone();
+        }
     }
 
     /// What the rules about the capture are told.

@@ -1,5 +1,6 @@
 //! What is done with messages: auth headers read, digests checked, sessions tracked, judged and reported.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::auth::parse_challenges;
@@ -50,6 +51,8 @@ pub(super) struct Messages {
     pub(super) messages_cut: u64,
     pub(super) closed: Vec<Run>,
     pub(super) ready: Vec<model::Session>,
+    /// Who sent datagrams to whom of which fragments are missing.
+    pub(super) lost_between: BTreeSet<(IpAddr, IpAddr)>,
     /// The first session with the worst finding so far: the one that a ticket is about.
     pub(super) worst: Option<(Severity, model::Session)>,
     pub(super) run_dropped: u64,
@@ -71,6 +74,7 @@ impl Messages {
             messages_cut: 0,
             closed: Vec::new(),
             ready: Vec::new(),
+            lost_between: BTreeSet::new(),
             worst: None,
             run_dropped: 0,
             duplicates: 0,
@@ -176,7 +180,7 @@ impl Messages {
         }
         let session = Session::judge(run, end.max(run.last_seen));
         self.nonces.add(&session);
-        let context = Context { nonces: &self.nonces, accounts: &self.accounts, end };
+        let context = Context { nonces: &self.nonces, accounts: &self.accounts, lost_between: &self.lost_between, end };
         let findings = rules::check_session(&session, &context);
         if findings.is_empty() && !session.has_authentication() {
             self.builder.skip(run);

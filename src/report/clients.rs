@@ -55,6 +55,8 @@ impl Clients {
             SessionOutcome::Accepted => (client.failure, client.is_in) = (None, true),
             SessionOutcome::NotChallenged => client.failure = None,
             SessionOutcome::Undecided => {}
+            // A call that fails behind authentication.
+            _ if session.is_let_past() => (client.failure, client.is_in) = (failure(session, findings), true),
             _ => client.failure = failure(session, findings),
         }
     }

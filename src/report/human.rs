@@ -104,7 +104,6 @@ fn outcome_text(outcome: &str, status: Option<u16>) -> String {
     let words = outcome.replace('_', " ");
     let words = words.replace("unanswered ", "unanswered\n");
     match status {
-        Some(status) if words.contains('\n') => format!("{words} ({status})"),
         Some(status) => format!("{words}\n({status})"),
         None => words,
     }
@@ -201,11 +200,14 @@ fn push_table(text: &mut String, rows: Vec<Row>, first: &HashMap<&str, &Finding>
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_width(u16::try_from(width).unwrap_or(u16::MAX));
-    table.set_header(["session", "who", "what", "client → server", "tries", "outcome", "see"]);
+    table.set_header(["id", "who", "what", "client → server", "tries", "outcome", "see"]);
     for row in rows.iter().take(ROWS_MAX) {
         let see = first.get(row.id.as_str()).map(|finding| finding.id.clone()).unwrap_or_default();
         table.add_row([&row.id, &row.who, &row.what, &row.hop, &row.attempts.to_string(), &row.outcome, &see]);
     }
+    table.column_iter_mut().for_each(|column| {
+        column.set_padding((0, 2));
+    });
     let _ = writeln!(text, "\n{}", table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n"));
     if more > 0 {
         let _ = writeln!(text, " {more} more sessions are not shown here; --format json lists them");

@@ -138,6 +138,12 @@ pub fn capture_after(attempt: &Attempt<'_>, context: &Context<'_>) -> Duration {
     attempt.answer().map(|answer| context.end.since(answer.time)).unwrap_or_default()
 }
 
+/// Whether a datagram of this request's sender to its receiver lost a fragment: its next request may have been that one.
+pub fn may_be_lost(attempt: &Attempt<'_>, context: &Context<'_>) -> bool {
+    let flow = attempt.transaction.flow;
+    context.lost_between.contains(&(flow.source.address, flow.destination.address))
+}
+
 /// The account that a request speaks for: the To URI of a REGISTER, else the From URI.
 pub fn account_key(session: &Session<'_>, attempt: &Attempt<'_>) -> Option<AccountKey> {
     let request = attempt.request()?;

@@ -13,6 +13,9 @@ pub mod nonce;
 pub mod path;
 pub mod precedence;
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
 use crate::base::CaptureTime;
 use crate::history::Accounts;
 use crate::history::Nonces;
@@ -66,6 +69,8 @@ pub struct Context<'a> {
     pub nonces: &'a Nonces,
     /// Every account of the capture so far.
     pub accounts: &'a Accounts,
+    /// Who sent datagrams to whom of which fragments are missing.
+    pub lost_between: &'a BTreeSet<(IpAddr, IpAddr)>,
     /// The latest time of the capture so far: at least a session gap after the session's last message, or its end.
     pub end: CaptureTime,
 }

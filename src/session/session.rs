@@ -154,6 +154,11 @@ impl<'run> Session<'run> {
         realms
     }
 
+    /// Whether credentials were let past by who asked for them, however the request ended.
+    pub fn is_let_past(&self) -> bool {
+        self.attempts.iter().any(|attempt| attempt.has_credentials() && attempt.is_let_past())
+    }
+
     /// The status of the attempt that decides the outcome; `None` where that was never answered.
     pub fn final_status(&self) -> Option<u16> {
         own(&self.attempts).rev().find(|attempt| attempt.outcome != AttemptOutcome::Undecided).and_then(Attempt::status)

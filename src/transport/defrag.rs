@@ -153,6 +153,7 @@ impl Defragmenter {
             && let Some(datagram) = self.waiting.remove(&key)
         {
             self.bytes = self.bytes.saturating_sub(datagram.held_bytes());
+            ledger.lost(key.addresses.source, key.addresses.destination);
             datagram.give_up(ledger);
         }
         true

@@ -1,5 +1,8 @@
 //! What the room hands out, and the one place where frames are counted as used or set aside.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
 use crate::base::CaptureTime;
 use crate::base::ContentLength;
 use crate::base::Coverage;
@@ -72,7 +75,12 @@ impl Origin {
 pub(super) struct Ledger {
     pub(super) coverage: Coverage,
     pub(super) events: Events,
+    /// Who sent datagrams to whom of which fragments are missing.
+    pub(super) lost_between: BTreeSet<(IpAddr, IpAddr)>,
 }
+
+/// Pairs of hosts that are remembered for what was lost between them.
+const LOST_BETWEEN_MAX: usize = 4096;
 
 impl Ledger {
     pub(super) fn used(&mut self, frames: u64) {
@@ -82,6 +90,12 @@ impl Ledger {
     pub(super) fn set_aside(&mut self, reason: SetAside, frames: u64) {
         if frames > 0 {
             *self.coverage.set_aside.entry(reason).or_insert(0) += frames;
+        }
+    }
+
+    pub(super) fn lost(&mut self, source: IpAddr, destination: IpAddr) {
+        if self.lost_between.len() < LOST_BETWEEN_MAX {
+            self.lost_between.insert((source, destination));
         }
     }
 

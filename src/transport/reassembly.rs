@@ -2,6 +2,9 @@
 
 use std::marker::PhantomData;
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
 use crate::base::Coverage;
 use crate::base::FrameRef;
 use crate::base::Framer;
@@ -105,6 +108,12 @@ impl<F: Framer> Reassembly<F> {
     /// What became of the frames. Those that wait are in neither count before [`Reassembly::finish`].
     pub fn coverage(&self) -> &Coverage {
         &self.ledger.coverage
+    }
+
+    /// Who sent datagrams to whom that never became whole: what seems unsaid between them may have been said. Complete
+    /// behind [`Reassembly::finish`].
+    pub fn lost_between(&self) -> &BTreeSet<(IpAddr, IpAddr)> {
+        &self.ledger.lost_between
     }
 
     /// What went wrong between the packets.

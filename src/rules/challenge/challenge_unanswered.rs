@@ -65,15 +65,24 @@ fn finding(session: &Session<'_>, context: &Context<'_>, index: usize) -> Option
             facts::duration_text(gap)
         )
     };
-    let (severity, confidence) = match is_proven {
+    let is_lost = facts::may_be_lost(attempt, context);
+    let (severity, confidence) = match is_proven && !is_lost {
         _ if facts::is_ping(attempt) => (Severity::Info, Confidence::Likely),
         true => (Severity::High, Confidence::Proven),
         false => (Severity::Medium, Confidence::Possible),
     };
-    let mut finding = Finding::new(&RULE, title).graded(severity, confidence).fault(Fault::Client);
+    let fault = if is_lost { Fault::Path } else { Fault::Client };
+    let mut finding = Finding::new(&RULE, title).graded(severity, confidence).fault(fault);
     finding.explanation =
         format!("The {} to {method} in frame {} asks for credentials. {silence}", answer.status, answer.at.number);
-    finding = explain_circumstances(session, finding, attempt);
+    if is_lost {
+        finding.explanation.push_str(
+            " Fragments of a datagram from this client to this server are missing: the answer may have been that one.",
+        );
+        finding = finding.advises("Look for the path that loses fragments; TCP, or a shorter request, avoids them");
+    } else {
+        finding = explain_circumstances(session, finding, attempt);
+    }
     finding.attempt = Some(index);
     finding.subject = facts::subject(session, attempt);
     finding.frames = facts::frames_of_all([attempt]);

@@ -71,10 +71,8 @@ fn finding(session: &Session<'_>, context: &Context<'_>, index: usize) -> Option
 /// answered one stale challenge after the other ignores none: it gave up.
 fn has_followed_elsewhere(session: &Session<'_>, context: &Context<'_>, index: usize) -> bool {
     let Some(attempt) = session.attempts.get(index) else { return true };
-    let before = session.exchanges.get(attempt.exchange).and_then(|exchange| exchange.attempts.iter().nth_back(1));
-    let is_one_of_many = before
-        .and_then(|&before| session.attempts.get(before))
-        .is_some_and(|before| before.outcome == AttemptOutcome::Stale);
+    let mut unsuccessful = session.attempts.iter().take(index).rev().take_while(|before| !before.is_let_past());
+    let is_one_of_many = unsuccessful.any(|before| before.outcome == AttemptOutcome::Stale);
     let is_taken = session.attempts.iter().skip(index + 1).flat_map(|later| &later.credentials).any(|presented| {
         presented.nonce.is_some() && attempt.challenges.iter().any(|offered| offered.nonce == presented.nonce)
     });
