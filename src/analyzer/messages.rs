@@ -31,6 +31,7 @@ use crate::session::KnownCredentials;
 use crate::session::LinkId;
 use crate::session::Run;
 use crate::session::Session;
+use crate::session::SessionOutcome;
 use crate::session::Sighting;
 use crate::session::Tracker;
 use crate::sip::Message;
@@ -206,6 +207,11 @@ impl Messages {
     /// A REGISTER session too short to be a loop may be a step of one: phones change the Call-ID at every try.
     fn note_steps(&mut self, session: &Session<'_>, findings: &[rules::Finding], number: u64) {
         if findings.iter().any(|finding| finding.rule.name == challenge_loop::RULE.name) {
+            return;
+        }
+        // Success ends a loop, and only what had begun can end.
+        let key = session.attempts.first().and_then(|first| rules::facts::account_key(session, first));
+        if session.outcome == SessionOutcome::Accepted && key.is_none_or(|key| !self.accounts.has_steps(&key)) {
             return;
         }
         let all = session.attempts.iter().enumerate();

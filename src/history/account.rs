@@ -98,6 +98,11 @@ impl Accounts {
         self.accounts.get(key).is_some_and(|account| account.presented.iter().any(|time| (from..=until).contains(time)))
     }
 
+    /// Whether a step of the account was noted.
+    pub fn has_steps(&self, key: &AccountKey) -> bool {
+        self.accounts.get(key).is_some_and(|account| !account.steps.is_empty())
+    }
+
     /// Notes a step of a REGISTER session that was too short to be a loop by itself.
     pub fn step(&mut self, key: AccountKey, step: LoopStep) {
         if let Some(account) = self.account(key) {

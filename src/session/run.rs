@@ -304,7 +304,7 @@ impl Run {
         let index = self.transactions.len();
         // Most runs are short: room for four at once, as a Vec takes it, would be most of the memory of a busy capture.
         if index == self.transactions.capacity() {
-            self.transactions.reserve_exact(index / 4 + 1);
+            self.transactions.reserve_exact(index / 2 + 1);
         }
         self.transactions.push(Transaction { method: key.method.clone(), cseq: key.cseq, ..transaction });
         match &mut self.index {

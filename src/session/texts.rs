@@ -15,7 +15,7 @@ pub struct Texts {
 const COMPARED_MAX: usize = 24;
 
 /// Room that is made beyond a text that does not fit.
-const ROOM_BYTES: usize = 64;
+const ROOM_BYTES: usize = 160;
 
 impl Texts {
     /// Keeps a text; a recent equal one is used again.
@@ -24,7 +24,7 @@ impl Texts {
         let index = (oldest..self.ends.len()).rev().find(|&index| self.at(index) == text).unwrap_or_else(|| {
             // Runs are many and short: doubling would leave half of their memory empty.
             if self.bytes.capacity() - self.bytes.len() < text.len() {
-                self.bytes.reserve_exact(text.len() + self.bytes.len() / 4 + ROOM_BYTES);
+                self.bytes.reserve_exact(text.len() + self.bytes.len() / 3 + ROOM_BYTES);
             }
             self.bytes.extend_from_slice(text);
             self.ends.push(u32::try_from(self.bytes.len()).unwrap_or(u32::MAX));

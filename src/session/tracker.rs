@@ -14,7 +14,8 @@ use crate::session::Sighting;
 #[derive(Debug)]
 pub struct Tracker {
     limits: Limits,
-    runs: WireMap<Arc<[u8]>, Run>,
+    /// Boxed: the table is moved each time it grows.
+    runs: WireMap<Arc<[u8]>, Box<Run>>,
     /// One entry a run, in the order in which they were last known to be alive.
     idle: VecDeque<(CaptureTime, Arc<[u8]>)>,
     now: CaptureTime,
@@ -49,7 +50,7 @@ impl Tracker {
             // A silence longer than the gap begins a new run, whether or not the queue came round to closing the old one.
             if sighting.time.since(run.last_seen) > gap {
                 let fresh = Run::new(run.call_id.clone(), &sighting);
-                closed.push(std::mem::replace(run, fresh));
+                closed.push(std::mem::replace(run.as_mut(), fresh));
             }
             run.push(sighting, &self.limits);
             return;
@@ -59,7 +60,7 @@ impl Tracker {
         let mut run = Run::new(key.clone(), &sighting);
         run.push(sighting, &self.limits);
         self.idle.push_back((self.now, key.clone()));
-        self.runs.insert(key, run);
+        self.runs.insert(key, Box::new(run));
     }
 
     fn gap(&self) -> Duration {
@@ -67,9 +68,9 @@ impl Tracker {
     }
 
     /// Ends the capture: the runs that are left, in order of their first frame.
-    pub fn finish(&mut self) -> Vec<Run> {
+    pub fn finish(&mut self) -> Vec<Box<Run>> {
         self.idle.clear();
-        let mut runs: Vec<Run> = std::mem::take(&mut self.runs).into_values().collect();
+        let mut runs: Vec<Box<Run>> = std::mem::take(&mut self.runs).into_values().collect();
         runs.sort_unstable_by(|a, b| (a.first, &a.call_id).cmp(&(b.first, &b.call_id)));
         runs
     }
@@ -98,7 +99,7 @@ impl Tracker {
             let last_seen = self.runs.get(&key).map(|run| run.last_seen);
             match last_seen {
                 Some(last_seen) if self.now.since(last_seen) <= gap => self.idle.push_back((last_seen, key)),
-                _ => closed.extend(self.runs.remove(&key)),
+                _ => closed.extend(self.runs.remove(&key).map(|run| *run)),
             }
         }
     }
@@ -106,7 +107,7 @@ impl Tracker {
     fn make_room(&mut self, closed: &mut Vec<Run>) {
         while self.runs.len() >= self.limits.sessions_max {
             let Some((_, key)) = self.idle.pop_front() else { return };
-            closed.extend(self.runs.remove(&key));
+            closed.extend(self.runs.remove(&key).map(|run| *run));
             self.evicted += 1;
         }
     }
