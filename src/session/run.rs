@@ -350,17 +350,18 @@ struct Identity<'a> {
     /// The top Via's branch. One without the magic cookie identifies nothing (RFC 3261 §17.2.3), yet old stacks keep it
     /// equal within a transaction: it is compared as it stands.
     branch: Option<&'a [u8]>,
+    /// From and To, of a request or where there is no branch: responses mostly need neither.
     from: Address<'a>,
     to: Address<'a>,
 }
 
 impl<'a> Identity<'a> {
     fn of(message: &Message<'a>) -> Identity<'a> {
-        Identity {
-            branch: message.top_via().and_then(|via| via.branch),
-            from: message.from().unwrap_or_default(),
-            to: message.to().unwrap_or_default(),
+        let branch = message.top_via().and_then(|via| via.branch);
+        if branch.is_some() && message.status().is_some() {
+            return Identity { branch, from: Address::default(), to: Address::default() };
         }
+        Identity { branch, from: message.from().unwrap_or_default(), to: message.to().unwrap_or_default() }
     }
 }
 

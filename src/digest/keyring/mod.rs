@@ -83,14 +83,27 @@ pub(super) struct Entry {
 /// The entries of one user, as indexes.
 #[derive(Default)]
 pub(super) struct Realms {
-    by_name: BTreeMap<Box<[u8]>, Vec<usize>>,
+    /// The realm that was named first: most users have one.
+    first: Option<(Box<[u8]>, Vec<usize>)>,
+    others: BTreeMap<Box<[u8]>, Vec<usize>>,
     any: Vec<usize>,
 }
 
 impl Realms {
     /// Entries of exactly this realm.
     pub(super) fn exact(&self, realm: &[u8]) -> &[usize] {
-        self.by_name.get(realm).map_or(&[], Vec::as_slice)
+        match &self.first {
+            Some((name, entries)) if **name == *realm => entries,
+            _ => self.others.get(realm).map_or(&[], Vec::as_slice),
+        }
+    }
+
+    /// The same, to add to.
+    fn named(&mut self, realm: &[u8]) -> &mut Vec<usize> {
+        match self.first.get_or_insert_with(|| (realm.into(), Vec::with_capacity(1))) {
+            (name, entries) if **name == *realm => entries,
+            _ => self.others.entry(realm.into()).or_default(),
+        }
     }
 
     /// Entries for any realm.
@@ -132,7 +145,7 @@ impl Keyring {
     pub fn merge(&mut self, other: Keyring) -> Result<(), KeyringError> {
         let mut places = Vec::with_capacity(other.entries.len());
         for (user, realms) in other.users {
-            let named = realms.by_name.into_iter();
+            let named = realms.first.into_iter().chain(realms.others);
             for (realm, indexes) in named.chain([(ANY_REALM.into(), realms.any)]) {
                 places.extend(indexes.into_iter().map(|index| (index, user.clone(), realm.clone())));
             }
@@ -155,7 +168,7 @@ impl Keyring {
             self.users.insert(user.into(), Realms::default());
         }
         let Some(realms) = self.users.get_mut(user) else { return Ok(()) };
-        let same = if realm == ANY_REALM { &mut realms.any } else { realms.by_name.entry(realm.into()).or_default() };
+        let same = if realm == ANY_REALM { &mut realms.any } else { realms.named(realm) };
         if same.iter().filter_map(|index| self.entries.get(*index)).any(|known| known.secret.is_same(&secret)) {
             return Ok(());
         }
