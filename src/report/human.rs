@@ -242,7 +242,8 @@ fn push_finding(text: &mut String, finding: &Finding, report: &Report, places: &
         let at = format!("    frame {}: ", piece.frame.number);
         paragraph(&format!("{}: {}", piece.header, piece.value), &at, "        ");
     }
-    for consequence in report.findings.iter().filter(|other| other.caused_by.as_deref() == Some(&finding.id)) {
+    let explained = |other: &&Finding| other.severity != "info" && other.caused_by.as_deref() == Some(&finding.id);
+    for consequence in report.findings.iter().filter(explained) {
         let line = format!("explains {} {}: {}", consequence.id, consequence.rule, consequence.title);
         paragraph(&line, "    ", "        ");
     }
