@@ -101,12 +101,13 @@ struct Layout {
     is_key: bool,
 }
 
-const BLANKS: &[u8] = b"                                ";
+/// What stands between values: comma, line end, and a blank a level. One write for the three.
+const BETWEEN: &[u8] = b",\n                                ";
 
 impl Layout {
-    fn line<W: ?Sized + Write>(&self, out: &mut W) -> io::Result<()> {
-        out.write_all(b"\n")?;
-        out.write_all(BLANKS.get(..self.depth).unwrap_or(BLANKS))
+    fn line<W: ?Sized + Write>(&self, out: &mut W, has_comma: bool) -> io::Result<()> {
+        let between = BETWEEN.get(..self.depth + 2).unwrap_or(BETWEEN);
+        out.write_all(between.get(usize::from(!has_comma)..).unwrap_or_default())
     }
 
     fn open<W: ?Sized + Write>(&mut self, out: &mut W, bracket: &[u8]) -> io::Result<()> {
@@ -118,17 +119,14 @@ impl Layout {
     fn close<W: ?Sized + Write>(&mut self, out: &mut W, bracket: &[u8]) -> io::Result<()> {
         self.depth = self.depth.saturating_sub(1);
         if self.has_value {
-            self.line(out)?;
+            self.line(out, false)?;
         }
         self.has_value = true;
         out.write_all(bracket)
     }
 
     fn next<W: ?Sized + Write>(&self, out: &mut W, first: bool) -> io::Result<()> {
-        if !first {
-            out.write_all(b",")?;
-        }
-        self.line(out)
+        self.line(out, !first)
     }
 }
 
