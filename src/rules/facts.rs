@@ -8,6 +8,7 @@ use crate::history::AccountKey;
 use crate::rules::Context;
 use crate::rules::Evidence;
 use crate::rules::EvidenceValue;
+use crate::rules::Finding;
 use crate::rules::Subject;
 use crate::session::Attempt;
 use crate::session::HeaderKind;
@@ -83,6 +84,13 @@ pub fn subject(session: &Session<'_>, attempt: &Attempt<'_>) -> Subject {
         client: Some(attempt.transaction.flow.source.address),
         server: Some(attempt.transaction.flow.destination.address),
     }
+}
+
+/// Makes a finding one for all clients of the server that answered: what is true of a server is said once.
+pub fn about_server(finding: Finding, session: &Session<'_>, attempt: &Attempt<'_>) -> Finding {
+    let subject = Subject { user: Vec::new(), client: None, ..subject(session, attempt) };
+    let key = format!("{:?} {}", subject.server, text(&subject.realm));
+    Finding { subject, ..finding }.merged_by(key)
 }
 
 /// The request and the answer of an attempt.

@@ -11,8 +11,9 @@ pub struct Texts {
     ends: Vec<u32>,
 }
 
-/// How many of the latest texts are compared before a text is kept again. Bounds the work a hostile dialog can cause.
-const COMPARED_MAX: usize = 24;
+/// How many of the latest texts are compared before a text is kept again: about those of one transaction, which is where equal
+/// ones stand. Bounds the work a hostile dialog can cause.
+const COMPARED_MAX: usize = 12;
 
 /// Room that is made beyond a text that does not fit.
 const ROOM_BYTES: usize = 160;

@@ -56,11 +56,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         .advises("Remove Basic from the server's challenge and offer Digest");
     finding.frames = facts::frames_of_all(offered.iter().copied());
     finding.evidence = facts::challenge_evidence(attempt);
-    finding.subject = facts::subject(session, attempt);
-    finding.subject.user.clear();
-    finding.subject.client = None;
-    let key = format!("{:?}", finding.subject.server);
-    vec![finding.merged_by(key)]
+    vec![facts::about_server(finding, session, attempt)]
 }
 
 fn sends_basic(attempt: &Attempt<'_>) -> bool {

@@ -47,9 +47,5 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
             .advises("Nothing, where clients get in; else choose the one kind that the client answers");
     finding.frames = facts::frames_of_all(both.iter().copied());
     finding.evidence = facts::challenge_evidence(attempt);
-    finding.subject = facts::subject(session, attempt);
-    finding.subject.user.clear();
-    finding.subject.client = None;
-    let key = format!("{:?} {:?}", finding.subject.server, facts::text(&finding.subject.realm));
-    vec![finding.merged_by(key)]
+    vec![facts::about_server(finding, session, attempt)]
 }

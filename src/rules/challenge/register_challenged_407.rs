@@ -58,8 +58,5 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         finding.explanation.push_str(" This client did not answer it.");
         return vec![finding];
     }
-    finding.subject.user.clear();
-    finding.subject.client = None;
-    let key = format!("{:?} {:?}", finding.subject.server, facts::text(&finding.subject.realm));
-    vec![finding.merged_by(key)]
+    vec![facts::about_server(finding, session, attempt)]
 }

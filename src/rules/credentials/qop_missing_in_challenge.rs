@@ -40,11 +40,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         .advises("Let the server offer qop=\"auth\"");
     finding.frames = facts::frames_of_all(old.iter().copied());
     finding.evidence = facts::challenge_evidence(attempt);
-    finding.subject = facts::subject(session, attempt);
-    finding.subject.user.clear();
-    finding.subject.client = None;
-    let key = format!("{:?} {}", finding.subject.server, facts::text(&finding.subject.realm));
-    vec![finding.merged_by(key)]
+    vec![facts::about_server(finding, session, attempt)]
 }
 
 fn is_old_form(attempt: &Attempt<'_>) -> bool {

@@ -43,9 +43,5 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         .advises("Nothing; a longer nonce lifetime on the server would save the round trip");
     finding.frames = facts::frames_of_all(recovered.iter().flat_map(|(first, next)| [*first, *next]));
     finding.evidence = facts::challenge_evidence(first);
-    finding.subject = facts::subject(session, next);
-    finding.subject.user.clear();
-    finding.subject.client = None;
-    let key = format!("{:?} {}", finding.subject.server, facts::text(&finding.subject.realm));
-    vec![finding.merged_by(key)]
+    vec![facts::about_server(finding, session, next)]
 }
