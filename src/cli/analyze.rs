@@ -17,6 +17,7 @@ use sipauth::report::Redaction;
 use sipauth::report::Report;
 use sipauth::report::Selection;
 use sipauth::report::Session;
+use sipauth::report::human;
 use sipauth::report::human::HumanReport;
 use sipauth::report::json::JsonWriter;
 
@@ -57,7 +58,10 @@ pub fn run(options: Analyze) -> Result<Exit> {
         limits: Limits::default(),
         keyring: secrets.keyring,
         redaction: options.redact,
-        sessions_max: Some(options.limit_sessions),
+        sessions_max: Some(match options.format {
+            Format::Human => options.limit_sessions.min(human::SESSIONS_LISTED),
+            Format::Json => options.limit_sessions,
+        }),
         findings_max: Some(options.limit_findings),
     });
     let unreadable = read_all(&mut analyzer, &inputs, &mut printer)?;

@@ -18,8 +18,8 @@ use crate::report::Session;
 /// Sessions shown in the table; the others are in the JSON report.
 const ROWS_MAX: usize = 40;
 
-/// Sessions without trouble that are kept to choose from.
-const FINE_ROWS_MAX: usize = 1000;
+/// Sessions without trouble that are worth listing for this report: the table shows the worst, and these are not.
+pub const SESSIONS_LISTED: u64 = 200;
 
 /// Columns of a report that does not go to a terminal.
 pub const WIDTH_DEFAULT: usize = 80;
@@ -51,11 +51,6 @@ impl HumanReport {
 
     /// Takes a session.
     pub fn session(&mut self, session: &Session) {
-        // The table shows the worst ones, and these will never be among them.
-        let is_fine = matches!(session.outcome, "accepted" | "not_challenged" | "undecided");
-        if is_fine && self.rows.len() >= FINE_ROWS_MAX {
-            return;
-        }
         // Two lines a cell: addresses and realms that break in the middle cannot be read.
         let who = match &session.realm {
             Some(realm) if !realm.is_empty() => format!("{}\n@{}", shown(&session.user), shown(realm)),
