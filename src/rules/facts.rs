@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::base::FrameRef;
 use crate::base::Untrusted;
+use crate::digest::Verdict;
 use crate::history::AccountKey;
 use crate::rules::Context;
 use crate::rules::Evidence;
@@ -400,6 +401,15 @@ pub fn presented<'s, 'run>(
         let rows = attempt.credentials.iter().filter(|presented| presented.is_attempt());
         rows.map(move |presented| (index, attempt, presented))
     })
+}
+
+/// The client's own hop shows the right digest: what came out wrong on the next one was changed on the way.
+pub fn was_right_before(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
+    let origin = attempt.transaction.forwarded_from.and_then(|from| session.run.transactions.get(from));
+    let before =
+        session.attempts.iter().filter(|other| origin.is_some_and(|origin| std::ptr::eq(origin, other.transaction)));
+    let mut rows = before.flat_map(|other| &other.credentials);
+    rows.any(|row| row.realm() == presented.realm() && row.verdict() == Some(Verdict::Match))
 }
 
 /// Whether the answer to credentials says that the server could have refused the digest: 401, 407, 403, 404 to a REGISTER.

@@ -117,7 +117,9 @@ fn in_streak(
         streak.iter().filter(|(_, attempt)| attempt.is_challenged() && attempt.offers_realm(realm)).count();
     // Its owner was satisfied, and the request went on to the next realm.
     let is_satisfied = tried.iter().any(|(_, _, presented)| presented.judgement == Judgement::Accepted);
-    if is_satisfied || challenges < CHALLENGES_MIN {
+    // What was changed behind the client's own hop is that hop's story.
+    let is_altered = tried.iter().all(|(_, attempt, presented)| facts::was_right_before(session, attempt, presented));
+    if is_satisfied || is_altered || challenges < CHALLENGES_MIN {
         return None;
     }
     let (first, attempt, presented) = tried.first().copied()?;

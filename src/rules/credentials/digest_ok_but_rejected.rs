@@ -11,6 +11,7 @@ use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::credentials::rejected_credentials::exclude_what_fits;
 use crate::rules::facts;
+use crate::session::Attempt;
 use crate::session::Judgement;
 use crate::session::Offered;
 use crate::session::Presented;
@@ -72,6 +73,12 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
             differences.join("; ")
         ));
     }
+    if is_altered_behind(session, attempt, presented) {
+        finding.fault = Fault::Path;
+        finding.explanation.push_str(" On the next hop the digest no longer fits: the request was changed on the way.");
+        finding = finding
+            .advises("Find the device between the two hops that rewrites the request, and switch its SIP ALG off");
+    }
     finding = exclude_what_fits(session, finding, index, presented)
         .advises("Compare the secret that the server has stored: an HA1 made for another realm or another form of the user name never fits")
         .advises("See whether the node that challenged is the one that answered, and whether identity rules tie the user to the From address");
@@ -81,6 +88,16 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
     finding.evidence.extend(facts::challenge_evidence(attempt));
     vec![finding]
+}
+
+/// Whether the same request, seen on its next hop, carries credentials of that realm that do not fit.
+fn is_altered_behind(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
+    let is_next = |later: &&Attempt<'_>| {
+        let origin = later.transaction.forwarded_from.and_then(|from| session.run.transactions.get(from));
+        origin.is_some_and(|origin| std::ptr::eq(origin, attempt.transaction))
+    };
+    let mut rows = session.attempts.iter().filter(is_next).flat_map(|later| &later.credentials);
+    rows.any(|row| row.realm() == presented.realm() && row.verdict() == Some(Verdict::Mismatch))
 }
 
 /// Where credentials do not follow their challenge, although the digest over them is right.

@@ -39,7 +39,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let mut accounts: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
     let wrong: Vec<(usize, &Attempt<'_>, &Presented<'_>)> = facts::presented(session)
         .filter(|(_, _, presented)| presented.verdict() == Some(Verdict::Mismatch) && facts::is_turned_away(presented))
-        .filter(|(_, attempt, presented)| !was_right_before(session, attempt, presented))
+        .filter(|(_, attempt, presented)| !facts::was_right_before(session, attempt, presented))
         .collect();
     for (_, _, presented) in &wrong {
         let account = (presented.username().into_owned(), presented.realm().into_owned());
@@ -48,15 +48,6 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         }
     }
     accounts.iter().filter_map(|(user, realm)| finding(session, &wrong, user, realm)).collect()
-}
-
-/// The client's own hop shows the right digest: what came out wrong on the next one was changed on the way.
-fn was_right_before(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
-    let origin = attempt.transaction.forwarded_from.and_then(|from| session.run.transactions.get(from));
-    let before =
-        session.attempts.iter().filter(|other| origin.is_some_and(|origin| std::ptr::eq(origin, other.transaction)));
-    let mut rows = before.flat_map(|other| &other.credentials);
-    rows.any(|row| row.realm() == presented.realm() && row.verdict() == Some(Verdict::Match))
 }
 
 fn finding(
