@@ -9,6 +9,8 @@ use crate::auth::parse_credentials;
 use crate::base::CaptureTime;
 use crate::session::Attempt;
 use crate::session::AttemptOutcome;
+use crate::session::Copy;
+use crate::session::CopyKind;
 use crate::session::CredentialsRow;
 use crate::session::Exchange;
 use crate::session::Judgement;
@@ -18,7 +20,6 @@ use crate::session::Presented;
 use crate::session::Run;
 use crate::session::Transaction;
 use crate::session::attempt::ChallengeAt;
-use crate::session::{Copy, CopyKind};
 use crate::sip::Method;
 
 /// RFC 3261 §17.1: timers B and F. Who has not answered by then does not answer.

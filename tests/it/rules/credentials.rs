@@ -367,3 +367,12 @@ fn compact_and_folded_headers_are_read() {
         "> REGISTER\n< 401\nWWW-Authenticate: Digest\n realm=\"pbx.example.com\",\n\tnonce=\"abc\", qop=\"auth\"\n";
     check(&[asked, RIGHT, OK], SECRET, "clean\ninfo normal-challenge");
 }
+
+#[test]
+fn credentials_changed_on_the_way_are_not_the_clients_fault() {
+    check(
+        &[include_str!("../../../samples/alg-rewrites-credentials/scenario.txt")],
+        include_str!("../../../samples/alg-rewrites-credentials/credentials.csv"),
+        "high digest-ok-but-rejected fault=path\nmedium challenge-loop by=digest-ok-but-rejected\nno digest-wrong-password",
+    );
+}
