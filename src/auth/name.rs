@@ -69,12 +69,38 @@ impl Name {
 
     /// The name as the standards spell it: lower case.
     pub fn as_str(self) -> &'static str {
-        NAMES.iter().find(|(name, _)| *name == self).map_or("", |(_, text)| text)
+        // The test below holds the order of the table to that of the enum.
+        NAMES.get(self as usize).map_or("", |(_, text)| text)
     }
 
     /// The known name that `bytes` spell, in any letter case (RFC 3261 §7.3.1).
     pub fn from_bytes(bytes: &[u8]) -> Option<Name> {
-        NAMES.iter().find(|(_, text)| text.as_bytes().eq_ignore_ascii_case(bytes)).map(|(name, _)| *name)
+        // Length and first letter leave one or two candidates: each parameter of each header asks.
+        let candidates: &[Name] = match (bytes.len(), bytes.first()?.to_ascii_lowercase()) {
+            (2, b'n') => &[Name::NonceCount],
+            (3, b'q') => &[Name::Qop],
+            (3, b'u') => &[Name::Uri],
+            (4, b'a') => &[Name::Auts],
+            (5, b'n') => &[Name::Nonce],
+            (5, b'r') => &[Name::Realm],
+            (5, b's') => &[Name::Stale],
+            (6, b'c') => &[Name::Cnonce],
+            (6, b'd') => &[Name::Domain],
+            (6, b'o') => &[Name::Opaque],
+            (7, b'c') => &[Name::Charset],
+            (7, b'r') => &[Name::RspAuth],
+            (8, b'r') => &[Name::Response],
+            (8, b'u') => &[Name::Username, Name::UserHash],
+            (9, b'a') => &[Name::Algorithm],
+            (9, b'n') => &[Name::NextNonce],
+            (9, b'u') => &[Name::UsernameStar],
+            _ => &[],
+        };
+        let is_named = |name: &Name| {
+            let usual = name.as_str().as_bytes();
+            bytes == usual || bytes.eq_ignore_ascii_case(usual)
+        };
+        candidates.iter().copied().find(is_named)
     }
 }
 

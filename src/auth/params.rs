@@ -127,7 +127,7 @@ pub struct Defect {
 pub struct Params<'a> {
     params: Vec<Param<'a>>,
     // For each `Name`, 1 + the index of its first appearance in `params`; 0 when absent.
-    slots: [usize; Name::COUNT],
+    slots: [u32; Name::COUNT],
     unknown_names: usize,
     defects: Vec<Defect>,
     defects_left_out: usize,
@@ -148,7 +148,7 @@ impl<'a> Params<'a> {
     /// The first parameter of that name.
     pub fn get(&self, name: Name) -> Option<&Param<'a>> {
         let slot = self.slots.get(name as usize).copied()?;
-        self.params.get(slot.checked_sub(1)?)
+        self.params.get(slot.checked_sub(1)? as usize)
     }
 
     /// The value of the first parameter of that name, unescaped.
@@ -206,7 +206,7 @@ impl<'a> Params<'a> {
             self.params.reserve(PARAMS_USUAL);
         }
         if let Some(name) = Name::from_bytes(param.name) {
-            let next = self.params.len() + 1;
+            let next = u32::try_from(self.params.len() + 1).unwrap_or(u32::MAX);
             match self.slots.get_mut(name as usize) {
                 Some(slot) if *slot == 0 => *slot = next,
                 _ => self.note(DefectKind::DuplicateParam, param.span.range()),

@@ -9,16 +9,12 @@ use crate::auth::params::DefectKind;
 use crate::auth::params::Param;
 use crate::auth::params::Params;
 use crate::base::Span;
+use crate::base::is_token;
 
 /// Blanks and line ends. A line end counts as a blank whatever follows it: text copied from documents has lost the
 /// blanks that made its lines folds.
 pub(super) fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
-}
-
-/// RFC 3261 §25.1, `token`.
-fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
 }
 
 /// One pass over a header value.
@@ -166,12 +162,7 @@ impl<'a> Scanner<'a> {
     fn bare_value(&mut self, name: &[u8]) -> Range<usize> {
         let is_uri = name.eq_ignore_ascii_case(b"uri");
         let start = self.at;
-        while let Some(byte) = self.peek() {
-            if is_blank(byte) || byte == b',' || (byte == b';' && !is_uri) {
-                break;
-            }
-            self.at += 1;
-        }
+        self.skip_while(|byte| !(is_blank(byte) || byte == b',' || (byte == b';' && !is_uri)));
         start..self.at
     }
 
@@ -215,16 +206,17 @@ impl<'a> Scanner<'a> {
     }
 
     fn skip_blanks(&mut self) {
-        while self.peek().is_some_and(is_blank) {
-            self.at += 1;
-        }
+        self.skip_while(is_blank);
     }
 
     fn token(&mut self) -> Range<usize> {
         let start = self.at;
-        while self.peek().is_some_and(is_token) {
-            self.at += 1;
-        }
+        self.skip_while(is_token);
         start..self.at
+    }
+
+    fn skip_while(&mut self, belongs: impl Fn(u8) -> bool) {
+        let rest = self.value.get(self.at..).unwrap_or_default();
+        self.at += rest.iter().position(|&byte| !belongs(byte)).unwrap_or(rest.len());
     }
 }

@@ -7,6 +7,7 @@ pub mod framing;
 pub mod limits;
 pub mod span;
 pub mod time;
+pub mod token;
 pub mod untrusted;
 pub mod wire_map;
 
@@ -17,5 +18,6 @@ pub use framing::{ContentLength, Framer, Framing, Step, StreamStart};
 pub use limits::Limits;
 pub use span::Span;
 pub use time::CaptureTime;
+pub use token::is_token;
 pub use untrusted::Untrusted;
 pub use wire_map::WireMap;

@@ -18,11 +18,14 @@ use crate::report::redact::nonce_name;
 use crate::report::wireshark;
 use crate::rules::Finding;
 use crate::rules::Severity;
+use crate::rules::facts;
 use crate::session::Attempt;
 use crate::session::Offered;
 use crate::session::Presented;
 use crate::session::Run;
 use crate::session::Session;
+use crate::session::TextId;
+use crate::session::Transaction;
 
 /// Counts for the summary, and the sessions' models.
 pub struct ReportBuilder {
@@ -139,13 +142,17 @@ pub fn milliseconds(from: CaptureTime, to: CaptureTime) -> f64 {
 }
 
 fn session_model(session: &Session<'_>, number: u64, redaction: Redaction) -> model::Session {
-    let first = session.attempts.first();
-    let hop = first.map(hop).unwrap_or(model::Hop { client: Place(None), server: Place(None), transport: "" });
+    let hop = session.attempts.first().map(hop).unwrap_or(model::Hop {
+        client: Place(None),
+        server: Place(None),
+        transport: "",
+    });
     let user = session.user();
     let call_id = &session.run.call_id;
     let realms: Vec<String> = session.realms().iter().map(|realm| text(realm)).collect();
     let agent = session.attempts.iter().filter_map(Attempt::request).find_map(|request| request.user_agent);
     let server_agent = session.attempts.iter().filter_map(Attempt::answer).find_map(|answer| answer.server);
+    let shared = Shared::of(session);
     model::Session {
         id: format!("s{number}"),
         method: session.method().map(|method| text(method.as_bytes())).unwrap_or_default(),
@@ -156,6 +163,8 @@ fn session_model(session: &Session<'_>, number: u64, redaction: Redaction) -> mo
         server: hop.server,
         user: text(&user),
         user_hex: hex_of(&user),
+        from: shared.from.map(text),
+        to: shared.to.map(text),
         realm: realms.first().cloned(),
         user_agent: agent.map(|agent| text(session.text(agent))),
         server_agent: server_agent.map(|agent| text(session.text(agent))),
@@ -163,25 +172,16 @@ fn session_model(session: &Session<'_>, number: u64, redaction: Redaction) -> mo
         ended: Time(session.run.last_seen),
         outcome: session.outcome.name(),
         final_status: session.final_status(),
-        attempts: session.attempts.iter().map(|attempt| attempt_model(session, attempt, redaction)).collect(),
+        attempts: session.attempts.iter().map(|attempt| shared.attempt_model(attempt, redaction)).collect(),
         realms,
         wireshark_filter: wireshark::call_id(call_id).unwrap_or_else(|| wireshark::frames(&all_frames(session))),
     }
 }
 
-/// Every frame that the request is made of, then those of the answer.
-fn frames_of<'s>(session: &'s Session<'_>, attempt: &Attempt<'_>) -> impl Iterator<Item = FrameRef> + 's {
-    let request = attempt.request().map(|request| request.at);
-    let answer = attempt.answer().map(|answer| answer.at);
-    request.into_iter().chain(answer).flat_map(|message| session.run.frames_of(message))
-}
-
 fn all_frames(session: &Session<'_>) -> Vec<FrameRef> {
     let frames = session.attempts.iter().flat_map(|attempt| {
         let copies = attempt.copies.iter().map(|copy| copy.at);
-        let both =
-            attempt.request().map(|request| request.at).into_iter().chain(attempt.answer().map(|answer| answer.at));
-        both.chain(copies)
+        facts::frames_of(attempt).chain(copies)
     });
     frames.collect()
 }
@@ -195,35 +195,73 @@ fn hop(attempt: &Attempt<'_>) -> model::Hop {
     }
 }
 
-fn attempt_model(session: &Session<'_>, attempt: &Attempt<'_>, redaction: Redaction) -> model::Attempt {
-    let (request, answer) = (attempt.request(), attempt.answer());
-    let ack = attempt.transaction.ack.as_ref().filter(|_| !attempt.ack_credentials.is_empty());
-    let credentials = |all: &[Presented<'_>]| all.iter().map(|one| credentials_model(one, redaction)).collect();
-    let is_ambiguous =
-        request.is_some_and(|request| request.is_ambiguous) || answer.is_some_and(|answer| answer.is_ambiguous);
-    model::Attempt {
-        cseq: attempt.transaction.cseq,
-        request: request.map(|request| frame_at(request.at)),
-        time: request.map(|request| Time(request.time)),
-        credentials: credentials(&attempt.credentials),
-        response: answer.map(|answer| frame_at(answer.at)),
-        status: attempt.status(),
-        reason: answer.map(|answer| text(session.text(answer.reason))),
-        response_ms: request
-            .zip(answer)
-            .filter(|(request, answer)| answer.time >= request.time)
-            .map(|(request, answer)| milliseconds(request.time, answer.time)),
-        challenges: attempt.challenges.iter().map(challenge_model).collect(),
-        outcome: attempt.outcome.name(),
-        copies: attempt.copies.iter().map(copy_model).collect(),
-        method: text(attempt.transaction.method.as_bytes()),
-        from: request.map(|request| text(session.text(request.from))),
-        to: request.map(|request| text(session.text(request.to))),
-        hop: hop(attempt),
-        frames: frames_of(session, attempt).map(frame_at).collect(),
-        ack: ack
-            .map(|ack| model::Ack { request: frame_at(ack.at), credentials: credentials(&attempt.ack_credentials) }),
-        ambiguous: is_ambiguous,
+/// What the attempts of a session have in common stands in the session, once.
+struct Shared<'s, 'run> {
+    session: &'s Session<'run>,
+    from: Option<&'run [u8]>,
+    to: Option<&'run [u8]>,
+    first: Option<&'s Transaction>,
+}
+
+impl<'s, 'run> Shared<'s, 'run> {
+    fn of(session: &'s Session<'run>) -> Shared<'s, 'run> {
+        let request = session.attempts.iter().find_map(Attempt::request);
+        Shared {
+            session,
+            from: request.map(|request| session.text(request.from)),
+            to: request.map(|request| session.text(request.to)),
+            first: session.attempts.first().map(|attempt| attempt.transaction),
+        }
+    }
+
+    fn attempt_model(&self, attempt: &Attempt<'_>, redaction: Redaction) -> model::Attempt {
+        let session = self.session;
+        let (request, answer) = (attempt.request(), attempt.answer());
+        let ack = attempt.transaction.ack.as_ref().filter(|_| !attempt.ack_credentials.is_empty());
+        let credentials = |all: &[Presented<'_>]| all.iter().map(|one| credentials_model(one, redaction)).collect();
+        let own = |id: Option<TextId>, shared: Option<&[u8]>| {
+            id.map(|id| session.text(id)).filter(|uri| Some(*uri) != shared).map(text)
+        };
+        model::Attempt {
+            cseq: attempt.transaction.cseq,
+            request: request.map(|request| frame_at(request.at)),
+            time: request.map(|request| Time(request.time)),
+            credentials: credentials(&attempt.credentials),
+            response: answer.map(|answer| frame_at(answer.at)),
+            status: attempt.status(),
+            reason: answer.map(|answer| text(session.text(answer.reason))),
+            response_ms: request
+                .zip(answer)
+                .filter(|(request, answer)| answer.time >= request.time)
+                .map(|(request, answer)| milliseconds(request.time, answer.time)),
+            challenges: attempt.challenges.iter().map(challenge_model).collect(),
+            outcome: attempt.outcome.name(),
+            copies: attempt.copies.iter().map(copy_model).collect(),
+            method: text(attempt.transaction.method.as_bytes()),
+            ambiguous: request.is_some_and(|request| request.is_ambiguous)
+                || answer.is_some_and(|answer| answer.is_ambiguous),
+            from: own(request.map(|request| request.from), self.from),
+            to: own(request.map(|request| request.to), self.to),
+            hop: (!self.is_own_hop(attempt.transaction)).then(|| hop(attempt)),
+            frames: self.frames(attempt),
+            ack: ack.map(|ack| model::Ack {
+                request: frame_at(ack.at),
+                credentials: credentials(&attempt.ack_credentials),
+            }),
+        }
+    }
+
+    fn is_own_hop(&self, other: &Transaction) -> bool {
+        self.first.is_some_and(|first| first.flow == other.flow && first.transport == other.transport)
+    }
+
+    fn frames(&self, attempt: &Attempt<'_>) -> Vec<FrameAt> {
+        let run = self.session.run;
+        let messages = || facts::frames_of(attempt);
+        if !messages().any(|message| run.is_made_of_several(message)) {
+            return Vec::new();
+        }
+        messages().flat_map(|message| run.frames_of(message)).map(frame_at).collect()
     }
 }
 

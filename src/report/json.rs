@@ -4,12 +4,13 @@ use std::io;
 use std::io::Write;
 
 use serde::Serialize;
-use serde_json::ser::Formatter;
-use serde_json::ser::Serializer;
 
-use crate::base::untrusted::is_invisible_control;
 use crate::report::Report;
 use crate::report::Session;
+use crate::report::json::layout::Layout;
+
+mod layout;
+mod text;
 
 /// Writes one report: head, sessions, tail, in the order of the report's keys. Nothing is written before there is something
 /// to report.
@@ -65,134 +66,51 @@ impl<W: Write> JsonWriter<W> {
     pub fn finish(mut self, tail: &Report) -> io::Result<W> {
         self.begin()?;
         self.out.write_all(if self.sessions == 0 { b"]" } else { b"\n ]" })?;
-        self.entry(",\n", "nonces", &tail.nonces)?;
+        self.rows("nonces", &tail.nonces)?;
         self.entry(",\n", "inputs", &tail.inputs)?;
         self.entry(",\n", "coverage", &tail.coverage)?;
         self.entry(",\n", "diagnostics", &tail.diagnostics)?;
-        self.entry(",\n", "findings", &tail.findings)?;
+        self.rows("findings", &tail.findings)?;
         self.entry(",\n", "summary", &tail.summary)?;
         self.entry(",\n", "ticket", &tail.ticket)?;
         self.out.write_all(b"\n}\n")?;
         Ok(self.out)
     }
 
+    /// A long list: one row at a time is laid out in memory.
+    fn rows(&mut self, key: &str, rows: &[impl Serialize]) -> io::Result<()> {
+        write!(self.out, ",\n \"{key}\": [")?;
+        for (index, row) in rows.iter().enumerate() {
+            self.page.clear();
+            self.page.extend_from_slice(if index == 0 { b"\n  " } else { b",\n  " });
+            value(&mut self.page, row, 2)?;
+            self.out.write_all(&self.page)?;
+        }
+        self.out.write_all(if rows.is_empty() { b"]" } else { b"\n ]" })
+    }
+
     fn entry(&mut self, before: &str, key: &str, content: &impl Serialize) -> io::Result<()> {
-        write!(self.out, "{before} \"{key}\": ")?;
-        value(&mut self.out, content, 1)
+        self.page.clear();
+        write!(self.page, "{before} \"{key}\": ")?;
+        value(&mut self.page, content, 1)?;
+        self.out.write_all(&self.page)
     }
 }
 
-/// One value as JSON, indented as if it stood `depth` levels deep. Control and invisible characters are escaped.
+/// One value as JSON at the end of `out`, indented as if it stood `depth` levels deep. Control and invisible characters are
+/// escaped.
 ///
 /// # Errors
 ///
-/// When `out` cannot be written.
-pub fn value(out: &mut impl Write, content: &impl Serialize, depth: usize) -> io::Result<()> {
-    let mut serializer = Serializer::with_formatter(out, Layout { depth, has_value: false, is_key: false });
-    content.serialize(&mut serializer).map_err(io::Error::from)
-}
-
-/// One blank a level, and no character in strings that could act on a terminal or hide: serde_json alone escapes what JSON
-/// demands, which leaves DEL, C1 controls and bidirectional overrides.
-struct Layout {
-    depth: usize,
-    has_value: bool,
-    /// Whether the string being written is a key: those are ours and need no escaping.
-    is_key: bool,
-}
-
-/// What stands between values: comma, line end, and a blank a level. One write for the three.
-const BETWEEN: &[u8] = b",\n                                ";
-
-impl Layout {
-    fn line<W: ?Sized + Write>(&self, out: &mut W, has_comma: bool) -> io::Result<()> {
-        let between = BETWEEN.get(..self.depth + 2).unwrap_or(BETWEEN);
-        out.write_all(between.get(usize::from(!has_comma)..).unwrap_or_default())
-    }
-
-    fn open<W: ?Sized + Write>(&mut self, out: &mut W, bracket: &[u8]) -> io::Result<()> {
-        self.depth += 1;
-        self.has_value = false;
-        out.write_all(bracket)
-    }
-
-    fn close<W: ?Sized + Write>(&mut self, out: &mut W, bracket: &[u8]) -> io::Result<()> {
-        self.depth = self.depth.saturating_sub(1);
-        if self.has_value {
-            self.line(out, false)?;
-        }
-        self.has_value = true;
-        out.write_all(bracket)
-    }
-
-    fn next<W: ?Sized + Write>(&self, out: &mut W, first: bool) -> io::Result<()> {
-        self.line(out, !first)
-    }
-}
-
-impl Formatter for Layout {
-    fn begin_array<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.open(out, b"[")
-    }
-
-    fn end_array<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.close(out, b"]")
-    }
-
-    fn begin_array_value<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
-        self.next(out, first)
-    }
-
-    fn end_array_value<W: ?Sized + Write>(&mut self, _: &mut W) -> io::Result<()> {
-        self.has_value = true;
-        Ok(())
-    }
-
-    fn begin_object<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.open(out, b"{")
-    }
-
-    fn end_object<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.close(out, b"}")
-    }
-
-    fn begin_object_key<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
-        self.is_key = true;
-        self.next(out, first)
-    }
-
-    fn begin_object_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.is_key = false;
-        out.write_all(b": ")
-    }
-
-    fn end_object_value<W: ?Sized + Write>(&mut self, _: &mut W) -> io::Result<()> {
-        self.has_value = true;
-        Ok(())
-    }
-
-    fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
-        // Without an early exit the compiler checks sixteen bytes at a time.
-        let is_plain = fragment.bytes().fold(true, |plain, byte| plain & (b' '..0x7f).contains(&byte));
-        if self.is_key || is_plain {
-            return out.write_all(fragment.as_bytes());
-        }
-        for character in fragment.chars() {
-            if character.is_control() || is_invisible_control(character) {
-                for unit in character.encode_utf16(&mut [0; 2]) {
-                    write!(out, "\\u{unit:04x}")?;
-                }
-            } else {
-                out.write_all(character.encode_utf8(&mut [0; 4]).as_bytes())?;
-            }
-        }
-        Ok(())
-    }
+/// When the value holds what no report does: bytes, tuples, variants with values.
+pub fn value(out: &mut Vec<u8>, content: &impl Serialize, depth: usize) -> io::Result<()> {
+    content.serialize(&mut Layout::new(out, depth)).map_err(io::Error::from)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::FrameAt;
 
     fn json(content: &impl Serialize) -> String {
         let mut out = Vec::new();
@@ -209,5 +127,19 @@ mod tests {
     fn layout_is_one_blank_a_level() {
         let value = serde_json::json!({"a": [1, 2], "b": [], "c": {}});
         assert_eq!(json(&value), "{\n \"a\": [\n  1,\n  2\n ],\n \"b\": [],\n \"c\": {}\n}");
+    }
+
+    #[test]
+    fn small_objects_stand_on_one_line() {
+        let frames = [FrameAt { input: 0, number: 7 }, FrameAt { input: 1, number: 8 }];
+        assert_eq!(json(&frames.as_slice()), "[\n {\"input\": 0, \"number\": 7},\n {\"input\": 1, \"number\": 8}\n]");
+    }
+
+    #[test]
+    fn every_string_is_read_back_as_it_was() {
+        for text in ["", "\"\\/", "\u{0}\n\r\t\u{8}\u{c}\u{1f}", "ü\u{2028}\u{10ffff}", "plain"] {
+            assert_eq!(serde_json::from_str::<String>(&json(&text)).expect("JSON"), text);
+            assert_eq!(json(&format_args!("{text}")), json(&text));
+        }
     }
 }

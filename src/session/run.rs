@@ -334,6 +334,11 @@ impl Run {
         })
     }
 
+    /// Whether the message that this frame completed came in several frames.
+    pub fn is_made_of_several(&self, message: FrameRef) -> bool {
+        self.other_frames.contains_key(&message)
+    }
+
     /// Every frame of the message that this frame completed, in capture order.
     pub fn frames_of(&self, message: FrameRef) -> impl Iterator<Item = FrameRef> + '_ {
         self.other_frames.get(&message).into_iter().flatten().copied().chain([message])

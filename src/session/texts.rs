@@ -21,8 +21,7 @@ const ROOM_BYTES: usize = 160;
 impl Texts {
     /// Keeps a text; a recent equal one is used again.
     pub fn keep(&mut self, text: &[u8]) -> TextId {
-        let oldest = self.ends.len().saturating_sub(COMPARED_MAX);
-        let index = (oldest..self.ends.len()).rev().find(|&index| self.at(index) == text).unwrap_or_else(|| {
+        let index = self.recent(text).unwrap_or_else(|| {
             // Runs are many and short: doubling would leave half of their memory empty.
             if self.bytes.capacity() - self.bytes.len() < text.len() {
                 self.bytes.reserve_exact(text.len() + self.bytes.len() / 3 + ROOM_BYTES);
@@ -37,6 +36,18 @@ impl Texts {
     /// The text's bytes.
     pub fn get(&self, id: TextId) -> &[u8] {
         self.at(id.0 as usize)
+    }
+
+    /// The latest text that equals this one. Lengths are compared first, and mostly settle it.
+    fn recent(&self, text: &[u8]) -> Option<usize> {
+        let oldest = self.ends.len().saturating_sub(COMPARED_MAX);
+        let before = oldest.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
+        let recent = self.ends.get(oldest..)?;
+        let starts = std::iter::once(&before).chain(recent);
+        let fits = |(start, end): (&u32, &u32)| {
+            (*end - *start) as usize == text.len() && self.bytes.get(*start as usize..*end as usize) == Some(text)
+        };
+        starts.zip(recent).position(fits).map(|position| oldest + position)
     }
 
     fn at(&self, index: usize) -> &[u8] {

@@ -53,6 +53,9 @@ pub enum HeaderName {
 }
 
 impl HeaderName {
+    /// How many there are.
+    pub const COUNT: usize = HeaderName::Other as usize + 1;
+
     /// Names compare without letter case (RFC 3261 §7.3.1).
     pub fn parse(name: &[u8]) -> HeaderName {
         // Length and first letter leave one or two candidates: most headers of a message are none of these.
@@ -75,7 +78,11 @@ impl HeaderName {
             (25, Some(b'p')) => &[HeaderName::ProxyAuthenticationInfo],
             _ => &[],
         };
-        let is_named = |known: &HeaderName| name.eq_ignore_ascii_case(known.as_str().as_bytes());
+        // Nearly all are written as the standard does, which is one comparison of whole words.
+        let is_named = |known: &HeaderName| {
+            let usual = known.as_str().as_bytes();
+            name == usual || name.eq_ignore_ascii_case(usual)
+        };
         candidates.iter().copied().find(is_named).unwrap_or(HeaderName::Other)
     }
 

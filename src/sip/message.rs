@@ -2,8 +2,8 @@
 
 use crate::base::Span;
 use crate::sip::Defect;
-use crate::sip::Header;
 use crate::sip::HeaderName;
+use crate::sip::Headers;
 use crate::sip::address::Address;
 use crate::sip::via::Via;
 
@@ -15,7 +15,7 @@ pub struct Message<'a> {
     /// Request line or status line.
     pub start: StartLine,
     /// The header fields in order.
-    pub headers: Vec<Header>,
+    pub headers: Headers,
     /// The body, as far as it was captured.
     pub body: Span,
     /// Whether the header section was seen to its end.
@@ -86,12 +86,12 @@ impl<'a> Message<'a> {
 
     /// The values of every header of that name, in order, folds as sent.
     pub fn values(&self, name: HeaderName) -> impl Iterator<Item = &'a [u8]> + '_ {
-        self.headers.iter().filter(move |header| header.name == name).map(|header| self.text(header.value_at))
+        self.headers.all(name).map(|header| self.text(header.value_at))
     }
 
     /// The first header of that name.
     pub fn value(&self, name: HeaderName) -> Option<&'a [u8]> {
-        self.values(name).next()
+        self.headers.first(name).map(|header| self.text(header.value_at))
     }
 
     /// The Call-ID; empty where there is none.
@@ -102,9 +102,11 @@ impl<'a> Message<'a> {
     /// The CSeq, where it can be read.
     pub fn cseq(&self) -> Option<CSeq<'a>> {
         let value = self.value(HeaderName::CSeq)?;
-        let digits = value.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let (number, rest) = value.split_at_checked(digits)?;
-        let number = std::str::from_utf8(number).ok()?.parse().ok()?;
+        let digits = value.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(value.len());
+        let (digits, rest) = value.split_at_checked(digits).filter(|(digits, _)| !digits.is_empty())?;
+        let number = digits.iter().try_fold(0_u32, |number, digit| {
+            number.checked_mul(10)?.checked_add(u32::from(digit.wrapping_sub(b'0')))
+        })?;
         let method = rest.trim_ascii();
         // RFC 3261 §25.1: CSeq = 1*DIGIT LWS Method.
         (rest.len() > method.len() && !method.is_empty()).then_some(CSeq { number, method })

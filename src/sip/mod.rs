@@ -7,6 +7,7 @@ pub mod address;
 pub mod defect;
 pub mod framing;
 pub mod header;
+pub mod headers;
 pub mod message;
 pub mod method;
 pub mod parse;
@@ -17,6 +18,7 @@ pub mod via;
 
 pub use defect::{Defect, DefectKind};
 pub use header::{Header, HeaderName};
+pub use headers::Headers;
 pub use message::{CSeq, Message, StartLine};
 pub use method::Method;
 pub use parse::parse;

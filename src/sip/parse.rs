@@ -1,10 +1,12 @@
 //! The scanner: bytes → message and defects. It never fails and reads every byte at most twice.
 
 use crate::base::Span;
+use crate::base::is_token;
 use crate::sip::Defect;
 use crate::sip::DefectKind;
 use crate::sip::Header;
 use crate::sip::HeaderName;
+use crate::sip::Headers;
 use crate::sip::Message;
 use crate::sip::StartLine;
 use crate::sip::defect::HeaderGap;
@@ -26,7 +28,7 @@ pub fn parse(bytes: &[u8], source: Source) -> Message<'_> {
         at,
         newlines: memchr::memchr_iter(b'\n', bytes.get(at..).unwrap_or_default()),
         lines_start: at,
-        headers: Vec::with_capacity(20),
+        headers: Headers::new(),
         defects: Vec::new(),
         header_fields_max: source.header_fields_max,
         is_cut: source.is_cut,
@@ -52,7 +54,7 @@ pub fn parse(bytes: &[u8], source: Source) -> Message<'_> {
 
 /// RFC 3261 §7.5: blank lines before the start line are to be ignored.
 fn leading_blank(bytes: &[u8]) -> usize {
-    bytes.iter().take_while(|byte| byte.is_ascii_whitespace()).count()
+    bytes.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(bytes.len())
 }
 
 struct Scanner<'a> {
@@ -62,7 +64,7 @@ struct Scanner<'a> {
     /// The line ends from `lines_start` on: one search over the message, not one a line.
     newlines: memchr::Memchr<'a>,
     lines_start: usize,
-    headers: Vec<Header>,
+    headers: Headers,
     defects: Vec<Defect>,
     header_fields_max: usize,
     is_cut: bool,
@@ -171,32 +173,37 @@ impl<'a> Scanner<'a> {
     }
 
     fn header_line(&mut self, line: &Line, text: &[u8]) {
-        let name_len = text.iter().take_while(|&&byte| is_token(byte)).count();
-        let blanks = text.iter().skip(name_len).take_while(|&&byte| byte == b' ' || byte == b'\t').count();
-        let colon = name_len + blanks;
-        if name_len == 0 || text.get(colon) != Some(&b':') {
+        // A name is a few bytes long: a plain loop is through before a search has begun.
+        let colon = text.iter().position(|&byte| byte == b':');
+        let Some((head, rest)) = colon.and_then(|colon| text.split_at_checked(colon)) else {
+            return self.stray_line(line);
+        };
+        let name_end = head.iter().rposition(|byte| !matches!(byte, b' ' | b'\t')).map_or(0, |last| last + 1);
+        let written = head.get(..name_end).unwrap_or_default();
+        let name = HeaderName::parse(written);
+        // What sipauth knows is a token.
+        if name == HeaderName::Other && (written.is_empty() || !written.iter().copied().all(is_token)) {
             return self.stray_line(line);
         }
         if self.headers.len() >= self.header_fields_max {
             return self.defect(DefectKind::TooManyHeaders, line.start..line.end);
         }
-        if blanks > 0 {
-            self.defect(DefectKind::BlankBeforeColon, line.start + name_len..line.start + colon);
+        if name_end < head.len() {
+            self.defect(DefectKind::BlankBeforeColon, line.start + name_end..line.start + head.len());
         }
-        let value = text.get(colon + 1..).unwrap_or_default();
-        let value_start = line.start + colon + 1 + (value.len() - value.trim_ascii_start().len());
-        let value_end = value_start + value.trim_ascii().len();
+        let value = rest.get(1..).unwrap_or_default().trim_ascii_start();
+        let value_start = line.end - value.len();
         self.headers.push(Header {
-            name: HeaderName::parse(text.get(..name_len).unwrap_or_default()),
-            name_at: Span::new(line.start..line.start + name_len),
-            value_at: Span::new(value_start..value_end),
+            name,
+            name_at: Span::new(line.start..line.start + name_end),
+            value_at: Span::new(value_start..value_start + value.trim_ascii_end().len()),
         });
     }
 
     /// A line without `name:`. Text pasted from manuals loses the blank that marks a fold: where the header before ends in
     /// a comma, the line goes on with it.
     fn stray_line(&mut self, line: &Line) {
-        let goes_on = self.headers.last().is_some_and(|header| header.value_at.of(self.bytes).ends_with(b","));
+        let goes_on = self.headers.last_mut().is_some_and(|header| header.value_at.of(self.bytes).ends_with(b","));
         if goes_on {
             self.continuation(line, DefectKind::FoldedWithoutBlank);
         } else {
@@ -237,13 +244,15 @@ impl<'a> Scanner<'a> {
 
     fn content_length(&mut self) -> Option<usize> {
         let mut length = None;
-        let values: Vec<Span> =
-            self.headers.iter().filter(|h| h.name == HeaderName::ContentLength).map(|h| h.value_at).collect();
-        for span in values {
+        let mut bad = None;
+        for span in self.headers.all(HeaderName::ContentLength).map(|header| header.value_at) {
             match strict_number(span.of(self.bytes)) {
                 Some(number) if length.is_none_or(|first| first == number) => length = Some(number),
-                _ => self.defect(DefectKind::BadContentLength, span.range()),
+                _ => bad = bad.or(Some(span)),
             }
+        }
+        if let Some(bad) = bad {
+            self.defect(DefectKind::BadContentLength, bad.range());
         }
         length
     }
@@ -258,52 +267,20 @@ fn strict_number(text: &[u8]) -> Option<usize> {
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
-/// RFC 3261 §25.1: token. A table, since every byte of every header name is asked.
-fn is_token(byte: u8) -> bool {
-    TOKEN.get(usize::from(byte)).copied().unwrap_or_default()
-}
-
-static TOKEN: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0u8;
-    while byte < 0x80 {
-        let is_mark = matches!(byte, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~');
-        #[allow(clippy::indexing_slicing, reason = "the compiler evaluates it: a byte below 0x80 is within the table")]
-        {
-            table[byte as usize] = byte.is_ascii_alphanumeric() || is_mark;
-        }
-        byte += 1;
-    }
-    table
-};
-
-/// One walk over the headers: which mandatory ones are there, which repeat, and what CSeq says.
+/// Which mandatory headers are missing, which repeat, and what CSeq says.
 fn check_mandatory_headers(message: &mut Message<'_>) {
-    let mut first: [Option<Span>; MANDATORY.len()] = Default::default();
-    let mut repeated = None;
-    for header in &message.headers {
-        let place = MANDATORY.iter().position(|(name, _)| *name == header.name);
-        let Some(seen) = place.and_then(|place| first.get_mut(place)) else { continue };
-        match seen {
-            // Via may repeat.
-            Some(known)
-                if header.name != HeaderName::Via && known.of(message.bytes) != header.value_at.of(message.bytes) =>
-            {
-                repeated.get_or_insert(header.value_at);
-            }
-            Some(_) => {}
-            None => *seen = Some(header.value_at),
-        }
-    }
-    let mut defect = |kind, at| message.defects.push(Defect { kind, at });
-    for ((_, gap), seen) in MANDATORY.iter().zip(&first) {
+    for (name, gap) in MANDATORY {
         // What the capture cut off is not missing.
-        if seen.is_none() && message.has_all_headers {
-            defect(DefectKind::MissingHeader(*gap), Span::default());
+        if !message.headers.has(name) && message.has_all_headers {
+            message.defects.push(Defect { kind: DefectKind::MissingHeader(gap), at: Span::default() });
         }
     }
-    repeated.into_iter().for_each(|at| defect(DefectKind::RepeatedHeader, at));
-    if let [.., Some(at)] = first {
+    // Via may repeat.
+    let single = MANDATORY.iter().map(|(name, _)| *name).filter(|name| *name != HeaderName::Via);
+    if let Some(at) = single.filter_map(|name| repeated(message, name)).min_by_key(|at| at.start) {
+        message.defects.push(Defect { kind: DefectKind::RepeatedHeader, at });
+    }
+    if let Some(at) = message.headers.first(HeaderName::CSeq).map(|header| header.value_at) {
         match message.cseq() {
             None => message.defects.push(Defect { kind: DefectKind::BadCSeq, at }),
             Some(cseq) if message.method().is_some_and(|method| method != cseq.method) => {
@@ -313,6 +290,13 @@ fn check_mandatory_headers(message: &mut Message<'_>) {
         }
     }
     check_text(message);
+}
+
+/// The first header of that name that says something else than the one before it.
+fn repeated(message: &Message<'_>, name: HeaderName) -> Option<Span> {
+    let mut values = message.headers.all(name).map(|header| header.value_at);
+    let first = values.next()?.of(message.bytes);
+    values.find(|at| at.of(message.bytes) != first)
 }
 
 /// The headers that every message must have (RFC 3261 §8.1.1), but Max-Forwards, which old stacks leave out.

@@ -1,6 +1,7 @@
 //! What begins a SIP message: a request line or a status line (RFC 3261 §7.1, §7.2), told from all other traffic by its
 //! bytes alone, on any port.
 
+use crate::base::is_token;
 use memchr::memchr;
 use memchr::memmem;
 
@@ -65,11 +66,6 @@ fn is_request_line(line: &[u8]) -> bool {
 fn method_len(bytes: &[u8]) -> Option<usize> {
     let len = bytes.iter().take(METHOD_BYTES_MAX + 1).position(|byte| !is_token(*byte))?;
     (len > 0 && matches!(bytes.get(len), Some(b' ' | b'\t'))).then_some(len)
-}
-
-/// RFC 3261 §25.1.
-fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&byte)
 }
 
 /// A start line that the snap length has cut: a status line from its version on, a request line of a known method whose

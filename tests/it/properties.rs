@@ -88,8 +88,10 @@ fn session_essence(session: &sipauth::report::Session) -> Value {
                 .collect();
             let challenges =
                 attempt.challenges.iter().map(|row| json!([row.header, row.realm, row.algorithm, row.stale]));
+            let (client, server) =
+                attempt.hop.as_ref().map_or((session.client, session.server), |hop| (hop.client, hop.server));
             json!({
-                "request": [&attempt.method, &attempt.outcome, &attempt.hop.client, &attempt.hop.server],
+                "request": [json!(attempt.method), json!(attempt.outcome), json!(client), json!(server)],
                 "answer": [json!(attempt.cseq), json!(attempt.status), json!(attempt.reason)],
                 "credentials": credentials,
                 "challenges": challenges.collect::<Vec<_>>(),

@@ -32,6 +32,10 @@ pub struct Session {
     /// Its bytes in hex, where they are not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_hex: Option<String>,
+    /// The From URI of the first request.
+    pub from: Option<String>,
+    /// Its To URI.
+    pub to: Option<String>,
     /// The first realm.
     pub realm: Option<String>,
     /// The client's User-Agent.
@@ -84,22 +88,27 @@ pub struct Attempt {
     pub copies: Vec<Copy>,
     /// The method.
     pub method: String,
-    /// The From URI.
-    pub from: Option<String>,
-    /// The To URI.
-    pub to: Option<String>,
-    /// Who sent it, and who received it.
-    pub hop: Hop,
-    /// Every frame that request and answer are made of: more than one each where they came in fragments or segments.
-    pub frames: Vec<FrameAt>,
-    /// The ACK of an INVITE, where it carries credentials.
-    pub ack: Option<Ack>,
     /// Some of its bytes can be read two ways.
     pub ambiguous: bool,
+    /// The From URI, where it is not the session's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// The To URI, where it is not the session's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// Who sent it to whom, and over what, where that is not the session's client, server and transport.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hop: Option<Hop>,
+    /// Every frame that request and answer are made of, where one of them came in fragments or segments.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub frames: Vec<FrameAt>,
+    /// The ACK of an INVITE, where it carries credentials.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ack: Option<Ack>,
 }
 
 /// One hop of a request.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Hop {
     /// The sender.
     #[schemars(with = "String")]
@@ -153,7 +162,8 @@ pub struct Challenge {
     pub stale: Option<bool>,
     /// Whether it has an opaque value.
     pub opaque: bool,
-    /// What is odd about its form.
+    /// What is odd about its form, if anything is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub defects: Vec<&'static str>,
 }
 
@@ -186,7 +196,8 @@ pub struct Credentials {
     pub nc: Option<String>,
     /// What a check against the given secrets says; null when none was given for that user and realm.
     pub verification: Option<Verification>,
-    /// What is odd about their form.
+    /// What is odd about their form, if anything is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub defects: Vec<&'static str>,
     /// The client nonce; only with `--redact none`.
     #[serde(skip_serializing_if = "Option::is_none")]

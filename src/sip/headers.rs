@@ -1,0 +1,96 @@
+//! The header fields of one message, in order, and where each name stands first: every room asks by name.
+
+use crate::sip::Header;
+use crate::sip::HeaderName;
+
+/// Header fields of a usual message: room made at once.
+const USUAL: usize = 20;
+
+/// The header fields of one message, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Headers {
+    rows: Vec<Header>,
+    /// For each name, 1 + the index of its first row; 0 where there is none.
+    first: [u32; HeaderName::COUNT],
+    /// The names that stand there more than once.
+    repeats: [bool; HeaderName::COUNT],
+}
+
+impl Headers {
+    /// None yet.
+    pub fn new() -> Headers {
+        Headers { rows: Vec::with_capacity(USUAL), first: [0; HeaderName::COUNT], repeats: [false; HeaderName::COUNT] }
+    }
+
+    /// Adds the next one.
+    pub fn push(&mut self, header: Header) {
+        let place = u32::try_from(self.rows.len() + 1).unwrap_or(u32::MAX);
+        self.rows.push(header);
+        let name = header.name as usize;
+        match (self.first.get_mut(name), self.repeats.get_mut(name)) {
+            (Some(first @ 0), _) => *first = place,
+            (_, Some(repeats)) => *repeats = true,
+            _ => {}
+        }
+    }
+
+    /// The first of that name.
+    pub fn first(&self, name: HeaderName) -> Option<&Header> {
+        self.rows.get(self.place(name)?)
+    }
+
+    /// Every one of that name, in order.
+    pub fn all(&self, name: HeaderName) -> impl Iterator<Item = &Header> {
+        let repeats = self.repeats.get(name as usize).copied().unwrap_or_default();
+        let rows = self.place(name).and_then(|first| {
+            let end = if repeats { self.rows.len() } else { first + 1 };
+            self.rows.get(first..end)
+        });
+        rows.unwrap_or_default().iter().filter(move |header| header.name == name)
+    }
+
+    /// Whether there is one of that name.
+    pub fn has(&self, name: HeaderName) -> bool {
+        self.place(name).is_some()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// All of them, in order.
+    pub fn iter(&self) -> std::slice::Iter<'_, Header> {
+        self.rows.iter()
+    }
+
+    /// The latest, to which a fold may add.
+    pub fn last_mut(&mut self) -> Option<&mut Header> {
+        self.rows.last_mut()
+    }
+
+    fn place(&self, name: HeaderName) -> Option<usize> {
+        let place = *self.first.get(name as usize)?;
+        place.checked_sub(1).map(|place| place as usize)
+    }
+}
+
+impl Default for Headers {
+    fn default() -> Headers {
+        Headers::new()
+    }
+}
+
+impl<'h> IntoIterator for &'h Headers {
+    type Item = &'h Header;
+    type IntoIter = std::slice::Iter<'h, Header>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
