@@ -6,6 +6,8 @@ pub mod capture_facts;
 pub mod challenge;
 pub mod configuration;
 pub mod credentials;
+pub mod credentials_facts;
+pub mod excluded;
 pub mod explain;
 pub mod facts;
 pub mod finding;
@@ -92,12 +94,27 @@ pub static RULES: &[&Rule] = &[
     &credentials::digest_ok_but_rejected::RULE,
     &credentials::forbidden_after_credentials::RULE,
     &credentials::rejected_credentials::RULE,
+    &credentials::same_credentials_repeated::RULE,
+    &credentials::retry_after_403::RULE,
     &credentials::realm_mismatch::RULE,
+    &credentials::realm_credentials_dropped::RULE,
     &credentials::uri_differs_from_request_uri::RULE,
+    &credentials::uri_malformed::RULE,
+    &credentials::username_empty::RULE,
+    &credentials::username_not_aor::RULE,
+    &credentials::anonymous_credentials::RULE,
+    &credentials::algorithm_not_offered::RULE,
     &credentials::qop_missing_in_challenge::RULE,
+    &credentials::qop_dropped::RULE,
+    &credentials::qop_params_missing::RULE,
+    &credentials::auth_param_quoting::RULE,
+    &credentials::opaque_missing_or_changed::RULE,
     &credentials::verification_not_possible::RULE,
     &credentials::response_uppercase::RULE,
     &credentials::malformed_credentials::RULE,
+    &credentials::nonce_altered::RULE,
+    &credentials::username_both_forms::RULE,
+    &credentials::qop_not_offered::RULE,
     &nonce::stale_nonce_recovered::RULE,
     &nonce::stale_loop::RULE,
     &nonce::stale_ignored_by_client::RULE,
@@ -125,6 +142,7 @@ pub fn check_session(session: &Session<'_>, context: &Context<'_>) -> Vec<Findin
         }
     }
     precedence::settle(session, &mut findings);
+    excluded::complete(session, &mut findings);
     findings
 }
 

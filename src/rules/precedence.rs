@@ -3,8 +3,10 @@
 //! A session's first finding is the answer; the order is the order in which an engineer should act.
 
 use crate::rules::Confidence;
+use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Severity;
+use crate::rules::challenge::challenge_loop;
 use crate::rules::facts::has_recovered;
 use crate::session::Session;
 
@@ -23,6 +25,17 @@ static EXPLAINS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "realm-credentials-dropped",
+        &[
+            "realm-mismatch",
+            "challenge-loop",
+            "challenge-unanswered",
+            "rejected-credentials",
+            "digest-ok-but-rejected",
+            "nc-repeated",
+        ],
+    ),
+    (
         "realm-mismatch",
         &[
             "uri-differs-from-request-uri",
@@ -32,6 +45,31 @@ static EXPLAINS: &[(&str, &[&str])] = &[
             "digest-ok-but-rejected",
             "rejected-credentials",
             "digest-wrong-password",
+        ],
+    ),
+    (
+        "nonce-altered",
+        &[
+            "old-nonce-reused",
+            "stale-loop",
+            "stale-ignored-by-client",
+            "challenge-loop",
+            "digest-ok-but-rejected",
+            "rejected-credentials",
+            "nonce-rejected-without-stale",
+        ],
+    ),
+    (
+        "branch-reused",
+        &[
+            "cseq-not-incremented",
+            "challenge-loop",
+            "challenge-unanswered",
+            "registrar-rejects-contact",
+            "digest-ok-but-rejected",
+            "rejected-credentials",
+            "nc-repeated",
+            "same-credentials-repeated",
         ],
     ),
     (
@@ -64,6 +102,45 @@ static EXPLAINS: &[(&str, &[&str])] = &[
     ),
     ("response-uppercase", &["digest-ok-but-rejected", "challenge-loop", "rejected-credentials"]),
     (
+        "malformed-credentials",
+        &[
+            "username-both-forms",
+            "username-empty",
+            "nonce-altered",
+            "algorithm-not-offered",
+            "qop-dropped",
+            "qop-not-offered",
+            "qop-params-missing",
+            "auth-param-quoting",
+            "opaque-missing-or-changed",
+            "uri-malformed",
+            "uri-differs-from-request-uri",
+        ],
+    ),
+    (
+        "username-empty",
+        &["challenge-loop", "rejected-credentials", "forbidden-after-credentials", "user-unknown-suspected"],
+    ),
+    (
+        "username-both-forms",
+        &["challenge-loop", "rejected-credentials", "digest-ok-but-rejected", "forbidden-after-credentials"],
+    ),
+    ("algorithm-not-offered", &["digest-ok-but-rejected", "challenge-loop", "rejected-credentials"]),
+    ("qop-dropped", &["digest-ok-but-rejected", "challenge-loop", "rejected-credentials"]),
+    ("qop-not-offered", &["digest-ok-but-rejected", "challenge-loop", "rejected-credentials"]),
+    ("qop-params-missing", &["digest-ok-but-rejected", "challenge-loop", "rejected-credentials"]),
+    ("opaque-missing-or-changed", &["digest-ok-but-rejected", "challenge-loop", "rejected-credentials"]),
+    (
+        "uri-malformed",
+        &["uri-differs-from-request-uri", "digest-ok-but-rejected", "challenge-loop", "rejected-credentials"],
+    ),
+    (
+        "cseq-not-incremented",
+        &["challenge-loop", "registrar-rejects-contact", "digest-ok-but-rejected", "rejected-credentials"],
+    ),
+    ("to-tag-added-to-retry", &["registrar-rejects-contact"]),
+    ("dialog-identity-changed", &["digest-ok-but-rejected", "challenge-loop", "rejected-credentials"]),
+    (
         "challenge-header-missing",
         &[
             "challenge-unanswered",
@@ -92,11 +169,16 @@ static EXPLAINS: &[(&str, &[&str])] = &[
             "forbidden-after-credentials",
             "user-unknown-suspected",
             "nonce-rejected-without-stale",
+            "retry-after-403",
         ],
     ),
     ("nonce-rejected-without-stale", &["digest-ok-but-rejected", "rejected-credentials"]),
     ("digest-ok-but-rejected", &["challenge-loop"]),
-    ("forbidden-after-credentials", &["rejected-credentials", "challenge-loop", "user-unknown-suspected"]),
+    (
+        "forbidden-after-credentials",
+        &["rejected-credentials", "challenge-loop", "user-unknown-suspected", "retry-after-403"],
+    ),
+    ("same-credentials-repeated", &["nc-repeated"]),
     ("challenge-loop", &["rejected-credentials", "challenge-unanswered"]),
     ("challenge-unanswered", &["register-challenged-407", "both-challenges-at-once"]),
 ];
@@ -143,22 +225,29 @@ fn rank(finding: &Finding) -> usize {
 
 fn explain(session: &Session<'_>, findings: &mut [Finding]) {
     for (rule, explained) in EXPLAINS {
-        let causes: Vec<(Option<usize>, Severity)> = findings
+        let causes: Vec<(Option<usize>, Severity, Fault)> = findings
             .iter()
             .filter(|finding| {
                 finding.rule.name == *rule && finding.explained_by.is_none() && finding.severity >= Severity::Medium
             })
-            .map(|finding| (exchange(session, finding), finding.severity))
+            .map(|finding| (exchange(session, finding), finding.severity, finding.fault))
             .collect();
         for finding in findings.iter_mut().filter(|finding| explained.contains(&finding.rule.name)) {
             let mine = exchange(session, finding);
-            let explains = |(exchange, severity): &(Option<usize>, Severity)| {
+            let explains = |(exchange, severity, _): &&(Option<usize>, Severity, Fault)| {
                 *severity >= finding.severity.min(Severity::High)
                     && (exchange.is_none() || mine.is_none() || *exchange == mine)
             };
-            if finding.explained_by.is_none() && causes.iter().any(explains) {
+            if finding.explained_by.is_some() {
+                continue;
+            }
+            if let Some((_, _, fault)) = causes.iter().find(explains) {
                 finding.explained_by = Some(rule);
                 finding.severity = finding.severity.min(Severity::Medium);
+                if finding.rule.name == challenge_loop::RULE.name {
+                    // They must not name two sides.
+                    finding.fault = *fault;
+                }
             }
         }
     }

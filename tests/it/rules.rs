@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod challenges;
+mod credential_form;
 mod credentials;
 mod loops;
 mod nonces;

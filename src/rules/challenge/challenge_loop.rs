@@ -17,12 +17,14 @@ use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::Subject;
+use crate::rules::credentials_facts;
 use crate::rules::facts;
 use crate::session::Attempt;
 use crate::session::Judgement;
 use crate::session::Presented;
 use crate::session::Session;
 use crate::sip::Method;
+use crate::sip::uri::Uri;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -33,8 +35,8 @@ pub static RULE: Rule = Rule {
     summary: "The client is challenged again after every answer",
     finds: "Three or more 401 or 407 for one realm on one hop, at least two of them after credentials for that realm, and none \
             accepted. A closing 403 belongs to the loop. Phones that change the Call-ID or the From tag at every REGISTER \
-            are followed by address of record and source. The cause is read from the evidence: stale, wrong-digest, header-mismatch, realm or \
-            unknown.",
+            are followed by address of record and source. The cause is read from the evidence: stale, wrong-digest, same-nonce, \
+            header-mismatch, realm, uri, node-switch, cseq, branch or unknown.",
     matters: "The client will not get in by trying again. Loops fill logs, trip fail2ban, and hide the one line that says why.",
     advice: "Read the cause: a loop is a symptom. Where another finding of the session is named as its explanation, act on that \
              one. Where the cause is unknown, give the password: then each digest is recomputed, and the password is either \
@@ -124,6 +126,7 @@ fn in_streak(
     }
     let (first, attempt, presented) = tried.first().copied()?;
     let (cause, fault) = cause(session, tried);
+    let is_right = (cause, fault) == ("unknown", Fault::Server);
     let method = attempt.transaction.method.to_string();
     let user = facts::account(&presented.username(), realm);
     let statuses: Vec<String> =
@@ -140,10 +143,10 @@ fn in_streak(
             facts::quoted(realm),
             if statuses.len() == 1 { "was refused" } else { "were refused" },
             summary_of(&statuses),
-            meaning(cause)
+            if is_right { ALL_RIGHT } else { meaning(cause) }
         ))
         .excludes("retransmission: every attempt counted here is a new transaction")
-        .advises(remedy(cause));
+        .advises(if is_right { LOOK_AT_SERVER } else { remedy(cause) });
     if !tried.iter().any(|(_, _, presented)| presented.judgement == Judgement::Stale) {
         finding = finding.excludes("stale nonce: no challenge said stale=true");
     }
@@ -166,27 +169,85 @@ fn summary_of(statuses: &[String]) -> String {
     }
 }
 
-fn cause(session: &Session<'_>, tried: &[(usize, &Attempt<'_>, &Presented<'_>)]) -> (&'static str, Fault) {
-    let refused: Vec<_> = tried.iter().filter(|(_, _, presented)| presented.is_refused()).collect();
-    let all = |fits: &dyn Fn(usize, &Presented<'_>) -> bool| {
-        refused.iter().all(|(index, _, presented)| fits(*index, presented))
-    };
-    if all(&|_, presented| facts::wrong_header(session, presented).is_some()) {
+/// A loop's cause: what holds for every refusal in it, surest first.
+fn cause(session: &Session<'_>, tried: &[Tried<'_, '_>]) -> (&'static str, Fault) {
+    let refused: Vec<&Tried<'_, '_>> = tried.iter().filter(|(_, _, presented)| presented.is_refused()).collect();
+    let all = |fits: &dyn Fn(&Tried<'_, '_>) -> bool| refused.iter().all(|row| fits(row));
+    let verdict = |(_, _, presented): &Tried<'_, '_>| presented.verdict();
+    // Refused is not proof: what else is odd counts only where the digest is right, for a wrong password looks the same.
+    let is_right = all(&|row| verdict(row) == Some(Verdict::Match));
+    let is_wrong = refused.iter().any(|row| verdict(row) == Some(Verdict::Mismatch));
+    let is_old = |(index, _, presented): &Tried<'_, '_>| facts::newer_challenge(session, *index, presented).is_some();
+    let is_stale = |row: &Tried<'_, '_>| row.2.judgement == Judgement::Stale || is_old(row);
+    if all(&|(_, _, presented)| facts::wrong_header(session, presented).is_some()) {
         ("header-mismatch", Fault::Client)
-    } else if all(&|index, presented| facts::mismatched_challenge(session, index, presented).is_some()) {
+    } else if all(&|(index, _, presented)| facts::mismatched_challenge(session, *index, presented).is_some()) {
         ("realm", Fault::Client)
-    } else if refused.iter().filter(|(_, _, presented)| presented.judgement == Judgement::Stale).count() >= REFUSALS_MIN
-    {
-        let is_old =
-            refused.iter().any(|(index, _, presented)| facts::newer_challenge(session, *index, presented).is_some());
-        ("stale", if is_old { Fault::Client } else { Fault::Server })
-    } else if refused.iter().any(|(_, _, presented)| presented.verdict() == Some(Verdict::Mismatch)) {
+    } else if !is_wrong && all(&|(_, attempt, presented)| is_from_other_node(session, attempt, presented)) {
+        ("node-switch", Fault::Server)
+    } else if refused.iter().filter(|row| is_stale(row)).count() >= REFUSALS_MIN {
+        ("stale", if refused.iter().any(|row| is_old(row)) { Fault::Client } else { Fault::Server })
+    } else if is_wrong {
         ("wrong-digest", Fault::Client)
-    } else if all(&|_, presented| presented.verdict() == Some(Verdict::Match)) {
-        ("right-digest-refused", Fault::Unknown)
+    } else if all(&|(_, attempt, presented)| is_taken_for_copy(session, attempt, presented)) {
+        ("branch", Fault::Client)
+    } else if is_right && all(&|(_, attempt, p)| credentials_facts::repeats_cseq(session, attempt, p)) {
+        ("cseq", Fault::Client)
+    } else if is_right && all(&|(_, attempt, presented)| has_other_uri(session, attempt, presented)) {
+        ("uri", Fault::Client)
+    } else if repeats_itself(&refused) {
+        ("same-nonce", Fault::Unknown)
     } else {
-        ("unknown", Fault::Unknown)
+        ("unknown", if is_right { Fault::Server } else { Fault::Unknown })
     }
+}
+
+/// Whether another node gave the nonce than the one that refuses it: another address, or another name in Server.
+fn is_from_other_node(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
+    let Some((asking, _)) = presented.answers.and_then(|at| session.challenge(at)) else { return false };
+    let name = |attempt: &Attempt<'_>| Some(session.text(attempt.answer()?.server?));
+    asking.transaction.flow.destination.address != attempt.transaction.flow.destination.address
+        || name(asking).zip(name(attempt)).is_some_and(|(gave, refuses)| gave != refuses)
+}
+
+/// Whether the retry has the old branch and gets the old challenge back, nonce and all.
+fn is_taken_for_copy(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
+    let is_same = |nonce| attempt.challenges.iter().any(|offered| offered.nonce == Some(nonce));
+    credentials_facts::repeats_branch(session, attempt, presented) && presented.nonce.is_some_and(is_same)
+}
+
+/// Whether the uri is none, or is not the Request-URI on the client's own hop.
+fn has_other_uri(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
+    let Some((request, uri)) = attempt.request().zip(presented.credentials.uri()) else { return false };
+    let asked = Uri::parse(session.text(request.uri));
+    credentials_facts::uri_defect(presented).is_some()
+        || (request.via_count <= 1 && Uri::parse(&uri).first_difference(&asked).is_some())
+}
+
+/// Whether every refusal but the first is of what had been refused before: the same nonce and the same response.
+fn repeats_itself(refused: &[&Tried<'_, '_>]) -> bool {
+    let Some(((_, _, first), others)) = refused.split_first() else { return false };
+    others.iter().all(|(_, _, other)| {
+        other.nonce.is_some()
+            && other.nonce == first.nonce
+            && other.credentials.response() == first.credentials.response()
+    })
+}
+
+/// The cause that a finding stands for which explains a loop; `None` where the loop's own says as much.
+fn cause_of(rule: &str) -> Option<&'static str> {
+    Some(match rule {
+        "digest-wrong-password" | "digest-near-miss" => "wrong-digest",
+        "credentials-wrong-header" => "header-mismatch",
+        "realm-mismatch" | "realm-credentials-dropped" => "realm",
+        "old-nonce-reused" | "stale-loop" | "stale-ignored-by-client" => "stale",
+        "nonce-from-other-server" => "node-switch",
+        "nc-repeated" | "same-credentials-repeated" => "same-nonce",
+        "branch-reused" => "branch",
+        "cseq-not-incremented" => "cseq",
+        "uri-malformed" => "uri",
+        _ => return None,
+    })
 }
 
 fn meaning(cause: &str) -> &'static str {
@@ -195,14 +256,25 @@ fn meaning(cause: &str) -> &'static str {
             "Each answered the challenge under the wrong kind of header, where the server does not look."
         }
         "realm" => "Each named a realm that the server did not ask for.",
-        "stale" => "The server says stale=true: it refuses the age of the nonce, not the password.",
+        "stale" => "The server refuses the age of the nonce: it says stale=true, or has given a newer one.",
+        "node-switch" => "Each nonce came from another node than the one that refused it.",
         "wrong-digest" => "The digests do not fit the secret given: the server refuses the answer itself.",
-        "right-digest-refused" => "Every digest fits the secret given: the password is not the cause.",
+        "branch" => "Each retry has the branch of the request before, and the server repeats its old answer.",
+        "cseq" => "Every digest is right; no retry raises CSeq.",
+        "uri" => "Every digest is right; the uri in it is not the Request-URI.",
+        "same-nonce" => {
+            "Nonce and response are the same each time: what was refused once is sent again. Why the first was refused, a capture cannot \
+             tell without the password."
+        }
         _ => {
             "No challenge blamed the nonce. Without the password, a capture cannot tell a wrong secret from a server that refuses a right one."
         }
     }
 }
+
+/// What is said where every digest was checked and is right.
+const ALL_RIGHT: &str = "Every digest fits the secret given: the password is not the cause.";
+const LOOK_AT_SERVER: &str = "Look at the server: its stored secret, its checks beyond the digest, and whether challenge and answer reach the same node";
 
 fn remedy(cause: &str) -> &'static str {
     match cause {
@@ -213,9 +285,13 @@ fn remedy(cause: &str) -> &'static str {
         "stale" => {
             "Compare the nonce's lifetime with the time from challenge to retry, and see whether all nodes of the server share the nonce secret"
         }
+        "node-switch" => "Let all nodes share the nonce secret, or let challenge and answer reach the same one",
         "wrong-digest" => "Compare the user name and the password on the client with those on the server",
-        "right-digest-refused" => {
-            "Look at the server: its stored secret, its checks beyond the digest, and whether challenge and answer reach the same node"
+        "branch" => "Let the client make a new branch for each new request",
+        "cseq" => "Let the client raise CSeq by one for each retry",
+        "uri" => "Let the client hash and send the Request-URI as it stands in the request line",
+        "same-nonce" => {
+            "Let the client stop after a refusal; give the password (--user with --ask-password, or --credentials) to learn whether the digest is right"
         }
         _ => "Give the password (--user with --ask-password, or --credentials) to learn whether the digests are right",
     }
@@ -242,11 +318,8 @@ pub fn across_sessions(key: &AccountKey, steps: &[&LoopStep]) -> Option<(Finding
     }
     let refused = streak.iter().filter(|step| step.is_refused()).count();
     let explained_by = explanation(&streak);
-    let cause = match explained_by {
-        Some("digest-wrong-password") => "wrong-digest",
-        Some("credentials-wrong-header") => "header-mismatch",
-        Some("realm-mismatch") => "realm",
-        Some("old-nonce-reused" | "stale-loop") => "stale",
+    let cause = match explained_by.and_then(cause_of) {
+        Some(cause) => cause,
         _ if streak.iter().filter(|step| step.kind == StepKind::Stale).count() >= REFUSALS_MIN => "stale",
         _ => "unknown",
     };
@@ -273,6 +346,12 @@ pub fn across_sessions(key: &AccountKey, steps: &[&LoopStep]) -> Option<(Finding
         (finding.explained_by, finding.severity) = (Some(rule), Severity::Medium);
     }
     finding.cause = Some(cause);
+    finding.fault = match (cause, explained_by) {
+        ("stale", Some("old-nonce-reused")) => Fault::Client,
+        ("stale" | "node-switch", _) => Fault::Server,
+        ("unknown" | "same-nonce", _) => Fault::Unknown,
+        _ => Fault::Client,
+    };
     finding.frames = frames;
     finding.subject = Subject { realm, user, client: Some(key.source), server: None };
     Some((finding, sessions))

@@ -9,7 +9,7 @@ use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
-use crate::rules::credentials::rejected_credentials::exclude_what_fits;
+use crate::rules::credentials_facts;
 use crate::rules::facts;
 use crate::session::Attempt;
 use crate::session::Judgement;
@@ -30,7 +30,8 @@ pub static RULE: Rule = Rule {
               another node answered than the one that challenged.",
     advice: "Look at the server's stored secret (HA1 is bound to user name and realm), its identity rules, and whether challenge \
              and answer reach the same node.",
-    not_this: "An old nonce, a repeated nonce count, a wrong realm or header and upper-case digits have rules of their own.",
+    not_this: "An old nonce, a repeated nonce count, a wrong realm or header, an opaque that is not returned and upper-case \
+               digits have rules of their own.",
     sources: &["RFC 3261 section 22.1", "RFC 7616 section 3.4"],
     sample: "register-right-digest-refused",
     check: Check::Session(check),
@@ -47,9 +48,10 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
                 && facts::newer_challenge(session, *index, presented).is_none()
                 && facts::same_nonce_count(session, *index, presented).is_none()
                 && !facts::has_uppercase_response(presented)
+                && !credentials_facts::differs_in_opaque(session, presented)
         })
         .collect();
-    let Some((index, attempt, presented)) = refused.first().copied() else { return Vec::new() };
+    let Some((_, attempt, presented)) = refused.first().copied() else { return Vec::new() };
     let requests: Vec<_> =
         refused.iter().filter_map(|(_, attempt, _)| attempt.request().map(|request| request.at)).collect();
     let user = facts::account(&presented.username(), &presented.realm());
@@ -79,7 +81,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         finding = finding
             .advises("Find the device between the two hops that rewrites the request, and switch its SIP ALG off");
     }
-    finding = exclude_what_fits(session, finding, index, presented)
+    finding = finding
         .advises("Compare the secret that the server has stored: an HA1 made for another realm or another form of the user name never fits")
         .advises("See whether the node that challenged is the one that answered, and whether identity rules tie the user to the From address");
     finding.attempt = facts::lead(session, refused.iter().map(|(index, _, _)| *index));
@@ -115,9 +117,6 @@ fn differences(presented: &Presented<'_>, offered: &Offered<'_>) -> Vec<String> 
             differences.push(format!("qop {}, which the challenge does not offer", facts::text(qop.name())));
         }
         _ => {}
-    }
-    if asked.opaque().is_some_and(|opaque| !opaque.is_empty()) && sent.opaque() != asked.opaque() {
-        differences.push("opaque is not that of the challenge".to_owned());
     }
     if sent.nonce_count().is_some_and(|count| count.value.is_none()) {
         differences.push("the nonce count is not eight hex digits".to_owned());

@@ -9,7 +9,6 @@ use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
-use crate::rules::credentials::rejected_credentials::exclude_what_fits;
 use crate::rules::facts;
 use crate::session::Attempt;
 use crate::session::Presented;
@@ -57,7 +56,7 @@ fn finding(
     realm: &[u8],
 ) -> Option<Finding> {
     let mine = || wrong.iter().filter(|(_, _, p)| p.username() == user && p.realm() == realm);
-    let (index, attempt, presented) = mine().next().copied()?;
+    let (_, attempt, presented) = mine().next().copied()?;
     let requests: Vec<_> = mine().filter_map(|(_, attempt, _)| attempt.request().map(|request| request.at)).collect();
     let name = facts::account(user, realm);
     let mut finding = Finding::new(&RULE, format!("The digest was not made with the password given for {name}"))
@@ -74,7 +73,7 @@ fn finding(
             .explanation
             .push_str(" With qop=auth-int the body counts too: one that was changed on the way looks the same.");
     }
-    finding = exclude_what_fits(session, finding, index, presented)
+    finding = finding
         .advises("Enter the secret again on the client; look for a trailing space, changed case, or an old secret kept by provisioning")
         .advises("Make sure that the secret given to sipauth is the one that the server has for this account");
     finding.attempt = facts::lead(session, mine().map(|(index, _, _)| *index));

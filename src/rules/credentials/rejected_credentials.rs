@@ -1,6 +1,5 @@
 //! SA207: refused, and no password at hand to say whether rightly.
 
-use crate::auth::Algorithm;
 use crate::digest::Verdict;
 use crate::rules::Check;
 use crate::rules::Confidence;
@@ -11,7 +10,6 @@ use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::facts;
 use crate::session::Judgement;
-use crate::session::Presented;
 use crate::session::Session;
 
 /// The rule.
@@ -64,7 +62,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     if known.is_none() {
         finding.explanation.push_str(" Their nonce was issued before the capture, or never: it may have been too old.");
     }
-    finding = exclude_what_fits(session, finding, index, presented).advises(
+    finding = finding.advises(
         "Give the password (--user with --ask-password, or --credentials) to learn whether the digest is right",
     );
     finding.attempt = Some(index);
@@ -72,48 +70,4 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     finding.frames = facts::frames_of_all(refused.iter().map(|(_, attempt, _)| *attempt));
     finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
     vec![finding]
-}
-
-/// Adds what of the credentials was checked against the challenge and the request line, and fits.
-pub fn exclude_what_fits(session: &Session<'_>, finding: Finding, index: usize, presented: &Presented<'_>) -> Finding {
-    let mut finding = finding;
-    let challenge = presented.answers.filter(|at| at.is_same_realm).and_then(|at| session.challenge(at));
-    if let Some((_, offered)) = challenge {
-        finding = finding
-            .excludes(format!("wrong realm: {} is the realm of the challenge", facts::quoted(&presented.realm())));
-        if facts::newer_challenge(session, index, presented).is_none() {
-            finding =
-                finding.excludes("old nonce: the credentials answer the newest challenge, and it was not called stale");
-        }
-        if offered.header == presented.header {
-            finding = finding.excludes(format!(
-                "wrong header: {} answers {}",
-                presented.header.credentials_header(),
-                offered.header.challenge_header()
-            ));
-        }
-        if same_algorithm(presented.credentials.algorithm(), offered.challenge.algorithm()) {
-            finding = finding.excludes("wrong algorithm: it is the one of the challenge");
-        }
-        let offered_qop = offered.challenge.qop();
-        let fits_qop = match presented.credentials.qop() {
-            Some(qop) => offered_qop.iter().any(|offered| offered.name() == qop.name()),
-            None => offered_qop.is_empty(),
-        };
-        if fits_qop {
-            finding = finding.excludes("wrong qop: it is one that the challenge offers");
-        }
-    }
-    let request = session.attempts.get(index).and_then(|attempt| attempt.request());
-    if request.is_some_and(|request| presented.credentials.uri().as_deref() == Some(session.text(request.uri))) {
-        finding = finding.excludes("wrong uri: it equals the Request-URI");
-    }
-    if facts::same_nonce_count(session, index, presented).is_none() && presented.credentials.nonce_count().is_some() {
-        finding = finding.excludes("repeated nonce count: this one was not used before with this nonce");
-    }
-    finding
-}
-
-fn same_algorithm(a: Algorithm<'_>, b: Algorithm<'_>) -> bool {
-    a.name().is_some() && a.name() == b.name()
 }

@@ -64,6 +64,10 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     if differing.iter().all(|(_, _, presented, _)| presented.verdict() == Some(Verdict::Match)) {
         finding = finding.excludes("wrong password: the digest fits the one given, over the uri that was sent");
     }
+    // RFC 3261 §22.4: whoever rewrote the request line on the way made the difference.
+    if differing.iter().all(|(_, attempt, _, _)| attempt.request().is_some_and(|request| request.via_count > 1)) {
+        finding.fault = Fault::Path;
+    }
     if is_refused {
         finding = finding.graded(Severity::Medium, Confidence::Possible);
         finding.attempt = Some(index);

@@ -312,7 +312,7 @@ fn uri_differs_is_info_where_the_same_difference_was_accepted() {
 #[test]
 fn uri_differs_is_info_behind_a_proxy_that_rewrote_the_request_line() {
     let hop = "> INVITE sip:2000@10.0.0.9\nVia: SIP/2.0/UDP 198.51.100.7;branch=z9hG4bKa\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKb\nProxy-Authorization: digest user=1001 password=secret uri=sip:2000@pbx.example.com\n";
-    check(&[CALL_ASKED, hop, CALL_REFUSED], NOTHING, "info uri-differs-from-request-uri");
+    check(&[CALL_ASKED, hop, CALL_REFUSED], NOTHING, "info uri-differs-from-request-uri fault=path");
 }
 
 #[test]

@@ -1,0 +1,124 @@
+//! SA225: quotes where none belong, or none where they do.
+
+use crate::auth::DefectKind;
+use crate::auth::Name;
+use crate::auth::Params;
+use crate::auth::Scheme;
+use crate::rules::Check;
+use crate::rules::Confidence;
+use crate::rules::Context;
+use crate::rules::Fault;
+use crate::rules::Finding;
+use crate::rules::Rule;
+use crate::rules::Severity;
+use crate::rules::credentials_facts;
+use crate::rules::facts;
+use crate::session::AttemptOutcome;
+use crate::session::Session;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "SA225",
+    name: "auth-param-quoting",
+    label: "quoting",
+    severity: Severity::Medium,
+    summary: "A parameter of an auth header is quoted that must not be, or the reverse",
+    finds: "Digest credentials with algorithm, qop or nc in quotes, with username, realm, nonce, response, cnonce or \
+            opaque without, or with doubled quotes; and challenges with algorithm in quotes, or realm, nonce, opaque, \
+            domain or qop without.",
+    matters: "Most parsers take either form. Strict ones refuse the header, answer 400, or read another value and \
+            compute another digest.",
+    advice: "Write each parameter as RFC 7616 sections 3.3 and 3.4 want it. The one who wrote it can be seen by the \
+            header: credentials are the client's, challenges the server's.",
+    not_this: "The uri is left to uri-malformed and stale to stale-format. Any letter case is right in words without \
+            quotes.",
+    sources: &["RFC 7616 section 3.3", "RFC 7616 section 3.4", "RFC 2617 section 3.2.2"],
+    sample: "register-quoted-tokens",
+    check: Check::Session(check),
+};
+
+/// Which parameters are words without quotes, and which stand between quotes (RFC 7616 §3.3, §3.4).
+struct Form {
+    bare: &'static [Name],
+    quoted: &'static [Name],
+}
+
+static CREDENTIALS: Form = Form {
+    bare: &[Name::Algorithm, Name::Qop, Name::NonceCount, Name::UserHash],
+    quoted: &[Name::Username, Name::Realm, Name::Nonce, Name::Response, Name::Cnonce, Name::Opaque, Name::Auts],
+};
+
+static CHALLENGE: Form = Form {
+    bare: &[Name::Algorithm, Name::UserHash],
+    quoted: &[Name::Realm, Name::Nonce, Name::Opaque, Name::Domain, Name::Qop],
+};
+
+fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
+    in_credentials(session).into_iter().chain(in_challenges(session)).collect()
+}
+
+fn in_credentials(session: &Session<'_>) -> Option<Finding> {
+    let rows =
+        credentials_facts::rows(session, |(_, _, presented)| is_odd(&presented.credentials.params, &CREDENTIALS));
+    let (_, _, presented) = rows.first()?;
+    let oddities = oddities(&presented.credentials.params, &CREDENTIALS);
+    // Most servers take either form: that one refuses for it is never more than possible.
+    let (_, confidence) = credentials_facts::grade(&rows);
+    let finding = Finding::new(&RULE, format!("The credentials are quoted wrongly: {oddities}"))
+        .graded(Severity::Medium, confidence.min(if confidence == Confidence::Likely { Confidence::Possible } else { confidence }))
+        .fault(Fault::Client)
+        .explained(format!(
+            "In {}: {oddities}. {}",
+            credentials_facts::requests_text(&rows),
+            credentials_facts::outcome_text(&rows)
+        ))
+        .advises("Let the client quote as RFC 7616 section 3.4 says: algorithm, qop and nc without quotes, everything else between them");
+    Some(credentials_facts::about(finding, session, &rows))
+}
+
+/// What a server writes into its challenges is said once for all of its clients.
+fn in_challenges(session: &Session<'_>) -> Option<Finding> {
+    let (index, attempt, offered) = session.attempts.iter().enumerate().find_map(|(index, attempt)| {
+        let is_digest = |challenge: &crate::auth::Challenge<'_>| challenge.scheme == Scheme::Digest;
+        let mut odd = attempt.challenges.iter().map(|offered| &offered.challenge);
+        let found = odd.find(|challenge| is_digest(challenge) && is_odd(&challenge.params, &CHALLENGE))?;
+        Some((index, attempt, found))
+    })?;
+    let oddities = oddities(&offered.params, &CHALLENGE);
+    let is_let_past = session.attempts.iter().skip(index).any(|later| later.outcome == AttemptOutcome::Accepted);
+    let (severity, confidence) =
+        if is_let_past { (Severity::Low, Confidence::Proven) } else { (Severity::Medium, Confidence::Possible) };
+    let mut finding = Finding::new(&RULE, format!("The challenge is quoted wrongly: {oddities}"))
+        .graded(severity, confidence)
+        .fault(Fault::Server)
+        .explained(format!("In the challenge: {oddities}. Strict clients do not answer such a challenge, or answer it wrongly."))
+        .advises("Let the server quote as RFC 7616 section 3.3 says: algorithm and stale without quotes, everything else between them");
+    finding.frames = facts::frames_of(attempt).collect();
+    finding.evidence = facts::challenge_evidence(attempt);
+    let mut finding = facts::about_server(finding, session, attempt);
+    finding.merge = finding.merge.map(|key| format!("{key} {oddities}"));
+    Some(finding)
+}
+
+fn is_odd(params: &Params<'_>, form: &Form) -> bool {
+    wrongly_quoted(params, form).next().is_some() || params.has_defect(DefectKind::DoubledQuotes)
+}
+
+/// The parameters that are not written as they should be, with what is wrong. Values that are left out need no quotes.
+fn wrongly_quoted<'p>(params: &'p Params<'_>, form: &'p Form) -> impl Iterator<Item = (Name, &'static str)> + 'p {
+    let has = |name: Name, quoted: bool| {
+        params.get(name).is_some_and(|param| param.quoted == quoted && !param.raw.is_empty())
+    };
+    let bare = form.bare.iter().filter(move |name| has(**name, true)).map(|name| (*name, "in quotes"));
+    let quoted = form.quoted.iter().filter(move |name| has(**name, false)).map(|name| (*name, "without quotes"));
+    bare.chain(quoted)
+}
+
+fn oddities(params: &Params<'_>, form: &Form) -> String {
+    let mut odd: Vec<String> =
+        wrongly_quoted(params, form).map(|(name, what)| format!("{} {what}", name.as_str())).collect();
+    if params.has_defect(DefectKind::DoubledQuotes) {
+        odd.push("doubled quotes".to_owned());
+    }
+    odd.join(", ")
+}

@@ -1,0 +1,104 @@
+//! SA211: one realm is answered and the other forgotten.
+
+use crate::rules::Check;
+use crate::rules::Confidence;
+use crate::rules::Context;
+use crate::rules::Fault;
+use crate::rules::Finding;
+use crate::rules::Rule;
+use crate::rules::Severity;
+use crate::rules::facts;
+use crate::session::Attempt;
+use crate::session::Judgement;
+use crate::session::Session;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "SA211",
+    name: "realm-credentials-dropped",
+    label: "realm dropped",
+    severity: Severity::High,
+    summary: "The client answers a second realm and leaves out the credentials of the first",
+    finds: "Credentials of one realm that were let through to a second one that asks too, and a retry that holds the \
+            credentials of the second alone, which the first challenges again. It is info where the client got in all \
+            the same.",
+    matters: "Each proxy on the way wants its own credentials in each request. A client that keeps only the newest goes \
+            round in circles, with every password right.",
+    advice: "Update the client: it must send the credentials of all realms on the way together. Or take the second \
+            challenge away, for instance by trusting the first proxy.",
+    not_this: "A second realm behind a first one is progress as long as the retry answers both. One realm that asks \
+            again and again is a challenge loop.",
+    sources: &["RFC 3261 section 22.3", "RFC 3261 section 16.7"],
+    sample: "invite-realm-dropped",
+    check: Check::Session(check),
+};
+
+fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
+    session.exchanges.iter().filter_map(|exchange| in_exchange(session, &exchange.attempts, context)).collect()
+}
+
+/// A retry that dropped a realm: the attempt before it, itself, and the realm.
+struct Drop<'s, 'run> {
+    before: &'s Attempt<'run>,
+    retry: usize,
+    realm: Vec<u8>,
+    other: Vec<u8>,
+}
+
+fn in_exchange(session: &Session<'_>, attempts: &[usize], context: &Context<'_>) -> Option<Finding> {
+    let pairs = attempts.iter().zip(attempts.iter().skip(1));
+    let drops: Vec<Drop<'_, '_>> = pairs.filter_map(|(&before, &retry)| dropped(session, before, retry)).collect();
+    let (first, last) = (drops.first()?, drops.last()?);
+    let attempt = session.attempts.get(last.retry)?;
+    let (realm, other) = (facts::quoted(&first.realm), facts::quoted(&first.other));
+    let (severity, confidence) = if session.is_accepted_later(last.retry) {
+        (Severity::Info, Confidence::Proven)
+    } else if drops.len() == 1 && facts::capture_after(attempt, context) < facts::ANSWER_WITHIN {
+        (Severity::Medium, Confidence::Possible)
+    } else {
+        (Severity::High, Confidence::Proven)
+    };
+    let mut finding = Finding::new(&RULE, format!("The client answers realm {other} and drops its credentials for realm {realm}"))
+        .graded(severity, confidence)
+        .fault(Fault::Client)
+        .explained(format!(
+            "Realm {realm} let the request through and realm {other} asked next. The retry in frame {} answers {other} alone, and {realm} \
+             challenges again{}.",
+            session.attempts.get(first.retry)?.request()?.at.number,
+            if drops.len() == 1 { String::new() } else { format!("; so it goes, {} times", drops.len()) }
+        ))
+        .excludes(format!("wrong password for realm {realm}: its credentials were let through"))
+        .advises("Update the client: the credentials of all realms on the way go into each request together");
+    if severity == Severity::Medium {
+        finding.explanation.push_str(" The capture ends there: the next request may hold both.");
+    }
+    finding.attempt = facts::lead(session, drops.iter().map(|drop| drop.retry));
+    finding.subject = facts::subject(session, attempt);
+    finding.subject.realm.clone_from(&first.realm);
+    let retries = drops.iter().filter_map(|drop| session.attempts.get(drop.retry));
+    finding.frames = facts::frames_of_all(retries.chain(drops.iter().map(|drop| drop.before)));
+    let credentials = |attempt: &Attempt<'_>| {
+        attempt.credentials.first().and_then(|presented| facts::credentials_evidence(attempt, presented))
+    };
+    finding.evidence = credentials(first.before).into_iter().collect();
+    finding.evidence.extend(facts::challenge_evidence(first.before));
+    finding.evidence.extend(session.attempts.get(first.retry).and_then(credentials));
+    Some(finding)
+}
+
+fn dropped<'s, 'run>(session: &'s Session<'run>, before: usize, retry: usize) -> Option<Drop<'s, 'run>> {
+    let (before, next) = (session.attempts.get(before)?, session.attempts.get(retry)?);
+    if !before.is_challenged() || !next.is_challenged() {
+        return None;
+    }
+    let passed = before.credentials.iter().find(|presented| {
+        let realm = presented.realm();
+        presented.judgement == Judgement::Accepted
+            && presented.is_attempt()
+            && !realm.is_empty()
+            && next.offers_realm(&realm)
+            && next.credentials.iter().all(|other| other.realm() != realm)
+    })?;
+    let answered = next.credentials.iter().find(|other| other.is_attempt() && before.offers_realm(&other.realm()))?;
+    Some(Drop { before, retry, realm: passed.realm().into_owned(), other: answered.realm().into_owned() })
+}
