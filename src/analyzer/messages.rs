@@ -16,6 +16,7 @@ use crate::history::LoopStep;
 use crate::history::Nonces;
 use crate::history::StepKind;
 use crate::history::nonce::Issue;
+use crate::history::nonce::Purpose;
 use crate::report::ReportBuilder;
 use crate::report::findings::Findings;
 use crate::report::model;
@@ -37,6 +38,7 @@ use crate::session::Tracker;
 use crate::sip::Message;
 use crate::sip::Method;
 use crate::sip::parse::Source;
+use crate::sip::uri::Uri;
 use crate::transport::Payload;
 
 /// Everything behind the packets.
@@ -116,10 +118,12 @@ impl Messages {
             message,
             &[crate::sip::HeaderName::WwwAuthenticate, crate::sip::HeaderName::ProxyAuthenticate],
         );
+        let mut purpose = None;
         let rows = rows.map(|(header, value)| {
             let nonces = parse_challenges(value).into_iter().map(|challenge| {
                 let id = self.nonces.id(&challenge.realm().unwrap_or_default(), &challenge.nonce()?)?;
-                self.nonces.issued(id, Issue { at: payload.frames.last, time, flow: payload.flow });
+                let purpose = *purpose.get_or_insert_with(|| purpose_of(&self.nonces, message));
+                self.nonces.issued(id, Issue { at: payload.frames.last, time, flow: payload.flow, purpose });
                 Some(id)
             });
             ChallengeRow { header, nonces: nonces.collect(), value: value.into() }
@@ -134,6 +138,7 @@ impl Messages {
             return Vec::new();
         }
         let mut is_attempt = false;
+        let purpose = purpose_of(&self.nonces, message);
         let request = Request {
             method: message.method().unwrap_or_default(),
             body: message.has_whole_body.then(|| message.body()),
@@ -145,6 +150,9 @@ impl Messages {
                 is_attempt |= !credentials.is_ims_initial();
                 let realm = credentials.realm().unwrap_or_default();
                 let nonce = credentials.nonce().and_then(|nonce| self.nonces.named(&realm, &nonce));
+                if let Some(nonce) = nonce {
+                    self.nonces.sent(nonce, payload.frames.last, payload.flow, purpose);
+                }
                 let challenge_realm = credentials.nonce().and_then(|nonce| self.nonces.issuing_realm(&nonce));
                 let checked = self.verifier.check(&credentials, &request, challenge_realm);
                 KnownCredentials { nonce, checked }
@@ -181,6 +189,7 @@ impl Messages {
         }
         let session = Session::judge(run, end.max(run.last_seen));
         self.nonces.add(&session);
+        self.note_registration(&session);
         let context = Context { nonces: &self.nonces, accounts: &self.accounts, lost_between: &self.lost_between, end };
         let findings = rules::check_session(&session, &context);
         if findings.is_empty() && !session.has_authentication() {
@@ -202,6 +211,18 @@ impl Messages {
             self.worst = Some((severity, model.clone()));
         }
         self.ready.push(model);
+    }
+
+    /// What the account's registrations do with their Call-IDs.
+    fn note_registration(&mut self, session: &Session<'_>) {
+        let of_registers = session.attempts.iter().filter(|attempt| attempt.transaction.method == Method::Register);
+        let mut accepted = of_registers.filter(|attempt| attempt.outcome == AttemptOutcome::Accepted);
+        let Some(first) = accepted.next().filter(|attempt| attempt.transaction.forwarded_from.is_none()) else {
+            return;
+        };
+        let Some(key) = rules::facts::account_key(session, first) else { return };
+        let port = first.transaction.flow.source.port;
+        self.accounts.registered(key, &session.run.call_id, port, accepted.next().is_some());
     }
 
     /// A REGISTER session too short to be a loop may be a step of one: phones change the Call-ID at every try.
@@ -238,6 +259,13 @@ impl Messages {
             self.accounts.step(key, step);
         }
     }
+}
+
+/// What a message is for, by its Call-ID, method and users. Hosts are left out: some clients name another one with each try.
+fn purpose_of(nonces: &Nonces, message: &Message<'_>) -> Purpose {
+    let method = message.method().or(message.cseq().map(|cseq| cseq.method)).unwrap_or_default();
+    let users = [message.from(), message.to()].map(|address| Uri::parse(address.unwrap_or_default().uri).user);
+    nonces.purpose(message.call_id(), method, users)
 }
 
 fn auth_headers<'m, 'a: 'm>(

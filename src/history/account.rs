@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::CaptureTime;
@@ -61,6 +62,19 @@ const KEPT_MAX: usize = 64;
 struct Account {
     presented: VecDeque<CaptureTime>,
     steps: VecDeque<LoopStep>,
+    registrations: Registrations,
+}
+
+/// What an account's accepted registrations do with their Call-IDs.
+#[derive(Debug, Default)]
+struct Registrations {
+    /// How many in a row had a Call-ID of their own.
+    new_call_ids: u32,
+    /// Whether one Call-ID was ever kept for the next registration.
+    is_kept: bool,
+    /// The port they came from: behind a NAT, several phones may share an account and an address.
+    port: u16,
+    call_id: Option<Arc<[u8]>>,
 }
 
 /// All accounts seen.
@@ -96,6 +110,22 @@ impl Accounts {
     pub fn has_presented(&self, key: &AccountKey, from: CaptureTime, wait: Duration) -> bool {
         let until = from.plus(wait);
         self.accounts.get(key).is_some_and(|account| account.presented.iter().any(|time| (from..=until).contains(time)))
+    }
+
+    /// Notes an accepted registration. `again` says that its Call-ID held more than one.
+    pub fn registered(&mut self, key: AccountKey, call_id: &Arc<[u8]>, port: u16, again: bool) {
+        let Some(account) = self.account(key) else { return };
+        let known = &mut account.registrations;
+        known.is_kept |= again || known.call_id.as_ref() == Some(call_id);
+        known.new_call_ids = if known.port == port { known.new_call_ids.saturating_add(1) } else { 1 };
+        known.port = port;
+        known.call_id = Some(call_id.clone());
+    }
+
+    /// How many registrations of the account in a row each had a Call-ID of its own; none where it ever kept one.
+    pub fn new_call_ids(&self, key: &AccountKey) -> u32 {
+        let known = self.accounts.get(key).map(|account| &account.registrations);
+        known.filter(|known| !known.is_kept).map_or(0, |known| known.new_call_ids)
     }
 
     /// Whether a step of the account was noted.

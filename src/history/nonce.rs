@@ -1,5 +1,8 @@
 //! The life of every nonce: who issued it, how often it was used, and what became of that.
 
+use std::hash::BuildHasher;
+use std::hash::RandomState;
+
 use crate::base::CaptureTime;
 use crate::base::Flow;
 use crate::base::FrameRef;
@@ -25,8 +28,12 @@ pub struct Nonce {
     pub accepted: u64,
     /// How many were challenged again or forbidden.
     pub refused: u64,
+    /// The request that used it first, where that stood under another Call-ID than the challenge although it was of the same
+    /// method, users, client and server, and nobody used it under the challenge's own.
+    pub moved_to: Option<FrameRef>,
     /// Whether a session of the report shows it.
     pub is_listed: bool,
+    is_used: bool,
     /// The nonce before it with the same text and another realm.
     same_value: Option<NonceId>,
 }
@@ -43,6 +50,16 @@ pub struct Issue {
     pub time: CaptureTime,
     /// From whom to whom.
     pub flow: Flow,
+    /// What was challenged.
+    pub purpose: Purpose,
+}
+
+/// Which Call-ID a message belongs to, and what it is for: hashes, so that a million of them take no room. Two that differ by
+/// chance alike would need a capture made for it, and the seed is not known to whoever makes one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Purpose {
+    call_id: u64,
+    request: u64,
 }
 
 /// All nonces, counted from 0 in order of first appearance.
@@ -53,12 +70,13 @@ pub struct Nonces {
     by_value: WireMap<Box<[u8]>, NonceId>,
     nonces_max: usize,
     refused: u64,
+    seed: RandomState,
 }
 
 impl Nonces {
     /// No nonces yet; at most `nonces_max` are kept.
     pub fn new(nonces_max: usize) -> Nonces {
-        Nonces { nonces: Vec::new(), by_value: WireMap::default(), nonces_max, refused: 0 }
+        Nonces { nonces: Vec::new(), by_value: WireMap::default(), nonces_max, refused: 0, seed: RandomState::new() }
     }
 
     /// The id of a realm's nonce. `None` where the nonce is empty, or where the limit is reached.
@@ -82,7 +100,9 @@ impl Nonces {
             uses: 0,
             accepted: 0,
             refused: 0,
+            moved_to: None,
             is_listed: false,
+            is_used: false,
             same_value: self.by_value.get(value).copied(),
         });
         self.by_value.insert(value.into(), id);
@@ -115,6 +135,26 @@ impl Nonces {
         if let Some(nonce) = self.nonces.get_mut(id.0 as usize) {
             nonce.issued.get_or_insert(issue);
         }
+    }
+
+    /// What a message is for: its Call-ID, and its method with the users it names.
+    pub fn purpose(&self, call_id: &[u8], method: &[u8], users: [&[u8]; 2]) -> Purpose {
+        Purpose { call_id: self.seed.hash_one(call_id), request: self.seed.hash_one((method, users)) }
+    }
+
+    /// Notes that credentials name a nonce, while the capture is read.
+    pub fn sent(&mut self, id: NonceId, at: FrameRef, flow: Flow, purpose: Purpose) {
+        let Some(nonce) = self.nonces.get_mut(id.0 as usize) else { return };
+        let Some(issue) = nonce.issued else { return };
+        let is_elsewhere = issue.purpose.call_id != purpose.call_id;
+        let is_same_hop = issue.flow.source.address == flow.destination.address
+            && issue.flow.destination.address == flow.source.address;
+        if !is_elsewhere {
+            nonce.moved_to = None;
+        } else if !nonce.is_used && is_same_hop && issue.purpose.request == purpose.request {
+            nonce.moved_to = Some(at);
+        }
+        nonce.is_used = true;
     }
 
     /// Counts what a closed session did with its nonces.

@@ -14,6 +14,7 @@ pub mod finding;
 pub mod nonce;
 pub mod path;
 pub mod precedence;
+pub mod transaction;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -121,6 +122,12 @@ pub static RULES: &[&Rule] = &[
     &nonce::old_nonce_reused::RULE,
     &nonce::nonce_rejected_without_stale::RULE,
     &nonce::nc_repeated::RULE,
+    &transaction::cseq_not_incremented::RULE,
+    &transaction::dialog_identity_changed::RULE,
+    &transaction::to_tag_added_to_retry::RULE,
+    &transaction::branch_reused::RULE,
+    &transaction::overlapping_register::RULE,
+    &transaction::registration_callid_churn::RULE,
     &configuration::user_unknown_suspected::RULE,
     &configuration::registrar_rejects_contact::RULE,
     &path::no_response_at_all::RULE,

@@ -10,6 +10,7 @@ mod outcomes;
 mod precedence;
 mod realms;
 mod silence;
+mod transactions;
 
 use std::fmt::Write;
 

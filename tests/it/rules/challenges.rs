@@ -251,7 +251,11 @@ fn register_challenged_407_is_info_or_medium() {
 fn register_challenged_407_says_nothing_of_silence_where_the_capture_ends() {
     check(&[PROXY_ASKED], NOTHING, "info register-challenged-407\nmedium challenge-unanswered sure=possible");
     let elsewhere = "[b] > REGISTER\nProxy-Authorization: digest user=1001 password=secret\n[b] < 200\n";
-    check(&[PROXY_ASKED, elsewhere, LATER], NOTHING, "clean\ninfo register-challenged-407");
+    check(
+        &[PROXY_ASKED, elsewhere, LATER],
+        NOTHING,
+        "info register-challenged-407\nno challenge-unanswered\nmedium dialog-identity-changed",
+    );
 }
 
 #[test]

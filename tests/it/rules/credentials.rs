@@ -72,7 +72,11 @@ fn digest_ok_but_rejected_is_found() {
 fn digest_ok_but_rejected_is_found_where_the_answer_has_another_call_id() {
     let answer =
         "[b] > REGISTER\nAuthorization: digest user=1001 password=secret\n[b] < 401\nWWW-Authenticate: challenge\n";
-    check(&[ASKED, answer], SECRET, "high digest-ok-but-rejected\nno challenge-unanswered");
+    check(
+        &[ASKED, answer],
+        SECRET,
+        "medium digest-ok-but-rejected by=dialog-identity-changed\nno challenge-unanswered",
+    );
 }
 
 #[test]

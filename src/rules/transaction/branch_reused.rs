@@ -1,0 +1,84 @@
+//! SA404: the retry has the branch of the request that was challenged.
+
+use crate::digest::Verdict;
+use crate::rules::Check;
+use crate::rules::Confidence;
+use crate::rules::Context;
+use crate::rules::Fault;
+use crate::rules::Finding;
+use crate::rules::Rule;
+use crate::rules::Severity;
+use crate::rules::credentials_facts;
+use crate::rules::credentials_facts::Row;
+use crate::rules::facts;
+use crate::session::Attempt;
+use crate::session::AttemptOutcome;
+use crate::session::Session;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "SA404",
+    name: "branch-reused",
+    label: "branch reused",
+    severity: Severity::High,
+    summary: "The retry with credentials has the Via branch of the challenged request",
+    finds: "A request that answers a challenge under the Via branch of the request that was challenged. It is medium \
+            where the server accepted it, or where the refusal may have another reason: a challenge with a fresh \
+            nonce shows that the server read the retry.",
+    matters: "The branch is the name of the transaction. A server takes the retry for a retransmission, and repeats the \
+            challenge that it has kept, or says nothing.",
+    advice: "Let the client make a new branch for each new request. Only the ACK of a refused INVITE and a CANCEL have \
+            the branch of another one.",
+    not_this: "Branches that do not begin with z9hG4bK come from stacks of RFC 2543 and name no transaction. \
+            Retransmissions bring the same credentials as the first copy.",
+    sources: &["RFC 3261 section 8.1.1.7", "RFC 3261 section 17.2.3"],
+    sample: "invite-branch-reused",
+    check: Check::Session(check),
+};
+
+fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
+    let rows = credentials_facts::rows(session, |(_, attempt, presented)| {
+        credentials_facts::repeats_branch(session, attempt, presented)
+    });
+    let Some((_, attempt, presented)) = rows.first().copied() else { return Vec::new() };
+    let Some(asking) = credentials_facts::challenged_before(session, attempt, presented) else { return Vec::new() };
+    let (severity, confidence) = grade(&rows);
+    let after = if rows.iter().any(repeats_challenge) {
+        "The challenge that came back is the first one, nonce and all: the server took the retry for a retransmission."
+    } else if attempt.status().is_none() {
+        "No answer to it was seen."
+    } else {
+        credentials_facts::outcome_text(&rows)
+    };
+    let finding =
+        Finding::new(&RULE, format!("The retry has the branch of the challenged {}", attempt.transaction.method))
+            .graded(severity, confidence)
+            .fault(Fault::Client)
+            .explained(format!(
+                "Branch {} stands in the challenged request and in the retry in {}. {after}",
+                facts::text(credentials_facts::branch(session, attempt).unwrap_or_default()),
+                credentials_facts::requests_text(&rows)
+            ))
+            .excludes("retransmission: the retry brings credentials that the first request did not have")
+            .advises("Let the client make a new branch for each new request");
+    let mut finding = credentials_facts::about(finding, session, &rows);
+    finding.frames = facts::frames_of_all(rows.iter().map(|(_, attempt, _)| *attempt).chain([asking]));
+    vec![finding]
+}
+
+/// Whether the answer repeats the very challenge that the credentials answer.
+fn repeats_challenge((_, attempt, presented): &Row<'_, '_>) -> bool {
+    let is_same = |nonce| attempt.challenges.iter().any(|offered| offered.nonce == Some(nonce));
+    attempt.is_challenged() && presented.nonce.is_some_and(is_same)
+}
+
+fn grade(rows: &[Row<'_, '_>]) -> (Severity, Confidence) {
+    let is_silent = |attempt: &Attempt<'_>| attempt.outcome == AttemptOutcome::NoAnswer;
+    if rows.iter().any(|row| repeats_challenge(row) && row.2.verdict() != Some(Verdict::Mismatch)) {
+        (Severity::High, Confidence::Likely)
+    } else if rows.iter().any(|(_, attempt, _)| is_silent(attempt)) {
+        (Severity::High, Confidence::Possible)
+    } else {
+        credentials_facts::grade(rows)
+    }
+}

@@ -1,0 +1,57 @@
+//! SA401: the retry has the CSeq of the request that was challenged.
+
+use crate::rules::Check;
+use crate::rules::Context;
+use crate::rules::Fault;
+use crate::rules::Finding;
+use crate::rules::Rule;
+use crate::rules::Severity;
+use crate::rules::credentials_facts;
+use crate::rules::facts;
+use crate::session::Session;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "SA401",
+    name: "cseq-not-incremented",
+    label: "CSeq not raised",
+    severity: Severity::Medium,
+    summary: "The retry with credentials has the CSeq number of the challenged request, or a lower one",
+    finds: "A request that answers a challenge of the same exchange under a CSeq number that is not above that of the \
+            challenged request. It is high where the server answered 482, 400 or stale, or refused it although the \
+            digest is right.",
+    matters: "A retry is a new request. A server may take one with the old number for a copy of the first that came \
+            another way, and answer 482, or the old 401 once more.",
+    advice: "Let the client count CSeq one up for the retry. Where a proxy or B2BUA adds the credentials, let it raise \
+            the number and keep doing so for the rest of the dialog.",
+    not_this: "The same request sent to another server or over another transport keeps its CSeq. ACK and CANCEL have \
+            that of their INVITE.",
+    sources: &["RFC 3261 section 22.2", "RFC 3261 section 8.1.3.5", "RFC 3261 section 8.2.2.2"],
+    sample: "register-cseq-not-raised",
+    check: Check::Session(check),
+};
+
+fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
+    let rows = credentials_facts::rows(session, |(_, attempt, presented)| {
+        credentials_facts::repeats_cseq(session, attempt, presented)
+    });
+    let Some((_, attempt, presented)) = rows.first().copied() else { return Vec::new() };
+    let Some(asking) = credentials_facts::challenged_before(session, attempt, presented) else { return Vec::new() };
+    let (asked, sent) = (asking.transaction.cseq.unwrap_or_default(), attempt.transaction.cseq.unwrap_or_default());
+    let how = if sent < asked { "a lower CSeq than" } else { "the CSeq of" };
+    let (severity, confidence) = credentials_facts::grade(&rows);
+    let finding = Finding::new(&RULE, format!("The retry has {how} the challenged {}", attempt.transaction.method))
+        .graded(severity, confidence)
+        .fault(Fault::Client)
+        .explained(format!(
+            "The challenged request has CSeq {asked}, the retry in {} CSeq {sent}. {}",
+            credentials_facts::requests_text(&rows),
+            credentials_facts::outcome_text(&rows)
+        ))
+        .excludes("retransmission: the retry brings credentials that the first request did not have")
+        .advises("Let the client raise CSeq by one for each retry");
+    let mut finding = credentials_facts::about(finding, session, &rows);
+    finding.frames = facts::frames_of_all(rows.iter().map(|(_, attempt, _)| *attempt).chain([asking]));
+    finding.evidence.extend(facts::status_evidence(session, attempt));
+    vec![finding]
+}

@@ -1,0 +1,95 @@
+//! SA402: the answer to a challenge comes under another Call-ID or From tag.
+
+use crate::rules::Check;
+use crate::rules::Context;
+use crate::rules::Fault;
+use crate::rules::Finding;
+use crate::rules::Rule;
+use crate::rules::Severity;
+use crate::rules::credentials_facts;
+use crate::rules::credentials_facts::Row;
+use crate::rules::facts;
+use crate::session::Attempt;
+use crate::session::Session;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "SA402",
+    name: "dialog-identity-changed",
+    label: "Call-ID or From tag changed",
+    severity: Severity::Medium,
+    summary: "The retry with credentials has another Call-ID or From tag than the challenged request",
+    finds: "A request whose nonce was given to the same client for the same method and users under another Call-ID or \
+            From tag, where it stays unanswered, and that is the first to use it. It is high where the server refused \
+            it although the digest is right, or answered 400 or stale.",
+    matters: "A server may bind its nonces to the call: Kamailio can, to Call-ID and From tag. And whoever reads the \
+            log sees a challenge without an answer, and an answer without a challenge.",
+    advice: "Let the client keep Call-ID, From tag and To for the retry. On the server, leave Call-ID and From tag out \
+            of the checks of the nonce.",
+    not_this: "A nonce that was answered where it was given may be used in other Call-IDs: that is legal, as are the \
+            credentials of a REGISTER in an INVITE.",
+    sources: &["RFC 3261 section 8.1.3.5", "RFC 3261 section 22.2"],
+    sample: "register-new-call-id",
+    check: Check::Session(check),
+};
+
+fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
+    let rows = credentials_facts::rows(session, |row| {
+        is_moved_here(context, row) || challenged_under_other_tag(session, row).is_some()
+    });
+    let Some(row @ (_, attempt, presented)) = rows.first().copied() else { return Vec::new() };
+    let other_tag = challenged_under_other_tag(session, &row);
+    let under_tag = other_tag.and_then(Attempt::answer).map(|answer| answer.at);
+    let issued = presented.nonce.and_then(|id| context.nonces.get(id)).and_then(|nonce| nonce.issued);
+    let Some(asked) = under_tag.or(issued.map(|issue| issue.at)) else { return Vec::new() };
+    let what = if other_tag.is_some() { "From tag" } else { "Call-ID" };
+    let (severity, confidence) = credentials_facts::grade(&rows);
+    let finding = Finding::new(&RULE, format!("The retry of the {} has another {what}", attempt.transaction.method))
+        .graded(severity, confidence)
+        .fault(Fault::Client)
+        .explained(format!(
+            "The challenge in frame {} stays unanswered under its own {what}; {} answers it under another one. {}",
+            asked.number,
+            credentials_facts::requests_text(&rows),
+            credentials_facts::outcome_text(&rows)
+        ))
+        .advises("Let the client keep Call-ID, From tag and To when it answers a challenge");
+    let mut finding = credentials_facts::about(finding, session, &rows);
+    finding.frames.push(asked);
+    finding.frames.sort_unstable();
+    finding.frames.dedup();
+    let account = facts::account_key(session, attempt).map(|key| format!("{} {}", key.source, facts::text(&key.aor)));
+    vec![finding.merged_by(account.unwrap_or_default())]
+}
+
+/// Whether this is the first use of a nonce that was given under another Call-ID, for the same purpose.
+fn is_moved_here(context: &Context<'_>, (_, attempt, presented): &Row<'_, '_>) -> bool {
+    let moved_to = presented.nonce.and_then(|id| context.nonces.get(id)).and_then(|nonce| nonce.moved_to);
+    presented.answers.is_none() && moved_to.is_some() && attempt.request().map(|request| request.at) == moved_to
+}
+
+/// How many attempts may lie between a challenge and its answer. Bounds the search in endless sessions.
+const BETWEEN_MAX: usize = 64;
+
+/// The challenged attempt of the same Call-ID, client and method that had another From tag, and whose nonce is used first here.
+fn challenged_under_other_tag<'s, 'run>(
+    session: &'s Session<'run>,
+    (index, attempt, presented): &Row<'_, '_>,
+) -> Option<&'s Attempt<'run>> {
+    let at = presented.answers.filter(|at| at.is_same_realm)?;
+    let (asking, _) = session.challenge(at)?;
+    let tag = |attempt: &Attempt<'_>| Some(session.text(attempt.request()?.from_tag?));
+    let is_other = asking.exchange != attempt.exchange
+        && asking.transaction.method == attempt.transaction.method
+        && asking.transaction.is_same_hop(attempt.transaction)
+        && tag(asking).zip(tag(attempt)).is_some_and(|(one, other)| one != other);
+    let between =
+        session.attempts.get(at.attempt + 1..*index).filter(|between| is_other && between.len() <= BETWEEN_MAX)?;
+    let uses = |other: &Attempt<'_>| other.credentials.iter().any(|used| used.nonce == presented.nonce);
+    let exchange = &session.exchanges.get(asking.exchange)?.attempts;
+    let is_answered_there = exchange.last().is_some_and(|last| *last > at.attempt)
+        && session.exchanges.get(asking.exchange).is_some_and(|own| {
+            own.attempts.iter().rev().take(BETWEEN_MAX).filter_map(|&own| session.attempts.get(own)).any(uses)
+        });
+    (!between.iter().any(uses) && !is_answered_there).then_some(asking)
+}

@@ -1,0 +1,8 @@
+//! Group D: what makes a request a transaction of its own, and keeps it in its place.
+
+pub mod branch_reused;
+pub mod cseq_not_incremented;
+pub mod dialog_identity_changed;
+pub mod overlapping_register;
+pub mod registration_callid_churn;
+pub mod to_tag_added_to_retry;
