@@ -4,6 +4,7 @@ use crate::analyzer::messages::Messages;
 use crate::base::CaptureTime;
 use crate::base::InputId;
 use crate::base::Limits;
+use crate::base::Network;
 use crate::capture::InputSummary;
 use crate::capture::Record;
 use crate::digest::Keyring;
@@ -18,8 +19,10 @@ use crate::rules::Severity;
 use crate::sip::framing::SipFramer;
 use crate::transport::Reassembly;
 
+mod conduct;
 mod ending;
 mod messages;
+mod peers;
 
 /// What one run is to do.
 #[derive(Default)]
@@ -34,6 +37,8 @@ pub struct Settings {
     pub sessions_max: Option<u64>,
     /// Findings to list.
     pub findings_max: Option<usize>,
+    /// Networks whose hosts need no credentials, by agreement.
+    pub trusted: Vec<Network>,
 }
 
 /// Sessions and findings that are listed unless settings say otherwise.
@@ -51,12 +56,13 @@ pub struct Analyzer {
     messages: Messages,
     inputs: Vec<(String, InputSummary)>,
     unreadable: Vec<String>,
+    trusted: Vec<Network>,
 }
 
 impl Analyzer {
     /// An analyzer that has seen nothing yet.
     pub fn new(settings: Settings) -> Analyzer {
-        let Settings { limits, keyring, redaction, sessions_max, findings_max } = settings;
+        let Settings { limits, keyring, redaction, sessions_max, findings_max, trusted } = settings;
         let builder = ReportBuilder::new(redaction, sessions_max.unwrap_or(SESSIONS_LISTED), limits.accounts_max);
         let findings = Findings::new(findings_max.unwrap_or(FINDINGS_LISTED));
         let messages = Messages::new(&limits, keyring, builder, findings);
@@ -66,6 +72,7 @@ impl Analyzer {
             messages,
             inputs: Vec::new(),
             unreadable: Vec::new(),
+            trusted,
         }
     }
 
@@ -135,11 +142,17 @@ impl Analyzer {
     }
 
     /// What the rules about the capture are told.
-    fn facts(&self) -> CaptureFacts {
+    fn facts(&mut self) -> CaptureFacts {
+        self.messages.chronicle.servers.settle();
+        let events = ending::events(self);
+        let end = self.end();
         CaptureFacts {
             sip_messages: self.messages.sip_messages,
             has_authentication: self.messages.builder.has_authentication(),
-            events: ending::events(self),
+            events,
+            chronicle: std::mem::take(&mut self.messages.chronicle),
+            trusted: std::mem::take(&mut self.trusted),
+            end: Some(end),
         }
     }
 

@@ -1,8 +1,13 @@
 //! The end of a run: what is known of the capture as a whole, and the rest of the report.
 
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
 use crate::analyzer::Analyzer;
 use crate::base::CaptureTime;
 use crate::capture::InputSummary;
+use crate::history::PairKey;
 use crate::report::Report;
 use crate::report::build::frame_at;
 use crate::report::build::hex_of;
@@ -13,17 +18,30 @@ use crate::report::model::Time;
 use crate::report::redact::nonce_name;
 use crate::report::ticket;
 use crate::rules;
+use crate::rules::Rule;
 use crate::rules::capture_facts::Event;
 use crate::rules::challenge::challenge_loop;
+use crate::rules::security;
+use crate::rules::security::blocked_after_failures;
+use crate::rules::security::digest_leak;
 use crate::transport;
 
 impl Analyzer {
     /// Everything but the sessions.
     pub(super) fn report(mut self) -> Report {
-        self.add_loops_across_sessions();
         let facts = self.facts();
+        let claims = security::claims(&facts);
+        self.messages.findings.claim(&claims);
+        self.messages.builder.note_attacks(&claims);
+        self.add_loops_across_sessions(&claims);
         for finding in rules::check_capture(&facts) {
-            self.messages.findings.add(finding, &[]);
+            for names in [digest_leak::EXPLAINS, blocked_after_failures::EXPLAINS]
+                .iter()
+                .filter(|names| names.0 == finding.rule.name)
+            {
+                self.messages.findings.explain(finding.rule.name, &finding.sessions, names.1);
+            }
+            self.messages.findings.add_of_capture(finding);
         }
         let redaction = self.messages.builder.redaction();
         let by_severity = self.messages.findings.by_severity();
@@ -54,17 +72,19 @@ impl Analyzer {
         }
     }
 
-    fn add_loops_across_sessions(&mut self) {
+    fn add_loops_across_sessions(&mut self, claims: &BTreeMap<PairKey, &'static Rule>) {
+        let attackers: BTreeSet<IpAddr> = claims.keys().map(|pair| pair.client).collect();
         let loops: Vec<_> = self
             .messages
             .accounts
             .steps()
             .iter()
+            .filter(|(key, _)| !attackers.contains(&key.source))
             .filter_map(|(key, steps)| challenge_loop::across_sessions(key, steps))
             .collect();
         for (finding, sessions) in loops {
             self.messages.builder.note_trouble(&finding);
-            self.messages.findings.add(finding, &sessions);
+            self.messages.findings.add(finding, &sessions, None);
         }
     }
 }
@@ -118,7 +138,8 @@ pub(super) fn events(analyzer: &Analyzer) -> Vec<Event> {
             "requests that the capture holds twice, as span ports and -i any show them; counted once",
         ),
     ];
-    let counted = counted.into_iter().filter(|(_, count, _, _)| *count > 0);
+    let refused = messages.chronicle.refused().map(|(name, count, text)| (name, count, false, text));
+    let counted = counted.into_iter().chain(refused).filter(|(_, count, _, _)| *count > 0);
     events.extend(counted.map(|(name, count, loses_messages, text)| Event {
         name,
         count,

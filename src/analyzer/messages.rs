@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use crate::analyzer::conduct;
 use crate::auth::parse_challenges;
 use crate::auth::parse_credentials;
 use crate::base::CaptureTime;
@@ -12,18 +13,22 @@ use crate::digest::Request;
 use crate::digest::Verifier;
 use crate::history::AccountKey;
 use crate::history::Accounts;
+use crate::history::Chronicle;
 use crate::history::LoopStep;
 use crate::history::Nonces;
+use crate::history::PairKey;
 use crate::history::StepKind;
 use crate::history::nonce::Issue;
 use crate::history::nonce::Purpose;
 use crate::report::ReportBuilder;
 use crate::report::findings::Findings;
+use crate::report::findings::is_claimable;
 use crate::report::model;
 use crate::rules;
 use crate::rules::Context;
 use crate::rules::Severity;
 use crate::rules::challenge::challenge_loop;
+use crate::rules::security;
 use crate::session::AttemptOutcome;
 use crate::session::ChallengeRow;
 use crate::session::CredentialsRow;
@@ -48,6 +53,7 @@ pub(super) struct Messages {
     pub(super) tracker: Tracker,
     pub(super) nonces: Nonces,
     pub(super) accounts: Accounts,
+    pub(super) chronicle: Chronicle,
     pub(super) builder: ReportBuilder,
     pub(super) findings: Findings,
     pub(super) sip_messages: u64,
@@ -70,6 +76,7 @@ impl Messages {
             tracker: Tracker::new(limits),
             nonces: Nonces::new(limits.nonces_max),
             accounts: Accounts::new(limits.accounts_max),
+            chronicle: Chronicle::new(limits),
             builder,
             findings,
             limits: limits.clone(),
@@ -183,7 +190,8 @@ impl Messages {
     pub(super) fn close(&mut self, run: &Run, end: CaptureTime) {
         self.run_dropped += run.dropped;
         self.duplicates += run.duplicates();
-        if run.is_uneventful() {
+        if run.is_uneventful() && !conduct::is_of_scanner(run) {
+            conduct::note_uneventful(&mut self.chronicle, run);
             self.builder.skip(run);
             return;
         }
@@ -191,17 +199,32 @@ impl Messages {
         self.nonces.add(&session);
         self.note_registration(&session);
         let context = Context { nonces: &self.nonces, accounts: &self.accounts, lost_between: &self.lost_between, end };
-        let findings = rules::check_session(&session, &context);
-        if findings.is_empty() && !session.has_authentication() {
+        let mut findings = rules::check_session(&session, &context);
+        if findings.is_empty() && !session.has_authentication() && !conduct::is_of_scanner(run) {
+            conduct::note(&mut self.chronicle, &session, 0);
             self.builder.skip(run);
             return;
         }
+        conduct::note(&mut self.chronicle, &session, self.builder.sessions + 1);
+        let pair = session.attempts.first().map(|first| PairKey {
+            client: first.transaction.flow.source.address,
+            server: first.transaction.flow.destination.address,
+        });
+        // Nobody's password is wrong where passwords are being guessed.
+        let is_attack = pair
+            .and_then(|pair| self.chronicle.sources.get(pair)?.conduct.as_deref())
+            .is_some_and(security::is_claimed);
+        if is_attack {
+            findings.retain(|finding| !is_claimable(finding));
+        }
         let listed = self.builder.session(&session, &findings);
         let number = self.builder.sessions;
-        self.note_steps(&session, &findings, number);
+        if !is_attack {
+            self.note_steps(&session, &findings, number);
+        }
         let severity = findings.iter().map(|finding| finding.severity).max().unwrap_or(Severity::Info);
         for finding in findings {
-            self.findings.add(finding, &[number]);
+            self.findings.add(finding, &[number], pair);
         }
         let Some(model) = listed else { return };
         for id in nonces_of(&session) {

@@ -43,6 +43,10 @@ pub struct Limits {
     pub nonces_max: usize,
     /// Accounts (user and source) whose history is kept.
     pub accounts_max: usize,
+    /// User names that are kept of one source at one server.
+    pub source_names_max: usize,
+    /// Digests that later ones are compared with.
+    pub digests_max: usize,
 }
 
 impl Default for Limits {
@@ -68,6 +72,8 @@ impl Default for Limits {
             session_transactions_max: 100_000,
             nonces_max: 1_000_000,
             accounts_max: 1_000_000,
+            source_names_max: 10_000,
+            digests_max: 262_144,
         }
     }
 }

@@ -63,6 +63,7 @@ pub fn run(options: Analyze) -> Result<Exit> {
             Format::Json => options.limit_sessions,
         }),
         findings_max: Some(options.limit_findings),
+        trusted: options.trusted.clone(),
     });
     let unreadable = read_all(&mut analyzer, &inputs, &mut printer)?;
     if unreadable == inputs.len() {

@@ -8,6 +8,7 @@ use clap::Parser;
 use clap::Subcommand;
 use clap::ValueEnum;
 
+use sipauth::base::Network;
 use sipauth::report::Redaction;
 use sipauth::rules::Severity;
 
@@ -83,6 +84,10 @@ pub struct Analyze {
     /// List at most so many findings, the worst.
     #[arg(long, default_value_t = sipauth::analyzer::FINDINGS_LISTED, value_name = "N")]
     pub limit_findings: usize,
+
+    /// A network whose hosts need no credentials, by agreement; may be given several times.
+    #[arg(long, value_name = "CIDR")]
+    pub trusted: Vec<Network>,
 
     /// Exit with 4 when the input was damaged or a limit was reached.
     #[arg(long)]

@@ -1,7 +1,23 @@
-//! What one nonce or one account did across Call-IDs.
+//! What one nonce, one account, one source or one server did across Call-IDs.
 
 pub mod account;
+pub mod chronicle;
+pub mod credential_use;
+pub mod login;
 pub mod nonce;
+pub mod peer_challenge;
+pub mod server;
+pub mod source;
+pub mod trail;
+pub mod tries;
 
 pub use account::{AccountKey, Accounts, LoopStep, StepKind};
+pub use chronicle::Chronicle;
+pub use credential_use::{Replay, Use, Uses};
+pub use login::{Login, Logins, Spread};
 pub use nonce::{Nonce, Nonces};
+pub use peer_challenge::{PeerChallenge, PeerChallenges};
+pub use server::{Answered, Entry, Server, Servers};
+pub use source::{Conduct, Pair, PairKey, Scanner, Silence, Sources, Target};
+pub use trail::Trail;
+pub use tries::{Refusal, Tries, Turn};

@@ -8,6 +8,7 @@ use crate::base::CaptureTime;
 use crate::base::FrameRef;
 use crate::base::Untrusted;
 use crate::digest::Verdict;
+use crate::history::PairKey;
 use crate::report::FrameAt;
 use crate::report::Redaction;
 use crate::report::clients::Clients;
@@ -17,6 +18,7 @@ use crate::report::model::Time;
 use crate::report::redact::nonce_name;
 use crate::report::wireshark;
 use crate::rules::Finding;
+use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::facts;
 use crate::session::Attempt;
@@ -71,6 +73,11 @@ impl ReportBuilder {
     /// Counts a finding that no session alone shows.
     pub fn note_trouble(&mut self, finding: &Finding) {
         self.clients.note_trouble(finding);
+    }
+
+    /// Notes who is no client but an attacker.
+    pub fn note_attacks(&mut self, claims: &BTreeMap<PairKey, &'static Rule>) {
+        self.clients.note_attacks(claims);
     }
 
     /// Counts a session; gives its model where it is to be listed.

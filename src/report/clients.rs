@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::base::WireMap;
+use crate::history::PairKey;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
@@ -18,6 +19,8 @@ pub struct Clients {
     clients_max: usize,
     /// REGISTERs and INVITEs that were accepted without anybody being asked.
     unasked: BTreeMap<String, u64>,
+    /// Who is no client but an attacker, and by which rule.
+    attackers: BTreeMap<IpAddr, &'static Rule>,
 }
 
 /// What became of one user of one address.
@@ -34,7 +37,7 @@ struct Client {
 impl Clients {
     /// Nobody yet; at most `clients_max` are told apart.
     pub fn new(clients_max: usize) -> Clients {
-        Clients { clients: WireMap::default(), clients_max, unasked: BTreeMap::new() }
+        Clients { clients: WireMap::default(), clients_max, unasked: BTreeMap::new(), attackers: BTreeMap::new() }
     }
 
     fn client(&mut self, address: IpAddr, user: Vec<u8>) -> Option<&mut Client> {
@@ -70,6 +73,15 @@ impl Clients {
         }
     }
 
+    /// Takes those who are no clients but attackers: that they do not get in is as it should be.
+    pub fn note_attacks(&mut self, claims: &BTreeMap<PairKey, &'static Rule>) {
+        for (pair, rule) in claims {
+            self.attackers.entry(pair.client).or_insert(rule);
+        }
+        let attackers = &self.attackers;
+        self.clients.retain(|(address, _), client| client.is_in || !attackers.contains_key(address));
+    }
+
     /// Takes a run in which nobody was asked for credentials.
     pub fn note_unasked(&mut self, run: &Run) {
         let Some(first) = run.transactions.first() else { return };
@@ -80,7 +92,7 @@ impl Clients {
 
     /// `ok`, `problems` or `nothing_found`.
     pub fn verdict(&self, has_high: bool) -> &'static str {
-        if has_high || self.clients.values().any(|client| client.failure.is_some()) {
+        if has_high || !self.attackers.is_empty() || self.clients.values().any(|client| client.failure.is_some()) {
             "problems"
         } else if self.clients.values().any(|client| client.is_in) {
             "ok"
@@ -106,6 +118,10 @@ impl Clients {
         }
         if !beside.is_empty() {
             lines.push(format!("beside clients that got in: {}", list(&beside)));
+        }
+        if !self.attackers.is_empty() {
+            let attacks = count(self.attackers.values().map(|rule| rule.label));
+            lines.push(format!("attacks: {}", list(&attacks)));
         }
         match verdict {
             "ok" => lines.push(self.success()),

@@ -7,6 +7,8 @@ use sha2::Digest;
 use sha2::Sha256;
 
 use crate::base::FrameRef;
+use crate::base::WireMap;
+use crate::history::PairKey;
 use crate::report::FrameAt;
 use crate::report::Redaction;
 use crate::report::build::frame_at;
@@ -14,6 +16,7 @@ use crate::report::model;
 use crate::report::redact;
 use crate::report::wireshark;
 use crate::rules::Finding;
+use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::Subject;
 
@@ -26,12 +29,25 @@ struct Collected {
     sessions: Vec<u64>,
     sessions_count: u64,
     order: u64,
+    pair: Option<PairKey>,
+}
+
+/// Sources whose findings are counted, lest they turn out to be attackers.
+const CLAIMABLE_MAX: usize = 1_000_000;
+
+/// What is said of a session because of how attacks look, and would be somebody's fault if it were none: groups A and B, and
+/// what a registrar says of users that it does not have.
+pub fn is_claimable(finding: &Finding) -> bool {
+    let group = finding.rule.code.get(..3);
+    let is_about_user = matches!(finding.rule.name, "user-unknown-suspected" | "registrar-rejects-contact");
+    finding.merge.is_none() && (matches!(group, Some("SA1" | "SA2")) || is_about_user)
 }
 
 /// All findings of a run.
 pub struct Findings {
     collected: Vec<Collected>,
     merged: HashMap<(&'static str, String), usize>,
+    claimable: WireMap<PairKey, [u64; 5]>,
     by_severity: BTreeMap<Severity, u64>,
     findings_max: usize,
     not_listed: u64,
@@ -44,6 +60,7 @@ impl Findings {
         Findings {
             collected: Vec::new(),
             merged: HashMap::new(),
+            claimable: WireMap::default(),
             by_severity: BTreeMap::new(),
             findings_max,
             not_listed: 0,
@@ -51,8 +68,15 @@ impl Findings {
         }
     }
 
-    /// Takes a finding of some sessions, by number; none for one about the capture.
-    pub fn add(&mut self, finding: Finding, sessions: &[u64]) {
+    /// Takes a finding about the capture, or one that names its sessions itself.
+    pub fn add_of_capture(&mut self, finding: Finding) {
+        // Session 0 is one that the report does not tell.
+        let sessions: Vec<u64> = finding.sessions.iter().copied().filter(|session| *session > 0).collect();
+        self.add(finding, &sessions, None);
+    }
+
+    /// Takes a finding of some sessions, by number, and of the source and server that they begin with.
+    pub fn add(&mut self, mut finding: Finding, sessions: &[u64], pair: Option<PairKey>) {
         let key = finding.merge.clone().map(|key| (finding.rule.name, key));
         if let Some(index) = key.as_ref().and_then(|key| self.merged.get(key)) {
             if let Some(known) = self.collected.get_mut(*index) {
@@ -65,11 +89,69 @@ impl Findings {
             self.merged.insert(key, self.collected.len());
         }
         self.order += 1;
-        let sessions_count = u64::try_from(sessions.len()).unwrap_or(u64::MAX);
-        self.collected.push(Collected { finding, sessions: sessions.to_vec(), sessions_count, order: self.order });
+        let pair = pair.filter(|_| is_claimable(&finding));
+        if let Some(count) = pair.and_then(|pair| self.count_of(pair, finding.severity)) {
+            *count += 1;
+        }
+        let sessions_count = u64::try_from(sessions.len()).unwrap_or(u64::MAX).max(finding.sessions_count);
+        let sessions = sessions.iter().copied().take(SESSIONS_MAX).collect();
+        finding.frames.truncate(FRAMES_MAX);
+        self.collected.push(Collected { finding, sessions, sessions_count, order: self.order, pair });
         if self.collected.len() > self.findings_max.saturating_mul(2).max(64) {
             self.drop_least();
         }
+    }
+
+    fn count_of(&mut self, pair: PairKey, severity: Severity) -> Option<&mut u64> {
+        if self.claimable.len() >= CLAIMABLE_MAX && !self.claimable.contains_key(&pair) {
+            return None;
+        }
+        self.claimable.entry(pair).or_default().get_mut(severity as usize)
+    }
+
+    /// Takes back what was found of those sources: they are attackers, and what rules about challenges and credentials say of
+    /// them is how attacks look.
+    pub fn claim(&mut self, claims: &BTreeMap<PairKey, &'static Rule>) {
+        let is_claimed = |pair: Option<PairKey>| pair.is_some_and(|pair| claims.contains_key(&pair));
+        let before = self.collected.len();
+        self.collected.retain(|collected| !is_claimed(collected.pair));
+        let mut dropped = 0;
+        for counts in claims.keys().filter_map(|pair| self.claimable.remove(pair)) {
+            for (severity, count) in Severity::ALL.iter().rev().zip(counts) {
+                let known = self.by_severity.entry(*severity).or_insert(0);
+                *known = known.saturating_sub(count);
+                dropped += count;
+            }
+        }
+        let removed = u64::try_from(before - self.collected.len()).unwrap_or(0);
+        self.not_listed = self.not_listed.saturating_sub(dropped.saturating_sub(removed));
+        self.by_severity.retain(|_, count| *count > 0);
+        self.index();
+    }
+
+    /// Names the rule that explains findings of some sessions, by the names of their rules.
+    pub fn explain(&mut self, by: &'static str, sessions: &[u64], names: &[&str]) {
+        for collected in &mut self.collected {
+            let finding = &mut collected.finding;
+            let is_within =
+                !collected.sessions.is_empty() && collected.sessions.iter().all(|one| sessions.contains(one));
+            if !is_within || finding.merge.is_some() || !names.contains(&finding.rule.name) {
+                continue;
+            }
+            finding.explained_by = Some(by);
+            if finding.severity > Severity::Medium {
+                let known = self.by_severity.entry(finding.severity).or_insert(0);
+                *known = known.saturating_sub(1);
+                *self.by_severity.entry(Severity::Medium).or_insert(0) += 1;
+                finding.severity = Severity::Medium;
+            }
+        }
+        self.by_severity.retain(|_, count| *count > 0);
+    }
+
+    fn index(&mut self) {
+        let kept = self.collected.iter().enumerate();
+        self.merged = kept.filter_map(|(i, c)| Some(((c.finding.rule.name, c.finding.merge.clone()?), i))).collect();
     }
 
     /// The worst of them stay, in order.
@@ -79,8 +161,7 @@ impl Findings {
         let excess = self.collected.len().saturating_sub(findings_max);
         self.not_listed += u64::try_from(excess).unwrap_or(u64::MAX);
         self.collected.truncate(findings_max);
-        let kept = self.collected.iter().enumerate();
-        self.merged = kept.filter_map(|(i, c)| Some(((c.finding.rule.name, c.finding.merge.clone()?), i))).collect();
+        self.index();
     }
 
     /// Whether anything is at least this severe.

@@ -1,6 +1,9 @@
 //! What is known of the capture as a whole, for the rules that judge it.
 
+use crate::base::CaptureTime;
 use crate::base::FrameRef;
+use crate::base::Network;
+use crate::history::Chronicle;
 
 /// One kind of trouble with the capture or its traffic, counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +21,7 @@ pub struct Event {
 }
 
 /// What the rules about the capture look at.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct CaptureFacts {
     /// SIP messages read, copies included.
     pub sip_messages: u64,
@@ -26,4 +29,10 @@ pub struct CaptureFacts {
     pub has_authentication: bool,
     /// Everything that was odd, in order of name.
     pub events: Vec<Event>,
+    /// What was seen across sessions.
+    pub chronicle: Chronicle,
+    /// Networks whose hosts need no credentials, by agreement.
+    pub trusted: Vec<Network>,
+    /// The latest time of the capture.
+    pub end: Option<CaptureTime>,
 }

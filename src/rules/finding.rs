@@ -141,6 +141,10 @@ pub struct Finding {
     pub subject: Subject,
     /// The attempt it begins with, as an index into the session's: decides whether a later acceptance softens it.
     pub attempt: Option<usize>,
+    /// The report's numbers of the sessions it speaks of, where it is made at the end of the capture.
+    pub sessions: Vec<u64>,
+    /// How many those are, where more than are listed; else 0.
+    pub sessions_count: u64,
     /// Findings of one rule with the same text here are one finding, however many sessions show it.
     pub merge: Option<String>,
 }
@@ -176,6 +180,8 @@ impl Finding {
             frames: Vec::new(),
             subject: Subject::default(),
             attempt: None,
+            sessions: Vec::new(),
+            sessions_count: 0,
             merge: None,
         }
     }

@@ -15,6 +15,7 @@ pub mod nonce;
 pub mod path;
 pub mod precedence;
 pub mod transaction;
+pub mod security;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -130,9 +131,22 @@ pub static RULES: &[&Rule] = &[
     &transaction::registration_callid_churn::RULE,
     &configuration::user_unknown_suspected::RULE,
     &configuration::registrar_rejects_contact::RULE,
+    &configuration::registration_flapping::RULE,
     &path::no_response_at_all::RULE,
     &path::capture_quality::RULE,
     &path::strict_parser_rejects::RULE,
+    &security::brute_force::RULE,
+    &security::account_guessed::RULE,
+    &security::user_enumeration::RULE,
+    &security::scanner_agent::RULE,
+    &security::digest_leak::RULE,
+    &security::replay_suspected::RULE,
+    &security::cleartext_transport::RULE,
+    &security::weak_algorithm_md5::RULE,
+    &security::credentials_to_foreign_host::RULE,
+    &security::spread_account_use::RULE,
+    &security::blocked_after_failures::RULE,
+    &security::accepted_without_credentials::RULE,
 ];
 
 /// The rule of that name or code, in any letter case.

@@ -1,0 +1,94 @@
+//! What a closed session tells of digests that went to the wrong party, or came from the wrong one.
+
+use crate::history::Chronicle;
+use crate::history::PairKey;
+use crate::history::PeerChallenge;
+use crate::history::Replay;
+use crate::history::Use;
+use crate::session::Attempt;
+use crate::session::Session;
+use crate::sip::Method;
+
+/// How many transactions are searched for the INVITE of a dialog: it stands at the beginning.
+const INVITE_WITHIN: usize = 64;
+
+/// Notes requests within dialogs that the party which called challenged.
+pub(super) fn note(chronicle: &mut Chronicle, session: &Session<'_>, number: u64) {
+    for exchange in &session.exchanges {
+        let mut challenged = exchange.attempts.iter().filter_map(|&index| {
+            let attempt = session.attempts.get(index)?;
+            (attempt.is_in_dialog() && attempt.is_challenged() && attempt.has_challenge()).then_some((index, attempt))
+        });
+        let Some((index, attempt)) = challenged.next() else { continue };
+        let pair = PairKey { client: exchange.client, server: exchange.server };
+        let Some(answer) = attempt.answer() else { continue };
+        let mut invites = session.run.transactions.iter().take(INVITE_WITHIN).filter_map(|known| {
+            let request = known.request.as_ref()?;
+            (known.method == Method::Invite && request.to_tag.is_none()).then_some((known.flow, request))
+        });
+        // Whoever called through that server is asked by it as a matter of course.
+        let is_caller = |source: std::net::IpAddr| source == pair.client;
+        let invite = invites.find(|(flow, _)| is_caller(flow.source.address) || is_caller(flow.destination.address));
+        if invite.as_ref().is_some_and(|(flow, _)| is_caller(flow.source.address)) {
+            continue;
+        }
+        let invited = invite.filter(|(flow, _)| flow.source.address == pair.server).map(|(_, request)| request);
+        let later = session.attempts_of(exchange).filter(|later| {
+            later.credentials.iter().any(|presented| {
+                presented.is_attempt() && presented.answers.is_some_and(|answers| answers.attempt == index)
+            })
+        });
+        let answering = later.filter_map(Attempt::request).next();
+        let credentials = session.attempts_of(exchange).flat_map(|attempt| &attempt.credentials);
+        let user = credentials.map(|presented| presented.username()).find(|user| !user.is_empty());
+        let realm = attempt.challenges.first().map(|offered| offered.realm().into_owned()).unwrap_or_default();
+        chronicle.peers.add(PeerChallenge {
+            pair,
+            method: attempt.transaction.method.to_string(),
+            realm: realm.into(),
+            user: user.map(std::borrow::Cow::into_owned).unwrap_or_default().into(),
+            challenged: answer.at,
+            answered: answering.map(|request| request.at),
+            invited: invited.map(|request| request.at),
+            is_direct: invited.is_some_and(|request| request.via_count <= 1),
+            session: number,
+        });
+    }
+}
+
+/// Notes every digest, and those that were seen before from another address.
+pub(super) fn note_uses(chronicle: &mut Chronicle, session: &Session<'_>, number: u64) {
+    let call = chronicle.sources.hash(&session.run.call_id);
+    for attempt in session.attempts.iter().filter(|attempt| super::conduct::is_own(attempt)) {
+        let Some(request) = attempt.request() else { continue };
+        for presented in attempt.credentials.iter().filter(|presented| presented.is_attempt()) {
+            let credentials = &presented.credentials;
+            let (Some(nonce), Some(response)) = (presented.nonce, credentials.response()) else { continue };
+            let count = credentials.nonce_count().map(|count| count.raw);
+            let key = chronicle.sources.hash((nonce, count, &response));
+            let this = Use {
+                client: attempt.transaction.flow.source.address,
+                server: attempt.transaction.flow.destination.address,
+                call,
+                cseq: attempt.transaction.cseq,
+                sent: request.time,
+                answered: attempt.answer().map(|answer| answer.time),
+                at: request.at,
+                session: number,
+            };
+            let Some(known) = chronicle.uses.note(key, this).filter(|known| !known.is_same_request(&this)) else {
+                continue;
+            };
+            let (first, second) = if known.sent <= this.sent { (known, this) } else { (this, known) };
+            chronicle.uses.add(Replay {
+                first,
+                second,
+                user: presented.username().into_owned().into(),
+                realm: presented.realm().into_owned().into(),
+                has_cnonce: credentials.qop().is_some() && credentials.cnonce().is_some_and(|own| !own.is_empty()),
+                is_accepted: second.at == this.at && attempt.is_let_past(),
+                count: 1,
+            });
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! What one source did at one server, across Call-IDs: whom it asked for, what it tried, and whether it was answered.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::hash::BuildHasher;
+use std::hash::Hash;
+use std::net::IpAddr;
+
+use crate::base::CaptureTime;
+use crate::base::FrameRef;
+use crate::base::WireMap;
+use crate::history::Trail;
+use crate::history::Tries;
+
+/// Who sends requests, and to whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PairKey {
+    /// The sender.
+    pub client: IpAddr,
+    /// The receiver.
+    pub server: IpAddr,
+}
+
+/// What is known of a pair. Small: most pairs have nothing to tell.
+#[derive(Debug, Default)]
+pub struct Pair {
+    /// The server challenged or accepted the client outside of dialogs.
+    pub is_known: bool,
+    /// The server accepted credentials of the client.
+    pub is_authenticated: bool,
+    /// Sessions in which the client was let past.
+    pub let_past: u64,
+    /// What went wrong between them.
+    pub conduct: Option<Box<Conduct>>,
+}
+
+/// What went wrong between a source and a server.
+#[derive(Debug, Default)]
+pub struct Conduct {
+    /// The tool whose name its User-Agent bears.
+    pub scanner: Option<Scanner>,
+    /// By user name that was asked for and not let past.
+    pub targets: BTreeMap<Box<[u8]>, Target>,
+    /// By user name of refused credentials.
+    pub tries: BTreeMap<Box<[u8]>, Tries>,
+    /// Source ports of requests that were not let past: phones behind one address have one each.
+    pub ports: BTreeSet<u16>,
+    /// Refused credentials.
+    pub refusals: u64,
+    /// The last of them.
+    pub refused_last: Option<CaptureTime>,
+    /// When the server last answered.
+    pub answered_last: Option<CaptureTime>,
+    /// The first request after that which it did not.
+    pub silence: Option<Silence>,
+}
+
+/// A tool for attacks that says who it is.
+#[derive(Clone, Debug, Default)]
+pub struct Scanner {
+    /// The tool.
+    pub tool: &'static str,
+    /// Its User-Agent.
+    pub agent: Box<[u8]>,
+    /// Its requests.
+    pub seen: Trail,
+}
+
+/// Requests without an answer.
+#[derive(Clone, Debug)]
+pub struct Silence {
+    /// When it began.
+    pub since: CaptureTime,
+    /// How often a request was sent into it.
+    pub sent: u64,
+    /// Those requests.
+    pub seen: Trail,
+}
+
+/// A user name that was asked for.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The first request.
+    pub at: FrameRef,
+    /// The session of it.
+    pub session: u64,
+    /// When the last answer came.
+    pub answered: CaptureTime,
+    /// It was asked for by a call.
+    pub is_call: bool,
+    /// The server asked for credentials.
+    pub is_asked: bool,
+    /// The server said 403 or 404 without asking.
+    pub is_turned_down: bool,
+    /// Credentials were sent.
+    pub is_tried: bool,
+    /// It was let past.
+    pub is_let_past: bool,
+}
+
+/// How many ports are told apart.
+const PORTS_MAX: usize = 32;
+
+/// All pairs.
+#[derive(Debug, Default)]
+pub struct Sources {
+    pairs: WireMap<PairKey, Pair>,
+    pairs_max: usize,
+    names_max: usize,
+    names: usize,
+    refused: u64,
+}
+
+impl Sources {
+    /// None yet; at most `pairs_max` are kept, and as many user names, of one pair at most `names_max`.
+    pub fn new(pairs_max: usize, names_max: usize) -> Sources {
+        Sources { pairs_max, names_max, ..Sources::default() }
+    }
+
+    /// The record of a pair, made where there is none; `None` where the limit is reached.
+    pub fn pair(&mut self, key: PairKey) -> Option<&mut Pair> {
+        if self.pairs.len() >= self.pairs_max && !self.pairs.contains_key(&key) {
+            self.refused += 1;
+            return None;
+        }
+        Some(self.pairs.entry(key).or_default())
+    }
+
+    /// What went wrong between two, where anything did.
+    pub fn known_conduct(&mut self, key: PairKey) -> Option<&mut Conduct> {
+        self.pairs.get_mut(&key)?.conduct.as_deref_mut()
+    }
+
+    /// What goes wrong between two from now on.
+    pub fn conduct(&mut self, key: PairKey) -> Option<&mut Conduct> {
+        self.pair(key).map(|pair| &mut **pair.conduct.get_or_insert_default())
+    }
+
+    /// The tries of a user name; `first` makes the record where there is none.
+    pub fn tries(&mut self, key: PairKey, user: &[u8], first: impl FnOnce() -> Tries) -> Option<&mut Tries> {
+        let is_full = |known: usize| known >= self.names_max || self.names >= self.pairs_max;
+        let Some(pair) = self.pairs.get_mut(&key) else {
+            self.refused += 1;
+            return None;
+        };
+        let tries = &mut pair.conduct.get_or_insert_default().tries;
+        if !tries.contains_key(user) {
+            if is_full(tries.len()) {
+                self.refused += 1;
+                return None;
+            }
+            self.names += 1;
+            tries.insert(user.into(), first());
+        }
+        tries.get_mut(user)
+    }
+
+    /// The record of a user name that was asked for; `first` makes it where there is none.
+    pub fn target(&mut self, key: PairKey, user: &[u8], first: impl FnOnce() -> Target) -> Option<&mut Target> {
+        let is_full = |known: usize| known >= self.names_max || self.names >= self.pairs_max;
+        let Some(pair) = self.pairs.get_mut(&key) else {
+            self.refused += 1;
+            return None;
+        };
+        let targets = &mut pair.conduct.get_or_insert_default().targets;
+        if !targets.contains_key(user) {
+            if is_full(targets.len()) {
+                self.refused += 1;
+                return None;
+            }
+            self.names += 1;
+            targets.insert(user.into(), first());
+        }
+        targets.get_mut(user)
+    }
+
+    /// A hash that nobody outside can foresee.
+    pub fn hash(&self, what: impl Hash) -> u64 {
+        self.pairs.hasher().hash_one(what)
+    }
+
+    /// The record of a pair.
+    pub fn get(&self, key: PairKey) -> Option<&Pair> {
+        self.pairs.get(&key)
+    }
+
+    /// Every pair between which something went wrong. Sorted, so that reports do not depend on hashing.
+    pub fn conducts(&self) -> Vec<(PairKey, &Pair, &Conduct)> {
+        let with_conduct = |(key, pair): (&PairKey, &'_ Pair)| pair.conduct.is_some().then_some(*key);
+        let mut keys: Vec<PairKey> = self.pairs.iter().filter_map(with_conduct).collect();
+        keys.sort_unstable();
+        let all = keys.into_iter().filter_map(|key| {
+            let pair = self.pairs.get(&key)?;
+            Some((key, pair, pair.conduct.as_deref()?))
+        });
+        all.collect()
+    }
+
+    /// Those of some clients that have dealt with a server other than the one named with them.
+    pub fn have_other_server(&self, candidates: &BTreeSet<PairKey>) -> BTreeSet<PairKey> {
+        let mut found = BTreeSet::new();
+        if candidates.is_empty() {
+            return found;
+        }
+        for key in self.pairs.keys() {
+            let lowest = PairKey { client: key.client, server: IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED) };
+            let same_client = candidates.range(lowest..).take_while(|candidate| candidate.client == key.client);
+            found.extend(same_client.filter(|candidate| candidate.server != key.server));
+        }
+        found
+    }
+
+    /// How many pairs and user names found no place.
+    pub fn refused(&self) -> u64 {
+        self.refused
+    }
+}
+
+impl Conduct {
+    /// Notes the port of a request that was not let past.
+    pub fn add_port(&mut self, port: u16) {
+        if self.ports.len() < PORTS_MAX {
+            self.ports.insert(port);
+        }
+    }
+
+    /// Notes an answer of the server: silence that began before it is over.
+    pub fn answer(&mut self, time: CaptureTime) {
+        self.answered_last = self.answered_last.max(Some(time));
+        if self.silence.as_ref().is_some_and(|silence| silence.since <= time) {
+            self.silence = None;
+        }
+    }
+
+    /// Notes a request that was sent `sent` times and not answered.
+    pub fn silent(&mut self, time: CaptureTime, sent: u64, at: FrameRef, session: u64) {
+        if self.answered_last.is_some_and(|answered| answered >= time) {
+            return;
+        }
+        let silence = self.silence.get_or_insert_with(|| Silence { since: time, sent: 0, seen: Trail::default() });
+        silence.since = silence.since.min(time);
+        silence.sent += sent;
+        silence.seen.add(at, session);
+    }
+}

@@ -1,0 +1,81 @@
+//! SA702: one of the guesses was right.
+
+use crate::history::Turn;
+use crate::rules::CaptureFacts;
+use crate::rules::Check;
+use crate::rules::Confidence;
+use crate::rules::Fault;
+use crate::rules::Finding;
+use crate::rules::Rule;
+use crate::rules::Severity;
+use crate::rules::Subject;
+use crate::rules::facts;
+use crate::rules::security::brute_force;
+use crate::rules::security::brute_force::Guess;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "SA702",
+    name: "account-guessed",
+    label: "password guessed",
+    severity: Severity::Critical,
+    summary: "A password was guessed: after many tries, one was accepted",
+    finds: "A source that tries password after password for a user (brute-force), and credentials of that user from the same \
+            source that the server accepts among them or within 60 s behind them.",
+    matters: "Somebody else has the account now. What follows are calls at your expense.",
+    advice: "Change the password at once, remove the registrations of that source, block it, and look through the call records \
+             since then.",
+    not_this: "A phone that repeats itself until its password is corrected: that is no brute force, and so this rule does not \
+               speak.",
+    sources: &["RFC 7616 section 5.3"],
+    sample: "brute-force",
+    check: Check::Capture(check),
+};
+
+/// The acceptance that ends the guessing of a user's password.
+pub fn guessed(guess: &Guess<'_>) -> Option<Turn> {
+    guess.tries.accepted.filter(|_| guess.is_certain())
+}
+
+fn check(facts: &CaptureFacts) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (key, _, conduct) in facts.chronicle.sources.conducts() {
+        for guess in brute_force::guesses(conduct) {
+            let Some(accepted) = guessed(&guess) else { continue };
+            let user = facts::account(guess.user, &guess.tries.realm);
+            let is_proven = guess.confidence() == Confidence::Proven;
+            let refused = usize::try_from(guess.tries.refused.count()).unwrap_or(usize::MAX);
+            let mut finding = Finding::new(&RULE, format!("{} has guessed the password of {user}", key.client))
+                .graded(Severity::Critical, if is_proven { Confidence::Likely } else { Confidence::Possible })
+                .fault(Fault::Client)
+                .explained(format!(
+                    "{} accepted the credentials in frame {}, among {} from the same source that were refused.{}",
+                    key.server,
+                    accepted.at.number,
+                    facts::count(refused, "digest"),
+                    if is_proven {
+                        ""
+                    } else {
+                        " Only the way of the tries speaks for guesses: ask the owner of the account before you call it theft."
+                    }
+                ))
+                .excludes("a phone that repeats one password: such tries are not counted as guesses")
+                .advises(format!("Change the password of {user} now, and remove the registrations of {}", key.client))
+                .advises(format!("Block {}, and look through the calls of the account since then", key.client));
+            finding.frames = guess.tries.refused.frames();
+            finding.frames.push(accepted.at);
+            finding.sessions = guess.tries.refused.sessions();
+            finding.sessions.push(accepted.session);
+            finding.sessions.sort_unstable();
+            finding.sessions.dedup();
+            finding.subject = Subject {
+                realm: guess.tries.realm.to_vec(),
+                user: guess.user.to_vec(),
+                client: Some(key.client),
+                server: Some(key.server),
+            };
+            findings.push(finding);
+        }
+    }
+    findings
+}

@@ -1,0 +1,100 @@
+//! SA705: a digest for the other party of a call.
+
+use std::collections::BTreeSet;
+
+use crate::history::PairKey;
+use crate::history::PeerChallenge;
+use crate::rules::CaptureFacts;
+use crate::rules::Check;
+use crate::rules::Confidence;
+use crate::rules::Fault;
+use crate::rules::Finding;
+use crate::rules::Rule;
+use crate::rules::Severity;
+use crate::rules::Subject;
+use crate::rules::facts;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "SA705",
+    name: "digest-leak",
+    label: "digest leak",
+    severity: Severity::Critical,
+    summary: "The other party of a call asked for credentials and got them",
+    finds: "A request within a dialog, most often BYE, that the party which called challenges, and that the client answers with \
+            credentials, although that address never challenged or accepted this client outside of dialogs. It is medium where \
+            the client does not answer, which is right, and where the capture begins within the dialog or does not show that \
+            the client has another server.",
+    matters: "With the digest, the caller can try passwords at home as fast as its machines are, unseen. It calls, waits until the phone hangs \
+              up, and asks.",
+    advice: "Let the phone answer challenges of its registrar and proxy only, and take calls from them only. Change the password of the account.",
+    not_this: "A challenge by the server that the client registers with or calls through. A call that the client itself made.",
+    sources: &["RFC 3261 section 22.3", "RFC 3261 section 26.3.2", "RFC 7616 section 5.8"],
+    sample: "digest-leak",
+    check: Check::Capture(check),
+};
+
+/// Rules whose findings of the same sessions say no more than this one.
+pub static EXPLAINS: (&str, &[&str]) = ("digest-leak", &["in-dialog-challenge-unanswered", "challenge-unanswered"]);
+
+fn check(facts: &CaptureFacts) -> Vec<Finding> {
+    let chronicle = &facts.chronicle;
+    let strangers: Vec<&PeerChallenge> = chronicle
+        .peers
+        .all()
+        .iter()
+        .filter(|peer| !chronicle.sources.get(peer.pair).is_some_and(|pair| pair.is_known))
+        .collect();
+    let pairs: BTreeSet<PairKey> = strangers.iter().map(|peer| peer.pair).collect();
+    let with_server = chronicle.sources.have_other_server(&pairs);
+    strangers.into_iter().filter_map(|peer| finding(peer, with_server.contains(&peer.pair))).collect()
+}
+
+fn finding(peer: &PeerChallenge, has_other_server: bool) -> Option<Finding> {
+    let PairKey { client, server: stranger } = peer.pair;
+    let is_shown = peer.invited.is_some() && peer.is_direct && has_other_server;
+    let realm = facts::quoted(&peer.realm);
+    let mut finding = match peer.answered {
+        Some(answered) => {
+            let doubt = match (peer.invited, is_shown) {
+                (_, true) => "",
+                (None, _) => " The capture begins within the dialog: who called, and through whom, is not seen.",
+                (Some(_), _) => " The capture does not show another server of this client: the caller may be its own proxy.",
+            };
+            Finding::new(&RULE, format!("{client} gave a digest of its account to {stranger}, which had called it"))
+                .graded(
+                    if is_shown { Severity::Critical } else { Severity::Medium },
+                    if is_shown { Confidence::Likely } else { Confidence::Possible },
+                )
+                .explained(format!(
+                    "{stranger} challenged the {} of the call with 401 or 407 for realm {realm}, and the request in frame {} answers. \
+                     Nothing else in the capture shows {stranger} as a server of {client}.{doubt}",
+                    peer.method, answered.number
+                ))
+                .advises("Let the phone answer challenges of its own registrar and proxy only: update it, or take calls from the proxy only")
+                .advises("Change the password of the account: passwords can now be tried on the digest without anybody seeing it")
+                .advises(format!("Block {stranger}"))
+        }
+        // Without a call by the challenger this says nothing.
+        None if !is_shown => return None,
+        None => Finding::new(&RULE, format!("{stranger} called {client} and asked it for credentials"))
+            .graded(Severity::Medium, Confidence::Likely)
+            .explained(format!(
+                "{stranger} challenged the {} of its own call for realm {realm}. The client did not answer, which is right: nothing leaked.",
+                peer.method
+            ))
+            .advises(format!("Block {stranger}, and let phones take calls from their proxy only")),
+    };
+    finding = finding.fault(if peer.answered.is_some() { Fault::Client } else { Fault::Unknown });
+    if is_shown {
+        finding = finding
+            .excludes("a challenge of the client's own server: it registers elsewhere")
+            .excludes("a call through a proxy: the INVITE has one Via, that of the caller");
+    }
+    finding.frames = peer.invited.into_iter().chain([peer.challenged]).chain(peer.answered).collect();
+    finding.frames.sort_unstable();
+    finding.sessions = vec![peer.session];
+    finding.subject =
+        Subject { realm: peer.realm.to_vec(), user: peer.user.to_vec(), client: Some(client), server: Some(stranger) };
+    Some(finding)
+}

@@ -1,0 +1,84 @@
+//! SA706: the same digest from another address.
+
+use crate::history::Replay;
+use crate::rules::CaptureFacts;
+use crate::rules::Check;
+use crate::rules::Confidence;
+use crate::rules::Fault;
+use crate::rules::Finding;
+use crate::rules::Rule;
+use crate::rules::Severity;
+use crate::rules::Subject;
+use crate::rules::facts;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "SA706",
+    name: "replay-suspected",
+    label: "replay",
+    severity: Severity::Critical,
+    summary: "The same digest is sent from a second address",
+    finds: "The same nonce, nonce count and response from two source addresses, in requests that differ in Call-ID or CSeq. It is \
+            medium and possible where the digest holds no nonce of the client's own (no qop), or where the Call-ID is the same: \
+            then a client that has moved may have repeated itself.",
+    matters: "Whoever can read the packets can send the digest again. A server that does not count accepts it.",
+    advice: "Let the server use qop=auth, count nonces and give each out for a short time. Carry SIP over TLS. Look into who has \
+             the second address.",
+    not_this: "A request that a proxy or B2BUA passes on, a second place of capture, and a client whose NAT gave it another \
+               address: these keep Call-ID and CSeq, come from who received the first, or lie between the first and its answer.",
+    sources: &["RFC 7616 section 5.5", "RFC 3261 section 22.4", "RFC 2617 section 4.5"],
+    sample: "replay",
+    check: Check::Capture(check),
+};
+
+fn check(facts: &CaptureFacts) -> Vec<Finding> {
+    facts.chronicle.uses.replays().into_iter().map(finding).collect()
+}
+
+fn finding(replay: &Replay) -> Finding {
+    let Replay { first, second, .. } = replay;
+    let user = facts::account(&replay.user, &replay.realm);
+    let is_same_call = first.call == second.call;
+    let is_clear = replay.has_cnonce && !is_same_call;
+    let doubt = match (is_same_call, replay.has_cnonce) {
+        (true, _) => " They share a Call-ID: a client that has moved may have repeated its credentials.",
+        (false, false) => " Without qop, a client that has moved computes the same digest for the same nonce.",
+        (false, true) => "",
+    };
+    let fate = if replay.is_accepted { "The server let it past." } else { "The server did not accept it." };
+    let mut finding = Finding::new(
+        &RULE,
+        format!("{} sends a digest of {user} that {} sent before", second.client, first.client),
+    )
+    .graded(
+        if is_clear { Severity::Critical } else { Severity::Medium },
+        if is_clear { Confidence::Likely } else { Confidence::Possible },
+    )
+    .fault(Fault::Client)
+    .explained(format!(
+        "Frame {} holds the nonce, nonce count and response of frame {}, {} later and under another {}. {fate}{doubt}",
+        second.at.number,
+        first.at.number,
+        facts::duration_text(second.sent.since(first.sent)),
+        if is_same_call { "CSeq" } else { "Call-ID" }
+    ))
+    .excludes("a request on its way: the second does not come from who received the first")
+    .advises(format!("Find out who has the address {}", second.client))
+    .advises("Let the server offer qop=auth, refuse a nonce count that it has seen, and end nonces soon")
+    .advises("Carry SIP over TLS, so that digests cannot be read");
+    if replay.has_cnonce {
+        finding = finding.excludes("chance: the digest holds a nonce of the client's own");
+    }
+    finding.frames = vec![first.at, second.at];
+    finding.frames.sort_unstable();
+    finding.sessions = vec![first.session, second.session];
+    finding.sessions.sort_unstable();
+    finding.sessions.dedup();
+    finding.subject = Subject {
+        realm: replay.realm.to_vec(),
+        user: replay.user.to_vec(),
+        client: Some(second.client),
+        server: Some(second.server),
+    };
+    finding
+}

@@ -1,0 +1,145 @@
+//! SA703: which users are there?
+
+use std::time::Duration;
+
+use crate::base::CaptureTime;
+use crate::history::Conduct;
+use crate::history::Pair;
+use crate::history::Target;
+use crate::rules::CaptureFacts;
+use crate::rules::Check;
+use crate::rules::Confidence;
+use crate::rules::Fault;
+use crate::rules::Finding;
+use crate::rules::Rule;
+use crate::rules::Severity;
+use crate::rules::Subject;
+use crate::rules::facts;
+use crate::rules::security;
+use crate::rules::security::brute_force;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "SA703",
+    name: "user-enumeration",
+    label: "user enumeration",
+    severity: Severity::Medium,
+    summary: "One source asks for many users, and is let past for none",
+    finds: "Requests of one source for ten users or more, without credentials, of which at least 80 percent are never let past; \
+            or answers that tell users apart: 401 or 407 for five or more, 403 or 404 for five or more.",
+    matters: "A list of the accounts that exist is half of the way into them: the passwords are tried next. A server that says 404 for \
+              those it lacks and 401 for those it has gives the list away.",
+    advice: "Block the source. Let the server challenge unknown users as it challenges known ones (Asterisk chan_sip: \
+             alwaysauthreject=yes; chan_pjsip does so by itself).",
+    not_this: "Many phones behind one address send from many ports, answer their challenges and get in. A trunk that carries thousands of users mostly \
+               succeeds. Pings want any answer. Users that were tried with credentials are another matter.",
+    sources: &["RFC 3261 section 26.1", "RFC 7616 section 5.3"],
+    sample: "user-enumeration",
+    check: Check::Capture(check),
+};
+
+const TARGETS_MIN: usize = 10;
+const REFUSED_PERCENT_MIN: usize = 80;
+const TOLD_APART_MIN: usize = 5;
+/// So many ports are so many phones.
+const PORTS_OF_PHONES: usize = 5;
+/// Phones answer a challenge within this time; a capture that ends before does not show that they would not have.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(2);
+
+/// What a source asked for.
+#[derive(Debug)]
+pub struct Enumeration<'a> {
+    /// How sure it is that it looks for accounts.
+    pub confidence: Confidence,
+    /// Users that were asked for and never let past.
+    probed: Vec<(&'a [u8], &'a Target)>,
+    asked: usize,
+    turned_down: usize,
+}
+
+/// What a source asked for, where it looks like enumeration. `end` is the end of the capture.
+pub fn enumeration<'a>(end: Option<CaptureTime>, pair: &Pair, conduct: &'a Conduct) -> Option<Enumeration<'a>> {
+    if conduct.targets.len() < TARGETS_MIN {
+        return None;
+    }
+    let is_scanner = security::is_scanner(conduct);
+    let asked = |target: &Target| target.is_asked && (is_scanner || waited(end, target));
+    let is_probed = |target: &Target| {
+        !target.is_let_past
+            && (is_scanner || !target.is_tried)
+            && (asked(target) || target.is_turned_down || target.is_tried)
+    };
+    let probed: Vec<(&[u8], &Target)> = conduct
+        .targets
+        .iter()
+        .filter(|(_, target)| is_probed(target))
+        .map(|(user, target)| (&**user, target))
+        .collect();
+    let asked = probed.iter().filter(|(_, target)| target.is_asked).count();
+    let turned_down = probed.iter().filter(|(_, target)| target.is_turned_down && !target.is_asked).count();
+    let tells_apart = asked >= TOLD_APART_MIN && turned_down >= TOLD_APART_MIN;
+    // A dialer with a list of dead numbers is told 404 for each of them.
+    let calls = probed.iter().filter(|(_, target)| target.is_call && !target.is_asked).count();
+    let counted = if is_scanner || tells_apart { probed.len() } else { probed.len() - calls };
+    let let_past = usize::try_from(pair.let_past).unwrap_or(usize::MAX);
+    let others = conduct.targets.len() - probed.len();
+    let is_mostly_refused =
+        counted * 100 >= counted.saturating_add(others).saturating_add(let_past).saturating_mul(REFUSED_PERCENT_MIN);
+    let is_phones = !is_scanner && conduct.ports.len() >= PORTS_OF_PHONES;
+    if is_phones || !(tells_apart || (counted >= TARGETS_MIN && is_mostly_refused)) {
+        return None;
+    }
+    let confidence = match (is_scanner, tells_apart) {
+        (true, _) => Confidence::Proven,
+        (false, true) if is_mostly_refused => Confidence::Likely,
+        _ => Confidence::Possible,
+    };
+    Some(Enumeration { confidence, probed, asked, turned_down })
+}
+
+fn waited(end: Option<CaptureTime>, target: &Target) -> bool {
+    end.is_some_and(|end| end.since(target.answered) >= ANSWERED_WITHIN)
+}
+
+fn check(facts: &CaptureFacts) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (key, pair, conduct) in facts.chronicle.sources.conducts() {
+        let Some(enumeration) = enumeration(facts.end, pair, conduct) else { continue };
+        let Enumeration { confidence, probed, asked, turned_down } = enumeration;
+        let names: Vec<String> = probed.iter().take(3).map(|(user, _)| facts::text(user)).collect();
+        let verdict = if asked > 0 && turned_down > 0 {
+            "The server tells them apart: who is challenged exists."
+        } else {
+            "The server answers all of them alike."
+        };
+        let doubt = match confidence {
+            Confidence::Possible => " A gateway whose accounts the server does not know looks the same.",
+            _ => "",
+        };
+        let mut finding = Finding::new(
+            &RULE,
+            format!("{} asks for {} and is let past for none", key.client, facts::count(probed.len(), "user")),
+        )
+        .graded(Severity::Medium, confidence)
+        .fault(Fault::Client)
+        .explained(format!(
+            "{}, … at {}: {asked} were challenged and {turned_down} turned down with 403 or 404. {verdict}{doubt}",
+            names.join(", "),
+            key.server
+        ))
+        .excludes("phones behind one address: they would send from several ports and answer their challenges")
+        .advises(format!("Block {}", key.client))
+        .advises("Let the server answer unknown users as it answers known ones (Asterisk: alwaysauthreject=yes)");
+        if brute_force::guesses(conduct).any(|guess| guess.is_certain()) {
+            finding.explained_by = Some(brute_force::RULE.name);
+        }
+        finding.frames = probed.iter().map(|(_, target)| target.at).collect();
+        finding.frames.sort_unstable();
+        finding.sessions = probed.iter().map(|(_, target)| target.session).collect();
+        finding.sessions.sort_unstable();
+        finding.sessions.dedup();
+        finding.subject = Subject { client: Some(key.client), server: Some(key.server), ..Subject::default() };
+        findings.push(finding);
+    }
+    findings
+}
