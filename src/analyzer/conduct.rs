@@ -67,11 +67,10 @@ pub(super) fn note_uneventful(chronicle: &mut Chronicle, run: &Run) {
     }
     let Some(entry) = entry_of(&first.method) else { return };
     let Some(request) = first.request.as_ref().filter(|request| request.to_tag.is_none()) else { return };
-    if entry == Entry::Register || chronicle.sources.get(key).is_some() {
-        if let Some(pair) = chronicle.sources.pair(key) {
-            pair.is_known = true;
-            pair.let_past += 1;
-        }
+    let is_of_interest = entry == Entry::Register || chronicle.sources.get(key).is_some();
+    if let Some(pair) = is_of_interest.then(|| chronicle.sources.pair(key)).flatten() {
+        pair.is_known = true;
+        pair.let_past += 1;
     }
     if request.via_count <= 1 && first.forwarded_from.is_none() {
         chronicle.servers.let_in_unasked(key.server, entry, key.client, request.at);

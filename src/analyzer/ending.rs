@@ -18,13 +18,19 @@ use crate::report::model::Time;
 use crate::report::redact::nonce_name;
 use crate::report::ticket;
 use crate::rules;
+use crate::rules::Confidence;
 use crate::rules::Rule;
 use crate::rules::capture_facts::Event;
 use crate::rules::challenge::challenge_loop;
 use crate::rules::security;
 use crate::rules::security::blocked_after_failures;
 use crate::rules::security::digest_leak;
+use crate::rules::security::replay_suspected;
 use crate::transport;
+
+/// Which findings of single sessions are explained by one that spans them.
+static EXPLAINED_ACROSS: &[(&str, &[&str])] =
+    &[digest_leak::EXPLAINS, replay_suspected::EXPLAINS, blocked_after_failures::EXPLAINS];
 
 impl Analyzer {
     /// Everything but the sessions.
@@ -35,11 +41,10 @@ impl Analyzer {
         self.messages.builder.note_attacks(&claims);
         self.add_loops_across_sessions(&claims);
         for finding in rules::check_capture(&facts) {
-            for names in [digest_leak::EXPLAINS, blocked_after_failures::EXPLAINS]
-                .iter()
-                .filter(|names| names.0 == finding.rule.name)
-            {
-                self.messages.findings.explain(finding.rule.name, &finding.sessions, names.1);
+            let is_sure = finding.confidence > Confidence::Possible;
+            let explains = EXPLAINED_ACROSS.iter().find(|(name, _)| is_sure && *name == finding.rule.name);
+            if let Some((name, names)) = explains {
+                self.messages.findings.explain(name, &finding.sessions, names);
             }
             self.messages.findings.add_of_capture(finding);
         }

@@ -14,8 +14,8 @@ pub mod finding;
 pub mod nonce;
 pub mod path;
 pub mod precedence;
-pub mod transaction;
 pub mod security;
+pub mod transaction;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;

@@ -9,7 +9,9 @@ mod nonces;
 mod outcomes;
 mod precedence;
 mod realms;
+mod security;
 mod silence;
+mod strangers;
 mod transactions;
 
 use std::fmt::Write;

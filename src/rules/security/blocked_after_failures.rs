@@ -29,7 +29,7 @@ pub static RULE: Rule = Rule {
 };
 
 /// Rules whose findings of the same sessions say no more than this one.
-pub static EXPLAINS: (&str, &[&str]) =
+pub const EXPLAINS: (&str, &[&str]) =
     ("blocked-after-failures", &["auth-retry-no-response", "no-response-at-all", "transport-switched"]);
 
 const REFUSALS_MIN: u64 = 3;

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use crate::auth::parse_challenges;
+use crate::auth::parse_credentials;
 use crate::rules::Check;
 use crate::rules::Confidence;
 use crate::rules::Context;
@@ -99,14 +101,15 @@ fn asks_by_itself(session: &Session<'_>, proxy: IpAddr, row: &CredentialsRow) ->
     })
 }
 
+/// Whether that host was seen to ask for that realm, on whatever hop.
 fn asks(session: &Session<'_>, host: IpAddr, realm: &[u8]) -> bool {
-    session
-        .attempts
-        .iter()
-        .any(|attempt| attempt.transaction.flow.destination.address == host && attempt.offers_realm(realm))
+    let of_host = session.run.transactions.iter().filter(|known| known.flow.destination.address == host);
+    let rows = of_host.filter_map(|known| known.answer.as_ref()).flat_map(|answer| &answer.challenges);
+    let mut challenges = rows.flat_map(|row| parse_challenges(&row.value));
+    challenges.any(|challenge| challenge.realm().unwrap_or_default() == realm)
 }
 
 fn realm_of(row: &CredentialsRow) -> Vec<u8> {
-    let credentials = crate::auth::parse_credentials(&row.value);
+    let credentials = parse_credentials(&row.value);
     credentials.first().and_then(|credentials| credentials.realm()).map(|realm| realm.into_owned()).unwrap_or_default()
 }

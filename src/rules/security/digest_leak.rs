@@ -35,7 +35,7 @@ pub static RULE: Rule = Rule {
 };
 
 /// Rules whose findings of the same sessions say no more than this one.
-pub static EXPLAINS: (&str, &[&str]) = ("digest-leak", &["in-dialog-challenge-unanswered", "challenge-unanswered"]);
+pub const EXPLAINS: (&str, &[&str]) = ("digest-leak", &["in-dialog-challenge-unanswered", "challenge-unanswered"]);
 
 fn check(facts: &CaptureFacts) -> Vec<Finding> {
     let chronicle = &facts.chronicle;

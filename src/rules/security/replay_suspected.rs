@@ -31,6 +31,9 @@ pub static RULE: Rule = Rule {
     check: Check::Capture(check),
 };
 
+/// Rules whose findings of the same sessions say no more than this one: whoever replays has no password to answer with.
+pub const EXPLAINS: (&str, &[&str]) = ("replay-suspected", &["stale-ignored-by-client", "challenge-unanswered"]);
+
 fn check(facts: &CaptureFacts) -> Vec<Finding> {
     facts.chronicle.uses.replays().into_iter().map(finding).collect()
 }

@@ -39,7 +39,7 @@ fn rules_stand_in_a_file_of_their_name_and_their_group() {
 
 #[test]
 fn every_file_of_a_group_is_a_rule_of_the_list() {
-    for group in ["challenge", "credentials", "nonce", "configuration", "path", "transaction"] {
+    for group in ["challenge", "credentials", "nonce", "transaction", "configuration", "path", "security"] {
         for file in std::fs::read_dir(package().join("src/rules").join(group)).expect("a group") {
             let name = file.expect("a file").file_name().to_string_lossy().replace(".rs", "").replace('_', "-");
             assert!(name == "mod" || sipauth::rules::find(&name).is_some(), "{group}/{name} is not in RULES");

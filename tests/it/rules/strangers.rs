@@ -1,0 +1,265 @@
+//! Digests that go to the wrong party or come from the wrong place, and sources that are let in or shut out.
+
+use sipauth::base::Network;
+
+use super::*;
+
+const CAST: &str = "phone 198.51.100.7  stranger 192.0.2.66  server 203.0.113.10  other 198.51.100.40\n";
+
+/// The phone registers with its own server.
+const REGISTERED: &str = "[r] phone > server REGISTER\n[r] server > phone 401\nWWW-Authenticate: challenge\n\
+    [r] phone > server REGISTER\nAuthorization: digest user=1001 password=secret\n[r] server > phone 200\n";
+
+/// A stranger calls the phone, which hangs up.
+const CALLED: &str =
+    "+1 [x] stranger > phone INVITE sip:1001@198.51.100.7\n[x] phone > stranger 200\n[x] stranger > phone ACK\n";
+const HANGS_UP: &str = "+2 [x] phone > stranger BYE\nTo: <sip:evil@example.net>;tag=t1\n[x] stranger > phone 407\nProxy-Authenticate: challenge\n";
+const ANSWERS: &str = "[x] phone > stranger BYE\nTo: <sip:evil@example.net>;tag=t1\n\
+    Proxy-Authorization: digest user=1001 password=secret\n[x] stranger > phone 200\n";
+
+#[test]
+fn a_digest_for_the_caller_is_a_leak() {
+    check(
+        &[CAST, REGISTERED, CALLED, HANGS_UP, ANSWERS],
+        SECRET,
+        "critical digest-leak sure=likely fault=client by=-\nno challenge-unanswered in-dialog-challenge-unanswered",
+    );
+    check(
+        &[CAST, CALLED, HANGS_UP, ANSWERS],
+        SECRET,
+        "medium digest-leak sure=possible says=does_not_show_another_server",
+    );
+    check(
+        &[CAST, REGISTERED, HANGS_UP, ANSWERS],
+        SECRET,
+        "medium digest-leak sure=possible says=begins_within_the_dialog",
+    );
+}
+
+#[test]
+fn a_phone_that_does_not_answer_the_caller_is_right() {
+    let later = "+60 [l] other > server OPTIONS\n[l] server > other 200\n";
+    let capture = [CAST, REGISTERED, CALLED, HANGS_UP, later];
+    check(&capture, SECRET, "medium digest-leak says=nothing_leaked");
+    let report = analyse(&capture, SECRET);
+    let worse = report.findings.iter().filter(|finding| matches!(finding.severity, "high" | "critical"));
+    assert_eq!(worse.count(), 0, "{}", shown(&report));
+}
+
+#[test]
+fn challenges_of_the_own_server_are_no_leak() {
+    // The phone registers with who calls it, or calls through it.
+    let registered = REGISTERED.replace("server", "stranger");
+    check(&[CAST, &registered, CALLED, HANGS_UP, ANSWERS], SECRET, "no digest-leak");
+    let called = "[x] phone > stranger INVITE\n[x] stranger > phone 200\n[x] phone > stranger ACK\n";
+    check(&[CAST, REGISTERED, called, HANGS_UP, ANSWERS], SECRET, "no digest-leak");
+}
+
+/// The phone's credentials, sent by `who` under `call`.
+fn replayed(who: &str, call: &str, params: &str) -> String {
+    format!(
+        "+6 [{call}] {who} > server REGISTER\n{params}\n[{call}] server > {who} 401\nWWW-Authenticate: challenge stale=true\n"
+    )
+}
+
+/// The phone registers with a digest that can be copied.
+fn first(challenge: &str, digest: &str) -> String {
+    format!(
+        "phone > server REGISTER\nserver > phone 401\nWWW-Authenticate: challenge nonce=n1 {challenge}\nphone > server REGISTER\n\
+         Authorization: digest user=1001 password=secret {digest}\nserver > phone 200\n"
+    )
+}
+
+const COPY: &str = "Authorization: digest user=1001 password=secret realm=pbx.example.com nonce=n1 uri=sip:pbx.example.com \
+    nc=00000001 cnonce=own qop=auth";
+
+#[test]
+fn the_same_digest_from_elsewhere_is_a_replay() {
+    check(
+        &[CAST, &first("", "cnonce=own"), &replayed("stranger", "x", COPY)],
+        SECRET,
+        "critical replay-suspected sure=likely fault=client by=-\nno digest-leak",
+    );
+}
+
+#[test]
+fn without_a_nonce_of_the_clients_own_a_replay_is_possible() {
+    let copy = "Authorization: digest user=1001 password=secret realm=pbx.example.com nonce=n1 uri=sip:pbx.example.com qop=none";
+    check(
+        &[CAST, &first("qop=none", ""), &replayed("stranger", "x", copy)],
+        SECRET,
+        "medium replay-suspected sure=possible says=has_moved",
+    );
+}
+
+#[test]
+fn what_passes_a_proxy_or_changes_its_address_is_no_replay() {
+    // The server sends on what it got, under a Call-ID of its own.
+    let passed_on = format!("+0.01 [b] server > other REGISTER\n{COPY}\n[b] other > server 200\n");
+    check(&[CAST, &first("", "cnonce=own"), &passed_on], SECRET, "no replay-suspected");
+    // The same request from a new address.
+    let rebound = "phone > server REGISTER\nCall-ID: one\nCSeq: 1 REGISTER\nserver > phone 401\nWWW-Authenticate: challenge nonce=n1\n\
+        phone > server REGISTER\nCall-ID: one\nCSeq: 2 REGISTER\nAuthorization: digest user=1001 password=secret cnonce=own\n\
+        +1 stranger > server REGISTER\nCall-ID: one\nCSeq: 2 REGISTER\n";
+    let rebound = format!("{rebound}{COPY}\nserver > stranger 200\n");
+    check(&[CAST, &rebound], SECRET, "no replay-suspected");
+    // The same address again: that is another rule's matter.
+    check(&[CAST, &first("", "cnonce=own"), &replayed("phone", "x", COPY)], SECRET, "no replay-suspected");
+}
+
+/// A call through a proxy that asks for credentials.
+const THROUGH_PROXY: &str = "client 198.51.100.7  proxy 203.0.113.10  carrier 192.0.2.130\n\
+    client > proxy INVITE\nproxy > client 407\nProxy-Authenticate: challenge\nclient > proxy ACK\nclient > proxy INVITE\n\
+    Proxy-Authorization: digest user=1001 password=secret\n";
+
+#[test]
+fn credentials_that_travel_beyond_their_proxy_are_noted() {
+    let answered = "carrier > proxy 486\nproxy > client forward\nproxy > carrier ACK\nclient > proxy ACK\n";
+    check(
+        &[THROUGH_PROXY, "proxy > carrier forward\n", answered],
+        SECRET,
+        "info credentials-to-foreign-host fault=server sure=proven\nclean",
+    );
+    let removed = "proxy > carrier forward\nProxy-Authorization: -\n";
+    check(&[THROUGH_PROXY, removed, answered], SECRET, "no credentials-to-foreign-host");
+    // The next host asks for the realm itself.
+    let asks = "proxy > carrier forward\ncarrier > proxy 407\nProxy-Authenticate: challenge\nproxy > client forward\n";
+    check(&[THROUGH_PROXY, asks], SECRET, "no credentials-to-foreign-host");
+}
+
+#[test]
+fn credentials_for_who_stands_behind_a_proxy_must_travel() {
+    let edge = "phone 198.51.100.7  edge 203.0.113.10  core 10.0.0.5\n\
+        phone > edge INVITE\nedge > core forward\ncore > edge 407\nProxy-Authenticate: challenge\nedge > phone forward\n\
+        edge > core ACK\nphone > edge ACK\nphone > edge INVITE\nProxy-Authorization: digest user=1001 password=secret\n\
+        edge > core forward\ncore > edge 200\nedge > phone forward\n";
+    check(&[edge], SECRET, "no credentials-to-foreign-host");
+}
+
+fn logins(count: usize, wait: u32) -> String {
+    (0..count)
+        .map(|index| {
+            format!(
+                "s{index} 192.0.2.{}\n+{wait} [s{index}] s{index} > server REGISTER\n[s{index}] server > s{index} 401\n\
+                 WWW-Authenticate: challenge\n[s{index}] s{index} > server REGISTER\n\
+                 Authorization: digest user=1001 password=secret\n[s{index}] server > s{index} 200\n",
+                index + 10
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn an_account_that_is_used_from_many_addresses_is_spread() {
+    check(&[&logins(12, 5)], SECRET, "medium spread-account-use says=12_addresses fault=operator\nno replay-suspected");
+    check(&[&logins(9, 5)], SECRET, "no spread-account-use\nclean");
+    check(&[&logins(12, 300)], SECRET, "no spread-account-use\nclean");
+}
+
+/// Six refusals of the phone.
+fn refusals() -> String {
+    let again = "+2 phone > server REGISTER\nAuthorization: digest user=1001 password=wrong\nserver > phone 401\nWWW-Authenticate: challenge\n";
+    format!("phone > server REGISTER\nserver > phone 401\nWWW-Authenticate: challenge\n{}", again.repeat(6))
+}
+
+const UNHEARD: &str = "+2 phone > server REGISTER\nAuthorization: digest user=1001 password=wrong\n+0.5 retransmit\n+1 retransmit\n+2 retransmit\n";
+const OTHER: &str = "+5 [o] other > server OPTIONS\n[o] server > other 200\n";
+
+#[test]
+fn silence_for_one_after_refusals_is_a_block() {
+    check(
+        &[CAST, &refusals(), UNHEARD, OTHER, "+40 [o] other > server OPTIONS\n[o] server > other 200\n"],
+        SECRET,
+        "
+        medium blocked-after-failures sure=likely fault=operator by=-
+        high digest-wrong-password
+        medium no-response-at-all by=blocked-after-failures",
+    );
+}
+
+#[test]
+fn silence_that_is_not_for_one_alone_is_no_block() {
+    // Nobody else is answered.
+    let others = "+5 [o] other > server OPTIONS\n+40 [o] other > server OPTIONS\n";
+    check(&[CAST, OTHER, &refusals(), UNHEARD, others], SECRET, "no blocked-after-failures");
+    // The source is answered later.
+    let again = "+1 [n] phone > server OPTIONS\n[n] server > phone 200\n";
+    check(&[CAST, &refusals(), UNHEARD, again, OTHER], SECRET, "no blocked-after-failures");
+    // It was never refused.
+    check(
+        &[CAST, REGISTERED, "+2 [r] phone > server REGISTER\n+0.5 retransmit\n+1 retransmit\n+2 retransmit\n", OTHER],
+        SECRET,
+        "no blocked-after-failures",
+    );
+}
+
+const UNASKED: &str = "+4 [b] stranger > server REGISTER\nFrom: <sip:77@pbx.example.com>;tag=8\nTo: <sip:77@pbx.example.com>\n[b] server > stranger 200\n";
+
+#[test]
+fn a_public_address_that_is_not_asked_is_noted() {
+    check(&[CAST, REGISTERED, UNASKED], SECRET, "medium accepted-without-credentials sure=possible fault=operator");
+    check(&[CAST, UNASKED, REGISTERED], SECRET, "medium accepted-without-credentials sure=possible");
+}
+
+#[test]
+fn whoever_may_come_unasked_is_not_noted() {
+    // Nobody is asked.
+    check(&[CAST, UNASKED], SECRET, "no accepted-without-credentials");
+    // A private address, and one that authenticated before.
+    let private = CAST.replace("192.0.2.66", "192.168.1.66");
+    check(&[&private, REGISTERED, UNASKED], SECRET, "no accepted-without-credentials");
+    let authenticated = REGISTERED.replace("phone", "stranger").replace("[r]", "[q]");
+    check(&[CAST, REGISTERED, &authenticated, UNASKED], SECRET, "no accepted-without-credentials");
+    // Another method is asked for.
+    let call = "+4 [b] stranger > server INVITE\n[b] server > stranger 200\n[b] stranger > server ACK\n";
+    check(&[CAST, REGISTERED, call], SECRET, "no accepted-without-credentials");
+}
+
+#[test]
+fn trusted_networks_may_come_unasked() {
+    let capture = crate::scenario::pcap(&[CAST, REGISTERED, UNASKED].concat());
+    let severity = |trusted: &str| {
+        let trusted: Vec<Network> = vec![trusted.parse().expect("a network")];
+        let mut analyzer = Analyzer::new(Settings { trusted, ..Settings::default() });
+        let mut reader = Reader::open(Box::new(std::io::Cursor::new(capture.clone())), InputId(0), &Limits::default())
+            .expect("a capture");
+        while let Ok(Some(record)) = reader.next_record() {
+            analyzer.push(&record);
+        }
+        let report = analyzer.finish();
+        let found = report.findings.iter().find(|finding| finding.rule == "accepted-without-credentials");
+        found.expect("it is found").severity
+    };
+    assert_eq!((severity("192.0.2.0/24"), severity("192.0.3.0/24")), ("info", "medium"));
+}
+
+/// A REGISTER that is asked, answers with that password and gets that answer, a minute after the last.
+fn registers(passwords: &[&str]) -> String {
+    let one = |password: &&str| {
+        let answer = if *password == "secret" { "200" } else { "401\nWWW-Authenticate: challenge" };
+        format!(
+            "+60 > REGISTER\n< 401\nWWW-Authenticate: challenge\n> REGISTER\n\
+             Authorization: digest user=1001 password={password}\n< {answer}\n"
+        )
+    };
+    passwords.iter().map(one).collect()
+}
+
+#[test]
+fn an_account_that_comes_and_goes_is_flapping() {
+    let both = ["secret", "wrong", "secret", "wrong", "secret", "wrong", "secret"];
+    check(&[&registers(&both)], SECRET, "medium registration-flapping sure=likely fault=unknown\nno brute-force");
+    check(&[&registers(&both[..5])], SECRET, "no registration-flapping");
+    check(
+        &[&registers(&["wrong", "wrong", "wrong", "wrong", "secret", "secret", "secret"])],
+        SECRET,
+        "no registration-flapping",
+    );
+}
+
+#[test]
+fn nonces_that_run_out_are_no_flapping() {
+    let refresh = "+60 > REGISTER\nAuthorization: digest user=1001 password=secret\n< 401\nWWW-Authenticate: challenge\n\
+                   > REGISTER\nAuthorization: digest user=1001 password=secret\n< 200\n";
+    check(&[ASKED, RIGHT, OK, &refresh.repeat(6)], SECRET, "no registration-flapping brute-force");
+}
