@@ -1,5 +1,6 @@
 //! What a closed session tells of digests that went to the wrong party, or came from the wrong one.
 
+use crate::base::CaptureTime;
 use crate::history::Chronicle;
 use crate::history::PairKey;
 use crate::history::PeerChallenge;
@@ -58,23 +59,26 @@ pub(super) fn note(chronicle: &mut Chronicle, session: &Session<'_>, number: u64
 
 /// Notes every digest, and those that were seen before from another address.
 pub(super) fn note_uses(chronicle: &mut Chronicle, session: &Session<'_>, number: u64) {
+    let hash32 = |hash: u64| u32::try_from(hash >> 32).unwrap_or_default();
     let call = chronicle.sources.hash(&session.run.call_id);
     for attempt in session.attempts.iter().filter(|attempt| super::conduct::is_own(attempt)) {
         let Some(request) = attempt.request() else { continue };
+        let flow = attempt.transaction.flow;
         for presented in attempt.credentials.iter().filter(|presented| presented.is_attempt()) {
             let credentials = &presented.credentials;
             let (Some(nonce), Some(response)) = (presented.nonce, credentials.response()) else { continue };
             let count = credentials.nonce_count().map(|count| count.raw);
             let key = chronicle.sources.hash((nonce, count, &response));
             let this = Use {
-                client: attempt.transaction.flow.source.address,
-                server: attempt.transaction.flow.destination.address,
-                call,
-                cseq: attempt.transaction.cseq,
+                client: flow.source.address,
+                client_hash: hash32(chronicle.sources.hash(flow.source.address)),
+                server_hash: hash32(chronicle.sources.hash(flow.destination.address)),
+                call: hash32(call),
+                request: hash32(chronicle.sources.hash((call, attempt.transaction.cseq))),
+                session: u32::try_from(number).unwrap_or(u32::MAX),
                 sent: request.time,
-                answered: attempt.answer().map(|answer| answer.time),
+                answered: attempt.answer().map_or(CaptureTime::from_ns(i64::MAX), |answer| answer.time),
                 at: request.at,
-                session: number,
             };
             let Some(known) = chronicle.uses.note(key, this).filter(|known| !known.is_same_request(&this)) else {
                 continue;
@@ -86,6 +90,7 @@ pub(super) fn note_uses(chronicle: &mut Chronicle, session: &Session<'_>, number
                 user: presented.username().into_owned().into(),
                 realm: presented.realm().into_owned().into(),
                 has_cnonce: credentials.qop().is_some() && credentials.cnonce().is_some_and(|own| !own.is_empty()),
+                server: (second.at == this.at).then_some(flow.destination.address),
                 is_accepted: second.at == this.at && attempt.is_let_past(),
                 count: 1,
             });

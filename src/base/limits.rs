@@ -45,7 +45,7 @@ pub struct Limits {
     pub accounts_max: usize,
     /// User names that are kept of one source at one server.
     pub source_names_max: usize,
-    /// Digests that later ones are compared with.
+    /// The latest digests, with which later ones are compared.
     pub digests_max: usize,
 }
 
@@ -73,7 +73,7 @@ impl Default for Limits {
             nonces_max: 1_000_000,
             accounts_max: 1_000_000,
             source_names_max: 10_000,
-            digests_max: 262_144,
+            digests_max: 131_072,
         }
     }
 }

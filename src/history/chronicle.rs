@@ -48,7 +48,11 @@ impl Chronicle {
                 "sources, servers or names that a source tried, without a place in the history",
             ),
             ("logins_not_followed", self.logins.refused(), "accounts or places of use without a place in the history"),
-            ("digests_not_compared", self.uses.refused(), "digests that were not compared with later ones"),
+            (
+                "replays_not_listed",
+                self.uses.refused(),
+                "digests repeated from elsewhere, beyond those that are listed",
+            ),
         ]
     }
 }

@@ -1,30 +1,33 @@
 //! Who sent which digest first: the same digest from another place may be a replay.
 
+use std::collections::VecDeque;
 use std::net::IpAddr;
 
 use crate::base::CaptureTime;
 use crate::base::FrameRef;
 use crate::base::WireMap;
 
-/// One request with a digest.
+/// One request with a digest. Small: there are as many as requests with credentials.
 #[derive(Clone, Copy, Debug)]
 pub struct Use {
     /// Who sent it.
     pub client: IpAddr,
-    /// Who received it.
-    pub server: IpAddr,
+    /// A hash of who sent it.
+    pub client_hash: u32,
+    /// A hash of who received it.
+    pub server_hash: u32,
     /// A hash of its Call-ID.
-    pub call: u64,
-    /// Its CSeq number.
-    pub cseq: Option<u32>,
+    pub call: u32,
+    /// A hash of its Call-ID and CSeq number.
+    pub request: u32,
+    /// The report's number of the session.
+    pub session: u32,
     /// When it was sent.
     pub sent: CaptureTime,
-    /// When it was answered.
-    pub answered: Option<CaptureTime>,
+    /// When it was answered; the end of time where it was not.
+    pub answered: CaptureTime,
     /// The frame.
     pub at: FrameRef,
-    /// The report's number of the session.
-    pub session: u64,
 }
 
 /// The same digest from two places.
@@ -40,6 +43,8 @@ pub struct Replay {
     pub realm: Box<[u8]>,
     /// The digest holds a nonce of the client's own, which a client makes anew for each request.
     pub has_cnonce: bool,
+    /// Who received the second, where that is known.
+    pub server: Option<IpAddr>,
     /// The second was let past.
     pub is_accepted: bool,
     /// How often in all, for this pair of places.
@@ -49,17 +54,18 @@ pub struct Replay {
 /// Pairs of places that are kept.
 const REPLAYS_MAX: usize = 1000;
 
-/// The digests seen, by a hash of nonce, nonce count and response.
+/// The latest digests, by a hash of nonce, nonce count and response. A replay mostly follows soon, so older ones make room.
 #[derive(Debug, Default)]
 pub struct Uses {
     first: WireMap<u64, Use>,
+    order: VecDeque<u64>,
     uses_max: usize,
     replays: Vec<Replay>,
     refused: u64,
 }
 
 impl Uses {
-    /// None yet; at most `uses_max` are kept.
+    /// None yet; the latest `uses_max` are kept.
     pub fn new(uses_max: usize) -> Uses {
         Uses { uses_max, ..Uses::default() }
     }
@@ -69,10 +75,12 @@ impl Uses {
         if let Some(known) = self.first.get(&key) {
             return (known.client != this.client).then_some(*known);
         }
-        if self.first.len() >= self.uses_max {
-            self.refused += 1;
-            return None;
+        if self.order.len() >= self.uses_max
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.first.remove(&oldest);
         }
+        self.order.push_back(key);
         self.first.insert(key, this);
         None
     }
@@ -100,7 +108,7 @@ impl Uses {
         all
     }
 
-    /// How many digests and replays found no place.
+    /// How many replays found no place.
     pub fn refused(&self) -> u64 {
         self.refused
     }
@@ -111,8 +119,7 @@ impl Use {
     /// changed, or sent while the other still waited for its answer, as a B2BUA between them does.
     pub fn is_same_request(&self, other: &Use) -> bool {
         let (first, second) = if self.sent <= other.sent { (self, other) } else { (other, self) };
-        let is_nested =
-            first.answered.is_none_or(|answered| second.sent <= answered) && first.session != second.session;
-        first.server == second.client || (first.call == second.call && first.cseq == second.cseq) || is_nested
+        let is_nested = second.sent <= first.answered && first.session != second.session;
+        first.server_hash == second.client_hash || first.request == second.request || is_nested
     }
 }

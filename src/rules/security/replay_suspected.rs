@@ -25,7 +25,8 @@ pub static RULE: Rule = Rule {
     advice: "Let the server use qop=auth, count nonces and give each out for a short time. Carry SIP over TLS. Look into who has \
              the second address.",
     not_this: "A request that a proxy or B2BUA passes on, a second place of capture, and a client whose NAT gave it another \
-               address: these keep Call-ID and CSeq, come from who received the first, or lie between the first and its answer.",
+               address: these keep Call-ID and CSeq, come from who received the first, or lie between the first and its answer. What \
+               repeats a digest from long ago, with more than a hundred thousand others in between, is not seen.",
     sources: &["RFC 7616 section 5.5", "RFC 3261 section 22.4", "RFC 2617 section 4.5"],
     sample: "replay",
     check: Check::Capture(check),
@@ -74,14 +75,14 @@ fn finding(replay: &Replay) -> Finding {
     }
     finding.frames = vec![first.at, second.at];
     finding.frames.sort_unstable();
-    finding.sessions = vec![first.session, second.session];
+    finding.sessions = vec![first.session.into(), second.session.into()];
     finding.sessions.sort_unstable();
     finding.sessions.dedup();
     finding.subject = Subject {
         realm: replay.realm.to_vec(),
         user: replay.user.to_vec(),
         client: Some(second.client),
-        server: Some(second.server),
+        server: replay.server,
     };
     finding
 }

@@ -263,3 +263,16 @@ fn nonces_that_run_out_are_no_flapping() {
                    > REGISTER\nAuthorization: digest user=1001 password=secret\n< 200\n";
     check(&[ASKED, RIGHT, OK, &refresh.repeat(6)], SECRET, "no registration-flapping brute-force");
 }
+
+#[test]
+fn what_is_no_network_is_wrong_use() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("one.pcap"), crate::scenario::pcap(ASKED)).expect("it can be written");
+    let run = |network: &str| {
+        let mut command = crate::run::sipauth(folder.path());
+        crate::run::run(command.args(["analyze", "--fail-on", "never", "--trusted", network, "one.pcap"]))
+    };
+    let wrong = run("pbx.example.com");
+    assert!(wrong.code == 2 && wrong.stderr.contains("192.0.2.0/24"), "{} {}", wrong.code, wrong.stderr);
+    assert_eq!(run("2001:db8::/32").code, 0);
+}
