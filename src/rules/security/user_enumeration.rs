@@ -39,6 +39,8 @@ pub static RULE: Rule = Rule {
 };
 
 const TARGETS_MIN: usize = 10;
+/// No gateway has so many accounts of which none is known.
+const TARGETS_OF_NO_GATEWAY: usize = 50;
 const REFUSED_PERCENT_MIN: usize = 80;
 const TOLD_APART_MIN: usize = 5;
 /// So many ports are so many phones.
@@ -92,6 +94,7 @@ pub fn enumeration<'a>(end: Option<CaptureTime>, pair: &Pair, conduct: &'a Condu
     let confidence = match (is_scanner, tells_apart) {
         (true, _) => Confidence::Proven,
         (false, true) if is_mostly_refused => Confidence::Likely,
+        _ if is_mostly_refused && counted >= TARGETS_OF_NO_GATEWAY => Confidence::Likely,
         _ => Confidence::Possible,
     };
     Some(Enumeration { confidence, probed, asked, turned_down })

@@ -193,6 +193,15 @@ fn one_source_that_asks_for_many_users_enumerates() {
 }
 
 #[test]
+fn a_server_that_tells_nothing_is_asked_for_many_users() {
+    check(
+        &[&probes(2000..2060, CHALLENGED), LATER],
+        NOTHING,
+        "medium user-enumeration sure=likely says=alike\nno challenge-unanswered",
+    );
+}
+
+#[test]
 fn few_users_are_no_enumeration() {
     check(&[SCANNER, &probes(2000..2009, "404")], NOTHING, "no user-enumeration\nlow scanner-agent");
 }
