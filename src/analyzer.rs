@@ -1,5 +1,6 @@
 //! Frames in, report out. The one place that knows the order of the rooms.
 
+use crate::analyzer::clock::Clock;
 use crate::analyzer::messages::Messages;
 use crate::base::CaptureTime;
 use crate::base::InputId;
@@ -19,6 +20,7 @@ use crate::rules::Severity;
 use crate::sip::framing::SipFramer;
 use crate::transport::Reassembly;
 
+mod clock;
 mod conduct;
 mod ending;
 mod messages;
@@ -53,6 +55,7 @@ pub const FINDINGS_LISTED: usize = 1_000;
 pub struct Analyzer {
     limits: Limits,
     reassembly: Reassembly<SipFramer>,
+    clock: Clock,
     messages: Messages,
     inputs: Vec<(String, InputSummary)>,
     unreadable: Vec<String>,
@@ -68,6 +71,7 @@ impl Analyzer {
         let messages = Messages::new(&limits, keyring, builder, findings);
         Analyzer {
             reassembly: Reassembly::new(limits.clone()),
+            clock: Clock::default(),
             limits,
             messages,
             inputs: Vec::new(),
@@ -84,6 +88,7 @@ impl Analyzer {
     /// Takes one record of a capture.
     pub fn push(&mut self, record: &Record<'_>) {
         if let Record::Frame(frame) = record {
+            self.clock.note(frame);
             let decoded = packet::decode(frame, &self.limits);
             let messages = &mut self.messages;
             self.reassembly.push(frame, decoded, &mut |payload| messages.push(payload));
@@ -135,6 +140,8 @@ impl Analyzer {
 
     /// Tells what the rules should know of packets that are missing.
     fn tell_losses(&mut self) {
+        let messages = &mut self.messages;
+        self.reassembly.lost_messages(&mut |lost| messages.lose(lost));
         let lost = self.reassembly.lost_between();
         if lost.len() != self.messages.lost_between.len() {
             self.messages.lost_between = lost.clone();
@@ -153,12 +160,12 @@ impl Analyzer {
             chronicle: std::mem::take(&mut self.messages.chronicle),
             trusted: std::mem::take(&mut self.trusted),
             end: Some(end),
+            clock: self.clock.facts().clone(),
         }
     }
 
-    /// The latest time of the capture: frames that hold no SIP count too.
+    /// The latest time of the capture: frames that hold no SIP count too. Where its clock was set back, the latest behind that.
     fn end(&self) -> CaptureTime {
-        let frames = self.inputs.iter().filter_map(|(_, input)| input.last);
-        frames.chain(self.messages.tracker.now()).max().unwrap_or(CaptureTime::from_ns(0))
+        self.clock.latest().or(self.messages.tracker.now()).unwrap_or(CaptureTime::from_ns(0))
     }
 }

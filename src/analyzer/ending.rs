@@ -135,6 +135,7 @@ pub(super) fn events(analyzer: &Analyzer) -> Vec<Event> {
             "messages without a place in a session that is too long, or without a method",
         ),
         ("nonces_not_followed", messages.nonces.refused(), false, "nonces without a place in the history"),
+        ("fragments_not_followed", messages.lost.refused(), false, "first fragments without a place in the history"),
         ("accounts_not_followed", messages.accounts.refused(), false, "accounts without a place in the history"),
         (
             "duplicate_packets",

@@ -15,6 +15,7 @@ use crate::history::AccountKey;
 use crate::history::Accounts;
 use crate::history::Chronicle;
 use crate::history::LoopStep;
+use crate::history::LostMessages;
 use crate::history::Nonces;
 use crate::history::PairKey;
 use crate::history::StepKind;
@@ -44,6 +45,7 @@ use crate::sip::Message;
 use crate::sip::Method;
 use crate::sip::parse::Source;
 use crate::sip::uri::Uri;
+use crate::transport::LostMessage;
 use crate::transport::Payload;
 
 /// Everything behind the packets.
@@ -54,6 +56,7 @@ pub(super) struct Messages {
     pub(super) nonces: Nonces,
     pub(super) accounts: Accounts,
     pub(super) chronicle: Chronicle,
+    pub(super) lost: LostMessages,
     pub(super) builder: ReportBuilder,
     pub(super) findings: Findings,
     pub(super) sip_messages: u64,
@@ -77,6 +80,7 @@ impl Messages {
             nonces: Nonces::new(limits.nonces_max),
             accounts: Accounts::new(limits.accounts_max),
             chronicle: Chronicle::new(limits),
+            lost: LostMessages::default(),
             builder,
             findings,
             limits: limits.clone(),
@@ -111,6 +115,7 @@ impl Messages {
             frames: payload.frames,
             time,
             is_ambiguous: payload.ambiguous,
+            is_cut: payload.cut,
             credentials,
             challenges,
         };
@@ -118,6 +123,13 @@ impl Messages {
         for run in std::mem::take(&mut self.closed) {
             self.close(&run, time);
         }
+    }
+
+    /// A message whose end never came: it is no message, and is remembered for what it shows.
+    pub(super) fn lose(&mut self, lost: LostMessage<'_>) {
+        let source = Source { is_cut: true, header_fields_max: self.limits.header_fields_max };
+        let message = crate::sip::parse(lost.bytes, source);
+        self.lost.note(&message, lost.at, lost.time, lost.flow);
     }
 
     fn challenges(&mut self, message: &Message<'_>, payload: &Payload<'_>, time: CaptureTime) -> Vec<ChallengeRow> {
@@ -190,6 +202,7 @@ impl Messages {
     pub(super) fn close(&mut self, run: &Run, end: CaptureTime) {
         self.run_dropped += run.dropped;
         self.duplicates += run.duplicates();
+        let lost = self.lost.take(&run.call_id);
         if run.is_uneventful() && !conduct::is_of_scanner(run) {
             conduct::note_uneventful(&mut self.chronicle, run);
             self.builder.skip(run);
@@ -198,7 +211,13 @@ impl Messages {
         let session = Session::judge(run, end.max(run.last_seen));
         self.nonces.add(&session);
         self.note_registration(&session);
-        let context = Context { nonces: &self.nonces, accounts: &self.accounts, lost_between: &self.lost_between, end };
+        let context = Context {
+            nonces: &self.nonces,
+            accounts: &self.accounts,
+            lost_between: &self.lost_between,
+            lost: &lost,
+            end,
+        };
         let mut findings = rules::check_session(&session, &context);
         if findings.is_empty() && !session.has_authentication() && !conduct::is_of_scanner(run) {
             conduct::note(&mut self.chronicle, &session, 0);

@@ -1,5 +1,7 @@
 //! What is known of the capture as a whole, for the rules that judge it.
 
+use std::time::Duration;
+
 use crate::base::CaptureTime;
 use crate::base::FrameRef;
 use crate::base::Network;
@@ -20,6 +22,39 @@ pub struct Event {
     pub loses_messages: bool,
 }
 
+/// Frames that are older than the one before them.
+#[derive(Clone, Debug, Default)]
+pub struct Steps {
+    /// How often.
+    pub count: usize,
+    /// The first of them.
+    pub first: Option<FrameRef>,
+    largest: Duration,
+}
+
+impl Steps {
+    /// Counts one.
+    pub fn add(&mut self, at: FrameRef, step: Duration) {
+        self.count = self.count.saturating_add(1);
+        self.first.get_or_insert(at);
+        self.largest = self.largest.max(step);
+    }
+
+    /// The largest; `None` where there is none.
+    pub fn largest(&self) -> Option<Duration> {
+        self.first.map(|_| self.largest)
+    }
+}
+
+/// Whether the capture's time can be trusted.
+#[derive(Clone, Debug, Default)]
+pub struct ClockFacts {
+    /// Time went back on an interface.
+    pub back: Steps,
+    /// Interfaces whose clocks differ.
+    pub apart: Steps,
+}
+
 /// What the rules about the capture look at.
 #[derive(Debug, Default)]
 pub struct CaptureFacts {
@@ -27,6 +62,8 @@ pub struct CaptureFacts {
     pub sip_messages: u64,
     /// Whether any of them was about authentication.
     pub has_authentication: bool,
+    /// Whether its time can be trusted.
+    pub clock: ClockFacts,
     /// Everything that was odd, in order of name.
     pub events: Vec<Event>,
     /// What was seen across sessions.

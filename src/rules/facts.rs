@@ -405,10 +405,8 @@ pub fn presented<'s, 'run>(
 
 /// The client's own hop shows the right digest: what came out wrong on the next one was changed on the way.
 pub fn was_right_before(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
-    let origin = attempt.transaction.forwarded_from.and_then(|from| session.run.transactions.get(from));
-    let before =
-        session.attempts.iter().filter(|other| origin.is_some_and(|origin| std::ptr::eq(origin, other.transaction)));
-    let mut rows = before.flat_map(|other| &other.credentials);
+    let origin = attempt.transaction.forwarded_from.and_then(|from| session.attempts.get(session.attempt_of(from)?));
+    let mut rows = origin.into_iter().flat_map(|origin| &origin.credentials);
     rows.any(|row| row.realm() == presented.realm() && row.verdict() == Some(Verdict::Match))
 }
 

@@ -11,8 +11,10 @@ pub mod excluded;
 pub mod explain;
 pub mod facts;
 pub mod finding;
+pub mod hop_facts;
 pub mod nonce;
 pub mod path;
+pub mod path_facts;
 pub mod precedence;
 pub mod security;
 pub mod transaction;
@@ -22,6 +24,7 @@ use std::net::IpAddr;
 
 use crate::base::CaptureTime;
 use crate::history::Accounts;
+use crate::history::Lost;
 use crate::history::Nonces;
 use crate::session::Session;
 
@@ -75,6 +78,8 @@ pub struct Context<'a> {
     pub accounts: &'a Accounts,
     /// Who sent datagrams to whom of which fragments are missing.
     pub lost_between: &'a BTreeSet<(IpAddr, IpAddr)>,
+    /// Messages of the session's Call-ID of which only the first fragment was captured.
+    pub lost: &'a [Lost],
     /// The latest time of the capture so far: at least a session gap after the session's last message, or its end.
     pub end: CaptureTime,
 }
@@ -132,9 +137,18 @@ pub static RULES: &[&Rule] = &[
     &configuration::user_unknown_suspected::RULE,
     &configuration::registrar_rejects_contact::RULE,
     &configuration::registration_flapping::RULE,
+    &path::auth_retry_no_response::RULE,
+    &path::auth_request_too_large_for_udp::RULE,
+    &path::fragments_incomplete::RULE,
+    &path::transport_switched::RULE,
+    &path::header_altered_en_route::RULE,
+    &path::alg_suspected::RULE,
     &path::no_response_at_all::RULE,
+    &path::response_not_seen_one_way::RULE,
     &path::capture_quality::RULE,
+    &path::clock_jump::RULE,
     &path::strict_parser_rejects::RULE,
+    &path::security_agreement_failed::RULE,
     &security::brute_force::RULE,
     &security::account_guessed::RULE,
     &security::user_enumeration::RULE,

@@ -97,6 +97,12 @@ static EXPLAINS: &[(&str, &[&str])] = &[
     ),
     ("stale-ignored-by-client", &["challenge-unanswered", "challenge-loop"]),
     (
+        "fragments-incomplete",
+        &["auth-request-too-large-for-udp", "auth-retry-no-response", "no-response-at-all", "challenge-unanswered"],
+    ),
+    ("auth-request-too-large-for-udp", &["auth-retry-no-response", "no-response-at-all", "transport-switched"]),
+    ("auth-retry-no-response", &["no-response-at-all", "transport-switched", "challenge-unanswered"]),
+    (
         "nc-repeated",
         &["uri-differs-from-request-uri", "digest-ok-but-rejected", "challenge-loop", "rejected-credentials"],
     ),
@@ -204,7 +210,13 @@ pub fn settle(session: &Session<'_>, findings: &mut [Finding]) {
 fn speaks_of_silence(finding: &Finding) -> bool {
     matches!(
         finding.rule.name,
-        "challenge-unanswered" | "stale-ignored-by-client" | "no-response-at-all" | "retry-without-credentials"
+        "auth-request-too-large-for-udp"
+            | "auth-retry-no-response"
+            | "challenge-unanswered"
+            | "fragments-incomplete"
+            | "no-response-at-all"
+            | "retry-without-credentials"
+            | "stale-ignored-by-client"
     )
 }
 

@@ -7,6 +7,7 @@ pub mod attempt;
 pub mod exchange;
 pub mod judge;
 pub mod lookup;
+pub mod marks;
 pub mod run;
 #[allow(clippy::module_inception)]
 pub mod session;
@@ -17,6 +18,7 @@ pub mod transaction;
 
 pub use attempt::{Attempt, AttemptOutcome, Judgement, Offered, Presented};
 pub use exchange::Exchange;
+pub use marks::{BodyMark, Marks, OddAddresses};
 pub use run::Run;
 pub use session::{Session, SessionOutcome};
 pub use sighting::{ChallengeRow, CredentialsRow, HeaderKind, KnownCredentials, LinkId, NonceId, Sighting};

@@ -13,11 +13,13 @@ use crate::session::Answer;
 use crate::session::Copy;
 use crate::session::CopyKind;
 use crate::session::CredentialsRow;
+use crate::session::Marks;
 use crate::session::Request;
 use crate::session::Sighting;
 use crate::session::TextId;
 use crate::session::Texts;
 use crate::session::Transaction;
+use crate::session::marks::joined;
 use crate::sip::HeaderName;
 use crate::sip::Message;
 use crate::sip::Method;
@@ -199,6 +201,7 @@ impl Run {
         let message = sighting.message;
         let (from, to) = (identity.from, identity.to);
         let texts = &mut self.texts;
+        let marks = Marks::of(&sighting, texts);
         Request {
             at: sighting.frames.last,
             time: sighting.time,
@@ -214,6 +217,7 @@ impl Run {
             is_ambiguous: sighting.is_ambiguous,
             via_count: u8::try_from(message.values(HeaderName::Via).count()).unwrap_or(u8::MAX),
             credentials: sighting.credentials,
+            marks,
         }
     }
 
@@ -281,6 +285,8 @@ impl Run {
             is_ambiguous: sighting.is_ambiguous,
             repeats: 0,
             challenges: sighting.challenges,
+            security_server: joined(message, HeaderName::SecurityServer, &mut self.texts),
+            requires_agreement: requires_agreement(message, status),
         });
         Placement::New
     }
@@ -400,6 +406,15 @@ fn blank(sighting: &Sighting<'_>) -> Transaction {
         last_sent: sighting.time,
         forwarded_from: None,
     }
+}
+
+/// RFC 3329 §2.3.1: a server that wants an agreement answers 494, or 421 with this option tag.
+fn requires_agreement(message: &Message<'_>, status: u16) -> bool {
+    matches!(status, 421 | 494)
+        && message
+            .values(HeaderName::Require)
+            .flat_map(|value| value.split(|&byte| byte == b','))
+            .any(|tag| tag.trim_ascii().eq_ignore_ascii_case(b"sec-agree"))
 }
 
 fn has_same_credentials(request: &Request, rows: &[CredentialsRow]) -> bool {

@@ -119,6 +119,13 @@ impl<'run> Session<'run> {
         })
     }
 
+    /// The attempt of a transaction, by the transaction's index in the run. A later hop that adds nothing has none of its own.
+    pub fn attempt_of(&self, transaction: usize) -> Option<usize> {
+        // Attempts stand in the order of their transactions, and those in one piece of memory.
+        let wanted = std::ptr::from_ref(self.run.transactions.get(transaction)?);
+        self.attempts.binary_search_by(|attempt| std::ptr::from_ref(attempt.transaction).cmp(&wanted)).ok()
+    }
+
     /// The method of its first attempt.
     pub fn method(&self) -> Option<&'run Method> {
         self.attempts.first().map(|attempt| &attempt.transaction.method)

@@ -109,6 +109,8 @@ pub struct Sighting<'a> {
     pub time: CaptureTime,
     /// Some of its bytes can be read two ways (overlapping segments or fragments that differ).
     pub is_ambiguous: bool,
+    /// Bytes at its end were not captured.
+    pub is_cut: bool,
     /// The rows of credentials, of a request.
     pub credentials: Vec<CredentialsRow>,
     /// The rows of challenges, of a response.

@@ -7,6 +7,7 @@ use crate::base::Transport;
 use crate::session::ChallengeRow;
 use crate::session::CredentialsRow;
 use crate::session::LinkId;
+use crate::session::Marks;
 use crate::session::TextId;
 use crate::sip::Method;
 
@@ -72,6 +73,8 @@ pub struct Request {
     pub via_count: u8,
     /// The rows of credentials.
     pub credentials: Vec<CredentialsRow>,
+    /// What it shows of its path. Boxed: few requests show anything.
+    pub marks: Option<Box<Marks>>,
 }
 
 /// The final response of a transaction, as first seen.
@@ -95,6 +98,10 @@ pub struct Answer {
     pub repeats: u32,
     /// The rows of challenges.
     pub challenges: Vec<ChallengeRow>,
+    /// The values of Security-Server (RFC 3329 §2.2), joined with commas.
+    pub security_server: Option<TextId>,
+    /// Whether it requires the client to agree on security: `Require: sec-agree`.
+    pub requires_agreement: bool,
 }
 
 /// The ACK of an INVITE.

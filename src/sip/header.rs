@@ -48,6 +48,12 @@ pub enum HeaderName {
     AuthenticationInfo,
     /// `Proxy-Authentication-Info`
     ProxyAuthenticationInfo,
+    /// `Require`
+    Require,
+    /// `Security-Server` (RFC 3329)
+    SecurityServer,
+    /// `Security-Verify` (RFC 3329)
+    SecurityVerify,
     /// Any other header.
     Other,
 }
@@ -68,9 +74,11 @@ impl HeaderName {
             (6, Some(b's')) => &[HeaderName::Server],
             (7, Some(b'c')) => &[HeaderName::CallId, HeaderName::Contact],
             (7, Some(b'e')) => &[HeaderName::Expires],
+            (7, Some(b'r')) => &[HeaderName::Require],
             (10, Some(b'u')) => &[HeaderName::UserAgent],
             (13, Some(b'a')) => &[HeaderName::Authorization],
             (14, Some(b'c')) => &[HeaderName::ContentLength],
+            (15, Some(b's')) => &[HeaderName::SecurityServer, HeaderName::SecurityVerify],
             (16, Some(b'w')) => &[HeaderName::WwwAuthenticate],
             (18, Some(b'p')) => &[HeaderName::ProxyAuthenticate],
             (19, Some(b'p')) => &[HeaderName::ProxyAuthorization],
@@ -117,6 +125,9 @@ impl HeaderName {
             HeaderName::ProxyAuthorization => "Proxy-Authorization",
             HeaderName::AuthenticationInfo => "Authentication-Info",
             HeaderName::ProxyAuthenticationInfo => "Proxy-Authentication-Info",
+            HeaderName::Require => "Require",
+            HeaderName::SecurityServer => "Security-Server",
+            HeaderName::SecurityVerify => "Security-Verify",
             HeaderName::Other => "",
         }
     }

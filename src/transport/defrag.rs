@@ -17,6 +17,7 @@ use crate::packet::Addresses;
 use crate::packet::Fragment;
 use crate::packet::LinkContext;
 use crate::transport::assembler;
+use crate::transport::ledger::Beginning;
 use crate::transport::ledger::Ledger;
 use crate::transport::ledger::Origin;
 
@@ -154,7 +155,7 @@ impl Defragmenter {
         {
             self.bytes = self.bytes.saturating_sub(datagram.held_bytes());
             ledger.lost(key.addresses.source, key.addresses.destination);
-            datagram.give_up(ledger);
+            datagram.give_up(&key, ledger);
         }
         true
     }
@@ -247,11 +248,35 @@ impl Datagram {
         !self.dropped && self.end == Some(self.part_bytes)
     }
 
-    fn give_up(self, ledger: &mut Ledger) {
+    fn give_up(mut self, key: &Key, ledger: &mut Ledger) {
         if let (false, Some(first)) = (self.dropped, self.frames.first()) {
             ledger.events.fragments_incomplete.add(*first);
+            let beginning = self.beginning_len();
+            if beginning > 0 {
+                self.bytes.truncate(beginning);
+                ledger.beginnings.push(Beginning {
+                    addresses: key.addresses,
+                    protocol: key.protocol,
+                    bytes: self.bytes,
+                    at: *first,
+                    time: self.since,
+                    link: key.link,
+                });
+            }
         }
         ledger.set_aside(SetAside::FragmentIncomplete, self.frames.len() as u64);
+    }
+
+    /// How many bytes are there from the first one on.
+    fn beginning_len(&self) -> usize {
+        let mut end = 0;
+        for (start, len) in &self.parts {
+            if *start != end {
+                break;
+            }
+            end = start + len;
+        }
+        usize::try_from(self.cut_at.map_or(end, |cut_at| cut_at.min(end))).unwrap_or(0)
     }
 
     fn into_whole(mut self, key: &Key, time: Option<CaptureTime>) -> Option<Whole> {

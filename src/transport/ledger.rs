@@ -13,6 +13,7 @@ use crate::base::Framing;
 use crate::base::Limits;
 use crate::base::SetAside;
 use crate::base::Transport;
+use crate::packet::Addresses;
 use crate::packet::LinkContext;
 use crate::transport::events::Events;
 
@@ -77,6 +78,19 @@ pub(super) struct Ledger {
     pub(super) events: Events,
     /// Who sent datagrams to whom of which fragments are missing.
     pub(super) lost_between: BTreeSet<(IpAddr, IpAddr)>,
+    /// The beginnings of datagrams that were given up since they were last asked for.
+    pub(super) beginnings: Vec<Beginning>,
+}
+
+/// What is there of a datagram from its first byte on, where the rest never came.
+#[derive(Clone, Debug)]
+pub(super) struct Beginning {
+    pub(super) addresses: Addresses,
+    pub(super) protocol: u8,
+    pub(super) bytes: Vec<u8>,
+    pub(super) at: FrameRef,
+    pub(super) time: Option<CaptureTime>,
+    pub(super) link: LinkContext,
 }
 
 /// Pairs of hosts that are remembered for what was lost between them.

@@ -17,4 +17,5 @@ mod stream;
 pub use events::Event;
 pub use events::Events;
 pub use ledger::Payload;
+pub use reassembly::LostMessage;
 pub use reassembly::Reassembly;

@@ -5,7 +5,9 @@ use std::marker::PhantomData;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use crate::base::CaptureTime;
 use crate::base::Coverage;
+use crate::base::Flow;
 use crate::base::FrameRef;
 use crate::base::Framer;
 use crate::base::Frames;
@@ -25,6 +27,19 @@ use crate::transport::ledger::Ledger;
 use crate::transport::ledger::Origin;
 use crate::transport::ledger::Outlet;
 use crate::transport::ledger::Payload;
+
+/// The beginning of a message whose other fragments never came.
+#[derive(Clone, Copy, Debug)]
+pub struct LostMessage<'a> {
+    /// Who to whom.
+    pub flow: Flow,
+    /// The frame of the fragment that came first.
+    pub at: FrameRef,
+    /// When that came.
+    pub time: Option<CaptureTime>,
+    /// What is there.
+    pub bytes: &'a [u8],
+}
 
 /// Decoded frames in, messages out. `F` says what a message is.
 pub struct Reassembly<F> {
@@ -114,6 +129,20 @@ impl<F: Framer> Reassembly<F> {
     /// behind [`Reassembly::finish`].
     pub fn lost_between(&self) -> &BTreeSet<(IpAddr, IpAddr)> {
         &self.ledger.lost_between
+    }
+
+    /// Hands out the beginnings of messages whose datagrams were given up since the last call. Of their end nothing is known.
+    pub fn lost_messages(&mut self, sink: &mut impl FnMut(LostMessage<'_>)) {
+        for beginning in self.ledger.beginnings.drain(..) {
+            let decoded =
+                decode_transport(beginning.protocol, &beginning.bytes, 1, beginning.addresses, beginning.link);
+            if let Decoded::Udp(datagram) = decoded
+                && F::recognises(datagram.payload)
+            {
+                let bytes = datagram.payload.trim_ascii_start();
+                sink(LostMessage { flow: datagram.flow, at: beginning.at, time: beginning.time, bytes });
+            }
+        }
     }
 
     /// What went wrong between the packets.

@@ -101,7 +101,7 @@ pub fn is_proven(session: &Session<'_>, context: &Context<'_>, index: usize) -> 
 /// Answered after all: by credentials, by an acceptance without any, or called off.
 pub fn is_settled(session: &Session<'_>, context: &Context<'_>, index: usize) -> bool {
     let Some(attempt) = session.attempts.get(index) else { return true };
-    if facts::is_answered_in_call_id(session, index) {
+    if facts::is_answered_in_call_id(session, index) || context.lost.iter().any(|lost| lost.retries(attempt)) {
         return true;
     }
     let is_cancelled = session.run.transactions.iter().any(|other| {

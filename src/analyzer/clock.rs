@@ -1,0 +1,73 @@
+//! Whether the capture's time can be trusted: frames that are older than the one before them.
+
+use std::time::Duration;
+
+use crate::base::CaptureTime;
+use crate::base::InputId;
+use crate::capture::Frame;
+use crate::rules::capture_facts::ClockFacts;
+
+/// Queues and processors put frames out of order by milliseconds; a clock that was set goes further.
+const STEP_MIN: Duration = Duration::from_secs(1);
+/// Interfaces whose clocks are followed; captures have one or two.
+const INTERFACES_MAX: usize = 64;
+
+/// The clocks of the input that is being read.
+#[derive(Debug, Default)]
+pub(super) struct Clock {
+    input: Option<InputId>,
+    /// The time of the last frame of each interface.
+    last: Vec<Option<CaptureTime>>,
+    /// The interface of the last frame, and its time.
+    newest: Option<(u32, CaptureTime)>,
+    /// The latest time since the clock was last set back, and that of the inputs before.
+    latest: Option<CaptureTime>,
+    latest_before: Option<CaptureTime>,
+    facts: ClockFacts,
+}
+
+impl Clock {
+    /// Takes a frame's time.
+    pub(super) fn note(&mut self, frame: &Frame<'_>) {
+        let Some(time) = frame.time else { return };
+        if self.input != Some(frame.at.input) {
+            *self = Clock {
+                input: Some(frame.at.input),
+                latest_before: self.latest(),
+                facts: self.facts.clone(),
+                ..Clock::default()
+            };
+        }
+        let before = self.newest.replace((frame.interface, time));
+        let own_before = self.own(frame.interface).and_then(|own| own.replace(time));
+        let step = own_before.map(|before| before.since(time)).filter(|step| *step > STEP_MIN);
+        if let Some(step) = step {
+            self.facts.back.add(frame.at, step);
+            self.latest = Some(time);
+            return;
+        }
+        let other = before.filter(|(interface, _)| *interface != frame.interface);
+        if let Some(gap) = other.map(|(_, before)| before.since(time)).filter(|gap| *gap > STEP_MIN) {
+            self.facts.apart.add(frame.at, gap);
+        }
+        self.latest = self.latest.max(Some(time));
+    }
+
+    fn own(&mut self, interface: u32) -> Option<&mut Option<CaptureTime>> {
+        let index = usize::try_from(interface).ok().filter(|index| *index < INTERFACES_MAX)?;
+        if self.last.len() <= index {
+            self.last.resize(index + 1, None);
+        }
+        self.last.get_mut(index)
+    }
+
+    /// The latest time behind the last step back: what came before it says nothing about how long the capture goes on.
+    pub(super) fn latest(&self) -> Option<CaptureTime> {
+        self.latest.max(self.latest_before)
+    }
+
+    /// Whether time went back, and by how much.
+    pub(super) fn facts(&self) -> &ClockFacts {
+        &self.facts
+    }
+}

@@ -1,0 +1,109 @@
+//! Messages of which the capture holds only the first fragment. They are no messages: their end is missing, and nobody can
+//! say whether the other side got it. Yet they show what was tried.
+
+use std::sync::Arc;
+
+use crate::base::CaptureTime;
+use crate::base::Flow;
+use crate::base::FrameRef;
+use crate::base::WireMap;
+use crate::session::Attempt;
+use crate::sip::HeaderName;
+use crate::sip::Message;
+use crate::sip::Method;
+
+/// Messages that are remembered at a time, and those of one Call-ID.
+const LOST_MAX: usize = 65_536;
+const LOST_OF_CALL_MAX: usize = 256;
+
+/// The first fragment of a message.
+#[derive(Clone, Debug)]
+pub struct Lost {
+    /// Its frame.
+    pub at: FrameRef,
+    /// When, where the capture says.
+    pub time: Option<CaptureTime>,
+    /// Who to whom.
+    pub flow: Flow,
+    /// The status of a response; `None` for a request.
+    pub status: Option<u16>,
+    /// The method, from the request line or from CSeq.
+    pub method: Method,
+    /// The CSeq number.
+    pub cseq: Option<u32>,
+    /// Whether credentials stand in the part that is there.
+    pub has_credentials: bool,
+}
+
+impl Lost {
+    /// Whether it is a final response to this request.
+    pub fn answers(&self, attempt: &Attempt<'_>) -> bool {
+        let transaction = attempt.transaction;
+        self.status.is_some_and(|status| status >= 200)
+            && self.method == transaction.method
+            && self.cseq == transaction.cseq
+    }
+
+    /// Whether it is a request of the same client for the same purpose, sent with credentials behind this one.
+    pub fn retries(&self, attempt: &Attempt<'_>) -> bool {
+        let transaction = attempt.transaction;
+        self.status.is_none()
+            && self.has_credentials
+            && self.method == transaction.method
+            && self.flow.source.address == transaction.flow.source.address
+            && self.flow.destination.address == transaction.flow.destination.address
+            && self.cseq > transaction.cseq
+    }
+}
+
+/// All of them whose sessions are open, by Call-ID.
+#[derive(Debug, Default)]
+pub struct LostMessages {
+    by_call: WireMap<Box<[u8]>, Vec<Lost>>,
+    count: usize,
+    refused: u64,
+}
+
+impl LostMessages {
+    /// Notes the first fragment of a message.
+    pub fn note(&mut self, message: &Message<'_>, at: FrameRef, time: Option<CaptureTime>, flow: Flow) {
+        let cseq = message.cseq();
+        let Some(method) = message.method().or(cseq.map(|cseq| cseq.method)) else { return };
+        let call_id = message.call_id();
+        if call_id.is_empty() {
+            return;
+        }
+        let of_call = self.by_call.get(call_id).map_or(0, Vec::len);
+        if self.count >= LOST_MAX || of_call >= LOST_OF_CALL_MAX {
+            self.refused += 1;
+            return;
+        }
+        let names = [HeaderName::Authorization, HeaderName::ProxyAuthorization];
+        let lost = Lost {
+            at,
+            time,
+            flow,
+            status: message.status(),
+            method: Method::parse(method),
+            cseq: cseq.map(|cseq| cseq.number),
+            has_credentials: message.headers.iter().any(|header| names.contains(&header.name)),
+        };
+        self.count += 1;
+        self.by_call.entry(call_id.into()).or_default().push(lost);
+    }
+
+    /// Those of a Call-ID, which closes with this.
+    pub fn take(&mut self, call_id: &Arc<[u8]>) -> Vec<Lost> {
+        if self.count == 0 {
+            return Vec::new();
+        }
+        let taken = self.by_call.remove(call_id.as_ref()).unwrap_or_default();
+        self.count -= taken.len();
+        taken
+    }
+
+    /// How many found no place.
+    pub fn refused(&self) -> u64 {
+        self.refused
+    }
+}

@@ -1,0 +1,136 @@
+//! SA601: the first request was answered, the one with credentials is not.
+
+use crate::base::FrameRef;
+use crate::base::Transport;
+use crate::rules::Check;
+use crate::rules::Confidence;
+use crate::rules::Context;
+use crate::rules::Fault;
+use crate::rules::Finding;
+use crate::rules::Rule;
+use crate::rules::Severity;
+use crate::rules::facts;
+use crate::rules::path_facts;
+use crate::session::Attempt;
+use crate::session::Session;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "SA601",
+    name: "auth-retry-no-response",
+    label: "retry without response",
+    severity: Severity::High,
+    summary: "The request with credentials was never answered, although the one without was",
+    finds: "A challenge, and behind it the request with credentials for it, sent and repeated to the same server without any \
+            answer, not even a provisional one. It is medium where the request was not repeated, or where only its first fragment \
+            was captured.",
+    matters: "The path lets the first request through and not the second. The second is longer by its credentials: fragments, a \
+              small MTU, a SIP ALG that rewrites it, or a server that drops what it does not like.",
+    advice: "Capture at the server, too: does the request arrive? Try it over TCP, or with a shorter body, and with the router's \
+             SIP ALG switched off. See whether the server bans the client's address.",
+    not_this: "A server that never answered anything is no-response-at-all. Pings are info. A capture that shows one direction \
+               only proves nothing. What the request's length explains is auth-request-too-large-for-udp, or \
+               fragments-incomplete.",
+    sources: &["RFC 3261 section 17.1.1.2", "RFC 3261 section 17.1.2.2", "RFC 3261 section 18.1.1"],
+    sample: "invite-retry-too-large",
+    check: Check::Session(check),
+};
+
+fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
+    let silent = |index: &usize| path_facts::silent_retry(session, context, *index).is_some();
+    let all: Vec<usize> = (0..session.attempts.len()).filter(silent).collect();
+    if let Some(index) = facts::lead(session, all.iter().copied()) {
+        return finding(session, context, index, &all).into_iter().collect();
+    }
+    lost(session, context).into_iter().collect()
+}
+
+fn finding(session: &Session<'_>, context: &Context<'_>, index: usize, all: &[usize]) -> Option<Finding> {
+    let attempt = session.attempts.get(index)?;
+    let challenged = path_facts::silent_retry(session, context, index)?;
+    let (answer, request) = (challenged.answer()?, attempt.request()?);
+    let repeated = attempt.transaction.retransmissions();
+    let is_repeated = repeated > 0 || attempt.transaction.transport == Transport::Tcp;
+    let (severity, confidence) = match is_repeated {
+        _ if facts::is_ping(attempt) => (Severity::Info, Confidence::Likely),
+        true => (Severity::High, Confidence::Likely),
+        false => (Severity::Medium, Confidence::Possible),
+    };
+    let times = match repeated {
+        0 => "once".to_owned(),
+        repeated => format!("repeated the request {}", facts::count(repeated, "time")),
+    };
+    let mut finding = about(session, challenged, attempt.transaction.flow.destination)
+        .graded(severity, confidence)
+        .explained(format!(
+            "The {} in frame {} asks for credentials. {} sent them in frame {}, {times}, and got no answer of any kind.{}",
+            answer.status,
+            answer.at.number,
+            attempt.transaction.flow.source,
+            request.at.number,
+            sizes(challenged, attempt),
+        ));
+    finding.attempt = Some(index);
+    finding.subject = facts::subject(session, attempt);
+    let silent = all.iter().filter_map(|&index| session.attempts.get(index));
+    let sent = silent
+        .flat_map(|attempt| facts::frames_of(attempt).chain(attempt.transaction.copies.iter().map(|copy| copy.at)));
+    finding.frames = in_order(sent.chain(facts::frames_of(challenged)));
+    finding.evidence = facts::challenge_evidence(challenged);
+    finding.evidence.extend(
+        attempt.credentials.first().and_then(|presented| facts::credentials_evidence(attempt, presented)),
+    );
+    Some(finding)
+}
+
+/// The request with credentials is there as first fragments only.
+fn lost(session: &Session<'_>, context: &Context<'_>) -> Option<Finding> {
+    let retry = path_facts::lost_retry(session, context).filter(|retry| retry.is_silence)?;
+    let answer = retry.challenged.answer()?;
+    let mut finding = about(session, retry.challenged, retry.challenged.transaction.flow.destination)
+        .graded(Severity::Medium, Confidence::Likely)
+        .explained(format!(
+            "The {} in frame {} asks for credentials. {} sent them: of that request only the first fragment was captured, {} in \
+             all, and no answer of any kind.",
+            answer.status,
+            answer.at.number,
+            retry.challenged.transaction.flow.source,
+            facts::count(retry.frames.len(), "time"),
+        ));
+    finding.attempt = Some(retry.index);
+    finding.subject = facts::subject(session, retry.challenged);
+    finding.frames = in_order(retry.frames.iter().copied().chain(facts::frames_of(retry.challenged)));
+    finding.evidence = facts::challenge_evidence(retry.challenged);
+    Some(finding)
+}
+
+fn about(session: &Session<'_>, challenged: &Attempt<'_>, server: crate::base::Endpoint) -> Finding {
+    let method = challenged.transaction.method.to_string();
+    let status = challenged.status().unwrap_or_default();
+    let title = format!("{server} answered {method} with {status}, and {method} with credentials not at all");
+    let finding = Finding::new(&RULE, title)
+        .fault(Fault::Path)
+        .excludes("wrong password: the server did not refuse anything, it did not answer")
+        .advises("Capture at the server, too, and see whether the request with credentials arrives there")
+        .advises("Send it over TCP or shorten its body: it is longer than the first request by its credentials");
+    let is_banned = session.attempts.iter().any(Attempt::is_refused);
+    if is_banned {
+        return finding.advises("See whether the server bans the client's address after refusals (fail2ban)");
+    }
+    finding.advises("Switch the router's SIP ALG off, and see whether the server bans the client's address")
+}
+
+fn sizes(challenged: &Attempt<'_>, attempt: &Attempt<'_>) -> String {
+    let bytes = challenged.request().zip(attempt.request()).map(|(first, next)| (first.len_bytes, next.len_bytes));
+    match bytes {
+        Some((first, next)) => format!(" It has {next} bytes; the request that was answered had {first}."),
+        None => String::new(),
+    }
+}
+
+fn in_order(frames: impl Iterator<Item = FrameRef>) -> Vec<FrameRef> {
+    let mut frames: Vec<FrameRef> = frames.collect();
+    frames.sort_unstable();
+    frames.dedup();
+    frames
+}

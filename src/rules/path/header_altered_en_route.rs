@@ -1,0 +1,173 @@
+//! SA605: the same request before and behind a device, and it is not the same.
+
+use crate::digest::Verdict;
+use crate::rules::Check;
+use crate::rules::Confidence;
+use crate::rules::Context;
+use crate::rules::Evidence;
+use crate::rules::EvidenceValue;
+use crate::rules::Fault;
+use crate::rules::Finding;
+use crate::rules::Rule;
+use crate::rules::Severity;
+use crate::rules::facts;
+use crate::rules::hop_facts;
+use crate::rules::hop_facts::Alteration;
+use crate::rules::hop_facts::What;
+use crate::session::Session;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "SA605",
+    name: "header-altered-en-route",
+    label: "altered on the way",
+    severity: Severity::Medium,
+    summary: "A device on the path changed what the digest depends on",
+    finds: "The same request captured before and behind a device, whose credentials differ, are gone, or whose digest covers a body \
+            that differs. It is high where the request was refused behind the device and the change explains it: the digest was right \
+            before, or what it covers was changed. A Request-URI that was changed counts only where a right digest was refused.",
+    matters: "The client did it right, and the server got something else. No password helps.",
+    advice: "Switch the SIP ALG of the device between the two capture points off, or use TLS. Where it is a proxy or an SBC, stop it \
+             from rewriting the credentials, or let it authenticate by itself.",
+    not_this: "A proxy may rewrite the Request-URI and the session description: that alone is normal. A device that answers a \
+               challenge with credentials of its own has changed nothing. Credentials that a proxy asked for and took away were its own.",
+    sources: &["RFC 3261 section 22.3", "RFC 3261 section 16.6", "RFC 7616 section 3.4.3"],
+    sample: "alg-rewrites-credentials",
+    check: Check::Session(check),
+};
+
+fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
+    // The worst of them speaks for all; an unchanged request costs no more than a comparison.
+    let mut all: Vec<Alteration<'_, '_>> = Vec::new();
+    for index in 0..session.run.transactions.len() {
+        all.extend(hop_facts::alteration(session, context, index));
+    }
+    let graded = all.iter().map(|alteration| (grade(session, alteration), alteration));
+    let Some(((severity, confidence), lead)) = graded.rev().max_by_key(|(grade, _)| *grade) else { return Vec::new() };
+    vec![finding(session, &all, lead).graded(severity, confidence)]
+}
+
+fn grade(session: &Session<'_>, alteration: &Alteration<'_, '_>) -> (Severity, Confidence) {
+    let has_recovered = alteration.attempt.is_some_and(|index| facts::has_recovered(session, index));
+    if !alteration.is_refused || has_recovered {
+        return (Severity::Medium, Confidence::Proven);
+    }
+    match (alteration.before, alteration.behind) {
+        // Wrong when it left the client: what happened to it then is not the cause.
+        (Some(Verdict::Mismatch), _) => (Severity::Medium, Confidence::Proven),
+        (Some(Verdict::Match), Some(Verdict::Mismatch)) => (Severity::High, Confidence::Proven),
+        _ if alteration.what == What::Removed => (Severity::High, Confidence::Likely),
+        (Some(Verdict::Match), Some(Verdict::Match)) => (Severity::High, Confidence::Likely),
+        _ if alteration.breaks_digest => (Severity::High, Confidence::Likely),
+        _ => (Severity::Medium, Confidence::Possible),
+    }
+}
+
+fn finding(session: &Session<'_>, all: &[Alteration<'_, '_>], lead: &Alteration<'_, '_>) -> Finding {
+    let (first, next) = (lead.first, lead.next);
+    let place = if first.flow.destination.address == next.flow.source.address {
+        format!("The device at {}", first.flow.destination.address)
+    } else {
+        format!("A device between {} and {}", first.flow.source.address, next.flow.destination.address)
+    };
+    let same: Vec<&Alteration<'_, '_>> = all.iter().filter(|other| other.what == lead.what).collect();
+    let mut finding = Finding::new(&RULE, format!("{place} {}", done(lead)))
+        .fault(Fault::Path)
+        .explained(format!(
+            "{} before it, and again behind it in frame {}: {}.{}",
+            sentence(session, lead),
+            lead.next_request.at.number,
+            differences(session, lead),
+            consequence(lead),
+        ));
+    if same.len() > 1 {
+        finding.explanation.push_str(&format!(" So it went with {} requests.", same.len()));
+    }
+    if lead.before == Some(Verdict::Match) {
+        finding = finding.excludes("wrong password: the digest fits the one given where the client sent it");
+    }
+    finding = finding
+        .advises("Switch the SIP ALG of that device off, or use TLS, which it cannot read")
+        .advises("Where it is a proxy or an SBC, let it pass credentials on as they are, or let it authenticate by itself");
+    finding.cause = Some(lead.what.name());
+    finding.attempt = lead.attempt;
+    if let Some(attempt) = lead.attempt.and_then(|index| session.attempts.get(index)) {
+        finding.subject = facts::subject(session, attempt);
+    }
+    finding.evidence = evidence(session, lead);
+    finding.frames = same.iter().flat_map(|one| [one.first_request.at, one.next_request.at]).collect();
+    finding.frames.sort_unstable();
+    finding.frames.dedup();
+    finding
+}
+
+fn done(alteration: &Alteration<'_, '_>) -> &'static str {
+    match alteration.what {
+        What::Credentials => "changed the credentials",
+        What::Removed => "took the credentials away",
+        What::Body => "changed the body that the digest covers",
+        What::RequestUri => "changed the Request-URI that the credentials name",
+    }
+}
+
+fn sentence(session: &Session<'_>, alteration: &Alteration<'_, '_>) -> String {
+    let attempt = alteration.attempt.and_then(|index| session.attempts.get(index));
+    let method = attempt.map_or_else(|| alteration.first.method.to_string(), |attempt| {
+        attempt.transaction.method.to_string()
+    });
+    format!("The same {method} was captured in frame {}", alteration.first_request.at.number)
+}
+
+fn differences(session: &Session<'_>, alteration: &Alteration<'_, '_>) -> String {
+    let len = |request: &crate::session::Request| {
+        request.marks.as_ref().and_then(|marks| marks.body).map_or(0, |body| body.len_bytes)
+    };
+    match alteration.what {
+        What::Credentials => format!("{} differs in the credentials", alteration.parameters.join(", ")),
+        What::Removed => "the credentials that its receiver asked for are gone".to_owned(),
+        What::Body => format!(
+            "its body has {} bytes there and {} here, or others",
+            len(alteration.next_request),
+            len(alteration.first_request)
+        ),
+        What::RequestUri => format!(
+            "the Request-URI is {} there and was {}, which the credentials name",
+            facts::quoted(session.text(alteration.next_request.uri)),
+            facts::quoted(session.text(alteration.first_request.uri))
+        ),
+    }
+}
+
+fn consequence(alteration: &Alteration<'_, '_>) -> &'static str {
+    match (alteration.is_refused, alteration.before, alteration.behind) {
+        (false, _, _) => " It was not refused for that.",
+        (true, Some(Verdict::Match), Some(Verdict::Mismatch)) => {
+            " The digest was right before, is wrong behind, and was refused."
+        }
+        (true, Some(Verdict::Mismatch), _) => " It was refused; but the digest was not right before, either.",
+        (true, Some(Verdict::Match), Some(Verdict::Match)) => {
+            " The digest is right, and was refused: a server that compares what was changed does that."
+        }
+        (true, _, _) if alteration.breaks_digest => " The digest covers that, so it cannot fit any more; it was refused.",
+        (true, _, _) if alteration.what == What::Removed => " The server asks again.",
+        (true, _, _) => " It was refused; the password may be wrong as well.",
+    }
+}
+
+fn evidence(session: &Session<'_>, alteration: &Alteration<'_, '_>) -> Vec<Evidence> {
+    if alteration.what == What::RequestUri {
+        let uri = |request: &crate::session::Request| Evidence {
+            at: request.at,
+            header: "Request-URI",
+            value: EvidenceValue::Text(facts::text(session.text(request.uri))),
+        };
+        return vec![uri(alteration.first_request), uri(alteration.next_request)];
+    }
+    let row = |request: &crate::session::Request, row: &crate::session::CredentialsRow| Evidence {
+        at: request.at,
+        header: row.header.credentials_header(),
+        value: EvidenceValue::Credentials(row.value.clone(), row.first.nonce),
+    };
+    let before = row(alteration.first_request, alteration.row);
+    std::iter::once(before).chain(alteration.next_row.map(|next| row(alteration.next_request, next))).collect()
+}

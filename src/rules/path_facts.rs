@@ -1,0 +1,113 @@
+//! What the rules about the path ask of a session. Facts, no findings.
+
+use crate::base::FrameRef;
+use crate::base::Transport;
+use crate::history::Lost;
+use crate::rules::Context;
+use crate::session::Attempt;
+use crate::session::AttemptOutcome;
+use crate::session::Session;
+use crate::session::judge::RETRANSMISSIONS_OF_PATIENCE;
+
+/// RFC 3261 §18.1.1: requests above it do not belong in a datagram where nobody knows the path's MTU.
+pub const DATAGRAM_BYTES_MAX: u32 = 1300;
+
+/// What is left of an Ethernet frame for the payload of a datagram, over IPv4 and over IPv6.
+const ONE_PACKET_BYTES_MAX: [u32; 2] = [1472, 1452];
+
+/// The challenged attempt that a request with credentials answers, where that request was sent to the same server and got no
+/// answer of any kind, within the time that an answer may take.
+pub fn silent_retry<'s, 'run>(
+    session: &'s Session<'run>,
+    context: &Context<'_>,
+    index: usize,
+) -> Option<&'s Attempt<'run>> {
+    let attempt = session.attempts.get(index).filter(|attempt| attempt.outcome == AttemptOutcome::NoAnswer)?;
+    if context.lost.iter().any(|lost| lost.answers(attempt)) {
+        return None;
+    }
+    let answered = attempt.credentials.iter().filter(|presented| presented.is_attempt()).find_map(|presented| {
+        let (challenged, _) = session.challenge(presented.answers?)?;
+        challenged.transaction.is_same_hop(attempt.transaction).then_some(challenged)
+    });
+    answered.filter(|challenged| challenged.is_challenged())
+}
+
+/// Requests with credentials of which only first fragments were captured, which answer a challenge of the session, and the
+/// attempt that was challenged. Nobody answered them.
+#[derive(Debug)]
+pub struct LostRetry<'s, 'run> {
+    /// The index of the challenged attempt.
+    pub index: usize,
+    /// That attempt.
+    pub challenged: &'s Attempt<'run>,
+    /// The fragments' frames, in order: the request, and its repetitions.
+    pub frames: Vec<FrameRef>,
+    /// Whether it was repeated often enough, or the capture goes on for long enough, for silence to be an answer.
+    pub is_silence: bool,
+}
+
+/// The requests with credentials that nobody answered and of which only first fragments were captured.
+pub fn lost_retry<'s, 'run>(session: &'s Session<'run>, context: &Context<'_>) -> Option<LostRetry<'s, 'run>> {
+    if context.lost.is_empty() {
+        return None;
+    }
+    let mut challenged = session.attempts.iter().enumerate().rev().filter(|(_, attempt)| {
+        matches!(attempt.outcome, AttemptOutcome::Challenged | AttemptOutcome::Stale) && attempt.has_challenge()
+    });
+    let (index, attempt, first) = challenged.find_map(|(index, attempt)| {
+        let first = context.lost.iter().find(|lost| lost.retries(attempt))?;
+        Some((index, attempt, first))
+    })?;
+    if is_answered(session, context, first) {
+        return None;
+    }
+    let same = context.lost.iter().filter(|lost| lost.retries(attempt) && lost.cseq == first.cseq);
+    let mut frames: Vec<FrameRef> = same.map(|lost| lost.at).collect();
+    frames.sort_unstable();
+    let waited = first.time.map(|time| context.end.since(time)).unwrap_or_default();
+    let is_silence =
+        frames.len() > RETRANSMISSIONS_OF_PATIENCE || waited >= crate::session::judge::TRANSACTION_TIMEOUT;
+    Some(LostRetry { index, challenged: attempt, frames, is_silence })
+}
+
+/// Whether a request of which only the first fragment was captured got an answer all the same.
+pub fn is_answered(session: &Session<'_>, context: &Context<'_>, lost: &Lost) -> bool {
+    let is_same = |method: &crate::sip::Method, cseq: Option<u32>| *method == lost.method && cseq == lost.cseq;
+    let seen = session.run.transactions.iter().any(|known| {
+        is_same(&known.method, known.cseq)
+            && known.flow.source.address == lost.flow.source.address
+            && (known.answer.is_some() || known.has_provisional || known.request.is_some())
+    });
+    seen || context.lost.iter().any(|other| other.status.is_some() && is_same(&other.method, other.cseq))
+}
+
+/// How well a request fits into packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Size {
+    /// Into one, on any path.
+    Small,
+    /// Longer than RFC 3261 §18.1.1 allows where nobody knows the path.
+    Long,
+    /// In fragments, or too long for one packet of an Ethernet.
+    Fragmented,
+}
+
+/// The size of a request over UDP; small over TCP.
+pub fn size(session: &Session<'_>, attempt: &Attempt<'_>) -> Size {
+    let Some(request) = attempt.request().filter(|_| attempt.transaction.transport == Transport::Udp) else {
+        return Size::Small;
+    };
+    if request.len_bytes <= DATAGRAM_BYTES_MAX && !is_fragmented(session, attempt) {
+        return Size::Small;
+    }
+    let [v4, v6] = ONE_PACKET_BYTES_MAX;
+    let fits = if attempt.transaction.flow.source.address.is_ipv6() { v6 } else { v4 };
+    if request.len_bytes > fits || is_fragmented(session, attempt) { Size::Fragmented } else { Size::Long }
+}
+
+/// Whether a request was seen in several frames.
+pub fn is_fragmented(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
+    attempt.transaction.transport == Transport::Udp
+        && attempt.request().is_some_and(|request| session.run.frames_of(request.at).nth(1).is_some())
+}

@@ -1,0 +1,144 @@
+//! What a request shows of the path it took. Kept beside few requests: those with credentials in which something is odd, or
+//! whose digest covers the body.
+
+use std::net::IpAddr;
+
+use sha2::Digest;
+use sha2::Sha256;
+
+use crate::session::Sighting;
+use crate::session::TextId;
+use crate::session::Texts;
+use crate::sip::DefectKind;
+use crate::sip::HeaderName;
+use crate::sip::Message;
+use crate::sip::address::Address;
+use crate::sip::uri::Uri;
+
+/// The marks of one request.
+#[derive(Debug, Default)]
+pub struct Marks {
+    /// The body, where the digest covers it (`qop=auth-int`) and it was captured whole.
+    pub body: Option<BodyMark>,
+    /// The datagram is longer or shorter than Content-Length says, and the capture did not cut it.
+    pub is_length_wrong: bool,
+    /// Addresses that one sender would not write beside each other.
+    pub addresses: Option<OddAddresses>,
+    /// The values of Security-Verify (RFC 3329 §2.2), joined with commas.
+    pub security_verify: Option<TextId>,
+}
+
+/// Enough of a body to see that another one differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BodyMark {
+    /// Its length.
+    pub len_bytes: u32,
+    hash: [u8; 16],
+}
+
+/// A public Contact beside private addresses.
+#[derive(Clone, Copy, Debug)]
+pub struct OddAddresses {
+    /// Where the Via wants responses: a private address.
+    pub via: TextId,
+    /// The Contact URI: its host is a public address.
+    pub contact: TextId,
+    /// The connection address of the session description, where that is private too.
+    pub media: Option<TextId>,
+}
+
+impl Marks {
+    /// The marks of a request; `None` where there is nothing to keep.
+    pub(super) fn of(sighting: &Sighting<'_>, texts: &mut Texts) -> Option<Box<Marks>> {
+        let message = sighting.message;
+        let security_verify = joined(message, HeaderName::SecurityVerify, texts);
+        if sighting.credentials.is_empty() {
+            return security_verify.map(|_| Box::new(Marks { security_verify, ..Marks::default() }));
+        }
+        let covers_body =
+            sighting.credentials.iter().any(|row| memchr::memmem::find(&row.value, b"auth-int").is_some());
+        let marks = Marks {
+            body: (covers_body && message.has_whole_body).then(|| BodyMark::of(message.body())),
+            is_length_wrong: !sighting.is_cut && is_length_wrong(message),
+            addresses: odd_addresses(message, texts),
+            security_verify,
+        };
+        let is_empty = marks.body.is_none()
+            && !marks.is_length_wrong
+            && marks.addresses.is_none()
+            && marks.security_verify.is_none();
+        (!is_empty).then(|| Box::new(marks))
+    }
+}
+
+impl BodyMark {
+    fn of(body: &[u8]) -> BodyMark {
+        let mut hash = [0; 16];
+        hash.iter_mut().zip(Sha256::digest(body)).for_each(|(kept, byte)| *kept = byte);
+        BodyMark { len_bytes: u32::try_from(body.len()).unwrap_or(u32::MAX), hash }
+    }
+}
+
+/// The values of all headers of that name; `None` where there is none.
+pub(super) fn joined(message: &Message<'_>, name: HeaderName, texts: &mut Texts) -> Option<TextId> {
+    let first = message.value(name)?;
+    if message.values(name).nth(1).is_none() {
+        return Some(texts.keep(first));
+    }
+    let all: Vec<&[u8]> = message.values(name).collect();
+    Some(texts.keep(&all.join(&b", "[..])))
+}
+
+/// RFC 3261 §18.3: in a datagram, what lies behind the body is ignored, and a body that is too short is an error. Line ends
+/// and padding behind it are nobody's doing on the path.
+fn is_length_wrong(message: &Message<'_>) -> bool {
+    message.defects.iter().any(|defect| match defect.kind {
+        DefectKind::BodyCut => message.has_all_headers,
+        DefectKind::BytesAfterBody => {
+            message.text(defect.at).iter().any(|byte| !byte.is_ascii_whitespace() && *byte != 0)
+        }
+        _ => false,
+    })
+}
+
+/// On the client's own hop alone: behind a proxy, Via and Contact are those of two hosts.
+fn odd_addresses(message: &Message<'_>, texts: &mut Texts) -> Option<OddAddresses> {
+    let via = message.top_via()?.sent_by();
+    if !is_private(host(via)?) || message.via_branches().nth(1).is_some() {
+        return None;
+    }
+    let contact = Address::parse(message.value(HeaderName::Contact)?).uri;
+    let address = host(contact)?;
+    if is_private(address) || address.is_loopback() || address.is_unspecified() {
+        return None;
+    }
+    let media = connection_address(message.body()).filter(|text| host(text).is_some_and(is_private));
+    Some(OddAddresses {
+        via: texts.keep(via),
+        contact: texts.keep(contact),
+        media: media.map(|media| texts.keep(media)),
+    })
+}
+
+/// The address of a URI or of a host with a port; `None` where a name stands there.
+fn host(text: &[u8]) -> Option<IpAddr> {
+    std::str::from_utf8(Uri::parse(text).host).ok()?.trim_matches(['[', ']']).parse().ok()
+}
+
+/// RFC 1918, and RFC 6598: what providers use behind their own NAT.
+fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => {
+            let [first, second, ..] = address.octets();
+            address.is_private() || (first == 100 && (64..128).contains(&second))
+        }
+        IpAddr::V6(address) => address.is_unique_local(),
+    }
+}
+
+/// RFC 8866 §5.7: `c=IN IP4 192.0.2.1`, the first of the body.
+fn connection_address(body: &[u8]) -> Option<&[u8]> {
+    let at = if body.starts_with(b"c=") { 0 } else { memchr::memmem::find(body, b"\nc=")? + 1 };
+    let line = body.get(at..)?.split(|&byte| byte == b'\r' || byte == b'\n').next()?;
+    line.split(|&byte| byte == b' ').next_back()
+}
