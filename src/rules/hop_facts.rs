@@ -5,6 +5,7 @@ use crate::auth::Qop;
 use crate::auth::parse_credentials;
 use crate::digest::Verdict;
 use crate::rules::Context;
+use crate::session::Answer;
 use crate::session::CredentialsRow;
 use crate::session::NonceId;
 use crate::session::Request;
@@ -108,7 +109,8 @@ struct Hops<'s, 'run, 'c> {
 
 impl<'s, 'run> Hops<'s, 'run, '_> {
     fn compare(&self, row: &'run CredentialsRow) -> Option<Alteration<'s, 'run>> {
-        let same = self.next_request.credentials.iter().find(|next| next.header == row.header && next.value == row.value);
+        let same =
+            self.next_request.credentials.iter().find(|next| next.header == row.header && next.value == row.value);
         if let Some(same) = same {
             return self.around(row, same);
         }
@@ -126,7 +128,7 @@ impl<'s, 'run> Hops<'s, 'run, '_> {
         if parameters.is_empty() {
             return self.around(row, next_row);
         }
-        let is_signed = |name: &&str| !matches!(*name, "response" | "opaque" | "algorithm");
+        let is_signed = |name: &&str| !matches!(*name, "response" | "opaque");
         let is_resigned = parameters.contains(&"response") && parameters.iter().any(is_signed);
         let breaks_digest = !is_resigned && parameters.iter().any(|name| *name != "opaque");
         Some(Alteration {
@@ -141,10 +143,9 @@ impl<'s, 'run> Hops<'s, 'run, '_> {
     /// The credentials are the same: what of the rest they depend on?
     fn around(&self, row: &'run CredentialsRow, next_row: &'run CredentialsRow) -> Option<Alteration<'s, 'run>> {
         let body = |request: &Request| request.marks.as_ref().and_then(|marks| marks.body);
-        if let Some((before, behind)) = body(self.first_request).zip(body(self.next_request)).filter(|(a, b)| a != b)
+        if body(self.first_request).zip(body(self.next_request)).is_some_and(|(before, behind)| before != behind)
             && parse_credentials(&row.value).first().is_some_and(|known| known.qop() == Some(Qop::AuthInt))
         {
-            debug_assert!(before != behind, "only bodies that differ");
             let altered = self.altered(row, What::Body);
             return Some(Alteration {
                 next_row: Some(next_row),
@@ -153,7 +154,11 @@ impl<'s, 'run> Hops<'s, 'run, '_> {
                 ..altered
             });
         }
-        if self.first_request.uri == self.next_request.uri || verdict(row) == Some(Verdict::Mismatch) {
+        // Most proxies rewrite it, and most requests are not refused.
+        if self.first_request.uri == self.next_request.uri
+            || verdict(row) == Some(Verdict::Mismatch)
+            || !self.answer().is_some_and(|answer| matches!(answer.status, 400 | 401 | 403 | 407))
+        {
             return None;
         }
         let known = parse_credentials(&row.value).into_iter().next()?;
@@ -162,11 +167,8 @@ impl<'s, 'run> Hops<'s, 'run, '_> {
         let is_named = Uri::parse(&named).first_difference(&Uri::parse(before)).is_none();
         let is_changed = Uri::parse(before).first_difference(&Uri::parse(behind)).is_some();
         // RFC 3261 §16.5: proxies rewrite it all the time. Only who asked for the credentials may mind.
-        let altered = Alteration {
-            next_row: Some(next_row),
-            behind: verdict(next_row),
-            ..self.altered(row, What::RequestUri)
-        };
+        let altered =
+            Alteration { next_row: Some(next_row), behind: verdict(next_row), ..self.altered(row, What::RequestUri) };
         let is_cause = is_named && is_changed && altered.is_refused && self.is_asked_by_next(row);
         is_cause.then_some(altered)
     }
@@ -174,7 +176,8 @@ impl<'s, 'run> Hops<'s, 'run, '_> {
     /// Credentials that the next hop asked for and does not get.
     fn removed(&self, row: &'run CredentialsRow) -> Option<Alteration<'s, 'run>> {
         let altered = self.altered(row, What::Removed);
-        (self.next_request.credentials.is_empty() && altered.is_refused && self.is_asked_by_next(row)).then_some(altered)
+        (self.next_request.credentials.is_empty() && altered.is_refused && self.is_asked_by_next(row))
+            .then_some(altered)
     }
 
     fn altered(&self, row: &'run CredentialsRow, what: What) -> Alteration<'s, 'run> {
@@ -210,7 +213,7 @@ impl<'s, 'run> Hops<'s, 'run, '_> {
     /// Whether the answer to the next hop turns these credentials away: another challenge of their realm that does not call
     /// the nonce stale, a 403, or a 400. An answer that was seen on the first hop alone counts as well.
     fn is_refused(&self, row: &CredentialsRow) -> bool {
-        let Some(answer) = self.next.answer.as_ref().or(self.first.answer.as_ref()) else { return false };
+        let Some(answer) = self.answer() else { return false };
         match answer.status {
             400 => true,
             403 => self.is_asked_by_next(row),
@@ -224,6 +227,11 @@ impl<'s, 'run> Hops<'s, 'run, '_> {
             }
             _ => false,
         }
+    }
+
+    /// The answer to the next hop, or where that was not seen, to the first.
+    fn answer(&self) -> Option<&'run Answer> {
+        self.next.answer.as_ref().or(self.first.answer.as_ref())
     }
 
     /// Whether the challenge that these credentials answer came from the host that the next hop goes to.

@@ -66,8 +66,7 @@ pub fn lost_retry<'s, 'run>(session: &'s Session<'run>, context: &Context<'_>) -
     let mut frames: Vec<FrameRef> = same.map(|lost| lost.at).collect();
     frames.sort_unstable();
     let waited = first.time.map(|time| context.end.since(time)).unwrap_or_default();
-    let is_silence =
-        frames.len() > RETRANSMISSIONS_OF_PATIENCE || waited >= crate::session::judge::TRANSACTION_TIMEOUT;
+    let is_silence = frames.len() > RETRANSMISSIONS_OF_PATIENCE || waited >= crate::session::judge::TRANSACTION_TIMEOUT;
     Some(LostRetry { index, challenged: attempt, frames, is_silence })
 }
 

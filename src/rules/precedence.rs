@@ -8,10 +8,35 @@ use crate::rules::Finding;
 use crate::rules::Severity;
 use crate::rules::challenge::challenge_loop;
 use crate::rules::facts::has_recovered;
+use crate::session::Attempt;
 use crate::session::Session;
+
+/// Speaks of a request on two hops, and so of both their exchanges.
+const ALTERED: &str = "header-altered-en-route";
 
 /// A rule, and the rules whose findings it explains where both speak of the same exchange. Earlier rows win.
 static EXPLAINS: &[(&str, &[&str])] = &[
+    (
+        ALTERED,
+        &[
+            "alg-suspected",
+            "auth-int-body-mismatch",
+            "challenge-loop",
+            "challenge-unanswered",
+            "digest-near-miss",
+            "digest-ok-but-rejected",
+            "digest-wrong-password",
+            "forbidden-after-credentials",
+            "malformed-credentials",
+            "nonce-altered",
+            "nonce-rejected-without-stale",
+            "opaque-missing-or-changed",
+            "realm-mismatch",
+            "rejected-credentials",
+            "retry-without-credentials",
+            "uri-differs-from-request-uri",
+        ],
+    ),
     (
         "credentials-wrong-header",
         &[
@@ -242,7 +267,10 @@ fn explain(session: &Session<'_>, findings: &mut [Finding]) {
             .filter(|finding| {
                 finding.rule.name == *rule && finding.explained_by.is_none() && finding.severity >= Severity::Medium
             })
-            .map(|finding| (exchange(session, finding), finding.severity, finding.fault))
+            .flat_map(|finding| {
+                let of = |exchange| (exchange, finding.severity, finding.fault);
+                exchanges(session, finding).into_iter().map(of)
+            })
             .collect();
         for finding in findings.iter_mut().filter(|finding| explained.contains(&finding.rule.name)) {
             let mine = exchange(session, finding);
@@ -267,6 +295,23 @@ fn explain(session: &Session<'_>, findings: &mut [Finding]) {
 
 fn exchange(session: &Session<'_>, finding: &Finding) -> Option<usize> {
     session.attempts.get(finding.attempt?).map(|attempt| attempt.exchange)
+}
+
+/// The exchanges that a finding explains: its own, and where it speaks of a change on the way, those of the next hops.
+fn exchanges(session: &Session<'_>, finding: &Finding) -> Vec<Option<usize>> {
+    let mine = exchange(session, finding);
+    let mut all = vec![mine];
+    if finding.rule.name == ALTERED && mine.is_some() {
+        let is_next = |attempt: &&Attempt<'_>| {
+            let origin = attempt.transaction.forwarded_from.filter(|_| !attempt.is_sent_again);
+            let origin = origin.and_then(|from| session.attempts.get(session.attempt_of(from)?));
+            origin.is_some_and(|origin| Some(origin.exchange) == mine)
+        };
+        all.extend(session.attempts.iter().filter(is_next).map(|attempt| Some(attempt.exchange)));
+        all.sort_unstable();
+        all.dedup();
+    }
+    all
 }
 
 /// Two high findings on one exchange are one cause told twice: the better placed one stays.

@@ -55,7 +55,9 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let mut finding = Finding::new(&RULE, format!("{method} with credentials has {bytes} bytes: too long for UDP"))
         .fault(Fault::Client)
         .explained(extent(session, attempt))
-        .advises("Let the client send long requests over TCP or TLS, or make them shorter: fewer codecs, fewer candidates")
+        .advises(
+            "Let the client send long requests over TCP or TLS, or make them shorter: fewer codecs, fewer candidates",
+        )
         .advises("Let firewalls and NATs on the path pass fragments");
     finding.frames = long.iter().filter_map(|(_, attempt)| Some(attempt.request()?.at)).collect();
     finding.subject = facts::subject(session, attempt);

@@ -77,9 +77,9 @@ fn finding(session: &Session<'_>, context: &Context<'_>, index: usize, all: &[us
         .flat_map(|attempt| facts::frames_of(attempt).chain(attempt.transaction.copies.iter().map(|copy| copy.at)));
     finding.frames = in_order(sent.chain(facts::frames_of(challenged)));
     finding.evidence = facts::challenge_evidence(challenged);
-    finding.evidence.extend(
-        attempt.credentials.first().and_then(|presented| facts::credentials_evidence(attempt, presented)),
-    );
+    finding
+        .evidence
+        .extend(attempt.credentials.first().and_then(|presented| facts::credentials_evidence(attempt, presented)));
     Some(finding)
 }
 

@@ -36,9 +36,8 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let Some(first) = context.lost.first() else { return Vec::new() };
     let retry = path_facts::lost_retry(session, context);
     let is_response = |lost: &Lost| lost.status.is_some();
-    let unanswered = context.lost.iter().find(|lost| {
-        !is_response(lost) && !path_facts::is_answered(session, context, lost)
-    });
+    let unanswered =
+        context.lost.iter().find(|lost| !is_response(lost) && !path_facts::is_answered(session, context, lost));
     let of = unanswered.unwrap_or(first);
     let (severity, confidence) = match (&retry, unanswered) {
         (Some(retry), _) if retry.is_silence => (Severity::High, Confidence::Likely),

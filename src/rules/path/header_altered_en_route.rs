@@ -71,24 +71,22 @@ fn finding(session: &Session<'_>, all: &[Alteration<'_, '_>], lead: &Alteration<
         format!("A device between {} and {}", first.flow.source.address, next.flow.destination.address)
     };
     let same: Vec<&Alteration<'_, '_>> = all.iter().filter(|other| other.what == lead.what).collect();
-    let mut finding = Finding::new(&RULE, format!("{place} {}", done(lead)))
-        .fault(Fault::Path)
-        .explained(format!(
-            "{} before it, and again behind it in frame {}: {}.{}",
-            sentence(session, lead),
-            lead.next_request.at.number,
-            differences(session, lead),
-            consequence(lead),
-        ));
+    let mut finding = Finding::new(&RULE, format!("{place} {}", done(lead))).fault(Fault::Path).explained(format!(
+        "{} before it, and again behind it in frame {}: {}.{}",
+        sentence(session, lead),
+        lead.next_request.at.number,
+        differences(session, lead),
+        consequence(lead),
+    ));
     if same.len() > 1 {
         finding.explanation.push_str(&format!(" So it went with {} requests.", same.len()));
     }
     if lead.before == Some(Verdict::Match) {
         finding = finding.excludes("wrong password: the digest fits the one given where the client sent it");
     }
-    finding = finding
-        .advises("Switch the SIP ALG of that device off, or use TLS, which it cannot read")
-        .advises("Where it is a proxy or an SBC, let it pass credentials on as they are, or let it authenticate by itself");
+    finding = finding.advises("Switch the SIP ALG of that device off, or use TLS, which it cannot read").advises(
+        "Where it is a proxy or an SBC, let it pass credentials on as they are, or let it authenticate by itself",
+    );
     finding.cause = Some(lead.what.name());
     finding.attempt = lead.attempt;
     if let Some(attempt) = lead.attempt.and_then(|index| session.attempts.get(index)) {
@@ -112,9 +110,8 @@ fn done(alteration: &Alteration<'_, '_>) -> &'static str {
 
 fn sentence(session: &Session<'_>, alteration: &Alteration<'_, '_>) -> String {
     let attempt = alteration.attempt.and_then(|index| session.attempts.get(index));
-    let method = attempt.map_or_else(|| alteration.first.method.to_string(), |attempt| {
-        attempt.transaction.method.to_string()
-    });
+    let method =
+        attempt.map_or_else(|| alteration.first.method.to_string(), |attempt| attempt.transaction.method.to_string());
     format!("The same {method} was captured in frame {}", alteration.first_request.at.number)
 }
 
@@ -148,7 +145,9 @@ fn consequence(alteration: &Alteration<'_, '_>) -> &'static str {
         (true, Some(Verdict::Match), Some(Verdict::Match)) => {
             " The digest is right, and was refused: a server that compares what was changed does that."
         }
-        (true, _, _) if alteration.breaks_digest => " The digest covers that, so it cannot fit any more; it was refused.",
+        (true, _, _) if alteration.breaks_digest => {
+            " The digest covers that, so it cannot fit any more; it was refused."
+        }
         (true, _, _) if alteration.what == What::Removed => " The server asks again.",
         (true, _, _) => " It was refused; the password may be wrong as well.",
     }

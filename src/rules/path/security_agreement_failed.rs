@@ -78,19 +78,20 @@ fn asked(session: &Session<'_>, index: usize, attempt: &Attempt<'_>) -> Finding 
     let status = attempt.status().unwrap_or_default();
     let server = attempt.answer().and_then(|answer| answer.security_server);
     let method = attempt.transaction.method.to_string();
-    let mut finding =
-        Finding::new(&RULE, format!("{method} was answered with {status}: agree on security first"))
-            .fault(Fault::Client)
-            .explained(format!(
-                "The server goes on once the client has agreed on a security mechanism (RFC 3329), and nothing followed.{}",
-                match server {
-                    Some(_) => "",
-                    None => " It offers none: it has no Security-Server header.",
-                }
-            ))
-            .excludes("wrong password: nobody asked for one yet")
-            .advises("Enable security agreement on the client, with a mechanism that the server offers (IPsec for IMS, or TLS)")
-            .advises("Or switch it off on the server for clients that do not know it");
+    let mut finding = Finding::new(&RULE, format!("{method} was answered with {status}: agree on security first"))
+        .fault(Fault::Client)
+        .explained(format!(
+            "The server goes on once the client has agreed on a security mechanism (RFC 3329), and nothing followed.{}",
+            match server {
+                Some(_) => "",
+                None => " It offers none: it has no Security-Server header.",
+            }
+        ))
+        .excludes("wrong password: nobody asked for one yet")
+        .advises(
+            "Enable security agreement on the client, with a mechanism that the server offers (IPsec for IMS, or TLS)",
+        )
+        .advises("Or switch it off on the server for clients that do not know it");
     if server.is_none() && status == 494 {
         finding.fault = Fault::Server;
     }
@@ -115,8 +116,7 @@ fn verified<'s, 'run>(
     attempt: &Attempt<'_>,
 ) -> Option<(Offer<'s, 'run>, crate::session::TextId)> {
     let verified = attempt.request()?.marks.as_ref()?.security_verify?;
-    let (challenged, _) =
-        attempt.credentials.iter().find_map(|presented| session.challenge(presented.answers?))?;
+    let (challenged, _) = attempt.credentials.iter().find_map(|presented| session.challenge(presented.answers?))?;
     let offered = challenged.answer()?.security_server?;
     challenged.transaction.is_same_hop(attempt.transaction).then_some(((challenged, offered), verified))
 }
@@ -126,9 +126,7 @@ fn is_same_list(one: &[u8], other: &[u8]) -> bool {
     let plain = |list: &[u8]| {
         let mut all: Vec<Vec<u8>> = list
             .split(|&byte| byte == b',')
-            .map(|value| {
-                value.iter().filter(|byte| !byte.is_ascii_whitespace()).map(u8::to_ascii_lowercase).collect()
-            })
+            .map(|value| value.iter().filter(|byte| !byte.is_ascii_whitespace()).map(u8::to_ascii_lowercase).collect())
             .collect();
         all.sort_unstable();
         all

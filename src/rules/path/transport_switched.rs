@@ -34,7 +34,8 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
-    let switched = || facts::presented(session).filter(|(_, attempt, presented)| asked(session, attempt, presented).is_some());
+    let switched =
+        || facts::presented(session).filter(|(_, attempt, presented)| asked(session, attempt, presented).is_some());
     let failed = switched().find(|(index, attempt, presented)| {
         has_failed(attempt, presented) && !facts::has_recovered(session, *index) && !facts::is_ping(attempt)
     });
@@ -48,7 +49,9 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
             "The challenge came to {} over {from}, the credentials from {} over {to}.",
             challenged.transaction.flow.source, attempt.transaction.flow.source,
         ))
-        .advises(format!("Let the client use {to} from the first request on, or keep requests short enough for {from}"));
+        .advises(format!(
+            "Let the client use {to} from the first request on, or keep requests short enough for {from}"
+        ));
     if failed.is_some() {
         finding = finding
             .graded(Severity::Medium, Confidence::Possible)

@@ -14,7 +14,7 @@ fn no_response_at_all_is_found() {
     check(
         &[CALL_ASKED, CALL_RIGHT, PATIENCE, LATER],
         SECRET,
-        "high no-response-at-all says=although_an_earlier_request\nno challenge-unanswered",
+        "medium no-response-at-all says=although_an_earlier_request by=auth-retry-no-response\nno challenge-unanswered",
     );
 }
 

@@ -1,0 +1,147 @@
+//! Several capture points: one request before and behind a device.
+
+use super::*;
+
+const NAMES: &str = "phone 192.168.1.20\nalg 198.51.100.7\n";
+const HOP_ASKED: &str = "phone > alg REGISTER\nalg > server forward\nserver > alg 401\nWWW-Authenticate: challenge nonce=one\nalg > phone forward\n";
+const HOP_RIGHT: &str = "phone > alg REGISTER\nAuthorization: digest user=1001 password=secret cnonce=c1\n";
+const HOP_WRONG: &str = "phone > alg REGISTER\nAuthorization: digest user=1001 password=wrong cnonce=c1\n";
+const HOP_REFUSED: &str = "server > alg 401\nWWW-Authenticate: challenge nonce=two\nalg > phone forward\n";
+const HOP_OK: &str = "server > alg 200\nalg > phone forward\n";
+
+/// The next hop with credentials of which `from` was made `to`. The response is that of the phone's request.
+fn altered(first: &str, from: &str, to: &str) -> String {
+    let password = if first.contains("=wrong") { "wrong" } else { "secret" };
+    let row = row(password);
+    assert!(row.contains(from), "{row}");
+    format!("{first}alg > server forward\nAuthorization: {}\n", row.replacen(from, to, 1))
+}
+
+/// What the phone sends.
+fn row(password: &str) -> String {
+    format!(
+        "Digest username=\"1001\", realm=\"pbx.example.com\", nonce=\"one\", uri=\"sip:pbx.example.com\", response=\"{}\", \
+         algorithm=MD5, cnonce=\"c1\", qop=auth, nc=00000001",
+        response(password)
+    )
+}
+
+/// RFC 2617 §3.2.2, of the phone's request.
+fn response(password: &str) -> String {
+    use md5::Digest;
+    let md5 = |text: String| -> String {
+        md5::Md5::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    };
+    let a1 = md5(format!("1001:pbx.example.com:{password}"));
+    let a2 = md5("REGISTER:sip:pbx.example.com".to_owned());
+    md5(format!("{a1}:one:00000001:c1:auth:{a2}"))
+}
+
+#[test]
+fn credentials_that_are_changed_are_the_devices_fault() {
+    let sent = altered(HOP_RIGHT, "uri=\"sip:pbx.example.com\"", "uri=\"sip:203.0.113.10\"");
+    check(
+        &[NAMES, HOP_ASKED, &sent, HOP_REFUSED],
+        SECRET,
+        "
+        high header-altered-en-route cause=credentials fault=path sure=proven by=- excludes=wrong_password
+        medium digest-ok-but-rejected by=header-altered-en-route
+        no digest-wrong-password",
+    );
+    check(
+        &[NAMES, HOP_ASKED, &sent, HOP_REFUSED],
+        NOTHING,
+        "
+        high header-altered-en-route sure=likely says=uri_differs
+        medium rejected-credentials by=header-altered-en-route",
+    );
+}
+
+#[test]
+fn every_part_of_the_credentials_counts() {
+    for (from, to) in [
+        ("username=\"1001\"", "username=\"1001@pbx.example.com\""),
+        ("realm=\"pbx.example.com\"", "realm=\"203.0.113.10\""),
+        ("nc=00000001", "nc=00000002"),
+        ("cnonce=\"c1\"", "cnonce=\"c2\""),
+    ] {
+        let sent = altered(HOP_RIGHT, from, to);
+        check(&[NAMES, HOP_ASKED, &sent, HOP_REFUSED], NOTHING, "high header-altered-en-route by=-");
+        check(&[NAMES, HOP_ASKED, &sent, HOP_REFUSED], SECRET, "high header-altered-en-route by=-");
+    }
+}
+
+#[test]
+fn a_change_that_was_accepted_is_medium() {
+    let sent = altered(HOP_RIGHT, "uri=\"sip:pbx.example.com\"", "uri=\"sip:203.0.113.10\"");
+    check(&[NAMES, HOP_ASKED, &sent, HOP_OK], SECRET, "medium header-altered-en-route by=-\nsessions accepted");
+}
+
+#[test]
+fn a_wrong_password_before_the_device_stays_one() {
+    let sent = altered(HOP_WRONG, "uri=\"sip:pbx.example.com\"", "uri=\"sip:203.0.113.10\"");
+    check(
+        &[NAMES, HOP_ASKED, &sent, HOP_REFUSED],
+        SECRET,
+        "several\nhigh digest-wrong-password\nmedium header-altered-en-route",
+    );
+}
+
+#[test]
+fn the_same_credentials_written_otherwise_are_the_same() {
+    let sent = altered(HOP_RIGHT, "qop=auth, nc=00000001", "nc=00000001,qop=auth");
+    check(&[NAMES, HOP_ASKED, &sent, HOP_OK], SECRET, "clean\nno header-altered-en-route");
+    check(
+        &[NAMES, HOP_ASKED, HOP_RIGHT, "alg > server forward\n", HOP_OK],
+        SECRET,
+        "clean\nno header-altered-en-route",
+    );
+    check(
+        &[NAMES, HOP_ASKED, HOP_WRONG, "alg > server forward\n", HOP_REFUSED],
+        SECRET,
+        "high digest-wrong-password\nno header-altered-en-route",
+    );
+}
+
+#[test]
+fn credentials_that_are_taken_away_are_the_devices_fault() {
+    let sent = [HOP_RIGHT, "alg > server forward\nAuthorization: -\n"].concat();
+    check(
+        &[NAMES, HOP_ASKED, &sent, HOP_REFUSED],
+        SECRET,
+        "high header-altered-en-route cause=credentials-removed fault=path by=-",
+    );
+    // A proxy takes away what it asked for itself.
+    let own = "phone > alg REGISTER\nalg > phone 407\nProxy-Authenticate: challenge\nphone > alg REGISTER\nProxy-Authorization: digest user=1001 password=secret\nalg > server forward\nProxy-Authorization: -\n";
+    check(&[NAMES, own, HOP_OK], SECRET, "clean\nno header-altered-en-route");
+    check(&[NAMES, own, HOP_REFUSED, LATER], SECRET, "no header-altered-en-route");
+}
+
+#[test]
+fn a_device_that_authenticates_by_itself_changes_nothing() {
+    let own = "phone > alg REGISTER\nalg > phone 401\nWWW-Authenticate: challenge nonce=own\nphone > alg REGISTER\nAuthorization: digest user=1001 password=secret\nalg > server forward\nAuthorization: -\n";
+    let upstream = "server > alg 401\nWWW-Authenticate: challenge nonce=up\nalg > server REGISTER\nAuthorization: digest user=1001 password=secret nonce=up\n";
+    check(&[NAMES, own, upstream, HOP_OK], SECRET, "no header-altered-en-route");
+}
+
+#[test]
+fn a_request_uri_counts_where_a_right_digest_was_refused_for_it() {
+    // The language cannot forward under another Request-URI, so both requests are written out.
+    let sent = |password: &str| {
+        let row = format!("Authorization: {}\n", row(password));
+        let phone = "Via: SIP/2.0/UDP 192.168.1.20;branch=z9hG4bKp\n";
+        format!(
+            "phone > alg REGISTER\nCSeq: 2 REGISTER\n{phone}{row}alg > server REGISTER sip:203.0.113.10\nCSeq: 2 REGISTER\n\
+             Via: SIP/2.0/UDP 198.51.100.7;branch=z9hG4bKa\n{phone}{row}"
+        )
+    };
+    let (right, wrong) = (sent("secret"), sent("wrong"));
+    check(
+        &[NAMES, HOP_ASKED, &right, HOP_REFUSED],
+        SECRET,
+        "high header-altered-en-route cause=request-uri fault=path by=- excludes=wrong_password",
+    );
+    check(&[NAMES, HOP_ASKED, &right, HOP_REFUSED], NOTHING, "medium header-altered-en-route sure=possible");
+    check(&[NAMES, HOP_ASKED, &right, HOP_OK], SECRET, "clean\nno header-altered-en-route");
+    check(&[NAMES, HOP_ASKED, &wrong, HOP_REFUSED], SECRET, "high digest-wrong-password\nno header-altered-en-route");
+}
