@@ -115,7 +115,10 @@ impl<'s, 'run> Hops<'s, 'run, '_> {
             return self.around(row, same);
         }
         let before = parse_credentials(&row.value).into_iter().next().filter(is_attempt)?;
-        let rows = self.next_request.credentials.iter();
+        // Another realm's, passed on as they are, are nobody's altered ones: nonces may be equal.
+        let is_known =
+            |next: &&CredentialsRow| self.first_request.credentials.iter().any(|row| row.value == next.value);
+        let rows = self.next_request.credentials.iter().filter(|next| !is_known(next));
         let parsed = rows.filter_map(|next| Some((next, parse_credentials(&next.value).into_iter().next()?)));
         let pair = parsed.filter(|(_, behind)| is_attempt(behind)).find(|(next, behind)| {
             let is_same_nonce = row.first.nonce.is_some() && behind.nonce() == before.nonce();

@@ -30,7 +30,21 @@ pub fn silent_retry<'s, 'run>(
         let (challenged, _) = session.challenge(presented.answers?)?;
         challenged.transaction.is_same_hop(attempt.transaction).then_some(challenged)
     });
-    answered.filter(|challenged| challenged.is_challenged())
+    answered.filter(|challenged| challenged.is_challenged() && !was_let_through(session, index, attempt))
+}
+
+/// How many attempts back are looked at. Bounds the search in endless sessions.
+const BEFORE_MAX: usize = 64;
+
+/// Whether a request with credentials that is no shorter was answered before: then the path lets such requests through.
+fn was_let_through(session: &Session<'_>, index: usize, attempt: &Attempt<'_>) -> bool {
+    let Some(exchange) = session.exchanges.get(attempt.exchange) else { return false };
+    let position = exchange.attempts.partition_point(|other| *other < index);
+    let before = exchange.attempts.get(position.saturating_sub(BEFORE_MAX)..position).unwrap_or_default();
+    let mut before = before.iter().filter_map(|&other| session.attempts.get(other));
+    before.any(|other| {
+        other.has_credentials() && other.answer().is_some() && size(session, other) >= size(session, attempt)
+    })
 }
 
 /// Requests with credentials of which only first fragments were captured, which answer a challenge of the session, and the

@@ -122,12 +122,6 @@ static EXPLAINS: &[(&str, &[&str])] = &[
     ),
     ("stale-ignored-by-client", &["challenge-unanswered", "challenge-loop"]),
     (
-        "fragments-incomplete",
-        &["auth-request-too-large-for-udp", "auth-retry-no-response", "no-response-at-all", "challenge-unanswered"],
-    ),
-    ("auth-request-too-large-for-udp", &["auth-retry-no-response", "no-response-at-all", "transport-switched"]),
-    ("auth-retry-no-response", &["no-response-at-all", "transport-switched", "challenge-unanswered"]),
-    (
         "nc-repeated",
         &["uri-differs-from-request-uri", "digest-ok-but-rejected", "challenge-loop", "rejected-credentials"],
     ),
@@ -203,6 +197,12 @@ static EXPLAINS: &[(&str, &[&str])] = &[
             "retry-after-403",
         ],
     ),
+    (
+        "fragments-incomplete",
+        &["auth-request-too-large-for-udp", "auth-retry-no-response", "no-response-at-all", "challenge-unanswered"],
+    ),
+    ("auth-request-too-large-for-udp", &["auth-retry-no-response", "no-response-at-all", "transport-switched"]),
+    ("auth-retry-no-response", &["no-response-at-all", "transport-switched", "challenge-unanswered"]),
     ("nonce-rejected-without-stale", &["digest-ok-but-rejected", "rejected-credentials"]),
     ("digest-ok-but-rejected", &["challenge-loop"]),
     (

@@ -28,7 +28,7 @@ pub static RULE: Rule = Rule {
               small MTU, a SIP ALG that rewrites it, or a server that drops what it does not like.",
     advice: "Capture at the server, too: does the request arrive? Try it over TCP, or with a shorter body, and with the router's \
              SIP ALG switched off. See whether the server bans the client's address.",
-    not_this: "A server that never answered anything is no-response-at-all. Pings are info. A capture that shows one direction \
+    not_this: "A server that never answered anything, or that had answered credentials before, is no-response-at-all. Pings are info. A capture that shows one direction \
                only proves nothing. What the request's length explains is auth-request-too-large-for-udp, or \
                fragments-incomplete.",
     sources: &["RFC 3261 section 17.1.1.2", "RFC 3261 section 17.1.2.2", "RFC 3261 section 18.1.1"],
@@ -60,7 +60,7 @@ fn finding(session: &Session<'_>, context: &Context<'_>, index: usize, all: &[us
         0 => "once".to_owned(),
         repeated => format!("repeated the request {}", facts::count(repeated, "time")),
     };
-    let mut finding = about(session, challenged, attempt.transaction.flow.destination)
+    let mut finding = about(challenged, attempt.transaction.flow.destination)
         .graded(severity, confidence)
         .explained(format!(
             "The {} in frame {} asks for credentials. {} sent them in frame {}, {times}, and got no answer of any kind.{}",
@@ -87,7 +87,7 @@ fn finding(session: &Session<'_>, context: &Context<'_>, index: usize, all: &[us
 fn lost(session: &Session<'_>, context: &Context<'_>) -> Option<Finding> {
     let retry = path_facts::lost_retry(session, context).filter(|retry| retry.is_silence)?;
     let answer = retry.challenged.answer()?;
-    let mut finding = about(session, retry.challenged, retry.challenged.transaction.flow.destination)
+    let mut finding = about(retry.challenged, retry.challenged.transaction.flow.destination)
         .graded(Severity::Medium, Confidence::Likely)
         .explained(format!(
             "The {} in frame {} asks for credentials. {} sent them: of that request only the first fragment was captured, {} in \
@@ -104,7 +104,7 @@ fn lost(session: &Session<'_>, context: &Context<'_>) -> Option<Finding> {
     Some(finding)
 }
 
-fn about(session: &Session<'_>, challenged: &Attempt<'_>, server: crate::base::Endpoint) -> Finding {
+fn about(challenged: &Attempt<'_>, server: crate::base::Endpoint) -> Finding {
     let method = challenged.transaction.method.to_string();
     let status = challenged.status().unwrap_or_default();
     let title = format!("{server} answered {method} with {status}, and {method} with credentials not at all");
@@ -113,18 +113,16 @@ fn about(session: &Session<'_>, challenged: &Attempt<'_>, server: crate::base::E
         .excludes("wrong password: the server did not refuse anything, it did not answer")
         .advises("Capture at the server, too, and see whether the request with credentials arrives there")
         .advises("Send it over TCP or shorten its body: it is longer than the first request by its credentials");
-    let is_banned = session.attempts.iter().any(Attempt::is_refused);
-    if is_banned {
-        return finding.advises("See whether the server bans the client's address after refusals (fail2ban)");
-    }
     finding.advises("Switch the router's SIP ALG off, and see whether the server bans the client's address")
 }
 
 fn sizes(challenged: &Attempt<'_>, attempt: &Attempt<'_>) -> String {
     let bytes = challenged.request().zip(attempt.request()).map(|(first, next)| (first.len_bytes, next.len_bytes));
     match bytes {
-        Some((first, next)) => format!(" It has {next} bytes; the request that was answered had {first}."),
-        None => String::new(),
+        Some((first, next)) if next > first => {
+            format!(" It has {next} bytes; the request that was answered had {first}.")
+        }
+        _ => String::new(),
     }
 }
 

@@ -53,7 +53,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         .graded(severity, confidence)
         .fault(Fault::Path)
         .explained(format!(
-            "The datagram from {} to {} that begins with {} is not complete: its other fragments are missing.",
+            "Further fragments of what {} sent to {} in {} are missing.",
             of.flow.source,
             of.flow.destination,
             facts::frames_text(&frames),

@@ -120,7 +120,10 @@ fn differences(session: &Session<'_>, alteration: &Alteration<'_, '_>) -> String
         request.marks.as_ref().and_then(|marks| marks.body).map_or(0, |body| body.len_bytes)
     };
     match alteration.what {
-        What::Credentials => format!("{} differs in the credentials", alteration.parameters.join(", ")),
+        What::Credentials => match alteration.parameters.as_slice() {
+            [one] => format!("{one} differs in the credentials"),
+            many => format!("{} differ in the credentials", many.join(", ")),
+        },
         What::Removed => "the credentials that its receiver asked for are gone".to_owned(),
         What::Body => format!(
             "its body has {} bytes there and {} here, or others",

@@ -377,6 +377,6 @@ fn credentials_changed_on_the_way_are_not_the_clients_fault() {
     check(
         &[include_str!("../../../samples/alg-rewrites-credentials/scenario.txt")],
         include_str!("../../../samples/alg-rewrites-credentials/credentials.csv"),
-        "high digest-ok-but-rejected fault=path\nmedium challenge-loop by=digest-ok-but-rejected\nno digest-wrong-password",
+        "high header-altered-en-route fault=path sure=proven\nmedium digest-ok-but-rejected fault=path by=header-altered-en-route\nmedium challenge-loop by=header-altered-en-route\nno digest-wrong-password",
     );
 }

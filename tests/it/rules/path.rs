@@ -34,6 +34,26 @@ fn auth_retry_no_response_is_weaker_where_less_was_tried() {
 }
 
 #[test]
+fn a_server_that_answered_credentials_before_is_not_cut_off_by_the_path() {
+    check(
+        &[ASKED, WRONG, REFUSED, WRONG, REFUSED, WRONG, PATIENCE, LATER],
+        SECRET,
+        "high digest-wrong-password by=-\nmedium no-response-at-all\nno auth-retry-no-response",
+    );
+    check(
+        &[ASKED, RIGHT, OK, "+60 ", RIGHT, PATIENCE, LATER],
+        SECRET,
+        "high no-response-at-all\nno auth-retry-no-response",
+    );
+}
+
+#[test]
+fn transport_switched_is_medium_where_it_failed_and_info_where_it_worked() {
+    let asked = "> INVITE\n< 407\nProxy-Authenticate: challenge\n> ACK\n";
+    check(&[asked, CALL_RIGHT, CALL_OK], SECRET, "clean\nno transport-switched");
+}
+
+#[test]
 fn auth_retry_no_response_needs_a_challenge_credentials_and_silence() {
     check(&["> REGISTER\n", PATIENCE, LATER], NOTHING, "no auth-retry-no-response");
     check(&[ASKED, RIGHT, PATIENCE, OK, LATER], SECRET, "clean\nno auth-retry-no-response");
