@@ -141,6 +141,7 @@ impl Analyzer {
     /// Tells what the rules should know of packets that are missing.
     fn tell_losses(&mut self) {
         let messages = &mut self.messages;
+        self.reassembly.contradicted(&mut |flow, message| messages.contradict(flow, message));
         self.reassembly.lost_messages(&mut |lost| messages.lose(lost));
         let lost = self.reassembly.lost_between();
         if lost.len() != self.messages.lost_between.len() {

@@ -7,6 +7,7 @@ use crate::analyzer::conduct;
 use crate::auth::parse_challenges;
 use crate::auth::parse_credentials;
 use crate::base::CaptureTime;
+use crate::base::Flow;
 use crate::base::Limits;
 use crate::digest::Keyring;
 use crate::digest::Request;
@@ -15,7 +16,6 @@ use crate::history::AccountKey;
 use crate::history::Accounts;
 use crate::history::Chronicle;
 use crate::history::LoopStep;
-use crate::history::LostMessages;
 use crate::history::Nonces;
 use crate::history::PairKey;
 use crate::history::StepKind;
@@ -36,6 +36,7 @@ use crate::session::CredentialsRow;
 use crate::session::HeaderKind;
 use crate::session::KnownCredentials;
 use crate::session::LinkId;
+use crate::session::LostMessages;
 use crate::session::Run;
 use crate::session::Session;
 use crate::session::SessionOutcome;
@@ -130,6 +131,12 @@ impl Messages {
         let source = Source { is_cut: true, header_fields_max: self.limits.header_fields_max };
         let message = crate::sip::parse(lost.bytes, source);
         self.lost.note(&message, lost.at, lost.time, lost.flow);
+    }
+
+    /// Another copy of a message that is known already: which of the two its receiver has read, nobody can say.
+    pub(super) fn contradict(&mut self, flow: Flow, bytes: &[u8]) {
+        let source = Source { is_cut: false, header_fields_max: self.limits.header_fields_max };
+        self.tracker.contradict(flow, &crate::sip::parse(bytes, source));
     }
 
     fn challenges(&mut self, message: &Message<'_>, payload: &Payload<'_>, time: CaptureTime) -> Vec<ChallengeRow> {

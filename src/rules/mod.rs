@@ -24,8 +24,8 @@ use std::net::IpAddr;
 
 use crate::base::CaptureTime;
 use crate::history::Accounts;
-use crate::history::Lost;
 use crate::history::Nonces;
+use crate::session::Lost;
 use crate::session::Session;
 
 pub use capture_facts::CaptureFacts;

@@ -2,10 +2,10 @@
 
 use crate::base::FrameRef;
 use crate::base::Transport;
-use crate::history::Lost;
 use crate::rules::Context;
 use crate::session::Attempt;
 use crate::session::AttemptOutcome;
+use crate::session::Lost;
 use crate::session::Session;
 use crate::session::judge::RETRANSMISSIONS_OF_PATIENCE;
 

@@ -7,6 +7,7 @@ pub mod attempt;
 pub mod exchange;
 pub mod judge;
 pub mod lookup;
+pub mod lost;
 pub mod marks;
 pub mod run;
 #[allow(clippy::module_inception)]
@@ -18,6 +19,7 @@ pub mod transaction;
 
 pub use attempt::{Attempt, AttemptOutcome, Judgement, Offered, Presented};
 pub use exchange::Exchange;
+pub use lost::{Lost, LostMessages};
 pub use marks::{BodyMark, Marks, OddAddresses};
 pub use run::Run;
 pub use session::{Session, SessionOutcome};

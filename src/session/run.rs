@@ -5,9 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::CaptureTime;
+use crate::base::Flow;
 use crate::base::FrameRef;
 use crate::base::Limits;
 use crate::base::WireMap;
+use crate::digest::Reason;
+use crate::digest::Verdict;
 use crate::session::Ack;
 use crate::session::Answer;
 use crate::session::Copy;
@@ -195,6 +198,33 @@ impl Run {
                 known.flow.destination.address == sighting.flow.source.address && self.has_from_tag(request, identity);
             is_relayed || is_nested()
         })
+    }
+
+    /// Marks a message that can be read two ways after all. A digest over it is neither right nor wrong.
+    pub(super) fn contradict(&mut self, flow: Flow, message: &Message<'_>) {
+        let cseq = message.cseq();
+        let Some(method) = message.method().or(cseq.map(|cseq| cseq.method)) else { return };
+        let key = Key { cseq: cseq.map(|cseq| cseq.number), method: Method::parse(method) };
+        let identity = Identity::of(message);
+        let is_response = message.status().is_some();
+        let flow = if is_response { flow.reversed() } else { flow };
+        let index = self.newest(&key, |known| {
+            known.flow == flow
+                && identity.branch.map_or(known.branch.is_none(), |branch| self.has_branch(known, branch))
+        });
+        let Some(transaction) = index.and_then(|index| self.transactions.get_mut(index)) else { return };
+        match (is_response, &mut transaction.answer, &mut transaction.request) {
+            (true, Some(answer), _) => answer.is_ambiguous = true,
+            (false, _, Some(request)) => {
+                request.is_ambiguous = true;
+                let rows = request.credentials.iter_mut();
+                let known = rows.flat_map(|row| std::iter::once(&mut row.first).chain(&mut row.others));
+                for checked in known.filter_map(|known| known.checked.as_mut()) {
+                    checked.verdict = Verdict::Unverifiable(Reason::Ambiguous);
+                }
+            }
+            _ => {}
+        }
     }
 
     fn keep_request(&mut self, sighting: Sighting<'_>, identity: &Identity<'_>) -> Request {

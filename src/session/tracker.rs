@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::CaptureTime;
+use crate::base::Flow;
 use crate::base::Limits;
 use crate::base::WireMap;
 use crate::session::Run;
 use crate::session::Sighting;
+use crate::sip::Message;
 
 /// Follows every Call-ID of the capture.
 #[derive(Debug)]
@@ -61,6 +63,13 @@ impl Tracker {
         run.push(sighting, &self.limits);
         self.idle.push_back((self.now, key.clone()));
         self.runs.insert(key, Box::new(run));
+    }
+
+    /// Marks a message that was pushed before as one that can be read two ways.
+    pub fn contradict(&mut self, flow: Flow, message: &Message<'_>) {
+        if let Some(run) = self.runs.get_mut(message.call_id()) {
+            run.contradict(flow, message);
+        }
     }
 
     fn gap(&self) -> Duration {

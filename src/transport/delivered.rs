@@ -1,6 +1,7 @@
 //! The last bytes of a stream that left as messages: what is sent again is compared with them. A copy that differs may be
 //! what the receiver has read, and then the capture holds two versions of one message.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 
 /// Bytes kept for one direction of one connection: what the last full segment held, which is what is sent again.
@@ -11,6 +12,8 @@ const DELIVERED_BYTES_MAX: usize = 1536;
 pub(super) struct Delivered {
     bytes: Vec<u8>,
     end: u64,
+    /// Where the messages begin of which all is kept, in order.
+    starts: VecDeque<u64>,
 }
 
 impl Delivered {
@@ -23,16 +26,36 @@ impl Delivered {
         let newest = message.get(message.len().saturating_sub(DELIVERED_BYTES_MAX)..).unwrap_or(message);
         if start != self.end {
             self.bytes.clear();
+            self.starts.clear();
         }
         let excess = (self.bytes.len() + newest.len()).saturating_sub(DELIVERED_BYTES_MAX);
         self.bytes.drain(..excess.min(self.bytes.len()));
         self.bytes.reserve_exact(newest.len());
         self.bytes.extend_from_slice(newest);
         self.end = start + message.len() as u64;
+        self.starts.push_back(start);
+        let kept = self.end.saturating_sub(self.bytes.len() as u64);
+        while self.starts.front().is_some_and(|start| *start < kept) {
+            self.starts.pop_front();
+        }
     }
 
     pub(super) fn forget(&mut self) {
         self.bytes = Vec::new();
+        self.starts = VecDeque::new();
+    }
+
+    /// The messages that `bytes`, sent again, contradict, as they were delivered. One that is longer than what is kept is not
+    /// among them.
+    pub(super) fn contradicted<'d>(&'d self, start: u64, bytes: &'d [u8]) -> impl Iterator<Item = &'d [u8]> + 'd {
+        let kept = self.end.saturating_sub(self.bytes.len() as u64);
+        let ends = self.starts.iter().skip(1).copied().chain([self.end]);
+        self.starts.iter().copied().zip(ends).filter_map(move |(from, to)| {
+            let overlap = start.max(from)..(start + bytes.len() as u64).min(to);
+            let differs =
+                overlap.start < overlap.end && part(&self.bytes, kept, &overlap) != part(bytes, start, &overlap);
+            differs.then(|| part(&self.bytes, kept, &(from..to)))
+        })
     }
 
     /// Whether `bytes`, sent again, differ from what was delivered of them.
@@ -67,6 +90,22 @@ mod tests {
         assert!(!delivered.differs(10, b"XXXX") && delivered.differs(33, b"X"));
         delivered.forget();
         assert!(!delivered.differs(33, b"X"));
+    }
+
+    #[test]
+    fn whole_messages_are_contradicted_one_by_one() {
+        let mut delivered = Delivered::default();
+        delivered.keep(10, b"abcd");
+        delivered.keep(14, b"efgh");
+        let contradicted = |start: u64, bytes: &[u8]| -> Vec<Vec<u8>> {
+            delivered.contradicted(start, bytes).map(<[u8]>::to_vec).collect()
+        };
+        assert_eq!(contradicted(10, b"abcdefgX"), [b"efgh".to_vec()]);
+        assert_eq!(contradicted(12, b"XXXX"), [b"abcd".to_vec(), b"efgh".to_vec()]);
+        assert!(contradicted(10, b"abcdefgh").is_empty() && contradicted(18, b"X").is_empty());
+        let mut long = Delivered::default();
+        long.keep(0, &[b'a'; 2000]);
+        assert!(long.differs(1999, b"b") && long.contradicted(1999, b"b").next().is_none());
     }
 
     #[test]

@@ -80,6 +80,8 @@ pub(super) struct Ledger {
     pub(super) lost_between: BTreeSet<(IpAddr, IpAddr)>,
     /// The beginnings of datagrams that were given up since they were last asked for.
     pub(super) beginnings: Vec<Beginning>,
+    /// Messages that were delivered and then sent again with other bytes, since they were last asked for.
+    pub(super) contradicted: Vec<(Flow, Box<[u8]>)>,
 }
 
 /// What is there of a datagram from its first byte on, where the rest never came.

@@ -145,6 +145,12 @@ impl<F: Framer> Reassembly<F> {
         }
     }
 
+    /// Hands out the messages that were delivered before bytes of them were sent again and differed, since the last call: the
+    /// receiver may have read the other copy.
+    pub fn contradicted(&mut self, sink: &mut impl FnMut(Flow, &[u8])) {
+        self.ledger.contradicted.drain(..).for_each(|(flow, message)| sink(flow, &message));
+    }
+
     /// What went wrong between the packets.
     pub fn events(&self) -> &Events {
         &self.ledger.events

@@ -319,6 +319,8 @@ impl<F: Framer> Stream<F> {
         let differs = self.backlog.as_mut().is_some_and(|backlog| backlog.compare_with_window(start, old));
         if differs || self.delivered.differs(start, old) {
             out.ledger.events.overlap_ambiguous.add(out.now);
+            let contradicted = self.delivered.contradicted(start, old);
+            out.ledger.contradicted.extend(contradicted.map(|message| (self.flow, message.into())));
         }
     }
 

@@ -15,6 +15,7 @@ mod security;
 mod silence;
 mod strangers;
 mod transactions;
+mod transports;
 
 use std::fmt::Write;
 
@@ -56,7 +57,11 @@ const CALL_OK: &str = "< 200\n> ACK\n";
 
 /// Analyses a capture with the credentials of a CSV file.
 fn analyse(scenario: &[&str], credentials: &str) -> Report {
-    let capture = crate::scenario::pcap(&scenario.concat());
+    analyse_capture(crate::scenario::pcap(&scenario.concat()), credentials)
+}
+
+/// Analyses a capture's bytes.
+fn analyse_capture(capture: Vec<u8>, credentials: &str) -> Report {
     let limits = Limits::default();
     let keyring = match credentials {
         NOTHING => sipauth::digest::Keyring::new(),
@@ -82,7 +87,13 @@ fn analyse(scenario: &[&str], credentials: &str) -> Report {
 /// No session may have two findings of high or above, whatever is expected, unless a line `several` says so.
 #[track_caller]
 fn check(scenario: &[&str], credentials: &str, expected: &str) {
-    let report = analyse(scenario, credentials);
+    check_capture(crate::scenario::pcap(&scenario.concat()), credentials, expected);
+}
+
+/// The same of a capture's bytes.
+#[track_caller]
+fn check_capture(capture: Vec<u8>, credentials: &str, expected: &str) {
+    let report = analyse_capture(capture, credentials);
     let wrong: Vec<String> = expected.lines().filter_map(|line| objection(&report, line.trim())).collect();
     let one_cause = expected.contains("several").then_some(()).map_or_else(|| two_causes(&report), |()| None);
     if !wrong.is_empty() || one_cause.is_some() {

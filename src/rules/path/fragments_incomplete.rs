@@ -1,6 +1,5 @@
 //! SA603: of a SIP message only the first fragment is there.
 
-use crate::history::Lost;
 use crate::rules::Check;
 use crate::rules::Confidence;
 use crate::rules::Context;
@@ -11,6 +10,7 @@ use crate::rules::Severity;
 use crate::rules::Subject;
 use crate::rules::facts;
 use crate::rules::path_facts;
+use crate::session::Lost;
 use crate::session::Session;
 
 /// The rule.

@@ -27,7 +27,7 @@ fn row(password: &str) -> String {
 }
 
 /// RFC 2617 §3.2.2, of the phone's request.
-fn response(password: &str) -> String {
+pub(super) fn response(password: &str) -> String {
     use md5::Digest;
     let md5 = |text: String| -> String {
         md5::Md5::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()

@@ -48,12 +48,6 @@ fn a_server_that_answered_credentials_before_is_not_cut_off_by_the_path() {
 }
 
 #[test]
-fn transport_switched_is_medium_where_it_failed_and_info_where_it_worked() {
-    let asked = "> INVITE\n< 407\nProxy-Authenticate: challenge\n> ACK\n";
-    check(&[asked, CALL_RIGHT, CALL_OK], SECRET, "clean\nno transport-switched");
-}
-
-#[test]
 fn auth_retry_no_response_needs_a_challenge_credentials_and_silence() {
     check(&["> REGISTER\n", PATIENCE, LATER], NOTHING, "no auth-retry-no-response");
     check(&[ASKED, RIGHT, PATIENCE, OK, LATER], SECRET, "clean\nno auth-retry-no-response");
