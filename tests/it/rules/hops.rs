@@ -155,3 +155,44 @@ fn a_request_uri_counts_where_a_right_digest_was_refused_for_it() {
     check(&[NAMES, HOP_ASKED, &right, HOP_OK], SECRET, "clean\nno header-altered-en-route");
     check(&[NAMES, HOP_ASKED, &wrong, HOP_REFUSED], SECRET, "high digest-wrong-password\nno header-altered-en-route");
 }
+
+#[test]
+fn a_body_counts_where_the_digest_covers_it() {
+    let names = "phone 192.168.1.20\nalg 198.51.100.7\n";
+    let asked = "phone > alg INVITE\nalg > server forward\nserver > alg 407\nProxy-Authenticate: challenge nonce=one qop=auth-int\nalg > phone forward\nphone > alg ACK\n";
+    let sent = |qop: &str, body: &str, behind: &str| {
+        let row = format!(
+            "Proxy-Authorization: Digest username=\"1001\", realm=\"pbx.example.com\", nonce=\"one\", \
+             uri=\"sip:2000@pbx.example.com\", response=\"{}\", cnonce=\"c1\", qop={qop}, nc=00000001\n",
+            "0".repeat(32)
+        );
+        let phone = "Via: SIP/2.0/UDP 192.168.1.20;branch=z9hG4bKp\n";
+        format!(
+            "phone > alg INVITE\nCSeq: 2 INVITE\n{phone}{row}\n{body}\nalg > server INVITE sip:2000@pbx.example.com\nCSeq: 2 INVITE\n\
+             Via: SIP/2.0/UDP 198.51.100.7;branch=z9hG4bKa\n{phone}{row}\n{behind}\n"
+        )
+    };
+    let refused = "server > alg 407\nProxy-Authenticate: challenge nonce=two qop=auth-int\nalg > phone forward\n";
+    let changed = sent("auth-int", "c=IN IP4 192.168.1.20", "c=IN IP4 198.51.100.7");
+    check(
+        &[names, asked, &changed, refused],
+        NOTHING,
+        "high header-altered-en-route cause=body fault=path sure=likely by=-",
+    );
+    // The same length, other bytes.
+    let changed = sent("auth-int", "m=audio 4000", "m=audio 5000");
+    check(&[names, asked, &changed, refused], NOTHING, "high header-altered-en-route cause=body");
+    let same = sent("auth-int", "c=IN IP4 192.168.1.20", "c=IN IP4 192.168.1.20");
+    check(&[names, asked, &same, refused], NOTHING, "no header-altered-en-route");
+    // A proxy may rewrite a body that no digest covers.
+    let rewritten = sent("auth", "c=IN IP4 192.168.1.20", "c=IN IP4 198.51.100.7");
+    check(&[names, asked, &rewritten, refused], NOTHING, "no header-altered-en-route");
+}
+
+#[test]
+fn a_proxy_that_rewrites_the_request_uri_to_the_called_partys_contact_changes_nothing() {
+    // The called party refuses the call; who asked for the credentials let it pass.
+    let call = "phone > alg INVITE\nalg > phone 407\nProxy-Authenticate: challenge\nphone > alg ACK\nphone > alg INVITE\nCSeq: 2 INVITE\nVia: SIP/2.0/UDP 192.168.1.20;branch=z9hG4bKp\nProxy-Authorization: digest user=1001 password=secret\n";
+    let behind = "alg > server INVITE sip:2000@203.0.113.10\nCSeq: 2 INVITE\nVia: SIP/2.0/UDP 198.51.100.7;branch=z9hG4bKa\nVia: SIP/2.0/UDP 192.168.1.20;branch=z9hG4bKp\nserver > alg 403\nalg > phone forward\n";
+    check(&[NAMES, call, behind], SECRET, "no header-altered-en-route");
+}

@@ -6,7 +6,10 @@ use crate::wire::ACK;
 use crate::wire::Order;
 use crate::wire::Resolution;
 use crate::wire::SYN;
+use crate::wire::block;
+use crate::wire::enhanced_packet;
 use crate::wire::pcap;
+use crate::wire::pcapng_head;
 use crate::wire::tcp_frame;
 use crate::wire::timed;
 use crate::wire::udp_frame;
@@ -134,4 +137,31 @@ fn a_request_that_was_sent_twice_and_differs_is_neither_right_nor_wrong() {
     assert!(report.findings.iter().all(|finding| finding.rule != "digest-ok-but-rejected"));
     // What was contradicted is this message and not the one before.
     assert!(!report.sessions[0].attempts[0].ambiguous);
+}
+
+/// Two interfaces, and how many seconds the second one's clock is behind.
+fn two_interfaces(behind_s: u64) -> Vec<u8> {
+    let order = Order::Little;
+    let interface = [&order.u16(1)[..], &order.u16(0), &order.u32(0)].concat();
+    let start = 1_700_000_000_000_000;
+    let packet = |interface: u32, at_ms: u64, frame: &[u8]| {
+        let behind_us = if interface == 1 { behind_s * 1_000_000 } else { 0 };
+        enhanced_packet(order, interface, start + at_ms * 1_000 - behind_us, frame)
+    };
+    let response = response("secret");
+    [
+        pcapng_head(order, &[]),
+        block(order, 1, &interface),
+        packet(0, 0, &udp_frame(&register(1, None))),
+        packet(1, 10, &back(udp_frame(&answer(1, "401 Unauthorized", "one")))),
+        packet(0, 20, &udp_frame(&register(2, Some(&response)))),
+        packet(1, 30, &back(udp_frame(&answer(2, "200 OK", "")))),
+    ]
+    .concat()
+}
+
+#[test]
+fn clock_jump_tells_interfaces_whose_clocks_differ() {
+    check_capture(two_interfaces(40), SECRET, "clean\ninfo clock-jump says=interfaces_differ\nsessions accepted");
+    check_capture(two_interfaces(0), SECRET, "clean\nno clock-jump\nsessions accepted");
 }
