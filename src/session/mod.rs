@@ -3,6 +3,7 @@
 //! [`Tracker`] sorts messages into [`Run`]s of one Call-ID; a closed run is judged as a [`Session`] of [`Attempt`]s.
 //! Read RFC 3261 §17.1.3 and §22 first.
 
+pub mod ack;
 pub mod attempt;
 pub mod exchange;
 pub mod judge;
@@ -17,6 +18,7 @@ pub mod texts;
 pub mod tracker;
 pub mod transaction;
 
+pub use ack::{Ack, AckDifference, AckPart};
 pub use attempt::{Attempt, AttemptOutcome, Judgement, Offered, Presented};
 pub use exchange::Exchange;
 pub use lost::{Lost, LostMessages};
@@ -26,4 +28,4 @@ pub use session::{Session, SessionOutcome};
 pub use sighting::{ChallengeRow, CredentialsRow, HeaderKind, KnownCredentials, LinkId, NonceId, Sighting};
 pub use texts::{TextId, Texts};
 pub use tracker::Tracker;
-pub use transaction::{Ack, Answer, Copy, CopyKind, Request, Transaction};
+pub use transaction::{Answer, Copy, CopyKind, Request, Transaction};

@@ -11,7 +11,6 @@ use crate::base::Limits;
 use crate::base::WireMap;
 use crate::digest::Reason;
 use crate::digest::Verdict;
-use crate::session::Ack;
 use crate::session::Answer;
 use crate::session::Copy;
 use crate::session::CopyKind;
@@ -59,14 +58,14 @@ pub struct Run {
 const INDEXED_FROM: usize = 24;
 
 /// How many transactions of the same method and CSeq are compared with a message, newest first. Bounds hostile dialogs.
-const CANDIDATES_MAX: usize = 64;
+pub(super) const CANDIDATES_MAX: usize = 64;
 
 /// What makes a message part of a transaction, but for the hop. Without a branch (RFC 2543 peers), Call-ID, CSeq and the
 /// From tag must do.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Key {
-    cseq: Option<u32>,
-    method: Method,
+pub(super) struct Key {
+    pub(super) cseq: Option<u32>,
+    pub(super) method: Method,
 }
 
 /// What a message turned out to be.
@@ -120,7 +119,7 @@ impl Run {
     }
 
     /// The newest transaction with that method and CSeq number that fits.
-    fn newest(&self, key: &Key, fits: impl Fn(&Transaction) -> bool) -> Option<usize> {
+    pub(super) fn newest(&self, key: &Key, fits: impl Fn(&Transaction) -> bool) -> Option<usize> {
         match &self.index {
             Some(index) => {
                 let newest = index.0.get(key)?.iter().rev().take(CANDIDATES_MAX).copied();
@@ -166,11 +165,11 @@ impl Run {
         })
     }
 
-    fn has_branch(&self, known: &Transaction, branch: &[u8]) -> bool {
+    pub(super) fn has_branch(&self, known: &Transaction, branch: &[u8]) -> bool {
         known.branch.is_some_and(|id| self.texts.get(id) == branch)
     }
 
-    fn has_from_tag(&self, request: &Request, identity: &Identity<'_>) -> bool {
+    pub(super) fn has_from_tag(&self, request: &Request, identity: &Identity<'_>) -> bool {
         request.from_tag.map(|id| self.texts.get(id)) == identity.from.tag
     }
 
@@ -297,7 +296,9 @@ impl Run {
         let message = sighting.message;
         let Some(transaction) = self.transactions.get_mut(index) else { return Placement::Dropped };
         if let Some(answer) = &mut transaction.answer {
-            answer.repeats = answer.repeats.saturating_add(1);
+            let is_duplicate = sighting.time.since(answer.last_sent) < DUPLICATE_WITHIN;
+            answer.repeats = answer.repeats.saturating_add(u32::from(!is_duplicate));
+            answer.last_sent = answer.last_sent.max(sighting.time);
             return Placement::Known;
         }
         let reason = match message.start {
@@ -305,6 +306,9 @@ impl Run {
             crate::sip::StartLine::Request { .. } => &[],
         };
         let server = message.value(HeaderName::Server).or(message.value(HeaderName::UserAgent));
+        let is_acknowledged_by_hop = transaction.method == Method::Invite && status >= 300;
+        let to = (is_acknowledged_by_hop || !sighting.challenges.is_empty()).then(|| message.to()).flatten();
+        let to_tag = to.and_then(|to| to.tag);
         transaction.answer = Some(Answer {
             at: sighting.frames.last,
             time: sighting.time,
@@ -313,27 +317,14 @@ impl Run {
             server: server.map(|server| self.texts.keep(server)),
             has_all_headers: message.has_all_headers,
             is_ambiguous: sighting.is_ambiguous,
+            to_tag: to_tag.map(|tag| self.texts.keep(tag)),
             repeats: 0,
+            last_sent: sighting.time,
             challenges: sighting.challenges,
             security_server: joined(message, HeaderName::SecurityServer, &mut self.texts),
             requires_agreement: requires_agreement(message, status),
         });
         Placement::New
-    }
-
-    /// An ACK joins its INVITE: by branch after a refusal, by CSeq after a 2xx (RFC 3261 §17.1.1.3, §13.2.2.4).
-    fn ack(&mut self, sighting: Sighting<'_>, identity: Identity<'_>, key: Key) -> Placement {
-        let invite = Key { method: Method::Invite, ..key };
-        let is_hop = |known: &Transaction| known.flow.source.address == sighting.flow.source.address;
-        let is_refused =
-            |known: &Transaction| is_hop(known) && identity.branch.is_some_and(|branch| self.has_branch(known, branch));
-        let index = self.newest(&invite, is_refused).or_else(|| self.newest(&invite, is_hop));
-        if let Some(transaction) = index.and_then(|index| self.transactions.get_mut(index)) {
-            transaction.ack.get_or_insert_with(|| {
-                Box::new(Ack { at: sighting.frames.last, time: sighting.time, credentials: sighting.credentials })
-            });
-        }
-        Placement::Known
     }
 
     fn add(&mut self, key: Key, transaction: Transaction) -> usize {
@@ -387,13 +378,13 @@ impl Run {
 }
 
 /// What of a message says where it belongs, read once.
-struct Identity<'a> {
+pub(super) struct Identity<'a> {
     /// The top Via's branch. One without the magic cookie identifies nothing (RFC 3261 §17.2.3), yet old stacks keep it
     /// equal within a transaction: it is compared as it stands.
-    branch: Option<&'a [u8]>,
+    pub(super) branch: Option<&'a [u8]>,
     /// From and To, of a request or where there is no branch: responses mostly need neither.
-    from: Address<'a>,
-    to: Address<'a>,
+    pub(super) from: Address<'a>,
+    pub(super) to: Address<'a>,
 }
 
 impl<'a> Identity<'a> {

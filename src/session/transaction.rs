@@ -4,6 +4,7 @@ use crate::base::CaptureTime;
 use crate::base::Flow;
 use crate::base::FrameRef;
 use crate::base::Transport;
+use crate::session::Ack;
 use crate::session::ChallengeRow;
 use crate::session::CredentialsRow;
 use crate::session::LinkId;
@@ -94,25 +95,18 @@ pub struct Answer {
     pub has_all_headers: bool,
     /// Whether some of its bytes can be read two ways.
     pub is_ambiguous: bool,
-    /// How often the same response was seen again.
+    /// The To tag, of an answer that challenges or refuses an INVITE: the ACK has to repeat it.
+    pub to_tag: Option<TextId>,
+    /// How often the server sent it again.
     pub repeats: u32,
+    /// When it was last seen.
+    pub last_sent: CaptureTime,
     /// The rows of challenges.
     pub challenges: Vec<ChallengeRow>,
     /// The values of Security-Server (RFC 3329 §2.2), joined with commas.
     pub security_server: Option<TextId>,
     /// Whether it requires the client to agree on security: `Require: sec-agree`.
     pub requires_agreement: bool,
-}
-
-/// The ACK of an INVITE.
-#[derive(Debug)]
-pub struct Ack {
-    /// The frame that completed it.
-    pub at: FrameRef,
-    /// When.
-    pub time: CaptureTime,
-    /// The rows of credentials: those of the INVITE, by RFC 3261 §22.1.
-    pub credentials: Vec<CredentialsRow>,
 }
 
 /// Another appearance of a request.
