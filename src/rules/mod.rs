@@ -4,6 +4,7 @@
 
 pub mod capture_facts;
 pub mod challenge;
+pub mod challenge_facts;
 pub mod configuration;
 pub mod credentials;
 pub mod credentials_facts;
@@ -94,9 +95,18 @@ pub static RULES: &[&Rule] = &[
     &challenge::credentials_wrong_header::RULE,
     &challenge::register_challenged_407::RULE,
     &challenge::both_challenges_at_once::RULE,
+    &challenge::proxy_sent_401::RULE,
+    &challenge::ack_or_cancel_challenged::RULE,
+    &challenge::in_dialog_challenge_unanswered::RULE,
     &challenge::basic_scheme::RULE,
+    &challenge::unsupported_scheme::RULE,
+    &challenge::combined_challenges_one_row::RULE,
+    &challenge::duplicate_auth_param::RULE,
     &challenge::challenge_malformed::RULE,
+    &challenge::duplicate_algorithm_same_realm::RULE,
+    &challenge::algorithm_order_weak_first::RULE,
     &challenge::normal_challenge::RULE,
+    &challenge::invite_challenged_401::RULE,
     &credentials::digest_wrong_password::RULE,
     &credentials::digest_ok_but_rejected::RULE,
     &credentials::forbidden_after_credentials::RULE,
@@ -111,6 +121,9 @@ pub static RULES: &[&Rule] = &[
     &credentials::username_not_aor::RULE,
     &credentials::anonymous_credentials::RULE,
     &credentials::algorithm_not_offered::RULE,
+    &credentials::weaker_algorithm_chosen::RULE,
+    &credentials::multiple_credentials_one_realm::RULE,
+    &credentials::algorithm_unsupported_no_retry::RULE,
     &credentials::qop_missing_in_challenge::RULE,
     &credentials::qop_dropped::RULE,
     &credentials::qop_params_missing::RULE,
@@ -132,8 +145,13 @@ pub static RULES: &[&Rule] = &[
     &transaction::dialog_identity_changed::RULE,
     &transaction::to_tag_added_to_retry::RULE,
     &transaction::branch_reused::RULE,
+    &transaction::ack_missing::RULE,
+    &transaction::ack_mismatch::RULE,
+    &transaction::ack_without_invite_credentials::RULE,
+    &transaction::late_challenge_not_answered::RULE,
     &transaction::overlapping_register::RULE,
     &transaction::registration_callid_churn::RULE,
+    &transaction::credentials_in_cancel::RULE,
     &configuration::user_unknown_suspected::RULE,
     &configuration::registrar_rejects_contact::RULE,
     &configuration::registration_flapping::RULE,

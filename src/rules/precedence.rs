@@ -183,7 +183,15 @@ static EXPLAINS: &[(&str, &[&str])] = &[
         "challenge-malformed",
         &["challenge-unanswered", "challenge-loop", "retry-without-credentials", "rejected-credentials"],
     ),
+    ("unsupported-scheme", &["challenge-unanswered", "challenge-loop", "retry-without-credentials"]),
+    ("ack-mismatch", &["challenge-unanswered", "late-challenge-not-answered"]),
+    ("ack-missing", &["challenge-unanswered", "late-challenge-not-answered"]),
+    ("in-dialog-challenge-unanswered", &["challenge-unanswered", "late-challenge-not-answered"]),
     ("retry-without-credentials", &["challenge-unanswered", "challenge-loop"]),
+    (
+        "algorithm-unsupported-no-retry",
+        &["challenge-unanswered", "late-challenge-not-answered", "algorithm-order-weak-first"],
+    ),
     (
         "digest-wrong-password",
         &[
@@ -211,7 +219,8 @@ static EXPLAINS: &[(&str, &[&str])] = &[
     ),
     ("same-credentials-repeated", &["nc-repeated"]),
     ("challenge-loop", &["rejected-credentials", "challenge-unanswered"]),
-    ("challenge-unanswered", &["register-challenged-407", "both-challenges-at-once"]),
+    ("challenge-unanswered", &["late-challenge-not-answered", "register-challenged-407", "both-challenges-at-once"]),
+    ("malformed-credentials", &["duplicate-auth-param"]),
 ];
 
 /// Softens what recovered, links what is explained, and sorts.

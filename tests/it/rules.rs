@@ -1,5 +1,7 @@
 //! Every rule against scenarios that show it and against those that look like it. One `check` for all of them.
 
+mod acks;
+mod asked;
 mod catalogue;
 mod challenges;
 mod credential_form;

@@ -1,12 +1,14 @@
 //! SA102: challenged, and that was the last of it.
 
 use crate::rules::Check;
-use crate::rules::Confidence;
 use crate::rules::Context;
 use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::challenge_facts;
+use crate::rules::challenge_facts::Circumstance;
+use crate::rules::challenge_facts::Unanswered;
 use crate::rules::facts;
 use crate::session::Attempt;
 use crate::session::AttemptOutcome;
@@ -22,7 +24,8 @@ pub static RULE: Rule = Rule {
     summary: "A challenge was never answered",
     finds: "A 401 or 407 after which no request with credentials for that realm follows in the same Call-ID (for REGISTER and its \
             like also from the same address of record and source) within 32 s, while the capture goes on. Where the capture ends \
-            earlier, the finding is medium and possible, and says how long it went on.",
+            earlier, the finding is medium and possible, and says how long it went on. Where the challenge itself shows why, the \
+            cause says so: scheme, algorithm, second-realm, late-challenge or challenge-kind.",
     matters: "The client was asked and did not answer: it has no credentials for that realm, does not know the header or the \
               algorithm, or never got the challenge.",
     advice: "Set user name and password for the realm named in the challenge. Where a REGISTER was challenged with 407, or two \
@@ -30,46 +33,33 @@ pub static RULE: Rule = Rule {
              its own.",
     not_this: "The same request sent again without credentials is retry-without-credentials. OPTIONS and NOTIFY pings want any \
                answer and are info. A challenge without a header that could be answered is challenge-header-missing. A call \
-               that was cancelled, or that another branch of a forking proxy won, needs no answer.",
+               that was cancelled, or that another branch of a forking proxy won, needs no answer. Whoever is asked within a \
+               dialog by the one who began it need not answer: that is medium.",
     sources: &["RFC 3261 section 22.2", "RFC 3261 section 22.3", "RFC 3261 section 17.1"],
     sample: "invite-second-realm-unanswered",
     check: Check::Session(check),
 };
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
-    let last_of_each = session.exchanges.iter().filter_map(|exchange| exchange.attempts.last().copied());
-    last_of_each.filter_map(|index| finding(session, context, index)).collect()
+    let unanswered = challenge_facts::unanswered(session, context);
+    unanswered.into_iter().filter_map(|unanswered| finding(session, &unanswered)).collect()
 }
 
-fn finding(session: &Session<'_>, context: &Context<'_>, index: usize) -> Option<Finding> {
+fn finding(session: &Session<'_>, unanswered: &Unanswered) -> Option<Finding> {
+    let &Unanswered { index, severity, confidence, gap, is_lost } = unanswered;
     let attempt = session.attempts.get(index)?;
     let answer = attempt.answer()?;
-    if attempt.outcome != AttemptOutcome::Challenged || !attempt.has_challenge() || is_settled(session, context, index)
-    {
-        return None;
-    }
-    let gap = facts::capture_after(attempt, context);
     let is_proven = gap >= facts::ANSWER_WITHIN;
     let asked = attempt.challenges.first()?.realm();
     let method = attempt.transaction.method.to_string();
     let ending = if is_proven { "never answered" } else { "the capture ends before an answer" };
-    let title = format!("{} was challenged for realm {} and {ending}", who(session, attempt), facts::quoted(&asked));
+    let who = challenge_facts::who(session, attempt);
+    let title = format!("{who} was challenged for realm {} and {ending}", facts::quoted(&asked));
+    let gap = facts::duration_text(gap);
     let silence = if is_proven {
-        format!(
-            "No request with credentials for it followed, although the capture goes on for {}.",
-            facts::duration_text(gap)
-        )
+        format!("No request with credentials for it followed, although the capture goes on for {gap}.")
     } else {
-        format!(
-            "No request with credentials for it follows, but the capture ends {} after the challenge.",
-            facts::duration_text(gap)
-        )
-    };
-    let is_lost = facts::may_be_lost(attempt, context);
-    let (severity, confidence) = match is_proven && !is_lost {
-        _ if facts::is_ping(attempt) => (Severity::Info, Confidence::Likely),
-        true => (Severity::High, Confidence::Proven),
-        false => (Severity::Medium, Confidence::Possible),
+        format!("No request with credentials for it follows, but the capture ends {gap} after the challenge.")
     };
     let fault = if is_lost { Fault::Path } else { Fault::Client };
     let mut finding = Finding::new(&RULE, title).graded(severity, confidence).fault(fault);
@@ -124,23 +114,13 @@ fn has_other_branch_won(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
     origin.and_then(|origin| origin.answer.as_ref()).is_some_and(|answer| (200..=299).contains(&answer.status))
 }
 
-fn who(session: &Session<'_>, attempt: &Attempt<'_>) -> String {
-    let user = session.user();
-    if user.is_empty() { attempt.transaction.flow.source.to_string() } else { facts::text(&user) }
-}
-
 /// What about this challenge the client may not have liked.
-fn explain_circumstances(session: &Session<'_>, finding: Finding, attempt: &Attempt<'_>) -> Finding {
-    let answered: Vec<String> =
-        attempt.credentials.iter().filter(|p| p.is_attempt()).map(|p| facts::quoted(&p.realm())).collect();
-    let algorithms: Vec<&str> =
-        attempt.challenges.iter().filter_map(|offered| offered.challenge.algorithm().name()).collect();
-    let mut finding = finding;
-    let is_first_time = attempt.challenges.iter().all(|offered| {
-        let realm = offered.realm();
-        session.attempts.iter().flat_map(|attempt| &attempt.credentials).all(|presented| presented.realm() != realm)
-    });
-    if !answered.is_empty() && is_first_time {
+fn explain_circumstances(session: &Session<'_>, mut finding: Finding, attempt: &Attempt<'_>) -> Finding {
+    let circumstance = challenge_facts::circumstance(session, attempt);
+    finding.cause = circumstance.map(Circumstance::name);
+    if challenge_facts::is_second_realm(session, attempt) {
+        let answered: Vec<String> =
+            attempt.credentials.iter().filter(|p| p.is_attempt()).map(|p| facts::quoted(&p.realm())).collect();
         finding.explanation.push_str(&format!(
             " The credentials for realm {} were accepted: the request went on to another server, which asks for its own.",
             answered.join(", ")
@@ -149,17 +129,27 @@ fn explain_circumstances(session: &Session<'_>, finding: Finding, attempt: &Atte
             "Give the client an account for the second realm too, or let the first server authenticate on its behalf",
         );
     }
-    if attempt.transaction.method == Method::Register && attempt.status() == Some(407) {
-        finding = finding.advises("Many phones know only 401 for REGISTER: let the registrar answer 401 (VOS3000: SS_AUTHCHALLENGEMODE 1 or 3)");
+    if circumstance == Some(Circumstance::Scheme) {
+        finding = finding.fault(Fault::Server).advises("Let the server offer Digest: SIP clients know no other scheme");
     }
-    if attempt.transaction.method == Method::Invite && attempt.status() == Some(401) {
-        finding = finding.advises("A server that can choose may try 407, which callers expect for INVITE (VOS3000: SS_AUTHCHALLENGEMODE 2 or 3)");
+    if challenge_facts::is_late(attempt) {
+        finding.explanation.push_str(
+            " The call was under way: a provisional response came before the challenge, and some clients take no challenge after one.",
+        );
     }
-    if algorithms.first().is_some_and(|first| *first != "MD5") {
-        finding = finding.advises(format!(
-            "The first algorithm offered is {}: old clients give up there, even where MD5 follows. Update the client; until then MD5 first helps it",
-            algorithms.first().copied().unwrap_or_default()
-        ));
+    if challenge_facts::is_asked_by_caller(session, attempt) {
+        finding.explanation.push_str(
+            " The one who asks is the one who began the dialog: unless that is the client's own server, not to answer is right.",
+        );
+    }
+    let method = &attempt.transaction.method;
+    match attempt.status() {
+        Some(407) if *method == Method::Register => finding = finding.advises("Many phones know only 401 for REGISTER: let the registrar answer 401 (VOS3000: SS_AUTHCHALLENGEMODE 1 or 3)"),
+        Some(401) if *method != Method::Register => finding = finding.advises(format!("A server that can choose may try 407, which callers expect for {method}, or both (VOS3000: SS_AUTHCHALLENGEMODE 2 or 3)")),
+        _ => {}
+    }
+    if let Some(algorithm) = challenge_facts::demanding_algorithm(session, attempt) {
+        finding = finding.advises(challenge_facts::algorithm_advice(attempt, &algorithm));
     }
     if session.attempts.iter().all(|attempt| !attempt.has_credentials()) {
         finding = finding.excludes("wrong password: no digest was ever sent");

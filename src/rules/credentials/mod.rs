@@ -1,12 +1,14 @@
 //! Group B: the credentials, and what the server made of them.
 
 pub mod algorithm_not_offered;
+pub mod algorithm_unsupported_no_retry;
 pub mod anonymous_credentials;
 pub mod auth_param_quoting;
 pub mod digest_ok_but_rejected;
 pub mod digest_wrong_password;
 pub mod forbidden_after_credentials;
 pub mod malformed_credentials;
+pub mod multiple_credentials_one_realm;
 pub mod nonce_altered;
 pub mod opaque_missing_or_changed;
 pub mod qop_dropped;
@@ -25,3 +27,4 @@ pub mod username_both_forms;
 pub mod username_empty;
 pub mod username_not_aor;
 pub mod verification_not_possible;
+pub mod weaker_algorithm_chosen;

@@ -129,7 +129,11 @@ fn several_algorithms_of_one_realm_are_one_challenge() {
     let joined = "> REGISTER\n< 401\nWWW-Authenticate: Digest realm=\"a\", nonce=\"1\", algorithm=SHA-256, qop=\"auth\", Digest realm=\"a\", nonce=\"2\", qop=\"auth\"\n";
     let second =
         "> REGISTER\nAuthorization: digest user=1001 password=secret realm=a nonce=2 algorithm=none qop=auth\n";
-    check(&[joined, second, OK], SECRET, "clean\nno realm-mismatch old-nonce-reused challenge-malformed");
+    check(
+        &[joined, second, OK],
+        SECRET,
+        "medium combined-challenges-one-row\nno realm-mismatch old-nonce-reused challenge-malformed",
+    );
     check(
         &[joined, second, joined.split_once('\n').unwrap().1],
         SECRET,

@@ -1,0 +1,94 @@
+//! SA111: challenged within a dialog, and not answered.
+
+use crate::rules::Check;
+use crate::rules::Confidence;
+use crate::rules::Context;
+use crate::rules::Fault;
+use crate::rules::Finding;
+use crate::rules::Rule;
+use crate::rules::Severity;
+use crate::rules::challenge_facts;
+use crate::rules::challenge_facts::Unanswered;
+use crate::rules::facts;
+use crate::session::Session;
+use crate::sip::Method;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "SA111",
+    name: "in-dialog-challenge-unanswered",
+    label: "challenge within a dialog never answered",
+    severity: Severity::High,
+    summary: "A request within a call or subscription was challenged, and that was the last of it",
+    finds: "A BYE, re-INVITE, UPDATE, REFER, INFO, NOTIFY or other request with a To tag that is challenged, and neither sent again \
+            with credentials nor accepted. Where the capture ends early it is medium and possible.",
+    matters: "A BYE that is not answered leaves the call up at the other side, where it is billed until a timer ends it. Session \
+              refreshes and transfers fail in the same way. Many clients have no credentials at hand within a dialog, and many B2BUAs \
+              drop them there.",
+    advice: "Do not challenge requests within a dialog that the server let in (Kamailio, OpenSIPS: loose_route before the challenge), \
+             or let the client send the credentials of the INVITE along.",
+    not_this: "A first request whose retry carries the To tag of the challenge belongs to no dialog. Asked by the one who called, a \
+               client is right not to answer: that is how digests are stolen, and here it is medium. An OPTIONS within a dialog \
+               is a ping and info.",
+    sources: &["RFC 3261 section 12.2", "RFC 3261 section 22.3", "RFC 3261 section 15"],
+    sample: "bye-challenged-unanswered",
+    check: Check::Session(check),
+};
+
+fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
+    if !session.attempts.iter().any(|attempt| attempt.is_challenged() && attempt.is_in_dialog()) {
+        return Vec::new();
+    }
+    let unanswered = challenge_facts::unanswered(session, context);
+    unanswered.into_iter().filter_map(|unanswered| finding(session, &unanswered)).collect()
+}
+
+fn finding(session: &Session<'_>, unanswered: &Unanswered) -> Option<Finding> {
+    let attempt = session.attempts.get(unanswered.index)?;
+    if !challenge_facts::is_in_dialog(session, attempt) {
+        return None;
+    }
+    let answer = attempt.answer()?;
+    let method = &attempt.transaction.method;
+    let who = challenge_facts::who(session, attempt);
+    let is_asked_by_caller = challenge_facts::is_asked_by_caller(session, attempt);
+    let (mut severity, mut confidence) = (unanswered.severity, unanswered.confidence);
+    if *method == Method::Options {
+        (severity, confidence) = (Severity::Info, Confidence::Likely);
+    }
+    let consequence = match method {
+        Method::Bye => "The other side may not know that the call is over, and hold it until a timer ends it.",
+        Method::Invite | Method::Update => "What should change in the session, or keep it alive, does not.",
+        Method::Refer => "The transfer does not happen.",
+        _ => "What it should tell or change within the dialog is lost.",
+    };
+    let mut finding = Finding::new(&RULE, format!("{method} within the dialog was challenged, and {who} never answered"))
+        .graded(severity, confidence)
+        .fault(Fault::Client)
+        .explained(format!(
+            "The {} to the {method} in frame {} asks for credentials within a dialog, and no {method} with credentials follows. {consequence}",
+            answer.status, answer.at.number
+        ))
+        .advises("Let the server not challenge within a dialog that it let in, or the client answer with the credentials of the first request");
+    if unanswered.is_lost {
+        finding = finding.fault(Fault::Path);
+        finding.explanation.push_str(" Fragments between the two are missing: the answer may have been among them.");
+    } else if unanswered.gap < facts::ANSWER_WITHIN {
+        finding
+            .explanation
+            .push_str(&format!(" The capture ends {} after the challenge.", facts::duration_text(unanswered.gap)));
+    }
+    if is_asked_by_caller {
+        finding.fault = Fault::Unknown;
+        finding.explanation.push_str(
+            " The one who asks is the one who began the dialog: unless that is the client's own server, not to answer is right.",
+        );
+    } else {
+        finding = finding.excludes("wrong password: no digest was sent for this request");
+    }
+    finding.attempt = Some(unanswered.index);
+    finding.subject = facts::subject(session, attempt);
+    finding.frames = facts::frames_of_all([attempt]);
+    finding.evidence = facts::challenge_evidence(attempt);
+    Some(finding)
+}

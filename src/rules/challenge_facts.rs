@@ -1,0 +1,219 @@
+//! What several rules ask of a challenge that was not answered. Facts, no findings.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use crate::auth::Algorithm;
+use crate::auth::HashName;
+use crate::auth::Scheme;
+use crate::rules::Confidence;
+use crate::rules::Context;
+use crate::rules::Severity;
+use crate::rules::challenge::challenge_unanswered::is_settled;
+use crate::rules::facts;
+use crate::session::Attempt;
+use crate::session::AttemptOutcome;
+use crate::session::Offered;
+use crate::session::Session;
+use crate::sip::Method;
+
+/// A challenge that nobody answered, and how much that proves.
+#[derive(Clone, Copy, Debug)]
+pub struct Unanswered {
+    /// The attempt.
+    pub index: usize,
+    /// How bad it is.
+    pub severity: Severity,
+    /// How sure it is that no answer came.
+    pub confidence: Confidence,
+    /// How long the capture goes on behind the challenge.
+    pub gap: Duration,
+    /// Fragments from this client to this server are missing: the answer may have been among them.
+    pub is_lost: bool,
+}
+
+/// How many exchanges of a session that end with a challenge are looked at. Bounds the search in hostile sessions, where
+/// each request is an exchange of its own.
+const ENDINGS_MAX: usize = 256;
+
+/// The last challenge of each exchange, where it was not answered.
+pub fn unanswered(session: &Session<'_>, context: &Context<'_>) -> Vec<Unanswered> {
+    let last_of_each = session.exchanges.iter().filter_map(|exchange| exchange.attempts.last().copied());
+    let endings = last_of_each.filter(|&index| {
+        let attempt = session.attempts.get(index);
+        attempt.is_some_and(|attempt| attempt.outcome == AttemptOutcome::Challenged && attempt.has_challenge())
+    });
+    endings.take(ENDINGS_MAX).filter_map(|index| unanswered_at(session, context, index)).collect()
+}
+
+fn unanswered_at(session: &Session<'_>, context: &Context<'_>, index: usize) -> Option<Unanswered> {
+    let attempt = session.attempts.get(index)?;
+    if is_settled(session, context, index) {
+        return None;
+    }
+    let gap = facts::capture_after(attempt, context);
+    let is_lost = facts::may_be_lost(attempt, context);
+    let (severity, confidence) = match gap >= facts::ANSWER_WITHIN && !is_lost {
+        _ if session.is_one_way => (Severity::Info, Confidence::Possible),
+        _ if facts::is_ping(attempt) => (Severity::Info, Confidence::Likely),
+        true if is_asked_by_caller(session, attempt) => (Severity::Medium, Confidence::Possible),
+        true => (Severity::High, Confidence::Proven),
+        false => (Severity::Medium, Confidence::Possible),
+    };
+    Some(Unanswered { index, severity, confidence, gap, is_lost })
+}
+
+/// Whether a request belongs to a dialog that is there. The retry of a request that was challenged may carry the To tag of the
+/// challenge, and makes no dialog by it.
+pub fn is_in_dialog(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
+    let Some(tag) = attempt.request().and_then(|request| request.to_tag) else { return false };
+    let tag = session.text(tag);
+    let is_of_challenge = |other: &Attempt<'_>| {
+        other.is_challenged()
+            && !other.is_in_dialog()
+            && other.answer().and_then(|answer| answer.to_tag).is_some_and(|id| session.text(id) == tag)
+    };
+    attempt.transaction.method != Method::Register && !session.attempts.iter().any(is_of_challenge)
+}
+
+/// Whether the one who asks for credentials within a dialog is the one who began it: whoever is called need not have an
+/// account there, and is better off not to answer.
+pub fn is_asked_by_caller(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
+    let (asked, asking) = (attempt.transaction.flow.source.address, attempt.transaction.flow.destination.address);
+    attempt.is_in_dialog()
+        && asked != asking
+        && session.attempts.iter().any(|other| {
+            let flow = other.transaction.flow;
+            !other.is_in_dialog() && flow.source.address == asking && flow.destination.address == asked
+        })
+}
+
+/// Why a client may not have answered, as far as the challenge and what came before it tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Circumstance {
+    /// No scheme that digest clients know.
+    Scheme,
+    /// No MD5, or not first.
+    Algorithm,
+    /// It had answered another realm before.
+    SecondRealm,
+    /// The call was already under way.
+    LateChallenge,
+    /// 407 to a REGISTER, or 401 to another request.
+    ChallengeKind,
+}
+
+impl Circumstance {
+    /// The cause in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Circumstance::Scheme => "scheme",
+            Circumstance::Algorithm => "algorithm",
+            Circumstance::SecondRealm => "second-realm",
+            Circumstance::LateChallenge => "late-challenge",
+            Circumstance::ChallengeKind => "challenge-kind",
+        }
+    }
+}
+
+/// The circumstance that explains best why an attempt's challenge was not answered.
+pub fn circumstance(session: &Session<'_>, attempt: &Attempt<'_>) -> Option<Circumstance> {
+    let is_register = attempt.transaction.method == Method::Register;
+    if has_only_unsupported_schemes(attempt) {
+        Some(Circumstance::Scheme)
+    } else if demanding_algorithm(session, attempt).is_some() {
+        Some(Circumstance::Algorithm)
+    } else if is_second_realm(session, attempt) {
+        Some(Circumstance::SecondRealm)
+    } else if is_late(attempt) {
+        Some(Circumstance::LateChallenge)
+    } else {
+        let is_odd = if is_register { attempt.status() == Some(407) } else { attempt.status() == Some(401) };
+        is_odd.then_some(Circumstance::ChallengeKind)
+    }
+}
+
+/// Whether an INVITE had a provisional response other than 100 before its challenge.
+pub fn is_late(attempt: &Attempt<'_>) -> bool {
+    let provisional = attempt.transaction.provisional_at;
+    attempt.transaction.method == Method::Invite
+        && attempt.is_challenged()
+        && provisional.zip(attempt.answer()).is_some_and(|(provisional, answer)| provisional <= answer.time)
+}
+
+/// Whether the request answered other realms, and nobody ever answered those of this challenge.
+pub fn is_second_realm(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
+    let is_first_time = |offered: &Offered<'_>| {
+        let realm = offered.realm();
+        session.attempts.iter().flat_map(|attempt| &attempt.credentials).all(|presented| presented.realm() != realm)
+    };
+    attempt.has_credentials() && attempt.challenges.iter().all(is_first_time)
+}
+
+/// A scheme that is none of those which have rules of their own: not Digest, not Basic, not missing.
+pub fn unsupported_scheme<'a>(offered: &Offered<'a>) -> Option<&'a [u8]> {
+    match offered.challenge.scheme {
+        Scheme::Other(name) if !name.is_empty() => Some(name),
+        _ => None,
+    }
+}
+
+/// Whether a challenge has schemes, and none that a digest client could answer.
+pub fn has_only_unsupported_schemes(attempt: &Attempt<'_>) -> bool {
+    !attempt.challenges.is_empty() && attempt.challenges.iter().all(|offered| unsupported_scheme(offered).is_some())
+}
+
+/// The algorithm of the first Digest challenge, where it is not plain MD5 and this client was never seen to use it.
+pub fn demanding_algorithm<'s>(session: &Session<'_>, attempt: &'s Attempt<'_>) -> Option<Cow<'s, str>> {
+    let mut digests = attempt.challenges.iter().filter(|offered| offered.challenge.scheme == Scheme::Digest);
+    let algorithm = digests.next()?.challenge.algorithm();
+    let client = attempt.transaction.flow.source.address;
+    let is_plain_md5 = algorithm == Algorithm::default();
+    let uses = |other: &Attempt<'_>| {
+        other.transaction.flow.source.address == client
+            && other.credentials.iter().any(|presented| presented.credentials.algorithm() == algorithm)
+    };
+    if is_plain_md5 || session.attempts.iter().any(uses) {
+        return None;
+    }
+    Some(algorithm_name(algorithm))
+}
+
+/// The name of an algorithm, as sent where it is unknown.
+pub fn algorithm_name(algorithm: Algorithm<'_>) -> Cow<'static, str> {
+    match algorithm {
+        Algorithm::Unknown(raw) => Cow::Owned(facts::text(raw)),
+        known => Cow::Borrowed(known.name().unwrap_or_default()),
+    }
+}
+
+/// What to do about a first algorithm that the client seems not to know.
+pub fn algorithm_advice(attempt: &Attempt<'_>, algorithm: &str) -> String {
+    let needs_sim = attempt.challenges.iter().any(|offered| {
+        let offered = offered.challenge.algorithm();
+        matches!(offered, Algorithm::Aka { .. }) && offered.name() == Some(algorithm)
+    });
+    if needs_sim {
+        format!(
+            "{algorithm} needs the key of a SIM card (IMS): let the server offer a password algorithm to clients without one"
+        )
+    } else {
+        format!(
+            "The first algorithm offered is {algorithm}: old clients give up there, even where MD5 follows. Update the client; until then MD5 first helps it"
+        )
+    }
+}
+
+/// Whether an algorithm hashes a password with MD5; `None` where it is no password, or the hash is unknown.
+pub fn is_md5(algorithm: Algorithm<'_>) -> Option<bool> {
+    match algorithm {
+        Algorithm::Plain { hash, .. } => Some(hash == HashName::Md5),
+        _ => None,
+    }
+}
+
+/// Who sends an attempt: the user, else the address.
+pub fn who(session: &Session<'_>, attempt: &Attempt<'_>) -> String {
+    let user = session.user();
+    if user.is_empty() { attempt.transaction.flow.source.to_string() } else { facts::text(&user) }
+}

@@ -1,0 +1,76 @@
+//! SA221: silence after an offer of algorithms that the client seems not to know.
+
+use crate::auth::Algorithm;
+use crate::rules::Check;
+use crate::rules::Confidence;
+use crate::rules::Context;
+use crate::rules::Fault;
+use crate::rules::Finding;
+use crate::rules::Rule;
+use crate::rules::Severity;
+use crate::rules::challenge_facts;
+use crate::rules::challenge_facts::Circumstance;
+use crate::rules::challenge_facts::Unanswered;
+use crate::rules::facts;
+use crate::session::Session;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "SA221",
+    name: "algorithm-unsupported-no-retry",
+    label: "algorithm not supported",
+    severity: Severity::High,
+    summary: "The client gave up on a challenge that does not begin with MD5",
+    finds: "A challenge that was never answered, whose first Digest offer is not MD5, from a client that was never seen to use that \
+            algorithm. It is medium where the capture ends early, or where the client tried again without credentials.",
+    matters: "Clients should pass over algorithms that they do not know. Many read the first challenge only and give up, even where \
+              MD5 follows (baresip and sipsak, for two); some know nothing but MD5.",
+    advice: "Update the client. Until then let the server offer MD5 first, or MD5 alone, to these clients (Asterisk: supported \
+             algorithms of the auth object, in that order).",
+    not_this: "A client without an account for that realm falls silent too: one that answers MD5 challenges of this server, and not \
+               this one, settles it.",
+    sources: &["RFC 8760 section 2.4", "RFC 7616 section 3.7", "RFC 7616 section 3.3"],
+    sample: "register-two-algorithms-unanswered",
+    check: Check::Session(check),
+};
+
+fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
+    let unanswered = challenge_facts::unanswered(session, context);
+    unanswered.into_iter().filter_map(|unanswered| finding(session, &unanswered)).collect()
+}
+
+fn finding(session: &Session<'_>, unanswered: &Unanswered) -> Option<Finding> {
+    let attempt = session.attempts.get(unanswered.index)?;
+    if unanswered.is_lost || challenge_facts::circumstance(session, attempt) != Some(Circumstance::Algorithm) {
+        return None;
+    }
+    let algorithm = challenge_facts::demanding_algorithm(session, attempt)?;
+    let has_md5 = attempt.challenges.iter().any(|offered| offered.challenge.algorithm() == Algorithm::default());
+    let exchange = session.exchanges.get(attempt.exchange)?;
+    let tried_again = exchange.attempts.len() > 1
+        && session.attempts_of(exchange).filter(|other| other.is_challenged() && !other.has_credentials()).count() > 1;
+    let (severity, confidence) = match unanswered.severity {
+        Severity::High if tried_again => (Severity::Medium, Confidence::Possible),
+        severity => (severity, unanswered.confidence.min(Confidence::Likely)),
+    };
+    let who = challenge_facts::who(session, attempt);
+    let offer = if has_md5 {
+        format!("{algorithm} comes first in the challenge, and MD5 further down")
+    } else {
+        format!("The challenge offers {algorithm} and no MD5")
+    };
+    let mut finding = Finding::new(&RULE, format!("{who} does not answer a challenge that begins with {algorithm}"))
+        .graded(severity, confidence)
+        .fault(Fault::Client)
+        .explained(format!(
+            "{offer}. No credentials follow: the client does not know {algorithm}{}. A client without an account for this realm would be silent too.",
+            if has_md5 { ", and does not look at the second offer" } else { "" }
+        ))
+        .excludes("wrong password: no digest was sent for this realm")
+        .advises(challenge_facts::algorithm_advice(attempt, &algorithm));
+    finding.attempt = Some(unanswered.index);
+    finding.subject = facts::subject(session, attempt);
+    finding.frames = facts::frames_of_all([attempt]);
+    finding.evidence = facts::challenge_evidence(attempt);
+    Some(finding)
+}

@@ -1,0 +1,124 @@
+//! SA405: a challenge to an INVITE that nobody acknowledges.
+
+use crate::base::Transport;
+use crate::rules::Check;
+use crate::rules::Confidence;
+use crate::rules::Context;
+use crate::rules::Fault;
+use crate::rules::Finding;
+use crate::rules::Rule;
+use crate::rules::Severity;
+use crate::rules::facts;
+use crate::session::Attempt;
+use crate::session::Session;
+use crate::sip::Method;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "SA405",
+    name: "ack-missing",
+    label: "challenge not acknowledged",
+    severity: Severity::High,
+    summary: "The 401 or 407 to an INVITE is repeated, and no ACK comes",
+    finds: "An INVITE answered 401 or 407 that is never acknowledged: the server sends the answer again at least twice, or over \
+            TCP, where it does not, no ACK comes within 32 s. That is medium, as where the capture ends early, and where the call went through all \
+            the same.",
+    matters: "Every final answer to an INVITE is acknowledged. Without the ACK the server repeats the challenge for 32 s and holds \
+              the transaction; most often the client never got it, and so never answers it.",
+    advice: "See whether the answer reaches the client: to which address and port it goes (Via, rport, NAT), and what its firewall says. \
+             If it does, fix the client: ACK belongs to the transaction and not to the application.",
+    not_this: "An ACK that is there and does not fit is ack-mismatch. REGISTER and other requests have no ACK. An answer repeated \
+               once may have crossed its ACK.",
+    sources: &["RFC 3261 section 17.1.1.3", "RFC 3261 section 17.2.1", "RFC 3261 section 22.1"],
+    sample: "invite-ack-missing",
+    check: Check::Session(check),
+};
+
+/// Repetitions of the answer that show that the server misses the ACK.
+const REPEATS_MIN: u32 = 2;
+
+fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
+    let missing: Vec<(usize, &Attempt<'_>)> =
+        session.attempts.iter().enumerate().filter(|(_, attempt)| is_missing(attempt, context)).collect();
+    let lead = facts::lead(session, missing.iter().map(|(index, _)| *index));
+    let Some(index) = lead else { return Vec::new() };
+    let Some((attempt, answer)) = session.attempts.get(index).and_then(|attempt| Some((attempt, attempt.answer()?)))
+    else {
+        return Vec::new();
+    };
+    let waited = facts::capture_after(attempt, context);
+    let is_lost = facts::may_be_lost(attempt, context);
+    let (severity, confidence) = match answer.repeats >= REPEATS_MIN {
+        _ if is_lost || waited < facts::ANSWER_WITHIN => (Severity::Medium, Confidence::Possible),
+        true => (Severity::High, Confidence::Likely),
+        // A hole in the stream would hide an ACK too.
+        false => (Severity::Medium, Confidence::Possible),
+    };
+    let status = answer.status;
+    let client = attempt.transaction.flow.source;
+    // RFC 3261 §17.1.1.2: a client that got a final answer stops to repeat its INVITE.
+    let goes_on = attempt.transaction.last_sent > answer.time;
+    let repeated = match answer.repeats {
+        0 => String::new(),
+        1 => format!(" The server sent the {status} again once."),
+        times => format!(" The server sent the {status} again {times} times."),
+    };
+    let mut finding = Finding::new(&RULE, format!("{client} never acknowledged the {status} to its INVITE"))
+        .graded(severity, confidence)
+        .explained(format!(
+            "No ACK follows the {status} in frame {}, although the capture goes on for {}.{repeated}",
+            answer.at.number,
+            facts::duration_text(waited)
+        ));
+    finding = why(finding, attempt, goes_on);
+    if is_lost {
+        finding.fault = Fault::Path;
+        finding.explanation.push_str(" Fragments between the two are missing, and the ACK may be among them.");
+    }
+    if !attempt.has_credentials() {
+        finding = finding.excludes("wrong password: no digest was sent");
+    }
+    finding.attempt = Some(index);
+    finding.subject = facts::subject(session, attempt);
+    finding.frames = facts::frames_of_all(missing.iter().map(|(_, attempt)| *attempt));
+    finding.evidence = facts::status_evidence(session, attempt).into_iter().collect();
+    vec![finding]
+}
+
+/// Who is to blame: what the client does with its INVITE tells whether it got the answer.
+fn why(mut finding: Finding, attempt: &Attempt<'_>, goes_on: bool) -> Finding {
+    if goes_on {
+        finding.explanation.push_str(" The client repeats its INVITE even after that: the answer does not reach it.");
+        finding
+            .fault(Fault::Path)
+            .advises("Look at the way back to the client: NAT, rport, firewall, the address in Via")
+    } else if attempt.transaction.has_provisional || attempt.answer().is_none_or(|answer| answer.repeats == 0) {
+        finding
+            .explanation
+            .push_str(" Either the answer never reached the client, or the client does not acknowledge it.");
+        finding.fault(Fault::Unknown).advises(
+            "Capture at the client: if the answer arrives there, fix the client; else look at NAT and firewall",
+        )
+    } else {
+        finding.explanation.push_str(
+            " The client does not repeat its INVITE, as one does that has no answer: it got this one, or is gone.",
+        );
+        finding
+            .fault(Fault::Client)
+            .advises("Fix the client: the ACK of a refusal belongs to its transaction layer")
+            .advises("Where its log does not show the answer, look at NAT and firewall on the way back")
+    }
+}
+
+fn is_missing(attempt: &Attempt<'_>, context: &Context<'_>) -> bool {
+    let transaction = attempt.transaction;
+    let Some(answer) = attempt.answer() else { return false };
+    transaction.method == Method::Invite
+        && attempt.is_challenged()
+        && transaction.ack.is_none()
+        && attempt.request().is_some()
+        && match transaction.transport {
+            Transport::Udp => answer.repeats >= REPEATS_MIN,
+            _ => facts::capture_after(attempt, context) >= facts::ANSWER_WITHIN,
+        }
+}
