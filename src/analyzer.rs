@@ -24,6 +24,7 @@ mod clock;
 mod conduct;
 mod ending;
 mod messages;
+mod outcomes;
 mod peers;
 
 /// What one run is to do.
@@ -162,6 +163,9 @@ impl Analyzer {
             trusted: std::mem::take(&mut self.trusted),
             end: Some(end),
             clock: self.clock.facts().clone(),
+            mixed_modes: self.messages.outcomes.mixed_modes(),
+            neighbours: self.messages.outcomes.neighbours(),
+            method_differences: self.messages.outcomes.method_differences(),
         }
     }
 

@@ -138,6 +138,12 @@ pub(super) fn events(analyzer: &Analyzer) -> Vec<Event> {
         ("fragments_not_followed", messages.lost.refused(), false, "first fragments without a place in the history"),
         ("accounts_not_followed", messages.accounts.refused(), false, "accounts without a place in the history"),
         (
+            "outcomes_not_followed",
+            messages.outcomes.refused(),
+            false,
+            "outcomes without a place in the history: they are compared with no others",
+        ),
+        (
             "duplicate_packets",
             messages.duplicates,
             false,

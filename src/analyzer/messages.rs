@@ -18,6 +18,7 @@ use crate::history::Chronicle;
 use crate::history::LoopStep;
 use crate::history::Nonces;
 use crate::history::PairKey;
+use crate::history::Outcomes;
 use crate::history::StepKind;
 use crate::history::nonce::Issue;
 use crate::history::nonce::Purpose;
@@ -58,6 +59,7 @@ pub(super) struct Messages {
     pub(super) accounts: Accounts,
     pub(super) chronicle: Chronicle,
     pub(super) lost: LostMessages,
+    pub(super) outcomes: Outcomes,
     pub(super) builder: ReportBuilder,
     pub(super) findings: Findings,
     pub(super) sip_messages: u64,
@@ -82,6 +84,7 @@ impl Messages {
             accounts: Accounts::new(limits.accounts_max),
             chronicle: Chronicle::new(limits),
             lost: LostMessages::default(),
+            outcomes: Outcomes::new(limits.outcomes_max),
             builder,
             findings,
             limits: limits.clone(),
@@ -247,6 +250,7 @@ impl Messages {
         let number = self.builder.sessions;
         if !is_attack {
             self.note_steps(&session, &findings, number);
+            self.note_outcome(&session, &findings, number);
         }
         let severity = findings.iter().map(|finding| finding.severity).max().unwrap_or(Severity::Info);
         for finding in findings {

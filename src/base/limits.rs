@@ -47,6 +47,8 @@ pub struct Limits {
     pub source_names_max: usize,
     /// The latest digests, with which later ones are compared.
     pub digests_max: usize,
+    /// Users whose outcomes are kept to be compared, and ways in which servers challenge.
+    pub outcomes_max: usize,
 }
 
 impl Default for Limits {
@@ -74,6 +76,7 @@ impl Default for Limits {
             accounts_max: 1_000_000,
             source_names_max: 10_000,
             digests_max: 131_072,
+            outcomes_max: 250_000,
         }
     }
 }

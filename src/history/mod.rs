@@ -1,10 +1,12 @@
 //! What one nonce, one account, one source or one server did across Call-IDs.
+//! What one nonce, one account or one user did across Call-IDs.
 
 pub mod account;
 pub mod chronicle;
 pub mod credential_use;
 pub mod login;
 pub mod nonce;
+pub mod outcomes;
 pub mod peer_challenge;
 pub mod server;
 pub mod source;
@@ -21,3 +23,4 @@ pub use server::{Answered, Entry, Server, Servers};
 pub use source::{Conduct, Pair, PairKey, Scanner, Silence, Sources, Target};
 pub use trail::Trail;
 pub use tries::{Refusal, Tries, Turn};
+pub use outcomes::Outcomes;

@@ -6,6 +6,9 @@ use crate::base::CaptureTime;
 use crate::base::FrameRef;
 use crate::base::Network;
 use crate::history::Chronicle;
+use crate::history::outcomes::MethodDifference;
+use crate::history::outcomes::MixedModes;
+use crate::history::outcomes::Neighbours;
 
 /// One kind of trouble with the capture or its traffic, counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,4 +75,10 @@ pub struct CaptureFacts {
     pub trusted: Vec<Network>,
     /// The latest time of the capture.
     pub end: Option<CaptureTime>,
+    /// Servers that challenge one client for the same with 401 and with 407.
+    pub mixed_modes: Vec<MixedModes>,
+    /// Users who register and are refused with another method.
+    pub method_differences: Vec<MethodDifference>,
+    /// The users of each client and realm of which some failed.
+    pub neighbours: Vec<Neighbours>,
 }

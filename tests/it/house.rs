@@ -15,7 +15,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("auth", &["sip"]),
     ("digest", &["sip", "auth"]),
     ("session", &["sip", "auth", "digest"]),
-    ("history", &["session", "auth"]),
+    ("history", &["sip", "session", "auth"]),
     ("rules", &["sip", "auth", "digest", "session", "history"]),
     ("filter", &["packet", "transport", "sip", "auth", "digest", "session", "history", "rules"]),
     ("report", &["sip", "auth", "digest", "session", "history", "rules"]),

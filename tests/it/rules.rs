@@ -4,6 +4,7 @@ mod acks;
 mod asked;
 mod catalogue;
 mod challenges;
+mod compared;
 mod credential_form;
 mod credentials;
 mod hops;

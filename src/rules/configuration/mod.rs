@@ -1,5 +1,9 @@
 //! Group E: how server and client are set up.
 
+pub mod challenge_mode_mixed;
+pub mod failure_scope;
+pub mod method_auth_differs;
+pub mod realm_generic;
 pub mod registrar_rejects_contact;
 pub mod registration_flapping;
 pub mod user_unknown_suspected;

@@ -1,0 +1,117 @@
+//! What of a closed session is remembered to be compared with others.
+
+use std::collections::BTreeSet;
+
+use crate::analyzer::messages::Messages;
+use crate::digest::Verdict;
+use crate::history::outcomes::Challenged;
+use crate::history::outcomes::Ending;
+use crate::history::outcomes::EndingKind;
+use crate::history::outcomes::UserKey;
+use crate::rules;
+use crate::rules::Severity;
+use crate::session::Attempt;
+use crate::session::HeaderKind;
+use crate::session::Session;
+use crate::session::SessionOutcome;
+use crate::session::Transaction;
+
+impl Messages {
+    /// Notes how a session ended for its user, and how its servers asked.
+    pub(super) fn note_outcome(&mut self, session: &Session<'_>, findings: &[rules::Finding], number: u64) {
+        self.note_challenges(session, number);
+        let Some(kind) = kind(session, findings) else { return };
+        let user = session.user();
+        let method = session.method();
+        let last = session.attempts.iter().rev().find(|attempt| {
+            Some(&attempt.transaction.method) == method && attempt.answer().is_some() && is_own(attempt)
+        });
+        let Some((attempt, request, answer)) = last.and_then(|last| Some((last, last.request()?, last.answer()?)))
+        else {
+            return;
+        };
+        let Some(realm) = realm(attempt).filter(|_| !user.is_empty()) else { return };
+        let key = UserKey { client: attempt.transaction.flow.source.address, user: user.into() };
+        let ending = Ending {
+            method: attempt.transaction.method.clone(),
+            realm,
+            server: attempt.transaction.flow.destination.address,
+            session: number,
+            at: request.at,
+            answer_at: answer.at,
+            status: answer.status,
+            kind,
+        };
+        self.outcomes.ended(key, ending);
+    }
+
+    fn note_challenges(&mut self, session: &Session<'_>, number: u64) {
+        let transactions = &session.run.transactions;
+        // What a proxy passes back from behind it is not its own way of asking.
+        let origins = transactions.iter().filter_map(|next| transactions.get(next.forwarded_from?));
+        let passed_on: BTreeSet<*const Transaction> = origins.map(std::ptr::from_ref).collect();
+        let mut previous: Option<&Attempt<'_>> = None;
+        for attempt in session.attempts.iter().filter(|attempt| attempt.is_challenged() && !attempt.is_in_dialog()) {
+            let is_repeated = previous.is_some_and(|previous| is_same_question(previous, attempt));
+            previous = Some(attempt);
+            let kinds = |kind| attempt.challenges.iter().any(|offered| offered.header == kind);
+            let has_both = kinds(HeaderKind::Www) && kinds(HeaderKind::Proxy);
+            if is_repeated || has_both || passed_on.contains(&std::ptr::from_ref(attempt.transaction)) {
+                continue;
+            }
+            let (Some(offered), Some(answer)) = (attempt.challenges.first(), attempt.answer()) else { continue };
+            self.outcomes.challenged(&Challenged {
+                server: attempt.transaction.flow.destination,
+                client: attempt.transaction.flow.source.address,
+                method: &attempt.transaction.method,
+                realm: &offered.realm(),
+                is_proxy: answer.status == 407,
+                at: answer.at,
+                session: number,
+            });
+        }
+    }
+}
+
+/// Long sessions ask the same again and again.
+fn is_same_question(one: &Attempt<'_>, other: &Attempt<'_>) -> bool {
+    let realm = |attempt: &Attempt<'_>| attempt.challenges.first().map(|offered| offered.realm().into_owned());
+    one.status() == other.status()
+        && one.transaction.method == other.transaction.method
+        && one.transaction.flow == other.transaction.flow
+        && realm(one) == realm(other)
+}
+
+fn is_own(attempt: &Attempt<'_>) -> bool {
+    attempt.transaction.forwarded_from.is_none() || attempt.is_sent_again
+}
+
+/// The realm of the credentials, else that of the challenge.
+fn realm(attempt: &Attempt<'_>) -> Option<Box<[u8]>> {
+    let presented = attempt.credentials.first().map(|presented| presented.realm());
+    let realm = presented.or_else(|| attempt.challenges.first().map(|offered| offered.realm()))?;
+    Some(realm.as_ref().into())
+}
+
+fn kind(session: &Session<'_>, findings: &[rules::Finding]) -> Option<EndingKind> {
+    let why = || {
+        let worst = findings.iter().find(|f| f.severity >= Severity::High && f.explained_by.is_none());
+        worst.map_or(session.outcome.name(), |finding| finding.rule.name)
+    };
+    match session.outcome {
+        SessionOutcome::Accepted => Some(EndingKind::LetPast),
+        SessionOutcome::Failed if session.is_let_past() => Some(EndingKind::LetPast),
+        SessionOutcome::Refused | SessionOutcome::Forbidden => {
+            let all = session.attempts.iter().flat_map(|attempt| &attempt.credentials);
+            let is_digest_right =
+                all.clone().any(|presented| presented.verdict() == Some(Verdict::Match)) && all.clone().all(is_right);
+            Some(EndingKind::Refused { why: why(), is_digest_right })
+        }
+        SessionOutcome::UnansweredChallenge => Some(EndingKind::Unanswered { why: why() }),
+        _ => None,
+    }
+}
+
+fn is_right(presented: &crate::session::Presented<'_>) -> bool {
+    presented.verdict() == Some(Verdict::Match)
+}

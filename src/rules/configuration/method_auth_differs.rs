@@ -1,0 +1,85 @@
+//! SA508: registered, and refused with another method.
+
+use crate::history::outcomes::EndingKind;
+use crate::history::outcomes::MethodDifference;
+use crate::rules::CaptureFacts;
+use crate::rules::Check;
+use crate::rules::Confidence;
+use crate::rules::Fault;
+use crate::rules::Finding;
+use crate::rules::Rule;
+use crate::rules::Severity;
+use crate::rules::Subject;
+use crate::rules::facts;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "SA508",
+    name: "method-auth-differs",
+    label: "registered, refused elsewhere",
+    severity: Severity::Info,
+    summary: "A user's REGISTER is accepted, and another method is refused",
+    finds: "A user of one client whose REGISTER with credentials was let past, and whose INVITE, SUBSCRIBE, PUBLISH or other request \
+            was refused with credentials in every session that the capture shows.",
+    matters: "The account is there and the client knows its password: what differs is the service that was asked. Phones show it as a \
+              wrong password all the same.",
+    advice: "Look at the authentication of that method: its realm, its user table, its rights. Presence and voicemail are often servers \
+             of their own.",
+    not_this: "A method that was let past in another session failed for another reason. A call refused by the called party got past \
+               authentication.",
+    sources: &["RFC 3261 section 22.1", "RFC 3261 section 21.4.4"],
+    sample: "subscribe-refused-register-ok",
+    check: Check::Capture(check),
+};
+
+fn check(facts: &CaptureFacts) -> Vec<Finding> {
+    facts.method_differences.iter().filter_map(finding).collect()
+}
+
+fn finding(difference: &MethodDifference) -> Option<Finding> {
+    let MethodDifference { user, registered, refused } = difference;
+    let first = refused.first()?;
+    let name = facts::text(&user.user);
+    let methods: Vec<String> = refused.iter().map(|ending| ending.method.to_string()).collect();
+    let methods = methods.join(", ");
+    let statuses: Vec<String> =
+        refused.iter().map(|ending| format!("{} with {}", ending.method, ending.status)).collect();
+    let is_same_realm = refused.iter().all(|ending| ending.realm == registered.realm);
+    let realms = if is_same_realm {
+        format!("Both ask for realm {}.", facts::quoted(&registered.realm))
+    } else {
+        format!(
+            "REGISTER answers realm {}, the other {}.",
+            facts::quoted(&registered.realm),
+            facts::quoted(&first.realm)
+        )
+    };
+    let are_right =
+        refused.iter().all(|ending| matches!(ending.kind, EndingKind::Refused { is_digest_right: true, .. }));
+    let mut finding = Finding::new(&RULE, format!("{name} registers, and is refused with {methods}"))
+        .graded(Severity::Info, Confidence::Likely)
+        .fault(if are_right { Fault::Server } else { Fault::Unknown })
+        .explained(format!(
+            "REGISTER of {name} was accepted (frame {}); refused with credentials: {} (frame {}). {realms}",
+            registered.answer_at.number,
+            statuses.join(", "),
+            first.answer_at.number
+        ))
+        .advises(format!("Look at the authentication and the rights of {methods} on {}", first.server));
+    if is_same_realm {
+        finding = finding.excludes("unknown user: its REGISTER was accepted in the same realm");
+    }
+    let endings = || std::iter::once(registered).chain(refused);
+    finding.frames = endings().flat_map(|ending| [ending.at, ending.answer_at]).collect();
+    finding.frames.sort_unstable();
+    finding.sessions = endings().map(|ending| ending.session).collect();
+    finding.sessions.sort_unstable();
+    finding.sessions.dedup();
+    finding.subject = Subject {
+        realm: first.realm.to_vec(),
+        user: user.user.to_vec(),
+        client: Some(user.client),
+        server: Some(first.server),
+    };
+    Some(finding)
+}

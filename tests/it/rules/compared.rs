@@ -1,0 +1,117 @@
+//! Group E: what only a comparison of sessions shows, and realms that name nobody.
+
+use super::*;
+
+/// A REGISTER of a user, refused or accepted, under a Call-ID of its own.
+fn user(name: &str, password: &str, answer: &str) -> String {
+    format!(
+        "user {name}\n+1 [{name}] > REGISTER\n[{name}] < 401\nWWW-Authenticate: challenge\n[{name}] > REGISTER\nAuthorization: digest user={name} password={password}\n[{name}] < {answer}\n"
+    )
+}
+
+const AGAIN: &str = "401\nWWW-Authenticate: challenge";
+const ALL: &str = "1001,*,secret\n1002,*,secret\n1003,*,secret\n";
+
+#[test]
+fn realm_generic_is_found() {
+    for realm in ["asterisk", "Localhost", "192.0.2.1", "192.0.2.1:5060", "\"\"", "2001:db8::1"] {
+        let asked = format!("> REGISTER\n< 401\nWWW-Authenticate: challenge realm={realm}\n");
+        check(&[&asked], NOTHING, "low realm-generic fault=server");
+    }
+    for realm in ["pbx.example.com", "asterisk.example.com", "1001", "Voice"] {
+        let asked = format!("> REGISTER\n< 401\nWWW-Authenticate: challenge realm={realm}\n");
+        check(&[&asked], NOTHING, "no realm-generic");
+    }
+}
+
+#[test]
+fn challenge_mode_mixed_is_found() {
+    let one = "[one] > INVITE\n[one] < 401\nWWW-Authenticate: challenge\n[one] > ACK\n";
+    let two = "+5 [two] > INVITE\n[two] < 407\nProxy-Authenticate: challenge\n[two] > ACK\n";
+    check(&[one, two], NOTHING, "medium challenge-mode-mixed fault=server frames=2");
+    check(&[one, &one.replace("one", "two")], NOTHING, "no challenge-mode-mixed");
+    // Another realm is another question, another method another service, and another server another server.
+    check(&[one, &two.replace("challenge\n", "challenge realm=b\n")], NOTHING, "no challenge-mode-mixed");
+    check(&[one, &two.replace("INVITE", "SUBSCRIBE").replace("[two] > ACK\n", "")], NOTHING, "no challenge-mode-mixed");
+    let elsewhere = two.replace("[two] >", "[two] client > spare").replace("[two] <", "[two] spare > client");
+    check(&["spare 203.0.113.11\n", one, &elsewhere], NOTHING, "no challenge-mode-mixed");
+    let other_client = two.replace("[two] >", "[two] phone > server").replace("[two] <", "[two] server > phone");
+    check(&["phone 198.51.100.8\n", one, &other_client], NOTHING, "no challenge-mode-mixed");
+}
+
+#[test]
+fn challenge_mode_mixed_is_not_said_of_what_a_proxy_passes_back_nor_of_both_at_once() {
+    check(
+        &["
+            proxy 203.0.113.10  callee 203.0.113.40
+            [one] client > proxy INVITE
+            [one] proxy > client 407
+            Proxy-Authenticate: challenge
+            [one] client > proxy ACK
+            [two] client > proxy INVITE
+            [two] proxy > callee forward
+            [two] callee > proxy 401
+            WWW-Authenticate: challenge
+            [two] proxy > client forward
+            [two] client > proxy ACK"],
+        NOTHING,
+        "no challenge-mode-mixed",
+    );
+    let both = "[one] > INVITE\n[one] < 401\nWWW-Authenticate: challenge\nProxy-Authenticate: challenge\n[one] > ACK\n";
+    let one = "[two] > INVITE\n[two] < 407\nProxy-Authenticate: challenge\n[two] > ACK\n";
+    check(&[both, one], NOTHING, "no challenge-mode-mixed");
+}
+
+#[test]
+fn method_auth_differs_is_found() {
+    let refused = "[mwi] > SUBSCRIBE\n[mwi] < 407\nProxy-Authenticate: challenge\n[mwi] > SUBSCRIBE\nProxy-Authorization: digest user=1001 password=secret\n[mwi] < 403\n";
+    check(
+        &[ASKED, RIGHT, OK, refused],
+        SECRET,
+        "info method-auth-differs says=SUBSCRIBE_with_403 frames=4 excludes=unknown_user",
+    );
+    check(&[refused], SECRET, "no method-auth-differs");
+    check(&[ASKED, RIGHT, OK, &refused.replace("403", "200")], SECRET, "no method-auth-differs");
+    // It was let past at another time.
+    let later = "[more] > SUBSCRIBE\n[more] < 407\nProxy-Authenticate: challenge\n[more] > SUBSCRIBE\nProxy-Authorization: digest user=1001 password=secret\n[more] < 200\n";
+    check(&[ASKED, RIGHT, OK, refused, later], SECRET, "no method-auth-differs");
+    let other = refused.replace("1001", "1002");
+    check(&[ASKED, RIGHT, OK, "user 1002\n", &other], SECRET, "no method-auth-differs");
+    // A busy callee is past authentication.
+    let busy = "[call] > INVITE\n[call] < 407\nProxy-Authenticate: challenge\n[call] > ACK\n[call] > INVITE\nProxy-Authorization: digest user=1001 password=secret\n[call] < 486\n[call] > ACK\n";
+    check(&[ASKED, RIGHT, OK, busy], SECRET, "clean\nno method-auth-differs");
+}
+
+#[test]
+fn failure_scope_is_found_where_all_fail_alike() {
+    let three = [user("1001", "secret", AGAIN), user("1002", "secret", AGAIN), user("1003", "secret", AGAIN)].concat();
+    check(
+        &[&three],
+        ALL,
+        "info failure-scope cause=shared fault=server sure=likely excludes=wrong_passwords says=1001,_1002_and_1003",
+    );
+    check(&[&three], NOTHING, "info failure-scope cause=shared fault=unknown sure=possible");
+    let two = [user("1001", "secret", AGAIN), user("1002", "secret", AGAIN)].concat();
+    check(&[&two], ALL, "no failure-scope");
+    // Different reasons are different causes.
+    let mixed = [user("1001", "secret", AGAIN), user("1002", "wrong", AGAIN), user("1003", "secret", AGAIN)].concat();
+    check(&[&mixed], ALL, "no failure-scope");
+}
+
+#[test]
+fn failure_scope_is_found_where_one_fails() {
+    let one = [user("1001", "secret", "200"), user("1002", "secret", "200"), user("1003", "wrong", AGAIN)].concat();
+    check(&[&one], ALL, "info failure-scope cause=account sure=likely says=only_1003 excludes=server,_realm_or_path");
+    let fixed = [&one, "+5 [later] > REGISTER\n[later] < 401\nWWW-Authenticate: challenge\n[later] > REGISTER\nAuthorization: digest user=1003 password=secret\n[later] < 200\n"].concat();
+    check(&[&fixed], ALL, "no failure-scope");
+    let few = [user("1001", "secret", "200"), user("1003", "wrong", AGAIN)].concat();
+    check(&[&few], ALL, "no failure-scope");
+}
+
+#[test]
+fn failure_scope_is_not_said_of_somebody_who_tries_names() {
+    let names: String = (1001..1013).map(|name| user(&name.to_string(), "guess", AGAIN)).collect();
+    check(&[&names], NOTHING, "no failure-scope");
+    let right: String = (1001..1013).map(|name| format!("{name},*,guess\n")).collect();
+    check(&[&names], &right, "info failure-scope cause=shared");
+}
