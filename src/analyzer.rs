@@ -166,6 +166,7 @@ impl Analyzer {
             mixed_modes: self.messages.outcomes.mixed_modes(),
             neighbours: self.messages.outcomes.neighbours(),
             method_differences: self.messages.outcomes.method_differences(),
+            nonce_servers: ending::nonce_servers(&self.messages.nonces),
         }
     }
 

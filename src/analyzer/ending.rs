@@ -8,6 +8,9 @@ use crate::analyzer::Analyzer;
 use crate::base::CaptureTime;
 use crate::capture::InputSummary;
 use crate::history::PairKey;
+use crate::history::Nonce;
+use crate::history::Nonces;
+use crate::history::nonce_server::Shared;
 use crate::report::Report;
 use crate::report::build::frame_at;
 use crate::report::build::hex_of;
@@ -21,11 +24,15 @@ use crate::rules;
 use crate::rules::Confidence;
 use crate::rules::Rule;
 use crate::rules::capture_facts::Event;
+use crate::rules::capture_facts::IssuedNonce;
+use crate::rules::capture_facts::NonceServerFacts;
+use crate::rules::capture_facts::SharedNonce;
 use crate::rules::challenge::challenge_loop;
 use crate::rules::security;
 use crate::rules::security::blocked_after_failures;
 use crate::rules::security::digest_leak;
 use crate::rules::security::replay_suspected;
+use crate::session::NonceId;
 use crate::transport;
 
 /// Which findings of single sessions are explained by one that spans them.
@@ -50,7 +57,8 @@ impl Analyzer {
         }
         let redaction = self.messages.builder.redaction();
         let by_severity = self.messages.findings.by_severity();
-        let nonces = self.messages.nonces.listed().map(|(id, nonce)| nonce_model(&nonce_name(id), nonce)).collect();
+        let all = &self.messages.nonces;
+        let nonces = all.listed().map(|(id, nonce)| nonce_model(all, id, nonce)).collect();
         let (findings, not_listed) =
             std::mem::replace(&mut self.messages.findings, crate::report::findings::Findings::new(0)).finish(redaction);
         let is_lossy = facts.events.iter().any(|event| event.loses_messages);
@@ -136,6 +144,12 @@ pub(super) fn events(analyzer: &Analyzer) -> Vec<Event> {
         ),
         ("nonces_not_followed", messages.nonces.refused(), false, "nonces without a place in the history"),
         ("fragments_not_followed", messages.lost.refused(), false, "first fragments without a place in the history"),
+        (
+            "nonce_servers_not_followed",
+            messages.nonces.servers_refused(),
+            false,
+            "servers without a place in the history of nonces",
+        ),
         ("accounts_not_followed", messages.accounts.refused(), false, "accounts without a place in the history"),
         (
             "outcomes_not_followed",
@@ -160,6 +174,35 @@ pub(super) fn events(analyzer: &Analyzer) -> Vec<Event> {
         loses_messages,
     }));
     events
+}
+
+/// What servers did with their nonces, by address.
+pub(super) fn nonce_servers(nonces: &Nonces) -> Vec<NonceServerFacts> {
+    let issued = |id: NonceId| {
+        let nonce = nonces.get(id)?;
+        let issue = nonce.issued?;
+        Some(IssuedNonce {
+            value: nonce.value.clone(),
+            realm: nonce.realm.clone(),
+            at: issue.at,
+            time: issue.time,
+            format: nonces.format(id, issue.time),
+        })
+    };
+    let shared = |shared: &Shared| SharedNonce {
+        times: shared.times,
+        realm: nonces.get(shared.example.nonce).map(|nonce| nonce.realm.clone()).unwrap_or_default(),
+        first: shared.example.first,
+        again: shared.example.again,
+        apart: shared.example.apart,
+    };
+    let servers = nonces.servers().into_iter().map(|(address, server)| NonceServerFacts {
+        address,
+        nonces: server.first().filter_map(issued).collect(),
+        shared_in_a_moment: server.in_a_moment.as_ref().map(shared),
+        shared_later: server.later.as_ref().map(shared),
+    });
+    servers.collect()
 }
 
 fn input_events(path: &str, input: &InputSummary) -> Vec<Event> {
@@ -242,10 +285,23 @@ fn input_model(path: &str, input: &InputSummary) -> model::Input {
     }
 }
 
-fn nonce_model(id: &str, nonce: &crate::history::Nonce) -> model::Nonce {
+/// The stack that a nonce's form tells of, and how old it was when it was last used, by its own time.
+fn stack_model(nonces: &Nonces, id: NonceId, nonce: &Nonce) -> Option<model::Stack> {
+    let format = nonces.format(id, nonce.last_used.or(nonce.issued.map(|issue| issue.time))?)?;
+    let age = format.issued.zip(nonce.last_used).map(|(issued, used)| milliseconds(issued, used));
+    Some(model::Stack {
+        name: format.stack.name().to_owned(),
+        inferred: true,
+        issued_at: format.issued.map(Time),
+        expires_at: format.expires.map(Time),
+        age_at_use_ms: age,
+    })
+}
+
+fn nonce_model(nonces: &Nonces, id: NonceId, nonce: &Nonce) -> model::Nonce {
     let lifetime = nonce.issued.zip(nonce.last_used).map(|(issue, last)| milliseconds(issue.time, last));
     model::Nonce {
-        id: id.to_owned(),
+        id: nonce_name(id),
         value: text(&nonce.value),
         value_hex: hex_of(&nonce.value),
         realm: text(&nonce.realm),
@@ -256,6 +312,6 @@ fn nonce_model(id: &str, nonce: &crate::history::Nonce) -> model::Nonce {
         accepted: nonce.accepted,
         lifetime_ms: lifetime,
         refused: nonce.refused,
-        stack: None,
+        stack: stack_model(nonces, id, nonce),
     }
 }

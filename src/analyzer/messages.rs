@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::analyzer::conduct;
+use crate::auth::Algorithm;
+use crate::auth::AuthenticationInfo;
 use crate::auth::parse_challenges;
 use crate::auth::parse_credentials;
 use crate::base::CaptureTime;
@@ -43,6 +45,7 @@ use crate::session::Session;
 use crate::session::SessionOutcome;
 use crate::session::Sighting;
 use crate::session::Tracker;
+use crate::sip::HeaderName;
 use crate::sip::Message;
 use crate::sip::Method;
 use crate::sip::parse::Source;
@@ -80,7 +83,7 @@ impl Messages {
         Messages {
             verifier: Verifier::new(keyring),
             tracker: Tracker::new(limits),
-            nonces: Nonces::new(limits.nonces_max),
+            nonces: Nonces::new(limits),
             accounts: Accounts::new(limits.accounts_max),
             chronicle: Chronicle::new(limits),
             lost: LostMessages::default(),
@@ -147,17 +150,37 @@ impl Messages {
             message,
             &[crate::sip::HeaderName::WwwAuthenticate, crate::sip::HeaderName::ProxyAuthenticate],
         );
-        let mut purpose = None;
+        let mut rows = rows.peekable();
+        if rows.peek().is_none() {
+            self.note_next_nonces(message);
+            return Vec::new();
+        }
+        let purpose = purpose_of(&self.nonces, message);
+        let user = self.nonces.user(Uri::parse(message.from().unwrap_or_default().uri).user);
         let rows = rows.map(|(header, value)| {
             let nonces = parse_challenges(value).into_iter().map(|challenge| {
                 let id = self.nonces.id(&challenge.realm().unwrap_or_default(), &challenge.nonce()?)?;
-                let purpose = *purpose.get_or_insert_with(|| purpose_of(&self.nonces, message));
-                self.nonces.issued(id, Issue { at: payload.frames.last, time, flow: payload.flow, purpose });
+                let is_aka = matches!(challenge.algorithm(), Algorithm::Aka { .. });
+                let (at, flow) = (payload.frames.last, payload.flow);
+                self.nonces.issued(id, Issue { at, time, flow, purpose, is_aka, user });
                 Some(id)
             });
             ChallengeRow { header, nonces: nonces.collect(), value: value.into() }
         });
         rows.collect()
+    }
+
+    /// A nonce that a 2xx announces for the next request was issued by it (RFC 7616 §3.5).
+    fn note_next_nonces(&mut self, message: &Message<'_>) {
+        let infos = message.headers.iter().filter(|header| {
+            matches!(header.name, HeaderName::AuthenticationInfo | HeaderName::ProxyAuthenticationInfo)
+        });
+        for header in infos {
+            let info = AuthenticationInfo::parse(message.text(header.value_at));
+            if let Some(nonce) = info.nextnonce().filter(|nonce| !nonce.is_empty()) {
+                self.nonces.announce(&nonce);
+            }
+        }
     }
 
     fn credentials(&mut self, message: &Message<'_>, payload: &Payload<'_>, time: CaptureTime) -> Vec<CredentialsRow> {

@@ -41,6 +41,8 @@ pub struct Limits {
     pub session_transactions_max: usize,
     /// Nonces whose history is kept.
     pub nonces_max: usize,
+    /// Servers whose nonces are compared with each other.
+    pub nonce_servers_max: usize,
     /// Accounts (user and source) whose history is kept.
     pub accounts_max: usize,
     /// User names that are kept of one source at one server.
@@ -73,6 +75,7 @@ impl Default for Limits {
             sessions_max: 1_000_000,
             session_transactions_max: 100_000,
             nonces_max: 1_000_000,
+            nonce_servers_max: 65_536,
             accounts_max: 1_000_000,
             source_names_max: 10_000,
             digests_max: 131_072,

@@ -1,5 +1,4 @@
 //! What one nonce, one account, one source or one server did across Call-IDs.
-//! What one nonce, one account or one user did across Call-IDs.
 
 pub mod account;
 pub mod chronicle;
@@ -12,6 +11,8 @@ pub mod server;
 pub mod source;
 pub mod trail;
 pub mod tries;
+pub mod nonce_format;
+pub mod nonce_server;
 
 pub use account::{AccountKey, Accounts, LoopStep, StepKind};
 pub use chronicle::Chronicle;
@@ -24,3 +25,5 @@ pub use source::{Conduct, Pair, PairKey, Scanner, Silence, Sources, Target};
 pub use trail::Trail;
 pub use tries::{Refusal, Tries, Turn};
 pub use outcomes::Outcomes;
+pub use nonce_format::{NonceFormat, Stack};
+pub use nonce_server::NonceServer;

@@ -2,11 +2,17 @@
 
 use std::hash::BuildHasher;
 use std::hash::RandomState;
+use std::net::IpAddr;
 
 use crate::base::CaptureTime;
 use crate::base::Flow;
 use crate::base::FrameRef;
+use crate::base::Limits;
 use crate::base::WireMap;
+use crate::history::nonce_format;
+use crate::history::nonce_format::NonceFormat;
+use crate::history::nonce_server::NonceServer;
+use crate::history::nonce_server::Sharing;
 use crate::session::Judgement;
 use crate::session::NonceId;
 use crate::session::Session;
@@ -41,6 +47,14 @@ pub struct Nonce {
 /// Realms that are told apart for one nonce text. Bounds what a hostile capture can cost.
 const REALMS_MAX: usize = 16;
 
+/// Nonces of the same server that are asked whether they have the same form.
+const AGREEMENT_OF: usize = 4;
+
+fn read(nonce: &Nonce, time: CaptureTime) -> Option<NonceFormat> {
+    let seen = nonce.issued.map_or(time, |issue| issue.time);
+    nonce_format::read(&nonce.value, seen, nonce.issued.is_some_and(|issue| issue.is_aka))
+}
+
 /// Where a nonce came from.
 #[derive(Clone, Copy, Debug)]
 pub struct Issue {
@@ -52,6 +66,10 @@ pub struct Issue {
     pub flow: Flow,
     /// What was challenged.
     pub purpose: Purpose,
+    /// Whether the challenge is one of AKA, whose nonces are no nonces but RAND and AUTN (RFC 3310 §3.2).
+    pub is_aka: bool,
+    /// Whom the challenge was for, as [`Nonces::user`] gives it.
+    pub user: UserHash,
 }
 
 /// Which Call-ID a message belongs to, and what it is for: hashes, so that a million of them take no room. Two that differ by
@@ -62,21 +80,40 @@ pub struct Purpose {
     request: u64,
 }
 
+/// Stands for a user name, so that two can be told apart without keeping them. Zero stands for none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UserHash(u64);
+
 /// All nonces, counted from 0 in order of first appearance.
 #[derive(Debug)]
 pub struct Nonces {
     nonces: Vec<Nonce>,
     // The latest nonce of that text; older ones hang on it.
     by_value: WireMap<Box<[u8]>, NonceId>,
+    // What was announced by nextnonce: it needs no challenge (RFC 7616 §3.5).
+    announced: WireMap<Box<[u8]>, ()>,
+    servers: WireMap<IpAddr, NonceServer>,
     nonces_max: usize,
+    servers_max: usize,
     refused: u64,
+    servers_refused: u64,
     seed: RandomState,
 }
 
 impl Nonces {
-    /// No nonces yet; at most `nonces_max` are kept.
-    pub fn new(nonces_max: usize) -> Nonces {
-        Nonces { nonces: Vec::new(), by_value: WireMap::default(), nonces_max, refused: 0, seed: RandomState::new() }
+    /// No nonces yet; as many are kept as the limits say.
+    pub fn new(limits: &Limits) -> Nonces {
+        Nonces {
+            nonces: Vec::new(),
+            by_value: WireMap::default(),
+            announced: WireMap::default(),
+            servers: WireMap::default(),
+            nonces_max: limits.nonces_max,
+            servers_max: limits.nonce_servers_max,
+            refused: 0,
+            servers_refused: 0,
+            seed: RandomState::new(),
+        }
     }
 
     /// The id of a realm's nonce. `None` where the nonce is empty, or where the limit is reached.
@@ -130,10 +167,23 @@ impl Nonces {
         self.of_value(value).find(|(_, nonce)| nonce.issued.is_some()).map(|(_, nonce)| &*nonce.realm)
     }
 
-    /// Notes the challenge that issued a nonce; the first one stays.
+    /// Notes a challenge that brings a nonce; the first one stays.
     pub fn issued(&mut self, id: NonceId, issue: Issue) {
-        if let Some(nonce) = self.nonces.get_mut(id.0 as usize) {
-            nonce.issued.get_or_insert(issue);
+        let Some(nonce) = self.nonces.get_mut(id.0 as usize) else { return };
+        let Some(first) = nonce.issued else {
+            nonce.issued = Some(issue);
+            if let Some(server) = self.server(issue.flow.source.address) {
+                server.issued(id);
+            }
+            return;
+        };
+        // A B2BUA's or a proxy's copy comes from another address or port.
+        let is_shared = first.flow.source == issue.flow.source
+            && first.user != issue.user
+            && first.user != UserHash(0)
+            && issue.user != UserHash(0);
+        if is_shared && let Some(server) = self.server(issue.flow.source.address) {
+            server.shared(Sharing { nonce: id, first: first.at, again: issue.at, apart: issue.time.since(first.time) });
         }
     }
 
@@ -157,6 +207,64 @@ impl Nonces {
         nonce.is_used = true;
     }
 
+    fn server(&mut self, address: IpAddr) -> Option<&mut NonceServer> {
+        if self.servers.len() >= self.servers_max && !self.servers.contains_key(&address) {
+            self.servers_refused += 1;
+            return None;
+        }
+        Some(self.servers.entry(address).or_default())
+    }
+
+    /// What tells one user from another. Holds within one run only.
+    pub fn user(&self, name: &[u8]) -> UserHash {
+        UserHash(if name.is_empty() { 0 } else { self.by_value.hasher().hash_one(name).max(1) })
+    }
+
+    /// Notes a nonce that a server announced for the next request.
+    pub fn announce(&mut self, value: &[u8]) {
+        if self.announced.len() >= self.nonces_max {
+            self.refused += 1;
+        } else {
+            self.announced.insert(value.into(), ());
+        }
+    }
+
+    /// Whether a server announced a nonce of that text.
+    pub fn is_announced(&self, value: &[u8]) -> bool {
+        self.announced.contains_key(value)
+    }
+
+    /// What the form of a nonce tells, seen at `time` where its challenge was not. It is believed where most of the other
+    /// nonces of that server have the same form.
+    pub fn format(&self, id: NonceId, time: CaptureTime) -> Option<NonceFormat> {
+        let nonce = self.get(id)?;
+        let format = read(nonce, time)?;
+        let server = nonce.issued.and_then(|issue| self.servers.get(&issue.flow.source.address));
+        let others = server.into_iter().flat_map(|server| server.first()).filter(|other| *other != id);
+        let others = others.filter_map(|other| self.get(other)).filter(|other| other.value != nonce.value);
+        let (mut agree, mut differ) = (0, 0);
+        for other in others.take(AGREEMENT_OF) {
+            match read(other, time).is_some_and(|read| read.stack == format.stack) {
+                true => agree += 1,
+                false => differ += 1,
+            }
+        }
+        let needed = if format.stack.is_plain() { agree > differ } else { agree >= differ };
+        needed.then_some(format)
+    }
+
+    /// The servers that issued nonces, by address.
+    pub fn servers(&self) -> Vec<(IpAddr, &NonceServer)> {
+        let mut servers: Vec<_> = self.servers.iter().map(|(address, server)| (*address, server)).collect();
+        servers.sort_by_key(|(address, _)| *address);
+        servers
+    }
+
+    /// Whether a server let credentials past whose nonce another one had issued: then the two share their nonces.
+    pub fn are_shared(&self, issuer: IpAddr, server: IpAddr) -> bool {
+        self.servers.get(&server).is_some_and(|server| server.accepts_of(issuer))
+    }
+
     /// Counts what a closed session did with its nonces.
     pub fn add(&mut self, session: &Session<'_>) {
         for attempt in &session.attempts {
@@ -169,6 +277,14 @@ impl Nonces {
                     Judgement::Accepted | Judgement::Passed => nonce.accepted += 1,
                     Judgement::Refused | Judgement::Stale | Judgement::Forbidden => nonce.refused += 1,
                     Judgement::BadRequest | Judgement::None => {}
+                }
+                let issuer = nonce.issued.map(|issue| issue.flow.source.address);
+                let server = attempt.transaction.flow.destination.address;
+                if presented.judgement == Judgement::Accepted
+                    && let Some(issuer) = issuer.filter(|issuer| *issuer != server)
+                    && let Some(server) = self.server(server)
+                {
+                    server.accepts(issuer);
                 }
             }
         }
@@ -190,6 +306,11 @@ impl Nonces {
     pub fn listed(&self) -> impl Iterator<Item = (NonceId, &Nonce)> {
         let ids = (0..).map(NonceId);
         ids.zip(&self.nonces).filter(|(_, nonce)| nonce.is_listed)
+    }
+
+    /// How many times a server found no place.
+    pub fn servers_refused(&self) -> u64 {
+        self.servers_refused
     }
 
     /// How many nonces found no place.

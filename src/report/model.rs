@@ -139,7 +139,13 @@ pub struct Stack {
     pub name: String,
     /// Always true: read from the nonce's form.
     pub inferred: bool,
-    /// Its age when it was used, by the time it holds.
+    /// When it was made by the time it holds, in whole seconds of the server's clock; null where it holds none.
+    #[schemars(with = "Option<String>")]
+    pub issued_at: Option<Time>,
+    /// When it ends by the time it holds.
+    #[schemars(with = "Option<String>")]
+    pub expires_at: Option<Time>,
+    /// Its age when it was last used, by the time it holds: the server's clock and the capture's may differ.
     pub age_at_use_ms: Option<f64>,
 }
 

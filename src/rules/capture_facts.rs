@@ -1,5 +1,6 @@
 //! What is known of the capture as a whole, for the rules that judge it.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::base::CaptureTime;
@@ -9,6 +10,7 @@ use crate::history::Chronicle;
 use crate::history::outcomes::MethodDifference;
 use crate::history::outcomes::MixedModes;
 use crate::history::outcomes::Neighbours;
+use crate::history::NonceFormat;
 
 /// One kind of trouble with the capture or its traffic, counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,4 +83,49 @@ pub struct CaptureFacts {
     pub method_differences: Vec<MethodDifference>,
     /// The users of each client and realm of which some failed.
     pub neighbours: Vec<Neighbours>,
+    /// What servers did with their nonces, by address.
+    pub nonce_servers: Vec<NonceServerFacts>,
+}
+
+/// What one server did with its nonces.
+#[derive(Clone, Debug)]
+pub struct NonceServerFacts {
+    /// Its address.
+    pub address: IpAddr,
+    /// The first nonces that it issued, in order.
+    pub nonces: Vec<IssuedNonce>,
+    /// A nonce that it gave to several users within a moment.
+    pub shared_in_a_moment: Option<SharedNonce>,
+    /// A nonce that it gave to another user later than that.
+    pub shared_later: Option<SharedNonce>,
+}
+
+/// A nonce whose challenge was captured.
+#[derive(Clone, Debug)]
+pub struct IssuedNonce {
+    /// Its text.
+    pub value: Box<[u8]>,
+    /// Its realm.
+    pub realm: Box<[u8]>,
+    /// The challenge.
+    pub at: FrameRef,
+    /// When.
+    pub time: CaptureTime,
+    /// What its form says.
+    pub format: Option<NonceFormat>,
+}
+
+/// A nonce that several users were given.
+#[derive(Clone, Debug)]
+pub struct SharedNonce {
+    /// How often that was seen.
+    pub times: u64,
+    /// The realm.
+    pub realm: Box<[u8]>,
+    /// The challenge to one user.
+    pub first: FrameRef,
+    /// The challenge to another.
+    pub again: FrameRef,
+    /// The time between them.
+    pub apart: Duration,
 }

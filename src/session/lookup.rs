@@ -13,6 +13,8 @@ use crate::session::NonceId;
 #[derive(Debug, Default)]
 pub struct Lookup {
     counted: HashMap<(NonceId, Option<u32>), Vec<usize>>,
+    uses: HashMap<NonceId, u64>,
+    used_first: HashMap<NonceId, usize>,
     used_last: HashMap<NonceId, usize>,
     let_past_first: HashMap<NonceId, usize>,
     offered: HashMap<NonceId, Vec<(usize, HeaderKind)>>,
@@ -30,10 +32,14 @@ impl Lookup {
                 let Some(nonce) = presented.nonce else { continue };
                 let nonce_count = presented.credentials.nonce_count().and_then(|count| count.value);
                 lookup.counted.entry((nonce, nonce_count)).or_default().push(index);
+                lookup.used_first.entry(nonce).or_insert(index);
                 lookup.used_last.insert(nonce, index);
                 if matches!(presented.judgement, Judgement::Accepted | Judgement::Passed) {
                     lookup.let_past_first.entry(nonce).or_insert(index);
                 }
+            }
+            for nonce in attempt.credentials.iter().filter_map(|presented| presented.nonce) {
+                *lookup.uses.entry(nonce).or_default() += 1;
             }
             for offered in &attempt.challenges {
                 if let Some(nonce) = offered.nonce {
@@ -49,6 +55,16 @@ impl Lookup {
         self.counted.get(&(nonce, nonce_count)).map(Vec::as_slice).unwrap_or_default()
     }
 
+    /// How many credentials use that nonce.
+    pub fn uses(&self, nonce: NonceId) -> u64 {
+        self.uses.get(&nonce).copied().unwrap_or_default()
+    }
+
+    /// The first attempt whose credentials use that nonce.
+    pub fn used_first(&self, nonce: NonceId) -> Option<usize> {
+        self.used_first.get(&nonce).copied()
+    }
+
     /// The last attempt whose credentials use that nonce.
     pub fn used_last(&self, nonce: NonceId) -> Option<usize> {
         self.used_last.get(&nonce).copied()
@@ -59,14 +75,19 @@ impl Lookup {
         self.let_past_first.get(&nonce).copied()
     }
 
+    /// The attempts whose answers offer that nonce, and under which header.
+    pub fn offered(&self, nonce: NonceId) -> &[(usize, HeaderKind)] {
+        self.offered.get(&nonce).map(Vec::as_slice).unwrap_or_default()
+    }
+
     /// Whether that nonce was ever offered under that header.
     pub fn is_offered_under(&self, nonce: NonceId, header: HeaderKind) -> bool {
-        self.offered.get(&nonce).is_some_and(|all| all.iter().any(|(_, kind)| *kind == header))
+        self.offered(nonce).iter().any(|(_, kind)| *kind == header)
     }
 
     /// Whether an answer to one of the attempts from `from` to before `until` offered that nonce.
     pub fn is_offered_between(&self, nonce: NonceId, from: usize, until: usize) -> bool {
-        let all = self.offered.get(&nonce).map(Vec::as_slice).unwrap_or_default();
+        let all = self.offered(nonce);
         let next = all.partition_point(|(index, _)| *index < from);
         all.get(next).is_some_and(|(index, _)| *index < until)
     }
