@@ -7,10 +7,10 @@ use crate::base::CaptureTime;
 use crate::base::FrameRef;
 use crate::base::Network;
 use crate::history::Chronicle;
+use crate::history::NonceFormat;
 use crate::history::outcomes::MethodDifference;
 use crate::history::outcomes::MixedModes;
 use crate::history::outcomes::Neighbours;
-use crate::history::NonceFormat;
 
 /// One kind of trouble with the capture or its traffic, counted.
 #[derive(Clone, Debug, PartialEq, Eq)]

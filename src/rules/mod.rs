@@ -14,6 +14,7 @@ pub mod facts;
 pub mod finding;
 pub mod hop_facts;
 pub mod nonce;
+pub mod nonce_facts;
 pub mod path;
 pub mod path_facts;
 pub mod precedence;
@@ -140,7 +141,23 @@ pub static RULES: &[&Rule] = &[
     &nonce::stale_ignored_by_client::RULE,
     &nonce::old_nonce_reused::RULE,
     &nonce::nonce_rejected_without_stale::RULE,
+    &nonce::stale_format::RULE,
+    &nonce::nonce_unknown::RULE,
+    &nonce::nonce_from_other_server::RULE,
+    &nonce::nonce_expired_by_content::RULE,
+    &nonce::nonce_older_than_restart::RULE,
+    &nonce::nonce_used_before_issue::RULE,
+    &nonce::one_time_nonce_reused::RULE,
+    &nonce::nc_malformed::RULE,
     &nonce::nc_repeated::RULE,
+    &nonce::nc_not_reset::RULE,
+    &nonce::nc_decimal::RULE,
+    &nonce::nc_over_server_limit::RULE,
+    &nonce::nonce_not_unique::RULE,
+    &nonce::nonce_predictable::RULE,
+    &nonce::nonce_bound_to_source_changed::RULE,
+    &nonce::nc_gap::RULE,
+    &nonce::nc_backwards::RULE,
     &transaction::cseq_not_incremented::RULE,
     &transaction::dialog_identity_changed::RULE,
     &transaction::to_tag_added_to_retry::RULE,
@@ -150,12 +167,15 @@ pub static RULES: &[&Rule] = &[
     &transaction::ack_without_invite_credentials::RULE,
     &transaction::late_challenge_not_answered::RULE,
     &transaction::overlapping_register::RULE,
+    &transaction::retry_after_long_delay::RULE,
     &transaction::registration_callid_churn::RULE,
     &transaction::credentials_in_cancel::RULE,
     &configuration::user_unknown_suspected::RULE,
     &configuration::registrar_rejects_contact::RULE,
     &configuration::realm_generic::RULE,
     &configuration::challenge_mode_mixed::RULE,
+    &configuration::nonce_lifetime_shorter_than_refresh::RULE,
+    &configuration::needless_challenge_each_request::RULE,
     &configuration::registration_flapping::RULE,
     &configuration::method_auth_differs::RULE,
     &configuration::failure_scope::RULE,

@@ -108,6 +108,47 @@ static EXPLAINS: &[(&str, &[&str])] = &[
             "rejected-credentials",
             "digest-ok-but-rejected",
             "nc-repeated",
+            "nonce-expired-by-content",
+        ],
+    ),
+    ("nonce-altered", &["nonce-unknown"]),
+    (
+        "nonce-from-other-server",
+        &[
+            "uri-differs-from-request-uri",
+            "stale-loop",
+            "challenge-loop",
+            "challenge-unanswered",
+            "stale-ignored-by-client",
+            "nonce-rejected-without-stale",
+            "nonce-bound-to-source-changed",
+            "rejected-credentials",
+            "digest-ok-but-rejected",
+        ],
+    ),
+    (
+        "nonce-bound-to-source-changed",
+        &[
+            "uri-differs-from-request-uri",
+            "stale-loop",
+            "challenge-loop",
+            "challenge-unanswered",
+            "stale-ignored-by-client",
+            "nonce-rejected-without-stale",
+            "rejected-credentials",
+            "digest-ok-but-rejected",
+        ],
+    ),
+    (
+        "nonce-unknown",
+        &[
+            "uri-differs-from-request-uri",
+            "stale-loop",
+            "challenge-loop",
+            "stale-ignored-by-client",
+            "nonce-rejected-without-stale",
+            "rejected-credentials",
+            "nc-repeated",
         ],
     ),
     (
@@ -120,10 +161,23 @@ static EXPLAINS: &[(&str, &[&str])] = &[
             "rejected-credentials",
         ],
     ),
+    (
+        "stale-format",
+        &["nonce-rejected-without-stale", "challenge-loop", "rejected-credentials", "digest-ok-but-rejected"],
+    ),
     ("stale-ignored-by-client", &["challenge-unanswered", "challenge-loop"]),
     (
         "nc-repeated",
         &["uri-differs-from-request-uri", "digest-ok-but-rejected", "challenge-loop", "rejected-credentials"],
+    ),
+    ("malformed-credentials", &["nc-malformed"]),
+    (
+        "nc-malformed",
+        &["digest-ok-but-rejected", "challenge-loop", "stale-loop", "stale-ignored-by-client", "rejected-credentials"],
+    ),
+    (
+        "nc-backwards",
+        &["one-time-nonce-reused", "nonce-rejected-without-stale", "digest-ok-but-rejected", "rejected-credentials"],
     ),
     ("response-uppercase", &["digest-ok-but-rejected", "challenge-loop", "rejected-credentials"]),
     (
@@ -259,8 +313,11 @@ pub fn explains_loop_at(session: &Session<'_>, findings: &[Finding], index: usiz
     let mine = session.attempts.get(index).map(|attempt| attempt.exchange);
     let explains =
         |rule: &str| EXPLAINS.iter().any(|(name, explained)| *name == rule && explained.contains(&"challenge-loop"));
+    // A finding about several exchanges names no attempt.
     let of_attempt = findings.iter().filter(|finding| {
-        finding.severity >= Severity::High && finding.explained_by.is_none() && exchange(session, finding) == mine
+        finding.severity >= Severity::High
+            && finding.explained_by.is_none()
+            && exchange(session, finding).is_none_or(|exchange| Some(exchange) == mine)
     });
     of_attempt.map(|finding| finding.rule.name).find(|rule| explains(rule))
 }

@@ -9,6 +9,8 @@ mod credential_form;
 mod credentials;
 mod hops;
 mod loops;
+mod nonce_counts;
+mod nonce_life;
 mod nonces;
 mod outcomes;
 mod path;

@@ -19,6 +19,7 @@ use crate::rules::Severity;
 use crate::rules::Subject;
 use crate::rules::credentials_facts;
 use crate::rules::facts;
+use crate::rules::nonce_facts;
 use crate::session::Attempt;
 use crate::session::Judgement;
 use crate::session::Presented;
@@ -56,7 +57,7 @@ const REFUSALS_MIN: usize = 2;
 /// REGISTERs of one account that lie further apart than this are tries of their own.
 const TRIES_WITHIN_S: u64 = 60;
 
-fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
+fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for attempts in pursuits(session) {
         for streak in facts::streaks(session, &attempts) {
@@ -64,7 +65,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
                 continue;
             }
             for (realm, tried) in tried_by_realm(session, &streak) {
-                findings.extend(in_streak(session, &streak, &realm, &tried));
+                findings.extend(in_streak(session, context, &streak, &realm, &tried));
             }
         }
     }
@@ -111,6 +112,7 @@ fn tried_by_realm<'s, 'run>(
 
 fn in_streak(
     session: &Session<'_>,
+    context: &Context<'_>,
     streak: &[(usize, &Attempt<'_>)],
     realm: &[u8],
     tried: &[Tried<'_, '_>],
@@ -125,7 +127,7 @@ fn in_streak(
         return None;
     }
     let (first, attempt, presented) = tried.first().copied()?;
-    let (cause, fault) = cause(session, tried);
+    let (cause, fault) = cause(session, context, tried);
     let is_right = (cause, fault) == ("unknown", Fault::Server);
     let method = attempt.transaction.method.to_string();
     let user = facts::account(&presented.username(), realm);
@@ -170,8 +172,9 @@ fn summary_of(statuses: &[String]) -> String {
 }
 
 /// A loop's cause: what holds for every refusal in it, surest first.
-fn cause(session: &Session<'_>, tried: &[Tried<'_, '_>]) -> (&'static str, Fault) {
-    let refused: Vec<&Tried<'_, '_>> = tried.iter().filter(|(_, _, presented)| presented.is_refused()).collect();
+fn cause(session: &Session<'_>, context: &Context<'_>, tried: &[Tried<'_, '_>]) -> (&'static str, Fault) {
+    let refused: Vec<Tried<'_, '_>> =
+        tried.iter().copied().filter(|(_, _, presented)| presented.is_refused()).collect();
     let all = |fits: &dyn Fn(&Tried<'_, '_>) -> bool| refused.iter().all(|row| fits(row));
     let verdict = |(_, _, presented): &Tried<'_, '_>| presented.verdict();
     // Refused is not proof: what else is odd counts only where the digest is right, for a wrong password looks the same.
@@ -183,6 +186,8 @@ fn cause(session: &Session<'_>, tried: &[Tried<'_, '_>]) -> (&'static str, Fault
         ("header-mismatch", Fault::Client)
     } else if all(&|(index, _, presented)| facts::mismatched_challenge(session, *index, presented).is_some()) {
         ("realm", Fault::Client)
+    } else if let Some(cause) = nonce_facts::loop_cause(session, context, &refused) {
+        cause
     } else if !is_wrong && all(&|(_, attempt, presented)| is_from_other_node(session, attempt, presented)) {
         ("node-switch", Fault::Server)
     } else if refused.iter().filter(|row| is_stale(row)).count() >= REFUSALS_MIN {
@@ -225,7 +230,7 @@ fn has_other_uri(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Prese
 }
 
 /// Whether every refusal but the first is of what had been refused before: the same nonce and the same response.
-fn repeats_itself(refused: &[&Tried<'_, '_>]) -> bool {
+fn repeats_itself(refused: &[Tried<'_, '_>]) -> bool {
     let Some(((_, _, first), others)) = refused.split_first() else { return false };
     others.iter().all(|(_, _, other)| {
         other.nonce.is_some()
@@ -240,8 +245,9 @@ fn cause_of(rule: &str) -> Option<&'static str> {
         "digest-wrong-password" | "digest-near-miss" => "wrong-digest",
         "credentials-wrong-header" => "header-mismatch",
         "realm-mismatch" | "realm-credentials-dropped" => "realm",
-        "old-nonce-reused" | "stale-loop" | "stale-ignored-by-client" => "stale",
+        "old-nonce-reused" | "stale-loop" | "stale-ignored-by-client" | "nonce-unknown" => "stale",
         "nonce-from-other-server" => "node-switch",
+        "nonce-bound-to-source-changed" => "source-changed",
         "nc-repeated" | "same-credentials-repeated" => "same-nonce",
         "branch-reused" => "branch",
         "cseq-not-incremented" => "cseq",
@@ -257,7 +263,8 @@ fn meaning(cause: &str) -> &'static str {
         }
         "realm" => "Each named a realm that the server did not ask for.",
         "stale" => "The server refuses the age of the nonce: it says stale=true, or has given a newer one.",
-        "node-switch" => "Each nonce came from another node than the one that refused it.",
+        "node-switch" => "Each answered the challenge of another server than the one that refused it.",
+        "source-changed" => "Each came from another address than the one that was challenged.",
         "wrong-digest" => "The digests do not fit the secret given: the server refuses the answer itself.",
         "branch" => "Each retry has the branch of the request before, and the server repeats its old answer.",
         "cseq" => "Every digest is right; no retry raises CSeq.",
@@ -281,11 +288,14 @@ fn remedy(cause: &str) -> &'static str {
         "header-mismatch" => {
             "Let the client answer in the header that belongs to the challenge, or let the server challenge with the kind that the client knows"
         }
+        "node-switch" => {
+            "Give all nodes of the server the same nonce secret, or keep a client on the node that challenged it"
+        }
+        "source-changed" => "Keep the client on one outside address: look at NAT, and at a second uplink",
         "realm" => "Set the client's realm to the one in the challenge, or let it take the realm from there",
         "stale" => {
             "Compare the nonce's lifetime with the time from challenge to retry, and see whether all nodes of the server share the nonce secret"
         }
-        "node-switch" => "Let all nodes share the nonce secret, or let challenge and answer reach the same one",
         "wrong-digest" => "Compare the user name and the password on the client with those on the server",
         "branch" => "Let the client make a new branch for each new request",
         "cseq" => "Let the client raise CSeq by one for each retry",

@@ -8,6 +8,7 @@ use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::facts;
+use crate::rules::nonce_facts;
 use crate::session::Attempt;
 use crate::session::AttemptOutcome;
 use crate::session::Judgement;
@@ -35,17 +36,17 @@ pub static RULE: Rule = Rule {
 /// Stale answers in a row that make a loop.
 const STALE_MIN: usize = 2;
 
-fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
+fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for exchange in &session.exchanges {
         for streak in facts::streaks(session, &exchange.attempts) {
-            findings.extend(in_streak(session, &streak));
+            findings.extend(in_streak(session, context, &streak));
         }
     }
     findings
 }
 
-fn in_streak(session: &Session<'_>, streak: &[(usize, &Attempt<'_>)]) -> Option<Finding> {
+fn in_streak(session: &Session<'_>, context: &Context<'_>, streak: &[(usize, &Attempt<'_>)]) -> Option<Finding> {
     if streak.last().is_some_and(|(_, last)| last.is_let_past()) {
         return None;
     }
@@ -62,7 +63,8 @@ fn in_streak(session: &Session<'_>, streak: &[(usize, &Attempt<'_>)]) -> Option<
         return None;
     }
     let user = facts::account(&presented.username(), &presented.realm());
-    let waits: Vec<_> = stale.iter().filter_map(|(_, attempt, presented)| wait(session, attempt, presented)).collect();
+    let waits: Vec<_> =
+        stale.iter().filter_map(|(_, attempt, presented)| nonce_facts::wait(session, attempt, presented)).collect();
     let waited = match (waits.iter().min(), waits.iter().max()) {
         (Some(least), Some(most)) => {
             let (least, most) = (facts::duration_text(*least), facts::duration_text(*most));
@@ -91,7 +93,7 @@ fn in_streak(session: &Session<'_>, streak: &[(usize, &Attempt<'_>)]) -> Option<
     } else {
         finding = finding.excludes("wrong password as the server's reason: it says stale, which it says of right digests (RFC 2617 section 3.2.1)");
     }
-    finding.cause = Some("stale");
+    finding = told_by_nonces(session, context, finding, &stale);
     finding.attempt = Some(index);
     finding.subject = facts::subject(session, attempt);
     finding.frames = facts::frames_of_all(streak.iter().map(|(_, attempt)| *attempt));
@@ -106,7 +108,38 @@ fn longest_stale<'s, 'run>(streak: &'s [(usize, &'s Attempt<'run>)]) -> &'s [(us
     rows.max_by_key(|row| row.len()).unwrap_or_default()
 }
 
-fn wait(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> Option<std::time::Duration> {
-    let (issuer, _) = session.challenge(presented.answers?)?;
-    Some(attempt.request()?.time.since(issuer.answer()?.time))
+/// What the nonces themselves say of the cause.
+fn told_by_nonces(
+    session: &Session<'_>,
+    context: &Context<'_>,
+    mut finding: Finding,
+    stale: &[(usize, &Attempt<'_>, &Presented<'_>)],
+) -> Finding {
+    let over = |(_, attempt, presented): &(usize, &Attempt<'_>, &Presented<'_>)| {
+        nonce_facts::expired(context, attempt, presented)
+    };
+    if let Some((cause, fault)) = nonce_facts::loop_cause(session, context, stale) {
+        finding.cause = Some(cause);
+        return finding.fault(fault);
+    }
+    let expired: Vec<_> = stale.iter().filter_map(over).collect();
+    let Some((format, _)) = expired.first().filter(|_| expired.len() == stale.len()) else {
+        finding.cause = Some("stale");
+        return finding;
+    };
+    finding.cause = Some("expired");
+    let life =
+        format.life().map(|life| format!(" They are good for {}.", facts::duration_text(life))).unwrap_or_default();
+    finding
+        .explanation
+        .push_str(&format!(" Each nonce had ended before it was used, {}.{life}", nonce_facts::INFERRED));
+    // Where each was too old for every node, nodes and clocks need no second look.
+    finding.remedy.truncate(1);
+    // A machine answers at once: who takes longer is late, however short the life.
+    let waits = stale.iter().filter_map(|(_, attempt, presented)| nonce_facts::wait(session, attempt, presented));
+    if waits.min().is_some_and(|wait| wait > nonce_facts::ANSWER_PROMPTLY) {
+        finding.fault = Fault::Client;
+        finding.remedy.insert(0, "Find what the client waits for before it answers a challenge".to_owned());
+    }
+    finding.excludes("nodes that do not share their nonces: each nonce was too old for all of them")
 }

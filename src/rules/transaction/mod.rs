@@ -10,4 +10,5 @@ pub mod dialog_identity_changed;
 pub mod late_challenge_not_answered;
 pub mod overlapping_register;
 pub mod registration_callid_churn;
+pub mod retry_after_long_delay;
 pub mod to_tag_added_to_retry;

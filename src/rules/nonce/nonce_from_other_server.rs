@@ -1,0 +1,93 @@
+//! SA309: one node challenges, and another one refuses its nonce.
+
+use crate::digest::Verdict;
+use crate::rules::Check;
+use crate::rules::Confidence;
+use crate::rules::Context;
+use crate::rules::Fault;
+use crate::rules::Finding;
+use crate::rules::Rule;
+use crate::rules::Severity;
+use crate::rules::facts;
+use crate::rules::nonce_facts;
+use crate::rules::nonce_facts::OtherServer;
+use crate::session::Attempt;
+use crate::session::Judgement;
+use crate::session::Session;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "SA309",
+    name: "nonce-from-other-server",
+    label: "nonce of another server",
+    severity: Severity::High,
+    summary: "A nonce that one server issued is refused by another",
+    finds: "Credentials that answer the challenge of one server address, sent to and refused by another one, or \
+            by the same address under another Server name, where that one never took such a nonce. High needs \
+            stale=true or a digest that is proven right; else it is medium and possible.",
+    matters: "Behind a load balancer or several SRV records, challenge and answer may reach different nodes. Each \
+            refuses what the other asked for, and a client gets in by luck only.",
+    advice: "Give all nodes the same nonce secret, or keep a client on the node that challenged it. OpenSIPS \
+            nodes need disable_nonce_check too: each remembers the nonces that it has seen.",
+    not_this: "Nodes that took each other's nonces before share their secret. The hops of one request through a \
+            proxy are one path, and no other server.",
+    sources: &["RFC 7616 section 3.3", "RFC 3261 section 22.1", "RFC 3263 section 4"],
+    sample: "register-nonce-from-other-node",
+    check: Check::Session(check),
+};
+
+fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
+    let foreign: Vec<_> = facts::presented(session)
+        .filter_map(|(index, attempt, presented)| {
+            Some((index, attempt, presented, nonce_facts::other_server(session, context, attempt, presented)?))
+        })
+        .collect();
+    let Some((index, attempt, presented, other)) = foreign.first() else { return Vec::new() };
+    let is_the_nonce = foreign.iter().any(|(_, _, presented, _)| nonce_facts::is_about_the_nonce(presented));
+    let is_stale = foreign.iter().any(|(_, _, presented, _)| presented.judgement == Judgement::Stale);
+    let last = foreign.last().map_or(*index, |(last, _, _, _)| *last);
+    let severity = nonce_facts::severity(is_the_nonce, nonce_facts::has_recovered(session, last));
+    let user = facts::account(&presented.username(), &presented.realm());
+    let (issuer, refuser) = names(session, attempt, other);
+    let requests: Vec<_> =
+        foreign.iter().filter_map(|(_, attempt, _, _)| attempt.request().map(|request| request.at)).collect();
+    let mut finding = Finding::new(&RULE, format!("{user} answers a nonce of {issuer}, and {refuser} refuses it"))
+        .graded(severity, if is_the_nonce { Confidence::Likely } else { Confidence::Possible })
+        .fault(Fault::Server)
+        .explained(format!(
+            "The credentials in {} answer the challenge of another server than the one that refused them{}. In this capture, neither lets \
+             past a nonce of the other.",
+            facts::frames_text(&requests),
+            if is_stale { " with stale=true" } else { "" }
+        ))
+        .advises("Give all nodes of the server the same nonce secret; OpenSIPS also needs disable_nonce_check")
+        .advises("Or keep a client on the node that challenged it: by source address or Call-ID at the load balancer, or with one SRV record");
+    if foreign.iter().all(|(_, _, presented, _)| presented.verdict() == Some(Verdict::Match)) {
+        finding = finding.excludes("wrong password: every digest fits the secret given");
+    } else if !is_the_nonce {
+        finding.explanation.push_str(" Without the password, a wrong one looks the same.");
+    }
+    finding.cause = Some("node-switch");
+    // Two servers are two exchanges: it explains what is found of either.
+    finding.attempt = presented.answers.is_none().then_some(*index);
+    finding.subject = facts::subject(session, attempt);
+    finding.frames = facts::frames_of_all(foreign.iter().flat_map(|(_, attempt, presented, _)| {
+        let issuer = presented.answers.and_then(|at| session.challenge(at)).map(|(issuer, _)| issuer);
+        issuer.into_iter().chain([*attempt])
+    }));
+    finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
+    finding.evidence.extend(facts::challenge_evidence(attempt));
+    vec![finding]
+}
+
+/// Who challenged, and who refused.
+fn names(session: &Session<'_>, attempt: &Attempt<'_>, other: &OtherServer) -> (String, String) {
+    let address = attempt.transaction.flow.destination.address;
+    match other {
+        OtherServer::Address(issuer) => (issuer.to_string(), address.to_string()),
+        OtherServer::Name(issuer) => {
+            let name = attempt.answer().and_then(|answer| answer.server).map(|name| facts::quoted(session.text(name)));
+            (format!("{} at {address}", facts::quoted(issuer)), name.unwrap_or_default())
+        }
+    }
+}

@@ -1,0 +1,376 @@
+//! What several rules ask about the life of a nonce: how old it was, what its form says, who issued it, to which address.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::base::CaptureTime;
+use crate::digest::Verdict;
+use crate::history::NonceFormat;
+use crate::history::Stack;
+use crate::rules::Context;
+use crate::rules::Fault;
+use crate::rules::Severity;
+use crate::rules::facts;
+use crate::session::Attempt;
+use crate::session::HeaderKind;
+use crate::session::Judgement;
+use crate::session::NonceId;
+use crate::session::Presented;
+use crate::session::Session;
+
+/// How findings say that they rest on the form of a nonce.
+pub const INFERRED: &str = "inferred from the nonce's format";
+
+/// Challenge to answer in more than this is no machine at work: RFC 3261 §17.1.1.1 counts a round trip as 500 ms.
+pub const ANSWER_PROMPTLY: Duration = Duration::from_secs(5);
+
+/// How far back a session is searched for uses of one nonce. Bounds the search in endless sessions.
+const USES_BACK_MAX: usize = 64;
+
+/// How old a nonce was when credentials with it were sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Age {
+    /// What its form says.
+    pub format: NonceFormat,
+    /// From its issue to its use: by the capture's clock where both were captured, else by both clocks.
+    pub at_use: Option<Duration>,
+    /// How long it had been over, where it says when it ends.
+    pub over: Option<Duration>,
+}
+
+/// What the form of the nonce of some credentials says.
+pub fn format(context: &Context<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> Option<NonceFormat> {
+    context.nonces.format(presented.nonce?, attempt.request()?.time)
+}
+
+/// How old a nonce of a known form was when it was used. Where its challenge was captured, the two clocks need not agree.
+pub fn age(context: &Context<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> Option<Age> {
+    let format = format(context, attempt, presented)?;
+    let sent = attempt.request()?.time;
+    let delivered = context.nonces.get(presented.nonce?)?.issued.map(|issue| issue.time);
+    let at_use = delivered.or(format.issued).map(|issued| sent.since(issued));
+    let over = match (at_use.zip(format.life()), format.expires) {
+        (Some((age, life)), _) => age.checked_sub(life),
+        // Only the end is known: by then it must have been good when it was delivered, else the clocks differ.
+        (None, Some(expires)) if delivered.is_none_or(|delivered| delivered <= expires) => {
+            Some(sent.since(expires)).filter(|over| !over.is_zero())
+        }
+        _ => None,
+    };
+    Some(Age { format, at_use, over: over.filter(|over| !over.is_zero()) })
+}
+
+/// By how much a refused nonce was over when it was used, by what it says itself.
+pub fn expired(
+    context: &Context<'_>,
+    attempt: &Attempt<'_>,
+    presented: &Presented<'_>,
+) -> Option<(NonceFormat, Duration)> {
+    if !presented.is_refused() {
+        return None;
+    }
+    let age = age(context, attempt, presented)?;
+    Some((age.format, age.over?))
+}
+
+/// From the challenge that credentials answer to the request that holds them.
+pub fn wait(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> Option<Duration> {
+    let (issuer, _) = session.challenge(presented.answers?)?;
+    Some(attempt.request()?.time.since(issuer.answer()?.time))
+}
+
+/// Whether the refusal speaks of the nonce and not of the digest: it says stale, or the digest is proven right.
+pub fn is_about_the_nonce(presented: &Presented<'_>) -> bool {
+    presented.judgement == Judgement::Stale
+        || (presented.judgement == Judgement::Refused && presented.verdict() == Some(Verdict::Match))
+}
+
+/// Whether a digest that is proven wrong is reason enough for a refusal.
+pub fn is_wrong(presented: &Presented<'_>) -> bool {
+    let is_in_doubt = matches!(presented.verdict(), None | Some(Verdict::Match | Verdict::Unverifiable(_)));
+    presented.judgement != Judgement::Stale && !is_in_doubt
+}
+
+/// Who challenged, where another one refuses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OtherServer {
+    /// Another address.
+    Address(IpAddr),
+    /// The same address, and another name in Server: what stands behind it changed.
+    Name(Vec<u8>),
+}
+
+/// The server whose nonce was refused by another one that never took such a nonce. `None` where the nonce was issued by who
+/// refuses it, or on another hop.
+pub fn other_server(
+    session: &Session<'_>,
+    context: &Context<'_>,
+    attempt: &Attempt<'_>,
+    presented: &Presented<'_>,
+) -> Option<OtherServer> {
+    if !presented.is_refused() || is_wrong(presented) || is_on_later_hop(attempt) {
+        return None;
+    }
+    let flow = attempt.transaction.flow;
+    let refuses = flow.destination.address;
+    let Some((issuer, _)) = presented.answers.and_then(|at| session.challenge(at)) else {
+        // Issued under another Call-ID: its first challenge must have gone to this client, else it was another hop's.
+        let issue = context.nonces.get(presented.nonce?)?.issued?;
+        let issued_by = issue.flow.source.address;
+        let is_ours = issue.flow.destination.address == flow.source.address;
+        let is_other = issued_by != refuses && is_ours && !context.nonces.are_shared(issued_by, refuses);
+        return is_other.then_some(OtherServer::Address(issued_by));
+    };
+    if is_on_later_hop(issuer) || issuer.transaction.flow.source.address != flow.source.address {
+        return None;
+    }
+    let issued_by = issuer.transaction.flow.destination.address;
+    if issued_by != refuses {
+        let is_shared = context.nonces.are_shared(issued_by, refuses) || is_offered_by(session, presented, refuses);
+        return (!is_shared).then_some(OtherServer::Address(issued_by));
+    }
+    let name = |attempt: &Attempt<'_>| attempt.answer()?.server.map(|name| session.text(name).to_vec());
+    let (before, now) = name(issuer).zip(name(attempt))?;
+    let never_took = presented.nonce.is_none_or(|nonce| session.lookup().let_past_first(nonce).is_none());
+    (before != now && never_took).then_some(OtherServer::Name(before))
+}
+
+/// Whether a server offered the nonce of those credentials in this session too.
+fn is_offered_by(session: &Session<'_>, presented: &Presented<'_>, server: IpAddr) -> bool {
+    let Some(nonce) = presented.nonce else { return false };
+    session.lookup().offered(nonce).iter().rev().take(USES_BACK_MAX).any(|(index, _)| {
+        session.attempts.get(*index).is_some_and(|other| other.transaction.flow.destination.address == server)
+    })
+}
+
+/// The address that was challenged, where another address answers and is refused. `None` for nonces that are known not to be
+/// bound to an address.
+pub fn challenged_elsewhere(
+    session: &Session<'_>,
+    context: &Context<'_>,
+    attempt: &Attempt<'_>,
+    presented: &Presented<'_>,
+) -> Option<IpAddr> {
+    if !presented.is_refused() || is_wrong(presented) || is_on_later_hop(attempt) {
+        return None;
+    }
+    let (issuer, _) = session.challenge(presented.answers.filter(|at| at.is_same_realm)?)?;
+    let (before, now) = (issuer.transaction.flow, attempt.transaction.flow);
+    let is_other = before.source.address != now.source.address
+        && before.destination.address == now.destination.address
+        && issuer.transaction.method == attempt.transaction.method
+        && !is_on_later_hop(issuer);
+    let was_offered_here = presented.nonce.is_some_and(|nonce| {
+        session.lookup().offered(nonce).iter().rev().take(USES_BACK_MAX).any(|(index, _)| {
+            session
+                .attempts
+                .get(*index)
+                .is_some_and(|other| other.transaction.flow.source.address == now.source.address)
+        })
+    });
+    if !is_other || was_offered_here {
+        return None;
+    }
+    // Kamailio's nonce says whether it is bound to anything; those of OpenSIPS and SER hold a time and a secret.
+    let is_free = format(context, attempt, presented).is_some_and(|format| match format.stack {
+        Stack::Kamailio => !format.is_bound,
+        Stack::OpenSips | Stack::Ser => true,
+        _ => false,
+    });
+    (!is_free).then_some(before.source.address)
+}
+
+/// Why each of some refused credentials was refused for its nonce, where that is one and the same: the node that answered, or the
+/// address of the client.
+pub fn loop_cause(
+    session: &Session<'_>,
+    context: &Context<'_>,
+    refused: &[(usize, &Attempt<'_>, &Presented<'_>)],
+) -> Option<(&'static str, Fault)> {
+    let is_about_nonces = refused.iter().any(|(_, _, presented)| is_about_the_nonce(presented));
+    let all = |fits: &dyn Fn(&Attempt<'_>, &Presented<'_>) -> bool| {
+        is_about_nonces && refused.iter().all(|(_, attempt, presented)| fits(attempt, presented))
+    };
+    if all(&|attempt, presented| other_server(session, context, attempt, presented).is_some()) {
+        Some(("node-switch", Fault::Server))
+    } else if all(&|attempt, presented| challenged_elsewhere(session, context, attempt, presented).is_some()) {
+        Some(("source-changed", Fault::Path))
+    } else {
+        None
+    }
+}
+
+/// Whether the request was seen before on a hop nearer to the client: what it shows of addresses is the proxy's.
+pub fn is_on_later_hop(attempt: &Attempt<'_>) -> bool {
+    attempt.transaction.forwarded_from.is_some() && !attempt.is_sent_again
+}
+
+/// Whether a later attempt of the session for the same purpose was let past within the time of a recovery, from whatever
+/// address and at whatever server: clients that change either have recovered all the same.
+pub fn has_recovered(session: &Session<'_>, index: usize) -> bool {
+    let Some(failed) = session.attempts.get(index) else { return false };
+    let last = failed.answer().map(|answer| answer.time).or(failed.transaction.started());
+    session.attempts.iter().skip(index).filter(|later| later.is_let_past()).any(|later| {
+        later.transaction.method == failed.transaction.method
+            && later
+                .request()
+                .zip(last)
+                .is_none_or(|(request, last)| request.time.since(last) <= facts::RECOVERY_WITHIN)
+    })
+}
+
+/// High where the refusal is about the nonce and nothing made it good.
+pub fn severity(is_about_the_nonce: bool, has_recovered: bool) -> Severity {
+    if is_about_the_nonce && !has_recovered { Severity::High } else { Severity::Medium }
+}
+
+/// Kamailio keeps the count of a nonce in one byte.
+pub const KAMAILIO_COUNT_MAX: u32 = 0xff;
+
+/// Whether earlier credentials of the session with this nonce were let past.
+pub fn was_let_past(session: &Session<'_>, index: usize, presented: &Presented<'_>) -> bool {
+    presented.nonce.and_then(|nonce| session.lookup().let_past_first(nonce)).is_some_and(|first| first < index)
+}
+
+/// When a nonce ends by the capture's clock, by what it says itself.
+pub fn end_of(context: &Context<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> Option<CaptureTime> {
+    let format = format(context, attempt, presented)?;
+    let delivered = context.nonces.get(presented.nonce?)?.issued.map(|issue| issue.time);
+    match (delivered, format.life()) {
+        (Some(delivered), Some(life)) => Some(delivered.plus(life)),
+        _ => format.expires,
+    }
+}
+
+/// How often a nonce had been let past before it was refused at `index`. `None` where that lies too far back to be counted.
+pub fn let_past_before(session: &Session<'_>, index: usize, presented: &Presented<'_>) -> Option<usize> {
+    let nonce = presented.nonce?;
+    let Some(first) = session.lookup().let_past_first(nonce).filter(|first| *first < index) else { return Some(0) };
+    if index - first > USES_BACK_MAX {
+        return None;
+    }
+    let uses = session.attempts.get(first..index)?.iter().flat_map(|attempt| &attempt.credentials);
+    let let_past = uses
+        .filter(|used| used.nonce == Some(nonce))
+        .filter(|used| matches!(used.judgement, Judgement::Accepted | Judgement::Passed));
+    Some(let_past.count())
+}
+
+/// The highest nonce count among the last uses of a nonce before `index`.
+pub fn highest_before(session: &Session<'_>, index: usize, presented: &Presented<'_>) -> Option<u32> {
+    let before = session.attempts.get(index.saturating_sub(USES_BACK_MAX)..index)?;
+    let uses = before.iter().flat_map(|attempt| &attempt.credentials);
+    uses.filter(|used| used.nonce == presented.nonce).filter_map(count_of).max()
+}
+
+/// Whether no other session is known to have used the nonce of these credentials: its uses are counted there, too.
+pub fn is_used_here_only(session: &Session<'_>, context: &Context<'_>, presented: &Presented<'_>) -> bool {
+    let known = presented.nonce.and_then(|id| Some((id, context.nonces.get(id)?)));
+    known.is_some_and(|(id, nonce)| session.lookup().uses(id) == nonce.uses)
+}
+
+/// Whether the nonce count is one that no server can object to: higher than those before it, and no higher than Kamailio
+/// counts; or none at all, as before.
+pub fn is_count_in_order(session: &Session<'_>, index: usize, presented: &Presented<'_>) -> bool {
+    let count = count_of(presented);
+    match highest_before(session, index, presented) {
+        Some(highest) => count.is_some_and(|count| count > highest && count <= KAMAILIO_COUNT_MAX),
+        None => count.is_none(),
+    }
+}
+
+/// Whether these are the first credentials with their nonce in this session.
+pub fn is_first_use(session: &Session<'_>, index: usize, presented: &Presented<'_>) -> bool {
+    presented.nonce.is_some_and(|nonce| session.lookup().used_first(nonce) == Some(index))
+}
+
+/// A counted use of a nonce, and the one of the same client and user before it.
+pub struct Step<'s, 'run> {
+    /// Which attempt.
+    pub index: usize,
+    /// The attempt.
+    pub attempt: &'s Attempt<'run>,
+    /// Its credentials.
+    pub presented: &'s Presented<'run>,
+    /// Its nonce count.
+    pub count: u32,
+    /// The attempt before with that nonce.
+    pub before: &'s Attempt<'run>,
+    /// The highest nonce count before.
+    pub highest: u32,
+    /// Which attempt had the highest.
+    pub highest_in: &'s Attempt<'run>,
+}
+
+/// The uses of nonces that follow another use of the same nonce, by the same client and user, with no challenge in between that
+/// delivered the nonce anew. Requests on later hops and requests sent again are left out.
+pub fn steps<'s, 'run>(session: &'s Session<'run>) -> Vec<Step<'s, 'run>> {
+    struct Last<'s, 'run> {
+        index: usize,
+        attempt: &'s Attempt<'run>,
+        presented: &'s Presented<'run>,
+        highest: u32,
+        highest_in: &'s Attempt<'run>,
+    }
+    let mut steps = Vec::new();
+    // Most clients count to one: nothing to compare.
+    if !facts::presented(session).any(|(_, _, presented)| count_of(presented).is_some_and(|count| count > 1)) {
+        return steps;
+    }
+    let mut last: HashMap<(NonceId, IpAddr, HeaderKind), Last<'s, 'run>> = HashMap::new();
+    for (index, attempt, presented) in facts::presented(session) {
+        let (Some(count), Some(nonce)) = (count_of(presented), presented.nonce) else { continue };
+        if attempt.transaction.forwarded_from.is_some() {
+            continue;
+        }
+        let key = (nonce, attempt.transaction.flow.source.address, presented.header);
+        let known = last.get(&key).filter(|last| {
+            last.presented.username() == presented.username()
+                && !session.lookup().is_offered_between(nonce, last.index, index)
+        });
+        // Some clients compute new credentials for the ACK, and count it.
+        let in_ack = attempt.ack_credentials.iter().filter(|ack| ack.nonce == Some(nonce)).filter_map(count_of).max();
+        let (mut highest, mut highest_in) = (in_ack.map_or(count, |in_ack| in_ack.max(count)), attempt);
+        if let Some(last) = known {
+            let step = Step {
+                index,
+                attempt,
+                presented,
+                count,
+                before: last.attempt,
+                highest: last.highest,
+                highest_in: last.highest_in,
+            };
+            steps.push(step);
+            if last.highest > highest {
+                (highest, highest_in) = (last.highest, last.highest_in);
+            }
+        }
+        last.insert(key, Last { index, attempt, presented, highest, highest_in });
+    }
+    steps
+}
+
+/// A nonce count that is well formed.
+pub fn count_of(presented: &Presented<'_>) -> Option<u32> {
+    presented.credentials.nonce_count()?.value
+}
+
+/// Whether a count that ends in 9 is followed by the next one in decimal: `00000009`, `00000010`.
+pub fn is_decimal_step(step: &Step<'_, '_>) -> bool {
+    let highest = step.highest_in.credentials.iter().find(|used| used.nonce == step.presented.nonce);
+    let both = highest.and_then(decimal).zip(decimal(step.presented));
+    both.is_some_and(|(before, now)| before % 10 == 9 && now == before + 1)
+}
+
+/// A nonce count as a number in decimal, where it has no other digits.
+fn decimal(presented: &Presented<'_>) -> Option<u32> {
+    let raw = presented.credentials.nonce_count()?.raw;
+    std::str::from_utf8(raw).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?.parse().ok()
+}
+
+/// The number of the frame of a request, for a text.
+pub fn frame_of(attempt: &Attempt<'_>) -> String {
+    attempt.request().map(|request| request.at.number.to_string()).unwrap_or_default()
+}
