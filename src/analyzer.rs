@@ -24,6 +24,7 @@ mod clock;
 mod conduct;
 mod ending;
 mod messages;
+mod near_misses;
 mod outcomes;
 mod peers;
 

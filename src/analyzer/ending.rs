@@ -150,6 +150,12 @@ pub(super) fn events(analyzer: &Analyzer) -> Vec<Event> {
             false,
             "servers without a place in the history of nonces",
         ),
+        (
+            "near_misses_not_searched",
+            messages.verifier.passed_over(),
+            false,
+            "wrong digests that were not searched for a near miss: enough of the account's others fit none, or they are too long",
+        ),
         ("accounts_not_followed", messages.accounts.refused(), false, "accounts without a place in the history"),
         (
             "outcomes_not_followed",

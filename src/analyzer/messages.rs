@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::analyzer::conduct;
+use crate::analyzer::near_misses;
 use crate::auth::Algorithm;
 use crate::auth::AuthenticationInfo;
 use crate::auth::parse_challenges;
@@ -81,7 +82,7 @@ impl Messages {
     /// Nothing seen yet.
     pub(super) fn new(limits: &Limits, keyring: Keyring, builder: ReportBuilder, findings: Findings) -> Messages {
         Messages {
-            verifier: Verifier::new(keyring),
+            verifier: Verifier::new(keyring).limited(limits),
             tracker: Tracker::new(limits),
             nonces: Nonces::new(limits),
             accounts: Accounts::new(limits.accounts_max),
@@ -114,6 +115,12 @@ impl Messages {
         } else {
             (self.credentials(&message, &payload, time), Vec::new())
         };
+        let has_wrong_digest = credentials
+            .iter()
+            .flat_map(CredentialsRow::known)
+            .any(|known| known.checked.as_ref().is_some_and(|checked| checked.verdict.is_wrong()));
+        let keeps_body =
+            has_wrong_digest && message.has_whole_body && message.body().len() <= self.limits.near_miss_body_bytes_max;
         let sighting = Sighting {
             message: &message,
             flow: payload.flow,
@@ -125,6 +132,7 @@ impl Messages {
             is_cut: payload.cut,
             credentials,
             challenges,
+            keeps_body,
         };
         self.tracker.push(sighting, &mut self.closed);
         for run in std::mem::take(&mut self.closed) {
@@ -241,7 +249,8 @@ impl Messages {
             self.builder.skip(run);
             return;
         }
-        let session = Session::judge(run, end.max(run.last_seen));
+        let mut session = Session::judge(run, end.max(run.last_seen));
+        near_misses::look(&mut session, &self.nonces, &mut self.verifier);
         self.nonces.add(&session);
         self.note_registration(&session);
         let context = Context {

@@ -51,6 +51,14 @@ pub struct Limits {
     pub digests_max: usize,
     /// Users whose outcomes are kept to be compared, and ways in which servers challenge.
     pub outcomes_max: usize,
+    /// Searches for a near miss that an account (user and realm) may cost without a result.
+    pub near_miss_account_searches_max: usize,
+    /// Such searches in all, and accounts of which one is known.
+    pub near_miss_searches_max: usize,
+    /// Bytes of one body that is kept for a near miss.
+    pub near_miss_body_bytes_max: usize,
+    /// Bytes of all such bodies.
+    pub near_miss_bodies_bytes_max: usize,
 }
 
 impl Default for Limits {
@@ -80,6 +88,10 @@ impl Default for Limits {
             source_names_max: 10_000,
             digests_max: 131_072,
             outcomes_max: 250_000,
+            near_miss_account_searches_max: 4,
+            near_miss_searches_max: 20_000,
+            near_miss_body_bytes_max: 16 * 1024,
+            near_miss_bodies_bytes_max: 16 * 1024 * 1024,
         }
     }
 }

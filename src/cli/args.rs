@@ -227,6 +227,6 @@ pub struct List {
 pub enum What {
     /// The catalogue of findings.
     Rules,
-    /// The digest algorithms that can be verified or recognised.
+    /// The digest algorithms that can be verified or recognised, and the near misses that wrong digests are tried for.
     Algorithms,
 }

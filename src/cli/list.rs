@@ -1,4 +1,4 @@
-//! `sipauth list`: rules and algorithms, for people or as JSON.
+//! `sipauth list`: rules, algorithms and near misses, for people or as JSON.
 
 use anyhow::Result;
 use comfy_table::Table;
@@ -6,6 +6,7 @@ use comfy_table::presets;
 use serde_json::json;
 
 use sipauth::auth::Algorithm;
+use sipauth::digest::near_miss::Variant;
 use sipauth::report::json;
 use sipauth::rules::RULES;
 
@@ -21,9 +22,7 @@ pub fn run(options: &List) -> Result<Exit> {
         (What::Rules, Format::Human) => output::print(&rules_table()),
         (What::Rules, Format::Json) => print_json(&rules_json()),
         (What::Algorithms, Format::Human) => output::print(&algorithms_text()),
-        (What::Algorithms, Format::Json) => {
-            print_json(&Algorithm::names().map(|name| json!({"name": name})).collect::<Vec<_>>().into())
-        }
+        (What::Algorithms, Format::Json) => print_json(&algorithms_json()),
     }
 }
 
@@ -63,5 +62,16 @@ fn algorithms_text() -> String {
     text.push_str(
         "\nAKA digests are recognised and reported as unverifiable: their password comes from a SIM's key.\n",
     );
+    text.push_str("\nA digest that fits once one input is changed is a near miss. These changes are tried:\n\n");
+    let width = Variant::all().map(|variant| variant.name().len()).max().unwrap_or_default();
+    let lines = Variant::all().map(|variant| format!("{:width$}  {}\n", variant.name(), variant.meaning()));
+    text.extend(lines);
     text
+}
+
+fn algorithms_json() -> serde_json::Value {
+    let algorithms = Algorithm::names().map(|name| json!({"name": name, "kind": "algorithm", "meaning": null}));
+    let variants = Variant::all()
+        .map(|variant| json!({"name": variant.name(), "kind": "near_miss", "meaning": variant.meaning()}));
+    algorithms.chain(variants).collect::<Vec<_>>().into()
 }

@@ -91,6 +91,11 @@ impl Hex {
         Hex { digits, len: bytes.len() * 2 }
     }
 
+    /// The first digits of it.
+    pub(super) fn cut(self, len: usize) -> Hex {
+        Hex { len: self.len.min(len), ..self }
+    }
+
     /// The digits.
     #[inline]
     pub fn as_bytes(&self) -> &[u8] {

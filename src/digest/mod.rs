@@ -3,6 +3,7 @@
 mod ha1s;
 pub mod hash;
 pub mod keyring;
+pub mod near_miss;
 pub mod response;
 pub mod secret;
 mod sessions;

@@ -24,8 +24,7 @@ impl Sessions {
         if username.len() + nonce.len() + cnonce.len() > SESSION_LEN_BYTES_MAX {
             return None;
         }
-        // The length keeps ("ab", "c") and ("a", "bc") apart.
-        let key = [&username.len().to_be_bytes(), username, nonce].concat().into_boxed_slice();
+        let key = key(username, nonce);
         if !self.first.contains_key(&key) {
             if self.order.len() >= SESSIONS_MAX
                 && let Some(oldest) = self.order.pop_front()
@@ -36,6 +35,16 @@ impl Sessions {
         }
         Some(self.first.entry(key).or_insert_with(|| cnonce.into()))
     }
+
+    /// The first cnonce seen with this user and nonce, without noting anything.
+    pub(super) fn known_cnonce(&self, username: &[u8], nonce: &[u8]) -> Option<&[u8]> {
+        self.first.get(&key(username, nonce)).map(AsRef::as_ref)
+    }
+}
+
+/// The length keeps ("ab", "c") and ("a", "bc") apart.
+fn key(username: &[u8], nonce: &[u8]) -> Box<[u8]> {
+    [&username.len().to_be_bytes(), username, nonce].concat().into()
 }
 
 #[cfg(test)]

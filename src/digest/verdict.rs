@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::digest::near_miss::Variant;
+
 /// The result of recomputing one response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -11,18 +13,26 @@ pub enum Verdict {
     Match,
     /// The response is not right for any secret given.
     Mismatch,
+    /// It is not right, and would be if one input were another one.
+    NearMiss(Variant),
     /// It could not be recomputed.
     Unverifiable(Reason),
 }
 
 impl Verdict {
-    /// The name in reports: `match`, `mismatch`, `unverifiable`.
+    /// The name in reports: `match`, `mismatch`, `near_miss`, `unverifiable`.
     pub fn name(self) -> &'static str {
         match self {
             Verdict::Match => "match",
             Verdict::Mismatch => "mismatch",
+            Verdict::NearMiss(_) => "near_miss",
             Verdict::Unverifiable(_) => "unverifiable",
         }
+    }
+
+    /// Whether the response is known not to be right over what was sent.
+    pub fn is_wrong(self) -> bool {
+        matches!(self, Verdict::Mismatch | Verdict::NearMiss(_))
     }
 }
 

@@ -12,11 +12,14 @@ use crate::auth::HashName;
 use crate::auth::Name;
 use crate::auth::Qop;
 use crate::auth::Scheme;
+use crate::base::Limits;
 use crate::digest::ha1s::Ha1s;
 use crate::digest::hash::Hex;
 use crate::digest::keyring::Entry;
 use crate::digest::keyring::Keyring;
+use crate::digest::keyring::Realms;
 use crate::digest::keyring::SourceId;
+use crate::digest::near_miss::Searches;
 use crate::digest::response::Account;
 use crate::digest::response::Protection;
 use crate::digest::response::ha1_sess;
@@ -52,11 +55,12 @@ pub struct Checked {
 
 /// Checks credentials against a keyring.
 pub struct Verifier {
-    keyring: Arc<Keyring>,
+    pub(super) keyring: Arc<Keyring>,
     /// For each entry of the keyring the HA1s computed from its password.
-    ha1s: Vec<Ha1s>,
-    sessions: Sessions,
-    user_hashes: UserHashes,
+    pub(super) ha1s: Vec<Ha1s>,
+    pub(super) sessions: Sessions,
+    pub(super) user_hashes: UserHashes,
+    pub(super) searches: Searches,
 }
 
 impl Verifier {
@@ -74,7 +78,14 @@ impl Verifier {
     fn with(keyring: Arc<Keyring>) -> Verifier {
         let mut ha1s = Vec::new();
         ha1s.resize_with(keyring.len(), Ha1s::default);
-        Verifier { keyring, ha1s, sessions: Sessions::default(), user_hashes: UserHashes::default() }
+        let (sessions, user_hashes) = (Sessions::default(), UserHashes::default());
+        Verifier { keyring, ha1s, sessions, user_hashes, searches: Searches::default() }
+    }
+
+    /// The same with bounds of the caller's on searches for near misses.
+    #[must_use]
+    pub fn limited(self, limits: &Limits) -> Verifier {
+        Verifier { searches: Searches::new(limits), ..self }
     }
 
     /// Whether there is no secret, so that every check gives None.
@@ -114,7 +125,7 @@ impl Verifier {
         request: &Request<'_>,
         challenge_realm: Option<&[u8]>,
     ) -> Option<Checked> {
-        let Verifier { keyring, ha1s, sessions, user_hashes } = self;
+        let Verifier { keyring, ha1s, sessions, user_hashes, .. } = self;
         let username = match username(credentials, keyring, user_hashes) {
             Ok(username) => username,
             Err(reason) => return Some(Checked::without_source(reason)),
@@ -123,10 +134,7 @@ impl Verifier {
         let Some(realm) = credentials.realm() else {
             return Some(Checked::without_source(Reason::MissingParameter(Name::Realm.as_str())));
         };
-        let by_challenge = challenge_realm.map_or(&[][..], |realm| realms.exact(realm));
-        // An HA1 is bound to its realm; a password is not, so it may be tried with the realm that was sent.
-        let groups = [(realms.exact(&realm), Take::All), (realms.any(), Take::All), (by_challenge, Take::Passwords)];
-        let tried = Tried { keyring, ha1s, groups };
+        let tried = Tried::new(keyring, ha1s, realms, &realm, challenge_realm);
         let first = tried.first()?;
         let (verdict, fitting) = match Inputs::read(credentials, request, &username, &realm) {
             Err(reason) => (Verdict::Unverifiable(reason), None),
@@ -147,7 +155,7 @@ impl Checked {
 }
 
 /// The user name in clear: as sent, from `username*`, or the user whose hash was sent.
-fn username<'s>(
+pub(super) fn username<'s>(
     credentials: &Credentials<'s>,
     keyring: &Keyring,
     user_hashes: &mut UserHashes,
@@ -168,25 +176,25 @@ const ACK: &[u8] = b"ACK";
 const INVITE: &[u8] = b"INVITE";
 
 /// Everything that goes into the digest but the secret.
-struct Inputs<'i> {
-    hash: HashName,
-    account: Account<'i>,
-    sess: bool,
-    nonce: Cow<'i, [u8]>,
-    uri: Cow<'i, [u8]>,
-    response: Cow<'i, [u8]>,
-    cnonce: Option<Cow<'i, [u8]>>,
+pub(super) struct Inputs<'i> {
+    pub(super) hash: HashName,
+    pub(super) account: Account<'i>,
+    pub(super) sess: bool,
+    pub(super) nonce: Cow<'i, [u8]>,
+    pub(super) uri: Cow<'i, [u8]>,
+    pub(super) response: Cow<'i, [u8]>,
+    pub(super) cnonce: Option<Cow<'i, [u8]>>,
     /// As sent, where there is a qop; else empty.
-    nonce_count: Cow<'i, [u8]>,
+    pub(super) nonce_count: Cow<'i, [u8]>,
     /// As sent; None is the form of RFC 2069.
-    qop: Option<Cow<'i, [u8]>>,
-    method: &'i [u8],
+    pub(super) qop: Option<Cow<'i, [u8]>>,
+    pub(super) method: &'i [u8],
     /// The body, where qop is auth-int.
-    body: Option<&'i [u8]>,
+    pub(super) body: Option<&'i [u8]>,
 }
 
 impl<'i> Inputs<'i> {
-    fn read(
+    pub(super) fn read(
         credentials: &Credentials<'i>,
         request: &Request<'i>,
         username: &'i [u8],
@@ -257,13 +265,39 @@ enum Take {
 }
 
 /// The entries that may hold the secret, in the order of preference.
-struct Tried<'v> {
+pub(super) struct Tried<'v> {
     keyring: &'v Keyring,
     ha1s: &'v mut [Ha1s],
     groups: [(&'v [usize], Take); 3],
 }
 
 impl<'v> Tried<'v> {
+    /// The entries for a user, by the realm that was sent and that of the challenge.
+    pub(super) fn new(
+        keyring: &'v Keyring,
+        ha1s: &'v mut [Ha1s],
+        realms: &'v Realms,
+        realm: &[u8],
+        challenge_realm: Option<&[u8]>,
+    ) -> Tried<'v> {
+        let by_challenge = challenge_realm.map_or(&[][..], |realm| realms.exact(realm));
+        // An HA1 is bound to its realm; a password is not, so it may be tried with the realm that was sent.
+        let groups = [(realms.exact(realm), Take::All), (realms.any(), Take::All), (by_challenge, Take::Passwords)];
+        Tried { keyring, ha1s, groups }
+    }
+
+    /// The entries that decide: the first group with a secret for that hash function.
+    pub(super) fn deciding(&self, hash: HashName) -> Vec<&'v Entry> {
+        let groups = self.groups.iter().map(|(group, take)| {
+            let all = entries(self.keyring, group, *take).map(|(_, entry)| entry);
+            all.filter(|entry| {
+                matches!(entry.secret.kind, SecretKind::Password) || entry.secret.kind == SecretKind::Ha1(hash)
+            })
+            .collect::<Vec<_>>()
+        });
+        groups.into_iter().find(|group| !group.is_empty()).unwrap_or_default()
+    }
+
     /// The source of the first entry.
     fn first(&self) -> Option<&'v SourceId> {
         self.groups.iter().find_map(|(group, take)| entries(self.keyring, group, *take).next()).map(|(_, e)| &e.source)

@@ -105,6 +105,7 @@ impl ReportBuilder {
                 *match presented.verdict() {
                     Some(Verdict::Match) => &mut verifications.matched,
                     Some(Verdict::Mismatch) => &mut verifications.mismatch,
+                    Some(Verdict::NearMiss(_)) => &mut verifications.near_miss,
                     Some(Verdict::Unverifiable(_)) => &mut verifications.unverifiable,
                     None => &mut verifications.not_checked,
                 } += 1;
@@ -324,22 +325,24 @@ fn credentials_model(presented: &Presented<'_>, redaction: Redaction) -> model::
         algorithm: is_digest.then(|| algorithm(credentials.algorithm())),
         qop: credentials.qop().map(|qop| text(qop.name())),
         nc: credentials.nonce_count().map(|count| text(count.raw)),
-        verification: presented.checked.map(verification_model),
+        verification: verification_model(presented),
         defects: credentials.defects().iter().map(|defect| defect.kind.name()).collect(),
         cnonce: open(credentials.cnonce()),
         response: open(credentials.response()),
     }
 }
 
-fn verification_model(checked: &crate::digest::Checked) -> model::Verification {
-    let reason = match checked.verdict {
-        Verdict::Unverifiable(reason) => Some(reason.name()),
-        _ => None,
+fn verification_model(presented: &Presented<'_>) -> Option<model::Verification> {
+    let verdict = presented.verdict()?;
+    let (variant, reason) = match verdict {
+        Verdict::NearMiss(variant) => (Some(variant.name().to_owned()), None),
+        Verdict::Unverifiable(reason) => (None, Some(reason.name())),
+        _ => (None, None),
     };
-    model::Verification {
-        result: checked.verdict.name(),
-        variant: None,
+    Some(model::Verification {
+        result: verdict.name(),
+        variant,
         reason,
-        credential_source: checked.source.as_ref().map(ToString::to_string),
-    }
+        credential_source: presented.source().map(ToString::to_string),
+    })
 }

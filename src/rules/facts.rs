@@ -417,6 +417,5 @@ pub fn is_turned_away(presented: &Presented<'_>) -> bool {
 
 /// Where the secret came from that a digest was checked with.
 pub fn source(presented: &Presented<'_>) -> String {
-    let source = presented.checked.and_then(|checked| checked.source.as_ref());
-    source.map_or_else(|| "the keyring".to_owned(), ToString::to_string)
+    presented.source().map_or_else(|| "the keyring".to_owned(), ToString::to_string)
 }

@@ -13,6 +13,7 @@ pub mod explain;
 pub mod facts;
 pub mod finding;
 pub mod hop_facts;
+pub mod near_miss_facts;
 pub mod nonce;
 pub mod nonce_facts;
 pub mod path;
@@ -109,8 +110,11 @@ pub static RULES: &[&Rule] = &[
     &challenge::normal_challenge::RULE,
     &challenge::invite_challenged_401::RULE,
     &credentials::digest_wrong_password::RULE,
+    &credentials::digest_near_miss::RULE,
     &credentials::digest_ok_but_rejected::RULE,
     &credentials::forbidden_after_credentials::RULE,
+    &credentials::digest_ok_accepted::RULE,
+    &credentials::accepted_with_other_secret::RULE,
     &credentials::rejected_credentials::RULE,
     &credentials::same_credentials_repeated::RULE,
     &credentials::retry_after_403::RULE,
@@ -121,6 +125,7 @@ pub static RULES: &[&Rule] = &[
     &credentials::username_empty::RULE,
     &credentials::username_not_aor::RULE,
     &credentials::anonymous_credentials::RULE,
+    &credentials::response_malformed::RULE,
     &credentials::algorithm_not_offered::RULE,
     &credentials::weaker_algorithm_chosen::RULE,
     &credentials::multiple_credentials_one_realm::RULE,
@@ -130,10 +135,12 @@ pub static RULES: &[&Rule] = &[
     &credentials::qop_params_missing::RULE,
     &credentials::auth_param_quoting::RULE,
     &credentials::opaque_missing_or_changed::RULE,
+    &credentials::auth_int_body_mismatch::RULE,
     &credentials::verification_not_possible::RULE,
     &credentials::response_uppercase::RULE,
     &credentials::malformed_credentials::RULE,
     &credentials::nonce_altered::RULE,
+    &credentials::auth_int_unsupported_by_server::RULE,
     &credentials::username_both_forms::RULE,
     &credentials::qop_not_offered::RULE,
     &nonce::stale_nonce_recovered::RULE,
@@ -141,6 +148,7 @@ pub static RULES: &[&Rule] = &[
     &nonce::stale_ignored_by_client::RULE,
     &nonce::old_nonce_reused::RULE,
     &nonce::nonce_rejected_without_stale::RULE,
+    &nonce::stale_with_wrong_digest::RULE,
     &nonce::stale_format::RULE,
     &nonce::nonce_unknown::RULE,
     &nonce::nonce_from_other_server::RULE,

@@ -70,11 +70,14 @@ static EXPLAINS: &[(&str, &[&str])] = &[
             "digest-ok-but-rejected",
             "rejected-credentials",
             "digest-wrong-password",
+            "digest-near-miss",
         ],
     ),
     (
         "nonce-altered",
         &[
+            "digest-near-miss",
+            "nonce-unknown",
             "old-nonce-reused",
             "stale-loop",
             "stale-ignored-by-client",
@@ -111,7 +114,6 @@ static EXPLAINS: &[(&str, &[&str])] = &[
             "nonce-expired-by-content",
         ],
     ),
-    ("nonce-altered", &["nonce-unknown"]),
     (
         "nonce-from-other-server",
         &[
@@ -246,6 +248,42 @@ static EXPLAINS: &[(&str, &[&str])] = &[
         "algorithm-unsupported-no-retry",
         &["challenge-unanswered", "late-challenge-not-answered", "algorithm-order-weak-first"],
     ),
+    (
+        "response-malformed",
+        &[
+            "uri-differs-from-request-uri",
+            "challenge-loop",
+            "rejected-credentials",
+            "forbidden-after-credentials",
+            "user-unknown-suspected",
+        ],
+    ),
+    (
+        "digest-near-miss",
+        &[
+            "digest-wrong-password",
+            "uri-differs-from-request-uri",
+            "algorithm-not-offered",
+            "challenge-loop",
+            "rejected-credentials",
+            "nc-repeated",
+            "nonce-rejected-without-stale",
+            "user-unknown-suspected",
+        ],
+    ),
+    (
+        "auth-int-body-mismatch",
+        &[
+            "digest-wrong-password",
+            "uri-differs-from-request-uri",
+            "algorithm-not-offered",
+            "challenge-loop",
+            "rejected-credentials",
+            "nc-repeated",
+            "nonce-rejected-without-stale",
+        ],
+    ),
+    ("auth-int-unsupported-by-server", &["digest-ok-but-rejected", "challenge-loop", "rejected-credentials"]),
     (
         "digest-wrong-password",
         &[

@@ -5,7 +5,9 @@ use crate::auth::Credentials;
 use crate::auth::Scheme;
 use crate::auth::Stale;
 use crate::digest::Checked;
+use crate::digest::SourceId;
 use crate::digest::Verdict;
+use crate::digest::near_miss::Closest;
 use crate::session::Answer;
 use crate::session::Copy;
 use crate::session::CredentialsRow;
@@ -60,6 +62,8 @@ pub struct Presented<'run> {
     pub nonce: Option<NonceId>,
     /// What the digest room said; `None` where no secret was given for that user.
     pub checked: Option<&'run Checked>,
+    /// What the search for a near miss came to, of a digest that is wrong.
+    pub closest: Closest,
     /// The challenge it answers, where this session holds it.
     pub answers: Option<ChallengeAt>,
     /// What the server made of it.
@@ -224,7 +228,23 @@ impl Presented<'_> {
 
     /// The digest's verdict; `None` where no secret was given.
     pub fn verdict(&self) -> Option<Verdict> {
-        self.checked.map(|checked| checked.verdict)
+        match &self.closest {
+            Closest::One(near_miss) => Some(Verdict::NearMiss(near_miss.variant)),
+            _ => self.checked.map(|checked| checked.verdict),
+        }
+    }
+
+    /// Whether the digest is known not to be right over what was sent.
+    pub fn is_wrong(&self) -> bool {
+        self.verdict().is_some_and(Verdict::is_wrong)
+    }
+
+    /// Where the secret came from that decided.
+    pub fn source(&self) -> Option<&'_ SourceId> {
+        match &self.closest {
+            Closest::One(near_miss) => Some(&near_miss.source),
+            _ => self.checked?.source.as_ref(),
+        }
     }
 
     /// Whether it tries to prove something: an empty response to an empty nonce does not.

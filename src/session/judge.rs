@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::auth::parse_challenges;
 use crate::auth::parse_credentials;
 use crate::base::CaptureTime;
+use crate::digest::near_miss::Closest;
 use crate::session::Attempt;
 use crate::session::AttemptOutcome;
 use crate::session::Copy;
@@ -115,6 +116,7 @@ fn presented(rows: &[CredentialsRow]) -> Vec<Presented<'_>> {
         credentials,
         nonce: known.nonce,
         checked: known.checked.as_ref(),
+        closest: Closest::NotLooked,
         answers: None,
         judgement: Judgement::None,
     });

@@ -50,6 +50,8 @@ pub struct Run {
     pub dropped: u64,
     /// The other frames of messages that are made of several, by the frame that completed them. Few messages are.
     other_frames: BTreeMap<FrameRef, Box<[FrameRef]>>,
+    /// Few runs keep any.
+    bodies: Option<Box<Bodies>>,
     /// Made once a run is long: most runs hold a handful of transactions, and scanning those is cheaper.
     index: Option<Box<Index>>,
 }
@@ -91,6 +93,7 @@ impl Run {
             texts: Texts::default(),
             dropped: 0,
             other_frames: BTreeMap::new(),
+            bodies: None,
             index: None,
         }
     }
@@ -228,6 +231,9 @@ impl Run {
 
     fn keep_request(&mut self, sighting: Sighting<'_>, identity: &Identity<'_>) -> Request {
         let message = sighting.message;
+        if sighting.keeps_body {
+            self.bodies.get_or_insert_default().keep(sighting.frames.last, message.body());
+        }
         let (from, to) = (identity.from, identity.to);
         let texts = &mut self.texts;
         let marks = Marks::of(&sighting, texts);
@@ -374,6 +380,33 @@ impl Run {
     /// The bytes of a text.
     pub fn text(&self, id: TextId) -> &[u8] {
         self.texts.get(id)
+    }
+
+    /// The body of the request that this frame completed, where it was kept.
+    pub fn body(&self, request: FrameRef) -> Option<&[u8]> {
+        self.bodies.as_ref()?.by_frame.get(&request).map(AsRef::as_ref)
+    }
+
+    /// What the bodies that were kept take up.
+    pub fn bodies_len_bytes(&self) -> usize {
+        self.bodies.as_ref().map_or(0, |bodies| bodies.len_bytes)
+    }
+}
+
+/// Bodies of requests, by the frame that completed them.
+#[derive(Debug, Default)]
+struct Bodies {
+    by_frame: BTreeMap<FrameRef, Box<[u8]>>,
+    len_bytes: usize,
+}
+
+/// What a body takes up beside its bytes.
+const BODY_OVERHEAD_BYTES: usize = 64;
+
+impl Bodies {
+    fn keep(&mut self, request: FrameRef, body: &[u8]) {
+        self.len_bytes += body.len() + BODY_OVERHEAD_BYTES;
+        self.by_frame.insert(request, body.into());
     }
 }
 

@@ -115,4 +115,6 @@ pub struct Sighting<'a> {
     pub credentials: Vec<CredentialsRow>,
     /// The rows of challenges, of a response.
     pub challenges: Vec<ChallengeRow>,
+    /// Whether the body is to be kept: a digest of the request is wrong, and may be right for another body.
+    pub keeps_body: bool,
 }

@@ -23,6 +23,8 @@ pub struct Tracker {
     now: CaptureTime,
     evicted: u64,
     untracked: u64,
+    /// What the bodies take up that runs keep.
+    bodies_len_bytes: usize,
 }
 
 impl Tracker {
@@ -35,11 +37,21 @@ impl Tracker {
             now: CaptureTime::from_ns(i64::MIN),
             evicted: 0,
             untracked: 0,
+            bodies_len_bytes: 0,
         }
     }
 
     /// Takes one message. Runs that it shows to be over are appended to `closed`.
     pub fn push(&mut self, sighting: Sighting<'_>, closed: &mut Vec<Run>) {
+        let closed_before = closed.len();
+        let has_room = self.bodies_len_bytes < self.limits.near_miss_bodies_bytes_max;
+        let sighting = Sighting { keeps_body: sighting.keeps_body && has_room, ..sighting };
+        self.place(sighting, closed);
+        let ended: usize = closed.iter().skip(closed_before).map(Run::bodies_len_bytes).sum();
+        self.bodies_len_bytes = self.bodies_len_bytes.saturating_sub(ended);
+    }
+
+    fn place(&mut self, sighting: Sighting<'_>, closed: &mut Vec<Run>) {
         self.now = self.now.max(sighting.time);
         self.close_idle(closed);
         let call_id = sighting.message.call_id();
@@ -54,13 +66,16 @@ impl Tracker {
                 let fresh = Run::new(run.call_id.clone(), &sighting);
                 closed.push(std::mem::replace(run.as_mut(), fresh));
             }
+            let kept = run.bodies_len_bytes();
             run.push(sighting, &self.limits);
+            self.bodies_len_bytes += run.bodies_len_bytes() - kept;
             return;
         }
         self.make_room(closed);
         let key: Arc<[u8]> = Arc::from(call_id);
         let mut run = Run::new(key.clone(), &sighting);
         run.push(sighting, &self.limits);
+        self.bodies_len_bytes += run.bodies_len_bytes();
         self.idle.push_back((self.now, key.clone()));
         self.runs.insert(key, Box::new(run));
     }

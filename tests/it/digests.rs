@@ -55,6 +55,8 @@ fn verdicts(sample: &Sample) -> BTreeMap<(u64, usize), String> {
         for (frame, rows) in request.chain(ack) {
             for (row, credentials) in rows.iter().enumerate() {
                 let result = credentials.verification.as_ref().map_or("none", |verification| verification.result);
+                // That a changed input makes it right is near_misses.rs's matter.
+                let result = if result == "near_miss" { "mismatch" } else { result };
                 verdicts.insert((frame.number, row), result.to_owned());
             }
         }

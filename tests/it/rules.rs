@@ -9,6 +9,7 @@ mod credential_form;
 mod credentials;
 mod hops;
 mod loops;
+mod near_misses;
 mod nonce_counts;
 mod nonce_life;
 mod nonces;
@@ -61,7 +62,7 @@ const CALL_REFUSED: &str = "< 407\nProxy-Authenticate: challenge\n> ACK\n";
 const CALL_OK: &str = "< 200\n> ACK\n";
 
 /// Analyses a capture with the credentials of a CSV file.
-fn analyse(scenario: &[&str], credentials: &str) -> Report {
+pub fn analyse(scenario: &[&str], credentials: &str) -> Report {
     analyse_capture(crate::scenario::pcap(&scenario.concat()), credentials)
 }
 

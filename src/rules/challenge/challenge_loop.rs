@@ -179,7 +179,7 @@ fn cause(session: &Session<'_>, context: &Context<'_>, tried: &[Tried<'_, '_>]) 
     let verdict = |(_, _, presented): &Tried<'_, '_>| presented.verdict();
     // Refused is not proof: what else is odd counts only where the digest is right, for a wrong password looks the same.
     let is_right = all(&|row| verdict(row) == Some(Verdict::Match));
-    let is_wrong = refused.iter().any(|row| verdict(row) == Some(Verdict::Mismatch));
+    let is_wrong = refused.iter().any(|(_, _, presented)| presented.is_wrong());
     let is_old = |(index, _, presented): &Tried<'_, '_>| facts::newer_challenge(session, *index, presented).is_some();
     let is_stale = |row: &Tried<'_, '_>| row.2.judgement == Judgement::Stale || is_old(row);
     if all(&|(_, _, presented)| facts::wrong_header(session, presented).is_some()) {
@@ -242,7 +242,9 @@ fn repeats_itself(refused: &[Tried<'_, '_>]) -> bool {
 /// The cause that a finding stands for which explains a loop; `None` where the loop's own says as much.
 fn cause_of(rule: &str) -> Option<&'static str> {
     Some(match rule {
-        "digest-wrong-password" | "digest-near-miss" => "wrong-digest",
+        "digest-wrong-password" | "digest-near-miss" | "auth-int-body-mismatch" | "response-malformed" => {
+            "wrong-digest"
+        }
         "credentials-wrong-header" => "header-mismatch",
         "realm-mismatch" | "realm-credentials-dropped" => "realm",
         "old-nonce-reused" | "stale-loop" | "stale-ignored-by-client" | "nonce-unknown" => "stale",

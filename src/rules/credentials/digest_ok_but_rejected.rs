@@ -99,7 +99,7 @@ fn is_altered_behind(session: &Session<'_>, attempt: &Attempt<'_>, presented: &P
         origin.is_some_and(|origin| std::ptr::eq(origin, attempt.transaction))
     };
     let mut rows = session.attempts.iter().filter(is_next).flat_map(|later| &later.credentials);
-    rows.any(|row| row.realm() == presented.realm() && row.verdict() == Some(Verdict::Mismatch))
+    rows.any(|row| row.realm() == presented.realm() && row.is_wrong())
 }
 
 /// Where credentials do not follow their challenge, although the digest over them is right.

@@ -2,6 +2,7 @@
 
 use crate::auth::Qop;
 use crate::digest::Verdict;
+use crate::digest::near_miss::Closest;
 use crate::rules::Check;
 use crate::rules::Confidence;
 use crate::rules::Context;
@@ -9,6 +10,7 @@ use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::credentials::response_malformed;
 use crate::rules::facts;
 use crate::session::Attempt;
 use crate::session::Presented;
@@ -21,13 +23,14 @@ pub static RULE: Rule = Rule {
     label: "wrong password",
     severity: Severity::High,
     summary: "The digest was not made with the password given, and the server refused it",
-    finds: "Credentials whose response differs from the one recomputed with the secret given for that user and realm, answered \
-            with 401, 403 or 407. Needs a secret.",
+    finds: "Credentials whose response differs from the one recomputed with the secret given for that user and realm, and that no \
+            single changed input makes right, answered with 401, 403 or 407. Needs a secret.",
     matters: "This is the one case in which wrong password is the right word. Either the client holds another secret, or the one \
               given to sipauth is not the one in use: both are possible, and the text says so.",
     advice: "Enter the password again on the client. Look for a blank at the end, changed letter case, a key that provisioning \
              put back, or an account with the same name in another realm.",
-    not_this: "A digest that fits but is refused is digest-ok-but-rejected. A wrong realm, nonce or header is told by the rules of \
+    not_this: "A digest that fits but is refused is digest-ok-but-rejected. One that fits with one changed input is \
+               digest-near-miss, and one that is no digest response-malformed. A wrong realm, nonce or header is told by the rules of \
                those names: the digest is checked over what was sent.",
     sources: &["RFC 3261 section 22.4", "RFC 7616 section 3.4.1"],
     sample: "register-wrong-password-loop",
@@ -39,6 +42,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let wrong: Vec<(usize, &Attempt<'_>, &Presented<'_>)> = facts::presented(session)
         .filter(|(_, _, presented)| presented.verdict() == Some(Verdict::Mismatch) && facts::is_turned_away(presented))
         .filter(|(_, attempt, presented)| !facts::was_right_before(session, attempt, presented))
+        .filter(|(_, attempt, presented)| response_malformed::fault_of(attempt, presented).is_none())
         .collect();
     for (_, _, presented) in &wrong {
         let account = (presented.username().into_owned(), presented.realm().into_owned());
@@ -68,6 +72,21 @@ fn finding(
             facts::frames_text(&requests),
             facts::source(presented),
         ));
+    let untried = mine().filter(|(_, _, presented)| presented.closest == Closest::NotLooked).count();
+    match mine().find_map(|(_, _, presented)| tried(&presented.closest)) {
+        Some(text) if untried == 0 => finding.explanation.push_str(text),
+        Some(text) => {
+            finding.explanation.push_str(text);
+            finding.explanation.push_str(&format!(
+                " That was tried with {} of {}.",
+                requests.len() - untried,
+                requests.len()
+            ));
+        }
+        None => {
+            finding.explanation.push_str(" Changed inputs were not tried: searches for them have reached their limit.")
+        }
+    }
     if presented.credentials.qop() == Some(Qop::AuthInt) {
         finding
             .explanation
@@ -81,4 +100,18 @@ fn finding(
     finding.frames = requests;
     finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
     Some(finding)
+}
+
+/// What the search for a near miss adds.
+fn tried(closest: &Closest) -> Option<&'static str> {
+    match closest {
+        Closest::Nothing { all_tried: true } => Some(" No single changed input makes it fit."),
+        Closest::Nothing { all_tried: false } => Some(
+            " No single changed input that can be tried with an HA1 makes it fit; with the password more can be tried.",
+        ),
+        Closest::Several => {
+            Some(" Several changed inputs make it fit, each with another of the secrets given: none is told.")
+        }
+        Closest::NotLooked | Closest::One(_) => None,
+    }
 }

@@ -32,9 +32,8 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
-    let forbidden: Vec<_> = facts::presented(session)
-        .filter(|(_, _, p)| p.judgement == Judgement::Forbidden && p.verdict() != Some(Verdict::Mismatch))
-        .collect();
+    let forbidden: Vec<_> =
+        facts::presented(session).filter(|(_, _, p)| p.judgement == Judgement::Forbidden && !p.is_wrong()).collect();
     let Some((_, attempt, presented)) = forbidden.first().copied() else { return Vec::new() };
     let status = attempt.status().unwrap_or_default();
     let user = facts::account(&presented.username(), &presented.realm());

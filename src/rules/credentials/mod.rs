@@ -1,9 +1,14 @@
 //! Group B: the credentials, and what the server made of them.
 
+pub mod accepted_with_other_secret;
 pub mod algorithm_not_offered;
 pub mod algorithm_unsupported_no_retry;
 pub mod anonymous_credentials;
+pub mod auth_int_body_mismatch;
+pub mod auth_int_unsupported_by_server;
 pub mod auth_param_quoting;
+pub mod digest_near_miss;
+pub mod digest_ok_accepted;
 pub mod digest_ok_but_rejected;
 pub mod digest_wrong_password;
 pub mod forbidden_after_credentials;
@@ -18,6 +23,7 @@ pub mod qop_params_missing;
 pub mod realm_credentials_dropped;
 pub mod realm_mismatch;
 pub mod rejected_credentials;
+pub mod response_malformed;
 pub mod response_uppercase;
 pub mod retry_after_403;
 pub mod same_credentials_repeated;

@@ -22,3 +22,4 @@ pub mod stale_format;
 pub mod stale_ignored_by_client;
 pub mod stale_loop;
 pub mod stale_nonce_recovered;
+pub mod stale_with_wrong_digest;

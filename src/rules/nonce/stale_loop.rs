@@ -85,7 +85,7 @@ fn in_streak(session: &Session<'_>, context: &Context<'_>, streak: &[(usize, &At
         .advises("See whether challenge and answer reach the same node, or nodes that share the nonce secret, and whether clocks agree");
     if stale.iter().all(|(_, _, presented)| presented.verdict() == Some(Verdict::Match)) {
         finding = finding.excludes("wrong password: every digest fits the secret given");
-    } else if stale.iter().any(|(_, _, presented)| presented.verdict() == Some(Verdict::Mismatch)) {
+    } else if stale.iter().any(|(_, _, presented)| presented.is_wrong()) {
         finding.explanation.push_str(
             " The digests do not fit the secret given either: this server looks at the nonce before the digest, and will refuse \
              them once the nonce is taken.",

@@ -27,13 +27,15 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(facts: &CaptureFacts) -> Vec<Finding> {
-    if facts.events.is_empty() {
+    // What was not computed says nothing about the capture: it stands among the diagnostics.
+    let events: Vec<&Event> = facts.events.iter().filter(|event| event.name != "near_misses_not_searched").collect();
+    if events.is_empty() {
         return Vec::new();
     }
-    let lost = facts.events.iter().any(|event| event.loses_messages);
+    let lost = events.iter().any(|event| event.loses_messages);
     let title =
         if lost { "The capture does not hold everything" } else { "The capture shows some packets in an unusual way" };
-    let lines: Vec<String> = facts.events.iter().map(line).collect();
+    let lines: Vec<String> = events.iter().map(|event| line(event)).collect();
     let mut finding = Finding::new(&RULE, title).fault(Fault::Path).explained(format!("{}.", lines.join("; ")));
     if lost {
         finding =
@@ -43,7 +45,7 @@ fn check(facts: &CaptureFacts) -> Vec<Finding> {
     if lost && facts.sip_messages > 0 && !facts.has_authentication {
         finding.severity = Severity::Medium;
     }
-    finding.frames = facts.events.iter().filter_map(|event| event.first).collect();
+    finding.frames = events.iter().filter_map(|event| event.first).collect();
     finding.frames.sort_unstable();
     finding.frames.dedup();
     vec![finding]

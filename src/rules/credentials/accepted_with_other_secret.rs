@@ -1,0 +1,91 @@
+//! SA206: the digest does not fit the password given, and the server took it.
+
+use crate::digest::Verdict;
+use crate::rules::Check;
+use crate::rules::Confidence;
+use crate::rules::Context;
+use crate::rules::Fault;
+use crate::rules::Finding;
+use crate::rules::Rule;
+use crate::rules::Severity;
+use crate::rules::facts;
+use crate::session::Attempt;
+use crate::session::AttemptOutcome;
+use crate::session::Judgement;
+use crate::session::Presented;
+use crate::session::Session;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "SA206",
+    name: "accepted-with-other-secret",
+    label: "accepted with another secret",
+    severity: Severity::Medium,
+    summary: "The digest does not fit the password given, and the server accepted it",
+    finds: "Credentials whose response differs from the one recomputed with the secret given, answered with a 2xx. Needs a \
+            secret.",
+    matters: "The password given to sipauth is not the one in use, so that its other verdicts on this account say nothing either. \
+              Or the server lets everybody in who sends something that looks like a digest, which is a hole.",
+    advice: "Give sipauth the secret that the server has. If it is the same, send a digest with a wrong password on purpose: a \
+             server that accepts it does not check.",
+    not_this: "A digest that fits but for one input is digest-near-miss. Credentials for a realm that nobody on this hop checks \
+               are in transit.",
+    sources: &["RFC 3261 section 22.1", "RFC 7616 section 3.4.1"],
+    sample: "register-accepted-other-password",
+    check: Check::Session(check),
+};
+
+fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
+    let mut wrong = facts::presented(session)
+        .filter(|(_, attempt, presented)| is_wrong_and_accepted(session, context, attempt, presented))
+        .peekable();
+    if wrong.peek().is_none() {
+        return Vec::new();
+    }
+    let wrong: Vec<_> = wrong.collect();
+    let Some((index, attempt, presented)) = wrong.first().copied() else { return Vec::new() };
+    let requests: Vec<_> =
+        wrong.iter().filter_map(|(_, attempt, _)| attempt.request().map(|request| request.at)).collect();
+    let user = facts::account(&presented.username(), &presented.realm());
+    let mut finding = Finding::new(&RULE, format!("The server accepts {user} with another secret than the one given"))
+        .graded(Severity::Medium, Confidence::Likely)
+        .fault(Fault::Operator)
+        .explained(format!(
+            "The response in {} differs from the one computed with the secret from {}, and was answered {}. Either the \
+                 secret given here is not the one in use, or the server does not check digests.",
+            facts::frames_text(&requests),
+            facts::source(presented),
+            attempt.status().unwrap_or_default(),
+        ))
+        .advises(
+            "Give sipauth the secret that client and server have; until then its verdicts on this account say nothing",
+        )
+        .advises("Where it is the right one, test the server with a wrong password: it must refuse it");
+    finding.attempt = Some(index);
+    finding.subject = facts::subject(session, attempt);
+    finding.frames = facts::frames_of_all(wrong.iter().map(|(_, attempt, _)| *attempt));
+    finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
+    finding.evidence.extend(facts::status_evidence(session, attempt));
+    vec![finding]
+}
+
+fn is_wrong_and_accepted(
+    session: &Session<'_>,
+    context: &Context<'_>,
+    attempt: &Attempt<'_>,
+    presented: &Presented<'_>,
+) -> bool {
+    if presented.verdict() != Some(Verdict::Mismatch)
+        || presented.judgement != Judgement::Accepted
+        || attempt.outcome != AttemptOutcome::Accepted
+        || facts::was_right_before(session, attempt, presented)
+    {
+        return false;
+    }
+    // Who sends several rows was let in by one of them. A row whose nonce nobody here issued may be another hop's.
+    let others = || attempt.credentials.iter().filter(|other| !std::ptr::eq(*other, presented) && other.is_attempt());
+    let is_beside_a_right_one =
+        others().any(|other| other.verdict() == Some(Verdict::Match) && other.realm() == presented.realm());
+    let is_in_transit = others().next().is_some() && !facts::answers_known_challenge(context, presented);
+    !is_beside_a_right_one && !is_in_transit
+}

@@ -1,0 +1,85 @@
+//! SA217: the response is no digest of its algorithm.
+
+use crate::auth::Scheme;
+use crate::digest::near_miss::Closest;
+use crate::rules::Check;
+use crate::rules::Confidence;
+use crate::rules::Context;
+use crate::rules::Fault;
+use crate::rules::Finding;
+use crate::rules::Rule;
+use crate::rules::Severity;
+use crate::rules::facts;
+use crate::session::Attempt;
+use crate::session::Presented;
+use crate::session::Session;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "SA217",
+    name: "response-malformed",
+    label: "malformed response",
+    severity: Severity::High,
+    summary: "The response is not a digest: it has another length than its algorithm gives, or is not hex",
+    finds: "Credentials whose response is not 32 hex digits for MD5, 64 for SHA-256 and SHA-512-256 or 128 for SHA-512. It is \
+            medium where the server did not turn it away for that. No secret is needed.",
+    matters: "Such a response can be right for no password at all. A buffer that is one byte short, Base64 in place of hex, or a \
+              leading zero that was dropped when printing are what it comes from.",
+    advice: "Fix the client's printing of the digest: two lower-case hex digits for each byte, none left out.",
+    not_this: "An empty response is how an IMS client announces itself. Upper-case digits are response-uppercase. A digest of the \
+               length of another algorithm, and right for that one, is digest-near-miss.",
+    sources: &["RFC 7616 section 3.4.1", "RFC 3261 section 25.1 (request-digest)", "RFC 8760 section 2.2"],
+    sample: "register-response-malformed",
+    check: Check::Session(check),
+};
+
+/// What is wrong with a response that is no digest of its algorithm; None where it is one, or empty, or not whole.
+pub fn fault_of(attempt: &Attempt<'_>, presented: &Presented<'_>) -> Option<String> {
+    let response = presented.credentials.response()?;
+    if response.is_empty()
+        || presented.credentials.scheme != Scheme::Digest
+        || matches!(presented.closest, Closest::One(_))
+    {
+        return None;
+    }
+    let expected = presented.credentials.algorithm().hash().map(|hash| (hash.name(), hash.hex_len()));
+    let text = match expected {
+        _ if !response.iter().all(u8::is_ascii_hexdigit) => {
+            format!("its {} characters are not all hex digits", response.len())
+        }
+        Some((name, len)) if len != response.len() => {
+            format!("it has {} hex digits, and {name} gives {len}", response.len())
+        }
+        _ => return None,
+    };
+    attempt.request().is_some_and(|request| request.has_all_headers && !request.is_ambiguous).then_some(text)
+}
+
+fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
+    let mut malformed = facts::presented(session)
+        .filter_map(|(index, attempt, presented)| {
+            fault_of(attempt, presented).map(|fault| (index, attempt, presented, fault))
+        })
+        .peekable();
+    if malformed.peek().is_none() {
+        return Vec::new();
+    }
+    let malformed: Vec<_> = malformed.collect();
+    let Some((_, attempt, presented, fault)) = malformed.first() else { return Vec::new() };
+    let is_turned_away = malformed.iter().any(|(_, _, presented, _)| facts::is_turned_away(presented));
+    let user = facts::account(&presented.username(), &presented.realm());
+    let mut finding = Finding::new(&RULE, format!("The response of {user} is not a digest: {fault}"))
+        .graded(if is_turned_away { Severity::High } else { Severity::Medium }, Confidence::Proven)
+        .fault(Fault::Client)
+        .explained(
+            "No password gives such a response: the client prints its digest wrongly. What it computed cannot be told.",
+        )
+        .excludes("wrong password as the only cause: with the right one this response would be refused too")
+        .advises("Fix the client's printing of the digest: two lower-case hex digits for each byte");
+    finding.attempt = facts::lead(session, malformed.iter().map(|(index, _, _, _)| *index));
+    finding.subject = facts::subject(session, attempt);
+    finding.frames =
+        malformed.iter().filter_map(|(_, attempt, _, _)| attempt.request().map(|request| request.at)).collect();
+    finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
+    vec![finding]
+}
