@@ -31,26 +31,17 @@ pub fn one_line(text: &str) -> String {
     Untrusted(text.as_bytes()).to_terminal()
 }
 
-/// Notes and warnings on stderr.
+/// Warnings on stderr.
 pub struct Notes {
     /// Whether they were switched off.
     pub is_quiet: bool,
 }
 
 impl Notes {
-    /// Something worth knowing.
-    pub fn note(&self, text: &str) {
-        self.say("note", text);
-    }
-
     /// Something to change.
     pub fn warn(&self, text: &str) {
-        self.say("warning", text);
-    }
-
-    fn say(&self, kind: &str, text: &str) {
         if !self.is_quiet {
-            eprintln!("sipauth: {kind}: {}", one_line(text));
+            eprintln!("sipauth: warning: {}", one_line(text));
         }
     }
 }

@@ -36,6 +36,10 @@ pub fn read(options: &SecretOptions, notes: &Notes) -> Result<Secrets> {
         let kind = options.credentials_type.map(|kind| match kind {
             CredentialsType::Csv => Kind::Csv,
             CredentialsType::Htdigest => Kind::Htdigest,
+            CredentialsType::Pjsip => Kind::Pjsip,
+            CredentialsType::Subscriber => Kind::Subscriber,
+            CredentialsType::Freeswitch => Kind::Freeswitch,
+            CredentialsType::Wireshark => Kind::Wireshark,
         });
         let (keyring, warnings) =
             keyring::read(&bytes, &short(path), kind).map_err(|error| usage(error.to_string()))?;
@@ -75,7 +79,7 @@ fn warn_if_shared(path: &Path, file: &fs::File, notes: &Notes) {
     use std::os::unix::fs::MetadataExt;
     let is_shared = file.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.mode() & 0o077 != 0);
     if is_shared {
-        notes.note(&format!("{}: others may read this file of secrets; chmod 600 keeps it yours", path.display()));
+        notes.warn(&format!("{}: others may read this file of secrets; chmod 600 keeps it yours", path.display()));
     }
 }
 

@@ -3,9 +3,12 @@
 use std::fmt;
 
 use thiserror::Error;
+use zeroize::Zeroize;
 use zeroize::Zeroizing;
 
 use crate::auth::HashName;
+use crate::digest::response::Account;
+use crate::digest::response::ha1;
 
 /// What proves who somebody is.
 pub struct Secret {
@@ -62,6 +65,15 @@ impl Secret {
 
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// Whether it is the HA1 that this password gives for that user and realm.
+    pub(super) fn is_made_of(&self, username: &[u8], realm: &[u8], password: &[u8]) -> bool {
+        let SecretKind::Ha1(hash) = self.kind else { return false };
+        let mut made = ha1(hash, Account { username, realm }, password);
+        let is_same = made.as_bytes() == self.bytes();
+        made.zeroize();
+        is_same
     }
 
     pub(super) fn is_same(&self, other: &Secret) -> bool {

@@ -7,6 +7,7 @@ mod docs;
 mod golden;
 mod hostile;
 mod house;
+mod keyrings;
 mod near_misses;
 mod oracle;
 mod properties;

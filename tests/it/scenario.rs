@@ -2,7 +2,7 @@
 //! UDP). It builds the samples that were not recorded and the small captures of the rule tests. The language is
 //! described in `samples/README.md`. It shares no code with the library: what it signs, the library has to verify.
 
-mod digest;
+pub mod digest;
 mod message;
 mod pcap;
 mod player;

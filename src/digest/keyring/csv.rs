@@ -1,13 +1,12 @@
 //! CSV as RFC 4180 says, with CRLF or LF. Read by hand, because a general reader keeps copies of the fields that it
 //! cannot wipe: here a value is borrowed from the input, or copied once into a buffer that is wiped.
 
-use zeroize::Zeroizing;
-
 use crate::digest::keyring::KeyringError;
 use crate::digest::keyring::KeyringErrorKind;
 use crate::digest::keyring::RowAccount;
 use crate::digest::keyring::Rows;
 use crate::digest::keyring::WarningKind;
+use crate::digest::keyring::value::Value;
 use crate::digest::secret::Secret;
 use crate::digest::secret::guess_hash;
 use crate::digest::secret::hash_of_algorithm;
@@ -39,7 +38,7 @@ const HEADINGS: [(&[u8], Column); 9] = [
 const DEFAULT_COLUMNS: [Column; 3] = [Column::User, Column::Realm, Column::Password];
 
 pub(super) fn read(bytes: &[u8], rows: &mut Rows) -> Result<(), KeyringError> {
-    let mut reader = Reader { rest: bytes, line: 1 };
+    let mut reader = Reader::new(bytes, b',');
     let mut columns = DEFAULT_COLUMNS.to_vec();
     let mut is_first = true;
     loop {
@@ -64,7 +63,7 @@ fn is_heading(cell: &[u8], heading: &[u8]) -> bool {
     cell.trim_ascii().eq_ignore_ascii_case(heading)
 }
 
-fn read_headings(cells: &[Cell<'_>]) -> Result<Vec<Column>, KeyringErrorKind> {
+fn read_headings(cells: &[Value<'_>]) -> Result<Vec<Column>, KeyringErrorKind> {
     let mut columns = Vec::with_capacity(cells.len());
     for (index, cell) in cells.iter().enumerate() {
         let known = HEADINGS.iter().find(|(heading, _)| is_heading(cell.bytes(), heading));
@@ -81,7 +80,7 @@ fn read_headings(cells: &[Cell<'_>]) -> Result<Vec<Column>, KeyringErrorKind> {
     }
 }
 
-fn read_row(rows: &mut Rows, line: usize, columns: &[Column], cells: &[Cell<'_>]) -> Result<(), KeyringError> {
+fn read_row(rows: &mut Rows, line: usize, columns: &[Column], cells: &[Value<'_>]) -> Result<(), KeyringError> {
     if cells.len() != columns.len() {
         return Err(rows.error(line, KeyringErrorKind::Columns { got: cells.len(), expected: columns.len() }));
     }
@@ -106,24 +105,14 @@ fn read_row(rows: &mut Rows, line: usize, columns: &[Column], cells: &[Cell<'_>]
         (None, None) => return Err(rows.error(line, KeyringErrorKind::NoSecret)),
         (Some(_), Some(_)) => return Err(rows.error(line, KeyringErrorKind::TwoSecrets)),
         (Some(password), None) => {
-            warn_of_password(rows, line, password);
             if algorithm.is_some() {
                 rows.warn(line, WarningKind::AlgorithmUnused);
             }
-            Secret::password(password)
+            rows.password(line, password)
         }
         (None, Some(ha1)) => ha1_secret(algorithm, ha1).map_err(|kind| rows.error(line, kind))?,
     };
     rows.add(line, RowAccount { user, realm }, secret)
-}
-
-fn warn_of_password(rows: &mut Rows, line: usize, password: &[u8]) {
-    if password.trim_ascii().len() != password.len() {
-        rows.warn(line, WarningKind::EdgeBlanks("password"));
-    }
-    if std::str::from_utf8(password).is_err() {
-        rows.warn(line, WarningKind::NotUtf8("password"));
-    }
 }
 
 fn ha1_secret(algorithm: Option<&[u8]>, ha1: &[u8]) -> Result<Secret, KeyringErrorKind> {
@@ -134,32 +123,22 @@ fn ha1_secret(algorithm: Option<&[u8]>, ha1: &[u8]) -> Result<Secret, KeyringErr
     Ok(Secret::ha1(hash, ha1)?)
 }
 
-/// A value of a row.
-enum Cell<'a> {
-    AsWritten(&'a [u8]),
-    /// It held doubled quotes.
-    Unquoted(Zeroizing<Vec<u8>>),
-}
-
-impl Cell<'_> {
-    fn bytes(&self) -> &[u8] {
-        match self {
-            Cell::AsWritten(bytes) => bytes,
-            Cell::Unquoted(bytes) => bytes,
-        }
-    }
-}
-
 /// Splits the input into rows and cells.
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     rest: &'a [u8],
+    separator: u8,
     /// The line that comes next, from 1.
-    line: usize,
+    pub(super) line: usize,
 }
 
 impl<'a> Reader<'a> {
+    /// A reader at the first line.
+    pub(super) fn new(bytes: &'a [u8], separator: u8) -> Reader<'a> {
+        Reader { rest: bytes, separator, line: 1 }
+    }
+
     /// The cells of the next row; None at the end. A blank line is a row of one empty cell.
-    fn row(&mut self) -> Result<Option<Vec<Cell<'a>>>, KeyringErrorKind> {
+    pub(super) fn row(&mut self) -> Result<Option<Vec<Value<'a>>>, KeyringErrorKind> {
         if self.rest.is_empty() {
             return Ok(None);
         }
@@ -167,9 +146,11 @@ impl<'a> Reader<'a> {
         loop {
             cells.push(match self.rest.strip_prefix(b"\"") {
                 Some(quoted) => self.quoted(quoted)?,
-                None => Cell::AsWritten(self.bare()),
+                None => Value::AsWritten(self.bare()),
             });
-            if let Some(rest) = self.rest.strip_prefix(b",") {
+            if let Some((first, rest)) = self.rest.split_first()
+                && *first == self.separator
+            {
                 self.rest = rest;
             } else {
                 self.end_line();
@@ -185,9 +166,10 @@ impl<'a> Reader<'a> {
     }
 
     fn bare(&mut self) -> &'a [u8] {
-        let end = self.rest.iter().position(|byte| matches!(byte, b',' | b'\n')).unwrap_or(self.rest.len());
+        let is_end = |byte: &u8| *byte == self.separator || *byte == b'\n';
+        let end = self.rest.iter().position(is_end).unwrap_or(self.rest.len());
         let (mut cell, rest) = self.rest.split_at(end);
-        if rest.first() != Some(&b',')
+        if rest.first() != Some(&self.separator)
             && let Some(before) = cell.strip_suffix(b"\r")
         {
             cell = before;
@@ -197,7 +179,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads up to the closing quote; `text` begins after the opening one.
-    fn quoted(&mut self, text: &'a [u8]) -> Result<Cell<'a>, KeyringErrorKind> {
+    fn quoted(&mut self, text: &'a [u8]) -> Result<Value<'a>, KeyringErrorKind> {
         let mut from = 0;
         let mut doubled = 0_usize;
         let end = loop {
@@ -211,25 +193,26 @@ impl<'a> Reader<'a> {
         };
         let (inner, rest) = text.split_at(end);
         self.rest = rest.strip_prefix(b"\"").unwrap_or(rest);
-        if !(self.rest.is_empty() || [&b","[..], b"\n", b"\r\n"].iter().any(|end| self.rest.starts_with(end))) {
+        if !(self.rest.is_empty()
+            || [&[self.separator][..], b"\n", b"\r\n"].iter().any(|end| self.rest.starts_with(end)))
+        {
             return Err(KeyringErrorKind::TextAfterQuote);
         }
         self.line += inner.iter().filter(|byte| **byte == b'\n').count();
-        Ok(if doubled == 0 { Cell::AsWritten(inner) } else { Cell::Unquoted(unquote(inner, doubled)) })
+        Ok(if doubled == 0 { Value::AsWritten(inner) } else { unquote(inner, doubled) })
     }
 }
 
-fn unquote(inner: &[u8], doubled: usize) -> Zeroizing<Vec<u8>> {
-    // The exact size, so that it never moves and leaves a copy behind.
-    let mut value = Zeroizing::new(Vec::with_capacity(inner.len().saturating_sub(doubled)));
-    let mut bytes = inner.iter();
-    while let Some(byte) = bytes.next() {
-        value.push(*byte);
-        if *byte == b'"' {
+fn unquote(inner: &[u8], doubled: usize) -> Value<'_> {
+    let mut bytes = inner.iter().copied();
+    let value = std::iter::from_fn(move || {
+        let byte = bytes.next()?;
+        if byte == b'"' {
             bytes.next();
         }
-    }
-    value
+        Some(byte)
+    });
+    Value::rewritten(inner.len().saturating_sub(doubled), value)
 }
 
 #[cfg(test)]

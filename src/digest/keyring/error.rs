@@ -70,6 +70,9 @@ pub enum KeyringErrorKind {
     /// A line of an htdigest file has another shape.
     #[error("expected user:realm:HA1 or user:realm:algorithm:HA1")]
     NotHtdigest,
+    /// A file of a program's own format has another shape.
+    #[error("{0}")]
+    Malformed(&'static str),
     /// One secret for everybody.
     #[error("the user `*` is refused: sipauth verifies known secrets and does not guess; name the user")]
     UserWildcard,
@@ -120,6 +123,18 @@ pub enum WarningKind {
     /// AKA keys.
     #[error("res, k, op and opc are not used yet: AKA credentials stay unverifiable")]
     AkaUnused,
+    /// A password and an HA1 that was made of another.
+    #[error("the HA1 was not made of the password beside it: both are tried, and the server may use either")]
+    Ha1Differs,
+    /// A value that another file holds.
+    #[error("the value is a variable that another file sets; give {0}, which holds the values")]
+    Variable(&'static str),
+    /// A file that is named and not read.
+    #[error("the file named here is not read: give it with --credentials, too")]
+    NotFollowed,
+    /// Warnings that are not told.
+    #[error("{0} more warnings about this file")]
+    More(usize),
     /// An algorithm beside a password.
     #[error("the algorithm is not used: a password verifies every algorithm")]
     AlgorithmUnused,

@@ -3,7 +3,13 @@
 
 mod csv;
 mod error;
+mod freeswitch;
 mod htdigest;
+mod pjsip;
+mod sql;
+mod subscriber;
+mod value;
+mod wireshark;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -29,23 +35,44 @@ pub enum Kind {
     Csv,
     /// `user:realm:HA1` lines, also `user:realm:algorithm:HA1`.
     Htdigest,
+    /// Asterisk's `pjsip.conf`: its sections of `type=auth`.
+    Pjsip,
+    /// A dump of the `subscriber` table of Kamailio or OpenSIPS: SQL, CSV or tab-separated text.
+    Subscriber,
+    /// FreeSWITCH's directory, in XML.
+    Freeswitch,
+    /// Wireshark's `authorization_users_sip`.
+    Wireshark,
 }
 
 impl Kind {
     /// Every format.
-    pub const ALL: [Kind; 2] = [Kind::Csv, Kind::Htdigest];
+    pub const ALL: [Kind; 6] =
+        [Kind::Csv, Kind::Htdigest, Kind::Pjsip, Kind::Subscriber, Kind::Freeswitch, Kind::Wireshark];
 
-    /// The name on the command line: `csv`, `htdigest`.
+    /// The name on the command line: `csv`, `htdigest`, `pjsip`, `subscriber`, `freeswitch`, `wireshark`.
     pub fn name(self) -> &'static str {
         match self {
             Kind::Csv => "csv",
             Kind::Htdigest => "htdigest",
+            Kind::Pjsip => "pjsip",
+            Kind::Subscriber => "subscriber",
+            Kind::Freeswitch => "freeswitch",
+            Kind::Wireshark => "wireshark",
         }
     }
 
-    /// The format by content: htdigest when every line has its shape, else CSV.
+    /// The format by content: what a program writes at the top of its file, or the shape of every line; else CSV.
     pub fn of(bytes: &[u8]) -> Kind {
-        if htdigest::is_htdigest(bytes) { Kind::Htdigest } else { Kind::Csv }
+        type Test = fn(&[u8]) -> bool;
+        let tests: [(Kind, Test); 5] = [
+            (Kind::Wireshark, wireshark::is_wireshark),
+            (Kind::Freeswitch, freeswitch::is_freeswitch),
+            (Kind::Pjsip, pjsip::is_pjsip),
+            (Kind::Subscriber, subscriber::is_subscriber),
+            (Kind::Htdigest, htdigest::is_htdigest),
+        ];
+        tests.into_iter().find(|(_, is_it)| is_it(bytes)).map_or(Kind::Csv, |(kind, _)| kind)
     }
 }
 
@@ -221,10 +248,18 @@ pub fn read(bytes: &[u8], name: &str, kind: Option<Kind>) -> Result<(Keyring, Ve
     }
     // A byte order mark is what some editors write before UTF-8.
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let mut rows = Rows { keyring: Keyring::new(), warnings: Vec::new(), label };
+    let mut rows = Rows { keyring: Keyring::new(), warnings: Vec::new(), untold: 0, label };
     match kind.unwrap_or_else(|| Kind::of(bytes)) {
         Kind::Csv => csv::read(bytes, &mut rows)?,
         Kind::Htdigest => htdigest::read(bytes, &mut rows)?,
+        Kind::Pjsip => pjsip::read(bytes, &mut rows)?,
+        Kind::Subscriber => subscriber::read(bytes, &mut rows)?,
+        Kind::Freeswitch => freeswitch::read(bytes, &mut rows)?,
+        Kind::Wireshark => wireshark::read(bytes, &mut rows)?,
+    }
+    if rows.untold > 0 {
+        let place = SourceId { label: Arc::clone(&rows.label), line: None };
+        rows.warnings.push(Warning { place, kind: WarningKind::More(rows.untold) });
     }
     if rows.keyring.is_empty() && rows.warnings.is_empty() {
         let place = SourceId { label: rows.label, line: None };
@@ -237,8 +272,13 @@ pub fn read(bytes: &[u8], name: &str, kind: Option<Kind>) -> Result<(Keyring, Ve
 struct Rows {
     keyring: Keyring,
     warnings: Vec<Warning>,
+    /// Warnings past [`WARNINGS_MAX`].
+    untold: usize,
     label: Arc<str>,
 }
+
+/// Warnings told of one file: nobody reads a thousand, and the first show what is wrong.
+const WARNINGS_MAX: usize = 20;
 
 impl Rows {
     fn add(&mut self, line: usize, account: RowAccount<'_>, secret: Secret) -> Result<(), KeyringError> {
@@ -261,7 +301,46 @@ impl Rows {
         self.keyring.add(user, realm, Entry { secret, source })
     }
 
+    /// A password, with a word on what looks like a slip.
+    fn password(&mut self, line: usize, password: &[u8]) -> Secret {
+        if password.trim_ascii().len() != password.len() {
+            self.warn(line, WarningKind::EdgeBlanks("password"));
+        }
+        if std::str::from_utf8(password).is_err() {
+            self.warn(line, WarningKind::NotUtf8("password"));
+        }
+        Secret::password(password)
+    }
+
+    /// Adds one secret in its forms, as databases keep them: a password, and the HA1s made of it. Those that the password
+    /// gives are not needed beside it.
+    fn add_forms(
+        &mut self,
+        line: usize,
+        account: RowAccount<'_>,
+        password: Option<&[u8]>,
+        ha1s: Vec<Secret>,
+    ) -> Result<(), KeyringError> {
+        let mut room = SECRETS_MAX;
+        if let Some(password) = password {
+            let secret = self.password(line, password);
+            self.add(line, account, secret)?;
+            room -= 1;
+        }
+        let gives =
+            |ha1: &Secret| password.is_some_and(|password| ha1.is_made_of(account.user, account.realm, password));
+        let others: Vec<Secret> = ha1s.into_iter().filter(|ha1| !gives(ha1)).collect();
+        if password.is_some() && !others.is_empty() {
+            self.warn(line, WarningKind::Ha1Differs);
+        }
+        others.into_iter().take(room).try_for_each(|ha1| self.add(line, account, ha1))
+    }
+
     fn warn(&mut self, line: usize, kind: WarningKind) {
+        if self.warnings.len() >= WARNINGS_MAX {
+            self.untold += 1;
+            return;
+        }
         let place = self.place(line);
         self.warnings.push(Warning { place, kind });
     }
