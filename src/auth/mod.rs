@@ -2,6 +2,7 @@
 //! Nothing here fails: what is odd is kept as it was sent and noted as a defect.
 
 pub mod algorithm;
+pub mod answer;
 pub mod challenge;
 pub mod credentials;
 pub mod info;
@@ -13,6 +14,7 @@ mod scanner;
 pub mod scheme;
 
 pub use algorithm::{AkaVersion, Algorithm, HashName};
+pub use answer::{Unanswered, answered, unanswered};
 pub use challenge::{Challenge, Malformed, Stale, parse_challenges};
 pub use credentials::{Credentials, parse_credentials};
 pub use info::AuthenticationInfo;

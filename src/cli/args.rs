@@ -26,6 +26,8 @@ pub struct Arguments {
 pub enum Command {
     /// Report on captures: who authenticated, who did not, and why.
     Analyze(Box<Analyze>),
+    /// Check one answer to one challenge without a capture: header text in, verdict out.
+    Verify(Box<Verify>),
     /// What a finding means, why it matters, and what to do.
     Explain(Explain),
     /// List the rules of the catalogue, or the digest algorithms.
@@ -210,6 +212,46 @@ impl FailOn {
             FailOn::Never => None,
         }
     }
+}
+
+/// `sipauth verify`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+TEXT is a header's value, with or without its name, folded as it may be; or @FILE, which may hold a whole
+message; or - for stdin.
+
+Examples:
+  sipauth verify --challenge 'Digest realm=\"pbx.example.com\", nonce=\"84f1\"' \\
+      --credentials-header @answer.txt --method REGISTER --user 1001 --ask-password
+
+Exit codes: 0 the digest fits, 1 it does not or cannot be checked, 2 wrong use.")]
+pub struct Verify {
+    /// The challenge: WWW-Authenticate or Proxy-Authenticate.
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub challenge: OsString,
+
+    /// The answer: Authorization or Proxy-Authorization.
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub credentials_header: OsString,
+
+    /// The method of the request: REGISTER, INVITE. It is part of the digest.
+    #[arg(long, value_name = "METHOD")]
+    pub method: OsString,
+
+    /// The body of the request, which qop=auth-int covers; empty without it.
+    #[arg(long, value_name = "FILE")]
+    pub body: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub secrets: SecretOptions,
+
+    /// How to write the verdict.
+    #[arg(short = 'T', long, value_enum, default_value_t = Format::Human, value_name = "FMT")]
+    pub format: Format,
+
+    /// No warnings on stderr; errors stay.
+    #[arg(short, long)]
+    pub quiet: bool,
 }
 
 /// `sipauth explain`.

@@ -7,6 +7,7 @@ mod explain;
 mod list;
 mod output;
 mod secrets;
+mod verify;
 
 use std::panic::catch_unwind;
 use std::process::ExitCode;
@@ -27,6 +28,7 @@ pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = catch_unwind(|| match arguments.command {
         Command::Analyze(options) => analyze::run(*options),
+        Command::Verify(options) => verify::run(&options),
         Command::Explain(options) => explain::run(&options),
         Command::List(options) => list::run(&options),
         Command::Schema => output::print(&sipauth::report::schema::schema()),

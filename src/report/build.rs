@@ -7,6 +7,7 @@ use crate::auth::Stale;
 use crate::base::CaptureTime;
 use crate::base::FrameRef;
 use crate::base::Untrusted;
+use crate::digest::SourceId;
 use crate::digest::Verdict;
 use crate::history::PairKey;
 use crate::report::FrameAt;
@@ -325,24 +326,24 @@ fn credentials_model(presented: &Presented<'_>, redaction: Redaction) -> model::
         algorithm: is_digest.then(|| algorithm(credentials.algorithm())),
         qop: credentials.qop().map(|qop| text(qop.name())),
         nc: credentials.nonce_count().map(|count| text(count.raw)),
-        verification: verification_model(presented),
+        verification: presented.verdict().map(|verdict| verification_model(verdict, presented.source())),
         defects: credentials.defects().iter().map(|defect| defect.kind.name()).collect(),
         cnonce: open(credentials.cnonce()),
         response: open(credentials.response()),
     }
 }
 
-fn verification_model(presented: &Presented<'_>) -> Option<model::Verification> {
-    let verdict = presented.verdict()?;
+/// The result of a check, as reports show it, and the entry behind it.
+pub fn verification_model(verdict: Verdict, source: Option<&SourceId>) -> model::Verification {
     let (variant, reason) = match verdict {
         Verdict::NearMiss(variant) => (Some(variant.name().to_owned()), None),
         Verdict::Unverifiable(reason) => (None, Some(reason.name())),
         _ => (None, None),
     };
-    Some(model::Verification {
+    model::Verification {
         result: verdict.name(),
         variant,
         reason,
-        credential_source: presented.source().map(ToString::to_string),
-    })
+        credential_source: source.map(ToString::to_string),
+    }
 }

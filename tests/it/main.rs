@@ -18,4 +18,5 @@ mod streams;
 mod transport;
 mod tshark;
 mod vectors;
+mod verify;
 mod wire;
