@@ -23,6 +23,7 @@ use crate::transport::Reassembly;
 mod clock;
 mod conduct;
 mod ending;
+mod infos;
 mod messages;
 mod near_misses;
 mod outcomes;

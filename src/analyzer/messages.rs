@@ -6,7 +6,6 @@ use std::net::IpAddr;
 use crate::analyzer::conduct;
 use crate::analyzer::near_misses;
 use crate::auth::Algorithm;
-use crate::auth::AuthenticationInfo;
 use crate::auth::parse_challenges;
 use crate::auth::parse_credentials;
 use crate::base::CaptureTime;
@@ -121,6 +120,7 @@ impl Messages {
             .any(|known| known.checked.as_ref().is_some_and(|checked| checked.verdict.is_wrong()));
         let keeps_body =
             has_wrong_digest && message.has_whole_body && message.body().len() <= self.limits.near_miss_body_bytes_max;
+        let (at, flow) = (payload.frames.last, payload.flow);
         let sighting = Sighting {
             message: &message,
             flow: payload.flow,
@@ -135,6 +135,7 @@ impl Messages {
             keeps_body,
         };
         self.tracker.push(sighting, &mut self.closed);
+        self.note_infos(&message, at, time, flow);
         for run in std::mem::take(&mut self.closed) {
             self.close(&run, time);
         }
@@ -160,7 +161,6 @@ impl Messages {
         );
         let mut rows = rows.peekable();
         if rows.peek().is_none() {
-            self.note_next_nonces(message);
             return Vec::new();
         }
         let purpose = purpose_of(&self.nonces, message);
@@ -176,19 +176,6 @@ impl Messages {
             ChallengeRow { header, nonces: nonces.collect(), value: value.into() }
         });
         rows.collect()
-    }
-
-    /// A nonce that a 2xx announces for the next request was issued by it (RFC 7616 §3.5).
-    fn note_next_nonces(&mut self, message: &Message<'_>) {
-        let infos = message.headers.iter().filter(|header| {
-            matches!(header.name, HeaderName::AuthenticationInfo | HeaderName::ProxyAuthenticationInfo)
-        });
-        for header in infos {
-            let info = AuthenticationInfo::parse(message.text(header.value_at));
-            if let Some(nonce) = info.nextnonce().filter(|nonce| !nonce.is_empty()) {
-                self.nonces.announce(&nonce);
-            }
-        }
     }
 
     fn credentials(&mut self, message: &Message<'_>, payload: &Payload<'_>, time: CaptureTime) -> Vec<CredentialsRow> {
@@ -347,7 +334,7 @@ impl Messages {
 }
 
 /// What a message is for, by its Call-ID, method and users. Hosts are left out: some clients name another one with each try.
-fn purpose_of(nonces: &Nonces, message: &Message<'_>) -> Purpose {
+pub(super) fn purpose_of(nonces: &Nonces, message: &Message<'_>) -> Purpose {
     let method = message.method().or(message.cseq().map(|cseq| cseq.method)).unwrap_or_default();
     let users = [message.from(), message.to()].map(|address| Uri::parse(address.unwrap_or_default().uri).user);
     nonces.purpose(message.call_id(), method, users)
@@ -367,7 +354,9 @@ fn auth_headers<'m, 'a: 'm>(
 fn nonces_of<'s>(session: &'s Session<'_>) -> impl Iterator<Item = crate::session::NonceId> + 's {
     session.attempts.iter().flat_map(|attempt| {
         let used = attempt.credentials.iter().chain(&attempt.ack_credentials).filter_map(|presented| presented.nonce);
-        used.chain(attempt.challenges.iter().filter_map(|offered| offered.nonce))
+        let announced =
+            attempt.answer().into_iter().flat_map(|answer| answer.infos()).filter_map(|info| info.nextnonce);
+        used.chain(attempt.challenges.iter().filter_map(|offered| offered.nonce)).chain(announced)
     })
 }
 

@@ -36,6 +36,20 @@ impl Verdict {
     }
 }
 
+/// The result of recomputing a server's `rspauth`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Proof {
+    /// The server knows the secret.
+    Match,
+    /// It is not right for any secret given.
+    Mismatch {
+        /// It is right over the request's method, where the standard wants none.
+        over_method: bool,
+    },
+    /// It could not be recomputed.
+    Unverifiable(Reason),
+}
+
 /// Why a response could not be recomputed. Displays as a sentence without a full stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]

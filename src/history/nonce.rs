@@ -90,8 +90,6 @@ pub struct Nonces {
     nonces: Vec<Nonce>,
     // The latest nonce of that text; older ones hang on it.
     by_value: WireMap<Box<[u8]>, NonceId>,
-    // What was announced by nextnonce: it needs no challenge (RFC 7616 §3.5).
-    announced: WireMap<Box<[u8]>, ()>,
     servers: WireMap<IpAddr, NonceServer>,
     nonces_max: usize,
     servers_max: usize,
@@ -106,7 +104,6 @@ impl Nonces {
         Nonces {
             nonces: Vec::new(),
             by_value: WireMap::default(),
-            announced: WireMap::default(),
             servers: WireMap::default(),
             nonces_max: limits.nonces_max,
             servers_max: limits.nonce_servers_max,
@@ -218,20 +215,6 @@ impl Nonces {
     /// What tells one user from another. Holds within one run only.
     pub fn user(&self, name: &[u8]) -> UserHash {
         UserHash(if name.is_empty() { 0 } else { self.by_value.hasher().hash_one(name).max(1) })
-    }
-
-    /// Notes a nonce that a server announced for the next request.
-    pub fn announce(&mut self, value: &[u8]) {
-        if self.announced.len() >= self.nonces_max {
-            self.refused += 1;
-        } else {
-            self.announced.insert(value.into(), ());
-        }
-    }
-
-    /// Whether a server announced a nonce of that text.
-    pub fn is_announced(&self, value: &[u8]) -> bool {
-        self.announced.contains_key(value)
     }
 
     /// What the form of a nonce tells, seen at `time` where its challenge was not. It is believed where most of the other

@@ -3,6 +3,7 @@
 
 use clap::ValueEnum;
 
+use crate::auth::AuthenticationInfo;
 use crate::auth::Param;
 use crate::auth::Scheme;
 use crate::auth::parse_challenges;
@@ -43,6 +44,11 @@ pub fn nonce_name(id: NonceId) -> String {
 pub fn evidence(value: &EvidenceValue, redaction: Redaction) -> String {
     match value {
         EvidenceValue::Text(text) => text.clone(),
+        EvidenceValue::Info(row, nonce) => {
+            let params = AuthenticationInfo::parse(row).params;
+            let shown: Vec<String> = params.iter().map(|param| parameter(param, *nonce, redaction)).collect();
+            shown.join(", ")
+        }
         EvidenceValue::Challenge(row, nonces) => {
             let nonces = nonces.iter().copied().chain(std::iter::repeat(None));
             let all = parse_challenges(row).into_iter().zip(nonces);
@@ -82,7 +88,7 @@ fn parameter(param: &Param<'_>, nonce: Option<NonceId>, redaction: Redaction) ->
         return format!("{name}=[redacted]");
     }
     match nonce {
-        Some(id) if param.is("nonce") => format!("{name}={}", nonce_name(id)),
+        Some(id) if param.is("nonce") || param.is("nextnonce") => format!("{name}={}", nonce_name(id)),
         _ if param.quoted => format!("{name}=\"{value}\""),
         _ => format!("{name}={value}"),
     }

@@ -106,6 +106,8 @@ pub enum EvidenceValue {
     Challenge(Box<[u8]>, Box<[Option<NonceId>]>),
     /// A row of credentials.
     Credentials(Box<[u8]>, Option<NonceId>),
+    /// A row of Authentication-Info.
+    Info(Box<[u8]>, Option<NonceId>),
     /// Anything else.
     Text(String),
 }

@@ -25,7 +25,7 @@ pub use lost::{Lost, LostMessages};
 pub use marks::{BodyMark, Marks, OddAddresses};
 pub use run::Run;
 pub use session::{Session, SessionOutcome};
-pub use sighting::{ChallengeRow, CredentialsRow, HeaderKind, KnownCredentials, LinkId, NonceId, Sighting};
+pub use sighting::{ChallengeRow, CredentialsRow, HeaderKind, InfoRow, KnownCredentials, LinkId, NonceId, Sighting};
 pub use texts::{TextId, Texts};
 pub use tracker::Tracker;
 pub use transaction::{Answer, Copy, CopyKind, Request, Transaction};

@@ -5,6 +5,7 @@ use crate::base::Flow;
 use crate::base::Frames;
 use crate::base::Transport;
 use crate::digest::Checked;
+use crate::digest::verdict::Proof;
 use crate::sip::HeaderName;
 use crate::sip::Message;
 
@@ -90,6 +91,29 @@ pub struct ChallengeRow {
     pub value: Box<[u8]>,
     /// The nonce of each challenge in it.
     pub nonces: Box<[Option<NonceId>]>,
+}
+
+/// One header row of Authentication-Info or Proxy-Authentication-Info, kept as sent.
+#[derive(Clone, Debug)]
+pub struct InfoRow {
+    /// The kind of the credentials it speaks of.
+    pub header: HeaderKind,
+    /// The header's value.
+    pub value: Box<[u8]>,
+    /// The nonce that it announces for the next request.
+    pub nextnonce: Option<NonceId>,
+    /// What a check of its rspauth says; `None` without one, or without a secret for that user.
+    pub proof: Option<Proof>,
+}
+
+impl InfoRow {
+    /// The header's name.
+    pub fn name(&self) -> &'static str {
+        match self.header {
+            HeaderKind::Www => "Authentication-Info",
+            HeaderKind::Proxy => "Proxy-Authentication-Info",
+        }
+    }
 }
 
 /// A message with what is known about its packets.

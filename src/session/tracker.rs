@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use crate::base::CaptureTime;
 use crate::base::Flow;
+use crate::base::FrameRef;
 use crate::base::Limits;
 use crate::base::WireMap;
 use crate::session::Run;
 use crate::session::Sighting;
 use crate::sip::Message;
+use crate::session::Transaction;
 
 /// Follows every Call-ID of the capture.
 #[derive(Debug)]
@@ -85,6 +87,11 @@ impl Tracker {
         if let Some(run) = self.runs.get_mut(message.call_id()) {
             run.contradict(flow, message);
         }
+    }
+
+    /// The transaction of that Call-ID whose answer that frame completed, if it is a recent one.
+    pub fn answered_at(&mut self, call_id: &[u8], at: FrameRef) -> Option<&mut Transaction> {
+        self.runs.get_mut(call_id)?.answered_at(at)
     }
 
     fn gap(&self) -> Duration {

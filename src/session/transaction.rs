@@ -7,6 +7,7 @@ use crate::base::Transport;
 use crate::session::Ack;
 use crate::session::ChallengeRow;
 use crate::session::CredentialsRow;
+use crate::session::InfoRow;
 use crate::session::LinkId;
 use crate::session::Marks;
 use crate::session::TextId;
@@ -107,6 +108,8 @@ pub struct Answer {
     pub security_server: Option<TextId>,
     /// Whether it requires the client to agree on security: `Require: sec-agree`.
     pub requires_agreement: bool,
+    /// The rows of Authentication-Info, of a 2xx. Few answers have one.
+    pub infos: Option<Box<[InfoRow]>>,
 }
 
 /// Another appearance of a request.
@@ -137,6 +140,13 @@ impl CopyKind {
             CopyKind::Duplicate => "duplicate",
             CopyKind::Hop => "hop",
         }
+    }
+}
+
+impl Answer {
+    /// The rows of Authentication-Info.
+    pub fn infos(&self) -> &[InfoRow] {
+        self.infos.as_deref().unwrap_or_default()
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod acks;
 mod asked;
+mod authentication_info;
 mod catalogue;
 mod challenges;
 mod compared;

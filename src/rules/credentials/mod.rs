@@ -26,6 +26,7 @@ pub mod rejected_credentials;
 pub mod response_malformed;
 pub mod response_uppercase;
 pub mod retry_after_403;
+pub mod rspauth_mismatch;
 pub mod same_credentials_repeated;
 pub mod uri_differs_from_request_uri;
 pub mod uri_malformed;

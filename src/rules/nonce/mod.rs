@@ -7,6 +7,7 @@ pub mod nc_malformed;
 pub mod nc_not_reset;
 pub mod nc_over_server_limit;
 pub mod nc_repeated;
+pub mod nextnonce_ignored;
 pub mod nonce_bound_to_source_changed;
 pub mod nonce_expired_by_content;
 pub mod nonce_from_other_server;
