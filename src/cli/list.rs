@@ -60,7 +60,7 @@ fn rules_json() -> serde_json::Value {
 fn algorithms_text() -> String {
     let mut text: String = Algorithm::names().map(|name| format!("{name}\n")).collect();
     text.push_str(
-        "\nAKA digests are recognised and reported as unverifiable: their password comes from a SIM's key.\n",
+        "\nThe password of AKA comes from a SIM: give its k with op or opc, or res, as columns of a CSV file (--credentials).\n",
     );
     text.push_str("\nA digest that fits once one input is changed is a near miss. These changes are tried:\n\n");
     let width = Variant::all().map(|variant| variant.name().len()).max().unwrap_or_default();

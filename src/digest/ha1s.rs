@@ -34,6 +34,8 @@ impl Ha1s {
         match secret.kind {
             SecretKind::Ha1(its) => (its == hash).then(|| secret.bytes()),
             SecretKind::Password => self.computed(secret, hash, account),
+            // AKA's HA1 is another for each challenge.
+            SecretKind::AkaRes | SecretKind::AkaKey => None,
         }
     }
 

@@ -1,8 +1,10 @@
 //! The only room that sees a password: recomputes a digest over the bytes as sent and says whether it fits.
 
+mod aka;
 mod ha1s;
 pub mod hash;
 pub mod keyring;
+mod milenage;
 pub mod near_miss;
 pub mod response;
 pub mod rspauth;
@@ -14,6 +16,6 @@ pub mod verify;
 
 pub use hash::Hex;
 pub use keyring::{Keyring, KeyringError, Kind, SourceId, Warning};
-pub use secret::{Ha1Error, Secret};
+pub use secret::{AkaError, Ha1Error, OperatorValue, Secret};
 pub use verdict::{Proof, Reason, Verdict};
 pub use verify::{Checked, Request, Verifier};

@@ -7,6 +7,7 @@ use zeroize::Zeroize;
 use zeroize::Zeroizing;
 
 use crate::auth::HashName;
+use crate::digest::milenage;
 use crate::digest::response::Account;
 use crate::digest::response::ha1;
 
@@ -22,6 +23,10 @@ pub(super) enum SecretKind {
     Password,
     /// `H(user:realm:password)` as lower-case hex, good for this hash function alone.
     Ha1(HashName),
+    /// RES of one AKA challenge, as bytes.
+    AkaRes,
+    /// A SIM's key and its OPc: 16 bytes each.
+    AkaKey,
 }
 
 impl Secret {
@@ -45,6 +50,35 @@ impl Secret {
         let mut bytes: Zeroizing<Box<[u8]>> = Zeroizing::new(hex.into());
         bytes.make_ascii_lowercase();
         Ok(Secret { kind: SecretKind::Ha1(hash), bytes })
+    }
+
+    /// RES, what a SIM answered to one AKA challenge, in hex: 4 to 16 bytes (3GPP TS 33.102 §6.3.7).
+    ///
+    /// # Errors
+    ///
+    /// When it has another length, or holds something else than digits.
+    pub fn aka_res(hex: &[u8]) -> Result<Secret, AkaError> {
+        let bytes = unhex(hex).filter(|bytes| (4..=16).contains(&bytes.len())).ok_or(AkaError::Res)?;
+        Ok(Secret { kind: SecretKind::AkaRes, bytes: Zeroizing::new(bytes.as_slice().into()) })
+    }
+
+    /// The key of a SIM with the operator's value, both in hex, 32 digits each.
+    ///
+    /// # Errors
+    ///
+    /// When one has another length, or holds something else than digits.
+    pub fn aka_key(k: &[u8], operator: OperatorValue<'_>) -> Result<Secret, AkaError> {
+        let block = |hex: &[u8]| {
+            let bytes = unhex(hex)?;
+            Some(Zeroizing::new(<[u8; 16]>::try_from(bytes.as_slice()).ok()?))
+        };
+        let key = block(k).ok_or(AkaError::K)?;
+        let opc = match operator {
+            OperatorValue::Op(hex) => milenage::opc(&key, &*block(hex).ok_or(AkaError::Op)?),
+            OperatorValue::Opc(hex) => block(hex).ok_or(AkaError::Opc)?,
+        };
+        let both = Zeroizing::new([&key[..], &opc[..]].concat());
+        Ok(Secret { kind: SecretKind::AkaKey, bytes: Zeroizing::new(both.as_slice().into()) })
     }
 
     /// An HA1 as `[ALGORITHM:]HEX`: without an algorithm 32 digits are MD5, and 64 are SHA-256.
@@ -79,6 +113,26 @@ impl Secret {
     pub(super) fn is_same(&self, other: &Secret) -> bool {
         self.kind == other.kind && self.bytes == other.bytes
     }
+}
+
+/// The operator's value that Milenage needs beside K.
+#[derive(Clone, Copy)]
+pub enum OperatorValue<'a> {
+    /// OP, one for all SIMs of an operator.
+    Op(&'a [u8]),
+    /// OPc, which was made of OP and the SIM's key.
+    Opc(&'a [u8]),
+}
+
+/// The bytes of hex digits.
+fn unhex(hex: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(hex.len() / 2));
+    for pair in hex.chunks(2) {
+        let [high, low] = pair else { return None };
+        let digit = |byte: u8| u8::try_from(char::from(byte).to_digit(16)?).ok();
+        bytes.push(digit(*high)? << 4 | digit(*low)?);
+    }
+    Some(bytes)
 }
 
 /// The hash function whose HA1 an algorithm uses. `-sess` starts from the same one (RFC 7616 §3.4.2).
@@ -133,6 +187,24 @@ pub enum Ha1Error {
     },
 }
 
+/// Why a text is no value of AKA. Never repeats the text.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AkaError {
+    /// RES.
+    #[error("res is not 8 to 32 hex digits")]
+    Res,
+    /// K.
+    #[error("k is not 32 hex digits")]
+    K,
+    /// OP.
+    #[error("op is not 32 hex digits")]
+    Op,
+    /// OPc.
+    #[error("opc is not 32 hex digits")]
+    Opc,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,7 +212,7 @@ mod tests {
     fn parse(text: &str) -> Result<HashName, String> {
         Secret::parse_ha1(text.as_bytes()).map_err(|error| error.to_string()).map(|secret| match secret.kind {
             SecretKind::Ha1(hash) => hash,
-            SecretKind::Password => unreachable!("an HA1 was parsed"),
+            _ => unreachable!("an HA1 was parsed"),
         })
     }
 

@@ -66,6 +66,12 @@ pub enum Reason {
     UnknownQop,
     /// AKA needs the SIM's key.
     AkaWithoutKey,
+    /// AKAv2 needs more than RES.
+    AkaResAlone,
+    /// RES answers one challenge, and not this one.
+    AkaResOfAnother,
+    /// The nonce does not hold what AKA needs.
+    AkaNonceMalformed,
     /// A parameter that the digest covers is absent: its name.
     MissingParameter(&'static str),
     /// A parameter that the digest covers is there and empty: its name. The first request of an IMS client is so.
@@ -92,6 +98,9 @@ impl Reason {
             Reason::UnknownAlgorithm => "unknown_algorithm",
             Reason::UnknownQop => "unknown_qop",
             Reason::AkaWithoutKey => "aka_without_key",
+            Reason::AkaResAlone => "aka_res_alone",
+            Reason::AkaResOfAnother => "aka_res_of_another",
+            Reason::AkaNonceMalformed => "aka_nonce_malformed",
             Reason::MissingParameter(_) => "missing_parameter",
             Reason::EmptyParameter(_) => "empty_parameter",
             Reason::BasicScheme => "basic_scheme",
@@ -122,6 +131,11 @@ impl fmt::Display for Reason {
             Reason::UnknownAlgorithm => "the algorithm is not known",
             Reason::UnknownQop => "the qop is not known",
             Reason::AkaWithoutKey => "AKA takes its password from the SIM's key, which was not given",
+            Reason::AkaResAlone => "AKAv2 needs k with op or opc: res alone does not give its password",
+            Reason::AkaResOfAnother => {
+                "res is good for the one challenge that it answers, and does not fit this one: give k with op or opc"
+            }
+            Reason::AkaNonceMalformed => "the nonce is not RAND and AUTN in base64, of which AKA makes its password",
             Reason::MissingParameter(name) => return write!(f, "the credentials have no {name}"),
             Reason::EmptyParameter(name) => return write!(f, "the credentials have an empty {name}"),
             Reason::BasicScheme => "Basic credentials hold no digest",

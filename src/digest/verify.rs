@@ -13,6 +13,7 @@ use crate::auth::Name;
 use crate::auth::Qop;
 use crate::auth::Scheme;
 use crate::base::Limits;
+use crate::digest::aka;
 use crate::digest::ha1s::Ha1s;
 use crate::digest::hash::Hex;
 use crate::digest::keyring::Entry;
@@ -191,6 +192,8 @@ pub(super) struct Inputs<'i> {
     pub(super) method: &'i [u8],
     /// The body, where qop is auth-int.
     pub(super) body: Option<&'i [u8]>,
+    /// What AKA makes its password of.
+    pub(super) aka: Option<aka::Challenge>,
 }
 
 impl<'i> Inputs<'i> {
@@ -207,9 +210,11 @@ impl<'i> Inputs<'i> {
         };
         let (nonce, response) = (filled(Name::Nonce)?, filled(Name::Response)?);
         let uri = present(Name::Uri)?;
-        let (hash, sess) = match credentials.algorithm() {
-            Algorithm::Plain { hash, sess } => (hash, sess),
-            Algorithm::Aka { .. } => return Err(Reason::AkaWithoutKey),
+        let (hash, sess, aka) = match credentials.algorithm() {
+            Algorithm::Plain { hash, sess } => (hash, sess, None),
+            Algorithm::Aka { version, hash, sess } => {
+                (hash, sess, Some(aka::Challenge::read(version, &nonce, credentials.auts().as_deref())))
+            }
             Algorithm::Unknown(_) => return Err(Reason::UnknownAlgorithm),
         };
         let qop = credentials.qop();
@@ -222,7 +227,8 @@ impl<'i> Inputs<'i> {
         let nonce_count = if qop.is_some() { filled(Name::NonceCount)? } else { Cow::default() };
         let qop = qop.and_then(|_| credentials.params.value(Name::Qop));
         let account = Account { username, realm };
-        Ok(Inputs { hash, account, sess, nonce, uri, response, cnonce, nonce_count, qop, method: request.method, body })
+        let method = request.method;
+        Ok(Inputs { hash, account, sess, nonce, uri, response, cnonce, nonce_count, qop, method, body, aka })
     }
 
     /// For `-sess` the cnonce of the session's first request, where it is another than this one's.
@@ -313,8 +319,19 @@ impl<'v> Tried<'v> {
         for (group, take) in self.groups {
             for (index, entry) in entries(self.keyring, group, take) {
                 let Some(cache) = self.ha1s.get_mut(index) else { continue };
-                let Some(ha1) = cache.ha1(&entry.secret, inputs.hash, inputs.account) else { continue };
-                first_usable = first_usable.or(Some(&entry.source));
+                let of_challenge;
+                let ha1 = match &inputs.aka {
+                    None => cache.ha1(&entry.secret, inputs.hash, inputs.account),
+                    Some(aka) => {
+                        of_challenge = aka.ha1(&entry.secret, inputs.hash, inputs.account);
+                        of_challenge.as_ref().map(|ha1| &***ha1)
+                    }
+                };
+                let Some(ha1) = ha1 else { continue };
+                // RES may be that of another challenge: that it does not fit proves nothing.
+                if entry.secret.kind != SecretKind::AkaRes {
+                    first_usable = first_usable.or(Some(&entry.source));
+                }
                 let fits = |a1: &[u8]| inputs.fits(a1, &a2) || a2_ack.as_ref().is_some_and(|a2| inputs.fits(a1, a2));
                 let is_match = match &inputs.cnonce {
                     _ if inputs.response.len() != inputs.hash.hex_len() => false,
@@ -336,13 +353,15 @@ impl<'v> Tried<'v> {
                 return (Verdict::Mismatch, first_usable);
             }
         }
-        (Verdict::Unverifiable(Reason::NoHa1ForAlgorithm), None)
+        let all = self.groups.iter().flat_map(|(group, take)| entries(self.keyring, group, *take));
+        let why_not = |aka: &aka::Challenge| aka.why_not(all.map(|(_, entry)| &entry.secret));
+        (Verdict::Unverifiable(inputs.aka.as_ref().map_or(Reason::NoHa1ForAlgorithm, why_not)), None)
     }
 }
 
 fn entries<'v>(keyring: &'v Keyring, group: &'v [usize], take: Take) -> impl Iterator<Item = (usize, &'v Entry)> {
     let known = group.iter().filter_map(|index| Some((*index, keyring.entry(*index)?)));
-    known.filter(move |(_, entry)| take == Take::All || entry.secret.kind == SecretKind::Password)
+    known.filter(move |(_, entry)| take == Take::All || !matches!(entry.secret.kind, SecretKind::Ha1(_)))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //!
 //! [`RULES`] is the one list: `explain`, `list rules`, `docs/rules.md` and the checks all come from it.
 
+pub mod aka_facts;
 pub mod capture_facts;
 pub mod challenge;
 pub mod challenge_facts;
@@ -141,9 +142,11 @@ pub static RULES: &[&Rule] = &[
     &credentials::response_uppercase::RULE,
     &credentials::malformed_credentials::RULE,
     &credentials::nonce_altered::RULE,
+    &credentials::aka_sync_failure::RULE,
     &credentials::auth_int_unsupported_by_server::RULE,
     &credentials::username_both_forms::RULE,
     &credentials::qop_not_offered::RULE,
+    &credentials::aka_mac_failure::RULE,
     &nonce::stale_nonce_recovered::RULE,
     &nonce::stale_loop::RULE,
     &nonce::stale_ignored_by_client::RULE,

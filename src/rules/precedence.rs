@@ -169,6 +169,14 @@ static EXPLAINS: &[(&str, &[&str])] = &[
     ),
     ("stale-ignored-by-client", &["challenge-unanswered", "challenge-loop"]),
     (
+        "aka-mac-failure",
+        &["challenge-unanswered", "challenge-loop", "retry-without-credentials", "rejected-credentials"],
+    ),
+    (
+        "aka-sync-failure",
+        &["challenge-unanswered", "challenge-loop", "retry-without-credentials", "rejected-credentials"],
+    ),
+    (
         "nc-repeated",
         &["uri-differs-from-request-uri", "digest-ok-but-rejected", "challenge-loop", "rejected-credentials"],
     ),

@@ -247,9 +247,11 @@ impl Presented<'_> {
         }
     }
 
-    /// Whether it tries to prove something: an empty response to an empty nonce does not.
+    /// Whether it tries to prove something: an empty response to an empty nonce does not, and a SIM that asks for another
+    /// challenge with auts proves nothing either (RFC 3310 §3.4).
     pub fn is_attempt(&self) -> bool {
-        self.credentials.scheme != Scheme::Digest || self.credentials.response().is_some_and(|hex| !hex.is_empty())
+        let has = |value: Option<std::borrow::Cow<'_, [u8]>>| value.is_some_and(|value| !value.is_empty());
+        self.credentials.scheme != Scheme::Digest || (has(self.credentials.response()) && !has(self.credentials.auts()))
     }
 
     /// Whether the server refused it.

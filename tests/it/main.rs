@@ -1,5 +1,6 @@
 //! One test crate for everything that needs the library or the binary from outside.
 
+mod aka;
 mod cli;
 mod corpus;
 mod digests;

@@ -1,6 +1,7 @@
 //! Every rule against scenarios that show it and against those that look like it. One `check` for all of them.
 
 mod acks;
+mod aka;
 mod asked;
 mod authentication_info;
 mod catalogue;

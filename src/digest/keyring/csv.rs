@@ -7,6 +7,7 @@ use crate::digest::keyring::RowAccount;
 use crate::digest::keyring::Rows;
 use crate::digest::keyring::WarningKind;
 use crate::digest::keyring::value::Value;
+use crate::digest::secret::OperatorValue;
 use crate::digest::secret::Secret;
 use crate::digest::secret::guess_hash;
 use crate::digest::secret::hash_of_algorithm;
@@ -18,8 +19,17 @@ enum Column {
     Password,
     Ha1,
     Algorithm,
-    /// `res`, `k`, `op` and `opc`: accepted, not used yet.
-    Aka(u8),
+    /// `res`, `k`, `op` and `opc`.
+    Aka(Aka),
+}
+
+/// The columns of AKA.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Aka {
+    Res,
+    K,
+    Op,
+    Opc,
 }
 
 const HEADINGS: [(&[u8], Column); 9] = [
@@ -28,10 +38,10 @@ const HEADINGS: [(&[u8], Column); 9] = [
     (b"password", Column::Password),
     (b"ha1", Column::Ha1),
     (b"algorithm", Column::Algorithm),
-    (b"res", Column::Aka(0)),
-    (b"k", Column::Aka(1)),
-    (b"op", Column::Aka(2)),
-    (b"opc", Column::Aka(3)),
+    (b"res", Column::Aka(Aka::Res)),
+    (b"k", Column::Aka(Aka::K)),
+    (b"op", Column::Aka(Aka::Op)),
+    (b"opc", Column::Aka(Aka::Opc)),
 ];
 
 /// The order without a header row.
@@ -95,8 +105,10 @@ fn read_row(rows: &mut Rows, line: usize, columns: &[Column], cells: &[Value<'_>
     let has_other = columns.contains(&Column::Ha1) || columns.iter().any(|column| matches!(column, Column::Aka(_)));
     // Where password is the only secret column, an empty one is an empty password (RFC 3261 §22.1 has such accounts).
     let password = cell(Column::Password).filter(|password| !password.is_empty() || !has_other);
-    if (0..4).any(|key| cell(Column::Aka(key)).is_some_and(|value| !value.is_empty())) {
-        rows.warn(line, WarningKind::AkaUnused);
+    let aka = |key| cell(Column::Aka(key)).map(<[u8]>::trim_ascii).filter(|hex| !hex.is_empty());
+    let sim = aka_secret([Aka::Res, Aka::K, Aka::Op, Aka::Opc].map(aka)).map_err(|kind| rows.error(line, kind))?;
+    if let Some(sim) = sim {
+        rows.add(line, RowAccount { user, realm }, sim)?;
         if password.is_none() && ha1.is_none() {
             return Ok(());
         }
@@ -113,6 +125,17 @@ fn read_row(rows: &mut Rows, line: usize, columns: &[Column], cells: &[Value<'_>
         (None, Some(ha1)) => ha1_secret(algorithm, ha1).map_err(|kind| rows.error(line, kind))?,
     };
     rows.add(line, RowAccount { user, realm }, secret)
+}
+
+/// The secret of a SIM, if there is one.
+fn aka_secret(columns: [Option<&[u8]>; 4]) -> Result<Option<Secret>, KeyringErrorKind> {
+    Ok(match columns {
+        [None, None, None, None] => None,
+        [Some(res), None, None, None] => Some(Secret::aka_res(res)?),
+        [None, Some(k), Some(op), None] => Some(Secret::aka_key(k, OperatorValue::Op(op))?),
+        [None, Some(k), None, Some(opc)] => Some(Secret::aka_key(k, OperatorValue::Opc(opc))?),
+        _ => return Err(KeyringErrorKind::AkaColumns),
+    })
 }
 
 fn ha1_secret(algorithm: Option<&[u8]>, ha1: &[u8]) -> Result<Secret, KeyringErrorKind> {
@@ -267,6 +290,11 @@ mod tests {
         check("user,password,ha1\nalice,,\n", "c.csv:2: neither a password nor an ha1");
         check("user,password,ha1\nalice,hunter2,00\n", "c.csv:2: both a password and an ha1");
         check("user,ha1\nalice,hunter2\n", "c.csv:2: not an HA1: only the digits");
+        check("user,password,k,opc\nalice,,hunter2,00\n", "c.csv:2: k is not 32 hex digits");
+        check("user,res\nalice,hunter2\n", "c.csv:2: res is not 8 to 32 hex digits");
+        check("user,k,op,opc\nalice,00,,\n", "c.csv:2: k needs op or opc beside it, one of them");
+        check("user,k,op,opc\nalice,00,01,02\n", "c.csv:2: k needs op or opc beside it, one of them");
+        check("user,k,opc\nalice,,\n", "c.csv:2: neither a password nor an ha1");
         check("user,ha1,algorithm\nalice,00,hunter2\n", "c.csv:2: unknown algorithm");
         check("user,ha1,algorithm\nalice,00,SHA-256\n", "c.csv:2: not an HA1 of SHA-256: 2 hex digits; it has 64");
     }
@@ -281,7 +309,6 @@ mod tests {
             "alice, r,hunter2 \n",
             "1; c.csv:1: the password begins or ends with a blank, which is kept; c.csv:1: the realm",
         );
-        check("user,password,k,opc\nalice,,00,00\n", "0; c.csv:2: res, k, op and opc are not used yet");
         check("user,password,algorithm\nalice,hunter2,MD5\n", "1; c.csv:2: the algorithm is not used");
     }
 }

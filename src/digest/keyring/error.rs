@@ -6,6 +6,7 @@ use thiserror::Error;
 use crate::digest::keyring::ENTRIES_MAX;
 use crate::digest::keyring::SECRETS_MAX;
 use crate::digest::keyring::SourceId;
+use crate::digest::secret::AkaError;
 use crate::digest::secret::Ha1Error;
 
 /// Why a credentials file or option was refused, and where. Displays as `creds.csv:7: …`.
@@ -67,6 +68,12 @@ pub enum KeyringErrorKind {
     /// The HA1 is none.
     #[error(transparent)]
     Ha1(#[from] Ha1Error),
+    /// The values of AKA are none.
+    #[error(transparent)]
+    Aka(#[from] AkaError),
+    /// K alone, or an operator's value alone, or both of them.
+    #[error("k needs op or opc beside it, one of them; res stands in a row of its own")]
+    AkaColumns,
     /// A line of an htdigest file has another shape.
     #[error("expected user:realm:HA1 or user:realm:algorithm:HA1")]
     NotHtdigest,
@@ -120,9 +127,6 @@ pub enum WarningKind {
     /// Bytes that are not UTF-8.
     #[error("the {0} is not UTF-8: its bytes are used as they are")]
     NotUtf8(&'static str),
-    /// AKA keys.
-    #[error("res, k, op and opc are not used yet: AKA credentials stay unverifiable")]
-    AkaUnused,
     /// A password and an HA1 that was made of another.
     #[error("the HA1 was not made of the password beside it: both are tried, and the server may use either")]
     Ha1Differs,

@@ -1,6 +1,8 @@
 //! Group B: the credentials, and what the server made of them.
 
 pub mod accepted_with_other_secret;
+pub mod aka_mac_failure;
+pub mod aka_sync_failure;
 pub mod algorithm_not_offered;
 pub mod algorithm_unsupported_no_retry;
 pub mod anonymous_credentials;

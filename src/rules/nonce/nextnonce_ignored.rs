@@ -41,7 +41,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let Some(&Ignored { index, accepted, refused, presented, row }) = ignored.first() else { return Vec::new() };
     let user = facts::account(&presented.username(), &presented.realm());
     let times = facts::count(ignored.len(), "time");
-    let mut finding = Finding::new(&RULE, format!("{user} passes over the nextnonce of the server: {times}"))
+    let mut finding = Finding::new(&RULE, format!("{user} goes on with the old nonce although the server announced the next one ({times})"))
         .fault(Fault::Client)
         .explained(format!(
             "The 2xx announced the nonce for the next request in {}. The client's next request has the old nonce, and the server \

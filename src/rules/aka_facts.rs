@@ -1,0 +1,50 @@
+//! What the SIM of an IMS client says of a challenge (RFC 3310 §3.4). Facts, no findings.
+
+use crate::auth::Algorithm;
+use crate::rules::facts;
+use crate::session::Attempt;
+use crate::session::Presented;
+use crate::session::Session;
+
+/// An attempt in which the SIM turned the challenge down, and the credentials that say so.
+pub type TurnedDown<'s, 'run> = (usize, &'s Attempt<'run>, &'s Presented<'run>);
+
+/// Whether the SIM asks for resynchronisation: there is an `auts`.
+pub fn asks_to_resync(presented: &Presented<'_>) -> bool {
+    presented.credentials.auts().is_some_and(|auts| !auts.is_empty())
+}
+
+/// Whether the SIM does not trust the challenge: an empty response to it, and no `auts`. The first request of an IMS client has
+/// an empty response, too, and an empty nonce: that is legal.
+pub fn distrusts(session: &Session<'_>, presented: &Presented<'_>) -> bool {
+    let credentials = &presented.credentials;
+    credentials.response().is_some_and(|response| response.is_empty())
+        && credentials.nonce().is_some_and(|nonce| !nonce.is_empty())
+        && !asks_to_resync(presented)
+        && is_aka(session, presented)
+}
+
+/// Whether credentials or the challenge that they answer name AKA.
+fn is_aka(session: &Session<'_>, presented: &Presented<'_>) -> bool {
+    let is_aka = |algorithm| matches!(algorithm, Algorithm::Aka { .. });
+    is_aka(presented.credentials.algorithm())
+        || session.challenge_of(presented).is_some_and(|offered| is_aka(offered.challenge.algorithm()))
+}
+
+/// The attempts in which the SIM turned the challenge down, of the streak with most of them. No allocation where there is none.
+pub fn turned_down<'s, 'run>(
+    session: &'s Session<'run>,
+    is_it: impl Fn(&Presented<'run>) -> bool,
+) -> Vec<TurnedDown<'s, 'run>> {
+    if !session.attempts.iter().flat_map(|attempt| &attempt.credentials).any(&is_it) {
+        return Vec::new();
+    }
+    let streaks = session.exchanges.iter().flat_map(|exchange| facts::streaks(session, &exchange.attempts));
+    let found = streaks.map(|streak| {
+        let rows = streak.into_iter().filter_map(|(index, attempt)| {
+            Some((index, attempt, attempt.credentials.iter().find(|presented| is_it(presented))?))
+        });
+        rows.collect::<Vec<_>>()
+    });
+    found.max_by_key(Vec::len).unwrap_or_default()
+}
