@@ -25,7 +25,7 @@ pub static RULE: Rule = Rule {
              that the private identity in the REGISTER belongs to this SIM.",
     not_this: "With auts it is aka-sync-failure. The empty response of an IMS client's first REGISTER goes with an empty nonce and is \
                legal.",
-    sources: &["RFC 3310 section 3.3", "3GPP TS 33.203 section 6.1.2.2", "3GPP TS 24.229 section 5.1.1.5"],
+    sources: &["RFC 3310 section 2", "3GPP TS 33.203 section 6.1.2.2", "3GPP TS 24.229 section 5.1.1.5.3"],
     sample: "register-aka-mac-failure",
     check: Check::Session(check),
 };

@@ -39,7 +39,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         &RULE,
         format!("The SIM of {user} is out of step with the network: {times} answered with auts"),
     )
-    .excludes("wrong key: a SIM sends auts only for a challenge that was made with its own key (RFC 3310 section 3.4)");
+    .excludes("wrong key: a SIM sends auts only for a challenge that was made with its own key (3GPP TS 33.102 section 6.3.3)");
     if found.len() > 1 {
         finding = finding
             .graded(Severity::High, Confidence::Likely)

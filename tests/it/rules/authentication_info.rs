@@ -129,6 +129,25 @@ fn a_nextnonce_counts_as_issued() {
     check(&[ASKED, REGISTERED, WITH_NEXT, REFUSED], SECRET, "high digest-ok-but-rejected");
 }
 
+/// Kamailio's rspauth, as recorded: right, and wrong when one digit is another.
+#[test]
+fn a_recorded_proof_is_right() {
+    let sample = crate::run::Sample::named("register-ok-authentication-info");
+    let capture = std::fs::read(sample.folder.join("capture.pcap")).expect("read");
+    let start = capture.windows(9).position(|part| part == b"rspauth=\"").expect("there is one") + 9;
+    let folder = tempfile::tempdir().expect("a folder");
+    let credentials = sample.folder.join("credentials.csv");
+    for (change, is_found) in [(0, false), (1, true)] {
+        let mut capture = capture.clone();
+        capture[start] ^= change;
+        std::fs::write(folder.path().join("c.pcap"), capture).expect("written");
+        let mut command = crate::run::sipauth(folder.path());
+        command.args(["analyze", "--quiet", "c.pcap", "--credentials"]).arg(&credentials);
+        let run = crate::run::run(&mut command);
+        assert_eq!(run.stdout.contains("rspauth-mismatch"), is_found, "{run:?}");
+    }
+}
+
 /// An rspauth is as good as a response to whoever guesses: no report shows it.
 #[test]
 fn a_proof_is_not_shown() {
