@@ -36,9 +36,7 @@ fn kind(name: HeaderName) -> Option<HeaderKind> {
 impl Messages {
     /// Notes the nonces that a 2xx announces, and checks what it proves.
     pub(super) fn note_infos(&mut self, message: &Message<'_>, at: FrameRef, time: CaptureTime, flow: Flow) {
-        if !matches!(message.status(), Some(200..300))
-            || !INFOS.iter().any(|name| message.headers.has(*name))
-        {
+        if !matches!(message.status(), Some(200..300)) || !INFOS.iter().any(|name| message.headers.has(*name)) {
             return;
         }
         let purpose = purpose_of(&self.nonces, message);

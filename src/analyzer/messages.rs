@@ -45,7 +45,6 @@ use crate::session::Session;
 use crate::session::SessionOutcome;
 use crate::session::Sighting;
 use crate::session::Tracker;
-use crate::sip::HeaderName;
 use crate::sip::Message;
 use crate::sip::Method;
 use crate::sip::parse::Source;

@@ -55,7 +55,8 @@ impl Challenge {
         Some(hex)
     }
 
-    fn password(&self, secret: &Secret, hash: HashName) -> Option<Zeroizing<Vec<u8>>> {
+    /// What the SIM answers, as AKA's password; None where the secret does not give it.
+    pub(super) fn password(&self, secret: &Secret, hash: HashName) -> Option<Zeroizing<Vec<u8>>> {
         match secret.kind {
             SecretKind::AkaRes | SecretKind::AkaKey if self.has_auts => Some(Zeroizing::default()),
             SecretKind::AkaRes if self.version == AkaVersion::V1 => Some(Zeroizing::new(secret.bytes().to_vec())),

@@ -3,6 +3,7 @@
 mod aka;
 mod ha1s;
 pub mod hash;
+mod inputs;
 pub mod keyring;
 mod milenage;
 pub mod near_miss;
@@ -10,6 +11,7 @@ pub mod response;
 pub mod rspauth;
 pub mod secret;
 mod sessions;
+mod tried;
 mod user_hashes;
 pub mod verdict;
 pub mod verify;

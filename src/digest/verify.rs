@@ -4,30 +4,17 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use zeroize::Zeroize;
-
-use crate::auth::Algorithm;
 use crate::auth::Credentials;
-use crate::auth::HashName;
 use crate::auth::Name;
-use crate::auth::Qop;
 use crate::auth::Scheme;
 use crate::base::Limits;
-use crate::digest::aka;
 use crate::digest::ha1s::Ha1s;
-use crate::digest::hash::Hex;
-use crate::digest::keyring::Entry;
+use crate::digest::inputs::Inputs;
 use crate::digest::keyring::Keyring;
-use crate::digest::keyring::Realms;
 use crate::digest::keyring::SourceId;
 use crate::digest::near_miss::Searches;
-use crate::digest::response::Account;
-use crate::digest::response::Protection;
-use crate::digest::response::ha1_sess;
-use crate::digest::response::ha2;
-use crate::digest::response::response;
-use crate::digest::secret::SecretKind;
 use crate::digest::sessions::Sessions;
+use crate::digest::tried::Tried;
 use crate::digest::user_hashes::UserHashes;
 use crate::digest::verdict::Reason;
 use crate::digest::verdict::Verdict;
@@ -173,203 +160,20 @@ pub(super) fn username<'s>(
     Ok(Cow::Owned(user.to_vec()))
 }
 
-const ACK: &[u8] = b"ACK";
-const INVITE: &[u8] = b"INVITE";
-
-/// Everything that goes into the digest but the secret.
-pub(super) struct Inputs<'i> {
-    pub(super) hash: HashName,
-    pub(super) account: Account<'i>,
-    pub(super) sess: bool,
-    pub(super) nonce: Cow<'i, [u8]>,
-    pub(super) uri: Cow<'i, [u8]>,
-    pub(super) response: Cow<'i, [u8]>,
-    pub(super) cnonce: Option<Cow<'i, [u8]>>,
-    /// As sent, where there is a qop; else empty.
-    pub(super) nonce_count: Cow<'i, [u8]>,
-    /// As sent; None is the form of RFC 2069.
-    pub(super) qop: Option<Cow<'i, [u8]>>,
-    pub(super) method: &'i [u8],
-    /// The body, where qop is auth-int.
-    pub(super) body: Option<&'i [u8]>,
-    /// What AKA makes its password of.
-    pub(super) aka: Option<aka::Challenge>,
-}
-
-impl<'i> Inputs<'i> {
-    pub(super) fn read(
-        credentials: &Credentials<'i>,
-        request: &Request<'i>,
-        username: &'i [u8],
-        realm: &'i [u8],
-    ) -> Result<Inputs<'i>, Reason> {
-        let present = |name: Name| credentials.params.value(name).ok_or(Reason::MissingParameter(name.as_str()));
-        let filled = |name: Name| {
-            let value = present(name)?;
-            if value.is_empty() { Err(Reason::EmptyParameter(name.as_str())) } else { Ok(value) }
-        };
-        let (nonce, response) = (filled(Name::Nonce)?, filled(Name::Response)?);
-        let uri = present(Name::Uri)?;
-        let (hash, sess, aka) = match credentials.algorithm() {
-            Algorithm::Plain { hash, sess } => (hash, sess, None),
-            Algorithm::Aka { version, hash, sess } => {
-                (hash, sess, Some(aka::Challenge::read(version, &nonce, credentials.auts().as_deref())))
-            }
-            Algorithm::Unknown(_) => return Err(Reason::UnknownAlgorithm),
-        };
-        let qop = credentials.qop();
-        let body = match qop {
-            Some(Qop::Unknown(_)) => return Err(Reason::UnknownQop),
-            Some(Qop::AuthInt) => Some(request.body.ok_or(Reason::BodyCut)?),
-            Some(Qop::Auth) | None => None,
-        };
-        let cnonce = if qop.is_some() || sess { Some(present(Name::Cnonce)?) } else { None };
-        let nonce_count = if qop.is_some() { filled(Name::NonceCount)? } else { Cow::default() };
-        let qop = qop.and_then(|_| credentials.params.value(Name::Qop));
-        let account = Account { username, realm };
-        let method = request.method;
-        Ok(Inputs { hash, account, sess, nonce, uri, response, cnonce, nonce_count, qop, method, body, aka })
-    }
-
-    /// For `-sess` the cnonce of the session's first request, where it is another than this one's.
-    fn session_cnonce<'s>(&self, sessions: &'s mut Sessions) -> Option<&'s [u8]> {
-        let cnonce = self.cnonce.as_deref().filter(|_| self.sess)?;
-        sessions.first_cnonce(self.account.username, &self.nonce, cnonce).filter(|first| *first != cnonce)
-    }
-
-    /// A mismatch says nothing where the body that counts is another message's.
-    fn judge(&self, verdict: Verdict) -> Verdict {
-        if verdict == Verdict::Mismatch && self.body.is_some() && self.method == ACK {
-            Verdict::Unverifiable(Reason::InviteBodyUnknown)
-        } else {
-            verdict
-        }
-    }
-
-    fn ha2(&self, method: &[u8]) -> Hex {
-        ha2(self.hash, method, &self.uri, self.body)
-    }
-
-    /// Whether the response is what this A1 and A2 give.
-    fn fits(&self, a1: &[u8], a2: &Hex) -> bool {
-        let protection = self.qop.as_ref().map(|qop| Protection {
-            nonce_count: &self.nonce_count,
-            cnonce: self.cnonce.as_deref().unwrap_or_default(),
-            qop,
-        });
-        let computed = response(self.hash, a1, &self.nonce, protection, a2);
-        // Digits in upper case are against RFC 7616 §3.4.1, yet the client knew the secret.
-        computed.as_bytes().eq_ignore_ascii_case(&self.response)
-    }
-}
-
-/// Which entries of a group may be tried.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Take {
-    All,
-    Passwords,
-}
-
-/// The entries that may hold the secret, in the order of preference.
-pub(super) struct Tried<'v> {
-    keyring: &'v Keyring,
-    ha1s: &'v mut [Ha1s],
-    groups: [(&'v [usize], Take); 3],
-}
-
-impl<'v> Tried<'v> {
-    /// The entries for a user, by the realm that was sent and that of the challenge.
-    pub(super) fn new(
-        keyring: &'v Keyring,
-        ha1s: &'v mut [Ha1s],
-        realms: &'v Realms,
-        realm: &[u8],
-        challenge_realm: Option<&[u8]>,
-    ) -> Tried<'v> {
-        let by_challenge = challenge_realm.map_or(&[][..], |realm| realms.exact(realm));
-        // An HA1 is bound to its realm; a password is not, so it may be tried with the realm that was sent.
-        let groups = [(realms.exact(realm), Take::All), (realms.any(), Take::All), (by_challenge, Take::Passwords)];
-        Tried { keyring, ha1s, groups }
-    }
-
-    /// The entries that decide: the first group with a secret for that hash function.
-    pub(super) fn deciding(&self, hash: HashName) -> Vec<&'v Entry> {
-        let groups = self.groups.iter().map(|(group, take)| {
-            let all = entries(self.keyring, group, *take).map(|(_, entry)| entry);
-            all.filter(|entry| {
-                matches!(entry.secret.kind, SecretKind::Password) || entry.secret.kind == SecretKind::Ha1(hash)
-            })
-            .collect::<Vec<_>>()
-        });
-        groups.into_iter().find(|group| !group.is_empty()).unwrap_or_default()
-    }
-
-    /// The source of the first entry.
-    fn first(&self) -> Option<&'v SourceId> {
-        self.groups.iter().find_map(|(group, take)| entries(self.keyring, group, *take).next()).map(|(_, e)| &e.source)
-    }
-
-    /// The verdict, and the entry behind it. The first group with a secret for the algorithm decides.
-    fn verify(self, inputs: &Inputs<'_>, first_cnonce: Option<&[u8]>) -> (Verdict, Option<&'v SourceId>) {
-        let mut first_usable = None;
-        let is_ack = inputs.method == ACK;
-        // RFC 3261 §22.1: an ACK copies the credentials of its INVITE. Some clients compute new ones.
-        let a2 = inputs.ha2(if is_ack { INVITE } else { inputs.method });
-        let a2_ack = is_ack.then(|| inputs.ha2(ACK));
-        for (group, take) in self.groups {
-            for (index, entry) in entries(self.keyring, group, take) {
-                let Some(cache) = self.ha1s.get_mut(index) else { continue };
-                let of_challenge;
-                let ha1 = match &inputs.aka {
-                    None => cache.ha1(&entry.secret, inputs.hash, inputs.account),
-                    Some(aka) => {
-                        of_challenge = aka.ha1(&entry.secret, inputs.hash, inputs.account);
-                        of_challenge.as_ref().map(|ha1| &***ha1)
-                    }
-                };
-                let Some(ha1) = ha1 else { continue };
-                // RES may be that of another challenge: that it does not fit proves nothing.
-                if entry.secret.kind != SecretKind::AkaRes {
-                    first_usable = first_usable.or(Some(&entry.source));
-                }
-                let fits = |a1: &[u8]| inputs.fits(a1, &a2) || a2_ack.as_ref().is_some_and(|a2| inputs.fits(a1, a2));
-                let is_match = match &inputs.cnonce {
-                    _ if inputs.response.len() != inputs.hash.hex_len() => false,
-                    Some(cnonce) if inputs.sess => {
-                        [Some(&**cnonce), first_cnonce].into_iter().flatten().any(|cnonce| {
-                            let mut a1 = ha1_sess(inputs.hash, ha1, &inputs.nonce, cnonce);
-                            let is_match = fits(a1.as_bytes());
-                            a1.zeroize();
-                            is_match
-                        })
-                    }
-                    _ => fits(ha1),
-                };
-                if is_match {
-                    return (Verdict::Match, Some(&entry.source));
-                }
-            }
-            if first_usable.is_some() {
-                return (Verdict::Mismatch, first_usable);
-            }
-        }
-        let all = self.groups.iter().flat_map(|(group, take)| entries(self.keyring, group, *take));
-        let why_not = |aka: &aka::Challenge| aka.why_not(all.map(|(_, entry)| &entry.secret));
-        (Verdict::Unverifiable(inputs.aka.as_ref().map_or(Reason::NoHa1ForAlgorithm, why_not)), None)
-    }
-}
-
-fn entries<'v>(keyring: &'v Keyring, group: &'v [usize], take: Take) -> impl Iterator<Item = (usize, &'v Entry)> {
-    let known = group.iter().filter_map(|index| Some((*index, keyring.entry(*index)?)));
-    known.filter(move |(_, entry)| take == Take::All || !matches!(entry.secret.kind, SecretKind::Ha1(_)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    use crate::auth::HashName;
     use crate::auth::parse_credentials;
+    use crate::digest::Hex;
     use crate::digest::keyring;
+    use crate::digest::response::Account;
+    use crate::digest::response::Protection;
     use crate::digest::response::ha1;
+    use crate::digest::response::ha1_sess;
+    use crate::digest::response::ha2;
+    use crate::digest::response::response;
 
     /// `alice` in `example.com` with the password `new`, for REGISTER of `sip:x` with the nonce `n`.
     fn header(response: &Hex, more: &str) -> String {

@@ -340,10 +340,5 @@ pub fn verification_model(verdict: Verdict, source: Option<&SourceId>) -> model:
         Verdict::Unverifiable(reason) => (None, Some(reason.name())),
         _ => (None, None),
     };
-    model::Verification {
-        result: verdict.name(),
-        variant,
-        reason,
-        credential_source: source.map(ToString::to_string),
-    }
+    model::Verification { result: verdict.name(), variant, reason, credential_source: source.map(ToString::to_string) }
 }

@@ -11,8 +11,8 @@ use crate::base::Limits;
 use crate::base::WireMap;
 use crate::session::Run;
 use crate::session::Sighting;
-use crate::sip::Message;
 use crate::session::Transaction;
+use crate::sip::Message;
 
 /// Follows every Call-ID of the capture.
 #[derive(Debug)]

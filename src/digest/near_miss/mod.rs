@@ -17,6 +17,7 @@ use std::borrow::Cow;
 use crate::auth::Credentials;
 use crate::auth::Name;
 use crate::auth::Qop;
+use crate::digest::inputs::Inputs;
 use crate::digest::keyring::SourceId;
 use crate::digest::near_miss::hashed::Form;
 use crate::digest::near_miss::hashed::Hashed;
@@ -24,9 +25,8 @@ use crate::digest::near_miss::hashed::Sent;
 use crate::digest::near_miss::search::Search;
 use crate::digest::near_miss::searches::Account;
 pub(super) use crate::digest::near_miss::searches::Searches;
-use crate::digest::verify::Inputs;
+use crate::digest::tried::Tried;
 use crate::digest::verify::Request;
-use crate::digest::verify::Tried;
 use crate::digest::verify::Verifier;
 use crate::digest::verify::username;
 
@@ -117,10 +117,10 @@ impl Verifier {
         let Ok(inputs) = Inputs::read(credentials, request, &username, &realm) else { return Closest::NotLooked };
         let first_cnonce = if inputs.sess { sessions.known_cnonce(&username, &inputs.nonce) } else { None };
         let base = hashed(&inputs, credentials);
-        let entries = Tried::new(keyring, ha1s, realms, &realm, around.challenge_realm).deciding(inputs.hash);
+        let entries = Tried::new(keyring, ha1s, realms, &realm, around.challenge_realm).deciding(&inputs);
         let is_response = |computed: &[u8]| computed.eq_ignore_ascii_case(&inputs.response);
         let sent = Sent { len: inputs.response.len(), is_response: &is_response, first_cnonce };
-        let mut search = Search::new(&base, sent, &entries);
+        let mut search = Search::new(&base, sent, inputs.aka.as_ref(), &entries);
         let material = candidates::Material { base: &base, credentials, around };
         // An account that fails in one way mostly goes on so: then there is no need to try all the others.
         if let Account::Fits { variant, may_search } = account

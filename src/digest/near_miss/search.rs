@@ -2,8 +2,10 @@
 
 use zeroize::Zeroizing;
 
+use crate::digest::aka;
 use crate::digest::hash::Hex;
 use crate::digest::keyring::Entry;
+use crate::digest::keyring::SourceId;
 use crate::digest::near_miss::Closest;
 use crate::digest::near_miss::NearMiss;
 use crate::digest::near_miss::candidates;
@@ -26,8 +28,34 @@ pub(super) struct Search<'s> {
 
 /// A secret, and the HA1 that it gives with what was sent.
 struct Known<'s> {
-    entry: &'s Entry,
+    source: &'s SourceId,
+    /// None where only its HA1 is known.
+    password: Option<Zeroizing<Vec<u8>>>,
+    /// Whether people type the password: then it may be mistyped. A SIM's is computed.
+    is_typed: bool,
     ha1: Zeroizing<Box<[u8]>>,
+}
+
+impl<'s> Known<'s> {
+    /// None where the secret gives no HA1 for this digest.
+    fn new(base: &Hashed<'_>, aka: Option<&aka::Challenge>, entry: &'s Entry) -> Option<Known<'s>> {
+        let Entry { secret, source, .. } = entry;
+        let password = match (secret.kind, aka) {
+            (SecretKind::Ha1(_), None) => None,
+            (SecretKind::Password, None) => Some(Zeroizing::new(secret.bytes().to_vec())),
+            (_, Some(aka)) => Some(aka.password(secret, base.hash)?),
+            (SecretKind::AkaRes | SecretKind::AkaKey, None) => return None,
+        };
+        let ha1 = match &password {
+            Some(password) => base.ha1(password).as_bytes().into(),
+            None => secret.bytes().into(),
+        };
+        Some(Known { source, password, is_typed: aka.is_none(), ha1: Zeroizing::new(ha1) })
+    }
+
+    fn typed(&self) -> Option<&[u8]> {
+        self.password.as_ref().filter(|_| self.is_typed).map(|password| password.as_slice())
+    }
 }
 
 /// A change that makes the digest right. They order by how telling they are.
@@ -39,15 +67,13 @@ struct Fit {
 
 impl<'s> Search<'s> {
     /// A search over these secrets.
-    pub(super) fn new(base: &'s Hashed<'s>, sent: Sent<'s>, entries: &[&'s Entry]) -> Search<'s> {
-        let known = |entry: &&'s Entry| {
-            let ha1 = match entry.secret.kind {
-                SecretKind::Ha1(_) => entry.secret.bytes().into(),
-                SecretKind::Password => base.ha1(entry.secret.bytes()).as_bytes().into(),
-            };
-            Known { entry, ha1: Zeroizing::new(ha1) }
-        };
-        let secrets = entries.iter().map(known).collect();
+    pub(super) fn new(
+        base: &'s Hashed<'s>,
+        sent: Sent<'s>,
+        aka: Option<&aka::Challenge>,
+        entries: &[&'s Entry],
+    ) -> Search<'s> {
+        let secrets = entries.iter().filter_map(|entry| Known::new(base, aka, entry)).collect();
         Search { base, sent, secrets, ha2: base.ha2(), fits: Vec::new() }
     }
 
@@ -72,15 +98,14 @@ impl<'s> Search<'s> {
         self.fits.dedup_by_key(|fit| fit.secret);
         let mut fits = self.fits.into_iter();
         let Some(first) = fits.next() else {
-            let is_password = |known: &Known<'_>| known.entry.secret.kind == SecretKind::Password;
-            return Closest::Nothing { all_tried: self.secrets.iter().all(is_password) };
+            return Closest::Nothing { all_tried: self.secrets.iter().all(|known| known.password.is_some()) };
         };
         if fits.any(|other| other.variant != first.variant) {
             return Closest::Several;
         }
         match self.secrets.get(first.secret) {
             Some(known) => {
-                let source = known.entry.source.clone();
+                let source = known.source.clone();
                 Closest::One(NearMiss { variant: first.variant, hashed: first.hashed, source })
             }
             None => Closest::NotLooked,
@@ -96,14 +121,11 @@ impl<'s> Search<'s> {
         let computed = (!hashed.has_same_a2(self.base)).then(|| hashed.ha2());
         let ha2 = computed.as_ref().unwrap_or(&self.ha2);
         for (secret, known) in self.secrets.iter().enumerate() {
-            let fits = match known.entry.secret.kind {
+            let fits = match &known.password {
                 _ if is_same_a1 => hashed.fits(self.sent, &known.ha1, ha2),
-                SecretKind::Password => {
-                    let ha1 = hashed.ha1(known.entry.secret.bytes());
-                    hashed.fits(self.sent, ha1.as_bytes(), ha2)
-                }
+                Some(password) => hashed.fits(self.sent, hashed.ha1(password).as_bytes(), ha2),
                 // An HA1 is bound to the user name, the realm and the algorithm that it was made with.
-                SecretKind::Ha1(_) => false,
+                None => false,
             };
             if fits {
                 let variant = candidate.variant;
@@ -118,21 +140,19 @@ impl<'s> Search<'s> {
         let mut found = Vec::new();
         for (secret, known) in self.secrets.iter().enumerate() {
             let mut note = |variant| found.push(Fit { variant, secret, hashed: None });
-            let bytes = known.entry.secret.bytes();
             if is_tried(Variant::PasswordIsHa1) {
                 // The client was given the HA1 where a password belongs; or sipauth was.
-                let given = (known.entry.secret.kind == SecretKind::Password)
-                    .then(|| passwords::as_ha1(bytes, self.base.hash))
-                    .flatten();
+                let given = known.typed().and_then(|password| passwords::as_ha1(password, self.base.hash));
                 let twice = self.base.ha1(&known.ha1);
                 if fits(twice.as_bytes()) || given.is_some_and(|ha1| fits(&ha1)) {
                     note(Variant::PasswordIsHa1);
                 }
             }
-            if known.entry.secret.kind != SecretKind::Password || only.is_some_and(|only| !has_passwords(only)) {
+            let Some(password) = known.typed() else { continue };
+            if only.is_some_and(|only| !has_passwords(only)) {
                 continue;
             }
-            for (variant, form) in passwords::forms(bytes).iter().filter(|(variant, _)| is_tried(*variant)) {
+            for (variant, form) in passwords::forms(password).iter().filter(|(variant, _)| is_tried(*variant)) {
                 if fits(self.base.ha1(form).as_bytes()) {
                     note(*variant);
                 }
@@ -241,7 +261,7 @@ mod tests {
             nonces: &nonces,
         };
         let closest = |sent| {
-            let mut search = Search::new(&base, sent, &[keyring.entry(0).unwrap()]);
+            let mut search = Search::new(&base, sent, None, &[keyring.entry(0).unwrap()]);
             search.run(Material { base: &base, credentials, around }, None);
             search.closest()
         };

@@ -102,7 +102,6 @@ fn is_unknown(
         && !nonce_facts::is_on_later_hop(attempt)
         && attempt.offers_realm(&presented.realm())
         && facts::mismatched_challenge(session, index, presented).is_none()
-        && !presented.credentials.nonce().is_some_and(|nonce| context.nonces.is_announced(&nonce))
 }
 
 fn age_text(context: &Context<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> String {

@@ -1,0 +1,144 @@
+//! What credentials and their request put into a digest: everything but the secret.
+
+use std::borrow::Cow;
+
+use zeroize::Zeroize;
+
+use crate::auth::Algorithm;
+use crate::auth::Credentials;
+use crate::auth::HashName;
+use crate::auth::Name;
+use crate::auth::Qop;
+use crate::digest::aka;
+use crate::digest::hash::Hex;
+use crate::digest::response::Account;
+use crate::digest::response::Protection;
+use crate::digest::response::ha1_sess;
+use crate::digest::response::ha2;
+use crate::digest::response::response;
+use crate::digest::sessions::Sessions;
+use crate::digest::verdict::Reason;
+use crate::digest::verdict::Verdict;
+use crate::digest::verify::Request;
+
+const ACK: &[u8] = b"ACK";
+const INVITE: &[u8] = b"INVITE";
+
+/// The HA2s that may have been hashed.
+pub(super) struct Ha2s {
+    usual: Hex,
+    /// That of the ACK itself, where the request is one.
+    of_ack: Option<Hex>,
+}
+
+/// Everything that goes into the digest but the secret.
+pub(super) struct Inputs<'i> {
+    pub(super) hash: HashName,
+    pub(super) account: Account<'i>,
+    pub(super) sess: bool,
+    pub(super) nonce: Cow<'i, [u8]>,
+    pub(super) uri: Cow<'i, [u8]>,
+    pub(super) response: Cow<'i, [u8]>,
+    pub(super) cnonce: Option<Cow<'i, [u8]>>,
+    /// As sent, where there is a qop; else empty.
+    pub(super) nonce_count: Cow<'i, [u8]>,
+    /// As sent; None is the form of RFC 2069.
+    pub(super) qop: Option<Cow<'i, [u8]>>,
+    pub(super) method: &'i [u8],
+    /// The body, where qop is auth-int.
+    pub(super) body: Option<&'i [u8]>,
+    /// What AKA makes its password of.
+    pub(super) aka: Option<aka::Challenge>,
+}
+
+impl<'i> Inputs<'i> {
+    /// What of the credentials and their request is hashed.
+    ///
+    /// # Errors
+    ///
+    /// When something that is hashed is absent, empty or not known.
+    pub(super) fn read(
+        credentials: &Credentials<'i>,
+        request: &Request<'i>,
+        username: &'i [u8],
+        realm: &'i [u8],
+    ) -> Result<Inputs<'i>, Reason> {
+        let present = |name: Name| credentials.params.value(name).ok_or(Reason::MissingParameter(name.as_str()));
+        let filled = |name: Name| {
+            let value = present(name)?;
+            if value.is_empty() { Err(Reason::EmptyParameter(name.as_str())) } else { Ok(value) }
+        };
+        let (nonce, response) = (filled(Name::Nonce)?, filled(Name::Response)?);
+        let uri = present(Name::Uri)?;
+        let (hash, sess, aka) = match credentials.algorithm() {
+            Algorithm::Plain { hash, sess } => (hash, sess, None),
+            Algorithm::Aka { version, hash, sess } => {
+                (hash, sess, Some(aka::Challenge::read(version, &nonce, credentials.auts().as_deref())))
+            }
+            Algorithm::Unknown(_) => return Err(Reason::UnknownAlgorithm),
+        };
+        let qop = credentials.qop();
+        let body = match qop {
+            Some(Qop::Unknown(_)) => return Err(Reason::UnknownQop),
+            Some(Qop::AuthInt) => Some(request.body.ok_or(Reason::BodyCut)?),
+            Some(Qop::Auth) | None => None,
+        };
+        let cnonce = if qop.is_some() || sess { Some(present(Name::Cnonce)?) } else { None };
+        let nonce_count = if qop.is_some() { filled(Name::NonceCount)? } else { Cow::default() };
+        let qop = qop.and_then(|_| credentials.params.value(Name::Qop));
+        let account = Account { username, realm };
+        let method = request.method;
+        Ok(Inputs { hash, account, sess, nonce, uri, response, cnonce, nonce_count, qop, method, body, aka })
+    }
+
+    /// For `-sess` the cnonce of the session's first request, where it is another than this one's.
+    pub(super) fn session_cnonce<'s>(&self, sessions: &'s mut Sessions) -> Option<&'s [u8]> {
+        let cnonce = self.cnonce.as_deref().filter(|_| self.sess)?;
+        sessions.first_cnonce(self.account.username, &self.nonce, cnonce).filter(|first| *first != cnonce)
+    }
+
+    /// A mismatch says nothing where the body that counts is another message's.
+    pub(super) fn judge(&self, verdict: Verdict) -> Verdict {
+        if verdict == Verdict::Mismatch && self.body.is_some() && self.method == ACK {
+            Verdict::Unverifiable(Reason::InviteBodyUnknown)
+        } else {
+            verdict
+        }
+    }
+
+    /// The HA2s that may have been hashed.
+    pub(super) fn ha2s(&self) -> Ha2s {
+        let of_method = |method: &[u8]| ha2(self.hash, method, &self.uri, self.body);
+        // RFC 3261 §22.1: an ACK copies the credentials of its INVITE. Some clients compute new ones.
+        let is_ack = self.method == ACK;
+        Ha2s { usual: of_method(if is_ack { INVITE } else { self.method }), of_ack: is_ack.then(|| of_method(ACK)) }
+    }
+
+    /// Whether the response is what this HA1 gives. `first_cnonce` is that of [`Inputs::session_cnonce`].
+    pub(super) fn fit(&self, ha1: &[u8], ha2s: &Ha2s, first_cnonce: Option<&[u8]>) -> bool {
+        let fits = |a1: &[u8]| {
+            self.is_response(a1, &ha2s.usual) || ha2s.of_ack.as_ref().is_some_and(|ha2| self.is_response(a1, ha2))
+        };
+        match &self.cnonce {
+            _ if self.response.len() != self.hash.hex_len() => false,
+            Some(cnonce) if self.sess => [Some(&**cnonce), first_cnonce].into_iter().flatten().any(|cnonce| {
+                let mut a1 = ha1_sess(self.hash, ha1, &self.nonce, cnonce);
+                let is_match = fits(a1.as_bytes());
+                a1.zeroize();
+                is_match
+            }),
+            _ => fits(ha1),
+        }
+    }
+
+    fn is_response(&self, a1: &[u8], a2: &Hex) -> bool {
+        let protection = self.qop.as_ref().map(|qop| Protection {
+            nonce_count: &self.nonce_count,
+            cnonce: self.cnonce.as_deref().unwrap_or_default(),
+            qop,
+        });
+        let computed = response(self.hash, a1, &self.nonce, protection, a2);
+        // Digits in upper case are against RFC 7616 §3.4.1, yet the client knew the secret.
+        computed.as_bytes().eq_ignore_ascii_case(&self.response)
+    }
+}
