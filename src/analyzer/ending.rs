@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::analyzer::Analyzer;
+use crate::analyzer::messages::Messages;
 use crate::base::CaptureTime;
 use crate::capture::InputSummary;
 use crate::history::Nonce;
@@ -117,7 +118,21 @@ pub(super) fn events(analyzer: &Analyzer) -> Vec<Event> {
     }
     events.extend(transport_events(analyzer.reassembly.events()));
     let messages = &analyzer.messages;
-    let counted = [
+    let refused = messages.chronicle.refused().map(|(name, count, text)| (name, count, false, text));
+    let counted = message_counters(messages).into_iter().chain(refused).filter(|(_, count, _, _)| *count > 0);
+    events.extend(counted.map(|(name, count, loses_messages, text)| Event {
+        name,
+        count,
+        first: None,
+        text: text.to_owned(),
+        loses_messages,
+    }));
+    events
+}
+
+/// What was left out or given up, by counter: whether messages were lost with it, and what it counts.
+fn message_counters(messages: &Messages) -> Vec<(&'static str, u64, bool, &'static str)> {
+    vec![
         (
             "headers_cut",
             messages.messages_cut,
@@ -169,17 +184,7 @@ pub(super) fn events(analyzer: &Analyzer) -> Vec<Event> {
             false,
             "requests that the capture holds twice, as span ports and -i any show them; counted once",
         ),
-    ];
-    let refused = messages.chronicle.refused().map(|(name, count, text)| (name, count, false, text));
-    let counted = counted.into_iter().chain(refused).filter(|(_, count, _, _)| *count > 0);
-    events.extend(counted.map(|(name, count, loses_messages, text)| Event {
-        name,
-        count,
-        first: None,
-        text: text.to_owned(),
-        loses_messages,
-    }));
-    events
+    ]
 }
 
 /// What servers did with their nonces, by address.

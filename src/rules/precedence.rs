@@ -180,19 +180,11 @@ static EXPLAINS: &[(&str, &[&str])] = &[
         "nc-repeated",
         &["uri-differs-from-request-uri", "digest-ok-but-rejected", "challenge-loop", "rejected-credentials"],
     ),
-    ("malformed-credentials", &["nc-malformed"]),
-    (
-        "nc-malformed",
-        &["digest-ok-but-rejected", "challenge-loop", "stale-loop", "stale-ignored-by-client", "rejected-credentials"],
-    ),
-    (
-        "nc-backwards",
-        &["one-time-nonce-reused", "nonce-rejected-without-stale", "digest-ok-but-rejected", "rejected-credentials"],
-    ),
-    ("response-uppercase", &["digest-ok-but-rejected", "challenge-loop", "rejected-credentials"]),
     (
         "malformed-credentials",
         &[
+            "duplicate-auth-param",
+            "nc-malformed",
             "username-both-forms",
             "username-empty",
             "nonce-altered",
@@ -206,6 +198,15 @@ static EXPLAINS: &[(&str, &[&str])] = &[
             "uri-differs-from-request-uri",
         ],
     ),
+    (
+        "nc-malformed",
+        &["digest-ok-but-rejected", "challenge-loop", "stale-loop", "stale-ignored-by-client", "rejected-credentials"],
+    ),
+    (
+        "nc-backwards",
+        &["one-time-nonce-reused", "nonce-rejected-without-stale", "digest-ok-but-rejected", "rejected-credentials"],
+    ),
+    ("response-uppercase", &["digest-ok-but-rejected", "challenge-loop", "rejected-credentials"]),
     (
         "username-empty",
         &["challenge-loop", "rejected-credentials", "forbidden-after-credentials", "user-unknown-suspected"],
@@ -320,7 +321,6 @@ static EXPLAINS: &[(&str, &[&str])] = &[
     ("same-credentials-repeated", &["nc-repeated"]),
     ("challenge-loop", &["rejected-credentials", "challenge-unanswered"]),
     ("challenge-unanswered", &["late-challenge-not-answered", "register-challenged-407", "both-challenges-at-once"]),
-    ("malformed-credentials", &["duplicate-auth-param"]),
 ];
 
 /// Softens what recovered, links what is explained, and sorts.

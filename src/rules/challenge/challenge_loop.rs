@@ -175,7 +175,7 @@ fn summary_of(statuses: &[String]) -> String {
 fn cause(session: &Session<'_>, context: &Context<'_>, tried: &[Tried<'_, '_>]) -> (&'static str, Fault) {
     let refused: Vec<Tried<'_, '_>> =
         tried.iter().copied().filter(|(_, _, presented)| presented.is_refused()).collect();
-    let all = |fits: &dyn Fn(&Tried<'_, '_>) -> bool| refused.iter().all(|row| fits(row));
+    let all = |fits: &dyn Fn(&Tried<'_, '_>) -> bool| refused.iter().all(fits);
     let verdict = |(_, _, presented): &Tried<'_, '_>| presented.verdict();
     // Refused is not proof: what else is odd counts only where the digest is right, for a wrong password looks the same.
     let is_right = all(&|row| verdict(row) == Some(Verdict::Match));
@@ -191,7 +191,7 @@ fn cause(session: &Session<'_>, context: &Context<'_>, tried: &[Tried<'_, '_>]) 
     } else if !is_wrong && all(&|(_, attempt, presented)| is_from_other_node(session, attempt, presented)) {
         ("node-switch", Fault::Server)
     } else if refused.iter().filter(|row| is_stale(row)).count() >= REFUSALS_MIN {
-        ("stale", if refused.iter().any(|row| is_old(row)) { Fault::Client } else { Fault::Server })
+        ("stale", if refused.iter().any(is_old) { Fault::Client } else { Fault::Server })
     } else if is_wrong {
         ("wrong-digest", Fault::Client)
     } else if all(&|(_, attempt, presented)| is_taken_for_copy(session, attempt, presented)) {
