@@ -194,7 +194,7 @@ pub(super) fn nonce_servers(nonces: &Nonces) -> Vec<NonceServerFacts> {
         let issue = nonce.issued?;
         Some(IssuedNonce {
             value: nonce.value.clone(),
-            realm: nonce.realm.clone(),
+            realm: (*nonce.realm).into(),
             at: issue.at,
             time: issue.time,
             format: nonces.format(id, issue.time),
@@ -202,7 +202,7 @@ pub(super) fn nonce_servers(nonces: &Nonces) -> Vec<NonceServerFacts> {
     };
     let shared = |shared: &Shared| SharedNonce {
         times: shared.times,
-        realm: nonces.get(shared.example.nonce).map(|nonce| nonce.realm.clone()).unwrap_or_default(),
+        realm: nonces.get(shared.example.nonce).map(|nonce| Box::from(&*nonce.realm)).unwrap_or_default(),
         first: shared.example.first,
         again: shared.example.again,
         apart: shared.example.apart,
@@ -319,10 +319,10 @@ fn nonce_model(nonces: &Nonces, id: NonceId, nonce: &Nonce) -> model::Nonce {
         issued: nonce.issued.map(|issue| frame_at(issue.at)),
         issued_at: nonce.issued.map(|issue| Time(issue.time)),
         last_used_at: nonce.last_used.map(Time),
-        uses: nonce.uses,
-        accepted: nonce.accepted,
+        uses: nonce.uses.into(),
+        accepted: nonce.accepted.into(),
         lifetime_ms: lifetime,
-        refused: nonce.refused,
+        refused: nonce.refused.into(),
         stack: stack_model(nonces, id, nonce),
     }
 }

@@ -45,7 +45,7 @@ impl Messages {
         let Some(transaction) = self.tracker.answered_at(message.call_id(), at) else { return };
         let method = transaction.method.as_bytes();
         let body = message.has_whole_body.then(|| message.body());
-        let sent = transaction.request.as_ref().map(|request| request.credentials.as_slice()).unwrap_or_default();
+        let sent = transaction.request.as_ref().map(|request| &*request.credentials).unwrap_or_default();
         let headers =
             message.headers.iter().filter_map(|header| Some((kind(header.name)?, message.text(header.value_at))));
         let mut rows = Vec::new();
@@ -73,7 +73,7 @@ impl Messages {
             rows.push(InfoRow { header, value: value.into(), nextnonce, proof });
         }
         if let Some(answer) = &mut transaction.answer {
-            answer.infos = Some(rows.into());
+            answer.rare.get_or_insert_default().infos = rows;
         }
     }
 }

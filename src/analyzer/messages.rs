@@ -30,6 +30,7 @@ use crate::report::findings::is_claimable;
 use crate::report::model;
 use crate::rules;
 use crate::rules::Context;
+use crate::rules::Said;
 use crate::rules::Severity;
 use crate::rules::challenge::challenge_loop;
 use crate::rules::security;
@@ -64,6 +65,7 @@ pub(super) struct Messages {
     pub(super) outcomes: Outcomes,
     pub(super) builder: ReportBuilder,
     pub(super) findings: Findings,
+    said: Said,
     pub(super) sip_messages: u64,
     pub(super) messages_cut: u64,
     pub(super) closed: Vec<Run>,
@@ -89,6 +91,7 @@ impl Messages {
             outcomes: Outcomes::new(limits.outcomes_max),
             builder,
             findings,
+            said: Said::default(),
             limits: limits.clone(),
             sip_messages: 0,
             messages_cut: 0,
@@ -244,6 +247,7 @@ impl Messages {
             accounts: &self.accounts,
             lost_between: &self.lost_between,
             lost: &lost,
+            said: &self.said,
             end,
         };
         let mut findings = rules::check_session(&session, &context);
@@ -272,7 +276,7 @@ impl Messages {
         }
         let severity = findings.iter().map(|finding| finding.severity).max().unwrap_or(Severity::Info);
         for finding in findings {
-            self.findings.add(finding, &[number], pair);
+            self.collect(finding, number, pair);
         }
         let Some(model) = listed else { return };
         for id in nonces_of(&session) {
@@ -282,6 +286,16 @@ impl Messages {
             self.worst = Some((severity, model.clone()));
         }
         self.ready.push(model);
+    }
+
+    fn collect(&mut self, finding: rules::Finding, number: u64, pair: Option<PairKey>) {
+        if let Some(key) = &finding.merge
+            && !finding.is_repeat
+            && self.findings.is_full(&finding)
+        {
+            self.said.note(finding.rule, key);
+        }
+        self.findings.add(finding, &[number], pair);
     }
 
     /// What the account's registrations do with their Call-IDs.

@@ -12,9 +12,9 @@ pub struct NonceCount<'a> {
 impl<'a> NonceCount<'a> {
     /// Reads `raw`.
     pub fn from_bytes(raw: &'a [u8]) -> NonceCount<'a> {
-        let is_well_formed = raw.len() == 8 && raw.iter().all(u8::is_ascii_hexdigit);
-        let text = std::str::from_utf8(raw).ok().filter(|_| is_well_formed);
-        NonceCount { raw, value: text.and_then(|text| u32::from_str_radix(text, 16).ok()) }
+        let digits = raw.iter().map(|&byte| char::from(byte).to_digit(16));
+        let value = digits.fold(Some(0), |value: Option<u32>, digit| Some(value? << 4 | digit?));
+        NonceCount { raw, value: value.filter(|_| raw.len() == 8) }
     }
 }
 

@@ -63,10 +63,10 @@ impl<'i> Inputs<'i> {
         username: &'i [u8],
         realm: &'i [u8],
     ) -> Result<Inputs<'i>, Reason> {
-        let present = |name: Name| credentials.params.value(name).ok_or(Reason::MissingParameter(name.as_str()));
+        let present = |name: Name| credentials.params.value(name).ok_or(Reason::MissingParameter(name));
         let filled = |name: Name| {
             let value = present(name)?;
-            if value.is_empty() { Err(Reason::EmptyParameter(name.as_str())) } else { Ok(value) }
+            if value.is_empty() { Err(Reason::EmptyParameter(name)) } else { Ok(value) }
         };
         let (nonce, response) = (filled(Name::Nonce)?, filled(Name::Response)?);
         let uri = present(Name::Uri)?;

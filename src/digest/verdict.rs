@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::auth::Name;
 use crate::digest::near_miss::Variant;
 
 /// The result of recomputing one response.
@@ -73,9 +74,9 @@ pub enum Reason {
     /// The nonce does not hold what AKA needs.
     AkaNonceMalformed,
     /// A parameter that the digest covers is absent: its name.
-    MissingParameter(&'static str),
+    MissingParameter(Name),
     /// A parameter that the digest covers is there and empty: its name. The first request of an IMS client is so.
-    EmptyParameter(&'static str),
+    EmptyParameter(Name),
     /// The scheme is Basic: there is no digest.
     BasicScheme,
     /// The scheme is neither Digest nor Basic.
@@ -114,7 +115,7 @@ impl Reason {
     /// The parameter that is absent or empty.
     pub fn parameter(self) -> Option<&'static str> {
         match self {
-            Reason::MissingParameter(name) | Reason::EmptyParameter(name) => Some(name),
+            Reason::MissingParameter(name) | Reason::EmptyParameter(name) => Some(name.as_str()),
             _ => None,
         }
     }
@@ -136,8 +137,8 @@ impl fmt::Display for Reason {
                 "res is good for the one challenge that it answers, and does not fit this one: give k with op or opc"
             }
             Reason::AkaNonceMalformed => "the nonce is not RAND and AUTN in base64, of which AKA makes its password",
-            Reason::MissingParameter(name) => return write!(f, "the credentials have no {name}"),
-            Reason::EmptyParameter(name) => return write!(f, "the credentials have an empty {name}"),
+            Reason::MissingParameter(name) => return write!(f, "the credentials have no {}", name.as_str()),
+            Reason::EmptyParameter(name) => return write!(f, "the credentials have an empty {}", name.as_str()),
             Reason::BasicScheme => "Basic credentials hold no digest",
             Reason::UnknownScheme => "the scheme is not Digest",
             Reason::UserhashUnknown => "the user name is hashed, and fits none of the users given",

@@ -120,7 +120,7 @@ impl Verifier {
         };
         let realms = keyring.realms_of(&username)?;
         let Some(realm) = credentials.realm() else {
-            return Some(Checked::without_source(Reason::MissingParameter(Name::Realm.as_str())));
+            return Some(Checked::without_source(Reason::MissingParameter(Name::Realm)));
         };
         let tried = Tried::new(keyring, ha1s, realms, &realm, challenge_realm);
         let first = tried.first()?;
@@ -148,14 +148,14 @@ pub(super) fn username<'s>(
     keyring: &Keyring,
     user_hashes: &mut UserHashes,
 ) -> Result<Cow<'s, [u8]>, Reason> {
-    let absent = Reason::MissingParameter(Name::Username.as_str());
+    let absent = Reason::MissingParameter(Name::Username);
     // Both forms at once are against RFC 7616 §3.4; the plain one is what servers read.
     let sent = credentials.username().or_else(|| credentials.username_star().map(Cow::Owned)).ok_or(absent)?;
     if !credentials.userhash() {
         return Ok(sent);
     }
     let hash = credentials.algorithm().hash().ok_or(Reason::UnknownAlgorithm)?;
-    let realm = credentials.realm().ok_or(Reason::MissingParameter(Name::Realm.as_str()))?;
+    let realm = credentials.realm().ok_or(Reason::MissingParameter(Name::Realm))?;
     let user = user_hashes.user(hash, &realm, &sent, keyring.users()).ok_or(Reason::UserhashUnknown)?;
     Ok(Cow::Owned(user.to_vec()))
 }

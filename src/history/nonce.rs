@@ -1,8 +1,11 @@
 //! The life of every nonce: who issued it, how often it was used, and what became of that.
 
 use std::hash::BuildHasher;
-use std::hash::RandomState;
 use std::net::IpAddr;
+use std::sync::Arc;
+
+use foldhash::quality::RandomState;
+use hashbrown::HashTable;
 
 use crate::base::CaptureTime;
 use crate::base::Flow;
@@ -23,17 +26,17 @@ pub struct Nonce {
     /// Its text, unescaped.
     pub value: Box<[u8]>,
     /// The realm that issued it, or that the first credentials named.
-    pub realm: Box<[u8]>,
+    pub realm: Arc<[u8]>,
     /// The first challenge seen with it; `None` where it was issued before the capture, or never.
     pub issued: Option<Issue>,
     /// When credentials with it were last sent.
     pub last_used: Option<CaptureTime>,
     /// Requests with it, copies and ACKs left out.
-    pub uses: u64,
+    pub uses: u32,
     /// How many of them were let past.
-    pub accepted: u64,
+    pub accepted: u32,
     /// How many were challenged again or forbidden.
-    pub refused: u64,
+    pub refused: u32,
     /// The request that used it first, where that stood under another Call-ID than the challenge although it was of the same
     /// method, users, client and server, and nobody used it under the challenge's own.
     pub moved_to: Option<FrameRef>,
@@ -88,8 +91,10 @@ pub struct UserHash(u64);
 #[derive(Debug)]
 pub struct Nonces {
     nonces: Vec<Nonce>,
-    // The latest nonce of that text; older ones hang on it.
-    by_value: WireMap<Box<[u8]>, NonceId>,
+    // The latest nonce of each text, by the hash of that; older ones hang on it.
+    by_value: HashTable<NonceId>,
+    // That of the nonce added last: most of a capture's are the same, and kept once.
+    realm: Arc<[u8]>,
     servers: WireMap<IpAddr, NonceServer>,
     nonces_max: usize,
     servers_max: usize,
@@ -103,13 +108,14 @@ impl Nonces {
     pub fn new(limits: &Limits) -> Nonces {
         Nonces {
             nonces: Vec::new(),
-            by_value: WireMap::default(),
+            by_value: HashTable::new(),
+            realm: Arc::default(),
             servers: WireMap::default(),
             nonces_max: limits.nonces_max,
             servers_max: limits.nonce_servers_max,
             refused: 0,
             servers_refused: 0,
-            seed: RandomState::new(),
+            seed: RandomState::default(),
         }
     }
 
@@ -126,9 +132,13 @@ impl Nonces {
             return None;
         }
         let id = NonceId(u32::try_from(self.nonces.len()).ok()?);
+        if *self.realm != *realm {
+            self.realm = realm.into();
+        }
+        let same_value = self.name(id, value);
         self.nonces.push(Nonce {
             value: value.into(),
-            realm: realm.into(),
+            realm: Arc::clone(&self.realm),
             issued: None,
             last_used: None,
             uses: 0,
@@ -137,16 +147,30 @@ impl Nonces {
             moved_to: None,
             is_listed: false,
             is_used: false,
-            same_value: self.by_value.get(value).copied(),
+            same_value,
         });
-        self.by_value.insert(value.into(), id);
         Some(id)
+    }
+
+    /// Makes a nonce the latest of that text. Gives the one that was.
+    fn name(&mut self, id: NonceId, value: &[u8]) -> Option<NonceId> {
+        let Nonces { by_value, nonces, seed, .. } = self;
+        let text = |id: &NonceId| nonces.get(id.0 as usize).map(|nonce| &*nonce.value).unwrap_or_default();
+        match by_value.find_mut(seed.hash_one(value), |known| text(known) == value) {
+            Some(latest) => Some(std::mem::replace(latest, id)),
+            None => {
+                let hash_of = |known: &NonceId| seed.hash_one(if *known == id { value } else { text(known) });
+                by_value.insert_unique(seed.hash_one(value), id, hash_of);
+                None
+            }
+        }
     }
 
     /// The nonces of that text, latest first: of one realm, unless servers share nonces or clients mistake realms.
     fn of_value(&self, value: &[u8]) -> impl Iterator<Item = (NonceId, &Nonce)> {
         let with_record = |id: NonceId| Some((id, self.nonces.get(id.0 as usize)?));
-        let latest = self.by_value.get(value).and_then(|id| with_record(*id));
+        let is_it = |id: &NonceId| self.get(*id).is_some_and(|nonce| *nonce.value == *value);
+        let latest = self.by_value.find(self.seed.hash_one(value), is_it).and_then(|id| with_record(*id));
         std::iter::successors(latest, move |(_, nonce)| nonce.same_value.and_then(with_record)).take(REALMS_MAX)
     }
 
@@ -214,7 +238,7 @@ impl Nonces {
 
     /// What tells one user from another. Holds within one run only.
     pub fn user(&self, name: &[u8]) -> UserHash {
-        UserHash(if name.is_empty() { 0 } else { self.by_value.hasher().hash_one(name).max(1) })
+        UserHash(if name.is_empty() { 0 } else { self.seed.hash_one(name).max(1) })
     }
 
     /// What the form of a nonce tells, seen at `time` where its challenge was not. It is believed where most of the other

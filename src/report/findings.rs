@@ -84,6 +84,10 @@ impl Findings {
             }
             return;
         }
+        // The one that it repeats found no place.
+        if finding.is_repeat {
+            return;
+        }
         *self.by_severity.entry(finding.severity).or_insert(0) += 1;
         if let Some(key) = key {
             self.merged.insert(key, self.collected.len());
@@ -162,6 +166,13 @@ impl Findings {
         self.not_listed += u64::try_from(excess).unwrap_or(u64::MAX);
         self.collected.truncate(findings_max);
         self.index();
+    }
+
+    /// Whether a shared finding has all the frames that it will show.
+    pub fn is_full(&self, finding: &Finding) -> bool {
+        let Some(key) = finding.merge.clone() else { return false };
+        let known = self.merged.get(&(finding.rule.name, key)).and_then(|index| self.collected.get(*index));
+        known.is_some_and(|known| known.finding.frames.len() >= FRAMES_MAX)
     }
 
     /// Whether anything is at least this severe.

@@ -89,9 +89,14 @@ pub fn subject(session: &Session<'_>, attempt: &Attempt<'_>) -> Subject {
 
 /// Makes a finding one for all clients of the server that answered: what is true of a server is said once.
 pub fn about_server(finding: Finding, session: &Session<'_>, attempt: &Attempt<'_>) -> Finding {
-    let subject = Subject { user: Vec::new(), client: None, ..subject(session, attempt) };
+    let subject = server(session, attempt);
     let key = format!("{:?} {}", subject.server, text(&subject.realm));
     Finding { subject, ..finding }.merged_by(key)
+}
+
+/// The server that was asked, and its realm, whoever asked it.
+pub fn server(session: &Session<'_>, attempt: &Attempt<'_>) -> Subject {
+    Subject { user: Vec::new(), client: None, ..subject(session, attempt) }
 }
 
 /// The request and the answer of an attempt.

@@ -149,6 +149,8 @@ pub struct Finding {
     pub sessions_count: u64,
     /// Findings of one rule with the same text here are one finding, however many sessions show it.
     pub merge: Option<String>,
+    /// It adds nothing to one that was made before but its session: see [`crate::rules::Said`].
+    pub is_repeat: bool,
 }
 
 /// Whom and what a finding is about; a ticket system's repeat detection is made of it.
@@ -185,6 +187,7 @@ impl Finding {
             sessions: Vec::new(),
             sessions_count: 0,
             merge: None,
+            is_repeat: false,
         }
     }
 

@@ -20,6 +20,7 @@ pub mod nonce_facts;
 pub mod path;
 pub mod path_facts;
 pub mod precedence;
+mod said;
 pub mod security;
 pub mod transaction;
 
@@ -34,6 +35,7 @@ use crate::session::Session;
 
 pub use capture_facts::CaptureFacts;
 pub use finding::{Confidence, Evidence, EvidenceValue, Fault, Finding, Severity, Subject};
+pub use said::Said;
 
 /// One rule of the catalogue.
 #[derive(Debug)]
@@ -67,6 +69,9 @@ pub struct Rule {
 /// What a rule looks at.
 #[derive(Clone, Copy, Debug)]
 pub enum Check {
+    /// One closed session in which something was refused, failed, or was left open. Most sessions are not so: a rule that
+    /// speaks of failures alone is not asked about them.
+    Trouble(fn(&Session<'_>, &Context<'_>) -> Vec<Finding>),
     /// One closed session.
     Session(fn(&Session<'_>, &Context<'_>) -> Vec<Finding>),
     /// The whole capture, at its end.
@@ -84,6 +89,8 @@ pub struct Context<'a> {
     pub lost_between: &'a BTreeSet<(IpAddr, IpAddr)>,
     /// Messages of the session's Call-ID of which only the first fragment was captured.
     pub lost: &'a [Lost],
+    /// What was said before of many sessions.
+    pub said: &'a Said,
     /// The latest time of the capture so far: at least a session gap after the session's last message, or its end.
     pub end: CaptureTime,
 }
@@ -227,8 +234,10 @@ pub fn find(name: &str) -> Option<&'static Rule> {
 pub fn check_session(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for rule in RULES {
-        if let Check::Session(check) = rule.check {
-            findings.extend(check(session, context));
+        match rule.check {
+            Check::Trouble(check) if session.has_trouble => findings.extend(check(session, context)),
+            Check::Session(check) => findings.extend(check(session, context)),
+            Check::Trouble(_) | Check::Capture(_) => {}
         }
     }
     precedence::settle(session, &mut findings);
@@ -240,7 +249,7 @@ pub fn check_session(session: &Session<'_>, context: &Context<'_>) -> Vec<Findin
 pub fn check_capture(facts: &CaptureFacts) -> Vec<Finding> {
     let checks = RULES.iter().filter_map(|rule| match rule.check {
         Check::Capture(check) => Some(check(facts)),
-        Check::Session(_) => None,
+        Check::Session(_) | Check::Trouble(_) => None,
     });
     checks.flatten().collect()
 }

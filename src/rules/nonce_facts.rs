@@ -267,7 +267,7 @@ pub fn highest_before(session: &Session<'_>, index: usize, presented: &Presented
 /// Whether no other session is known to have used the nonce of these credentials: its uses are counted there, too.
 pub fn is_used_here_only(session: &Session<'_>, context: &Context<'_>, presented: &Presented<'_>) -> bool {
     let known = presented.nonce.and_then(|id| Some((id, context.nonces.get(id)?)));
-    known.is_some_and(|(id, nonce)| session.lookup().uses(id) == nonce.uses)
+    known.is_some_and(|(id, nonce)| session.lookup().uses(id) == u64::from(nonce.uses))
 }
 
 /// Whether the nonce count is one that no server can object to: higher than those before it, and no higher than Kamailio

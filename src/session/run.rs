@@ -16,6 +16,7 @@ use crate::session::Copy;
 use crate::session::CopyKind;
 use crate::session::CredentialsRow;
 use crate::session::Marks;
+use crate::session::RareParts;
 use crate::session::Request;
 use crate::session::Sighting;
 use crate::session::TextId;
@@ -251,7 +252,7 @@ impl Run {
             has_all_headers: message.has_all_headers,
             is_ambiguous: sighting.is_ambiguous,
             via_count: u8::try_from(message.values(HeaderName::Via).count()).unwrap_or(u8::MAX),
-            credentials: sighting.credentials,
+            credentials: sighting.credentials.into(),
             marks,
         }
     }
@@ -332,10 +333,10 @@ impl Run {
             to_tag: to_tag.map(|tag| self.texts.keep(tag)),
             repeats: 0,
             last_sent: sighting.time,
-            challenges: sighting.challenges,
-            security_server: joined(message, HeaderName::SecurityServer, &mut self.texts),
+            challenges: sighting.challenges.into(),
             requires_agreement: requires_agreement(message, status),
-            infos: None,
+            rare: joined(message, HeaderName::SecurityServer, &mut self.texts)
+                .map(|offered| Box::new(RareParts { security_server: Some(offered), ..RareParts::default() })),
         });
         Placement::New
     }
@@ -372,6 +373,31 @@ impl Run {
                 known.answer.as_ref().is_some_and(|answer| answer.status < 300 && answer.challenges.is_empty());
             is_accepted && !has_credentials
         })
+    }
+
+    /// Whether nothing more is expected under this Call-ID: its call was ended by a BYE, or it holds nothing but requests beside
+    /// any dialog that were accepted without being challenged, as those that keep a NAT open.
+    pub fn is_over(&self) -> bool {
+        // A proxy's hop may be answered a moment later, so the last ones are looked at; the first ones were answered long since.
+        let latest = || self.transactions.iter().rev().take(CANDIDATES_MAX);
+        let is_done = |known: &Transaction| {
+            known
+                .answer
+                .as_ref()
+                .is_some_and(|answer| answer.challenges.is_empty() && !matches!(answer.status, 401 | 407))
+        };
+        let has_ended = |known: &Transaction| known.method == Method::Bye;
+        let is_alone = |known: &Transaction| {
+            matches!(known.method, Method::Options | Method::Notify | Method::Message)
+                && known.request.as_ref().is_some_and(|request| request.to_tag.is_none())
+        };
+        match self.transactions.last() {
+            Some(last) if has_ended(last) => latest().take_while(|known| has_ended(known)).all(is_done),
+            Some(last) if is_alone(last) => {
+                self.transactions.len() < CANDIDATES_MAX && latest().all(is_alone) && self.is_uneventful()
+            }
+            _ => false,
+        }
     }
 
     /// Whether the message that this frame completed came in several frames.

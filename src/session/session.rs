@@ -7,6 +7,7 @@ use crate::base::CaptureTime;
 use crate::session::Attempt;
 use crate::session::AttemptOutcome;
 use crate::session::Exchange;
+use crate::session::Judgement;
 use crate::session::Offered;
 use crate::session::Presented;
 use crate::session::Run;
@@ -30,6 +31,9 @@ pub struct Session<'run> {
     pub outcome: SessionOutcome,
     /// Only one direction was captured: requests without answers and answers without requests prove nothing.
     pub is_one_way: bool,
+    /// Something was refused, failed, or was left open: not every request was answered well, and every challenge with
+    /// credentials that were let past.
+    pub has_trouble: bool,
     lookup: OnceCell<Lookup>,
 }
 
@@ -76,7 +80,8 @@ impl<'run> Session<'run> {
         let (attempts, exchanges) = judge::judge(run, end);
         let outcome = outcome(&attempts);
         let is_one_way = is_one_way(run);
-        Session { run, attempts, exchanges, outcome, is_one_way, lookup: OnceCell::new() }
+        let has_trouble = has_trouble(&attempts, &exchanges);
+        Session { run, attempts, exchanges, outcome, is_one_way, has_trouble, lookup: OnceCell::new() }
     }
 
     /// The attempts of an exchange.
@@ -216,6 +221,15 @@ fn outcome(attempts: &[Attempt<'_>]) -> SessionOutcome {
         AttemptOutcome::NoAnswer => SessionOutcome::NoAnswer,
         AttemptOutcome::Undecided => SessionOutcome::Undecided,
     }
+}
+
+fn has_trouble(attempts: &[Attempt<'_>], exchanges: &[Exchange]) -> bool {
+    let is_well = |attempt: &Attempt<'_>| {
+        matches!(attempt.outcome, AttemptOutcome::Accepted | AttemptOutcome::Challenged)
+            && attempt.credentials.iter().all(|presented| presented.judgement == Judgement::Accepted)
+    };
+    let is_open = |exchange: &Exchange| exchange.let_past_last != exchange.attempts.last().copied();
+    !attempts.iter().all(is_well) || exchanges.iter().any(is_open)
 }
 
 /// No answer was seen although the client plainly got one (it acknowledged it, or answered a challenge), or answers were

@@ -63,7 +63,7 @@ pub struct CredentialsRow {
     /// What is known of the credentials in it.
     pub first: KnownCredentials,
     /// The same of further ones, where they are comma-joined against RFC 3261 §7.3.1.
-    pub others: Vec<KnownCredentials>,
+    pub others: Box<[KnownCredentials]>,
 }
 
 impl CredentialsRow {

@@ -1,8 +1,10 @@
 //! The texts of one run, each kept once: a From URI or a User-Agent is the same in nearly every message.
 
-/// A text of a run.
+use std::num::NonZeroU32;
+
+/// A text of a run: its number, from 1, so that its absence takes no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TextId(u32);
+pub struct TextId(NonZeroU32);
 
 /// The texts of one run, in order of appearance, end to end in one buffer: two allocations a run, not one a text.
 #[derive(Debug, Default)]
@@ -30,12 +32,13 @@ impl Texts {
             self.ends.push(u32::try_from(self.bytes.len()).unwrap_or(u32::MAX));
             self.ends.len() - 1
         });
-        TextId(u32::try_from(index).unwrap_or(u32::MAX))
+        let number = u32::try_from(index).unwrap_or(u32::MAX).saturating_add(1);
+        TextId(NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN))
     }
 
     /// The text's bytes.
     pub fn get(&self, id: TextId) -> &[u8] {
-        self.at(id.0 as usize)
+        self.at(id.0.get() as usize - 1)
     }
 
     /// The latest text that equals this one. Lengths are compared first, and mostly settle it.

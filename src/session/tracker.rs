@@ -14,13 +14,18 @@ use crate::session::Sighting;
 use crate::session::Transaction;
 use crate::sip::Message;
 
+/// After such a silence nothing comes any more of transactions that were answered: 64 times T1, RFC 3261's timers B, F, H and J.
+const OVER_AFTER: Duration = Duration::from_secs(32);
+
 /// Follows every Call-ID of the capture.
 #[derive(Debug)]
 pub struct Tracker {
     limits: Limits,
     /// Boxed: the table is moved each time it grows.
     runs: WireMap<Arc<[u8]>, Box<Run>>,
-    /// One entry a run, in the order in which they were last known to be alive.
+    /// Runs that may be over, in the order in which they were last known to be alive: new ones, and those whose dialog ended.
+    ending: VecDeque<(CaptureTime, Arc<[u8]>)>,
+    /// All others, likewise.
     idle: VecDeque<(CaptureTime, Arc<[u8]>)>,
     now: CaptureTime,
     evicted: u64,
@@ -35,6 +40,7 @@ impl Tracker {
         Tracker {
             limits: limits.clone(),
             runs: WireMap::default(),
+            ending: VecDeque::new(),
             idle: VecDeque::new(),
             now: CaptureTime::from_ns(i64::MIN),
             evicted: 0,
@@ -69,8 +75,12 @@ impl Tracker {
                 closed.push(std::mem::replace(run.as_mut(), fresh));
             }
             let kept = run.bodies_len_bytes();
+            let was_over = run.is_over();
             run.push(sighting, &self.limits);
             self.bodies_len_bytes += run.bodies_len_bytes() - kept;
+            if !was_over && run.is_over() {
+                self.ending.push_back((self.now, run.call_id.clone()));
+            }
             return;
         }
         self.make_room(closed);
@@ -78,7 +88,7 @@ impl Tracker {
         let mut run = Run::new(key.clone(), &sighting);
         run.push(sighting, &self.limits);
         self.bodies_len_bytes += run.bodies_len_bytes();
-        self.idle.push_back((self.now, key.clone()));
+        self.ending.push_back((self.now, key.clone()));
         self.runs.insert(key, Box::new(run));
     }
 
@@ -100,6 +110,7 @@ impl Tracker {
 
     /// Ends the capture: the runs that are left, in order of their first frame.
     pub fn finish(&mut self) -> Vec<Box<Run>> {
+        self.ending.clear();
         self.idle.clear();
         let mut runs: Vec<Box<Run>> = std::mem::take(&mut self.runs).into_values().collect();
         runs.sort_unstable_by(|a, b| (a.first, &a.call_id).cmp(&(b.first, &b.call_id)));
@@ -122,11 +133,16 @@ impl Tracker {
     }
 
     fn close_idle(&mut self, closed: &mut Vec<Run>) {
+        while let Some(key) = due(&mut self.ending, self.now, OVER_AFTER) {
+            let Some(run) = self.runs.get(&key) else { continue };
+            match run.last_seen {
+                last_seen if !run.is_over() => self.idle.push_back((last_seen, key)),
+                last_seen if self.now.since(last_seen) <= OVER_AFTER => self.ending.push_back((last_seen, key)),
+                _ => closed.extend(self.runs.remove(&key).map(|run| *run)),
+            }
+        }
         let gap = self.gap();
-        while let Some((alive, _)) = self.idle.front()
-            && self.now.since(*alive) > gap
-        {
-            let Some((_, key)) = self.idle.pop_front() else { return };
+        while let Some(key) = due(&mut self.idle, self.now, gap) {
             let last_seen = self.runs.get(&key).map(|run| run.last_seen);
             match last_seen {
                 Some(last_seen) if self.now.since(last_seen) <= gap => self.idle.push_back((last_seen, key)),
@@ -137,9 +153,19 @@ impl Tracker {
 
     fn make_room(&mut self, closed: &mut Vec<Run>) {
         while self.runs.len() >= self.limits.sessions_max {
-            let Some((_, key)) = self.idle.pop_front() else { return };
-            closed.extend(self.runs.remove(&key).map(|run| *run));
+            let Some((_, key)) = self.idle.pop_front().or_else(|| self.ending.pop_front()) else { return };
+            let Some(run) = self.runs.remove(&key) else { continue };
+            closed.push(*run);
             self.evicted += 1;
         }
     }
+}
+
+/// The next one of a queue that was last known to be alive longer ago than that.
+fn due(queue: &mut VecDeque<(CaptureTime, Arc<[u8]>)>, now: CaptureTime, after: Duration) -> Option<Arc<[u8]>> {
+    let (alive, _) = queue.front()?;
+    if now.since(*alive) <= after {
+        return None;
+    }
+    queue.pop_front().map(|(_, key)| key)
 }

@@ -74,7 +74,7 @@ pub struct Request {
     /// How many Vias it carries: one on the client's own hop.
     pub via_count: u8,
     /// The rows of credentials.
-    pub credentials: Vec<CredentialsRow>,
+    pub credentials: Box<[CredentialsRow]>,
     /// What it shows of its path. Boxed: few requests show anything.
     pub marks: Option<Box<Marks>>,
 }
@@ -103,13 +103,20 @@ pub struct Answer {
     /// When it was last seen.
     pub last_sent: CaptureTime,
     /// The rows of challenges.
-    pub challenges: Vec<ChallengeRow>,
-    /// The values of Security-Server (RFC 3329 §2.2), joined with commas.
-    pub security_server: Option<TextId>,
+    pub challenges: Box<[ChallengeRow]>,
     /// Whether it requires the client to agree on security: `Require: sec-agree`.
     pub requires_agreement: bool,
-    /// The rows of Authentication-Info, of a 2xx. Few answers have one.
-    pub infos: Option<Box<[InfoRow]>>,
+    /// What few answers have.
+    pub rare: Option<Box<RareParts>>,
+}
+
+/// What few answers have.
+#[derive(Debug, Default)]
+pub struct RareParts {
+    /// The values of Security-Server (RFC 3329 §2.2), joined with commas.
+    pub security_server: Option<TextId>,
+    /// The rows of Authentication-Info, of a 2xx.
+    pub infos: Vec<InfoRow>,
 }
 
 /// Another appearance of a request.
@@ -146,7 +153,12 @@ impl CopyKind {
 impl Answer {
     /// The rows of Authentication-Info.
     pub fn infos(&self) -> &[InfoRow] {
-        self.infos.as_deref().unwrap_or_default()
+        self.rare.as_ref().map_or(&[], |rare| &rare.infos)
+    }
+
+    /// The values of Security-Server, joined with commas.
+    pub fn security_server(&self) -> Option<TextId> {
+        self.rare.as_ref()?.security_server
     }
 }
 

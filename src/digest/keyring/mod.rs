@@ -13,6 +13,7 @@ mod wireshark;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use crate::base::WireMap;
@@ -82,7 +83,7 @@ pub struct SourceId {
     /// The file's name or the option's.
     pub label: Arc<str>,
     /// The line on which the entry begins, from 1; None for an option.
-    pub line: Option<usize>,
+    pub line: Option<NonZeroU32>,
 }
 
 impl fmt::Display for SourceId {
@@ -243,7 +244,7 @@ const ANY_USER: &[u8] = b"*";
 pub fn read(bytes: &[u8], name: &str, kind: Option<Kind>) -> Result<(Keyring, Vec<Warning>), KeyringError> {
     let label: Arc<str> = name.into();
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
-        let place = SourceId { label, line: Some(1) };
+        let place = SourceId { label, line: NonZeroU32::new(1) };
         return Err(KeyringError { place, kind: KeyringErrorKind::Utf16 });
     }
     // A byte order mark is what some editors write before UTF-8.
@@ -350,7 +351,7 @@ impl Rows {
     }
 
     fn place(&self, line: usize) -> SourceId {
-        SourceId { label: Arc::clone(&self.label), line: Some(line) }
+        SourceId { label: Arc::clone(&self.label), line: u32::try_from(line).ok().and_then(NonZeroU32::new) }
     }
 }
 

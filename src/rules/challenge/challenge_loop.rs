@@ -47,7 +47,7 @@ pub static RULE: Rule = Rule {
                registration that is challenged at every refresh and accepted each time is no loop.",
     sources: &["RFC 3261 section 22.1", "RFC 3261 section 22.2", "RFC 7616 section 3.3"],
     sample: "register-wrong-password-loop",
-    check: Check::Session(check),
+    check: Check::Trouble(check),
 };
 
 /// Challenges that make a loop, and how many of them must follow credentials.

@@ -27,7 +27,7 @@ pub static RULE: Rule = Rule {
     check: Check::Session(check),
 };
 
-fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
+fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let normal: Vec<(&Attempt<'_>, &Attempt<'_>)> = session
         .exchanges
         .iter()
@@ -41,6 +41,9 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         .collect();
     if normal.is_empty() {
         return Vec::new();
+    }
+    if let Some(again) = context.said.again(&RULE, "") {
+        return vec![again];
     }
     let mut finding = Finding::new(&RULE, "Clients were challenged, answered and were let past")
         .explained(

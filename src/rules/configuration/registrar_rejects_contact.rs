@@ -29,7 +29,7 @@ pub static RULE: Rule = Rule {
                called party's.",
     sources: &["RFC 3261 section 10.3", "RFC 3261 section 21.4"],
     sample: "register-423",
-    check: Check::Session(check),
+    check: Check::Trouble(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {

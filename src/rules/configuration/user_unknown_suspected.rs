@@ -25,7 +25,7 @@ pub static RULE: Rule = Rule {
     not_this: "A 404 to an INVITE speaks of the called party.",
     sources: &["RFC 3261 section 10.3", "RFC 3261 section 21.4.5"],
     sample: "register-unknown-user-404",
-    check: Check::Session(check),
+    check: Check::Trouble(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {

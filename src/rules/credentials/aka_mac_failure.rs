@@ -27,7 +27,7 @@ pub static RULE: Rule = Rule {
                legal.",
     sources: &["RFC 3310 section 2", "3GPP TS 33.203 section 6.1.2.2", "3GPP TS 24.229 section 5.1.1.5.3"],
     sample: "register-aka-mac-failure",
-    check: Check::Session(check),
+    check: Check::Trouble(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {

@@ -30,7 +30,7 @@ pub static RULE: Rule = Rule {
                digest-ok-but-rejected.",
     sources: &["RFC 7616 section 3.4.3", "RFC 3261 section 22.4", "RFC 8760 section 2.6"],
     sample: "invite-auth-int-refused",
-    check: Check::Session(check),
+    check: Check::Trouble(check),
 };
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {

@@ -73,7 +73,14 @@ fn in_credentials(session: &Session<'_>) -> Option<Finding> {
             credentials_facts::outcome_text(&rows)
         ))
         .advises("Let the client quote as RFC 7616 section 3.4 says: algorithm, qop and nc without quotes, everything else between them");
-    Some(credentials_facts::about(finding, session, &rows))
+    let mut finding = credentials_facts::about(finding, session, &rows);
+    // Where nobody minds, it is what that make of client does with any account.
+    if !session.has_trouble {
+        let agent = rows.first().and_then(|(_, attempt, _)| attempt.request()?.user_agent);
+        let agent = agent.map(|agent| facts::text(session.text(agent))).unwrap_or_default();
+        finding.merge = Some(format!("{agent} {oddities}"));
+    }
+    Some(finding)
 }
 
 /// What a server writes into its challenges is said once for all of its clients.

@@ -27,7 +27,7 @@ pub static RULE: Rule = Rule {
     check: Check::Session(check),
 };
 
-fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
+fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let mut right = facts::presented(session)
         .filter(|(_, attempt, presented)| {
             presented.verdict() == Some(Verdict::Match)
@@ -38,6 +38,9 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         .peekable();
     if right.peek().is_none() {
         return Vec::new();
+    }
+    if let Some(again) = context.said.again(&RULE, "") {
+        return vec![again];
     }
     let mut finding = Finding::new(&RULE, "Digests fit the passwords given, and were accepted")
         .explained("The response that was sent is the one that the secret gives, and the server did not ask again.")

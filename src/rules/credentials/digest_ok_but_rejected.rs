@@ -34,7 +34,7 @@ pub static RULE: Rule = Rule {
                digits have rules of their own.",
     sources: &["RFC 3261 section 22.1", "RFC 7616 section 3.4"],
     sample: "register-right-digest-refused",
-    check: Check::Session(check),
+    check: Check::Trouble(check),
 };
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {

@@ -34,7 +34,7 @@ pub static RULE: Rule = Rule {
                those names: the digest is checked over what was sent.",
     sources: &["RFC 3261 section 22.4", "RFC 7616 section 3.4.1"],
     sample: "register-wrong-password-loop",
-    check: Check::Session(check),
+    check: Check::Trouble(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {

@@ -28,7 +28,7 @@ pub static RULE: Rule = Rule {
     not_this: "A digest that does not fit is digest-wrong-password. A 403 behind a 180 comes from the called party.",
     sources: &["RFC 3261 section 21.4.4", "RFC 3261 section 10.3"],
     sample: "register-right-digest-403",
-    check: Check::Session(check),
+    check: Check::Trouble(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {

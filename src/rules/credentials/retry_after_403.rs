@@ -30,7 +30,7 @@ pub static RULE: Rule = Rule {
             one request.",
     sources: &["RFC 3261 section 21.4.4"],
     sample: "register-retry-after-403",
-    check: Check::Session(check),
+    check: Check::Trouble(check),
 };
 
 /// So many retries are a habit.

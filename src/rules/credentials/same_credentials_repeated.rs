@@ -31,7 +31,7 @@ pub static RULE: Rule = Rule {
             makes new credentials.",
     sources: &["RFC 3261 section 22.1"],
     sample: "register-same-credentials-repeated",
-    check: Check::Session(check),
+    check: Check::Trouble(check),
 };
 
 /// How many earlier uses of a nonce are looked at. Bounds the search in endless sessions.

@@ -33,7 +33,7 @@ pub static RULE: Rule = Rule {
             proxy are one path, and no other server.",
     sources: &["RFC 7616 section 3.3", "RFC 3261 section 22.1", "RFC 3263 section 4"],
     sample: "register-nonce-from-other-node",
-    check: Check::Session(check),
+    check: Check::Trouble(check),
 };
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {

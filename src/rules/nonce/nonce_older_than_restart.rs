@@ -31,7 +31,7 @@ pub static RULE: Rule = Rule {
             uses or binds it to the request has other reasons to refuse it; its nonces tell.",
     sources: &["RFC 7616 section 3.3"],
     sample: "register-server-restarted",
-    check: Check::Session(check),
+    check: Check::Trouble(check),
 };
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {

@@ -29,7 +29,7 @@ pub static RULE: Rule = Rule {
     not_this: "A first use that is refused is about the answer, not about age. stale=true is the correct form.",
     sources: &["RFC 7616 section 3.3", "RFC 2617 section 3.2.1"],
     sample: "register-nonce-rejected-without-stale",
-    check: Check::Session(check),
+    check: Check::Trouble(check),
 };
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {

@@ -32,7 +32,7 @@ pub static RULE: Rule = Rule {
             announced as nextnonce is known. A nonce under a wrong realm is realm-mismatch.",
     sources: &["RFC 3261 section 22.2", "RFC 3261 section 22.3", "RFC 7616 section 3.3"],
     sample: "register-nonce-unknown",
-    check: Check::Session(check),
+    check: Check::Trouble(check),
 };
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {

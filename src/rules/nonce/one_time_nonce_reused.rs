@@ -35,7 +35,7 @@ pub static RULE: Rule = Rule {
             content. Kamailio nonces say themselves whether they are good once.",
     sources: &["RFC 7616 section 3.3", "RFC 7616 section 5.5"],
     sample: "register-one-time-nonce",
-    check: Check::Session(check),
+    check: Check::Trouble(check),
 };
 
 /// Nonces live longer than this wherever nobody set them shorter: what is stale before was used up.

@@ -26,7 +26,7 @@ pub static RULE: Rule = Rule {
     not_this: "Further requests with the old nonce are old-nonce-reused.",
     sources: &["RFC 7616 section 3.3", "RFC 3261 section 22.1"],
     sample: "register-stale-ignored",
-    check: Check::Session(check),
+    check: Check::Trouble(check),
 };
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {

@@ -30,7 +30,7 @@ pub static RULE: Rule = Rule {
     not_this: "A client that goes on with the old nonce is old-nonce-reused.",
     sources: &["RFC 7616 section 3.3", "RFC 2617 section 3.2.1"],
     sample: "invite-stale-loop",
-    check: Check::Session(check),
+    check: Check::Trouble(check),
 };
 
 /// Stale answers in a row that make a loop.

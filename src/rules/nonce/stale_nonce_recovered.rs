@@ -22,7 +22,7 @@ pub static RULE: Rule = Rule {
     not_this: "A client that never takes the new nonce is old-nonce-reused; one whose every new nonce is stale is stale-loop.",
     sources: &["RFC 7616 section 3.3", "RFC 2617 section 3.2.1"],
     sample: "register-stale-recovered",
-    check: Check::Session(check),
+    check: Check::Trouble(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {

@@ -27,7 +27,7 @@ pub static RULE: Rule = Rule {
     not_this: "A right digest that is called stale is stale-nonce-recovered or stale-loop.",
     sources: &["RFC 2617 section 3.2.1", "RFC 7616 section 3.3"],
     sample: "register-stale-with-wrong-digest",
-    check: Check::Session(check),
+    check: Check::Trouble(check),
 };
 
 /// Wrong digests called stale that make a loop.

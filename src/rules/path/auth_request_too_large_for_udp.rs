@@ -50,6 +50,10 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let size = path_facts::size(session, attempt);
     let answered = largest_answered(session, attempt);
     let explains = silent.is_some() && answered.is_none_or(|answered| answered < size) && !facts::is_ping(attempt);
+    let key = attempt.transaction.flow.destination.address.to_string();
+    if let Some(again) = context.said.again(&RULE, &key).filter(|_| !explains) {
+        return vec![again];
+    }
     let method = attempt.transaction.method.to_string();
     let bytes = request.len_bytes;
     let mut finding = Finding::new(&RULE, format!("{method} with credentials has {bytes} bytes: too long for UDP"))
@@ -62,9 +66,9 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     finding.frames = long.iter().filter_map(|(_, attempt)| Some(attempt.request()?.at)).collect();
     finding.subject = facts::subject(session, attempt);
     if !explains {
-        // True of a client and its server, whatever the session.
-        finding.merge = Some(format!("{:?} {:?}", finding.subject.client, finding.subject.server));
-        return vec![finding];
+        // True of the clients of a server, whatever the session.
+        finding.subject = facts::server(session, attempt);
+        return vec![finding.merged_by(key)];
     }
     finding.explanation.push_str(" It was never answered; shorter requests to the same server were.");
     finding = finding.excludes("wrong password: the server did not refuse anything, it did not answer");

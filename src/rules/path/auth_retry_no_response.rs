@@ -33,7 +33,7 @@ pub static RULE: Rule = Rule {
                fragments-incomplete.",
     sources: &["RFC 3261 section 17.1.1.2", "RFC 3261 section 17.1.2.2", "RFC 3261 section 18.1.1"],
     sample: "invite-retry-too-large",
-    check: Check::Session(check),
+    check: Check::Trouble(check),
 };
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {

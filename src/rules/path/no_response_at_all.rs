@@ -26,7 +26,7 @@ pub static RULE: Rule = Rule {
     not_this: "OPTIONS and NOTIFY pings are info. A capture that shows one direction only proves nothing.",
     sources: &["RFC 3261 section 17.1.1.2", "RFC 3261 section 17.1.2.2"],
     sample: "invite-no-answer",
-    check: Check::Session(check),
+    check: Check::Trouble(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {

@@ -10,6 +10,7 @@ use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::facts;
+use crate::session::Answer;
 use crate::session::Attempt;
 use crate::session::Session;
 
@@ -31,7 +32,7 @@ pub static RULE: Rule = Rule {
                extension is none.",
     sources: &["RFC 3329 section 2.3.1", "RFC 3329 section 2.2", "RFC 3261 section 21.4.15"],
     sample: "security-agreement-failed",
-    check: Check::Session(check),
+    check: Check::Trouble(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
@@ -69,14 +70,14 @@ fn last_asked<'s, 'run>(session: &'s Session<'run>) -> Option<(usize, &'s Attemp
     last.find(|(_, attempt)| {
         attempt.answer().is_some_and(|answer| {
             answer.status == 494
-                || (answer.status == 421 && (answer.requires_agreement || answer.security_server.is_some()))
+                || (answer.status == 421 && (answer.requires_agreement || answer.security_server().is_some()))
         })
     })
 }
 
 fn asked(session: &Session<'_>, index: usize, attempt: &Attempt<'_>) -> Finding {
     let status = attempt.status().unwrap_or_default();
-    let server = attempt.answer().and_then(|answer| answer.security_server);
+    let server = attempt.answer().and_then(Answer::security_server);
     let method = attempt.transaction.method.to_string();
     let mut finding = Finding::new(&RULE, format!("{method} was answered with {status}: agree on security first"))
         .fault(Fault::Client)
@@ -117,7 +118,7 @@ fn verified<'s, 'run>(
 ) -> Option<(Offer<'s, 'run>, crate::session::TextId)> {
     let verified = attempt.request()?.marks.as_ref()?.security_verify?;
     let (challenged, _) = attempt.credentials.iter().find_map(|presented| session.challenge(presented.answers?))?;
-    let offered = challenged.answer()?.security_server?;
+    let offered = challenged.answer()?.security_server()?;
     challenged.transaction.is_same_hop(attempt.transaction).then_some(((challenged, offered), verified))
 }
 

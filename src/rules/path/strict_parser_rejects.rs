@@ -32,7 +32,7 @@ pub static RULE: Rule = Rule {
     not_this: "Headers of sessions that succeeded were read by whom it concerns.",
     sources: &["RFC 3261 section 25.1", "RFC 7616 section 3.3"],
     sample: "register-unknown-algorithm",
-    check: Check::Session(check),
+    check: Check::Trouble(check),
 };
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {

@@ -29,9 +29,14 @@ pub static RULE: Rule = Rule {
     check: Check::Session(check),
 };
 
-fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
+fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let bare: Vec<&Attempt<'_>> = session.attempts.iter().filter(|attempt| is_bare(attempt)).collect();
     let Some(attempt) = bare.first().copied() else { return Vec::new() };
+    // True of most clients of a server, or of none.
+    let key = attempt.transaction.flow.destination.address.to_string();
+    if let Some(again) = context.said.again(&RULE, &key) {
+        return vec![again];
+    }
     let client = attempt.transaction.flow.source.address;
     let mut finding = Finding::new(&RULE, format!("{client} leaves the credentials out of its ACK"))
         .fault(Fault::Client)
@@ -40,8 +45,8 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let acks = bare.iter().filter_map(|attempt| attempt.transaction.ack.as_deref().map(|ack| ack.at));
     finding.frames = facts::frames_of_all(bare.iter().copied()).into_iter().chain(acks).collect();
     finding.frames.sort_unstable();
-    finding.subject = facts::subject(session, attempt);
-    vec![finding.merged_by(client.to_string())]
+    finding.subject = facts::server(session, attempt);
+    vec![finding.merged_by(key)]
 }
 
 fn is_bare(attempt: &Attempt<'_>) -> bool {

@@ -1,0 +1,33 @@
+//! What was said often enough: a finding that most sessions share is made once, and then only counted.
+
+use std::collections::HashMap;
+use std::collections::HashSet;
+
+use crate::rules::Finding;
+use crate::rules::Rule;
+
+/// Findings remembered, over all rules. Past it each is made anew, which costs time alone.
+const SAID_MAX: usize = 10_000;
+
+/// The shared findings that have all the frames they will show.
+#[derive(Debug, Default)]
+pub struct Said {
+    keys: HashMap<&'static str, HashSet<String>>,
+    len: usize,
+}
+
+impl Said {
+    /// Notes that a shared finding needs no more frames. `key` is that of [`Finding::merge`].
+    pub fn note(&mut self, rule: &'static Rule, key: &str) {
+        if self.len < SAID_MAX && self.keys.entry(rule.name).or_default().insert(key.to_owned()) {
+            self.len += 1;
+        }
+    }
+
+    /// A finding that only counts, where the rule said it often enough; None where it has to be made in full. Good for
+    /// findings whose severity is always that of their rule.
+    pub fn again(&self, rule: &'static Rule, key: &str) -> Option<Finding> {
+        let is_said = self.keys.get(rule.name).is_some_and(|keys| keys.contains(key));
+        is_said.then(|| Finding { merge: Some(key.to_owned()), is_repeat: true, ..Finding::new(rule, "") })
+    }
+}
