@@ -159,8 +159,7 @@ impl<'run> Scribe<'_, 'run> {
     }
 
     fn login(&self, chronicle: &mut Chronicle, key: PairKey, attempt: &Attempt<'_>) {
-        let accepted =
-            |presented: &&Presented<'_>| presented.judgement == Judgement::Accepted && presented.is_attempt();
+        let accepted = |presented: &&Presented<'_>| presented.judgement == Judgement::Accepted && presented.is_attempt;
         let Some(request) = attempt.request().filter(|request| request.via_count <= 1) else { return };
         let Some(presented) = attempt.credentials.iter().find(accepted) else { return };
         let (user, realm) = (presented.username(), presented.realm());
@@ -199,7 +198,7 @@ impl<'run> Scribe<'_, 'run> {
                 _ => {}
             }
             self.target(chronicle, exchange, key, attempt, is_scanner);
-            for presented in attempt.credentials.iter().filter(|presented| presented.is_attempt()) {
+            for presented in attempt.credentials.iter().filter(|presented| presented.is_attempt) {
                 let tried = Tried { key, index, attempt, presented, later, is_scanner, was_let_past };
                 self.credentials(chronicle, &tried);
             }

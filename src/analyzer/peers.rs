@@ -36,7 +36,7 @@ pub(super) fn note(chronicle: &mut Chronicle, session: &Session<'_>, number: u64
         let invited = invite.filter(|(flow, _)| flow.source.address == pair.server).map(|(_, request)| request);
         let later = session.attempts_of(exchange).filter(|later| {
             later.credentials.iter().any(|presented| {
-                presented.is_attempt() && presented.answers.is_some_and(|answers| answers.attempt == index)
+                presented.is_attempt && presented.answers.is_some_and(|answers| answers.attempt == index)
             })
         });
         let answering = later.filter_map(Attempt::request).next();
@@ -64,7 +64,7 @@ pub(super) fn note_uses(chronicle: &mut Chronicle, session: &Session<'_>, number
     for attempt in session.attempts.iter().filter(|attempt| super::conduct::is_own(attempt)) {
         let Some(request) = attempt.request() else { continue };
         let flow = attempt.transaction.flow;
-        for presented in attempt.credentials.iter().filter(|presented| presented.is_attempt()) {
+        for presented in attempt.credentials.iter().filter(|presented| presented.is_attempt) {
             let credentials = &presented.credentials;
             let (Some(nonce), Some(response)) = (presented.nonce, credentials.response()) else { continue };
             let count = credentials.nonce_count().map(|count| count.raw);

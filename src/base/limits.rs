@@ -88,7 +88,7 @@ impl Default for Limits {
             source_names_max: 10_000,
             digests_max: 131_072,
             outcomes_max: 250_000,
-            near_miss_account_searches_max: 4,
+            near_miss_account_searches_max: 2,
             near_miss_searches_max: 20_000,
             near_miss_body_bytes_max: 16 * 1024,
             near_miss_bodies_bytes_max: 16 * 1024 * 1024,

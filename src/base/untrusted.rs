@@ -10,6 +10,12 @@ impl Untrusted<'_> {
     /// One line of text for a terminal: control characters as `\x1b`, direction overrides as `<U+202E>`, bytes that are
     /// not UTF-8 as `\xff`, and at most two combining marks in a row.
     pub fn to_terminal(self) -> String {
+        // Nearly all text is plain.
+        if let Ok(text) = std::str::from_utf8(self.0)
+            && text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'\\')
+        {
+            return text.to_owned();
+        }
         let mut text = String::with_capacity(self.0.len());
         for chunk in self.0.utf8_chunks() {
             let mut marks = 0;

@@ -127,6 +127,13 @@ fn styled(text: &str, style: Style) -> String {
 }
 
 fn wrapped(text: &str, width: usize, first: &str, next: &str) -> String {
+    // What fits on one line needs no search for its breaks.
+    if first.len() + text.len() <= width
+        && text.bytes().all(|byte| matches!(byte, b'!'..=b'~' | b' '))
+        && !text.ends_with(' ')
+    {
+        return [first, text].concat();
+    }
     let options = textwrap::Options::new(width)
         .initial_indent(first)
         .subsequent_indent(next)

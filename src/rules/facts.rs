@@ -191,7 +191,7 @@ pub fn answered_realm(session: &Session<'_>, index: usize, presented: &Presented
 
 /// Whether a request holds credentials that answer one of those challenges: the realm, or the nonce.
 pub fn answers_any(attempt: &Attempt<'_>, challenges: &[Offered<'_>]) -> bool {
-    attempt.credentials.iter().filter(|presented| presented.is_attempt()).any(|presented| {
+    attempt.credentials.iter().filter(|presented| presented.is_attempt).any(|presented| {
         challenges.iter().any(|offered| {
             let nonce = offered.challenge.nonce();
             presented.realm() == offered.realm() || (nonce.is_some() && presented.credentials.nonce() == nonce)
@@ -231,7 +231,7 @@ pub fn mismatched_challenge<'s, 'run>(
     index: usize,
     presented: &Presented<'_>,
 ) -> Option<&'s Offered<'run>> {
-    if !presented.is_attempt() || presented.realm().is_empty() {
+    if !presented.is_attempt || presented.realm().is_empty() {
         return None;
     }
     match presented.answers {
@@ -356,12 +356,10 @@ pub fn same_nonce_count<'s, 'run>(
     presented: &Presented<'_>,
 ) -> Option<&'s Attempt<'run>> {
     let attempt = session.attempts.get(index)?;
-    let nonce_count = presented.credentials.nonce_count()?.value?;
+    let nonce_count = presented.nonce_count?;
     let nonce = presented.nonce?;
     let earlier_use = |other: &Presented<'_>| {
-        other.nonce == Some(nonce)
-            && other.username() == presented.username()
-            && other.credentials.nonce_count().and_then(|count| count.value) == Some(nonce_count)
+        other.nonce == Some(nonce) && other.username() == presented.username() && other.nonce_count == Some(nonce_count)
     };
     // Most requests are the first with their nonce, and short sessions need no index to see that.
     let is_used_before = |other: &Attempt<'_>| other.credentials.iter().any(|used| used.nonce == Some(nonce));
@@ -403,7 +401,7 @@ pub fn presented<'s, 'run>(
     session: &'s Session<'run>,
 ) -> impl Iterator<Item = (usize, &'s Attempt<'run>, &'s Presented<'run>)> + 's {
     session.attempts.iter().enumerate().flat_map(|(index, attempt)| {
-        let rows = attempt.credentials.iter().filter(|presented| presented.is_attempt());
+        let rows = attempt.credentials.iter().filter(|presented| presented.is_attempt);
         rows.map(move |presented| (index, attempt, presented))
     })
 }

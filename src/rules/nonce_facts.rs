@@ -1,10 +1,10 @@
 //! What several rules ask about the life of a nonce: how old it was, what its form says, who issued it, to which address.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::base::CaptureTime;
+use crate::base::WireMap;
 use crate::digest::Verdict;
 use crate::history::NonceFormat;
 use crate::history::Stack;
@@ -318,7 +318,7 @@ pub fn steps<'s, 'run>(session: &'s Session<'run>) -> Vec<Step<'s, 'run>> {
     if !facts::presented(session).any(|(_, _, presented)| count_of(presented).is_some_and(|count| count > 1)) {
         return steps;
     }
-    let mut last: HashMap<(NonceId, IpAddr, HeaderKind), Last<'s, 'run>> = HashMap::new();
+    let mut last: WireMap<(NonceId, IpAddr, HeaderKind), Last<'s, 'run>> = WireMap::default();
     for (index, attempt, presented) in facts::presented(session) {
         let (Some(count), Some(nonce)) = (count_of(presented), presented.nonce) else { continue };
         if attempt.transaction.forwarded_from.is_some() {
@@ -354,7 +354,7 @@ pub fn steps<'s, 'run>(session: &'s Session<'run>) -> Vec<Step<'s, 'run>> {
 
 /// A nonce count that is well formed.
 pub fn count_of(presented: &Presented<'_>) -> Option<u32> {
-    presented.credentials.nonce_count()?.value
+    presented.nonce_count
 }
 
 /// Whether a count that ends in 9 is followed by the next one in decimal: `00000009`, `00000010`.

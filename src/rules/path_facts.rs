@@ -26,7 +26,7 @@ pub fn silent_retry<'s, 'run>(
     if context.lost.iter().any(|lost| lost.answers(attempt)) {
         return None;
     }
-    let answered = attempt.credentials.iter().filter(|presented| presented.is_attempt()).find_map(|presented| {
+    let answered = attempt.credentials.iter().filter(|presented| presented.is_attempt).find_map(|presented| {
         let (challenged, _) = session.challenge(presented.answers?)?;
         challenged.transaction.is_same_hop(attempt.transaction).then_some(challenged)
     });

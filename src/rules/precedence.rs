@@ -334,10 +334,14 @@ pub fn settle(session: &Session<'_>, findings: &mut [Finding]) {
             (finding.severity, finding.confidence) = (Severity::Info, Confidence::Possible);
         }
     }
-    explain(session, findings);
-    keep_one_high(session, findings);
-    findings
-        .sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.explained_by.is_some(), rank(finding)));
+    // What is harmless explains nothing, and most sessions show nothing else.
+    if findings.iter().any(|finding| finding.severity >= Severity::Medium) {
+        explain(session, findings);
+        keep_one_high(session, findings);
+    }
+    findings.sort_by_cached_key(|finding| {
+        (std::cmp::Reverse(finding.severity), finding.explained_by.is_some(), rank(finding))
+    });
 }
 
 /// What is missing in a one-way capture proves nothing.

@@ -68,6 +68,11 @@ pub struct Presented<'run> {
     pub answers: Option<ChallengeAt>,
     /// What the server made of it.
     pub judgement: Judgement,
+    /// Whether it tries to prove something: an empty response to an empty nonce does not, and a SIM that asks for another
+    /// challenge with auts proves nothing either (RFC 3310 §3.4).
+    pub is_attempt: bool,
+    /// Its nonce count, where that is well formed.
+    pub nonce_count: Option<u32>,
 }
 
 /// A challenge of the session that credentials name.
@@ -161,7 +166,7 @@ impl<'run> Attempt<'run> {
     /// Whether the request carried credentials that hold a digest or more than a name. An IMS client's first REGISTER has
     /// an Authorization header with an empty response: that is an announcement, not an attempt (RFC 3310 §4).
     pub fn has_credentials(&self) -> bool {
-        self.credentials.iter().any(Presented::is_attempt)
+        self.credentials.iter().any(|presented| presented.is_attempt)
     }
 
     /// Whether one of its credentials was refused: with or without `stale`.
@@ -245,13 +250,6 @@ impl Presented<'_> {
             Closest::One(near_miss) => Some(&near_miss.source),
             _ => self.checked?.source.as_ref(),
         }
-    }
-
-    /// Whether it tries to prove something: an empty response to an empty nonce does not, and a SIM that asks for another
-    /// challenge with auts proves nothing either (RFC 3310 §3.4).
-    pub fn is_attempt(&self) -> bool {
-        let has = |value: Option<std::borrow::Cow<'_, [u8]>>| value.is_some_and(|value| !value.is_empty());
-        self.credentials.scheme != Scheme::Digest || (has(self.credentials.response()) && !has(self.credentials.auts()))
     }
 
     /// Whether the server refused it.

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::auth::Credentials;
+use crate::auth::Scheme;
 use crate::auth::parse_challenges;
 use crate::auth::parse_credentials;
 use crate::base::CaptureTime;
@@ -113,6 +115,8 @@ fn presented(rows: &[CredentialsRow]) -> Vec<Presented<'_>> {
     let all = each.map(|(row, (credentials, known))| Presented {
         header: row.header,
         row,
+        is_attempt: is_attempt(&credentials),
+        nonce_count: credentials.nonce_count().and_then(|count| count.value),
         credentials,
         nonce: known.nonce,
         checked: known.checked.as_ref(),
@@ -121,6 +125,11 @@ fn presented(rows: &[CredentialsRow]) -> Vec<Presented<'_>> {
         judgement: Judgement::None,
     });
     all.collect()
+}
+
+fn is_attempt(credentials: &Credentials<'_>) -> bool {
+    let has = |value: Option<std::borrow::Cow<'_, [u8]>>| value.is_some_and(|value| !value.is_empty());
+    credentials.scheme != Scheme::Digest || (has(credentials.response()) && !has(credentials.auts()))
 }
 
 fn offered(rows: &[crate::session::ChallengeRow]) -> Vec<Offered<'_>> {
@@ -194,7 +203,7 @@ fn is_passed_over(attempt: &Attempt<'_>, presented: &Presented<'_>, previous: Op
     let is_carried_along = previous.credentials.iter().any(|other| other.realm() == realm && other.answers.is_none())
         && !previous.credentials.iter().any(|other| other.realm() == realm && other.is_refused());
     let asks_again = attempt.challenges.iter().any(|offered| previous.offers_realm(&offered.realm()));
-    presented.is_attempt() && !names_asked && !is_carried_along && asks_again
+    presented.is_attempt && !names_asked && !is_carried_along && asks_again
 }
 
 fn judgement(attempts: &[Attempt<'_>], attempt: &Attempt<'_>, presented: &Presented<'_>) -> Judgement {

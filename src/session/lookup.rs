@@ -27,7 +27,7 @@ impl Lookup {
         let mut lookup = Lookup::default();
         for (index, attempt) in attempts.iter().enumerate() {
             let client = attempt.transaction.flow.source.address;
-            for presented in attempt.credentials.iter().filter(|presented| presented.is_attempt()) {
+            for presented in attempt.credentials.iter().filter(|presented| presented.is_attempt) {
                 lookup.answered_last.entry(client).or_default().insert(presented.realm().into(), index);
                 let Some(nonce) = presented.nonce else { continue };
                 let nonce_count = presented.credentials.nonce_count().and_then(|count| count.value);

@@ -104,10 +104,14 @@ fn is_length_wrong(message: &Message<'_>) -> bool {
 /// On the client's own hop alone: behind a proxy, Via and Contact are those of two hosts.
 fn odd_addresses(message: &Message<'_>, texts: &mut Texts) -> Option<OddAddresses> {
     let via = message.top_via()?.sent_by();
+    let contact = Address::parse(message.value(HeaderName::Contact)?).uri;
+    // Mostly both are the client's own, and nothing has to be read.
+    if Uri::parse(contact).host == Uri::parse(via).host {
+        return None;
+    }
     if !is_private(host(via)?) || message.via_branches().nth(1).is_some() {
         return None;
     }
-    let contact = Address::parse(message.value(HeaderName::Contact)?).uri;
     let address = host(contact)?;
     if is_private(address) || address.is_loopback() || address.is_unspecified() {
         return None;

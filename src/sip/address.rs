@@ -26,6 +26,13 @@ impl<'a> Address<'a> {
                 value.split_at_checked(end).unwrap_or((value, &[]))
             }
         };
+        // As nearly every stack writes it.
+        if let Some(tag) = rest.strip_prefix(b">;tag=")
+            && !tag.is_empty()
+            && tag.iter().all(|&byte| byte != b';' && byte != b'=' && !byte.is_ascii_whitespace())
+        {
+            return Address { uri: uri.trim_ascii(), tag: Some(tag) };
+        }
         let semicolon = memchr::memchr(b';', rest).unwrap_or(rest.len());
         let tag = parameters(rest.get(semicolon..).unwrap_or_default())
             .find(|(name, _)| name.eq_ignore_ascii_case(b"tag"))

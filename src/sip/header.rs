@@ -65,33 +65,33 @@ impl HeaderName {
     /// Names compare without letter case (RFC 3261 §7.3.1).
     pub fn parse(name: &[u8]) -> HeaderName {
         // Length and first letter leave one or two candidates: most headers of a message are none of these.
-        let candidates: &[HeaderName] = match (name.len(), name.first().map(u8::to_ascii_lowercase)) {
-            (1, _) => return HeaderName::compact(name),
-            (2, Some(b't')) => &[HeaderName::To],
-            (3, Some(b'v')) => &[HeaderName::Via],
-            (4, Some(b'f')) => &[HeaderName::From],
-            (4, Some(b'c')) => &[HeaderName::CSeq],
-            (6, Some(b's')) => &[HeaderName::Server],
-            (7, Some(b'c')) => &[HeaderName::CallId, HeaderName::Contact],
-            (7, Some(b'e')) => &[HeaderName::Expires],
-            (7, Some(b'r')) => &[HeaderName::Require],
-            (10, Some(b'u')) => &[HeaderName::UserAgent],
-            (13, Some(b'a')) => &[HeaderName::Authorization],
-            (14, Some(b'c')) => &[HeaderName::ContentLength],
-            (15, Some(b's')) => &[HeaderName::SecurityServer, HeaderName::SecurityVerify],
-            (16, Some(b'w')) => &[HeaderName::WwwAuthenticate],
-            (18, Some(b'p')) => &[HeaderName::ProxyAuthenticate],
-            (19, Some(b'p')) => &[HeaderName::ProxyAuthorization],
-            (19, Some(b'a')) => &[HeaderName::AuthenticationInfo],
-            (25, Some(b'p')) => &[HeaderName::ProxyAuthenticationInfo],
-            _ => &[],
-        };
-        // Nearly all are written as the standard does, which is one comparison of whole words.
-        let is_named = |known: &HeaderName| {
+        let is = |known: HeaderName| {
             let usual = known.as_str().as_bytes();
-            name == usual || name.eq_ignore_ascii_case(usual)
+            // Nearly all are written as the standard does, which is one comparison of whole words.
+            (name == usual || name.eq_ignore_ascii_case(usual)).then_some(known)
         };
-        candidates.iter().copied().find(is_named).unwrap_or(HeaderName::Other)
+        let known = match (name.len(), name.first().map(u8::to_ascii_lowercase)) {
+            (1, _) => Some(HeaderName::compact(name)),
+            (2, Some(b't')) => is(HeaderName::To),
+            (3, Some(b'v')) => is(HeaderName::Via),
+            (4, Some(b'f')) => is(HeaderName::From),
+            (4, Some(b'c')) => is(HeaderName::CSeq),
+            (6, Some(b's')) => is(HeaderName::Server),
+            (7, Some(b'c')) => is(HeaderName::CallId).or_else(|| is(HeaderName::Contact)),
+            (7, Some(b'e')) => is(HeaderName::Expires),
+            (7, Some(b'r')) => is(HeaderName::Require),
+            (10, Some(b'u')) => is(HeaderName::UserAgent),
+            (13, Some(b'a')) => is(HeaderName::Authorization),
+            (14, Some(b'c')) => is(HeaderName::ContentLength),
+            (15, Some(b's')) => is(HeaderName::SecurityServer).or_else(|| is(HeaderName::SecurityVerify)),
+            (16, Some(b'w')) => is(HeaderName::WwwAuthenticate),
+            (18, Some(b'p')) => is(HeaderName::ProxyAuthenticate),
+            (19, Some(b'p')) => is(HeaderName::ProxyAuthorization),
+            (19, Some(b'a')) => is(HeaderName::AuthenticationInfo),
+            (25, Some(b'p')) => is(HeaderName::ProxyAuthenticationInfo),
+            _ => None,
+        };
+        known.unwrap_or(HeaderName::Other)
     }
 
     fn compact(name: &[u8]) -> HeaderName {

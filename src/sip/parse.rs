@@ -174,24 +174,20 @@ impl<'a> Scanner<'a> {
 
     fn header_line(&mut self, line: &Line, text: &[u8]) {
         // A name is a few bytes long: a plain loop is through before a search has begun.
-        let colon = text.iter().position(|&byte| byte == b':');
-        let Some((head, rest)) = colon.and_then(|colon| text.split_at_checked(colon)) else {
+        let name_end = text.iter().take_while(|&&byte| is_token(byte)).count();
+        let (written, rest) = text.split_at_checked(name_end).unwrap_or((text, &[]));
+        let blanks = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+        let Some((b':', value)) = rest.get(blanks..).and_then(<[u8]>::split_first).filter(|_| name_end > 0) else {
             return self.stray_line(line);
         };
-        let name_end = head.iter().rposition(|byte| !matches!(byte, b' ' | b'\t')).map_or(0, |last| last + 1);
-        let written = head.get(..name_end).unwrap_or_default();
         let name = HeaderName::parse(written);
-        // What sipauth knows is a token.
-        if name == HeaderName::Other && (written.is_empty() || !written.iter().copied().all(is_token)) {
-            return self.stray_line(line);
-        }
         if self.headers.len() >= self.header_fields_max {
             return self.defect(DefectKind::TooManyHeaders, line.start..line.end);
         }
-        if name_end < head.len() {
-            self.defect(DefectKind::BlankBeforeColon, line.start + name_end..line.start + head.len());
+        if blanks > 0 {
+            self.defect(DefectKind::BlankBeforeColon, line.start + name_end..line.start + name_end + blanks);
         }
-        let value = rest.get(1..).unwrap_or_default().trim_ascii_start();
+        let value = value.trim_ascii_start();
         let value_start = line.end - value.len();
         self.headers.push(Header {
             name,

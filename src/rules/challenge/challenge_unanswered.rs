@@ -120,7 +120,7 @@ fn explain_circumstances(session: &Session<'_>, mut finding: Finding, attempt: &
     finding.cause = circumstance.map(Circumstance::name);
     if challenge_facts::is_second_realm(session, attempt) {
         let answered: Vec<String> =
-            attempt.credentials.iter().filter(|p| p.is_attempt()).map(|p| facts::quoted(&p.realm())).collect();
+            attempt.credentials.iter().filter(|p| p.is_attempt).map(|p| facts::quoted(&p.realm())).collect();
         finding.explanation.push_str(&format!(
             " The credentials for realm {} were accepted: the request went on to another server, which asks for its own.",
             answered.join(", ")

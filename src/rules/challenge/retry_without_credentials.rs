@@ -93,7 +93,7 @@ fn is_ignored(first: &Attempt<'_>, next: &Attempt<'_>) -> bool {
         // An AKA client that fails to authenticate the network answers with an empty response, or with auts (RFC 3310 §3.4).
         && !next.credentials.iter().any(|presented| first.offers_realm(&presented.realm()))
         // A realm that nobody asked for was an answer all the same: realm-mismatch tells that story.
-        && !next.credentials.iter().any(|p| p.is_attempt() && !first.credentials.iter().any(|known| known.realm() == p.realm()))
+        && !next.credentials.iter().any(|p| p.is_attempt && !first.credentials.iter().any(|known| known.realm() == p.realm()))
 }
 
 fn client(session: &Session<'_>, attempt: &Attempt<'_>) -> String {

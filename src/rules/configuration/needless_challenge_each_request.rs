@@ -59,7 +59,7 @@ fn of_exchange(session: &Session<'_>, context: &Context<'_>, exchange: &Exchange
             challenged = attempt.outcome == AttemptOutcome::Challenged;
             continue;
         }
-        let presented = attempt.credentials.iter().find(|presented| presented.is_attempt())?;
+        let presented = attempt.credentials.iter().find(|presented| presented.is_attempt)?;
         if !nonce_facts::is_first_use(session, index, presented) || !attempt.is_let_past() {
             return None;
         }

@@ -83,7 +83,7 @@ fn is_wrong_and_accepted(
         return false;
     }
     // Who sends several rows was let in by one of them. A row whose nonce nobody here issued may be another hop's.
-    let others = || attempt.credentials.iter().filter(|other| !std::ptr::eq(*other, presented) && other.is_attempt());
+    let others = || attempt.credentials.iter().filter(|other| !std::ptr::eq(*other, presented) && other.is_attempt);
     let is_beside_a_right_one =
         others().any(|other| other.verdict() == Some(Verdict::Match) && other.realm() == presented.realm());
     let is_in_transit = others().next().is_some() && !facts::answers_known_challenge(context, presented);

@@ -68,7 +68,7 @@ fn pair<'s, 'run>(attempt: &'s Attempt<'run>) -> Option<[&'s Presented<'run>; 2]
     if attempt.credentials.len() < 2 {
         return None;
     }
-    let all = || attempt.credentials.iter().take(CREDENTIALS_MAX).filter(|presented| presented.is_attempt());
+    let all = || attempt.credentials.iter().take(CREDENTIALS_MAX).filter(|presented| presented.is_attempt);
     all().enumerate().find_map(|(index, other)| {
         let one = all().take(index).find(|one| {
             let answered = one.answers.zip(other.answers);

@@ -94,11 +94,11 @@ fn dropped<'s, 'run>(session: &'s Session<'run>, before: usize, retry: usize) ->
     let passed = before.credentials.iter().find(|presented| {
         let realm = presented.realm();
         presented.judgement == Judgement::Accepted
-            && presented.is_attempt()
+            && presented.is_attempt
             && !realm.is_empty()
             && next.offers_realm(&realm)
             && next.credentials.iter().all(|other| other.realm() != realm)
     })?;
-    let answered = next.credentials.iter().find(|other| other.is_attempt() && before.offers_realm(&other.realm()))?;
+    let answered = next.credentials.iter().find(|other| other.is_attempt && before.offers_realm(&other.realm()))?;
     Some(Drop { before, retry, realm: passed.realm().into_owned(), other: answered.realm().into_owned() })
 }

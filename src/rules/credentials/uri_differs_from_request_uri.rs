@@ -83,7 +83,7 @@ fn difference(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presente
     let sent = presented.credentials.uri()?;
     let request = attempt.request()?;
     let uri = session.text(request.uri);
-    if sent.is_empty() || uri.is_empty() {
+    if *sent == *uri || sent.is_empty() || uri.is_empty() {
         return None;
     }
     Uri::parse(&sent).first_difference(&Uri::parse(uri))
