@@ -21,8 +21,12 @@ use sipauth::digest::Checked;
 use sipauth::digest::Request;
 use sipauth::digest::Verdict;
 use sipauth::digest::Verifier;
+use sipauth::digest::near_miss::Closest;
+use sipauth::digest::near_miss::NearMiss;
+use sipauth::digest::near_miss::Surroundings;
 use sipauth::report::build::verification_model;
 use sipauth::report::json;
+use sipauth::rules::near_miss_facts;
 use sipauth::sip::HeaderName;
 
 use crate::cli::args::Format;
@@ -57,10 +61,17 @@ pub fn run(options: &Verify) -> Result<Exit> {
     for row in &rows {
         let challenge = answered(&all, &row.parsed);
         let realm = challenge.and_then(Challenge::realm);
-        let checked = verifier.check(&row.parsed, &request, realm.as_deref());
+        let mut checked = verifier.check(&row.parsed, &request, realm.as_deref());
+        let around = Surroundings { body: Some(&body), challenge_realm: realm.as_deref(), ..Surroundings::default() };
+        let closest = match &mut checked {
+            Some(checked) if checked.verdict == Verdict::Mismatch => {
+                closest(&mut verifier, row, &request, &around, checked)
+            }
+            _ => None,
+        };
         let mut missed = challenge.map(|challenge| unanswered(challenge, &row.parsed)).unwrap_or_default();
         missed.extend(wrong_header(&challenges, challenge, row));
-        answers.push(Answer { header: row.header, credentials: &row.parsed, checked, unanswered: missed });
+        answers.push(Answer { header: row.header, credentials: &row.parsed, checked, closest, unanswered: missed });
     }
     match options.format {
         Format::Human => output::print(&human(&answers, method))?,
@@ -77,6 +88,8 @@ struct Answer<'r, 'a> {
     header: Option<HeaderName>,
     credentials: &'r Credentials<'a>,
     checked: Option<Checked>,
+    /// The one input that was another, of a near miss.
+    closest: Option<NearMiss>,
     unanswered: Vec<Unanswered>,
 }
 
@@ -84,6 +97,20 @@ impl Answer<'_, '_> {
     fn result(&self) -> &'static str {
         self.checked.as_ref().map_or("not_checked", |checked| checked.verdict.name())
     }
+}
+
+/// The near miss that a mismatch is, which then becomes the verdict.
+fn closest(
+    verifier: &mut Verifier,
+    row: &Row<Credentials<'_>>,
+    request: &Request<'_>,
+    around: &Surroundings<'_>,
+    checked: &mut Checked,
+) -> Option<NearMiss> {
+    let Closest::One(near_miss) = verifier.near_miss(&row.parsed, request, around) else { return None };
+    checked.verdict = Verdict::NearMiss(near_miss.variant);
+    checked.source = Some(near_miss.source.clone());
+    Some(near_miss)
 }
 
 /// A header value, read, and the name that stood before it.
@@ -243,9 +270,13 @@ fn lines(answer: &Answer<'_, '_>, method: &[u8]) -> Vec<String> {
         Some(Verdict::Match) => format!("the digest was made with the secret given for {account}{source}"),
         Some(Verdict::Mismatch) => format!("the digest was not made with the secret given for {account}{source}"),
         Some(Verdict::Unverifiable(reason)) => format!("the digest of {account} could not be recomputed: {reason}"),
-        Some(_) => format!("the digest of {account} is nearly that of the secret given{source}"),
+        Some(_) => format!("the digest of {account} is right with the secret given{source}, but for one input"),
     };
     let mut lines = vec![format!("{}: {said}", answer.result())];
+    if let Some(near_miss) = &answer.closest {
+        lines.push(format!("  the client {}", near_miss_facts::done(near_miss, credentials)));
+        lines.push(format!("  do: {}", near_miss_facts::advice(near_miss.variant)));
+    }
     let uri = shown(&credentials.uri().unwrap_or_default());
     let algorithm = credentials.algorithm().name().unwrap_or("unknown");
     let qop = credentials.qop().map_or_else(|| "none".to_owned(), |qop| shown(qop.name()));
@@ -301,6 +332,7 @@ fn row_json(answer: &Answer<'_, '_>, method: &[u8]) -> serde_json::Value {
         "algorithm": credentials.algorithm().name(),
         "qop": credentials.qop().map(|qop| shown(qop.name())),
         "verification": answer.checked.as_ref().map(|checked| verification_model(checked.verdict, checked.source.as_ref())),
+        "near_miss": answer.closest.as_ref().map(|near_miss| near_miss_facts::done(near_miss, credentials)),
         "notes": notes(answer),
         "unanswered": unanswered,
     })

@@ -1,8 +1,10 @@
 //! What the rules about near misses share: which digests are meant, how the server took them, and the words for each kind of
 //! change.
 
+use crate::auth::Credentials;
 use crate::digest::Verdict;
 use crate::digest::near_miss::Closest;
+use crate::digest::near_miss::NearMiss;
 use crate::digest::near_miss::Variant;
 use crate::rules::Confidence;
 use crate::rules::Severity;
@@ -57,10 +59,17 @@ pub fn is_accepted((_, attempt, presented): &Row<'_, '_>) -> bool {
     attempt.outcome == AttemptOutcome::Accepted && presented.judgement == Judgement::Accepted
 }
 
-/// `the client hashed realm "asterisk", not "example.com"`
-pub fn said(variant: Variant, presented: &Presented<'_>) -> String {
-    let Closest::One(near_miss) = &presented.closest else { return String::new() };
-    let credentials = &presented.credentials;
+/// What the client did: `hashed realm "asterisk", not "example.com"`.
+pub fn said(presented: &Presented<'_>) -> String {
+    match &presented.closest {
+        Closest::One(near_miss) => done(near_miss, &presented.credentials),
+        _ => String::new(),
+    }
+}
+
+/// What whoever made these credentials did: `hashed realm "asterisk", not "example.com"`.
+pub fn done(near_miss: &NearMiss, credentials: &Credentials<'_>) -> String {
+    let variant = near_miss.variant;
     let hashed = near_miss.hashed.as_deref().unwrap_or_default();
     let instead =
         |what: &str, sent: &[u8]| format!("hashed {what} {}, not {}", facts::quoted(hashed), facts::quoted(sent));
@@ -70,9 +79,11 @@ pub fn said(variant: Variant, presented: &Presented<'_>) -> String {
             instead("uri", &credentials.uri().unwrap_or_default())
         }
         Variant::MethodChallenged | Variant::MethodOther => method(),
-        Variant::RealmChallenge | Variant::RealmCase | Variant::RealmDomain => instead("realm", &presented.realm()),
+        Variant::RealmChallenge | Variant::RealmCase | Variant::RealmDomain => {
+            instead("realm", &credentials.realm().unwrap_or_default())
+        }
         Variant::UsernameFrom | Variant::UsernameWithDomain | Variant::UsernameCase => {
-            instead("user name", &presented.username())
+            instead("user name", &credentials.username().unwrap_or_default())
         }
         Variant::AlgorithmOther => {
             let named = credentials.algorithm().hash().map(crate::auth::HashName::name).unwrap_or_default();
@@ -94,14 +105,16 @@ pub fn said(variant: Variant, presented: &Presented<'_>) -> String {
                 format!("{text} the digest")
             }
         }
-        Variant::SessOther if named_sess(presented) => "left -sess out of the digest, although it names it".to_owned(),
+        Variant::SessOther if named_sess(credentials) => {
+            "left -sess out of the digest, although it names it".to_owned()
+        }
         Variant::SessOther => "made the digest of -sess, although it does not name it".to_owned(),
         other => fixed(other).to_owned(),
     }
 }
 
-fn named_sess(presented: &Presented<'_>) -> bool {
-    matches!(presented.credentials.algorithm(), crate::auth::Algorithm::Plain { sess: true, .. })
+fn named_sess(credentials: &Credentials<'_>) -> bool {
+    matches!(credentials.algorithm(), crate::auth::Algorithm::Plain { sess: true, .. })
 }
 
 fn fixed(variant: Variant) -> &'static str {

@@ -67,6 +67,22 @@ fn check(texts: [&str; 2], method: &str, more: &[&str], code: i32, says: &[&str]
 }
 
 #[test]
+fn a_near_miss_is_named_as_in_a_report() {
+    let [challenge, answer] = RFC_2617;
+    let other_realm = answer.replace("realm=\"testrealm@host.com\"", "realm=\"asterisk\"");
+    let secret = ["--quiet", "--user", "Mufasa", "--password", "Circle Of Life"];
+    let says = [
+        "near_miss: the digest of Mufasa@asterisk is right with the secret given (--user), but for one input",
+        "the client hashed realm \"testrealm@host.com\", not \"asterisk\"",
+    ];
+    check([challenge, &other_realm], "GET", &secret, 1, &says);
+    let run = verify([challenge, &other_realm], "GET", &[&secret[..], &["--format", "json"]].concat());
+    let report: Value = serde_json::from_str(&run.stdout).expect("it prints JSON");
+    assert_eq!(report["credentials"][0]["verification"]["variant"], "realm-challenge");
+    assert_eq!(report["credentials"][0]["near_miss"], "hashed realm \"testrealm@host.com\", not \"asterisk\"");
+}
+
+#[test]
 fn published_vectors_fit() {
     let mufasa = |password: &'static str| ["--quiet", "--user", "Mufasa", "--password", password];
     check(

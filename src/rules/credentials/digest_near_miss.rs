@@ -44,7 +44,7 @@ fn finding(session: &Session<'_>, variant: Variant, rows: &[Row<'_, '_>]) -> Opt
     let requests: Vec<_> =
         rows.iter().filter_map(|(_, attempt, _)| attempt.request().map(|request| request.at)).collect();
     let (severity, confidence) = near_miss_facts::grade(rows);
-    let said = near_miss_facts::said(variant, presented);
+    let said = near_miss_facts::said(presented);
     let user = facts::account(&presented.username(), &presented.realm());
     let mut finding = Finding::new(&RULE, format!("The digest of {user} is a near miss: the client {said}"))
         .graded(severity, confidence)
