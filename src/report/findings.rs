@@ -1,7 +1,6 @@
 //! Collects findings: merges those that are one, keeps the worst when there are too many, and names them at the end.
 
 use std::collections::BTreeMap;
-use std::collections::HashMap;
 
 use sha2::Digest;
 use sha2::Sha256;
@@ -46,7 +45,7 @@ pub fn is_claimable(finding: &Finding) -> bool {
 /// All findings of a run.
 pub struct Findings {
     collected: Vec<Collected>,
-    merged: HashMap<(&'static str, String), usize>,
+    merged: WireMap<(&'static str, String), usize>,
     claimable: WireMap<PairKey, [u64; 5]>,
     by_severity: BTreeMap<Severity, u64>,
     findings_max: usize,
@@ -59,7 +58,7 @@ impl Findings {
     pub fn new(findings_max: usize) -> Findings {
         Findings {
             collected: Vec::new(),
-            merged: HashMap::new(),
+            merged: WireMap::default(),
             claimable: WireMap::default(),
             by_severity: BTreeMap::new(),
             findings_max,

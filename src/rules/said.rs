@@ -1,8 +1,8 @@
 //! What was said often enough: a finding that most sessions share is made once, and then only counted.
 
-use std::collections::HashMap;
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
+use crate::base::WireMap;
 use crate::rules::Finding;
 use crate::rules::Rule;
 
@@ -12,7 +12,7 @@ const SAID_MAX: usize = 10_000;
 /// The shared findings that have all the frames they will show.
 #[derive(Debug, Default)]
 pub struct Said {
-    keys: HashMap<&'static str, HashSet<String>>,
+    keys: WireMap<&'static str, BTreeSet<String>>,
     len: usize,
 }
 

@@ -10,6 +10,7 @@ pub mod judge;
 pub mod lookup;
 pub mod lost;
 pub mod marks;
+mod over;
 pub mod run;
 #[allow(clippy::module_inception)]
 pub mod session;

@@ -364,42 +364,6 @@ impl Run {
         copies.filter(|copy| copy.kind == CopyKind::Duplicate).count() as u64
     }
 
-    /// Whether every request was accepted, nobody was asked to prove anything and nobody tried: there is nothing to judge.
-    pub fn is_uneventful(&self) -> bool {
-        self.transactions.iter().all(|known| {
-            let has_credentials = known.request.as_ref().is_some_and(|request| !request.credentials.is_empty())
-                || known.ack.as_ref().is_some_and(|ack| !ack.credentials.is_empty());
-            let is_accepted =
-                known.answer.as_ref().is_some_and(|answer| answer.status < 300 && answer.challenges.is_empty());
-            is_accepted && !has_credentials
-        })
-    }
-
-    /// Whether nothing more is expected under this Call-ID: its call was ended by a BYE, or it holds nothing but requests beside
-    /// any dialog that were accepted without being challenged, as those that keep a NAT open.
-    pub fn is_over(&self) -> bool {
-        // A proxy's hop may be answered a moment later, so the last ones are looked at; the first ones were answered long since.
-        let latest = || self.transactions.iter().rev().take(CANDIDATES_MAX);
-        let is_done = |known: &Transaction| {
-            known
-                .answer
-                .as_ref()
-                .is_some_and(|answer| answer.challenges.is_empty() && !matches!(answer.status, 401 | 407))
-        };
-        let has_ended = |known: &Transaction| known.method == Method::Bye;
-        let is_alone = |known: &Transaction| {
-            matches!(known.method, Method::Options | Method::Notify | Method::Message)
-                && known.request.as_ref().is_some_and(|request| request.to_tag.is_none())
-        };
-        match self.transactions.last() {
-            Some(last) if has_ended(last) => latest().take_while(|known| has_ended(known)).all(is_done),
-            Some(last) if is_alone(last) => {
-                self.transactions.len() < CANDIDATES_MAX && latest().all(is_alone) && self.is_uneventful()
-            }
-            _ => false,
-        }
-    }
-
     /// Whether the message that this frame completed came in several frames.
     pub fn is_made_of_several(&self, message: FrameRef) -> bool {
         self.other_frames.contains_key(&message)

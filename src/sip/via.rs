@@ -1,5 +1,6 @@
 //! The Via header (RFC 3261 §20.42): which hop, and its branch.
 
+use crate::base::is_token;
 use crate::sip::address::parameters;
 
 /// One Via value.
@@ -17,6 +18,14 @@ impl<'a> Via<'a> {
         let value = memchr::memchr(b',', value).and_then(|comma| value.get(..comma)).unwrap_or(value);
         let semicolon = memchr::memchr(b';', value).unwrap_or(value.len());
         let (head, tail) = value.split_at_checked(semicolon).unwrap_or((value, &[]));
+        // As most stacks write it: first, or behind `rport`.
+        let usual = tail.strip_prefix(b";rport").unwrap_or(tail).strip_prefix(b";branch=").map(|rest| {
+            let end = rest.iter().position(|&byte| byte == b';').unwrap_or(rest.len());
+            rest.get(..end).unwrap_or_default()
+        });
+        if let Some(branch) = usual.filter(|branch| !branch.is_empty() && branch.iter().copied().all(is_token)) {
+            return Via { head, branch: Some(branch) };
+        }
         let branch = parameters(tail).find(|(name, _)| name.eq_ignore_ascii_case(b"branch")).map(|(_, value)| value);
         Via { head, branch: branch.filter(|branch| !branch.is_empty()) }
     }

@@ -248,6 +248,11 @@ fn json_says_the_same() {
     assert!(!run.stdout.contains("b9c45d02"), "{}", run.stdout);
     let run = verify(AUDIOCODES, "BYE", &ha1);
     let report: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    // It was made for a REGISTER.
+    assert_eq!((run.code, report["result"].as_str()), (1, Some("near_miss")));
+    let other = AUDIOCODES[1].replace("b9c45d02", "a9c45d02");
+    let run = verify([AUDIOCODES[0], &other], "REGISTER", &ha1);
+    let report: Value = serde_json::from_str(&run.stdout).expect("JSON");
     assert_eq!((run.code, report["result"].as_str()), (1, Some("mismatch")));
 }
 

@@ -1,6 +1,7 @@
 //! SA611: a strict stack could not read this header.
 
 use crate::base::FrameRef;
+use crate::digest::Verdict;
 use crate::rules::Check;
 use crate::rules::Confidence;
 use crate::rules::Context;
@@ -40,6 +41,10 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         session.outcome,
         SessionOutcome::Refused | SessionOutcome::UnansweredChallenge | SessionOutcome::Forbidden
     ) {
+        return Vec::new();
+    }
+    // Where the digest is wrong, nobody needs a guess about the grammar.
+    if facts::presented(session).any(|(_, _, presented)| presented.verdict().is_some_and(Verdict::is_wrong)) {
         return Vec::new();
     }
     // A challenge that was answered under another Call-ID was read.
