@@ -94,7 +94,8 @@ fn entry_of(method: &Method) -> Option<Entry> {
 
 fn note_exposure(chronicle: &mut Chronicle, session: &Session<'_>, number: u64) {
     let is_in_clear = |attempt: &&Attempt<'_>| {
-        matches!(attempt.transaction.transport, Transport::Udp | Transport::Tcp) && attempt.has_credentials()
+        matches!(attempt.transaction.transport, Transport::Udp | Transport::Tcp | Transport::Sctp)
+            && attempt.has_credentials()
     };
     if let Some(request) = session.attempts.iter().find(is_in_clear).and_then(Attempt::request) {
         chronicle.in_clear.add(request.at, number);

@@ -7,6 +7,8 @@ use std::net::IpAddr;
 use crate::analyzer::Analyzer;
 use crate::analyzer::messages::Messages;
 use crate::base::CaptureTime;
+use crate::base::Coverage;
+use crate::base::SetAside;
 use crate::capture::InputSummary;
 use crate::history::Nonce;
 use crate::history::Nonces;
@@ -117,6 +119,7 @@ pub(super) fn events(analyzer: &Analyzer) -> Vec<Event> {
         events.extend(input_events(path, input));
     }
     events.extend(transport_events(analyzer.reassembly.events()));
+    events.extend(frame_events(analyzer.reassembly.coverage()));
     let messages = &analyzer.messages;
     let refused = messages.chronicle.refused().map(|(name, count, text)| (name, count, false, text));
     let counted = message_counters(messages).into_iter().chain(refused).filter(|(_, count, _, _)| *count > 0);
@@ -232,11 +235,25 @@ fn input_events(path: &str, input: &InputSummary) -> Vec<Event> {
     events
 }
 
+/// Frames that may have held messages and were not read.
+fn frame_events(coverage: &Coverage) -> impl Iterator<Item = Event> {
+    let reasons = [
+        (SetAside::TooManyLayers, "frames with more tags, tunnels and extension headers than the limit allows"),
+        (SetAside::HepUnreadable, "packets of a capture agent (HEP) that contradict themselves or have no payload"),
+    ];
+    reasons.into_iter().filter_map(|(reason, text)| {
+        let count = *coverage.set_aside.get(&reason)?;
+        Some(Event { name: reason.name(), count, first: None, text: text.to_owned(), loses_messages: true })
+    })
+}
+
 fn transport_events(events: &transport::Events) -> Vec<Event> {
     let all = [
         ("tcp_gap", &events.tcp_gap, true, "holes in TCP streams: segments are missing in the capture"),
         ("tcp_joined", &events.tcp_joined, false, "TCP streams whose beginning was not captured"),
         ("tcp_evicted", &events.tcp_evicted, true, "TCP streams given up to keep within the limits"),
+        ("sctp_gap", &events.sctp_gap, true, "SCTP messages of which parts are missing in the capture"),
+        ("sctp_evicted", &events.sctp_evicted, true, "SCTP associations given up to keep within the limits"),
         ("fragments_incomplete", &events.fragments_incomplete, true, "IP datagrams of which fragments are missing"),
         (
             "fragments_malformed",

@@ -377,5 +377,5 @@ fn link_of(payload: &Payload<'_>) -> LinkId {
     let link = payload.link;
     let vlan = link.vlan.map_or(0, |vlan| u64::from(vlan) + 1);
     let device = u64::from(link.device.unwrap_or(0) & 0xffff);
-    LinkId(u64::from(link.interface) << 32 | device << 16 | (vlan & 0xffff))
+    LinkId((u64::from(link.interface) << 32 | device << 16 | (vlan & 0xffff)) ^ u64::from(link.tunnel).rotate_left(32))
 }

@@ -9,7 +9,7 @@ pub enum SetAside {
     NotSip,
     /// ARP, LLDP, spanning tree…: no IP packet within.
     NotIp,
-    /// IP, but neither UDP nor TCP (ICMP, ESP, GRE…).
+    /// IP, but no UDP, TCP, SCTP or tunnel that is read (ICMP, ESP…); or a link that may hold IP and is encrypted or compressed.
     OtherProtocol,
     /// A TCP segment without payload (SYN, ACK, FIN, RST).
     TcpNoPayload,
@@ -29,6 +29,14 @@ pub enum SetAside {
     TooManyLayers,
     /// Bytes of a SIP stream that belong to no whole message: before the first start line, or past a hole.
     TcpGap,
+    /// SCTP chunks that carry no data (INIT, SACK, heartbeats…).
+    SctpNoData,
+    /// SCTP data that had been seen before.
+    SctpRetransmission,
+    /// Parts of an SCTP message whose others never came.
+    SctpGap,
+    /// A packet of a capture agent (HEP) that contradicts itself.
+    HepUnreadable,
     /// Another limit was reached: the diagnostics say which.
     Limit,
 }
@@ -49,6 +57,10 @@ impl SetAside {
             SetAside::Malformed => "malformed",
             SetAside::TooManyLayers => "too_many_layers",
             SetAside::TcpGap => "tcp_gap",
+            SetAside::SctpNoData => "sctp_no_data",
+            SetAside::SctpRetransmission => "sctp_retransmission",
+            SetAside::SctpGap => "sctp_gap",
+            SetAside::HepUnreadable => "hep_unreadable",
             SetAside::Limit => "limit",
         }
     }

@@ -43,14 +43,17 @@ pub enum Transport {
     Udp,
     /// A byte stream.
     Tcp,
+    /// A stream of messages (RFC 4168).
+    Sctp,
 }
 
 impl Transport {
-    /// `udp` or `tcp`, as in reports.
+    /// `udp`, `tcp` or `sctp`, as in reports.
     pub fn name(self) -> &'static str {
         match self {
             Transport::Udp => "udp",
             Transport::Tcp => "tcp",
+            Transport::Sctp => "sctp",
         }
     }
 }

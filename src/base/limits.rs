@@ -7,7 +7,9 @@ pub struct Limits {
     pub packet_len_bytes_max: usize,
     /// Bytes of one pcapng block; longer ones are skipped where their framing holds.
     pub block_len_bytes_max: usize,
-    /// Headers stacked in one frame: VLAN tags, IPv6 extension headers, tunnels.
+    /// Bytes of the window that a zstd frame may ask for, which are held while it is unpacked.
+    pub zstd_window_bytes_max: usize,
+    /// Headers stacked in one frame: VLAN tags, MPLS labels, PPPoE, IPv6 extension headers, tunnels.
     pub layers_max: usize,
     /// Datagrams that wait for fragments.
     pub fragment_datagrams_max: usize,
@@ -27,6 +29,10 @@ pub struct Limits {
     pub tcp_hole_age_s_max: u64,
     /// Bytes held in all TCP flows.
     pub tcp_bytes_max: usize,
+    /// Directions of SCTP associations followed at a time.
+    pub sctp_directions_max: usize,
+    /// Bytes held in all of them: parts of messages that wait for others.
+    pub sctp_bytes_max: usize,
     /// Bytes of one message's start line and headers.
     pub header_section_bytes_max: usize,
     /// Header fields of one message.
@@ -66,6 +72,7 @@ impl Default for Limits {
         Limits {
             packet_len_bytes_max: 256 * 1024,
             block_len_bytes_max: 16 * 1024 * 1024,
+            zstd_window_bytes_max: 32 * 1024 * 1024,
             layers_max: 16,
             fragment_datagrams_max: 16_384,
             fragment_bytes_max: 32 * 1024 * 1024,
@@ -76,6 +83,8 @@ impl Default for Limits {
             tcp_hole_segments_max: 1024,
             tcp_hole_age_s_max: 10,
             tcp_bytes_max: 256 * 1024 * 1024,
+            sctp_directions_max: 65_536,
+            sctp_bytes_max: 64 * 1024 * 1024,
             header_section_bytes_max: 256 * 1024,
             header_fields_max: 8192,
             body_bytes_max: 16 * 1024 * 1024,

@@ -14,12 +14,24 @@ impl LinkType {
     pub const NULL: LinkType = LinkType(0);
     /// Ethernet.
     pub const ETHERNET: LinkType = LinkType(1);
+    /// PPP, with or without the address and control fields of HDLC.
+    pub const PPP: LinkType = LinkType(9);
+    /// PPP in HDLC-like framing, or Cisco's HDLC.
+    pub const PPP_HDLC: LinkType = LinkType(50);
+    /// PPP over Ethernet, from its session header on.
+    pub const PPP_ETHER: LinkType = LinkType(51);
     /// IPv4 or IPv6 without a link header.
     pub const RAW: LinkType = LinkType(101);
+    /// Cisco's HDLC.
+    pub const C_HDLC: LinkType = LinkType(104);
     /// OpenBSD loopback: as NULL, in network byte order.
     pub const LOOP: LinkType = LinkType(108);
     /// Linux cooked capture (`-i any`), version 1.
     pub const LINUX_SLL: LinkType = LinkType(113);
+    /// PPP behind a byte that says who sent it.
+    pub const PPP_WITH_DIR: LinkType = LinkType(204);
+    /// MPLS without a link header.
+    pub const MPLS: LinkType = LinkType(219);
     /// IPv4 without a link header.
     pub const IPV4: LinkType = LinkType(228);
     /// IPv6 without a link header.
@@ -36,9 +48,15 @@ impl fmt::Display for LinkType {
         f.pad(match *self {
             LinkType::NULL => "NULL",
             LinkType::ETHERNET => "ETHERNET",
+            LinkType::PPP => "PPP",
+            LinkType::PPP_HDLC => "PPP_HDLC",
+            LinkType::PPP_ETHER => "PPP_ETHER",
             LinkType::RAW => "RAW",
+            LinkType::C_HDLC => "C_HDLC",
             LinkType::LOOP => "LOOP",
             LinkType::LINUX_SLL => "LINUX_SLL",
+            LinkType::PPP_WITH_DIR => "PPP_WITH_DIR",
+            LinkType::MPLS => "MPLS",
             LinkType::IPV4 => "IPV4",
             LinkType::IPV6 => "IPV6",
             LinkType::LINUX_SLL2 => "LINUX_SLL2",

@@ -1,27 +1,32 @@
-//! Frame → datagram, segment or fragment. Lengths that disagree with the capture are resolved in favour of the bytes that
-//! are there: offloading network cards write wrong ones, and a snap length cuts right ones short.
+//! Frame → datagram, segment or fragment: the loop over IP packets inside of each other, and the transport headers.
 
 use std::net::IpAddr;
-use std::net::Ipv6Addr;
 
-use etherparse::LaxIpv4Slice;
-use etherparse::LenSource;
 use etherparse::TcpSlice;
 use etherparse::UdpSlice;
 use etherparse::err;
 
+use crate::base::CaptureTime;
 use crate::base::Endpoint;
 use crate::base::Flow;
 use crate::base::Limits;
 use crate::base::SetAside;
 use crate::capture::Frame;
+use crate::packet::hep;
+use crate::packet::hep::Captured;
+use crate::packet::ip;
+use crate::packet::ip::cut_or_malformed;
 use crate::packet::link;
+use crate::packet::link::Inner;
 use crate::packet::link::LinkContext;
 use crate::packet::link::u16_at;
+use crate::packet::link::u32_at;
 use crate::packet::prefilter;
+use crate::packet::tunnel;
 
 const TCP: u8 = 6;
 const UDP: u8 = 17;
+const SCTP: u8 = 132;
 
 /// What a frame turned out to be.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +35,10 @@ pub enum Decoded<'a> {
     Udp(Datagram<'a>),
     /// A TCP segment.
     Tcp(Segment<'a>),
+    /// An SCTP packet.
+    Sctp(SctpPacket<'a>),
+    /// A message that a capture agent reports.
+    Captured(Captured<'a>),
     /// A part of an IP packet.
     Fragment(Fragment<'a>),
     /// Nothing that can hold SIP, or nothing that can be read.
@@ -66,6 +75,21 @@ pub struct Segment<'a> {
     pub link: LinkContext,
 }
 
+/// An SCTP packet: chunks behind the common header.
+#[derive(Clone, Copy, Debug)]
+pub struct SctpPacket<'a> {
+    /// Who to whom.
+    pub flow: Flow,
+    /// What the receiver knows the association by.
+    pub verification_tag: u32,
+    /// What was captured of the chunks.
+    pub chunks: &'a [u8],
+    /// How many bytes are missing at the end.
+    pub missing_len: u32,
+    /// Where it was seen.
+    pub link: LinkContext,
+}
+
 /// The TCP control bits that matter here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flags {
@@ -82,22 +106,31 @@ pub struct Flags {
 /// A part of an IP packet.
 #[derive(Clone, Copy, Debug)]
 pub struct Fragment<'a> {
-    /// From whom to whom.
-    pub addresses: Addresses,
+    /// The part.
+    pub part: IpPayload<'a>,
     /// The number that the parts of one packet share.
     pub identification: u32,
-    /// The protocol of the whole packet's payload, as IP numbers it.
-    pub protocol: u8,
-    /// Where the payload belongs in the whole, in bytes.
+    /// Where the part belongs in the whole, in bytes.
     pub offset_bytes: u32,
     /// Whether other parts follow.
     pub more: bool,
-    /// What was captured of the part.
-    pub payload: &'a [u8],
-    /// How many bytes are missing at the end of the payload.
+}
+
+/// What an IP packet holds, or a part of it.
+#[derive(Clone, Copy, Debug)]
+pub struct IpPayload<'a> {
+    /// From whom to whom.
+    pub addresses: Addresses,
+    /// The protocol of the whole packet's payload, as IP numbers it.
+    pub protocol: u8,
+    /// What was captured of it.
+    pub bytes: &'a [u8],
+    /// How many bytes are missing at the end.
     pub missing_len: u32,
     /// Where it was seen.
     pub link: LinkContext,
+    /// Headers passed on the way that count towards the limit.
+    pub layers: usize,
 }
 
 /// The two ends of an IP packet.
@@ -109,21 +142,12 @@ pub struct Addresses {
     pub destination: IpAddr,
 }
 
-/// The payload of an IP packet and what is known of it.
-struct Network<'a> {
-    addresses: Addresses,
-    protocol: u8,
-    payload: &'a [u8],
-    missing_len: u32,
-    fragment: Option<FragmentPart>,
-    link: LinkContext,
-}
-
-/// Where a fragment belongs.
-struct FragmentPart {
-    identification: u32,
-    offset_bytes: u32,
-    more: bool,
+/// What stands within the payload of an IP packet.
+enum Within<'a> {
+    /// Nothing further: this is what it is.
+    Nothing(Decoded<'a>),
+    /// Another packet.
+    Packet(Inner<'a>),
 }
 
 /// Decodes one frame.
@@ -131,199 +155,121 @@ pub fn decode<'a>(frame: &Frame<'a>, limits: &Limits) -> Decoded<'a> {
     if let Some(reason) = prefilter::frame_refusal(frame) {
         return Decoded::SetAside(reason);
     }
-    match network(frame, limits) {
-        Err(reason) => Decoded::SetAside(reason),
-        Ok(network) => match network.fragment {
-            None => decode_transport(
-                network.protocol,
-                network.payload,
-                network.missing_len,
-                network.addresses,
-                network.link,
-            ),
-            Some(part) => Decoded::Fragment(Fragment {
-                addresses: network.addresses,
-                identification: part.identification,
-                protocol: network.protocol,
-                offset_bytes: part.offset_bytes,
-                more: part.more,
-                payload: network.payload,
-                missing_len: network.missing_len,
-                link: network.link,
-            }),
+    let found = link::outermost(frame).and_then(|inner| walk(inner, frame.time, limits));
+    found.unwrap_or_else(Decoded::SetAside)
+}
+
+/// Decodes the payload of an IP packet that was put together from fragments. Gives a fragment only where a tunnel holds one, of
+/// more layers than `packet` has. `time` is that of the last fragment.
+pub fn decode_payload<'a>(packet: &IpPayload<'a>, time: Option<CaptureTime>, limits: &Limits) -> Decoded<'a> {
+    let found = match payload(packet, time) {
+        Ok(Within::Nothing(decoded)) => Ok(decoded),
+        Ok(Within::Packet(inner)) => walk(inner, time, limits).map_err(|reason| truth(reason, packet.missing_len)),
+        Err(reason) => Err(truth(reason, packet.missing_len)),
+    };
+    found.unwrap_or_else(Decoded::SetAside)
+}
+
+/// From one IP header to the one within, until there is none. Each round adds a layer, so it ends at the limit.
+fn walk<'a>(mut inner: Inner<'a>, time: Option<CaptureTime>, limits: &Limits) -> Result<Decoded<'a>, SetAside> {
+    loop {
+        if inner.layers > limits.layers_max {
+            return Err(SetAside::TooManyLayers);
+        }
+        // A frame that ends within its first headers is cut, whatever it says of its length.
+        let is_first = inner.context.tunnel == 0;
+        let at_network = link::network(inner, limits.layers_max)
+            .map_err(|reason| if is_first { reason } else { truth(reason, inner.missing_len) })?;
+        let network = ip::read(&at_network, limits.layers_max)?;
+        let packet = network.payload;
+        if let Some(part) = network.fragment {
+            let ip::FragmentPart { identification, offset_bytes, more } = part;
+            return Ok(Decoded::Fragment(Fragment { part: packet, identification, offset_bytes, more }));
+        }
+        match payload(&packet, time).map_err(|reason| truth(reason, packet.missing_len))? {
+            Within::Nothing(decoded) => return Ok(decoded),
+            Within::Packet(further) => inner = further,
+        }
+    }
+}
+
+/// Headers that do not fit are cut only where bytes are missing.
+fn truth(reason: SetAside, missing_len: u32) -> SetAside {
+    if reason == SetAside::CutHeaders { cut_or_malformed(missing_len) } else { reason }
+}
+
+fn payload<'a>(packet: &IpPayload<'a>, time: Option<CaptureTime>) -> Result<Within<'a>, SetAside> {
+    match packet.protocol {
+        UDP => udp(packet, time),
+        TCP => tcp(packet).map(Within::Nothing),
+        SCTP => sctp(packet).map(Within::Nothing),
+        _ => match tunnel::in_ip(packet) {
+            Some(inner) => inner.map(Within::Packet),
+            None => Err(SetAside::OtherProtocol),
         },
     }
 }
 
-/// Decodes the payload of an IP packet, of a single frame or put together from fragments. Never gives a fragment.
-pub fn decode_transport(
-    protocol: u8,
-    payload: &[u8],
-    missing_len: u32,
-    addresses: Addresses,
-    link: LinkContext,
-) -> Decoded<'_> {
-    match protocol {
-        UDP => udp(payload, missing_len, addresses, link),
-        TCP => tcp(payload, missing_len, addresses, link),
-        _ => Decoded::SetAside(SetAside::OtherProtocol),
-    }
-}
-
-fn udp(bytes: &[u8], missing_len: u32, addresses: Addresses, link: LinkContext) -> Decoded<'_> {
+fn udp<'a>(packet: &IpPayload<'a>, time: Option<CaptureTime>) -> Result<Within<'a>, SetAside> {
+    let IpPayload { addresses, bytes, missing_len, link, .. } = *packet;
     let Ok(datagram) = UdpSlice::from_slice_lax(bytes) else {
-        return Decoded::SetAside(cut_or_malformed(missing_len));
+        return Err(cut_or_malformed(missing_len));
     };
     let claimed_len = usize::from(datagram.length());
     // A length of less than its own header says nothing: then the IP length decides.
     let cut = missing_len > 0 && (claimed_len < 8 || claimed_len > bytes.len());
     let payload = datagram.payload();
     if payload.is_empty() && cut {
-        return Decoded::SetAside(SetAside::CutHeaders);
+        return Err(SetAside::CutHeaders);
+    }
+    let content = IpPayload { bytes: payload, missing_len: if cut { missing_len } else { 0 }, ..*packet };
+    if payload.first().is_some_and(|first| tunnel::may_begin_with(*first))
+        && let Some(inner) = tunnel::in_udp(datagram.destination_port(), &content)
+    {
+        return inner.map(Within::Packet);
+    }
+    if let Some(captured) = hep::in_udp(&content, time) {
+        return captured.map(|captured| Within::Nothing(Decoded::Captured(captured)));
     }
     if let Some(reason) = prefilter::payload_refusal(payload) {
-        return Decoded::SetAside(reason);
+        return Err(reason);
     }
     let flow = flow(addresses, datagram.source_port(), datagram.destination_port());
-    Decoded::Udp(Datagram { flow, payload, cut, link })
+    Ok(Within::Nothing(Decoded::Udp(Datagram { flow, payload, cut, link })))
 }
 
-fn tcp(bytes: &[u8], missing_len: u32, addresses: Addresses, link: LinkContext) -> Decoded<'_> {
-    let segment = match TcpSlice::from_slice(bytes) {
-        Ok(segment) => segment,
-        Err(err::tcp::HeaderSliceError::Len(_)) => return Decoded::SetAside(cut_or_malformed(missing_len)),
-        Err(err::tcp::HeaderSliceError::Content(_)) => return Decoded::SetAside(SetAside::Malformed),
-    };
-    Decoded::Tcp(Segment {
-        flow: flow(addresses, segment.source_port(), segment.destination_port()),
+fn tcp<'a>(packet: &IpPayload<'a>) -> Result<Decoded<'a>, SetAside> {
+    let segment = TcpSlice::from_slice(packet.bytes).map_err(|error| match error {
+        err::tcp::HeaderSliceError::Len(_) => cut_or_malformed(packet.missing_len),
+        err::tcp::HeaderSliceError::Content(_) => SetAside::Malformed,
+    })?;
+    Ok(Decoded::Tcp(Segment {
+        flow: flow(packet.addresses, segment.source_port(), segment.destination_port()),
         sequence: segment.sequence_number(),
         flags: Flags { syn: segment.syn(), fin: segment.fin(), rst: segment.rst(), ack: segment.ack() },
         payload: segment.payload(),
-        missing_len,
-        link,
-    })
+        missing_len: packet.missing_len,
+        link: packet.link,
+    }))
 }
 
-fn cut_or_malformed(missing_len: u32) -> SetAside {
-    if missing_len > 0 { SetAside::CutHeaders } else { SetAside::Malformed }
+/// The common header (RFC 9260 §3.1).
+fn sctp<'a>(packet: &IpPayload<'a>) -> Result<Decoded<'a>, SetAside> {
+    let short = || cut_or_malformed(packet.missing_len);
+    let (header, chunks) = packet.bytes.split_at_checked(12).ok_or_else(short)?;
+    let ports = u16_at(header, 0).zip(u16_at(header, 2)).ok_or_else(short)?;
+    Ok(Decoded::Sctp(SctpPacket {
+        flow: flow(packet.addresses, ports.0, ports.1),
+        verification_tag: u32_at(header, 4).ok_or_else(short)?,
+        chunks,
+        missing_len: packet.missing_len,
+        link: packet.link,
+    }))
 }
 
-fn flow(addresses: Addresses, source_port: u16, destination_port: u16) -> Flow {
+pub(super) fn flow(addresses: Addresses, source_port: u16, destination_port: u16) -> Flow {
     Flow {
         source: Endpoint { address: addresses.source, port: source_port },
         destination: Endpoint { address: addresses.destination, port: destination_port },
     }
-}
-
-fn network<'a>(frame: &Frame<'a>, limits: &Limits) -> Result<Network<'a>, SetAside> {
-    let packet = link::network(frame, limits.layers_max)?;
-    let frame_missing_len = frame.original_len.saturating_sub(len_u32(frame.bytes));
-    match packet.bytes.first().map(|first| first >> 4) {
-        Some(4) => ipv4(&packet, frame_missing_len),
-        Some(6) => ipv6(&packet, frame_missing_len, limits.layers_max),
-        Some(_) => Err(SetAside::Malformed),
-        None => Err(SetAside::CutHeaders),
-    }
-}
-
-fn ipv4<'a>(packet: &link::Network<'a>, frame_missing_len: u32) -> Result<Network<'a>, SetAside> {
-    let (slice, _) = LaxIpv4Slice::from_slice(packet.bytes).map_err(|error| match error {
-        err::ipv4::HeaderSliceError::Len(_) => cut_or_malformed(frame_missing_len),
-        err::ipv4::HeaderSliceError::Content(_) => SetAside::Malformed,
-    })?;
-    let header = slice.header();
-    let payload = slice.payload();
-    // A total length of zero is a segment that the network card was to split: then the frame's own length counts.
-    let missing_len = match payload.len_source {
-        LenSource::Slice if payload.incomplete => u32::from(header.total_len()).saturating_sub(len_u32(packet.bytes)),
-        LenSource::Slice => frame_missing_len,
-        _ => 0,
-    };
-    let offset_bytes = u32::from(header.fragments_offset().value()) * 8;
-    let more = header.more_fragments();
-    let identification = u32::from(header.identification());
-    Ok(Network {
-        addresses: Addresses {
-            source: IpAddr::V4(header.source_addr()),
-            destination: IpAddr::V4(header.destination_addr()),
-        },
-        protocol: payload.ip_number.0,
-        payload: payload.payload,
-        missing_len,
-        fragment: (more || offset_bytes > 0).then_some(FragmentPart { identification, offset_bytes, more }),
-        link: packet.context,
-    })
-}
-
-fn ipv6<'a>(packet: &link::Network<'a>, frame_missing_len: u32, layers_max: usize) -> Result<Network<'a>, SetAside> {
-    let cut = || cut_or_malformed(frame_missing_len);
-    let (header, rest) = packet.bytes.split_at_checked(40).ok_or_else(cut)?;
-    let claimed_len = usize::from(u16_at(header, 4).ok_or_else(cut)?);
-    let (payload, missing_len) = match rest.get(..claimed_len) {
-        // Zero is a jumbogram (RFC 2675) or a segment that the network card was to split.
-        _ if claimed_len == 0 => (rest, frame_missing_len),
-        Some(payload) => (payload, 0),
-        None => (rest, u32::try_from(claimed_len - rest.len()).unwrap_or(u32::MAX)),
-    };
-    let address = |at: usize| {
-        let bytes: [u8; 16] = *header.get(at..)?.first_chunk()?;
-        Some(IpAddr::V6(Ipv6Addr::from(bytes)))
-    };
-    let first = *header.get(6).ok_or_else(cut)?;
-    let headers_max = layers_max.saturating_sub(packet.layers);
-    let extensions = ipv6_extensions(first, payload, headers_max).map_err(|reason| match reason {
-        SetAside::CutHeaders => cut_or_malformed(missing_len),
-        other => other,
-    })?;
-    Ok(Network {
-        addresses: Addresses { source: address(8).ok_or_else(cut)?, destination: address(24).ok_or_else(cut)? },
-        protocol: extensions.protocol,
-        payload: extensions.payload,
-        missing_len,
-        fragment: extensions.fragment,
-        link: packet.context,
-    })
-}
-
-struct Extensions<'a> {
-    protocol: u8,
-    payload: &'a [u8],
-    fragment: Option<FragmentPart>,
-}
-
-/// Walks the extension headers (RFC 8200 §4) to the transport header or to the first fragment header that splits.
-fn ipv6_extensions(mut next: u8, mut payload: &[u8], headers_max: usize) -> Result<Extensions<'_>, SetAside> {
-    for _ in 0..=headers_max {
-        let len = match next {
-            // Hop-by-hop, routing, destination options, mobility, HIP, Shim6 (IANA's list of RFC 7045).
-            0 | 43 | 60 | 135 | 139 | 140 => (usize::from(*payload.get(1).ok_or(SetAside::CutHeaders)?) + 1) * 8,
-            // The authentication header counts in words and less two (RFC 4302 §2.2).
-            51 => (usize::from(*payload.get(1).ok_or(SetAside::CutHeaders)?) + 2) * 4,
-            44 => 8,
-            _ => return Ok(Extensions { protocol: next, payload, fragment: None }),
-        };
-        let (header, rest) = payload.split_at_checked(len).ok_or(SetAside::CutHeaders)?;
-        let part = (next == 44).then(|| fragment_part(header)).flatten();
-        next = *header.first().ok_or(SetAside::CutHeaders)?;
-        payload = rest;
-        // RFC 6946: a fragment header that splits nothing is passed over.
-        if let Some(part) = part.filter(|part| part.more || part.offset_bytes > 0) {
-            return Ok(Extensions { protocol: next, payload, fragment: Some(part) });
-        }
-    }
-    Err(SetAside::TooManyLayers)
-}
-
-fn fragment_part(header: &[u8]) -> Option<FragmentPart> {
-    let offset_and_flags = u16_at(header, 2)?;
-    let identification = header.get(4..)?.first_chunk().copied().map(u32::from_be_bytes)?;
-    Some(FragmentPart {
-        identification,
-        offset_bytes: u32::from(offset_and_flags & 0xfff8),
-        more: offset_and_flags & 1 != 0,
-    })
-}
-
-fn len_u32(bytes: &[u8]) -> u32 {
-    u32::try_from(bytes.len()).unwrap_or(u32::MAX)
 }

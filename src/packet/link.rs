@@ -1,6 +1,7 @@
-//! What stands before the IP header: Ethernet and its VLAN tags, Linux cooked capture, BSD loopback, or nothing.
+//! What stands before an IP header: Ethernet with its tags and labels, Linux cooked capture, BSD loopback, PPP, or nothing. The
+//! same stands inside of tunnels.
 //!
-//! Read here and not by etherparse, which has no SLL2, no loopback, and stops at the fourth VLAN tag.
+//! Read here and not by etherparse, which has no SLL2, no loopback, no PPP and no MPLS, and stops at the fourth VLAN tag.
 
 use crate::base::SetAside;
 use crate::capture::Frame;
@@ -8,6 +9,8 @@ use crate::capture::LinkType;
 
 const IPV4: u16 = 0x0800;
 const IPV6: u16 = 0x86dd;
+/// Below this the field behind the addresses is a length, and LLC follows (IEEE 802.3 §3.2.6).
+const ETHER_TYPE_MIN: u16 = 0x0600;
 
 /// Where on the capturing machine a packet was seen. The same packet seen in two places differs in this alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,71 +21,216 @@ pub struct LinkContext {
     pub device: Option<u32>,
     /// The identifier in the outermost VLAN tag.
     pub vlan: Option<u16>,
+    /// 0 outside of tunnels; inside, a number that two tunnels hardly share.
+    pub tunnel: u32,
 }
 
-/// An IP packet, as far as it was captured, and where it was seen.
-pub(super) struct Network<'a> {
-    pub(super) bytes: &'a [u8],
-    pub(super) context: LinkContext,
-    /// VLAN tags passed on the way.
-    pub(super) layers: usize,
-}
-
-/// Finds the IP packet of a frame.
-pub(super) fn network<'a>(frame: &Frame<'a>, layers_max: usize) -> Result<Network<'a>, SetAside> {
-    let context = LinkContext { interface: frame.interface, device: None, vlan: None };
-    let bytes = frame.bytes;
-    match frame.link {
-        LinkType::ETHERNET => by_ether_type(bytes, 12, 14, context, layers_max),
-        LinkType::LINUX_SLL => by_ether_type(bytes, 14, 16, context, layers_max),
-        LinkType::LINUX_SLL2 => {
-            let device = bytes.get(4..).and_then(|rest| rest.first_chunk()).copied().map(u32::from_be_bytes);
-            by_ether_type(bytes, 0, 20, LinkContext { device, ..context }, layers_max)
-        }
-        LinkType::NULL | LinkType::LOOP => loopback(bytes, context),
-        LinkType::RAW | LinkType::IPV4 | LinkType::IPV6 => Ok(Network { bytes, context, layers: 0 }),
-        _ => Err(SetAside::UnknownLinkType),
+impl LinkContext {
+    /// The place inside of a tunnel: of its kind and, where it has one, its key.
+    #[must_use]
+    pub(super) fn within(self, kind: u8, key: u32) -> LinkContext {
+        let mixed = (self.tunnel.rotate_left(5) ^ key).wrapping_mul(0x9e37_79b1) ^ u32::from(kind);
+        LinkContext { tunnel: mixed.max(1), ..self }
     }
 }
 
-/// Follows an EtherType at `type_at` to the IP packet, which begins at `payload_at` or behind VLAN tags there.
-fn by_ether_type(
-    bytes: &[u8],
-    type_at: usize,
-    payload_at: usize,
-    mut context: LinkContext,
-    layers_max: usize,
-) -> Result<Network<'_>, SetAside> {
-    let mut ether_type = u16_at(bytes, type_at).ok_or(SetAside::CutHeaders)?;
-    let mut payload = bytes.get(payload_at..).ok_or(SetAside::CutHeaders)?;
-    let mut layers = 0;
-    loop {
-        match ether_type {
-            IPV4 | IPV6 => return Ok(Network { bytes: payload, context, layers }),
-            // IEEE 802.1Q, 802.1ad, and the values used before that was a standard.
-            0x8100 | 0x88a8 | 0x9100 | 0x9200 => {
-                layers += 1;
-                if layers > layers_max {
-                    return Err(SetAside::TooManyLayers);
-                }
-                let tag = u16_at(payload, 0).ok_or(SetAside::CutHeaders)?;
-                context.vlan.get_or_insert(tag & 0x0fff);
-                ether_type = u16_at(payload, 2).ok_or(SetAside::CutHeaders)?;
-                payload = payload.get(4..).ok_or(SetAside::CutHeaders)?;
-            }
-            // MPLS and PPPoE may hold IP, but are not read.
-            0x8847 | 0x8848 | 0x8864 => return Err(SetAside::OtherProtocol),
-            _ => return Err(SetAside::NotIp),
+/// What bytes begin with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Two addresses and an EtherType.
+    Ethernet,
+    /// Whatever belongs behind this EtherType.
+    EtherType(u16),
+    /// A label of MPLS (RFC 3032 §2.1).
+    Mpls,
+    /// PPP, with or without the address and control fields of HDLC (RFC 1661 §2, RFC 1662 §3.1).
+    Ppp,
+    /// The header of a PPPoE session (RFC 2516 §4).
+    Pppoe,
+    /// Address, control, EtherType: Cisco's HDLC.
+    CiscoHdlc,
+    /// IPv4 or IPv6.
+    Ip,
+}
+
+/// A packet on the way to its IP header.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Inner<'a> {
+    pub(super) kind: Kind,
+    pub(super) bytes: &'a [u8],
+    /// How many bytes are missing at the end.
+    pub(super) missing_len: u32,
+    pub(super) context: LinkContext,
+    /// Tags, labels, tunnels and IPv6 extension headers passed on the way.
+    pub(super) layers: usize,
+}
+
+/// What a frame begins with.
+pub(super) fn outermost<'a>(frame: &Frame<'a>) -> Result<Inner<'a>, SetAside> {
+    let mut context = LinkContext { interface: frame.interface, ..LinkContext::default() };
+    let bytes = frame.bytes;
+    let missing_len = frame.original_len.saturating_sub(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
+    let (kind, header_len) = match frame.link {
+        LinkType::ETHERNET => (Kind::Ethernet, 0),
+        LinkType::LINUX_SLL => (Kind::EtherType(u16_at(bytes, 14).ok_or(SetAside::CutHeaders)?), 16),
+        LinkType::LINUX_SLL2 => {
+            context.device = u32_at(bytes, 4);
+            (Kind::EtherType(u16_at(bytes, 0).ok_or(SetAside::CutHeaders)?), 20)
         }
+        LinkType::NULL | LinkType::LOOP => (loopback(bytes)?, 4),
+        LinkType::RAW | LinkType::IPV4 | LinkType::IPV6 => (Kind::Ip, 0),
+        LinkType::PPP => (Kind::Ppp, 0),
+        // The direction comes first.
+        LinkType::PPP_WITH_DIR => (Kind::Ppp, 1),
+        LinkType::PPP_HDLC if matches!(bytes, [0x0f | 0x8f, 0, ..]) => (Kind::CiscoHdlc, 0),
+        LinkType::PPP_HDLC => (Kind::Ppp, 0),
+        LinkType::PPP_ETHER => (Kind::Pppoe, 0),
+        LinkType::C_HDLC => (Kind::CiscoHdlc, 0),
+        LinkType::MPLS => (Kind::Mpls, 0),
+        _ => return Err(SetAside::UnknownLinkType),
+    };
+    let bytes = bytes.get(header_len..).ok_or(SetAside::CutHeaders)?;
+    Ok(Inner { kind, bytes, missing_len, context, layers: 0 })
+}
+
+/// Passes over all that stands before the IP header.
+pub(super) fn network<'a>(mut inner: Inner<'a>, layers_max: usize) -> Result<Inner<'a>, SetAside> {
+    while inner.kind != Kind::Ip {
+        let kind = match inner.kind {
+            Kind::Ethernet => {
+                let ether_type = u16_at(inner.bytes, 12).ok_or(SetAside::CutHeaders)?;
+                inner.skip(14)?;
+                Kind::EtherType(ether_type)
+            }
+            Kind::EtherType(ether_type) => by_ether_type(&mut inner, ether_type)?,
+            Kind::Mpls => mpls(&mut inner)?,
+            Kind::Ppp => ppp(&mut inner)?,
+            Kind::Pppoe => pppoe(&mut inner)?,
+            Kind::CiscoHdlc => {
+                let ether_type = u16_at(inner.bytes, 2).ok_or(SetAside::CutHeaders)?;
+                inner.skip(4)?;
+                Kind::EtherType(ether_type)
+            }
+            Kind::Ip => Kind::Ip,
+        };
+        inner.kind = kind;
+        if inner.layers > layers_max {
+            return Err(SetAside::TooManyLayers);
+        }
+    }
+    Ok(inner)
+}
+
+impl Inner<'_> {
+    fn skip(&mut self, len: usize) -> Result<(), SetAside> {
+        self.bytes = self.bytes.get(len..).ok_or(SetAside::CutHeaders)?;
+        Ok(())
+    }
+}
+
+fn by_ether_type(inner: &mut Inner<'_>, ether_type: u16) -> Result<Kind, SetAside> {
+    match ether_type {
+        IPV4 | IPV6 => Ok(Kind::Ip),
+        // IEEE 802.1Q, 802.1ad, and the values used before that was a standard.
+        0x8100 | 0x88a8 | 0x9100 | 0x9200 => {
+            inner.layers += 1;
+            let tag = u16_at(inner.bytes, 0).ok_or(SetAside::CutHeaders)?;
+            inner.context.vlan.get_or_insert(tag & 0x0fff);
+            let ether_type = u16_at(inner.bytes, 2).ok_or(SetAside::CutHeaders)?;
+            inner.skip(4)?;
+            Ok(Kind::EtherType(ether_type))
+        }
+        0x8847 | 0x8848 => Ok(Kind::Mpls),
+        0x8864 => Ok(Kind::Pppoe),
+        0x880b => Ok(Kind::Ppp),
+        // Transparent Ethernet bridging, in tunnels only.
+        0x6558 => {
+            inner.layers += 1;
+            Ok(Kind::Ethernet)
+        }
+        // MACsec is encrypted.
+        0x88e5 => Err(SetAside::OtherProtocol),
+        length if length < ETHER_TYPE_MIN => llc(inner),
+        _ => Err(SetAside::NotIp),
+    }
+}
+
+/// IEEE 802.2 behind a length: SNAP with an EtherType (RFC 1042), or IP by its service access point.
+fn llc(inner: &mut Inner<'_>) -> Result<Kind, SetAside> {
+    let (kind, len) = match inner.bytes {
+        [0xaa, 0xaa, 3, 0, 0, 0 | 0xf8, high, low, ..] => (Kind::EtherType(u16::from_be_bytes([*high, *low])), 8),
+        [6, 6, 3, ..] => (Kind::Ip, 3),
+        _ => return Err(SetAside::NotIp),
+    };
+    inner.layers += 1;
+    inner.skip(len)?;
+    Ok(kind)
+}
+
+/// One label. Behind the last one nothing says what follows: RFC 4928 §3 keeps the first half byte for that.
+fn mpls(inner: &mut Inner<'_>) -> Result<Kind, SetAside> {
+    let label = u32_at(inner.bytes, 0).ok_or(SetAside::CutHeaders)?;
+    inner.layers += 1;
+    inner.skip(4)?;
+    if label & 0x100 == 0 {
+        return Ok(Kind::Mpls);
+    }
+    let is_frame_at = |at: usize| {
+        let ether_type = u16_at(inner.bytes, at + 12);
+        ether_type.is_some_and(|ether_type| {
+            matches!(ether_type, IPV4 | IPV6 | 0x8100 | 0x88a8 | 0x9100 | 0x9200 | 0x8847 | 0x8848 | 0x8864)
+        })
+    };
+    match inner.bytes.first().map(|first| first >> 4) {
+        None => Err(SetAside::CutHeaders),
+        Some(4 | 6) => Ok(Kind::Ip),
+        // A pseudowire with the control word of RFC 4385 §3.
+        Some(0) if is_frame_at(4) => inner.skip(4).map(|()| Kind::Ethernet),
+        Some(_) if is_frame_at(0) => Ok(Kind::Ethernet),
+        Some(_) => Err(SetAside::OtherProtocol),
+    }
+}
+
+fn pppoe(inner: &mut Inner<'_>) -> Result<Kind, SetAside> {
+    let [version_and_type, code, ..] = inner.bytes else { return Err(SetAside::CutHeaders) };
+    if *version_and_type != 0x11 {
+        return Err(SetAside::Malformed);
+    }
+    if *code != 0 {
+        return Err(SetAside::NotIp);
+    }
+    inner.layers += 1;
+    inner.skip(6)?;
+    Ok(Kind::Ppp)
+}
+
+fn ppp(inner: &mut Inner<'_>) -> Result<Kind, SetAside> {
+    if inner.bytes.starts_with(&[0xff, 0x03]) {
+        inner.skip(2)?;
+    }
+    // RFC 1661 §6.5: a protocol number may be one byte, which is odd.
+    let first = *inner.bytes.first().ok_or(SetAside::CutHeaders)?;
+    let (protocol, len) = match first & 1 {
+        1 => (u16::from(first), 1),
+        _ => (u16_at(inner.bytes, 0).ok_or(SetAside::CutHeaders)?, 2),
+    };
+    inner.skip(len)?;
+    inner.layers += 1;
+    match protocol {
+        0x0021 | 0x0057 => Ok(Kind::Ip),
+        0x0281 | 0x0283 => Ok(Kind::Mpls),
+        // Parts of packets (RFC 1990), compressed and encrypted ones (RFC 1962, RFC 1968), compressed headers.
+        0x003d | 0x00fd | 0x0053 | 0x002d | 0x002f | 0x0061 | 0x0065 => Err(SetAside::OtherProtocol),
+        _ => Err(SetAside::NotIp),
     }
 }
 
 /// The family is in the byte order of the capturing host, and IPv6 has another number on every system.
-fn loopback(bytes: &[u8], context: LinkContext) -> Result<Network<'_>, SetAside> {
-    let (family, bytes) = bytes.split_first_chunk().ok_or(SetAside::CutHeaders)?;
+fn loopback(bytes: &[u8]) -> Result<Kind, SetAside> {
+    let family = bytes.first_chunk().ok_or(SetAside::CutHeaders)?;
     let is_ip = |family: u32| matches!(family, 2 | 10 | 24 | 28 | 30);
     if is_ip(u32::from_le_bytes(*family)) || is_ip(u32::from_be_bytes(*family)) {
-        Ok(Network { bytes, context, layers: 0 })
+        Ok(Kind::Ip)
     } else {
         Err(SetAside::NotIp)
     }
@@ -91,4 +239,9 @@ fn loopback(bytes: &[u8], context: LinkContext) -> Result<Network<'_>, SetAside>
 /// The big-endian number at `at`.
 pub(super) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
     bytes.get(at..)?.first_chunk().copied().map(u16::from_be_bytes)
+}
+
+/// The big-endian number at `at`.
+pub(super) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    bytes.get(at..)?.first_chunk().copied().map(u32::from_be_bytes)
 }

@@ -1,10 +1,14 @@
 //! Frame → packet: link, network and transport headers.
 //!
-//! Every frame becomes a datagram, a segment, a fragment, or is set aside for a named reason. Nothing is copied.
+//! Every frame becomes a datagram, a segment, a fragment, or is set aside for a named reason. Nothing is copied. Tunnels are
+//! passed through: the innermost addresses are the packet's own.
 
 mod decode;
+mod hep;
+mod ip;
 mod link;
 mod prefilter;
+mod tunnel;
 
 pub use crate::capture::Frame;
 pub use decode::Addresses;
@@ -12,7 +16,10 @@ pub use decode::Datagram;
 pub use decode::Decoded;
 pub use decode::Flags;
 pub use decode::Fragment;
+pub use decode::IpPayload;
+pub use decode::SctpPacket;
 pub use decode::Segment;
 pub use decode::decode;
-pub use decode::decode_transport;
+pub use decode::decode_payload;
+pub use hep::Captured;
 pub use link::LinkContext;

@@ -6,6 +6,7 @@ use crate::base::SetAside;
 use crate::capture::Frame;
 use crate::capture::LinkType;
 use crate::packet::link::u16_at;
+use crate::packet::tunnel;
 
 /// Tags looked through here; more are left to the full decoder.
 const VLAN_TAGS_MAX: usize = 2;
@@ -37,7 +38,11 @@ pub(super) fn frame_refusal(frame: &Frame<'_>) -> Option<SetAside> {
     if payload.is_empty() && len > 8 {
         return None;
     }
-    payload_refusal(payload)
+    match payload_refusal(payload) {
+        // A tunnel, perhaps: its port is looked at by the full decoder.
+        Some(SetAside::NotSip) if payload.first().is_some_and(|first| tunnel::may_begin_with(*first)) => None,
+        refusal => refusal,
+    }
 }
 
 /// The UDP header and what follows, of an unfragmented IPv4 packet.

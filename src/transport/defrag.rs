@@ -15,6 +15,7 @@ use crate::base::SetAside;
 use crate::base::WireMap;
 use crate::packet::Addresses;
 use crate::packet::Fragment;
+use crate::packet::IpPayload;
 use crate::packet::LinkContext;
 use crate::transport::assembler;
 use crate::transport::ledger::Beginning;
@@ -40,12 +41,22 @@ struct Key {
 
 /// A datagram put together.
 pub(super) struct Whole {
-    pub(super) addresses: Addresses,
-    pub(super) protocol: u8,
-    pub(super) bytes: Vec<u8>,
+    addresses: Addresses,
+    protocol: u8,
+    bytes: Vec<u8>,
     /// Bytes missing at the end, because a snap length cut a fragment.
-    pub(super) missing_len: u32,
+    missing_len: u32,
+    /// The headers before the fragment that had most of them.
+    layers: usize,
     pub(super) origin: Origin,
+}
+
+impl Whole {
+    /// What it holds.
+    pub(super) fn payload(&self) -> IpPayload<'_> {
+        let Whole { addresses, protocol, ref bytes, missing_len, layers, ref origin } = *self;
+        IpPayload { addresses, protocol, bytes, missing_len, link: origin.link, layers }
+    }
 }
 
 /// The datagrams that wait for fragments.
@@ -71,35 +82,35 @@ struct Datagram {
     ambiguous: bool,
     /// Contradicts itself; its fragments are only counted.
     dropped: bool,
+    /// The headers before the fragment that had most of them.
+    layers: usize,
     frames: Vec<FrameRef>,
 }
 
 impl Defragmenter {
-    /// Takes one fragment; gives the datagram that it completes.
+    /// Takes one fragment, and what brought it: a frame, or the fragments of a packet around it. Gives the datagram that it
+    /// completes.
     pub(super) fn push(
         &mut self,
-        frame: FrameRef,
-        time: Option<CaptureTime>,
+        origin: &Origin,
         fragment: &Fragment<'_>,
         limits: &Limits,
         ledger: &mut Ledger,
     ) -> Option<Whole> {
+        let (frame, time) = (origin.frames.last, origin.time);
         self.expire(time, limits, ledger);
+        let part = &fragment.part;
         let start = u64::from(fragment.offset_bytes);
-        let wire_len = fragment.payload.len() as u64 + u64::from(fragment.missing_len);
+        let wire_len = part.bytes.len() as u64 + u64::from(part.missing_len);
         let end = start + wire_len;
         // All but the last fragment are a multiple of eight bytes; and none is empty.
         if wire_len == 0 || end > DATAGRAM_BYTES_MAX || (fragment.more && !wire_len.is_multiple_of(8)) {
             ledger.events.fragments_malformed.add(frame);
-            ledger.set_aside(SetAside::Malformed, 1);
+            ledger.set_aside(SetAside::Malformed, origin.frame_count());
             return None;
         }
-        let key = Key {
-            addresses: fragment.addresses,
-            identification: fragment.identification,
-            protocol: fragment.protocol,
-            link: fragment.link,
-        };
+        let IpPayload { addresses, protocol, link, .. } = *part;
+        let key = Key { addresses, identification: fragment.identification, protocol, link };
         let (serial, order) = (&mut self.next_serial, &mut self.order);
         let datagram = self.waiting.entry(key).or_insert_with(|| {
             *serial += 1;
@@ -107,6 +118,9 @@ impl Defragmenter {
             Datagram::new(*serial, time)
         });
         let held_before = datagram.held_bytes();
+        datagram.frames.extend(origin.frames.iter());
+        datagram.ambiguous |= origin.ambiguous;
+        datagram.layers = datagram.layers.max(part.layers);
         datagram.add(frame, fragment, start..end, ledger);
         self.bytes = (self.bytes + datagram.held_bytes()).saturating_sub(held_before);
         if datagram.is_whole() {
@@ -173,6 +187,7 @@ impl Datagram {
             cut_at: None,
             ambiguous: false,
             dropped: false,
+            layers: 0,
             frames: Vec::new(),
         }
     }
@@ -182,7 +197,7 @@ impl Datagram {
     }
 
     fn add(&mut self, frame: FrameRef, fragment: &Fragment<'_>, range: std::ops::Range<u64>, ledger: &mut Ledger) {
-        self.frames.push(frame);
+        let part = &fragment.part;
         let beyond_end = self.end.is_some_and(|end| range.end > end || (!fragment.more && range.end != end));
         let ends_early = !fragment.more && self.bytes.len() as u64 > range.end;
         if self.dropped || beyond_end || ends_early {
@@ -192,14 +207,14 @@ impl Datagram {
         if !fragment.more {
             self.end = Some(range.end);
         }
-        if fragment.missing_len > 0 {
-            let cut_at = range.start + fragment.payload.len() as u64;
+        if part.missing_len > 0 {
+            let cut_at = range.start + part.bytes.len() as u64;
             self.cut_at = Some(self.cut_at.map_or(cut_at, |at| at.min(cut_at)));
         }
         let split = assembler::split(range.clone(), &self.parts, |len| *len);
-        let is_v6 = fragment.addresses.source.is_ipv6();
+        let is_v6 = part.addresses.source.is_ipv6();
         let again = split.fresh.is_empty() && self.parts.get(&range.start) == Some(&(range.end - range.start));
-        let differs = split.seen.iter().any(|seen| self.differs(fragment.payload, range.start, seen));
+        let differs = split.seen.iter().any(|seen| self.differs(part.bytes, range.start, seen));
         // RFC 8200 §4.5 lets an exact copy of an IPv6 fragment pass; any other overlap ends the datagram.
         if is_v6 && !split.seen.is_empty() && (!again || differs) {
             self.contradict(frame, ledger);
@@ -216,7 +231,7 @@ impl Datagram {
         for fresh in split.fresh {
             self.parts.insert(fresh.start, fresh.end - fresh.start);
             self.part_bytes += fresh.end - fresh.start;
-            if let Some(source) = sub_slice(fragment.payload, range.start, &fresh) {
+            if let Some(source) = sub_slice(part.bytes, range.start, &fresh) {
                 let at = usize::try_from(fresh.start).unwrap_or(usize::MAX);
                 let target = self.bytes.get_mut(at..).and_then(|rest| rest.get_mut(..source.len()));
                 if let Some(target) = target {
@@ -261,6 +276,7 @@ impl Datagram {
                     at: *first,
                     time: self.since,
                     link: key.link,
+                    layers: self.layers,
                 });
             }
         }
@@ -289,6 +305,7 @@ impl Datagram {
             protocol: key.protocol,
             bytes: self.bytes,
             missing_len: u32::try_from(total - kept).unwrap_or(u32::MAX),
+            layers: self.layers,
             origin: Origin {
                 frames: Frames { last, others: self.frames.into_boxed_slice() },
                 time,

@@ -28,6 +28,11 @@ pub struct Events {
     pub tcp_joined: Event,
     /// TCP streams given up because of the limits on flows and bytes; the frame is the one that took the place.
     pub tcp_evicted: Event,
+    /// SCTP messages of which parts are missing.
+    pub sctp_gap: Event,
+    /// Directions of SCTP associations given up because of the limits on their number and bytes; the frame is the one that took
+    /// the place.
+    pub sctp_evicted: Event,
     /// IP datagrams of which fragments are missing.
     pub fragments_incomplete: Event,
     /// IP fragments that contradict each other or the protocol: their datagram is dropped.

@@ -93,6 +93,7 @@ pub(super) struct Beginning {
     pub(super) at: FrameRef,
     pub(super) time: Option<CaptureTime>,
     pub(super) link: LinkContext,
+    pub(super) layers: usize,
 }
 
 /// Pairs of hosts that are remembered for what was lost between them.

@@ -1,4 +1,4 @@
-//! Packets → payloads: IP fragments and TCP streams put together.
+//! Packets → payloads: IP fragments, TCP streams and SCTP messages put together.
 //!
 //! Two verbs: [`Reassembly::push`] takes a decoded frame, [`Reassembly::finish`] gives up what still waits. Both hand
 //! every whole payload to a sink. Each frame ends in the ledger exactly once, used or set aside; a frame that waits for
@@ -12,6 +12,7 @@ mod delivered;
 mod events;
 mod ledger;
 mod reassembly;
+mod sctp;
 mod stream;
 
 pub use events::Event;

@@ -15,11 +15,16 @@ use crate::base::Framing;
 use crate::base::Limits;
 use crate::base::SetAside;
 use crate::base::Transport;
+use crate::packet::Captured;
 use crate::packet::Datagram;
 use crate::packet::Decoded;
+use crate::packet::Fragment;
 use crate::packet::Frame;
+use crate::packet::IpPayload;
+use crate::packet::LinkContext;
+use crate::packet::SctpPacket;
 use crate::packet::Segment;
-use crate::packet::decode_transport;
+use crate::packet::decode_payload;
 use crate::transport::connections::Connections;
 use crate::transport::defrag::Defragmenter;
 use crate::transport::events::Events;
@@ -27,6 +32,7 @@ use crate::transport::ledger::Ledger;
 use crate::transport::ledger::Origin;
 use crate::transport::ledger::Outlet;
 use crate::transport::ledger::Payload;
+use crate::transport::sctp::Associations;
 
 /// The beginning of a message whose other fragments never came.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +53,7 @@ pub struct Reassembly<F> {
     ledger: Ledger,
     fragments: Defragmenter,
     connections: Connections<F>,
+    associations: Associations,
     last: Option<FrameRef>,
     framer: PhantomData<F>,
 }
@@ -59,6 +66,7 @@ impl<F: Framer> Reassembly<F> {
             ledger: Ledger::default(),
             fragments: Defragmenter::default(),
             connections: Connections::default(),
+            associations: Associations::default(),
             last: None,
             framer: PhantomData,
         }
@@ -70,18 +78,28 @@ impl<F: Framer> Reassembly<F> {
         self.last = Some(frame.at);
         match decoded {
             Decoded::SetAside(reason) => self.ledger.set_aside(reason, 1),
-            Decoded::Fragment(fragment) => {
-                let whole = self.fragments.push(frame.at, frame.time, &fragment, &self.limits, &mut self.ledger);
-                if let Some(whole) = whole {
-                    let link = whole.origin.link;
-                    let decoded =
-                        decode_transport(whole.protocol, &whole.bytes, whole.missing_len, whole.addresses, link);
-                    self.push_packet(decoded, whole.origin, sink);
+            Decoded::Fragment(fragment) => self.push_fragment(&fragment, one_frame(frame, fragment.part.link), sink),
+            Decoded::Udp(Datagram { link, .. })
+            | Decoded::Tcp(Segment { link, .. })
+            | Decoded::Sctp(SctpPacket { link, .. })
+            | Decoded::Captured(Captured { link, .. }) => self.push_packet(decoded, one_frame(frame, link), sink),
+        }
+    }
+
+    /// A tunnel may hold a fragment of a packet, and may have been cut in fragments itself.
+    fn push_fragment(&mut self, fragment: &Fragment<'_>, origin: Origin, sink: &mut impl FnMut(Payload<'_>)) {
+        let mut whole = self.fragments.push(&origin, fragment, &self.limits, &mut self.ledger);
+        // Each round takes off a layer of the tunnels, of which there is a limit.
+        while let Some(outer) = whole.take() {
+            match decode_payload(&outer.payload(), outer.origin.time, &self.limits) {
+                Decoded::Fragment(inner) => {
+                    let origin = Origin { link: inner.part.link, ..outer.origin.clone() };
+                    whole = self.fragments.push(&origin, &inner, &self.limits, &mut self.ledger);
                 }
-            }
-            Decoded::Udp(Datagram { link, .. }) | Decoded::Tcp(Segment { link, .. }) => {
-                let origin = Origin { frames: Frames::one(frame.at), time: frame.time, link, ambiguous: false };
-                self.push_packet(decoded, origin, sink);
+                decoded => {
+                    let link = link_of(&decoded).unwrap_or(outer.origin.link);
+                    self.push_packet(decoded, Origin { link, ..outer.origin.clone() }, sink);
+                }
             }
         }
     }
@@ -92,6 +110,21 @@ impl<F: Framer> Reassembly<F> {
         match decoded {
             Decoded::SetAside(reason) => out.ledger.set_aside(reason, origin.frame_count()),
             Decoded::Tcp(segment) => self.connections.push(&segment, origin, &mut out),
+            Decoded::Sctp(packet) => self.associations.push::<F, _>(&packet, &origin, &mut out),
+            Decoded::Captured(captured) if F::recognises(captured.payload) => {
+                out.ledger.used(origin.frame_count());
+                out.deliver(Payload {
+                    flow: captured.flow,
+                    transport: captured.transport,
+                    frames: origin.frames,
+                    time: captured.time.or(origin.time),
+                    bytes: captured.payload.trim_ascii_start(),
+                    cut: captured.cut,
+                    ambiguous: origin.ambiguous,
+                    link: origin.link,
+                    framing: Framing::default(),
+                });
+            }
             Decoded::Udp(datagram) if F::recognises(datagram.payload) => {
                 out.ledger.used(origin.frame_count());
                 out.deliver(Payload {
@@ -106,7 +139,7 @@ impl<F: Framer> Reassembly<F> {
                     framing: Framing::default(),
                 });
             }
-            Decoded::Udp(_) => out.ledger.set_aside(SetAside::NotSip, origin.frame_count()),
+            Decoded::Udp(_) | Decoded::Captured(_) => out.ledger.set_aside(SetAside::NotSip, origin.frame_count()),
             Decoded::Fragment(_) => out.ledger.set_aside(SetAside::Malformed, origin.frame_count()),
         }
     }
@@ -117,6 +150,7 @@ impl<F: Framer> Reassembly<F> {
         let Some(now) = self.last else { return };
         let mut out = Outlet { ledger: &mut self.ledger, limits: &self.limits, sink, now };
         self.connections.finish(&mut out);
+        self.associations.finish(&mut out);
         assert!(self.ledger.coverage.is_balanced(), "every frame is used or set aside, once");
     }
 
@@ -134,13 +168,22 @@ impl<F: Framer> Reassembly<F> {
     /// Hands out the beginnings of messages whose datagrams were given up since the last call. Of their end nothing is known.
     pub fn lost_messages(&mut self, sink: &mut impl FnMut(LostMessage<'_>)) {
         for beginning in self.ledger.beginnings.drain(..) {
-            let decoded =
-                decode_transport(beginning.protocol, &beginning.bytes, 1, beginning.addresses, beginning.link);
-            if let Decoded::Udp(datagram) = decoded
-                && F::recognises(datagram.payload)
-            {
-                let bytes = datagram.payload.trim_ascii_start();
-                sink(LostMessage { flow: datagram.flow, at: beginning.at, time: beginning.time, bytes });
+            let packet = IpPayload {
+                addresses: beginning.addresses,
+                protocol: beginning.protocol,
+                bytes: &beginning.bytes,
+                missing_len: 1,
+                link: beginning.link,
+                layers: beginning.layers,
+            };
+            let (flow, bytes) = match decode_payload(&packet, beginning.time, &self.limits) {
+                Decoded::Udp(datagram) => (datagram.flow, datagram.payload),
+                Decoded::Captured(captured) => (captured.flow, captured.payload),
+                _ => continue,
+            };
+            if F::recognises(bytes) {
+                let bytes = bytes.trim_ascii_start();
+                sink(LostMessage { flow, at: beginning.at, time: beginning.time, bytes });
             }
         }
     }
@@ -154,5 +197,19 @@ impl<F: Framer> Reassembly<F> {
     /// What went wrong between the packets.
     pub fn events(&self) -> &Events {
         &self.ledger.events
+    }
+}
+
+fn one_frame(frame: &Frame<'_>, link: LinkContext) -> Origin {
+    Origin { frames: Frames::one(frame.at), time: frame.time, link, ambiguous: false }
+}
+
+fn link_of(decoded: &Decoded<'_>) -> Option<LinkContext> {
+    match decoded {
+        Decoded::Udp(Datagram { link, .. })
+        | Decoded::Tcp(Segment { link, .. })
+        | Decoded::Sctp(SctpPacket { link, .. })
+        | Decoded::Captured(Captured { link, .. }) => Some(*link),
+        Decoded::Fragment(_) | Decoded::SetAside(_) => None,
     }
 }

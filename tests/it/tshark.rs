@@ -77,7 +77,10 @@ pub fn messages() -> &'static BTreeMap<String, Vec<Message>> {
 fn run(sample: &Sample) -> Vec<Message> {
     let mut tshark = Command::new("tshark");
     tshark.args(["-n", "-o", "tcp.reassemble_out_of_order:TRUE", "-T", "json", "-x", "--no-duplicate-keys"]);
-    tshark.args(["-J", "frame sip", "-Y", "sip", "-r"]).arg(&sample.path);
+    // HEP is beyond tshark 4.0: there it reads the same messages as they went over the wire.
+    let plain = sample.path.with_file_name("made-with").join("plain.pcap");
+    let path = if plain.exists() { &plain } else { &sample.path };
+    tshark.args(["-J", "frame sip", "-Y", "sip", "-r"]).arg(path);
     // Ports that no dissector claims are found by their content.
     let output = tshark.output().expect("tshark is needed for this test: apt-get install tshark");
     // tshark complains of a file that is cut short, and shows what is in it all the same.

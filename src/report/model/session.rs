@@ -19,7 +19,7 @@ pub struct Session {
     /// Its bytes in hex, where they are not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub call_id_hex: Option<String>,
-    /// `udp` or `tcp`, of the first request.
+    /// `udp`, `tcp` or `sctp`, of the first request.
     pub transport: &'static str,
     /// Who sent the first request.
     #[schemars(with = "String")]
@@ -116,7 +116,7 @@ pub struct Hop {
     /// The receiver.
     #[schemars(with = "String")]
     pub server: Place,
-    /// `udp` or `tcp`.
+    /// `udp`, `tcp` or `sctp`.
     pub transport: &'static str,
 }
 

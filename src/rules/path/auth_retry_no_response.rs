@@ -50,7 +50,7 @@ fn finding(session: &Session<'_>, context: &Context<'_>, index: usize, all: &[us
     let challenged = path_facts::silent_retry(session, context, index)?;
     let (answer, request) = (challenged.answer()?, attempt.request()?);
     let repeated = attempt.transaction.retransmissions();
-    let is_repeated = repeated > 0 || attempt.transaction.transport == Transport::Tcp;
+    let is_repeated = repeated > 0 || attempt.transaction.transport != Transport::Udp;
     let (severity, confidence) = match is_repeated {
         _ if facts::is_ping(attempt) => (Severity::Info, Confidence::Likely),
         true => (Severity::High, Confidence::Likely),
