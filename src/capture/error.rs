@@ -21,7 +21,7 @@ pub enum CaptureErrorKind {
     #[error("empty file")]
     Empty,
     /// The first bytes are of no format that is read here. The text names them and guesses what they are.
-    #[error("not a capture: {0}; expected pcap, pcapng, or either compressed with gzip")]
+    #[error("not a capture: {0}; expected pcap, pcapng, or either compressed with gzip or zstd")]
     NotACapture(String),
 }
 

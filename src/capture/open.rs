@@ -1,4 +1,4 @@
-//! Tells what an input is by its first bytes, never by its name, and takes one layer of gzip off.
+//! Tells what an input is by its first bytes, never by its name, and takes one layer of gzip or zstd off.
 
 use std::io;
 use std::io::BufReader;
@@ -7,7 +7,9 @@ use std::io::Read;
 use flate2::bufread::MultiGzDecoder;
 
 use crate::capture::error::CaptureErrorKind;
+use crate::capture::summary::Compression;
 use crate::capture::summary::Format;
+use crate::capture::zstd;
 
 /// Compressed bytes read at a time.
 const COMPRESSED_BUFFER_BYTES: usize = 64 * 1024;
@@ -16,17 +18,23 @@ const COMPRESSED_BUFFER_BYTES: usize = 64 * 1024;
 pub(super) enum Source {
     Plain(Counted),
     Gzip(Box<MultiGzDecoder<BufReader<Counted>>>),
+    Zstd(Box<zstd::Unpacked<BufReader<Counted>>>),
 }
 
 impl Source {
     /// Gives `source` its decoder. `head` was read from it already and is put back in front.
-    pub(super) fn new(source: Box<dyn Read + Send>, head: Vec<u8>, gzip: bool) -> Source {
+    pub(super) fn new(
+        source: Box<dyn Read + Send>,
+        head: Vec<u8>,
+        compression: Option<Compression>,
+        zstd_window_bytes_max: usize,
+    ) -> Source {
         let counted = Counted { inner: Box::new(io::Cursor::new(head).chain(source)), bytes: 0 };
-        if gzip {
-            let buffered = BufReader::with_capacity(COMPRESSED_BUFFER_BYTES, counted);
-            Source::Gzip(Box::new(MultiGzDecoder::new(buffered)))
-        } else {
-            Source::Plain(counted)
+        let Some(compression) = compression else { return Source::Plain(counted) };
+        let buffered = BufReader::with_capacity(COMPRESSED_BUFFER_BYTES, counted);
+        match compression {
+            Compression::Gzip => Source::Gzip(Box::new(MultiGzDecoder::new(buffered))),
+            Compression::Zstd => Source::Zstd(Box::new(zstd::Unpacked::new(buffered, zstd_window_bytes_max))),
         }
     }
 
@@ -35,11 +43,8 @@ impl Source {
         match self {
             Source::Plain(counted) => counted.bytes,
             Source::Gzip(decoder) => decoder.get_ref().get_ref().bytes,
+            Source::Zstd(decoder) => decoder.get_ref().get_ref().bytes,
         }
-    }
-
-    pub(super) fn is_gzip(&self) -> bool {
-        matches!(self, Source::Gzip(_))
     }
 }
 
@@ -48,6 +53,7 @@ impl Read for Source {
         match self {
             Source::Plain(counted) => counted.read(space),
             Source::Gzip(decoder) => decoder.read(space),
+            Source::Zstd(decoder) => decoder.read(space),
         }
     }
 }
@@ -73,9 +79,15 @@ pub(super) fn read_head(source: &mut dyn Read, len: usize) -> io::Result<Vec<u8>
     Ok(head)
 }
 
-/// Whether the bytes begin a gzip member (RFC 1952 §2.3.1).
-pub(super) fn is_gzip(head: &[u8]) -> bool {
-    head.starts_with(&[0x1f, 0x8b])
+/// How the input is compressed that these bytes begin, if it is.
+pub(super) fn compression(head: &[u8]) -> Option<Compression> {
+    match head {
+        // RFC 1952 §2.3.1.
+        [0x1f, 0x8b, ..] => Some(Compression::Gzip),
+        // RFC 8878 §3.1.1 and §3.1.2: a frame, or one that is passed over.
+        [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some(Compression::Zstd),
+        _ => None,
+    }
 }
 
 /// The container that the bytes begin.
@@ -102,11 +114,11 @@ fn guess(head: &[u8]) -> Option<&'static str> {
     let text = head.trim_ascii_start();
     let guesses: [(&[u8], &str); 17] = [
         (&[0xa1, 0xb2, 0xcd, 0x34], "pcap, modified format, big endian"),
-        (&[0x28, 0xb5, 0x2f, 0xfd], "zstd"),
+        (&[0x28, 0xb5, 0x2f, 0xfd], "zstd, compressed twice"),
         (&[0xfd, b'7', b'z', b'X', b'Z'], "xz"),
         (b"BZh", "bzip2"),
         (b"PK\x03\x04", "ZIP"),
-        (&[0x1f, 0x8b], "gzip within gzip"),
+        (&[0x1f, 0x8b], "gzip, compressed twice"),
         (b"snoop\0", "Solaris snoop"),
         (b"GMBU", "Microsoft Network Monitor"),
         (b"RTSS", "Microsoft Network Monitor"),
@@ -133,10 +145,13 @@ mod tests {
             let error = recognise(head).unwrap_err();
             assert_eq!(error.to_string(), expect);
         };
-        let expected = "expected pcap, pcapng, or either compressed with gzip";
+        let expected = "expected pcap, pcapng, or either compressed with gzip or zstd";
         check(b"{\"schema\"", &format!("not a capture: starts with 7b 22 73 63 (JSON?); {expected}"));
         check(b"REGISTER ", &format!("not a capture: starts with 52 45 47 49 (text?); {expected}"));
-        check(b"\x28\xb5\x2f\xfd\x00", &format!("not a capture: starts with 28 b5 2f fd (zstd?); {expected}"));
+        check(
+            b"\x28\xb5\x2f\xfd\x00",
+            &format!("not a capture: starts with 28 b5 2f fd (zstd, compressed twice?); {expected}"),
+        );
         check(b"\x01\x02", &format!("not a capture: starts with 01 02; {expected}"));
         check(b"", "empty file");
     }

@@ -24,7 +24,6 @@ use crate::capture::frame::Record;
 use crate::capture::interfaces::Interfaces;
 use crate::capture::open;
 use crate::capture::open::Source;
-use crate::capture::summary::Compression;
 use crate::capture::summary::Format;
 use crate::capture::summary::InputSummary;
 
@@ -79,8 +78,8 @@ impl Reader {
     /// says so in [`InputSummary::truncated`].
     pub fn open(mut source: Box<dyn Read + Send>, input: InputId, limits: &Limits) -> Result<Reader, CaptureError> {
         let head = open::read_head(&mut source, HEAD_BYTES)?;
-        let gzip = open::is_gzip(&head);
-        let mut buffer = Buffer::new(Source::new(source, head, gzip));
+        let compression = open::compression(&head);
+        let mut buffer = Buffer::new(Source::new(source, head, compression, limits.zstd_window_bytes_max));
         // An error after the magic number is reported when it is reached, as everywhere in the file.
         if !buffer.fill(HEAD_BYTES) && buffer.window().len() < MAGIC_BYTES {
             buffer.take_error().map_or(Ok(()), Err)?;
@@ -89,7 +88,7 @@ impl Reader {
         let mut reader = Reader {
             buffer,
             container: Container::Ended,
-            summary: InputSummary::new(format, gzip.then_some(Compression::Gzip)),
+            summary: InputSummary::new(format, compression),
             input,
             next_number: FrameNumber::FIRST,
             pending: 0,
@@ -323,10 +322,11 @@ impl Reader {
         let Some(error) = self.buffer.take_error() else { return Ok(()) };
         let broken =
             matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::InvalidData | ErrorKind::InvalidInput);
-        if self.buffer.source().is_gzip() && broken {
+        if let Some(compression) = self.summary.compression.filter(|_| broken) {
             // Damage of the file, not of the disk: what could be unpacked has been.
             let end = self.buffer.offset() + self.buffer.window().len() as u64;
-            self.summary.truncated = Some(format!("gzip data damaged or cut after {end} unpacked bytes: {error}"));
+            self.summary.truncated =
+                Some(format!("{} data damaged or cut after {end} unpacked bytes: {error}", compression.name()));
             return Ok(());
         }
         Err(error.into())

@@ -27,13 +27,16 @@ impl Format {
 pub enum Compression {
     /// RFC 1952, one member or several.
     Gzip,
+    /// RFC 8878, one frame or several.
+    Zstd,
 }
 
 impl Compression {
-    /// `gzip`.
+    /// `gzip` or `zstd`.
     pub fn name(self) -> &'static str {
         match self {
             Compression::Gzip => "gzip",
+            Compression::Zstd => "zstd",
         }
     }
 }

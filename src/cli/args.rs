@@ -48,7 +48,7 @@ Examples:
 Exit codes: 0 nothing at or above --fail-on, 1 a finding, 2 wrong use, 3 an input could not be read,
 4 with --strict: damaged input or a limit reached, 5 the output could not be written.")]
 pub struct Analyze {
-    /// pcap or pcapng, plain or gzip; `-` reads a pipe.
+    /// pcap or pcapng, plain, gzip or zstd; `-` reads a pipe.
     #[arg(required_unless_present = "read", value_name = "CAPTURE")]
     pub captures: Vec<PathBuf>,
 

@@ -53,8 +53,9 @@ pub fn sample(name: &str) -> Sample {
 fn sample_in(folder: &Path) -> Sample {
     let name = folder.file_name().expect("a folder has a name").to_string_lossy().into_owned();
     let read = |file: &str| std::fs::read(folder.join(file)).ok();
-    let file =
-        ["capture.pcap", "capture.pcapng", "capture.pcap.gz"].into_iter().find(|file| folder.join(file).exists());
+    let file = ["capture.pcap", "capture.pcapng", "capture.pcap.gz", "capture.pcap.zst"]
+        .into_iter()
+        .find(|file| folder.join(file).exists());
     let path = folder.join(file.unwrap_or_else(|| panic!("{name} has no capture")));
     let credentials =
         ["credentials.csv", "credentials.htdigest"].into_iter().find_map(|file| Some((file, read(file)?)));

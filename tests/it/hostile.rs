@@ -85,6 +85,21 @@ fn damaged_gzip_does_no_harm() {
 }
 
 #[test]
+fn damaged_zstd_does_no_harm() {
+    check_damaged("zstd-wrong-password");
+}
+
+#[test]
+fn damaged_tunnels_do_no_harm() {
+    check_damaged("gre-wrong-password");
+}
+
+#[test]
+fn damaged_reports_of_agents_do_no_harm() {
+    check_damaged("hep-wrong-password");
+}
+
+#[test]
 fn damaged_ipv6_does_no_harm() {
     check_damaged("ipv6-register-ok");
 }

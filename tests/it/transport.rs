@@ -85,6 +85,16 @@ fn every_container_of_the_same_frames_gives_the_same_messages() {
                 assert_eq!(packed.summary.compression, Some(Compression::Gzip));
                 assert_eq!(packed.summary.bytes, members.len() as u64);
                 assert_eq!(packed.summary.truncated, None);
+                // A frame to be passed over (RFC 8878 §3.1.2) stands between the two.
+                let skipped = [&[0x51, 0x2a, 0x4d, 0x18, 3, 0, 0, 0][..], b"abc"].concat();
+                let packed = [wire::zstd(front), skipped.clone(), wire::zstd(back)].concat();
+                for packed in [packed.clone(), [skipped, packed].concat()] {
+                    let outcome = read_bytes(packed.clone());
+                    assert_eq!(outcome.seen, expect.seen, "zstd {order:?} {resolution:?}");
+                    assert_eq!(outcome.summary.compression, Some(Compression::Zstd));
+                    assert_eq!(outcome.summary.bytes, packed.len() as u64);
+                    assert_eq!(outcome.summary.truncated, None);
+                }
             }
         }
     }
@@ -105,7 +115,7 @@ impl Read for SlowPipe {
 fn a_slow_pipe_gives_what_a_file_gives() {
     let frames = wire::timed(&small_frames());
     let pcap = wire::pcap(Order::Little, Resolution::Micro, &frames);
-    for file in [wire::gzip(&pcap), wire::pcapng(Order::Big, Resolution::Nano, &frames), pcap] {
+    for file in [wire::gzip(&pcap), wire::zstd(&pcap), wire::pcapng(Order::Big, Resolution::Nano, &frames), pcap] {
         let slow = wire::read(SlowPipe(Cursor::new(file.clone()), false), &Limits::default()).unwrap();
         assert_eq!(slow.seen, read_bytes(file).seen);
     }
@@ -129,6 +139,57 @@ fn every_prefix_is_read_as_far_as_it_goes() {
         }
         assert!(packets >= whole.packets - 1);
     }
+}
+
+#[test]
+fn zstd_damaged_anywhere_does_no_harm() {
+    let file = wire::zstd(&wire::pcap(Order::Little, Resolution::Micro, &wire::timed(&small_frames())));
+    let whole = read_bytes(file.clone()).seen.len();
+    for at in 0..file.len() {
+        for bit in 0..8 {
+            let mut flipped = file.clone();
+            flipped[at] ^= 1 << bit;
+            if let Ok(outcome) = wire::read(Cursor::new(flipped), &Limits::default()) {
+                // A cut tells of itself, and what was whole before it is there.
+                assert!(outcome.seen.len() == whole || outcome.summary.truncated.is_some(), "bit {bit} of byte {at}");
+            }
+        }
+    }
+}
+
+#[test]
+fn zstd_cut_short_gives_what_was_before_the_cut() {
+    let frames: Vec<Vec<u8>> = (0..3000).map(|number| udp_frame(&message(number, number % 400))).collect();
+    let pcap = wire::pcap(Order::Little, Resolution::Micro, &wire::timed(&frames));
+    let file = wire::zstd(&pcap);
+    let mut before = 0;
+    for tenths in 1..10 {
+        let part = file[..file.len() * tenths / 10].to_vec();
+        // Without one whole block there is nothing to recognise.
+        let Ok(outcome) = wire::read(Cursor::new(part), &Limits::default()) else {
+            assert_eq!(before, 0);
+            continue;
+        };
+        let truncated = outcome.summary.truncated.expect("it is cut");
+        assert!(truncated.starts_with("zstd data damaged or cut after "), "{truncated}");
+        assert!(outcome.summary.packets >= before);
+        before = outcome.summary.packets;
+    }
+    assert!(before > 2000, "{before} packets in nine tenths of the file");
+}
+
+#[test]
+fn zstd_is_unpacked_in_bounded_memory() {
+    // One frame of a window that takes 128 MiB, then a block that repeats a byte.
+    let greedy = [0x28, 0xb5, 0x2f, 0xfd, 0, 0x88, 0x03, 0x00, 0x10, 0xd4];
+    let error = wire::read(Cursor::new(greedy.to_vec()), &Limits::default()).err().expect("it is refused");
+    let expect = "cannot read: a zstd frame asks for a window of 134217728 bytes, the limit is 33554432";
+    assert_eq!(error.to_string(), expect);
+    // The same behind a frame that is fine: what was there before is kept.
+    let fine = wire::zstd(&wire::pcap(Order::Little, Resolution::Micro, &wire::timed(&small_frames())));
+    let outcome = read_bytes([&fine[..], &greedy].concat());
+    assert_eq!(outcome.seen.len(), read_bytes(fine).seen.len());
+    assert!(outcome.summary.truncated.is_some_and(|why| why.starts_with("zstd data damaged or cut after ")));
 }
 
 #[test]
