@@ -190,9 +190,11 @@ fn gtp_u_payload<'a>(packet: &IpPayload<'a>, flags: u8) -> Result<&'a [u8], SetA
 /// What MikroTik's and Aruba's sniffers send: version, type, protocol, tagged fields, a frame.
 fn tzsp<'a>(packet: &IpPayload<'a>) -> Option<Result<Inner<'a>, SetAside>> {
     let [1, 0 | 1, protocol_0, protocol_1, fields @ ..] = packet.bytes else { return None };
-    if u16::from_be_bytes([*protocol_0, *protocol_1]) != 1 {
-        // Radio frames of several kinds, which are not read.
-        return Some(Err(SetAside::OtherProtocol));
+    match u16::from_be_bytes([*protocol_0, *protocol_1]) {
+        1 => {}
+        // Radio frames of three kinds, which are not read.
+        18 | 119 | 127 => return Some(Err(SetAside::OtherProtocol)),
+        _ => return None,
     }
     let mut fields = fields;
     let bytes = loop {
