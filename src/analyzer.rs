@@ -90,13 +90,25 @@ impl Analyzer {
 
     /// Takes one record of a capture.
     pub fn push(&mut self, record: &Record<'_>) {
-        if let Record::Frame(frame) = record {
-            self.clock.note(frame);
-            let decoded = packet::decode(frame, &self.limits);
-            let messages = &mut self.messages;
-            self.reassembly.push(frame, decoded, &mut |payload| messages.push(payload));
-            self.tell_losses();
+        match record {
+            Record::Frame(frame) => {
+                self.clock.note(frame);
+                let decoded = packet::decode(frame, &self.limits);
+                let messages = &mut self.messages;
+                self.reassembly.push(frame, decoded, &mut |payload| messages.push(payload));
+                self.tell_losses();
+            }
+            Record::Secrets { kind: Record::TLS_KEY_LOG, bytes } => {
+                self.reassembly.add_key_log(bytes);
+            }
+            _ => {}
         }
+    }
+
+    /// Takes a TLS key log in NSS's format (`SSLKEYLOGFILE`), with which connections of frames still to come are decrypted;
+    /// says how many secrets it held.
+    pub fn add_tls_key_log(&mut self, text: &[u8]) -> usize {
+        self.reassembly.add_key_log(text)
     }
 
     /// Notes that an input is read to its end, with what its reader says of it.

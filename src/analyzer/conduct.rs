@@ -6,7 +6,6 @@ use crate::auth::Algorithm;
 use crate::auth::HashName;
 use crate::auth::Qop;
 use crate::auth::Scheme;
-use crate::base::Transport;
 use crate::digest::Verdict;
 use crate::history::Answered;
 use crate::history::Chronicle;
@@ -93,10 +92,8 @@ fn entry_of(method: &Method) -> Option<Entry> {
 }
 
 fn note_exposure(chronicle: &mut Chronicle, session: &Session<'_>, number: u64) {
-    let is_in_clear = |attempt: &&Attempt<'_>| {
-        matches!(attempt.transaction.transport, Transport::Udp | Transport::Tcp | Transport::Sctp)
-            && attempt.has_credentials()
-    };
+    let is_in_clear =
+        |attempt: &&Attempt<'_>| !attempt.transaction.transport.is_encrypted() && attempt.has_credentials();
     if let Some(request) = session.attempts.iter().find(is_in_clear).and_then(Attempt::request) {
         chronicle.in_clear.add(request.at, number);
     }

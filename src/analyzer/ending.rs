@@ -120,6 +120,7 @@ pub(super) fn events(analyzer: &Analyzer) -> Vec<Event> {
     }
     events.extend(transport_events(analyzer.reassembly.events()));
     events.extend(frame_events(analyzer.reassembly.coverage()));
+    events.extend(tls_events(&analyzer.reassembly.events().tls));
     let messages = &analyzer.messages;
     let refused = messages.chronicle.refused().map(|(name, count, text)| (name, count, false, text));
     let counted = message_counters(messages).into_iter().chain(refused).filter(|(_, count, _, _)| *count > 0);
@@ -267,6 +268,19 @@ fn transport_events(events: &transport::Events) -> Vec<Event> {
             false,
             "bytes sent twice that differ: the first copy was read",
         ),
+        (
+            "websocket_compressed",
+            &events.websocket_compressed,
+            true,
+            "WebSocket messages that are compressed (permessage-deflate), which is not read: switch it off at the server",
+        ),
+        (
+            "websocket_malformed",
+            &events.websocket_malformed,
+            true,
+            "WebSocket frames that contradict RFC 6455: reading goes on at the next message that can be told",
+        ),
+        ("websocket_too_large", &events.websocket_too_large, true, "WebSocket messages longer than the limits"),
         ("message_cut", &events.message_cut, true, "messages of which bytes are missing"),
         ("message_too_large", &events.message_too_large, true, "messages whose headers are longer than the limit"),
         (
@@ -286,6 +300,66 @@ fn transport_events(events: &transport::Events) -> Vec<Event> {
             loses_messages,
         })
         .collect()
+}
+
+/// What of TLS could not be read, and why.
+fn tls_events(events: &transport::TlsEvents) -> Vec<Event> {
+    let random = events.no_key_random.map(u32::from_be_bytes).map(|random| format!("; the first has the client random {random:08x}…"));
+    let suite = events.unsupported_first.map(|(version, suite)| transport::suite_name(version, suite));
+    let suite = suite.map(|suite| format!("; the first is {suite}"));
+    let all = [
+        (
+            "tls_no_key",
+            &events.no_key,
+            false,
+            format!(
+                "TLS connections without a key{}: record one with SSLKEYLOGFILE, and give it with \
+                 --tls-keylog",
+                random.unwrap_or_default()
+            ),
+        ),
+        (
+            "tls_no_handshake",
+            &events.no_handshake,
+            false,
+            "TLS connections whose handshake was not captured, or only one side of it: no key can be found for them"
+                .to_owned(),
+        ),
+        (
+            "tls_unsupported",
+            &events.unsupported,
+            true,
+            format!(
+                "TLS connections with a version or cipher suite that is not supported{}",
+                suite.unwrap_or_default()
+            ),
+        ),
+        (
+            "tls_undecryptable",
+            &events.undecryptable,
+            true,
+            "TLS records that no key opens: damaged, behind a hole, or sealed with another secret".to_owned(),
+        ),
+        ("tls_early_data", &events.early_data, true, "TLS records of 0-RTT data, which is not read".to_owned()),
+    ];
+    let happened = all.into_iter().filter(|(_, event, _, _)| event.count > 0);
+    let mut told: Vec<Event> = happened
+        .map(|(name, event, loses_messages, text)| {
+            let (count, first) = (event.count, event.first);
+            Event { name, count, first, text, loses_messages }
+        })
+        .collect();
+    if events.secrets_refused > 0 {
+        let text = "secrets of TLS connections beyond the limit".to_owned();
+        told.push(Event {
+            name: "tls_secrets_refused",
+            count: events.secrets_refused,
+            first: None,
+            text,
+            loses_messages: true,
+        });
+    }
+    told
 }
 
 fn diagnostic(event: &Event) -> model::Diagnostic {

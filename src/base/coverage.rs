@@ -15,8 +15,12 @@ pub enum SetAside {
     TcpNoPayload,
     /// TCP bytes that had been seen before.
     TcpRetransmission,
-    /// Blank lines between messages, RFC 5626 §3.5.1 pings, or STUN.
+    /// Blank lines between messages, RFC 5626 §3.5.1 pings, WebSocket pings, or STUN.
     KeepAlive,
+    /// What TLS and WebSocket say for themselves: handshakes, alerts, closings.
+    Handshake,
+    /// TLS records that could not be decrypted: the diagnostics say why.
+    Encrypted,
     /// A fragment of a datagram that never became whole, or that overlaps another.
     FragmentIncomplete,
     /// A link layer that is not read.
@@ -51,6 +55,8 @@ impl SetAside {
             SetAside::TcpNoPayload => "tcp_no_payload",
             SetAside::TcpRetransmission => "tcp_retransmission",
             SetAside::KeepAlive => "keep_alive",
+            SetAside::Handshake => "handshake",
+            SetAside::Encrypted => "encrypted",
             SetAside::FragmentIncomplete => "fragment_incomplete",
             SetAside::UnknownLinkType => "unknown_link_type",
             SetAside::CutHeaders => "cut_headers",

@@ -45,15 +45,34 @@ pub enum Transport {
     Tcp,
     /// A stream of messages (RFC 4168).
     Sctp,
+    /// TLS, decrypted with keys of its own connection (RFC 8446, RFC 5246).
+    Tls,
+    /// WebSocket (RFC 7118).
+    Ws,
+    /// WebSocket within TLS.
+    Wss,
 }
 
 impl Transport {
-    /// `udp`, `tcp` or `sctp`, as in reports.
+    /// `udp`, `tcp`, `sctp`, `tls`, `ws` or `wss`, as in reports.
     pub fn name(self) -> &'static str {
         match self {
             Transport::Udp => "udp",
             Transport::Tcp => "tcp",
             Transport::Sctp => "sctp",
+            Transport::Tls => "tls",
+            Transport::Ws => "ws",
+            Transport::Wss => "wss",
         }
+    }
+
+    /// Whether what is lost is sent again below SIP.
+    pub fn is_reliable(self) -> bool {
+        self != Transport::Udp
+    }
+
+    /// Whether whoever sees the packets needs a key to read them.
+    pub fn is_encrypted(self) -> bool {
+        matches!(self, Transport::Tls | Transport::Wss)
     }
 }

@@ -33,6 +33,16 @@ pub struct Limits {
     pub sctp_directions_max: usize,
     /// Bytes held in all of them: parts of messages that wait for others.
     pub sctp_bytes_max: usize,
+    /// Bytes of one WebSocket message, and of one frame of it.
+    pub websocket_message_bytes_max: usize,
+    /// Frames of one WebSocket message.
+    pub websocket_fragments_max: usize,
+    /// Secrets of TLS connections that are kept, from key logs and captures.
+    pub tls_secrets_max: usize,
+    /// TLS sessions that can be resumed and are remembered.
+    pub tls_resumable_max: usize,
+    /// Bytes of a TLS connection that wait for what the other direction says of its keys.
+    pub tls_waiting_bytes_max: usize,
     /// Bytes of one message's start line and headers.
     pub header_section_bytes_max: usize,
     /// Header fields of one message.
@@ -85,6 +95,11 @@ impl Default for Limits {
             tcp_bytes_max: 256 * 1024 * 1024,
             sctp_directions_max: 65_536,
             sctp_bytes_max: 64 * 1024 * 1024,
+            websocket_message_bytes_max: 1024 * 1024,
+            websocket_fragments_max: 1024,
+            tls_secrets_max: 1_000_000,
+            tls_resumable_max: 65_536,
+            tls_waiting_bytes_max: 64 * 1024,
             header_section_bytes_max: 256 * 1024,
             header_fields_max: 8192,
             body_bytes_max: 16 * 1024 * 1024,

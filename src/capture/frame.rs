@@ -83,6 +83,11 @@ pub struct Frame<'a> {
     pub interface: u32,
 }
 
+impl Record<'_> {
+    /// The kind of [`Record::Secrets`] that is a TLS key log (draft-ietf-opsawg-pcapng, decryption secrets block).
+    pub const TLS_KEY_LOG: u32 = 0x544c_534b;
+}
+
 /// What a capture holds.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
@@ -91,7 +96,7 @@ pub enum Record<'a> {
     Frame(Frame<'a>),
     /// Keys that belong to the capture (pcapng decryption secrets block).
     Secrets {
-        /// The kind of secret, as pcapng numbers it: 0x544c534b is a TLS key log.
+        /// The kind of secret, as pcapng numbers it: [`Record::TLS_KEY_LOG`] is the one that is used.
         kind: u32,
         /// The secret itself. Never to be printed.
         bytes: &'a [u8],

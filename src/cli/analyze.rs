@@ -65,6 +65,14 @@ pub fn run(options: Analyze) -> Result<Exit> {
         findings_max: Some(options.limit_findings),
         trusted: options.trusted.clone(),
     });
+    for path in &options.tls_keylog {
+        if analyzer.add_tls_key_log(&secrets::read_key_log(path, &notes)?) == 0 {
+            notes.warn(&format!(
+                "{}: holds no TLS secrets; expected the lines that SSLKEYLOGFILE has written",
+                path.display()
+            ));
+        }
+    }
     let unreadable = read_all(&mut analyzer, &inputs, &mut printer)?;
     if unreadable == inputs.len() {
         return Ok(Exit::Unreadable);
@@ -90,10 +98,13 @@ pub fn run(options: Analyze) -> Result<Exit> {
 
 fn refuse_two_readers_of_stdin(options: &Analyze, inputs: &[PathBuf]) -> Result<()> {
     let stdin = |paths: &[PathBuf]| paths.iter().filter(|path| *path == Path::new("-")).count();
-    let readers = stdin(inputs) + stdin(&options.secrets.credentials) + usize::from(options.secrets.password_stdin);
+    let readers = stdin(inputs)
+        + stdin(&options.secrets.credentials)
+        + stdin(&options.tls_keylog)
+        + usize::from(options.secrets.password_stdin);
     if readers > 1 {
         return Err(usage(
-            "stdin can be read once: give all but one of capture, --credentials and password by file or prompt",
+            "stdin can be read once: give all but one of capture, --credentials, --tls-keylog and password by file or prompt",
         ));
     }
     Ok(())

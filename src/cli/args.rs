@@ -71,6 +71,11 @@ pub struct Analyze {
     #[command(flatten)]
     pub secrets: SecretOptions,
 
+    /// Secrets of TLS connections, as SSLKEYLOGFILE has them written; may be given several times. Those within a pcapng are used
+    /// without asking.
+    #[arg(long, value_name = "FILE")]
+    pub tls_keylog: Vec<PathBuf>,
+
     /// Exit with 1 when a finding is at least this severe.
     #[arg(long, value_enum, default_value_t = FailOn::High, value_name = "SEVERITY")]
     pub fail_on: FailOn,

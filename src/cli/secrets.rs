@@ -31,7 +31,7 @@ pub fn read(options: &SecretOptions, notes: &Notes) -> Result<Secrets> {
     let mut secrets = Secrets { keyring: Keyring::new(), sources: Vec::new() };
     for path in &options.credentials {
         forbid_core_dumps();
-        let bytes = read_file(path, notes)?;
+        let bytes = read_file(path, "--credentials", notes)?;
         let name = path.to_string_lossy();
         let kind = options.credentials_type.map(|kind| match kind {
             CredentialsType::Csv => Kind::Csv,
@@ -57,15 +57,21 @@ pub fn read(options: &SecretOptions, notes: &Notes) -> Result<Secrets> {
     Ok(secrets)
 }
 
+/// Reads a TLS key log.
+pub fn read_key_log(path: &Path, notes: &Notes) -> Result<Zeroizing<Vec<u8>>> {
+    forbid_core_dumps();
+    read_file(path, "--tls-keylog", notes)
+}
+
 /// The name that stands in reports: the file's, without its folder.
 fn short(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
-fn read_file(path: &Path, notes: &Notes) -> Result<Zeroizing<Vec<u8>>> {
+fn read_file(path: &Path, option: &str, notes: &Notes) -> Result<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(Vec::new());
     if path == Path::new("-") {
-        std::io::stdin().read_to_end(&mut bytes).map_err(|error| usage(format!("--credentials -: {error}")))?;
+        std::io::stdin().read_to_end(&mut bytes).map_err(|error| usage(format!("{option} -: {error}")))?;
         return Ok(bytes);
     }
     let told = |error: std::io::Error| usage(format!("{}: {error}; give a file that can be read", path.display()));

@@ -204,6 +204,13 @@ impl Backlog {
 
     /// The message of `len` bytes at the front of the window.
     pub(super) fn message(&self, flow: Flow, len: usize, framing: Framing, cut: bool) -> Option<Payload<'_>> {
+        let Origin { frames, time, link, ambiguous } = self.origin(len)?;
+        let bytes = self.window().get(..len)?;
+        Some(Payload { flow, transport: Transport::Tcp, frames, time, bytes, cut, ambiguous, link, framing })
+    }
+
+    /// What brought the `len` bytes at the front of the window, as if it were one packet.
+    pub(super) fn origin(&self, len: usize) -> Option<Origin> {
         let range = self.window_start..self.window_start + len as u64;
         let (mut ids, mut unlocked_by) = (Vec::with_capacity(4), None);
         for mark in &self.marks {
@@ -225,18 +232,15 @@ impl Backlog {
         let origins = || ids.iter().filter_map(|id| self.pending(*id)).map(|pending| &pending.origin);
         let completing = origins().next_back()?;
         let mut others: Vec<_> = origins().flat_map(|origin| origin.frames.iter()).collect();
+        // Where records are the packets, one frame may have brought several of them.
+        others.dedup();
         others.pop();
         let overlaps = |other: &Range<u64>| other.start < range.end && range.start < other.end;
-        Some(Payload {
-            flow,
-            transport: Transport::Tcp,
+        Some(Origin {
             frames: Frames { last: completing.frames.last, others: others.into_boxed_slice() },
             time: completing.time,
-            bytes: self.window().get(..len)?,
-            cut,
-            ambiguous: self.ambiguous.iter().any(overlaps) || origins().any(|origin| origin.ambiguous),
             link: completing.link,
-            framing,
+            ambiguous: self.ambiguous.iter().any(overlaps) || origins().any(|origin| origin.ambiguous),
         })
     }
 

@@ -81,7 +81,19 @@ impl<F: Framer> Connections<F> {
             stream.reset(segment.sequence, out);
         }
         self.held_bytes = (self.held_bytes + stream.held_bytes()).saturating_sub(held_before);
+        if out.tls.take_news() {
+            self.resume(segment.flow.reversed(), out);
+        }
         self.make_room(out);
+    }
+
+    /// Goes on with a stream that may wait for what the other direction has told.
+    fn resume<S: FnMut(Payload<'_>)>(&mut self, flow: Flow, out: &mut Outlet<'_, S>) {
+        if let Some(stream) = self.streams.get_mut(&flow) {
+            let held_before = stream.held_bytes();
+            stream.resume(out);
+            self.held_bytes = (self.held_bytes + stream.held_bytes()).saturating_sub(held_before);
+        }
     }
 
     /// Finishes all streams, the oldest first.

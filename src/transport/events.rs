@@ -18,6 +18,28 @@ impl Event {
     }
 }
 
+/// Why TLS was not read. Connections are counted once, at the first frame that would have needed a key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TlsEvents {
+    /// Connections for which there is no key.
+    pub no_key: Event,
+    /// The first four bytes of the client random of the first of them.
+    pub no_key_random: Option<[u8; 4]>,
+    /// Connections whose handshake, or one side of it, was not captured: their keys cannot be told.
+    pub no_handshake: Event,
+    /// Connections with a version or cipher suite that is not supported.
+    pub unsupported: Event,
+    /// Version and cipher suite of the first of them, as numbered by IANA.
+    pub unsupported_first: Option<(u16, u16)>,
+    /// Records that the keys do not open.
+    pub undecryptable: Event,
+    /// Records of 0-RTT data (RFC 8446 §2.3), which is not read.
+    pub early_data: Event,
+    /// Secrets beyond the limit.
+    pub secrets_refused: u64,
+}
+
 /// All kinds of events of the transport room.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -41,6 +63,14 @@ pub struct Events {
     pub overlap_ambiguous: Event,
     /// Messages of which bytes are missing.
     pub message_cut: Event,
+    /// WebSocket messages that are compressed (RFC 7692), which is not read.
+    pub websocket_compressed: Event,
+    /// WebSocket frames that contradict RFC 6455: what follows is searched for the next message.
+    pub websocket_malformed: Event,
+    /// WebSocket messages longer than the limits.
+    pub websocket_too_large: Event,
+    /// What of TLS was not read.
+    pub tls: TlsEvents,
     /// Messages in streams whose headers are longer than the limit.
     pub message_too_large: Event,
     /// Messages in streams without a usable Content-Length.

@@ -16,6 +16,7 @@ use crate::base::Transport;
 use crate::packet::Addresses;
 use crate::packet::LinkContext;
 use crate::transport::events::Events;
+use crate::transport::tls::TlsTable;
 
 /// One message, as it was carried.
 #[derive(Clone, Debug)]
@@ -53,6 +54,15 @@ pub(super) struct Origin {
 impl Origin {
     pub(super) fn frame_count(&self) -> u64 {
         self.frames.others.len() as u64 + 1
+    }
+
+    /// The same with further frames, in the order of their capture.
+    pub(super) fn with_frames(self, mut frames: Vec<FrameRef>) -> Origin {
+        frames.extend(self.frames.iter());
+        frames.sort_unstable();
+        frames.dedup();
+        let last = frames.pop().unwrap_or(self.frames.last);
+        Origin { frames: Frames { last, others: frames.into_boxed_slice() }, ..self }
     }
 
     /// A message in a stream that this packet alone brought.
@@ -135,6 +145,8 @@ impl Ledger {
 pub(super) struct Outlet<'o, S> {
     pub(super) ledger: &'o mut Ledger,
     pub(super) limits: &'o Limits,
+    /// Keys and handshakes of TLS connections.
+    pub(super) tls: &'o mut TlsTable,
     pub(super) sink: &'o mut S,
     /// The frame being pushed, or the last one at the end: what an event that has no frame of its own points to.
     pub(super) now: FrameRef,

@@ -6,6 +6,7 @@
 
 mod assembler;
 mod backlog;
+mod carried;
 mod connections;
 mod defrag;
 mod delivered;
@@ -14,9 +15,13 @@ mod ledger;
 mod reassembly;
 mod sctp;
 mod stream;
+mod tls;
+mod websocket;
 
 pub use events::Event;
 pub use events::Events;
+pub use events::TlsEvents;
 pub use ledger::Payload;
 pub use reassembly::LostMessage;
 pub use reassembly::Reassembly;
+pub use tls::suite_name;

@@ -33,6 +33,7 @@ use crate::transport::ledger::Origin;
 use crate::transport::ledger::Outlet;
 use crate::transport::ledger::Payload;
 use crate::transport::sctp::Associations;
+use crate::transport::tls::TlsTable;
 
 /// The beginning of a message whose other fragments never came.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +55,7 @@ pub struct Reassembly<F> {
     fragments: Defragmenter,
     connections: Connections<F>,
     associations: Associations,
+    tls: TlsTable,
     last: Option<FrameRef>,
     framer: PhantomData<F>,
 }
@@ -62,6 +64,7 @@ impl<F: Framer> Reassembly<F> {
     /// Nothing seen yet.
     pub fn new(limits: Limits) -> Reassembly<F> {
         Reassembly {
+            tls: TlsTable::new(&limits),
             limits,
             ledger: Ledger::default(),
             fragments: Defragmenter::default(),
@@ -106,7 +109,7 @@ impl<F: Framer> Reassembly<F> {
 
     fn push_packet(&mut self, decoded: Decoded<'_>, origin: Origin, sink: &mut impl FnMut(Payload<'_>)) {
         let now = origin.frames.last;
-        let mut out = Outlet { ledger: &mut self.ledger, limits: &self.limits, sink, now };
+        let mut out = Outlet { ledger: &mut self.ledger, limits: &self.limits, tls: &mut self.tls, sink, now };
         match decoded {
             Decoded::SetAside(reason) => out.ledger.set_aside(reason, origin.frame_count()),
             Decoded::Tcp(segment) => self.connections.push(&segment, origin, &mut out),
@@ -148,10 +151,17 @@ impl<F: Framer> Reassembly<F> {
     pub fn finish(&mut self, sink: &mut impl FnMut(Payload<'_>)) {
         self.fragments.finish(&mut self.ledger);
         let Some(now) = self.last else { return };
-        let mut out = Outlet { ledger: &mut self.ledger, limits: &self.limits, sink, now };
+        let mut out = Outlet { ledger: &mut self.ledger, limits: &self.limits, tls: &mut self.tls, sink, now };
         self.connections.finish(&mut out);
         self.associations.finish(&mut out);
         assert!(self.ledger.coverage.is_balanced(), "every frame is used or set aside, once");
+    }
+
+    /// Takes a TLS key log in NSS's format; says how many secrets it held. What is to be read with them must come later.
+    pub fn add_key_log(&mut self, text: &[u8]) -> usize {
+        let count = self.tls.add_key_log(text);
+        self.ledger.events.tls.secrets_refused = self.tls.secrets_refused();
+        count
     }
 
     /// What became of the frames. Those that wait are in neither count before [`Reassembly::finish`].

@@ -8,16 +8,17 @@ use crate::base::CaptureTime;
 use crate::base::Flow;
 use crate::base::Framer;
 use crate::base::SetAside;
-use crate::base::Step;
 use crate::base::StreamStart;
 use crate::packet::Segment;
 use crate::transport::backlog::Backlog;
-use crate::transport::backlog::Decided;
+use crate::transport::carried;
+use crate::transport::carried::Carried;
 use crate::transport::delivered::Delivered;
-use crate::transport::ledger::Ledger;
 use crate::transport::ledger::Origin;
 use crate::transport::ledger::Outlet;
 use crate::transport::ledger::Payload;
+
+mod cut;
 
 /// Offset of the first byte: so far up that bytes before it have offsets too.
 const FIRST_OFFSET: u64 = 1 << 40;
@@ -46,6 +47,10 @@ pub(super) struct Stream<F> {
     undecided: u64,
     has_messages: bool,
     backlog: Option<Box<Backlog>>,
+    /// What the stream holds in place of plain messages.
+    carried: Option<Box<Carried<F>>>,
+    /// Whether what it holds is still open: no byte has been cut off.
+    is_fresh: bool,
     delivered: Delivered,
     pub(super) last_seen: Option<CaptureTime>,
     /// When it was last used, as a count of segments.
@@ -57,8 +62,8 @@ enum Phase {
     /// Joined in the middle, and no start of a message seen: the order of the first segments is open.
     Joining,
     Open,
-    /// Of another protocol: its segments are only counted.
-    Foreign,
+    /// Of another protocol, or not to be read: its segments are only counted.
+    Foreign(SetAside),
     /// A FIN was reached, or a RST.
     Closed,
 }
@@ -90,6 +95,8 @@ impl<F: Framer> Stream<F> {
             undecided: 0,
             has_messages: false,
             backlog: None,
+            carried: None,
+            is_fresh: true,
             delivered: Delivered::default(),
             last_seen: None,
             stamp: 0,
@@ -110,7 +117,8 @@ impl<F: Framer> Stream<F> {
     }
 
     pub(super) fn held_bytes(&self) -> usize {
-        self.backlog.as_ref().map_or(0, |backlog| backlog.held_bytes()) + self.delivered.len()
+        let carried = self.carried.as_ref().map_or(0, |carried| carried.held_bytes());
+        self.backlog.as_ref().map_or(0, |backlog| backlog.held_bytes()) + self.delivered.len() + carried
     }
 
     /// Drops what is kept for comparison alone.
@@ -138,8 +146,8 @@ impl<F: Framer> Stream<F> {
         origin: Origin,
         out: &mut Outlet<'_, S>,
     ) {
-        if self.phase == Phase::Foreign {
-            return out.ledger.set_aside(SetAside::NotSip, origin.frame_count());
+        if let Phase::Foreign(reason) = self.phase {
+            return out.ledger.set_aside(reason, origin.frame_count());
         }
         let time = origin.time;
         let start = self.offset_of(sequence);
@@ -218,112 +226,6 @@ impl<F: Framer> Stream<F> {
         self.drain(newest, out);
     }
 
-    /// Bytes in order: cut where they are if nothing waits before them, else behind what waits.
-    fn deliver<S: FnMut(Payload<'_>)>(&mut self, payload: &[u8], origin: Origin, out: &mut Outlet<'_, S>) {
-        if let Some(backlog) = &mut self.backlog {
-            backlog.append(origin, payload, false, SetAside::KeepAlive);
-            return self.cut(false, out);
-        }
-        let (mut rest, mut used, mut reason) = (payload, false, SetAside::KeepAlive);
-        loop {
-            match self.framer.step(rest, out.limits) {
-                Step::More => break,
-                Step::Foreign => {
-                    let decided = Decided { frames: origin.frame_count(), set_aside: Some(SetAside::NotSip) };
-                    self.decide(decided, out.ledger);
-                    return self.turn_foreign(out.ledger);
-                }
-                Step::Skip { len, reason: why } => {
-                    reason = if reason == SetAside::KeepAlive { why } else { reason };
-                    rest = rest.get(len..).unwrap_or_default();
-                }
-                Step::Message { len, framing, cut } => {
-                    let (bytes, behind) = rest.split_at(len.min(rest.len()));
-                    rest = behind;
-                    used = true;
-                    self.note_message(out.ledger);
-                    self.delivered.keep(self.next - bytes.len() as u64 - rest.len() as u64, bytes);
-                    out.deliver(origin.payload(self.flow, bytes, framing, cut));
-                }
-            }
-        }
-        if rest.is_empty() {
-            let set_aside = (!used).then_some(reason);
-            return self.decide(Decided { frames: origin.frame_count(), set_aside }, out.ledger);
-        }
-        let mut backlog = Box::new(Backlog::new(self.next - rest.len() as u64));
-        backlog.append(origin, rest, used, reason);
-        self.backlog = Some(backlog);
-    }
-
-    /// Cuts the window into messages; to its end if the stream is interrupted there.
-    fn cut<S: FnMut(Payload<'_>)>(&mut self, interrupted: bool, out: &mut Outlet<'_, S>) {
-        let Some(mut backlog) = self.backlog.take() else {
-            if interrupted {
-                self.framer.interrupt(&[], out.limits);
-            }
-            return;
-        };
-        loop {
-            let window = backlog.window();
-            let step = match interrupted {
-                true => self.framer.interrupt(window, out.limits),
-                false => self.framer.step(window, out.limits),
-            };
-            let (len, reason) = match step {
-                Step::More => break,
-                Step::Foreign => {
-                    backlog.give_up(SetAside::NotSip, |decided| self.decide(decided, out.ledger));
-                    return self.turn_foreign(out.ledger);
-                }
-                Step::Skip { len, reason } => (len, Some(reason)),
-                Step::Message { len, framing, cut } => {
-                    self.note_message(out.ledger);
-                    if let Some(payload) = backlog.message(self.flow, len, framing, cut) {
-                        self.delivered.keep(backlog.window_start(), payload.bytes);
-                        out.deliver(payload);
-                    }
-                    (len, None)
-                }
-            };
-            backlog.consume(len, reason, |decided| self.decide(decided, out.ledger));
-        }
-        if !backlog.is_idle() {
-            self.backlog = Some(backlog);
-        }
-    }
-
-    fn note_message(&mut self, ledger: &mut Ledger) {
-        self.has_messages = true;
-        ledger.set_aside(SetAside::TcpGap, std::mem::take(&mut self.undecided));
-    }
-
-    fn decide(&mut self, decided: Decided, ledger: &mut Ledger) {
-        match decided.set_aside {
-            None => ledger.used(decided.frames),
-            Some(SetAside::NotSip) if !self.has_messages => self.undecided += decided.frames,
-            Some(reason) => ledger.set_aside(reason, decided.frames),
-        }
-    }
-
-    fn turn_foreign(&mut self, ledger: &mut Ledger) {
-        self.phase = Phase::Foreign;
-        ledger.set_aside(SetAside::NotSip, std::mem::take(&mut self.undecided));
-        if let Some(backlog) = self.backlog.take() {
-            backlog.give_up(SetAside::NotSip, |decided| self.decide(decided, ledger));
-            ledger.set_aside(SetAside::NotSip, std::mem::take(&mut self.undecided));
-        }
-    }
-
-    fn compare<S>(&mut self, start: u64, old: &[u8], out: &mut Outlet<'_, S>) {
-        let differs = self.backlog.as_mut().is_some_and(|backlog| backlog.compare_with_window(start, old));
-        if differs || self.delivered.differs(start, old) {
-            out.ledger.events.overlap_ambiguous.add(out.now);
-            let contradicted = self.delivered.contradicted(start, old);
-            out.ledger.contradicted.extend(contradicted.map(|message| (self.flow, message.into())));
-        }
-    }
-
     fn hold<S>(&mut self, start: u64, bytes: &[u8], missing_len: u32, origin: Origin, out: &mut Outlet<'_, S>) {
         let time = origin.time;
         let next = self.next;
@@ -382,7 +284,11 @@ impl<F: Framer> Stream<F> {
         let mut early: Stream<F> = Stream::at(self.flow, StreamStart::Joined, Phase::Open, 0);
         early.advance(payload.len() as u64);
         early.deliver(payload, origin, out);
-        early.finish(out);
+        early.settle(out);
+        // What a hello there has told belongs to this stream.
+        if !matches!(self.carried.as_deref(), Some(Carried::Tls(_))) {
+            out.tls.release(self.flow);
+        }
     }
 
     /// The first segments of a stream whose beginning was not captured.
@@ -396,7 +302,7 @@ impl<F: Framer> Stream<F> {
         if segment.payload.is_empty() {
             return out.ledger.set_aside(SetAside::CutHeaders, origin.frame_count());
         }
-        let begins = F::recognises(segment.payload);
+        let begins = F::recognises(segment.payload) || carried::begins::<F>(segment.payload);
         if begins && self.backlog.is_none() {
             self.open_at(start);
             return self.take(start, segment, origin, out);
@@ -491,6 +397,14 @@ impl<F: Framer> Stream<F> {
 
     /// The stream ends here, as far as anyone can tell.
     pub(super) fn finish<S: FnMut(Payload<'_>)>(&mut self, out: &mut Outlet<'_, S>) {
+        self.settle(out);
+        if matches!(self.carried.as_deref(), Some(Carried::Tls(_))) {
+            out.tls.release(self.flow);
+        }
+    }
+
+    /// Delivers what can be delivered, and decides all frames.
+    fn settle<S: FnMut(Payload<'_>)>(&mut self, out: &mut Outlet<'_, S>) {
         self.flush(out);
         out.ledger.set_aside(SetAside::NotSip, std::mem::take(&mut self.undecided));
     }

@@ -1,7 +1,6 @@
 //! SA601: the first request was answered, the one with credentials is not.
 
 use crate::base::FrameRef;
-use crate::base::Transport;
 use crate::rules::Check;
 use crate::rules::Confidence;
 use crate::rules::Context;
@@ -50,7 +49,7 @@ fn finding(session: &Session<'_>, context: &Context<'_>, index: usize, all: &[us
     let challenged = path_facts::silent_retry(session, context, index)?;
     let (answer, request) = (challenged.answer()?, attempt.request()?);
     let repeated = attempt.transaction.retransmissions();
-    let is_repeated = repeated > 0 || attempt.transaction.transport != Transport::Udp;
+    let is_repeated = repeated > 0 || attempt.transaction.transport.is_reliable();
     let (severity, confidence) = match is_repeated {
         _ if facts::is_ping(attempt) => (Severity::Info, Confidence::Likely),
         true => (Severity::High, Confidence::Likely),

@@ -1,0 +1,302 @@
+//! One direction of a WebSocket (RFC 6455), which carries SIP one message a WebSocket message (RFC 7118 §5).
+//!
+//! The handshake may not be in the capture: frames are believed where their payload begins a SIP message.
+
+use std::marker::PhantomData;
+
+use crate::base::Flow;
+use crate::base::FrameRef;
+use crate::base::Framer;
+use crate::base::Framing;
+use crate::base::SetAside;
+use crate::base::Transport;
+use crate::transport::carried::Probe;
+use crate::transport::carried::Unit;
+use crate::transport::ledger::Origin;
+use crate::transport::ledger::Outlet;
+use crate::transport::ledger::Payload;
+use crate::transport::websocket::frame::Head;
+use crate::transport::websocket::frame::Opcode;
+use crate::transport::websocket::upgrade::Upgrade;
+
+mod frame;
+mod upgrade;
+
+/// Bytes of messages that are no SIP, after which a stream that never had any is given up.
+const FOREIGN_BYTES_MAX: usize = 64 * 1024;
+/// A frame whose connection's beginning is not known is believed after so much of its payload.
+const RECOGNISED_BYTES: usize = 256;
+
+/// What the bytes begin with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Start {
+    /// The HTTP handshake.
+    Handshake,
+    /// A frame.
+    Frame,
+}
+
+/// What the first bytes of a stream say of it.
+pub(super) fn probe<F: Framer>(window: &[u8]) -> Probe {
+    let (begins, start) = match window {
+        [b'G' | b'H', ..] => (upgrade::may_begin(window), Start::Handshake),
+        _ if is_ping(window) => (Some(true), Start::Frame),
+        _ => (frame_begins::<F>(window), Start::Frame),
+    };
+    match begins {
+        Some(true) => Probe::WebSocket(start),
+        Some(false) => Probe::Plain,
+        None => Probe::More,
+    }
+}
+
+/// Whether the bytes are one frame that keeps a connection open: a ping, a pong, or the blank lines of RFC 5626 §3.5.1.
+fn is_ping(window: &[u8]) -> bool {
+    let Ok(Some(head)) = Head::read(window) else { return false };
+    let is_whole = (window.len() - head.len) as u64 == head.payload_len;
+    let is_blank = || head.payload_len > 0 && head.payload(window).iter().all(u8::is_ascii_whitespace);
+    is_whole && (head.opcode == Opcode::Ping || head.opcode == Opcode::Message && head.payload_len <= 4 && is_blank())
+}
+
+/// Whether the bytes begin a frame that begins a SIP message; `None` where they are too few.
+fn frame_begins<F: Framer>(window: &[u8]) -> Option<bool> {
+    let head = match Head::read(window) {
+        Ok(Some(head)) if head.opcode == Opcode::Message => head,
+        Ok(None) => return None,
+        _ => return Some(false),
+    };
+    let first = window.get(..head.len + RECOGNISED_BYTES).unwrap_or(window);
+    let payload = head.payload(first);
+    if F::recognises(&payload) {
+        return Some(true);
+    }
+    let expected = usize::try_from(head.payload_len).unwrap_or(usize::MAX).min(RECOGNISED_BYTES);
+    (payload.len() >= expected).then_some(false)
+}
+
+enum State {
+    /// The end of the HTTP handshake is to come; it is not in so many bytes.
+    Handshake { scanned: usize },
+    /// A frame is to come.
+    Frames,
+    /// Within a frame that is too long.
+    Within { left: u64 },
+    /// Somewhere in the middle: a frame is looked for.
+    Lost,
+}
+
+/// A message whose last frame is to come.
+#[derive(Default)]
+struct Partial {
+    bytes: Vec<u8>,
+    frames: Vec<FrameRef>,
+    fragments: usize,
+    is_ambiguous: bool,
+    /// It is not to be read: compressed, or too long.
+    is_dropped: bool,
+}
+
+/// See the file.
+pub(super) struct WebSocket<F> {
+    transport: Transport,
+    state: State,
+    partial: Option<Partial>,
+    has_messages: bool,
+    foreign_bytes: usize,
+    framer: PhantomData<F>,
+}
+
+impl<F: Framer> WebSocket<F> {
+    /// A stream that begins so; `transport` is what its messages are said to have come by.
+    pub(super) fn new(start: Start, transport: Transport) -> WebSocket<F> {
+        let state = if start == Start::Handshake { State::Handshake { scanned: 0 } } else { State::Frames };
+        WebSocket { transport, state, partial: None, has_messages: false, foreign_bytes: 0, framer: PhantomData }
+    }
+
+    pub(super) fn held_bytes(&self) -> usize {
+        self.partial.as_ref().map_or(0, |partial| partial.bytes.len() + partial.frames.len() * size_of::<FrameRef>())
+    }
+
+    /// Bytes are missing behind those that were seen.
+    pub(super) fn interrupt(&mut self) {
+        self.partial = None;
+        self.state = State::Lost;
+    }
+
+    /// See [`crate::transport::carried::Carried::unit`].
+    pub(super) fn unit<S>(&mut self, window: &[u8], interrupted: bool, out: &mut Outlet<'_, S>) -> Unit {
+        if self.foreign_bytes > FOREIGN_BYTES_MAX && !self.has_messages {
+            return Unit::Foreign(SetAside::NotSip);
+        }
+        loop {
+            let unit = match self.state {
+                _ if window.is_empty() => Some(Unit::More),
+                State::Handshake { scanned } => Some(self.handshake(window, scanned, interrupted)),
+                State::Frames => self.frame(window, interrupted, out),
+                State::Within { left } => Some(self.within(window, left)),
+                State::Lost => self.search(window, interrupted),
+            };
+            if let Some(unit) = unit {
+                return unit;
+            }
+        }
+    }
+
+    fn handshake(&mut self, window: &[u8], scanned: usize, interrupted: bool) -> Unit {
+        match upgrade::read(window, scanned) {
+            Upgrade::Done(len) => {
+                self.state = State::Frames;
+                Unit::Skip { len, reason: SetAside::Handshake }
+            }
+            Upgrade::More if interrupted => {
+                self.state = State::Lost;
+                Unit::Skip { len: window.len(), reason: SetAside::Handshake }
+            }
+            Upgrade::More => {
+                self.state = State::Handshake { scanned: window.len() };
+                Unit::More
+            }
+            Upgrade::No => Unit::Foreign(SetAside::NotSip),
+        }
+    }
+
+    fn frame<S>(&mut self, window: &[u8], interrupted: bool, out: &mut Outlet<'_, S>) -> Option<Unit> {
+        let head = match Head::read(window) {
+            Ok(Some(head)) => head,
+            Ok(None) if interrupted => return Some(Unit::Skip { len: window.len(), reason: SetAside::TcpGap }),
+            Ok(None) => return Some(Unit::More),
+            Err(_) => {
+                out.ledger.events.websocket_malformed.add(out.now);
+                self.partial = None;
+                self.state = State::Lost;
+                // Else the search would find what has just been refused.
+                return Some(Unit::Skip { len: 1, reason: SetAside::NotSip });
+            }
+        };
+        let len = usize::try_from(head.payload_len).ok().filter(|len| *len <= out.limits.websocket_message_bytes_max);
+        let Some(len) = len else {
+            out.ledger.events.websocket_too_large.add(out.now);
+            self.partial = (!head.is_last).then(|| Partial { is_dropped: true, ..Partial::default() });
+            self.state = State::Within { left: head.payload_len };
+            return Some(Unit::Skip { len: head.len, reason: SetAside::Limit });
+        };
+        let len = head.len + len;
+        match window.len() {
+            available if available >= len => Some(Unit::Whole { len, cut: false }),
+            available if interrupted => Some(Unit::Whole { len: available, cut: true }),
+            _ => Some(Unit::More),
+        }
+    }
+
+    fn within(&mut self, window: &[u8], left: u64) -> Unit {
+        let len = usize::try_from(left).unwrap_or(usize::MAX).min(window.len());
+        let left = left - len as u64;
+        self.state = if left == 0 { State::Frames } else { State::Within { left } };
+        Unit::Skip { len: len.max(1), reason: SetAside::Limit }
+    }
+
+    /// Looks for a frame that begins a message: others cannot be told from what is within frames.
+    fn search(&mut self, window: &[u8], interrupted: bool) -> Option<Unit> {
+        let skip = |len: usize| Some(Unit::Skip { len, reason: SetAside::TcpGap });
+        for (at, _) in window.iter().enumerate().filter(|(_, byte)| matches!(byte, 0x81 | 0x82)) {
+            match frame_begins::<F>(window.get(at..).unwrap_or_default()) {
+                Some(false) => {}
+                Some(true) if at == 0 => {
+                    self.state = State::Frames;
+                    return None;
+                }
+                None if at == 0 && !interrupted => return Some(Unit::More),
+                None if interrupted => {}
+                Some(true) | None => return skip(at),
+            }
+        }
+        skip(window.len())
+    }
+
+    /// Takes a frame; `None` where it holds a part of a message.
+    pub(super) fn take<S: FnMut(Payload<'_>)>(
+        &mut self,
+        frame: &[u8],
+        cut: bool,
+        origin: Origin,
+        flow: Flow,
+        out: &mut Outlet<'_, S>,
+    ) -> Option<SetAside> {
+        let Ok(Some(head)) = Head::read(frame) else { return Some(SetAside::Malformed) };
+        let payload = head.payload(frame);
+        match head.opcode {
+            Opcode::Close => return Some(SetAside::Handshake),
+            Opcode::Ping => return Some(SetAside::KeepAlive),
+            Opcode::Message if self.partial.take().is_some() => out.ledger.events.websocket_malformed.add(out.now),
+            Opcode::Continuation if self.partial.is_none() => {
+                out.ledger.events.websocket_malformed.add(out.now);
+                return Some(SetAside::NotSip);
+            }
+            Opcode::Message | Opcode::Continuation => {}
+        }
+        if head.is_compressed {
+            // RFC 7692: what the messages before have said is needed to read it.
+            out.ledger.events.websocket_compressed.add(out.now);
+            self.partial = (!head.is_last).then(|| Partial { is_dropped: true, ..Partial::default() });
+            return Some(SetAside::NotSip);
+        }
+        let is_whole = head.is_last && self.partial.is_none();
+        if is_whole || cut && self.partial.is_none() {
+            return self.deliver(&payload, cut, &origin, flow, out);
+        }
+        let partial = self.partial.get_or_insert_with(Partial::default);
+        partial.add(&payload, &origin, out);
+        if !head.is_last && !cut {
+            let first = partial.bytes.get(..RECOGNISED_BYTES).unwrap_or(&partial.bytes);
+            let is_message = !partial.is_dropped && F::recognises(first);
+            return (!is_message).then_some(SetAside::NotSip);
+        }
+        let partial = self.partial.take().filter(|partial| !partial.is_dropped);
+        let Some(partial) = partial else { return Some(SetAside::Limit) };
+        let ambiguous = origin.ambiguous || partial.is_ambiguous;
+        let origin = Origin { ambiguous, ..origin.with_frames(partial.frames) };
+        self.deliver(&partial.bytes, cut, &origin, flow, out)
+    }
+
+    fn deliver<S: FnMut(Payload<'_>)>(
+        &mut self,
+        message: &[u8],
+        cut: bool,
+        origin: &Origin,
+        flow: Flow,
+        out: &mut Outlet<'_, S>,
+    ) -> Option<SetAside> {
+        let message = message.trim_ascii_start();
+        if message.is_empty() {
+            return Some(SetAside::KeepAlive);
+        }
+        if !F::recognises(message) {
+            self.foreign_bytes = self.foreign_bytes.saturating_add(message.len());
+            return Some(SetAside::NotSip);
+        }
+        self.has_messages = true;
+        let payload = origin.payload(flow, message, Framing::default(), cut);
+        out.deliver(Payload { transport: self.transport, ..payload });
+        None
+    }
+}
+
+impl Partial {
+    /// Adds a frame's payload, unless the message grows beyond what is kept.
+    fn add<S>(&mut self, payload: &[u8], origin: &Origin, out: &mut Outlet<'_, S>) {
+        if self.is_dropped {
+            return;
+        }
+        self.fragments += 1;
+        if self.bytes.len() + payload.len() > out.limits.websocket_message_bytes_max
+            || self.fragments > out.limits.websocket_fragments_max
+        {
+            out.ledger.events.websocket_too_large.add(out.now);
+            *self = Partial { is_dropped: true, ..Partial::default() };
+            return;
+        }
+        self.bytes.extend_from_slice(payload);
+        self.frames.extend(origin.frames.iter());
+        self.is_ambiguous |= origin.ambiguous;
+    }
+}
