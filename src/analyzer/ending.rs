@@ -304,7 +304,10 @@ fn transport_events(events: &transport::Events) -> Vec<Event> {
 
 /// What of TLS could not be read, and why.
 fn tls_events(events: &transport::TlsEvents) -> Vec<Event> {
-    let random = events.no_key_random.map(u32::from_be_bytes).map(|random| format!("; the first has the client random {random:08x}…"));
+    let random = events
+        .no_key_random
+        .map(u32::from_be_bytes)
+        .map(|random| format!("; the first has the client random {random:08x}…"));
     let suite = events.unsupported_first.map(|(version, suite)| transport::suite_name(version, suite));
     let suite = suite.map(|suite| format!("; the first is {suite}"));
     let all = [

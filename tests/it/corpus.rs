@@ -4,6 +4,7 @@ use std::io::Cursor;
 use std::io::Read;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use sipauth::analyzer::Analyzer;
 use sipauth::analyzer::Settings;
@@ -86,6 +87,15 @@ impl Sample {
     }
 }
 
+/// The key logs of all samples: secrets are told apart by the connections that they belong to.
+pub fn key_logs() -> &'static [u8] {
+    static KEY_LOGS: OnceLock<Vec<u8>> = OnceLock::new();
+    KEY_LOGS.get_or_init(|| {
+        let folders = samples().into_iter().filter_map(|sample| Some(sample.path.parent()?.join("tls.keys")));
+        folders.filter_map(|path| std::fs::read(path).ok()).flatten().collect()
+    })
+}
+
 /// The report on one capture.
 pub fn analyze(capture: &[u8], keyring: Keyring) -> Report {
     analyze_from(Cursor::new(capture.to_vec()), keyring).expect("it is a capture")
@@ -94,6 +104,7 @@ pub fn analyze(capture: &[u8], keyring: Keyring) -> Report {
 /// The report on what a source gives, read to its end or to its first fault; `None` where it is no capture at all.
 pub fn analyze_from(source: impl Read + Send + 'static, keyring: Keyring) -> Option<Report> {
     let mut analyzer = Analyzer::new(Settings { keyring, ..Settings::default() });
+    analyzer.add_tls_key_log(key_logs());
     let mut reader = Reader::open(Box::new(source), InputId(0), &Limits::default()).ok()?;
     while let Ok(Some(record)) = reader.next_record() {
         analyzer.push(&record);

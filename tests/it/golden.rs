@@ -48,6 +48,7 @@ const FINE: &[&str] = &[
     "ipv6-register-ok",
     "nonce-predictable",
     "options-ping-challenged",
+    "pcapng-tls-secrets",
     "proxy-sent-401",
     "register-401-with-proxy-authenticate",
     "register-407-ok",
@@ -88,8 +89,14 @@ const FINE: &[&str] = &[
     "tcp-segments-out-of-order",
     "tcp-split-in-odd-places",
     "telos-vx-register-ok",
+    "tls-cipher-suites",
+    "tls-key-update",
+    "tls-register-ok",
+    "tls-session-resumed",
     "vos3000-mode-3-both-challenges",
     "vos3000-stale-nonce",
+    "websocket-register-ok",
+    "wss-register-ok",
 ];
 
 /// Expected by `samples/README.md` and not found yet. Each row is a FIXME: of the rule, or of the table.

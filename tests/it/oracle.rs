@@ -227,6 +227,7 @@ fn read(sample: &Sample) -> BTreeMap<u64, Vec<Fields>> {
     let source = Box::new(Cursor::new(sample.bytes.clone()));
     let mut reader = Reader::open(source, InputId(0), &limits).expect("a sample is a capture");
     let mut reassembly = Reassembly::<SipFramer>::new(limits.clone());
+    reassembly.add_key_log(corpus::key_logs());
     let mut messages: BTreeMap<u64, Vec<Fields>> = BTreeMap::new();
     let mut sink = |payload: Payload<'_>| {
         let source = Source { is_cut: payload.cut, header_fields_max: limits.header_fields_max };

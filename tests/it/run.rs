@@ -93,6 +93,9 @@ impl Sample {
         if let Some(credentials) = self.credentials() {
             command.args(["--credentials", &credentials]);
         }
+        if self.folder.join("tls.keys").exists() {
+            command.args(["--tls-keylog", "tls.keys"]);
+        }
         run(command.arg(self.capture()))
     }
 }

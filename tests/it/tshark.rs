@@ -81,6 +81,10 @@ fn run(sample: &Sample) -> Vec<Message> {
     let plain = sample.path.with_file_name("made-with").join("plain.pcap");
     let path = if plain.exists() { &plain } else { &sample.path };
     tshark.args(["-J", "frame sip", "-Y", "sip", "-r"]).arg(path);
+    let keys = sample.path.with_file_name("tls.keys");
+    if keys.exists() {
+        tshark.arg("-o").arg(format!("tls.keylog_file:{}", keys.display()));
+    }
     // Ports that no dissector claims are found by their content.
     let output = tshark.output().expect("tshark is needed for this test: apt-get install tshark");
     // tshark complains of a file that is cut short, and shows what is in it all the same.
