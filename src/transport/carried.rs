@@ -50,8 +50,8 @@ pub(super) fn probe<F: Framer>(window: &[u8]) -> Probe {
 /// Whether the first bytes of a stream that was joined in the middle are sure to begin something.
 pub(super) fn begins<F: Framer>(window: &[u8]) -> bool {
     match window {
-        // A ClientHello or a ServerHello.
-        [22, 3, 0..=4, _, _, 1 | 2, ..] => true,
+        // The head of a TLS record: no record is longer than 2^14 + 2048 bytes (RFC 5246 §6.2.3).
+        [20..=24, 3, 0..=4, 0..=72, ..] => true,
         [b'G' | b'H' | 0x81 | 0x82 | 0x89 | 0x8a, ..] => matches!(websocket::probe::<F>(window), Probe::WebSocket(_)),
         _ => false,
     }

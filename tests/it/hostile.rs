@@ -104,6 +104,11 @@ fn damaged_ipv6_does_no_harm() {
     check_damaged("ipv6-register-ok");
 }
 
+#[test]
+fn damaged_websockets_within_tls_do_no_harm() {
+    check_damaged("wss-register-ok");
+}
+
 /// The verdicts on all credentials of a report.
 fn verdicts(report: &Report) -> Vec<String> {
     let attempts = report.sessions.iter().flat_map(|session| &session.attempts);

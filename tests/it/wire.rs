@@ -54,8 +54,18 @@ pub struct Outcome {
 
 /// Reads a capture to its end, or to a read error.
 pub fn read(capture: impl Read + Send + 'static, limits: &Limits) -> Result<Outcome, CaptureError> {
+    read_with_keys(capture, limits, b"")
+}
+
+/// The same with the secrets of a TLS key log.
+pub fn read_with_keys(
+    capture: impl Read + Send + 'static,
+    limits: &Limits,
+    key_log: &[u8],
+) -> Result<Outcome, CaptureError> {
     let mut reader = Reader::open(Box::new(capture), InputId(0), limits)?;
     let mut reassembly = Reassembly::<SipFramer>::new(limits.clone());
+    reassembly.add_key_log(key_log);
     let mut seen: Vec<Seen> = Vec::new();
     let mut sink = |payload: Payload<'_>| seen.push(payload.into());
     while let Ok(Some(record)) = reader.next_record() {
