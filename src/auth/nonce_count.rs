@@ -12,8 +12,8 @@ pub struct NonceCount<'a> {
 impl<'a> NonceCount<'a> {
     /// Reads `raw`.
     pub fn from_bytes(raw: &'a [u8]) -> NonceCount<'a> {
-        let digits = raw.iter().map(|&byte| char::from(byte).to_digit(16));
-        let value = digits.fold(Some(0), |value: Option<u32>, digit| Some(value? << 4 | digit?));
+        let mut digits = raw.iter().map(|&byte| char::from(byte).to_digit(16));
+        let value = digits.try_fold(0, |value: u32, digit| Some(value << 4 | digit?));
         NonceCount { raw, value: value.filter(|_| raw.len() == 8) }
     }
 }

@@ -125,10 +125,7 @@ impl<F: Framer> Tls<F> {
 
     /// Whether the keys for a record of this kind are at hand, where it needs any.
     fn readiness<S>(&self, kind: u8, flow: Flow, out: &mut Outlet<'_, S>) -> Readiness {
-        let is_sealed = match kind {
-            CHANGE_CIPHER_SPEC | APPLICATION_DATA => true,
-            _ => false,
-        };
+        let is_sealed = matches!(kind, CHANGE_CIPHER_SPEC | APPLICATION_DATA);
         if !matches!(self.epoch, Epoch::Clear) || !is_sealed {
             return Readiness::Ready;
         }

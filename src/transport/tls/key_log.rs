@@ -105,7 +105,7 @@ impl KeyLog {
 
 /// Bytes of hex digits in either case; at most as many as any secret or random has.
 fn unhex(digits: &[u8]) -> Option<Secret> {
-    if digits.len() % 2 != 0 || digits.len() > 2 * MASTER_SECRET_BYTES {
+    if !digits.len().is_multiple_of(2) || digits.len() > 2 * MASTER_SECRET_BYTES {
         return None;
     }
     // Of its final size from the start: a vector that grows leaves copies behind.
