@@ -6,10 +6,15 @@ use crate::base::CaptureTime;
 use crate::base::InputId;
 use crate::base::Limits;
 use crate::base::Network;
+use crate::capture::Frame;
 use crate::capture::InputSummary;
 use crate::capture::Record;
 use crate::digest::Keyring;
+use crate::filter::Filter;
+use crate::filter::MatchBy;
+use crate::filter::Selection;
 use crate::packet;
+use crate::packet::Decoded;
 use crate::report::Redaction;
 use crate::report::Report;
 use crate::report::ReportBuilder;
@@ -28,6 +33,7 @@ mod messages;
 mod near_misses;
 mod outcomes;
 mod peers;
+mod selecting;
 
 /// What one run is to do.
 #[derive(Default)]
@@ -44,6 +50,10 @@ pub struct Settings {
     pub findings_max: Option<usize>,
     /// Networks whose hosts need no credentials, by agreement.
     pub trusted: Vec<Network>,
+    /// Which sessions to report; all without one.
+    pub filter: Option<Filter>,
+    /// What of a session that matches.
+    pub match_by: MatchBy,
 }
 
 /// Sessions and findings that are listed unless settings say otherwise.
@@ -68,10 +78,11 @@ pub struct Analyzer {
 impl Analyzer {
     /// An analyzer that has seen nothing yet.
     pub fn new(settings: Settings) -> Analyzer {
-        let Settings { limits, keyring, redaction, sessions_max, findings_max, trusted } = settings;
+        let Settings { limits, keyring, redaction, sessions_max, findings_max, trusted, filter, match_by } = settings;
         let builder = ReportBuilder::new(redaction, sessions_max.unwrap_or(SESSIONS_LISTED), limits.accounts_max);
         let findings = Findings::new(findings_max.unwrap_or(FINDINGS_LISTED));
-        let messages = Messages::new(&limits, keyring, builder, findings);
+        let mut messages = Messages::new(&limits, keyring, builder, findings);
+        messages.selection = filter.map(|filter| Box::new(Selection::new(filter, match_by, &limits)));
         Analyzer {
             reassembly: Reassembly::new(limits.clone()),
             clock: Clock::default(),
@@ -91,13 +102,7 @@ impl Analyzer {
     /// Takes one record of a capture.
     pub fn push(&mut self, record: &Record<'_>) {
         match record {
-            Record::Frame(frame) => {
-                self.clock.note(frame);
-                let decoded = packet::decode(frame, &self.limits);
-                let messages = &mut self.messages;
-                self.reassembly.push(frame, decoded, &mut |payload| messages.push(payload));
-                self.tell_losses();
-            }
+            Record::Frame(frame) => self.push_frame(frame),
             Record::Secrets { kind: Record::TLS_KEY_LOG, bytes } => {
                 self.reassembly.add_key_log(bytes);
             }
@@ -109,6 +114,20 @@ impl Analyzer {
     /// says how many secrets it held.
     pub fn add_tls_key_log(&mut self, text: &[u8]) -> usize {
         self.reassembly.add_key_log(text)
+    }
+
+    fn push_frame(&mut self, frame: &Frame<'_>) {
+        self.clock.note(frame);
+        let decoded = packet::decode(frame, &self.limits);
+        let messages = &mut self.messages;
+        if let Some(selection) = &mut messages.selection {
+            selection.note_time(frame.time);
+            if let Decoded::Tcp(segment) = &decoded {
+                selection.note_segment(segment);
+            }
+        }
+        self.reassembly.push(frame, decoded, &mut |payload| messages.push(payload));
+        self.tell_losses();
     }
 
     /// Notes that an input is read to its end, with what its reader says of it.

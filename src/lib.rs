@@ -23,7 +23,8 @@
 //! The rooms, in the order in which a capture walks through them: [`capture`] reads frames, [`packet`] decodes them,
 //! [`transport`] puts fragments and streams together, [`sip`] reads messages and [`auth`] their auth headers, [`digest`]
 //! recomputes digests with the secrets it is given, [`session`] sorts messages into transactions and judges attempts,
-//! [`history`] remembers nonces and accounts across Call-IDs, [`rules`] says what it means, and [`report`] prints it.
+//! [`history`] remembers nonces and accounts across Call-IDs, [`rules`] says what it means, [`filter`] chooses, and [`report`]
+//! prints it.
 //! [`analyzer`] alone knows that order. Each room imports downward only; [`base`] holds the words that all share.
 //!
 //! Bad input is data here: whatever a capture holds becomes a defect, a diagnostic or a finding. Only opening and reading
@@ -46,6 +47,7 @@ pub mod auth;
 pub mod base;
 pub mod capture;
 pub mod digest;
+pub mod filter;
 pub mod history;
 pub mod packet;
 pub mod report;

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use crate::analyzer::Analyzer;
 use crate::analyzer::messages::Messages;
+use crate::analyzer::selecting;
 use crate::base::CaptureTime;
 use crate::base::Coverage;
 use crate::base::SetAside;
@@ -46,11 +47,14 @@ impl Analyzer {
     /// Everything but the sessions.
     pub(super) fn report(mut self) -> Report {
         let facts = self.facts();
-        let claims = security::claims(&facts);
+        let claims = self.messages.kept_attacks(security::claims(&facts));
         self.messages.findings.claim(&claims);
         self.messages.builder.note_attacks(&claims);
         self.add_loops_across_sessions(&claims);
         for finding in rules::check_capture(&facts) {
+            if !self.messages.keeps_finding(&finding) {
+                continue;
+            }
             let is_sure = finding.confidence > Confidence::Possible;
             let explains = EXPLAINED_ACROSS.iter().find(|(name, _)| is_sure && *name == finding.rule.name);
             if let Some((name, names)) = explains {
@@ -67,6 +71,7 @@ impl Analyzer {
         let is_lossy = facts.events.iter().any(|event| event.loses_messages);
         let mut summary = self.messages.builder.summary(facts.sip_messages, is_lossy, &by_severity);
         summary.findings_not_listed = not_listed;
+        summary.selected = self.messages.selection.as_deref().map(selecting::summary);
         let coverage = self.reassembly.coverage();
         Report {
             nonces,
@@ -99,6 +104,9 @@ impl Analyzer {
             .filter_map(|(key, steps)| challenge_loop::across_sessions(key, steps))
             .collect();
         for (finding, sessions) in loops {
+            if !self.messages.keeps(&sessions) {
+                continue;
+            }
             self.messages.builder.note_trouble(&finding);
             self.messages.findings.add(finding, &sessions, None);
         }
@@ -181,6 +189,12 @@ fn message_counters(messages: &Messages) -> Vec<(&'static str, u64, bool, &'stat
             messages.outcomes.refused(),
             false,
             "outcomes without a place in the history: they are compared with no others",
+        ),
+        (
+            "filter_messages_dropped",
+            messages.selection.as_ref().map_or(0, |selection| selection.counts().forgotten),
+            true,
+            "messages or connections that the filter could not remember: sessions may be missing",
         ),
         (
             "duplicate_packets",

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use crate::analyzer::conduct;
 use crate::analyzer::near_misses;
+use crate::analyzer::selecting;
 use crate::auth::Algorithm;
 use crate::auth::parse_challenges;
 use crate::auth::parse_credentials;
@@ -14,6 +15,8 @@ use crate::base::Limits;
 use crate::digest::Keyring;
 use crate::digest::Request;
 use crate::digest::Verifier;
+use crate::filter::Selected;
+use crate::filter::Selection;
 use crate::history::AccountKey;
 use crate::history::Accounts;
 use crate::history::Chronicle;
@@ -76,6 +79,8 @@ pub(super) struct Messages {
     pub(super) worst: Option<(Severity, model::Session)>,
     pub(super) run_dropped: u64,
     pub(super) duplicates: u64,
+    /// Which sessions are to be reported; all without one.
+    pub(super) selection: Option<Box<Selection>>,
 }
 
 impl Messages {
@@ -101,6 +106,7 @@ impl Messages {
             worst: None,
             run_dropped: 0,
             duplicates: 0,
+            selection: None,
         }
     }
 
@@ -111,6 +117,7 @@ impl Messages {
         let message = crate::sip::parse(payload.bytes, source);
         self.messages_cut += u64::from(!message.has_all_headers);
         let time = payload.time.or(self.tracker.now()).unwrap_or(CaptureTime::from_ns(0));
+        let answers = self.ask(&message, &payload, time);
         let (credentials, challenges) = if message.status().is_some() {
             (Vec::new(), self.challenges(&message, &payload, time))
         } else {
@@ -140,6 +147,9 @@ impl Messages {
         self.note_infos(&message, at, time, flow);
         for run in std::mem::take(&mut self.closed) {
             self.close(&run, time);
+        }
+        if let (Some(answers), Some(selection)) = (answers, &mut self.selection) {
+            selection.note(message.call_id(), at, answers);
         }
     }
 
@@ -235,7 +245,9 @@ impl Messages {
         let lost = self.lost.take(&run.call_id);
         if run.is_uneventful() && !conduct::is_of_scanner(run) {
             conduct::note_uneventful(&mut self.chronicle, run);
-            self.builder.skip(run);
+            if self.selects_uneventful(run, end) {
+                self.builder.skip(run);
+            }
             return;
         }
         let mut session = Session::judge(run, end.max(run.last_seen));
@@ -253,7 +265,9 @@ impl Messages {
         let mut findings = rules::check_session(&session, &context);
         if findings.is_empty() && !session.has_authentication() && !conduct::is_of_scanner(run) {
             conduct::note(&mut self.chronicle, &session, 0);
-            self.builder.skip(run);
+            if self.select(&session, &findings, 0) != Selected::Nothing {
+                self.builder.skip(run);
+            }
             return;
         }
         conduct::note(&mut self.chronicle, &session, self.builder.sessions + 1);
@@ -268,17 +282,23 @@ impl Messages {
         if is_attack {
             findings.retain(|finding| !is_claimable(finding));
         }
-        let listed = self.builder.session(&session, &findings);
-        let number = self.builder.sessions;
+        let number = self.builder.sessions + 1;
+        let selected = self.select(&session, &findings, number);
+        let listed = match selected {
+            Selected::Nothing => self.builder.pass_over(&session),
+            _ => self.builder.session(&session, &findings),
+        };
         if !is_attack {
             self.note_steps(&session, &findings, number);
             self.note_outcome(&session, &findings, number);
         }
+        selecting::narrow_findings(&mut findings, &selected);
         let severity = findings.iter().map(|finding| finding.severity).max().unwrap_or(Severity::Info);
         for finding in findings {
             self.collect(finding, number, pair);
         }
-        let Some(model) = listed else { return };
+        let Some(mut model) = listed else { return };
+        selecting::narrow(&mut model, &session, &selected);
         for id in nonces_of(&session) {
             self.nonces.list(id);
         }

@@ -75,6 +75,8 @@ pub struct Limits {
     pub near_miss_body_bytes_max: usize,
     /// Bytes of all such bodies.
     pub near_miss_bodies_bytes_max: usize,
+    /// Messages whose answers to a display filter are kept until their sessions close.
+    pub filter_messages_max: usize,
 }
 
 impl Default for Limits {
@@ -116,6 +118,7 @@ impl Default for Limits {
             near_miss_searches_max: 20_000,
             near_miss_body_bytes_max: 16 * 1024,
             near_miss_bodies_bytes_max: 16 * 1024 * 1024,
+            filter_messages_max: 4_000_000,
         }
     }
 }

@@ -13,6 +13,8 @@ use sipauth::analyzer::Analyzer;
 use sipauth::analyzer::Settings;
 use sipauth::base::Limits;
 use sipauth::capture::Reader;
+use sipauth::filter::Filter;
+use sipauth::filter::MatchBy;
 use sipauth::report::Redaction;
 use sipauth::report::Report;
 use sipauth::report::Selection;
@@ -23,9 +25,11 @@ use sipauth::report::json::JsonWriter;
 
 use crate::cli::args::Analyze;
 use crate::cli::args::Format;
+use crate::cli::args::Match;
 use crate::cli::exit::Exit;
 use crate::cli::exit::unwritable;
 use crate::cli::exit::usage;
+use crate::cli::filters;
 use crate::cli::output;
 use crate::cli::output::Notes;
 use crate::cli::output::Sink;
@@ -36,6 +40,7 @@ pub fn run(options: Analyze) -> Result<Exit> {
     let notes = Notes { is_quiet: options.quiet };
     let inputs: Vec<PathBuf> = options.captures.iter().chain(&options.read).cloned().collect();
     refuse_two_readers_of_stdin(&options, &inputs)?;
+    let filter = filters::filter(&options, &notes)?;
     let secrets = secrets::read(&options.secrets, &notes)?;
     if options.redact == Redaction::None {
         notes.warn("--redact none: this report holds what a password can be guessed from; do not pass it on");
@@ -47,9 +52,10 @@ pub fn run(options: Analyze) -> Result<Exit> {
     let head = Report {
         generated_at: options.stamp.then(now),
         selection: Selection {
+            filter: filter.as_ref().map(Filter::text),
+            presets: options.preset.clone(),
             credential_sources: secrets.sources,
             redaction: options.redact.name().to_owned(),
-            ..Selection::default()
         },
         ..Report::empty()
     };
@@ -64,6 +70,11 @@ pub fn run(options: Analyze) -> Result<Exit> {
         }),
         findings_max: Some(options.limit_findings),
         trusted: options.trusted.clone(),
+        filter,
+        match_by: match options.match_by {
+            Match::Session => MatchBy::Session,
+            Match::Message => MatchBy::Message,
+        },
     });
     for path in &options.tls_keylog {
         if analyzer.add_tls_key_log(&secrets::read_key_log(path, &notes)?) == 0 {

@@ -30,7 +30,7 @@ pub enum Command {
     Verify(Box<Verify>),
     /// What a finding means, why it matters, and what to do.
     Explain(Explain),
-    /// List the rules of the catalogue, or the digest algorithms.
+    /// List presets and fields of display filters, the rules of the catalogue, or the digest algorithms.
     List(List),
     /// Print the JSON Schema of the report.
     Schema,
@@ -42,6 +42,8 @@ pub enum Command {
 Examples:
   sipauth analyze capture.pcap
   sipauth analyze --credentials users.csv capture.pcapng.gz
+  sipauth analyze -Y 'sip.Status-Code == 401 && ip.addr == 192.0.2.0/24' capture.pcap
+  sipauth analyze --preset failures --preset user=1001 capture.pcap
   sipauth analyze --user 1001 --ask-password --format json -o report.json capture.pcap
   tcpdump -U -w - port 5060 | sipauth analyze -
 
@@ -55,6 +57,18 @@ pub struct Analyze {
     /// The same as CAPTURE, for tshark hands.
     #[arg(short = 'r', long = "read", value_name = "FILE", hide = true)]
     pub read: Vec<PathBuf>,
+
+    /// Report the sessions in which a message matches this display filter, in Wireshark's language: see `sipauth list fields`.
+    #[arg(short = 'Y', long, value_name = "EXPR", allow_hyphen_values = true)]
+    pub filter: Option<String>,
+
+    /// A named filter, as `sipauth list presets` shows them; several are joined by "or", and with --filter by "and".
+    #[arg(short, long, value_name = "NAME[=VALUE]")]
+    pub preset: Vec<String>,
+
+    /// What of a session that matches is reported: all of it, or the attempts and findings of the messages that match.
+    #[arg(long = "match", value_enum, default_value_t = Match::Session, value_name = "WHAT")]
+    pub match_by: Match,
 
     /// How to write the report.
     #[arg(short = 'T', long, value_enum, default_value_t = Format::Human, value_name = "FMT")]
@@ -177,6 +191,15 @@ pub enum Format {
     Json,
 }
 
+/// What a match keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Match {
+    /// The whole session.
+    Session,
+    /// The attempts and findings of the messages that match.
+    Message,
+}
+
 /// When to use colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Color {
@@ -276,11 +299,19 @@ pub struct List {
     /// How to write the list.
     #[arg(short = 'T', long, value_enum, default_value_t = Format::Human, value_name = "FMT")]
     pub format: Format,
+
+    /// With presets: a file `dfilter_buttons` for the folder of a Wireshark profile.
+    #[arg(long, conflicts_with = "format")]
+    pub wireshark: bool,
 }
 
 /// What can be listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum What {
+    /// Named display filters.
+    Presets,
+    /// What display filters can ask for.
+    Fields,
     /// The catalogue of findings.
     Rules,
     /// The digest algorithms that can be verified or recognised, and the near misses that wrong digests are tried for.

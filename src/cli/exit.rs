@@ -43,6 +43,8 @@ pub struct Failure {
     pub exit: Exit,
     /// What, where, and what to do next.
     pub text: String,
+    /// Lines that show the place.
+    pub details: Vec<String>,
 }
 
 impl fmt::Display for Failure {
@@ -55,12 +57,12 @@ impl std::error::Error for Failure {}
 
 /// Wrong use: one clear line.
 pub fn usage(text: impl Into<String>) -> anyhow::Error {
-    Failure { exit: Exit::Usage, text: text.into() }.into()
+    Failure { exit: Exit::Usage, text: text.into(), details: Vec::new() }.into()
 }
 
 /// Output that could not be written.
 pub fn unwritable(text: impl Into<String>) -> anyhow::Error {
-    Failure { exit: Exit::Unwritable, text: text.into() }.into()
+    Failure { exit: Exit::Unwritable, text: text.into(), details: Vec::new() }.into()
 }
 
 impl Exit {

@@ -1,4 +1,4 @@
-//! `sipauth list`: rules, algorithms and near misses, for people or as JSON.
+//! `sipauth list`: presets, fields, rules, algorithms and near misses, for people or as JSON.
 
 use anyhow::Result;
 use comfy_table::Table;
@@ -7,6 +7,9 @@ use serde_json::json;
 
 use sipauth::auth::Algorithm;
 use sipauth::digest::near_miss::Variant;
+use sipauth::filter::fields;
+use sipauth::filter::page;
+use sipauth::filter::presets::PRESETS;
 use sipauth::report::json;
 use sipauth::rules::RULES;
 
@@ -14,11 +17,22 @@ use crate::cli::args::Format;
 use crate::cli::args::List;
 use crate::cli::args::What;
 use crate::cli::exit::Exit;
+use crate::cli::exit::usage;
 use crate::cli::output;
 
 /// Prints the list.
 pub fn run(options: &List) -> Result<Exit> {
+    if options.wireshark {
+        return match options.what {
+            What::Presets => output::print(&page::buttons()),
+            _ => Err(usage("--wireshark goes with presets: sipauth list presets --wireshark")),
+        };
+    }
     match (options.what, options.format) {
+        (What::Presets, Format::Human) => output::print(&presets_text()),
+        (What::Presets, Format::Json) => print_json(&presets_json()),
+        (What::Fields, Format::Human) => output::print(&fields_table()),
+        (What::Fields, Format::Json) => print_json(&fields_json()),
         (What::Rules, Format::Human) => output::print(&rules_table()),
         (What::Rules, Format::Json) => print_json(&rules_json()),
         (What::Algorithms, Format::Human) => output::print(&algorithms_text()),
@@ -55,6 +69,58 @@ fn rules_json() -> serde_json::Value {
         })
     });
     rules.collect::<Vec<_>>().into()
+}
+
+const ITS_FRAMES: &str = "only here; a report prints frame.number in {…} for its messages";
+
+fn presets_text() -> String {
+    let mut text = String::new();
+    for preset in PRESETS {
+        let wireshark = page::wireshark(preset).unwrap_or_else(|| ITS_FRAMES.to_owned());
+        text.extend([preset.usage(), "\n    ".to_owned(), preset.meaning.to_owned()]);
+        text.extend(["\n    Wireshark: ".to_owned(), wireshark, "\n".to_owned()]);
+    }
+    text
+}
+
+fn presets_json() -> serde_json::Value {
+    let presets = PRESETS.iter().map(|preset| {
+        json!({
+            "name": preset.name,
+            "value": preset.value,
+            "meaning": preset.meaning,
+            "expression": preset.expression,
+            "wireshark": page::wireshark(preset),
+        })
+    });
+    presets.collect::<Vec<_>>().into()
+}
+
+fn fields_table() -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(["field", "type", "what it is", "example"]);
+    for field in fields::filled() {
+        table.add_row([field.name, field.kind.name(), field.what, &field.example()]);
+    }
+    let mut lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned() + "\n").collect();
+    lines.push("\nWireshark has these fields as well; sipauth does not fill them:\n\n".to_owned());
+    let unfilled = fields::all().filter_map(|field| Some(format!("{}: {}\n", field.name, page::unfilled(field)?)));
+    lines.extend(unfilled);
+    lines.concat()
+}
+
+fn fields_json() -> serde_json::Value {
+    let fields = fields::all().map(|field| {
+        let why = page::unfilled(field);
+        json!({
+            "name": field.name,
+            "type": field.kind.name(),
+            "meaning": if why.is_some() { None } else { Some(field.what) },
+            "example": if why.is_some() { None } else { Some(field.example()) },
+            "not_filled_because": why,
+        })
+    });
+    fields.collect::<Vec<_>>().into()
 }
 
 fn algorithms_text() -> String {

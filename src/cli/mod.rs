@@ -4,6 +4,7 @@ mod analyze;
 mod args;
 mod exit;
 mod explain;
+mod filters;
 mod list;
 mod output;
 mod secrets;
@@ -17,6 +18,7 @@ use clap::Parser;
 use crate::cli::args::Arguments;
 use crate::cli::args::Command;
 use crate::cli::exit::Exit;
+use crate::cli::exit::Failure;
 
 /// Runs the command that was typed.
 pub fn run() -> ExitCode {
@@ -37,6 +39,8 @@ pub fn run() -> ExitCode {
         Ok(Ok(exit)) => exit.into(),
         Ok(Err(error)) => {
             eprintln!("sipauth: {}", output::one_line(&format!("{error:#}")));
+            let details = error.downcast_ref::<Failure>().map(|failure| failure.details.as_slice());
+            details.unwrap_or_default().iter().for_each(|line| eprintln!("{}", output::one_line(line)));
             Exit::of(&error).into()
         }
         Err(_) => Exit::InternalFault.into(),

@@ -44,6 +44,13 @@ impl Notes {
             eprintln!("sipauth: warning: {}", one_line(text));
         }
     }
+
+    /// Something to know.
+    pub fn note(&self, text: &str) {
+        if !self.is_quiet {
+            eprintln!("sipauth: note: {}", one_line(text));
+        }
+    }
 }
 
 /// The place of the result.

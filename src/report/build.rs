@@ -39,6 +39,8 @@ pub struct ReportBuilder {
     listed: u64,
     summary: model::Summary,
     clients: Clients,
+    /// Whether a session that is not reported was about authentication.
+    has_passed_over: bool,
 }
 
 impl ReportBuilder {
@@ -52,6 +54,7 @@ impl ReportBuilder {
             listed: 0,
             summary: model::Summary::default(),
             clients: Clients::new(clients_max),
+            has_passed_over: false,
         }
     }
 
@@ -68,7 +71,7 @@ impl ReportBuilder {
 
     /// Whether any session so far was about authentication.
     pub fn has_authentication(&self) -> bool {
-        self.summary.challenges > 0 || self.summary.credentials > 0
+        self.summary.challenges > 0 || self.summary.credentials > 0 || self.has_passed_over
     }
 
     /// Counts a finding that no session alone shows.
@@ -95,6 +98,13 @@ impl ReportBuilder {
         }
         self.listed += 1;
         Some(session_model(session, self.sessions, self.redaction))
+    }
+
+    /// Counts a session that is not to be reported: it keeps its number, and nothing else of it is told.
+    pub fn pass_over(&mut self, session: &Session<'_>) -> Option<model::Session> {
+        self.sessions += 1;
+        self.has_passed_over |= session.has_authentication();
+        None
     }
 
     fn count_attempts(&mut self, session: &Session<'_>) {

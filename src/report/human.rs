@@ -14,6 +14,7 @@ use crate::report::Finding;
 use crate::report::Redaction;
 use crate::report::Report;
 use crate::report::Session;
+use crate::report::model::Selected;
 
 /// Sessions shown in the table; the others are in the JSON report.
 const ROWS_MAX: usize = 40;
@@ -156,6 +157,9 @@ fn push_heading(text: &mut String, report: &Report, redaction: Redaction, width:
     let messages = counted(report.summary.sip_messages, "SIP message");
     let line = format!("{path}: {}, {messages}", counted(frames, "frame"));
     let _ = writeln!(text, "{}\n", wrapped(&line, width, "", "  "));
+    if let Some(selected) = &report.summary.selected {
+        push_selected(text, report, selected, width);
+    }
     let verdict = match report.summary.verdict.as_str() {
         "problems" => "PROBLEM",
         "ok" => "OK",
@@ -171,6 +175,19 @@ fn push_heading(text: &mut String, report: &Report, redaction: Redaction, width:
     for diagnostic in damaged {
         let _ = writeln!(text, "{}", wrapped(&format!("note: {}", shown(&diagnostic.text)), width, "\n", "  "));
     }
+}
+
+/// What a display filter kept. The filter to paste stands on one line.
+fn push_selected(text: &mut String, report: &Report, selected: &Selected, width: usize) {
+    let kept = counted(report.summary.sessions, "session");
+    let messages = counted(selected.messages, "message");
+    let line = format!("filter: {messages} matched; {kept} kept, {} left out", selected.sessions_left_out);
+    let _ = writeln!(text, "{}", wrapped(&line, width, "", "  "));
+    let part = match selected.messages > selected.wireshark_messages {
+        true => format!(" (the first {})", selected.wireshark_messages),
+        false => String::new(),
+    };
+    let _ = writeln!(text, "Wireshark{part}: {}\n", shown(&selected.wireshark_filter));
 }
 
 /// Stands above a report that a password can be guessed from.

@@ -283,6 +283,22 @@ pub struct Summary {
     pub findings_not_listed: u64,
     /// Credentials by the result of their check.
     pub verifications: Verifications,
+    /// What a display filter kept; only where there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub selected: Option<Selected>,
+}
+
+/// What a display filter kept. The counts beside it are of that.
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+pub struct Selected {
+    /// Messages that match.
+    pub messages: u64,
+    /// Sessions with challenges, credentials or findings in which none does.
+    pub sessions_left_out: u64,
+    /// Selects the messages in Wireshark.
+    pub wireshark_filter: String,
+    /// How many of them it selects: where it names frames, those of the first input, and not more than a thousand.
+    pub wireshark_messages: u64,
 }
 
 /// Credentials by the result of their check.

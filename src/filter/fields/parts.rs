@@ -1,0 +1,421 @@
+//! Parts of headers: addresses, Via, CSeq, auth parameters.
+
+use crate::auth::Name;
+use crate::filter::fields::AddressPart;
+use crate::filter::fields::Field;
+use crate::filter::fields::Get;
+use crate::filter::fields::HeaderNames;
+use crate::filter::fields::Kind;
+use crate::filter::fields::field;
+
+const CSEQ: HeaderNames = super::headers::CSEQ;
+const FROM: HeaderNames = &["from", "f"];
+const TO: HeaderNames = &["to", "t"];
+const FROM_TO: HeaderNames = &["from", "f", "to", "t"];
+const PAI: HeaderNames = &["p-asserted-identity"];
+const PPI: HeaderNames = &["p-preferred-identity"];
+const PMISS: HeaderNames = &["permission-missing"];
+const TC: HeaderNames = &["trigger-consent"];
+const CONTACT: HeaderNames = &["contact", "m"];
+const ROUTE: HeaderNames = &["route"];
+const RECORD_ROUTE: HeaderNames = &["record-route"];
+const SERVICE_ROUTE: HeaderNames = &["service-route"];
+const PATH: HeaderNames = &["path"];
+/// Headers with an address whose display name Wireshark shows.
+const ADDRESSES: HeaderNames = &[
+    "from",
+    "f",
+    "to",
+    "t",
+    "contact",
+    "m",
+    "route",
+    "record-route",
+    "service-route",
+    "path",
+    "p-asserted-identity",
+    "p-preferred-identity",
+];
+const RACK: HeaderNames = &["rack"];
+const PANI: HeaderNames = &["p-access-network-info"];
+const REASON: HeaderNames = &["reason"];
+const SECURITY: HeaderNames = &["security-client", "security-server", "security-verify"];
+const CHARGING: HeaderNames = &["p-charging-vector"];
+
+pub(super) static FIELDS: &[Field] = &[
+    field(
+        "sip.display.info",
+        Kind::Text,
+        "the display names of all addresses",
+        Get::EachAddress(ADDRESSES, AddressPart::Display),
+    ),
+    field("sip.to.display.info", Kind::Text, "the display name of To", Get::FirstAddress(TO, AddressPart::Display)),
+    field("sip.to.addr", Kind::Text, "the URI of To", Get::FirstAddress(TO, AddressPart::Uri)),
+    field("sip.to.user", Kind::Text, "the user part of To", Get::FirstAddress(TO, AddressPart::User)),
+    field("sip.to.host", Kind::Text, "the host of To", Get::FirstAddress(TO, AddressPart::Host)),
+    field("sip.to.port", Kind::Text, "the port of To", Get::FirstAddress(TO, AddressPart::Port)),
+    field(
+        "sip.to.param",
+        Kind::Text,
+        "the URI parameters of To, one by one",
+        Get::FirstAddress(TO, AddressPart::UriParameter),
+    ),
+    field("sip.to.tag", Kind::Text, "the tag of To", Get::FirstAddress(TO, AddressPart::Tag)),
+    field(
+        "sip.from.display.info",
+        Kind::Text,
+        "the display name of From",
+        Get::FirstAddress(FROM, AddressPart::Display),
+    ),
+    field("sip.from.addr", Kind::Text, "the URI of From", Get::FirstAddress(FROM, AddressPart::Uri)),
+    field("sip.from.user", Kind::Text, "the user part of From", Get::FirstAddress(FROM, AddressPart::User)),
+    field("sip.from.host", Kind::Text, "the host of From", Get::FirstAddress(FROM, AddressPart::Host)),
+    field("sip.from.port", Kind::Text, "the port of From", Get::FirstAddress(FROM, AddressPart::Port)),
+    field(
+        "sip.from.param",
+        Kind::Text,
+        "the URI parameters of From, one by one",
+        Get::FirstAddress(FROM, AddressPart::UriParameter),
+    ),
+    field("sip.from.tag", Kind::Text, "the tag of From", Get::FirstAddress(FROM, AddressPart::Tag)),
+    field(
+        "sip.contact.display.info",
+        Kind::Text,
+        "the display name of Contact",
+        Get::EachAddress(CONTACT, AddressPart::Display),
+    ),
+    field("sip.contact.uri", Kind::Text, "the URI of Contact", Get::EachAddress(CONTACT, AddressPart::Uri)),
+    field("sip.contact.user", Kind::Text, "the user part of Contact", Get::EachAddress(CONTACT, AddressPart::User)),
+    field("sip.contact.host", Kind::Text, "the host of Contact", Get::EachAddress(CONTACT, AddressPart::Host)),
+    field("sip.contact.port", Kind::Text, "the port of Contact", Get::EachAddress(CONTACT, AddressPart::Port)),
+    field(
+        "sip.contact.param",
+        Kind::Text,
+        "the URI parameters of Contact, one by one",
+        Get::EachAddress(CONTACT, AddressPart::UriParameter),
+    ),
+    field(
+        "sip.Route.display.info",
+        Kind::Text,
+        "the display name of Route",
+        Get::EachAddress(ROUTE, AddressPart::Display),
+    ),
+    field("sip.Route.uri", Kind::Text, "the URI of Route", Get::EachAddress(ROUTE, AddressPart::Uri)),
+    field("sip.Route.user", Kind::Text, "the user part of Route", Get::EachAddress(ROUTE, AddressPart::User)),
+    field("sip.Route.host", Kind::Text, "the host of Route", Get::EachAddress(ROUTE, AddressPart::Host)),
+    field("sip.Route.port", Kind::Text, "the port of Route", Get::EachAddress(ROUTE, AddressPart::Port)),
+    field(
+        "sip.Route.param",
+        Kind::Text,
+        "the URI parameters of Route, one by one",
+        Get::EachAddress(ROUTE, AddressPart::UriParameter),
+    ),
+    field(
+        "sip.Record-Route.display.info",
+        Kind::Text,
+        "the display name of Record-Route",
+        Get::EachAddress(RECORD_ROUTE, AddressPart::Display),
+    ),
+    field(
+        "sip.Record-Route.uri",
+        Kind::Text,
+        "the URI of Record-Route",
+        Get::EachAddress(RECORD_ROUTE, AddressPart::Uri),
+    ),
+    field(
+        "sip.Record-Route.user",
+        Kind::Text,
+        "the user part of Record-Route",
+        Get::EachAddress(RECORD_ROUTE, AddressPart::User),
+    ),
+    field(
+        "sip.Record-Route.host",
+        Kind::Text,
+        "the host of Record-Route",
+        Get::EachAddress(RECORD_ROUTE, AddressPart::Host),
+    ),
+    field(
+        "sip.Record-Route.port",
+        Kind::Text,
+        "the port of Record-Route",
+        Get::EachAddress(RECORD_ROUTE, AddressPart::Port),
+    ),
+    field(
+        "sip.Record-Route.param",
+        Kind::Text,
+        "the URI parameters of Record-Route, one by one",
+        Get::EachAddress(RECORD_ROUTE, AddressPart::UriParameter),
+    ),
+    field(
+        "sip.Service-Route.display.info",
+        Kind::Text,
+        "the display name of Service-Route",
+        Get::EachAddress(SERVICE_ROUTE, AddressPart::Display),
+    ),
+    field(
+        "sip.Service-Route.uri",
+        Kind::Text,
+        "the URI of Service-Route",
+        Get::EachAddress(SERVICE_ROUTE, AddressPart::Uri),
+    ),
+    field(
+        "sip.Service-Route.user",
+        Kind::Text,
+        "the user part of Service-Route",
+        Get::EachAddress(SERVICE_ROUTE, AddressPart::User),
+    ),
+    field(
+        "sip.Service-Route.host",
+        Kind::Text,
+        "the host of Service-Route",
+        Get::EachAddress(SERVICE_ROUTE, AddressPart::Host),
+    ),
+    field(
+        "sip.Service-Route.port",
+        Kind::Text,
+        "the port of Service-Route",
+        Get::EachAddress(SERVICE_ROUTE, AddressPart::Port),
+    ),
+    field(
+        "sip.Service-Route.param",
+        Kind::Text,
+        "the URI parameters of Service-Route, one by one",
+        Get::EachAddress(SERVICE_ROUTE, AddressPart::UriParameter),
+    ),
+    field(
+        "sip.Path.display.info",
+        Kind::Text,
+        "the display name of Path",
+        Get::EachAddress(PATH, AddressPart::Display),
+    ),
+    field("sip.Path.uri", Kind::Text, "the URI of Path", Get::EachAddress(PATH, AddressPart::Uri)),
+    field("sip.Path.user", Kind::Text, "the user part of Path", Get::EachAddress(PATH, AddressPart::User)),
+    field("sip.Path.host", Kind::Text, "the host of Path", Get::EachAddress(PATH, AddressPart::Host)),
+    field("sip.Path.port", Kind::Text, "the port of Path", Get::EachAddress(PATH, AddressPart::Port)),
+    field(
+        "sip.Path.param",
+        Kind::Text,
+        "the URI parameters of Path, one by one",
+        Get::EachAddress(PATH, AddressPart::UriParameter),
+    ),
+    field(
+        "sip.contact.parameter",
+        Kind::Text,
+        "the parameters of Contact, one by one",
+        Get::EachAddress(CONTACT, AddressPart::Parameter),
+    ),
+    field("sip.tag", Kind::Text, "the tags of From and To", Get::FirstAddress(FROM_TO, AddressPart::Tag)),
+    field(
+        "sip.pai.display.info",
+        Kind::Text,
+        "the display name of P-Asserted-Identity",
+        Get::FirstAddress(PAI, AddressPart::Display),
+    ),
+    field("sip.pai.addr", Kind::Text, "the URI of P-Asserted-Identity", Get::FirstAddress(PAI, AddressPart::Uri)),
+    field(
+        "sip.pai.user",
+        Kind::Text,
+        "the user part of P-Asserted-Identity",
+        Get::FirstAddress(PAI, AddressPart::User),
+    ),
+    field("sip.pai.host", Kind::Text, "the host of P-Asserted-Identity", Get::FirstAddress(PAI, AddressPart::Host)),
+    field("sip.pai.port", Kind::Text, "the port of P-Asserted-Identity", Get::FirstAddress(PAI, AddressPart::Port)),
+    field(
+        "sip.pai.param",
+        Kind::Text,
+        "the URI parameters of P-Asserted-Identity, one by one",
+        Get::FirstAddress(PAI, AddressPart::UriParameter),
+    ),
+    field(
+        "sip.pmiss.display.info",
+        Kind::Text,
+        "the display name of Permission-Missing",
+        Get::FirstAddress(PMISS, AddressPart::Display),
+    ),
+    field("sip.pmiss.addr", Kind::Text, "the URI of Permission-Missing", Get::FirstAddress(PMISS, AddressPart::Uri)),
+    field(
+        "sip.pmiss.user",
+        Kind::Text,
+        "the user part of Permission-Missing",
+        Get::FirstAddress(PMISS, AddressPart::User),
+    ),
+    field("sip.pmiss.host", Kind::Text, "the host of Permission-Missing", Get::FirstAddress(PMISS, AddressPart::Host)),
+    field("sip.pmiss.port", Kind::Text, "the port of Permission-Missing", Get::FirstAddress(PMISS, AddressPart::Port)),
+    field(
+        "sip.pmiss.param",
+        Kind::Text,
+        "the URI parameters of Permission-Missing, one by one",
+        Get::FirstAddress(PMISS, AddressPart::UriParameter),
+    ),
+    field(
+        "sip.ppi.display.info",
+        Kind::Text,
+        "the display name of P-Preferred-Identity",
+        Get::FirstAddress(PPI, AddressPart::Display),
+    ),
+    field("sip.ppi.addr", Kind::Text, "the URI of P-Preferred-Identity", Get::FirstAddress(PPI, AddressPart::Uri)),
+    field(
+        "sip.ppi.user",
+        Kind::Text,
+        "the user part of P-Preferred-Identity",
+        Get::FirstAddress(PPI, AddressPart::User),
+    ),
+    field("sip.ppi.host", Kind::Text, "the host of P-Preferred-Identity", Get::FirstAddress(PPI, AddressPart::Host)),
+    field("sip.ppi.port", Kind::Text, "the port of P-Preferred-Identity", Get::FirstAddress(PPI, AddressPart::Port)),
+    field(
+        "sip.ppi.param",
+        Kind::Text,
+        "the URI parameters of P-Preferred-Identity, one by one",
+        Get::FirstAddress(PPI, AddressPart::UriParameter),
+    ),
+    field(
+        "sip.tc.display.info",
+        Kind::Text,
+        "the display name of Trigger-Consent",
+        Get::FirstAddress(TC, AddressPart::Display),
+    ),
+    field("sip.tc.addr", Kind::Text, "the URI of Trigger-Consent", Get::FirstAddress(TC, AddressPart::Uri)),
+    field("sip.tc.user", Kind::Text, "the user part of Trigger-Consent", Get::FirstAddress(TC, AddressPart::User)),
+    field("sip.tc.host", Kind::Text, "the host of Trigger-Consent", Get::FirstAddress(TC, AddressPart::Host)),
+    field("sip.tc.port", Kind::Text, "the port of Trigger-Consent", Get::FirstAddress(TC, AddressPart::Port)),
+    field(
+        "sip.tc.param",
+        Kind::Text,
+        "the URI parameters of Trigger-Consent, one by one",
+        Get::FirstAddress(TC, AddressPart::UriParameter),
+    ),
+    field(
+        "sip.tc.target-uri",
+        Kind::QuotedText,
+        "the target-uri of Trigger-Consent",
+        Get::ListParameter(TC, "target-uri"),
+    ),
+    field("sip.auth", Kind::Text, "the lines of auth headers, with their names", Get::Auth),
+    field("sip.auth.scheme", Kind::Text, "the scheme of a challenge or credentials", Get::AuthScheme),
+    field(
+        "sip.auth.digest.response",
+        Kind::QuotedText,
+        "the parameter response of auth headers",
+        Get::AuthParameter(Name::Response),
+    ),
+    field("sip.auth.nc", Kind::QuotedText, "the parameter nc of auth headers", Get::AuthParameter(Name::NonceCount)),
+    field(
+        "sip.auth.username",
+        Kind::QuotedText,
+        "the parameter username of auth headers",
+        Get::AuthParameter(Name::Username),
+    ),
+    field("sip.auth.realm", Kind::QuotedText, "the parameter realm of auth headers", Get::AuthParameter(Name::Realm)),
+    field("sip.auth.nonce", Kind::QuotedText, "the parameter nonce of auth headers", Get::AuthParameter(Name::Nonce)),
+    field(
+        "sip.auth.algorithm",
+        Kind::QuotedText,
+        "the parameter algorithm of auth headers",
+        Get::AuthParameter(Name::Algorithm),
+    ),
+    field(
+        "sip.auth.opaque",
+        Kind::QuotedText,
+        "the parameter opaque of auth headers",
+        Get::AuthParameter(Name::Opaque),
+    ),
+    field("sip.auth.qop", Kind::QuotedText, "the parameter qop of auth headers", Get::AuthParameter(Name::Qop)),
+    field(
+        "sip.auth.cnonce",
+        Kind::QuotedText,
+        "the parameter cnonce of auth headers",
+        Get::AuthParameter(Name::Cnonce),
+    ),
+    field("sip.auth.uri", Kind::QuotedText, "the parameter uri of auth headers", Get::AuthParameter(Name::Uri)),
+    field(
+        "sip.auth.domain",
+        Kind::QuotedText,
+        "the parameter domain of auth headers",
+        Get::AuthParameter(Name::Domain),
+    ),
+    field("sip.auth.stale", Kind::QuotedText, "the parameter stale of auth headers", Get::AuthParameter(Name::Stale)),
+    field("sip.auth.auts", Kind::QuotedText, "the parameter auts of auth headers", Get::AuthParameter(Name::Auts)),
+    field(
+        "sip.auth.rspauth",
+        Kind::QuotedText,
+        "the parameter rspauth of auth headers",
+        Get::AuthParameter(Name::RspAuth),
+    ),
+    field(
+        "sip.auth.nextnonce",
+        Kind::QuotedText,
+        "the parameter nextnonce of auth headers",
+        Get::AuthParameter(Name::NextNonce),
+    ),
+    field("sip.auth.ik", Kind::QuotedText, "the parameter ik of auth headers", Get::OldAuthParameter("ik")),
+    field("sip.auth.ck", Kind::QuotedText, "the parameter ck of auth headers", Get::OldAuthParameter("ck")),
+    field("sip.CSeq.seq", Kind::Number, "the number in CSeq", Get::HeaderWordNumber(CSEQ, 0)),
+    field("sip.CSeq.method", Kind::Text, "the method in CSeq: of requests and responses", Get::HeaderWord(CSEQ, 1)),
+    field("sip.Via.transport", Kind::Text, "the transport of each Via", Get::ViaTransport),
+    field("sip.Via.sent-by.address", Kind::Text, "the host of each Via", Get::ViaHost),
+    field("sip.Via.sent-by.port", Kind::Number, "the port of each Via", Get::ViaPort),
+    field("sip.Via.branch", Kind::Text, "the parameter branch of each Via", Get::ViaParameter("branch")),
+    field("sip.Via.maddr", Kind::Text, "the parameter maddr of each Via", Get::ViaParameter("maddr")),
+    field("sip.Via.rport", Kind::Text, "the parameter rport of each Via", Get::ViaParameter("rport")),
+    field("sip.Via.received", Kind::Text, "the parameter received of each Via", Get::ViaParameter("received")),
+    field("sip.Via.ttl", Kind::Text, "the parameter ttl of each Via", Get::ViaParameter("ttl")),
+    field("sip.Via.comp", Kind::Text, "the parameter comp of each Via", Get::ViaParameter("comp")),
+    field("sip.Via.sigcomp-id", Kind::Text, "the parameter sigcomp-id of each Via", Get::ViaParameter("sigcomp-id")),
+    field("sip.Via.oc", Kind::Text, "the parameter oc of each Via", Get::ViaParameter("oc")),
+    field("sip.Via.oc_val", Kind::Number, "the parameter oc of each Via, as a number", Get::ViaNumber("oc")),
+    field("sip.Via.oc_validity", Kind::Text, "the parameter oc-validity of each Via", Get::ViaParameter("oc-validity")),
+    field("sip.Via.oc_seq", Kind::Text, "the parameter oc-seq of each Via", Get::ViaParameter("oc-seq")),
+    field("sip.Via.oc_algo", Kind::Text, "the parameter oc-algo of each Via", Get::ViaParameter("oc-algo")),
+    field("sip.Via.be_route", Kind::Text, "the parameter be-route of each Via", Get::ViaParameter("be-route")),
+    field(
+        "sip.P-Access-Network-Info.access-type",
+        Kind::Text,
+        "the access type in P-Access-Network-Info",
+        Get::ListHead(PANI),
+    ),
+    field(
+        "sip.P-Access-Network-Info.utran-cell-id-3gpp",
+        Kind::QuotedText,
+        "the cell in P-Access-Network-Info",
+        Get::ListParameter(PANI, "utran-cell-id-3gpp"),
+    ),
+    field("sip.RAck.RSeq.seq", Kind::Number, "the first number in RAck", Get::HeaderWordNumber(RACK, 0)),
+    field("sip.RAck.CSeq.seq", Kind::Number, "the second number in RAck", Get::HeaderWordNumber(RACK, 1)),
+    field("sip.RAck.CSeq.method", Kind::Text, "the method in RAck", Get::HeaderWord(RACK, 2)),
+    field("sip.reason_protocols", Kind::Text, "the protocols in Reason", Get::ListHead(REASON)),
+    field("sip.reason_cause_q850", Kind::Number, "the cause in Reason, of Q.850", Get::ReasonCause("Q.850")),
+    field("sip.reason_cause_sip", Kind::Number, "the cause in Reason, of SIP", Get::ReasonCause("SIP")),
+    field("sip.reason_cause_other", Kind::Number, "the cause in Reason, of another protocol", Get::ReasonCause("")),
+    field("sip.reason_text", Kind::QuotedText, "the text in Reason", Get::ListParameter(REASON, "text")),
+    field(
+        "sip.sec_mechanism",
+        Kind::Text,
+        "the mechanisms of Security-Client, -Server and -Verify",
+        Get::ListHead(SECURITY),
+    ),
+    field("sip.sec_mechanism.alg", Kind::Text, "the parameter alg of them", Get::ListParameter(SECURITY, "alg")),
+    field("sip.sec_mechanism.ealg", Kind::Text, "the parameter ealg of them", Get::ListParameter(SECURITY, "ealg")),
+    field("sip.sec_mechanism.prot", Kind::Text, "the parameter prot of them", Get::ListParameter(SECURITY, "prot")),
+    field("sip.sec_mechanism.spi_c", Kind::Number, "the parameter spi-c of them", Get::ListNumber(SECURITY, "spi-c")),
+    field("sip.sec_mechanism.spi_s", Kind::Number, "the parameter spi-s of them", Get::ListNumber(SECURITY, "spi-s")),
+    field("sip.sec_mechanism.port1", Kind::Number, "the parameter port1 of them", Get::ListNumber(SECURITY, "port1")),
+    field(
+        "sip.sec_mechanism.port_c",
+        Kind::Number,
+        "the parameter port-c of them",
+        Get::ListNumber(SECURITY, "port-c"),
+    ),
+    field("sip.sec_mechanism.port2", Kind::Number, "the parameter port2 of them", Get::ListNumber(SECURITY, "port2")),
+    field(
+        "sip.sec_mechanism.port_s",
+        Kind::Number,
+        "the parameter port-s of them",
+        Get::ListNumber(SECURITY, "port-s"),
+    ),
+    field(
+        "sip.icid_value",
+        Kind::QuotedText,
+        "the icid-value in P-Charging-Vector",
+        Get::ListParameter(CHARGING, "icid-value"),
+    ),
+];
