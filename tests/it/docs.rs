@@ -23,6 +23,11 @@ fn the_catalogue_is_fresh() {
 }
 
 #[test]
+fn the_manual_of_filters_is_fresh() {
+    fresh("docs/filters.md", &sipauth::filter::page::page());
+}
+
+#[test]
 fn the_schema_is_fresh() {
     let printed = run(sipauth(Path::new(ROOT)).arg("schema"));
     fresh("docs/report.schema.json", &printed.stdout);
@@ -59,7 +64,7 @@ fn the_readme_shows_a_real_report() {
 #[test]
 fn commands_of_the_pages_exist() {
     let mut commands = 0;
-    for page in ["README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/json.md"] {
+    for page in ["README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/json.md", "docs/filters.md"] {
         let text = std::fs::read_to_string(Path::new(ROOT).join(page)).expect("the page is there");
         for (_, block) in blocks(&text, "sh") {
             for line in block.replace("\\\n", " ").lines() {

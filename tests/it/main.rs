@@ -6,6 +6,7 @@ mod clocks;
 mod corpus;
 mod digests;
 mod docs;
+mod filters;
 mod golden;
 mod hep;
 mod hostile;
