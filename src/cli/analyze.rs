@@ -26,6 +26,7 @@ use sipauth::report::json::JsonWriter;
 use crate::cli::args::Analyze;
 use crate::cli::args::Format;
 use crate::cli::args::Match;
+use crate::cli::args::SecretOptions;
 use crate::cli::exit::Exit;
 use crate::cli::exit::unwritable;
 use crate::cli::exit::usage;
@@ -39,7 +40,8 @@ use crate::cli::secrets;
 pub fn run(options: Analyze) -> Result<Exit> {
     let notes = Notes { is_quiet: options.quiet };
     let inputs: Vec<PathBuf> = options.captures.iter().chain(&options.read).cloned().collect();
-    refuse_two_readers_of_stdin(&options, &inputs)?;
+    let read: Vec<PathBuf> = inputs.iter().chain(&options.tls_keylog).cloned().collect();
+    refuse_two_readers_of_stdin(&options.secrets, &read)?;
     let filter = filters::filter(&options, &notes)?;
     let secrets = secrets::read(&options.secrets, &notes)?;
     if options.redact == Redaction::None {
@@ -84,7 +86,7 @@ pub fn run(options: Analyze) -> Result<Exit> {
             ));
         }
     }
-    let unreadable = read_all(&mut analyzer, &inputs, &mut printer)?;
+    let unreadable = read_all(&mut analyzer, &inputs, &mut |session| printer.session(session))?;
     if unreadable == inputs.len() {
         return Ok(Exit::Unreadable);
     }
@@ -107,12 +109,9 @@ pub fn run(options: Analyze) -> Result<Exit> {
     })
 }
 
-fn refuse_two_readers_of_stdin(options: &Analyze, inputs: &[PathBuf]) -> Result<()> {
+pub(super) fn refuse_two_readers_of_stdin(options: &SecretOptions, inputs: &[PathBuf]) -> Result<()> {
     let stdin = |paths: &[PathBuf]| paths.iter().filter(|path| *path == Path::new("-")).count();
-    let readers = stdin(inputs)
-        + stdin(&options.secrets.credentials)
-        + stdin(&options.tls_keylog)
-        + usize::from(options.secrets.password_stdin);
+    let readers = stdin(inputs) + stdin(&options.credentials) + usize::from(options.password_stdin);
     if readers > 1 {
         return Err(usage(
             "stdin can be read once: give all but one of capture, --credentials, --tls-keylog and password by file or prompt",
@@ -121,12 +120,15 @@ fn refuse_two_readers_of_stdin(options: &Analyze, inputs: &[PathBuf]) -> Result<
     Ok(())
 }
 
+/// What becomes of a session once it has closed.
+pub(super) type Each<'e> = &'e mut dyn FnMut(&Session) -> Result<()>;
+
 /// Reads every input; says how many could not be read at all.
-fn read_all(analyzer: &mut Analyzer, inputs: &[PathBuf], printer: &mut Printer) -> Result<usize> {
+pub(super) fn read_all(analyzer: &mut Analyzer, inputs: &[PathBuf], each: Each<'_>) -> Result<usize> {
     let mut unreadable = 0;
     for path in inputs {
         let shown = path.to_string_lossy();
-        if let Err(error) = read_one(analyzer, path, printer)? {
+        if let Err(error) = read_one(analyzer, path, each)? {
             eprintln!("sipauth: {}", output::one_line(&format!("{shown}: {error}")));
             analyzer.note_unreadable(&shown, &error);
             unreadable += 1;
@@ -136,7 +138,7 @@ fn read_all(analyzer: &mut Analyzer, inputs: &[PathBuf], printer: &mut Printer) 
 }
 
 /// Reads one input. The outer error ends the run: the output failed. The inner one is the input's own.
-fn read_one(analyzer: &mut Analyzer, path: &Path, printer: &mut Printer) -> Result<Result<(), String>> {
+fn read_one(analyzer: &mut Analyzer, path: &Path, each: Each<'_>) -> Result<Result<(), String>> {
     let source: Box<dyn Read + Send> = if path == Path::new("-") {
         Box::new(io::stdin())
     } else {
@@ -160,7 +162,7 @@ fn read_one(analyzer: &mut Analyzer, path: &Path, printer: &mut Printer) -> Resu
             }
         }
         for session in analyzer.drain() {
-            printer.session(&session)?;
+            each(&session)?;
         }
     }
     analyzer.end_input(&path.to_string_lossy(), reader.summary());
@@ -200,7 +202,9 @@ impl Printer {
             Format::Json => Printer::Json(Box::new(JsonWriter::new(sink, head))),
             Format::Human => {
                 let (has_color, width) = output::terminal(options.color, options.output.is_some());
-                Printer::Human { report: HumanReport::new(options.redact), sink, has_color, width }
+                let characters = output::characters(options.output.is_some());
+                let report = HumanReport::new(options.redact).drawn_with(characters);
+                Printer::Human { report, sink, has_color, width }
             }
         }
     }
@@ -226,6 +230,6 @@ impl Printer {
     }
 }
 
-fn told(error: io::Error) -> anyhow::Error {
+pub(super) fn told(error: io::Error) -> anyhow::Error {
     unwritable(format!("the report could not be written: {error}"))
 }

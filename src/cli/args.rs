@@ -26,6 +26,8 @@ pub struct Arguments {
 pub enum Command {
     /// Report on captures: who authenticated, who did not, and why.
     Analyze(Box<Analyze>),
+    /// The ladder of one session: who sent what, with each nonce, its count and the verdict.
+    Flow(Box<Flow>),
     /// Check one answer to one challenge without a capture: header text in, verdict out.
     Verify(Box<Verify>),
     /// What a finding means, why it matters, and what to do.
@@ -125,6 +127,61 @@ pub struct Analyze {
     /// No notes and warnings on stderr; errors stay.
     #[arg(short, long)]
     pub quiet: bool,
+}
+
+/// `sipauth flow`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  sipauth flow capture.pcap
+  sipauth flow --session s3 --credentials users.csv capture.pcap
+  sipauth flow --call-id 1-19422@127.0.2.1 --format svg -o ladder.svg capture.pcap")]
+pub struct Flow {
+    /// pcap or pcapng, as for analyze.
+    #[arg(required = true, value_name = "CAPTURE")]
+    pub captures: Vec<PathBuf>,
+
+    /// The session, by its name in the report: s1. Without this and --call-id it is the one with the worst finding.
+    #[arg(long, value_name = "ID", conflicts_with = "call_id")]
+    pub session: Option<String>,
+
+    /// The session, by its Call-ID.
+    #[arg(long, value_name = "CALL-ID")]
+    pub call_id: Option<String>,
+
+    /// How to draw it.
+    #[arg(short = 'T', long, value_enum, default_value_t = FlowFormat::Text, value_name = "FMT")]
+    pub format: FlowFormat,
+
+    /// Draw with ASCII characters alone.
+    #[arg(long)]
+    pub ascii: bool,
+
+    /// Write the drawing there: beside its place first, then renamed, readable by you alone.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// Replace an existing output file.
+    #[arg(long, requires = "output")]
+    pub force: bool,
+
+    #[command(flatten)]
+    pub secrets: SecretOptions,
+
+    /// No notes and warnings on stderr; errors stay.
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// Formats of ladders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FlowFormat {
+    /// Characters, as wide as the terminal, else 80 columns.
+    Text,
+    /// A Mermaid sequence diagram.
+    Mermaid,
+    /// A picture.
+    Svg,
 }
 
 /// Where secrets come from.

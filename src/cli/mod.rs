@@ -5,6 +5,7 @@ mod args;
 mod exit;
 mod explain;
 mod filters;
+mod flow;
 mod list;
 mod output;
 mod secrets;
@@ -30,6 +31,7 @@ pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = catch_unwind(|| match arguments.command {
         Command::Analyze(options) => analyze::run(*options),
+        Command::Flow(options) => flow::run(&options),
         Command::Verify(options) => verify::run(&options),
         Command::Explain(options) => explain::run(&options),
         Command::List(options) => list::run(&options),

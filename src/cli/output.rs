@@ -12,6 +12,7 @@ use anyhow::Result;
 use tempfile::NamedTempFile;
 
 use sipauth::base::Untrusted;
+use sipauth::report::ladder::text::Characters;
 
 use crate::cli::args::Color;
 use crate::cli::exit::Exit;
@@ -203,4 +204,15 @@ pub fn terminal(color: Color, to_file: bool) -> (bool, usize) {
         Color::Auto => !to_file && anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never,
     };
     (has_color, width.max(40))
+}
+
+/// Which characters a drawing may use: a terminal says by its locale that it knows no more than ASCII.
+pub fn characters(to_file: bool) -> Characters {
+    if to_file || !io::stdout().is_terminal() {
+        return Characters::Unicode;
+    }
+    let locale =
+        ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(std::env::var_os).find(|value| !value.is_empty());
+    let name = locale.map(|locale| locale.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    if name.contains("utf-8") || name.contains("utf8") { Characters::Unicode } else { Characters::Ascii }
 }

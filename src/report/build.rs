@@ -23,6 +23,7 @@ use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::facts;
 use crate::session::Attempt;
+use crate::session::CopyKind;
 use crate::session::Offered;
 use crate::session::Presented;
 use crate::session::Run;
@@ -161,7 +162,7 @@ pub fn milliseconds(from: CaptureTime, to: CaptureTime) -> f64 {
 }
 
 fn session_model(session: &Session<'_>, number: u64, redaction: Redaction) -> model::Session {
-    let hop = session.attempts.first().map(hop).unwrap_or(model::Hop {
+    let hop = session.attempts.first().map(|first| hop(first.transaction)).unwrap_or(model::Hop {
         client: Place(None),
         server: Place(None),
         transport: "",
@@ -205,8 +206,7 @@ fn all_frames(session: &Session<'_>) -> Vec<FrameRef> {
     frames.collect()
 }
 
-fn hop(attempt: &Attempt<'_>) -> model::Hop {
-    let transaction = attempt.transaction;
+fn hop(transaction: &Transaction) -> model::Hop {
     model::Hop {
         client: Place(Some(transaction.flow.source)),
         server: Place(Some(transaction.flow.destination)),
@@ -220,16 +220,40 @@ struct Shared<'s, 'run> {
     from: Option<&'run [u8]>,
     to: Option<&'run [u8]>,
     first: Option<&'s Transaction>,
+    /// Requests that were passed on, by their frame.
+    passed_on: BTreeMap<FrameRef, &'s Transaction>,
 }
 
 impl<'s, 'run> Shared<'s, 'run> {
     fn of(session: &'s Session<'run>) -> Shared<'s, 'run> {
         let request = session.attempts.iter().find_map(Attempt::request);
+        let forwarded = session.run.transactions.iter().filter(|known| known.forwarded_from.is_some());
         Shared {
             session,
             from: request.map(|request| session.text(request.from)),
             to: request.map(|request| session.text(request.to)),
             first: session.attempts.first().map(|attempt| attempt.transaction),
+            passed_on: forwarded.filter_map(|known| Some((known.request.as_ref()?.at, known))).collect(),
+        }
+    }
+
+    fn copy_model(&self, copy: &crate::session::Copy) -> model::Copy {
+        let FrameAt { input, number } = frame_at(copy.at);
+        let passed_on = self.passed_on.get(&copy.at).filter(|_| copy.kind == CopyKind::Hop);
+        let request = passed_on.and_then(|known| known.request.as_ref());
+        let answer = passed_on.and_then(|known| known.answer.as_ref());
+        model::Copy {
+            input,
+            number,
+            kind: copy.kind.name(),
+            hop: passed_on.map(|known| hop(known)),
+            time: request.map(|request| Time(request.time)),
+            response: answer.map(|answer| frame_at(answer.at)),
+            status: answer.map(|answer| answer.status),
+            response_ms: request
+                .zip(answer)
+                .filter(|(request, answer)| answer.time >= request.time)
+                .map(|(request, answer)| milliseconds(request.time, answer.time)),
         }
     }
 
@@ -255,13 +279,13 @@ impl<'s, 'run> Shared<'s, 'run> {
                 .map(|(request, answer)| milliseconds(request.time, answer.time)),
             challenges: attempt.challenges.iter().map(challenge_model).collect(),
             outcome: attempt.outcome.name(),
-            copies: attempt.copies.iter().map(copy_model).collect(),
+            copies: attempt.copies.iter().map(|copy| self.copy_model(copy)).collect(),
             method: text(attempt.transaction.method.as_bytes()),
             ambiguous: request.is_some_and(|request| request.is_ambiguous)
                 || answer.is_some_and(|answer| answer.is_ambiguous),
             from: own(request.map(|request| request.from), self.from),
             to: own(request.map(|request| request.to), self.to),
-            hop: (!self.is_own_hop(attempt.transaction)).then(|| hop(attempt)),
+            hop: (!self.is_own_hop(attempt.transaction)).then(|| hop(attempt.transaction)),
             frames: self.frames(attempt),
             ack: ack.map(|ack| model::Ack {
                 request: frame_at(ack.at),
@@ -282,11 +306,6 @@ impl<'s, 'run> Shared<'s, 'run> {
         }
         messages().flat_map(|message| run.frames_of(message)).map(frame_at).collect()
     }
-}
-
-fn copy_model(copy: &crate::session::Copy) -> model::Copy {
-    let FrameAt { input, number } = frame_at(copy.at);
-    model::Copy { input, number, kind: copy.kind.name() }
 }
 
 fn challenge_model(offered: &Offered<'_>) -> model::Challenge {

@@ -14,6 +14,10 @@ use crate::report::Finding;
 use crate::report::Redaction;
 use crate::report::Report;
 use crate::report::Session;
+use crate::report::kept::Kept;
+use crate::report::ladder::Ladder;
+use crate::report::ladder::text::Characters;
+use crate::report::ladder::text::draw;
 use crate::report::model::Selected;
 
 /// Sessions shown in the table; the others are in the JSON report.
@@ -25,9 +29,18 @@ pub const SESSIONS_LISTED: u64 = 200;
 /// Columns of a report that does not go to a terminal.
 pub const WIDTH_DEFAULT: usize = 80;
 
+/// Sessions that are kept whole until it is known which are the worst.
+const SESSIONS_KEPT: usize = 64;
+
+/// Ladders, and rows of each: enough to see what happens, and that it happens again.
+const LADDERS_MAX: usize = 2;
+const LADDER_ROWS_MAX: usize = 12;
+
 /// Collects what the table needs of each session, and prints the report at the end.
 pub struct HumanReport {
     rows: Vec<Row>,
+    kept: Kept,
+    characters: Characters,
     redaction: Redaction,
 }
 
@@ -47,11 +60,19 @@ struct Row {
 impl HumanReport {
     /// A report with no session yet.
     pub fn new(redaction: Redaction) -> HumanReport {
-        HumanReport { rows: Vec::new(), redaction }
+        let characters = Characters::Unicode;
+        HumanReport { rows: Vec::new(), kept: Kept::new(SESSIONS_KEPT), characters, redaction }
+    }
+
+    /// The same, with ladders of these characters.
+    #[must_use]
+    pub fn drawn_with(self, characters: Characters) -> HumanReport {
+        HumanReport { characters, ..self }
     }
 
     /// Takes a session.
     pub fn session(&mut self, session: &Session) {
+        self.kept.note(session);
         // Two lines a cell: addresses and realms that break in the middle cannot be read.
         let who = match &session.realm {
             Some(realm) if !realm.is_empty() => format!("{}\n@{}", shown(&session.user), shown(realm)),
@@ -82,6 +103,10 @@ impl HumanReport {
         }
         let noted: Vec<&Finding> = report.findings.iter().filter(|f| f.severity == "info").collect();
         push_noted(&mut text, &noted, width);
+        for session in self.kept.worst(&report.findings, LADDERS_MAX) {
+            text.push('\n');
+            text.push_str(&draw(&Ladder::of(session, LADDER_ROWS_MAX), width, self.characters));
+        }
         push_coverage(&mut text, report, width);
         text
     }

@@ -3,8 +3,11 @@
 pub mod build;
 mod clients;
 pub mod findings;
+pub mod html;
 pub mod human;
 pub mod json;
+pub mod kept;
+pub mod ladder;
 pub mod redact;
 pub mod schema;
 pub mod ticket;

@@ -7,6 +7,7 @@ mod corpus;
 mod digests;
 mod docs;
 mod filters;
+mod formats;
 mod golden;
 mod hep;
 mod hostile;

@@ -138,6 +138,22 @@ pub struct Copy {
     pub number: u64,
     /// `retransmission`, `duplicate` or `hop`.
     pub kind: &'static str,
+    /// Who sent it on to whom, of a hop.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hop: Option<Hop>,
+    /// When, of a hop.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub time: Option<Time>,
+    /// The final answer on that hop.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response: Option<FrameAt>,
+    /// Its status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// From request to final answer on that hop.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response_ms: Option<f64>,
 }
 
 /// A challenge.

@@ -1,0 +1,91 @@
+//! `sipauth flow`: the ladder of one session.
+
+use std::io::Write;
+
+use anyhow::Result;
+
+use sipauth::analyzer::Analyzer;
+use sipauth::analyzer::Settings;
+use sipauth::report::Session;
+use sipauth::report::kept::Kept;
+use sipauth::report::ladder::Ladder;
+use sipauth::report::ladder::mermaid;
+use sipauth::report::ladder::svg;
+use sipauth::report::ladder::text;
+use sipauth::report::ladder::text::Characters;
+
+use crate::cli::analyze;
+use crate::cli::args::Color;
+use crate::cli::args::Flow;
+use crate::cli::args::FlowFormat;
+use crate::cli::exit::Exit;
+use crate::cli::exit::usage;
+use crate::cli::output;
+use crate::cli::output::Notes;
+use crate::cli::output::Sink;
+use crate::cli::secrets;
+
+/// Sessions among which the worst is looked for.
+const SESSIONS_MAX: usize = 1_000;
+
+/// Rows of a drawing; the middle of longer ones is left out.
+const ROWS_MAX: usize = 1_000;
+
+/// Draws the ladder.
+pub fn run(options: &Flow) -> Result<Exit> {
+    analyze::refuse_two_readers_of_stdin(&options.secrets, &options.captures)?;
+    let secrets = secrets::read(&options.secrets, &Notes { is_quiet: options.quiet })?;
+    let mut sink = match &options.output {
+        Some(place) => Sink::file(place, &options.captures, options.force)?,
+        None => Sink::stdout(),
+    };
+    let mut analyzer =
+        Analyzer::new(Settings { keyring: secrets.keyring, sessions_max: Some(u64::MAX), ..Settings::default() });
+    let mut kept = Kept::new(SESSIONS_MAX);
+    let mut take = |session: &Session| {
+        if is_asked_for(session, options) {
+            kept.note(session);
+        }
+    };
+    let unreadable = analyze::read_all(&mut analyzer, &options.captures, &mut |session| {
+        take(session);
+        Ok(())
+    })?;
+    if unreadable == options.captures.len() {
+        return Ok(Exit::Unreadable);
+    }
+    let report = analyzer.finish_with(|session| take(&session));
+    let worst = kept.worst(&report.findings, 1);
+    let Some(session) = worst.first().copied().or_else(|| kept.all().next()) else {
+        return Err(usage(missing(options)));
+    };
+    let ladder = Ladder::of(session, ROWS_MAX);
+    let drawing = match options.format {
+        FlowFormat::Text => {
+            let (_, width) = output::terminal(Color::Never, options.output.is_some());
+            let characters = match options.ascii {
+                true => Characters::Ascii,
+                false => output::characters(options.output.is_some()),
+            };
+            text::draw(&ladder, width, characters)
+        }
+        FlowFormat::Mermaid => mermaid::draw(&ladder),
+        FlowFormat::Svg => svg::draw(&ladder) + "\n",
+    };
+    sink.write_all(drawing.as_bytes()).map_err(analyze::told)?;
+    sink.finish()?;
+    Ok(if unreadable > 0 { Exit::Unreadable } else { Exit::Success })
+}
+
+fn is_asked_for(session: &Session, options: &Flow) -> bool {
+    options.session.as_ref().is_none_or(|id| session.id == *id)
+        && options.call_id.as_ref().is_none_or(|call_id| session.call_id == *call_id)
+}
+
+fn missing(options: &Flow) -> String {
+    match (&options.session, &options.call_id) {
+        (Some(id), _) => format!("--session {id}: no such session; sipauth analyze lists those there are"),
+        (_, Some(call_id)) => format!("--call-id {call_id}: no session about authentication has it"),
+        _ => "no session about authentication in the capture: there is nothing to draw".to_owned(),
+    }
+}

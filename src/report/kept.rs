@@ -1,0 +1,60 @@
+//! Sessions that are kept whole until the findings are known, and with them which of the sessions are the worst.
+
+use crate::report::Finding;
+use crate::report::Session;
+
+/// Attempts of a session that are kept: those of a flood are told by their beginning and their end.
+const ATTEMPTS_MAX: usize = 1_000;
+
+/// A bounded number of sessions: those that failed come before those that did not.
+#[derive(Debug)]
+pub struct Kept {
+    failed: Vec<Session>,
+    others: Vec<Session>,
+    sessions_max: usize,
+}
+
+impl Kept {
+    /// None yet; at most so many that failed, and as many others.
+    pub fn new(sessions_max: usize) -> Kept {
+        Kept { failed: Vec::new(), others: Vec::new(), sessions_max }
+    }
+
+    /// Takes a session.
+    pub fn note(&mut self, session: &Session) {
+        let has_failed = !matches!(session.outcome, "accepted" | "not_challenged" | "undecided");
+        let list = if has_failed { &mut self.failed } else { &mut self.others };
+        if list.len() < self.sessions_max {
+            let mut session = session.clone();
+            session.attempts.truncate(ATTEMPTS_MAX);
+            list.push(session);
+        }
+    }
+
+    /// A session by its name in the report.
+    pub fn named(&self, id: &str) -> Option<&Session> {
+        self.all().find(|session| session.id == id)
+    }
+
+    /// Every session that is kept, those that failed first.
+    pub fn all(&self) -> impl Iterator<Item = &Session> {
+        self.failed.iter().chain(&self.others)
+    }
+
+    /// The sessions that the worst findings speak of, one for each finding that is its own cause.
+    pub fn worst(&self, findings: &[Finding], sessions_max: usize) -> Vec<&Session> {
+        let mut worst: Vec<&Session> = Vec::new();
+        let causes = findings.iter().filter(|finding| {
+            finding.caused_by.is_none() && matches!(finding.severity, "critical" | "high" | "medium")
+        });
+        for finding in causes {
+            if worst.len() == sessions_max {
+                break;
+            }
+            let is_told = finding.sessions.iter().any(|id| worst.iter().any(|session| session.id == *id));
+            let first = finding.sessions.iter().find_map(|id| self.named(id));
+            worst.extend(first.filter(|_| !is_told));
+        }
+        worst
+    }
+}
