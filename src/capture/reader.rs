@@ -45,6 +45,8 @@ pub struct Reader {
     next_number: FrameNumber,
     /// Bytes of the record handed out last; dropped when the next one is asked for.
     pending: usize,
+    /// Where the bytes of the latest frame begin and end.
+    span: Range<u64>,
     packet_len_bytes_max: usize,
     block_len_bytes_max: usize,
 }
@@ -92,6 +94,7 @@ impl Reader {
             input,
             next_number: FrameNumber::FIRST,
             pending: 0,
+            span: 0..0,
             packet_len_bytes_max: limits.packet_len_bytes_max,
             block_len_bytes_max: limits.block_len_bytes_max,
         };
@@ -119,6 +122,11 @@ impl Reader {
             Some(found) => Ok(Some(self.record(found))),
             None => self.end().map(|()| None),
         }
+    }
+
+    /// Where the bytes of the frame handed out last stand in the file; `None` in one that is compressed.
+    pub fn frame_span(&self) -> Option<Range<u64>> {
+        (!self.buffer.source().is_gzip()).then(|| self.span.clone())
     }
 
     /// What is known of the input so far; complete once [`Reader::next_record`] has answered `None`.
@@ -279,7 +287,9 @@ impl Reader {
             Found::Secrets { kind, data } => Record::Secrets { kind, bytes: window.get(data).unwrap_or_default() },
             Found::Statistics { received, dropped } => Record::InterfaceStatistics { received, dropped },
             Found::Frame { time, link, data, original_len, interface } => {
+                let start = self.buffer.offset() + data.start as u64;
                 let bytes = window.get(data).unwrap_or_default();
+                self.span = start..start + bytes.len() as u64;
                 let captured_len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
                 let at = FrameRef { input: self.input, number: self.next_number };
                 self.next_number = self.next_number.next();

@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io;
 use std::io::Read;
-use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -20,20 +19,19 @@ use sipauth::report::Report;
 use sipauth::report::Selection;
 use sipauth::report::Session;
 use sipauth::report::human;
-use sipauth::report::human::HumanReport;
-use sipauth::report::json::JsonWriter;
 
 use crate::cli::args::Analyze;
 use crate::cli::args::Format;
 use crate::cli::args::Match;
 use crate::cli::args::SecretOptions;
 use crate::cli::exit::Exit;
-use crate::cli::exit::unwritable;
 use crate::cli::exit::usage;
 use crate::cli::filters;
 use crate::cli::output;
 use crate::cli::output::Notes;
 use crate::cli::output::Sink;
+use crate::cli::printer::Printer;
+use crate::cli::second_pass;
 use crate::cli::secrets;
 
 /// Analyses the captures and prints the report.
@@ -68,7 +66,7 @@ pub fn run(options: Analyze) -> Result<Exit> {
         redaction: options.redact,
         sessions_max: Some(match options.format {
             Format::Human => options.limit_sessions.min(human::SESSIONS_LISTED),
-            Format::Json => options.limit_sessions,
+            _ => options.limit_sessions,
         }),
         findings_max: Some(options.limit_findings),
         trusted: options.trusted.clone(),
@@ -98,7 +96,7 @@ pub fn run(options: Analyze) -> Result<Exit> {
         }
     });
     failure.map_or(Ok(()), Err)?;
-    printer.finish(&report)?;
+    printer.finish(&report, |report| second_pass::spans(report, &inputs))?;
     Ok(match () {
         () if unreadable > 0 => Exit::Unreadable,
         () if options.strict && report.diagnostics.iter().any(|diagnostic| diagnostic.severity == "low") => {
@@ -188,48 +186,4 @@ fn is_failing(report: &Report, options: &Analyze) -> bool {
 
 fn now() -> String {
     format!("{:.0}", jiff::Timestamp::now())
-}
-
-/// The chosen format, being written.
-enum Printer {
-    Human { report: HumanReport, sink: Sink, has_color: bool, width: usize },
-    Json(Box<JsonWriter<Sink>>),
-}
-
-impl Printer {
-    fn new(sink: Sink, head: Report, options: &Analyze) -> Printer {
-        match options.format {
-            Format::Json => Printer::Json(Box::new(JsonWriter::new(sink, head))),
-            Format::Human => {
-                let (has_color, width) = output::terminal(options.color, options.output.is_some());
-                let characters = output::characters(options.output.is_some());
-                let report = HumanReport::new(options.redact).drawn_with(characters);
-                Printer::Human { report, sink, has_color, width }
-            }
-        }
-    }
-
-    fn session(&mut self, session: &Session) -> Result<()> {
-        match self {
-            Printer::Human { report, .. } => report.session(session),
-            Printer::Json(writer) => writer.session(session).map_err(told)?,
-        }
-        Ok(())
-    }
-
-    fn finish(self, report: &Report) -> Result<()> {
-        match self {
-            Printer::Json(writer) => writer.finish(report).map_err(told)?.finish(),
-            Printer::Human { report: human, mut sink, has_color, width } => {
-                let styled = human.print(report, width);
-                let text = if has_color { styled } else { anstream::adapter::strip_str(&styled).to_string() };
-                sink.write_all(text.as_bytes()).map_err(told)?;
-                sink.finish()
-            }
-        }
-    }
-}
-
-pub(super) fn told(error: io::Error) -> anyhow::Error {
-    unwritable(format!("the report could not be written: {error}"))
 }

@@ -246,6 +246,23 @@ pub enum Format {
     Human,
     /// For programs: see `sipauth schema`.
     Json,
+    /// JSON, one object a line: sessions as they close, the summary last.
+    Ndjson,
+    /// For tickets and wikis, with Mermaid diagrams.
+    Markdown,
+    /// For spreadsheets: one row an attempt.
+    Csv,
+    /// SARIF 2.1.0, for code scanning: findings that point at capture and byte.
+    Sarif,
+}
+
+/// Formats of lists and verdicts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ListFormat {
+    /// For people.
+    Human,
+    /// For programs.
+    Json,
 }
 
 /// What a match keeps.
@@ -331,8 +348,8 @@ pub struct Verify {
     pub secrets: SecretOptions,
 
     /// How to write the verdict.
-    #[arg(short = 'T', long, value_enum, default_value_t = Format::Human, value_name = "FMT")]
-    pub format: Format,
+    #[arg(short = 'T', long, value_enum, default_value_t = ListFormat::Human, value_name = "FMT")]
+    pub format: ListFormat,
 
     /// No warnings on stderr; errors stay.
     #[arg(short, long)]
@@ -354,8 +371,8 @@ pub struct List {
     pub what: What,
 
     /// How to write the list.
-    #[arg(short = 'T', long, value_enum, default_value_t = Format::Human, value_name = "FMT")]
-    pub format: Format,
+    #[arg(short = 'T', long, value_enum, default_value_t = ListFormat::Human, value_name = "FMT")]
+    pub format: ListFormat,
 
     /// With presets: a file `dfilter_buttons` for the folder of a Wireshark profile.
     #[arg(long, conflicts_with = "format")]

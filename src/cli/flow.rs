@@ -23,6 +23,7 @@ use crate::cli::exit::usage;
 use crate::cli::output;
 use crate::cli::output::Notes;
 use crate::cli::output::Sink;
+use crate::cli::printer;
 use crate::cli::secrets;
 
 /// Sessions among which the worst is looked for.
@@ -72,7 +73,7 @@ pub fn run(options: &Flow) -> Result<Exit> {
         FlowFormat::Mermaid => mermaid::draw(&ladder),
         FlowFormat::Svg => svg::draw(&ladder) + "\n",
     };
-    sink.write_all(drawing.as_bytes()).map_err(analyze::told)?;
+    sink.write_all(drawing.as_bytes()).map_err(printer::told)?;
     sink.finish()?;
     Ok(if unreadable > 0 { Exit::Unreadable } else { Exit::Success })
 }

@@ -13,8 +13,8 @@ use sipauth::filter::presets::PRESETS;
 use sipauth::report::json;
 use sipauth::rules::RULES;
 
-use crate::cli::args::Format;
 use crate::cli::args::List;
+use crate::cli::args::ListFormat;
 use crate::cli::args::What;
 use crate::cli::exit::Exit;
 use crate::cli::exit::usage;
@@ -29,14 +29,14 @@ pub fn run(options: &List) -> Result<Exit> {
         };
     }
     match (options.what, options.format) {
-        (What::Presets, Format::Human) => output::print(&presets_text()),
-        (What::Presets, Format::Json) => print_json(&presets_json()),
-        (What::Fields, Format::Human) => output::print(&fields_table()),
-        (What::Fields, Format::Json) => print_json(&fields_json()),
-        (What::Rules, Format::Human) => output::print(&rules_table()),
-        (What::Rules, Format::Json) => print_json(&rules_json()),
-        (What::Algorithms, Format::Human) => output::print(&algorithms_text()),
-        (What::Algorithms, Format::Json) => print_json(&algorithms_json()),
+        (What::Presets, ListFormat::Human) => output::print(&presets_text()),
+        (What::Presets, ListFormat::Json) => print_json(&presets_json()),
+        (What::Fields, ListFormat::Human) => output::print(&fields_table()),
+        (What::Fields, ListFormat::Json) => print_json(&fields_json()),
+        (What::Rules, ListFormat::Human) => output::print(&rules_table()),
+        (What::Rules, ListFormat::Json) => print_json(&rules_json()),
+        (What::Algorithms, ListFormat::Human) => output::print(&algorithms_text()),
+        (What::Algorithms, ListFormat::Json) => print_json(&algorithms_json()),
     }
 }
 

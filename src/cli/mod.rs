@@ -8,6 +8,8 @@ mod filters;
 mod flow;
 mod list;
 mod output;
+mod printer;
+mod second_pass;
 mod secrets;
 mod verify;
 

@@ -29,7 +29,7 @@ use sipauth::report::json;
 use sipauth::rules::near_miss_facts;
 use sipauth::sip::HeaderName;
 
-use crate::cli::args::Format;
+use crate::cli::args::ListFormat;
 use crate::cli::args::Verify;
 use crate::cli::exit::Exit;
 use crate::cli::exit::usage;
@@ -74,8 +74,8 @@ pub fn run(options: &Verify) -> Result<Exit> {
         answers.push(Answer { header: row.header, credentials: &row.parsed, checked, closest, unanswered: missed });
     }
     match options.format {
-        Format::Human => output::print(&human(&answers, method))?,
-        Format::Json => print_json(&answers, method)?,
+        ListFormat::Human => output::print(&human(&answers, method))?,
+        ListFormat::Json => print_json(&answers, method)?,
     };
     let is_match = |answer: &Answer<'_, '_>| answer.result() == Verdict::Match.name();
     let is_unknown = |answer: &Answer<'_, '_>| answer.checked.is_none();

@@ -216,7 +216,7 @@ fn push_selected(text: &mut String, report: &Report, selected: &Selected, width:
 }
 
 /// Stands above a report that a password can be guessed from.
-const UNREDACTED: &str = "NOT REDACTED: this report holds what a password can be guessed from; do not pass it on";
+pub const UNREDACTED: &str = "NOT REDACTED: this report holds what a password can be guessed from; do not pass it on";
 
 /// `1 frame`, `3 frames`.
 fn counted(number: u64, noun: &str) -> String {

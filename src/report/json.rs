@@ -107,6 +107,15 @@ pub fn value(out: &mut Vec<u8>, content: &impl Serialize, depth: usize) -> io::R
     content.serialize(&mut Layout::new(out, depth)).map_err(io::Error::from)
 }
 
+/// One value as JSON on one line, without a newline.
+///
+/// # Errors
+///
+/// See [`value`].
+pub fn line(out: &mut Vec<u8>, content: &impl Serialize) -> io::Result<()> {
+    content.serialize(&mut Layout::on_one_line(out)).map_err(io::Error::from)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

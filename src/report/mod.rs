@@ -2,13 +2,17 @@
 
 pub mod build;
 mod clients;
+pub mod csv;
 pub mod findings;
 pub mod html;
 pub mod human;
 pub mod json;
 pub mod kept;
 pub mod ladder;
+pub mod markdown;
+pub mod ndjson;
 pub mod redact;
+pub mod sarif;
 pub mod schema;
 pub mod ticket;
 pub mod wireshark;

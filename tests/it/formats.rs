@@ -10,7 +10,11 @@ use crate::run::check_file;
 use crate::run::run;
 use crate::run::sipauth;
 
+mod escapes;
 mod ladders;
+mod markdown;
+mod sarif;
+mod tables;
 
 /// Runs a command of sipauth in a sample's folder, on its capture and with its secrets.
 fn on(sample: &Sample, words: &[&str]) -> Run {
@@ -65,3 +69,6 @@ fn tshark_frames(capture: &Path, filter: &str) -> Vec<u64> {
     let text = String::from_utf8(output.stdout).expect("numbers are text");
     text.lines().map(|line| line.parse().expect("a number")).collect()
 }
+
+/// Every format of `analyze`.
+pub const FORMATS: [&str; 6] = ["human", "json", "ndjson", "markdown", "csv", "sarif"];

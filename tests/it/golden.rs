@@ -339,10 +339,10 @@ fn two_passwords_give_the_same_report() {
         let mut command = crate::run::sipauth(folder.path());
         command.args(["analyze", "--user", "1001", "--password-stdin", "--format", format, "talk.pcap"]);
         let run = crate::run::run(command.write_stdin(secret));
-        assert!(run.stdout.contains("match"), "{}", run.stdout);
+        assert!(!matches!(format, "human" | "json") || run.stdout.contains("match"), "{}", run.stdout);
         (run.code, run.stdout, run.stderr)
     };
-    for format in ["human", "json"] {
+    for format in crate::formats::FORMATS {
         let (one, other) = (report("first-secret", format), report("another-secret", format));
         assert_eq!(one, other);
     }

@@ -199,12 +199,12 @@ fn digest_input(message: &[u8], covers_body: bool) -> Vec<(&'static str, usize)>
 
 /// What must not reach a terminal: escape sequences of every kind, C1 controls raw and in UTF-8, direction overrides, line
 /// ends of every kind, invisible characters, and a tower of combining marks.
-const ATTACK: &str = "\\x1b[95;105mA\\x1b]52;c;QUFB\\x07B\\x1b]8;;http://x\\x1b\\\\C\\x9b31mD\\xc2\\x9b31mE\\xe2\\x80\\xaeF\
+pub const ATTACK: &str = "\\x1b[95;105mA\\x1b]52;c;QUFB\\x07B\\x1b]8;;http://x\\x1b\\\\C\\x9b31mD\\xc2\\x9b31mE\\xe2\\x80\\xaeF\
     \\xe2\\x81\\xa6G\\xe2\\x80\\xa8H\\x0bI\\x0cJ\\x08K\\x7fL\\x00M\\xc2\\x85N\\xef\\xbb\\xbfO\\xf3\\xa0\\x81\\x81P\\x1bPq\\x1b\\\\Q\
     n\\xcc\\x81\\xcc\\x81\\xcc\\x81\\xcc\\x81\\xcc\\x81\\xcc\\x81R\\x90\\x9d\\xffS";
 
-fn attacked_capture() -> Vec<u8> {
-    let x = ATTACK;
+/// A capture whose every header holds that text, in the escapes of scenarios.
+pub fn capture_full_of(x: &str) -> Vec<u8> {
     let head = |who: &str| {
         format!(
             "Via: SIP/2.0/UDP 198.51.100.7;branch=z9hG4bK{who}{x}\\r\\nFrom: \"{x}\" <sip:{x}@a>;tag={x}\\r\\n\
@@ -252,7 +252,7 @@ fn attacked_capture() -> Vec<u8> {
 }
 
 /// A character that acts on a terminal, or that changes or hides its neighbours.
-fn is_harmful(character: char) -> bool {
+pub fn is_harmful(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{061C}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}'
             | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}')
@@ -260,7 +260,7 @@ fn is_harmful(character: char) -> bool {
 
 #[test]
 fn nothing_from_the_wire_acts_on_a_terminal() {
-    let report = corpus::analyze(&attacked_capture(), keyring());
+    let report = corpus::analyze(&capture_full_of(ATTACK), keyring());
     assert!(report.sessions.len() >= 2 && report.findings.len() >= 2, "the attack must be seen to be harmless");
     let json = corpus::json(&report);
     let harmful: Vec<char> = json.chars().filter(|c| *c != '\n' && is_harmful(*c)).collect();

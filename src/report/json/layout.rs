@@ -31,6 +31,11 @@ impl<'o> Layout<'o> {
         Layout { out, depth, inline: 0 }
     }
 
+    /// Writes to the end of `out`, all of it on one line.
+    pub fn on_one_line(out: &'o mut Vec<u8>) -> Layout<'o> {
+        Layout { out, depth: 0, inline: 1 }
+    }
+
     fn put(&mut self, bytes: &[u8]) {
         self.out.extend_from_slice(bytes);
     }

@@ -1,0 +1,112 @@
+//! The chosen format of a report, being written.
+
+use std::io;
+use std::io::Write;
+
+use anyhow::Result;
+
+use sipauth::report::Redaction;
+use sipauth::report::Report;
+use sipauth::report::Session;
+use sipauth::report::csv::CsvWriter;
+use sipauth::report::human::HumanReport;
+use sipauth::report::json;
+use sipauth::report::json::JsonWriter;
+use sipauth::report::markdown::MarkdownReport;
+use sipauth::report::ndjson::NdjsonWriter;
+use sipauth::report::sarif;
+use sipauth::report::sarif::Spans;
+
+use crate::cli::args::Analyze;
+use crate::cli::args::Format;
+use crate::cli::exit::unwritable;
+use crate::cli::output;
+use crate::cli::output::Sink;
+
+/// Takes sessions as they close, and the rest of the report at its end.
+pub enum Printer {
+    /// For people.
+    Human {
+        /// What is known so far.
+        report: Box<HumanReport>,
+        /// Where it goes.
+        sink: Sink,
+        /// Whether styles are written.
+        has_color: bool,
+        /// Columns.
+        width: usize,
+    },
+    /// One object.
+    Json(Box<JsonWriter<Sink>>),
+    /// A line an object.
+    Ndjson(Box<NdjsonWriter<Sink>>),
+    /// A row an attempt.
+    Csv(CsvWriter<Sink>),
+    /// For tickets and wikis.
+    Markdown(Box<MarkdownReport>, Sink),
+    /// For code scanning.
+    Sarif(Sink, Redaction),
+}
+
+impl Printer {
+    /// A printer that has written nothing yet.
+    pub fn new(sink: Sink, head: Report, options: &Analyze) -> Printer {
+        match options.format {
+            Format::Json => Printer::Json(Box::new(JsonWriter::new(sink, head))),
+            Format::Ndjson => Printer::Ndjson(Box::new(NdjsonWriter::new(sink, head))),
+            Format::Csv => Printer::Csv(CsvWriter::new(sink)),
+            Format::Markdown => Printer::Markdown(Box::new(MarkdownReport::new(options.redact)), sink),
+            Format::Sarif => Printer::Sarif(sink, options.redact),
+            Format::Human => {
+                let (has_color, width) = output::terminal(options.color, options.output.is_some());
+                let characters = output::characters(options.output.is_some());
+                let report = Box::new(HumanReport::new(options.redact).drawn_with(characters));
+                Printer::Human { report, sink, has_color, width }
+            }
+        }
+    }
+
+    /// Takes a session.
+    pub fn session(&mut self, session: &Session) -> Result<()> {
+        match self {
+            Printer::Human { report, .. } => report.session(session),
+            Printer::Markdown(report, _) => report.session(session),
+            Printer::Json(writer) => writer.session(session).map_err(told)?,
+            Printer::Ndjson(writer) => writer.session(session).map_err(told)?,
+            Printer::Csv(writer) => writer.session(session).map_err(told)?,
+            Printer::Sarif(..) => {}
+        }
+        Ok(())
+    }
+
+    /// Writes the rest. `spans` finds out where frames stand in their files, for the format that says so.
+    pub fn finish(self, report: &Report, spans: impl FnOnce(&Report) -> Spans) -> Result<()> {
+        match self {
+            Printer::Json(writer) => writer.finish(report).map_err(told)?.finish(),
+            Printer::Ndjson(writer) => writer.finish(report).map_err(told)?.finish(),
+            Printer::Csv(writer) => writer.finish().map_err(told)?.finish(),
+            Printer::Markdown(markdown, sink) => write(sink, markdown.print(report).as_bytes()),
+            Printer::Sarif(sink, redaction) => {
+                let mut text = Vec::new();
+                json::value(&mut text, &sarif::log(report, redaction, &spans(report)), 0)?;
+                text.push(b'\n');
+                write(sink, &text)
+            }
+            Printer::Human { report: human, sink, has_color, width } => {
+                let styled = human.print(report, width);
+                let text = if has_color { styled } else { anstream::adapter::strip_str(&styled).to_string() };
+                write(sink, text.as_bytes())
+            }
+        }
+    }
+}
+
+fn write(mut sink: Sink, text: &[u8]) -> Result<()> {
+    sink.write_all(text).map_err(told)?;
+    sink.finish()
+}
+
+/// An output that failed.
+pub fn told(error: io::Error) -> anyhow::Error {
+    unwritable(format!("the report could not be written: {error}"))
+}

@@ -1,0 +1,217 @@
+//! The report as Markdown, for tickets, wikis and pull requests: the verdict, the findings, and the worst sessions as a Mermaid
+//! diagram and as a plain ladder.
+
+use std::fmt::Write;
+
+use crate::base::Untrusted;
+use crate::report::Finding;
+use crate::report::Redaction;
+use crate::report::Report;
+use crate::report::Session;
+use crate::report::human;
+use crate::report::kept::Kept;
+use crate::report::ladder::Ladder;
+use crate::report::ladder::account;
+use crate::report::ladder::mermaid;
+use crate::report::ladder::text::Characters;
+use crate::report::ladder::text::draw;
+
+/// Sessions in the table, and sessions that are drawn.
+const ROWS_MAX: usize = 200;
+const LADDERS_MAX: usize = 3;
+const LADDER_ROWS_MAX: usize = 40;
+const LADDER_WIDTH: usize = 100;
+
+/// Collects the sessions, and prints the report at the end.
+pub struct MarkdownReport {
+    kept: Kept,
+    redaction: Redaction,
+}
+
+impl MarkdownReport {
+    /// A report with no session yet.
+    pub fn new(redaction: Redaction) -> MarkdownReport {
+        MarkdownReport { kept: Kept::new(ROWS_MAX), redaction }
+    }
+
+    /// Takes a session.
+    pub fn session(&mut self, session: &Session) {
+        self.kept.note(session);
+    }
+
+    /// The whole report.
+    pub fn print(self, report: &Report) -> String {
+        let mut text = "# SIP authentication report\n\n".to_owned();
+        if self.redaction == Redaction::None {
+            let _ = writeln!(text, "> **{}**\n", human::UNREDACTED);
+        }
+        for headline in &report.summary.headlines {
+            let verdict = match report.summary.verdict.as_str() {
+                "problems" => "Problem",
+                "ok" => "OK",
+                _ => "Nothing to tell",
+            };
+            let _ = writeln!(text, "**{verdict}:** {}\n", escaped(headline));
+        }
+        for input in &report.inputs {
+            let _ = writeln!(text, "- {}: {} frames", code(&input.path), input.packets);
+        }
+        self.push_sessions(&mut text, report);
+        for finding in report.findings.iter().filter(|finding| finding.severity != "info") {
+            push_finding(&mut text, finding);
+        }
+        push_noted(&mut text, report);
+        for session in self.kept.worst(&report.findings, LADDERS_MAX) {
+            let ladder = Ladder::of(session, LADDER_ROWS_MAX);
+            let _ = writeln!(text, "\n## Session {}\n\n```mermaid\n{}```\n", session.id, mermaid::draw(&ladder));
+            // A fence ends at its like: no text from the capture holds one.
+            let plain = draw(&ladder, LADDER_WIDTH, Characters::Unicode).replace('`', "'");
+            let _ = writeln!(text, "```text\n{plain}```");
+        }
+        push_counts(&mut text, report);
+        text
+    }
+
+    fn push_sessions(&self, text: &mut String, report: &Report) {
+        let rows: Vec<&Session> = self.kept.all().take(ROWS_MAX).collect();
+        if rows.is_empty() {
+            return;
+        }
+        text.push_str("\n## Sessions\n\n| id | who | what | client | server | tries | outcome | see |\n");
+        text.push_str("| --- | --- | --- | --- | --- | ---: | --- | --- |\n");
+        for session in &rows {
+            let see = report.findings.iter().find(|f| f.severity != "info" && f.sessions.contains(&session.id));
+            let status = session.final_status.map(|status| format!(" ({status})")).unwrap_or_default();
+            let _ = writeln!(
+                text,
+                "| {} | {} | {} | {} | {} | {} | {}{status} | {} |",
+                session.id,
+                escaped(&account(session)),
+                escaped(&session.method),
+                session.client,
+                session.server,
+                session.attempts.len(),
+                session.outcome.replace('_', " "),
+                see.map(|finding| finding.id.as_str()).unwrap_or_default(),
+            );
+        }
+        let more = report.summary.sessions.saturating_sub(rows.len() as u64);
+        if more > 0 {
+            let _ = writeln!(text, "\n{more} more sessions are not shown here; `--format json` lists them.");
+        }
+    }
+}
+
+fn push_finding(text: &mut String, finding: &Finding) {
+    let _ = writeln!(
+        text,
+        "\n## {} {}: {} ({})\n\n**{}**\n",
+        finding.id,
+        finding.severity,
+        finding.rule,
+        finding.code,
+        escaped(&finding.title)
+    );
+    let cause = finding.cause.map(|cause| format!(" Cause: {cause}.")).unwrap_or_default();
+    let by = finding.caused_by.as_ref().map(|by| format!(" Explained by {by}.")).unwrap_or_default();
+    let _ = writeln!(text, "Fault: {}, {}.{cause}{by}\n", finding.fault, finding.confidence);
+    let _ = writeln!(text, "{}", escaped(&finding.explanation));
+    if !finding.evidence.is_empty() {
+        text.push('\n');
+    }
+    for piece in &finding.evidence {
+        let _ =
+            writeln!(text, "- frame {}: {}", piece.frame.number, code(&format!("{}: {}", piece.header, piece.value)));
+    }
+    push_list(text, "Ruled out", "-", &finding.excluded);
+    push_list(text, "Do", "1.", &finding.remedy);
+    let _ = writeln!(text, "\nWireshark: {}", code(&finding.wireshark_filter));
+}
+
+fn push_list(text: &mut String, heading: &str, mark: &str, items: &[String]) {
+    if items.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "\n**{heading}**\n");
+    for item in items {
+        let _ = writeln!(text, "{mark} {}", escaped(item));
+    }
+}
+
+fn push_noted(text: &mut String, report: &Report) {
+    let noted: Vec<&Finding> = report.findings.iter().filter(|finding| finding.severity == "info").collect();
+    if noted.is_empty() {
+        return;
+    }
+    text.push_str("\n## Also noted\n\n");
+    for finding in noted {
+        let _ = writeln!(
+            text,
+            "- {} {}: {}. {}",
+            finding.id,
+            finding.rule,
+            escaped(&finding.title),
+            escaped(&finding.explanation)
+        );
+    }
+}
+
+fn push_counts(text: &mut String, report: &Report) {
+    let summary = &report.summary;
+    let _ = writeln!(
+        text,
+        "\n---\n\n{} SIP messages, {} challenges, {} credentials; {} of {} frames used. Made by sipauth {}.",
+        summary.sip_messages,
+        summary.challenges,
+        summary.credentials,
+        report.coverage.used,
+        report.coverage.frames,
+        report.tool.version
+    );
+    let set_aside = report.coverage.set_aside.iter().map(|(why, count)| format!("{count} {}", why.replace('_', " ")));
+    let set_aside: Vec<String> = set_aside.collect();
+    if !set_aside.is_empty() {
+        let _ = writeln!(text, "Set aside: {}.", set_aside.join(", "));
+    }
+    for diagnostic in &report.diagnostics {
+        let _ = writeln!(text, "\n- note: {} ({})", escaped(&diagnostic.text), diagnostic.count);
+    }
+}
+
+/// Text that Markdown shows as it is, on one line: no markup, no table cell, no link, no HTML.
+pub fn escaped(text: &str) -> String {
+    let visible = Untrusted(text.as_bytes()).to_terminal();
+    let mut safe = String::with_capacity(visible.len());
+    for character in visible.chars() {
+        match character {
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '&' => safe.push_str("&amp;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '!' | '#' | '$' | '{' | '}' => {
+                safe.push('\\');
+                safe.push(character);
+            }
+            character => safe.push(character),
+        }
+    }
+    // What looks like an address is a link to many readers of Markdown, unless an escape stands in it.
+    safe.replace("://", "\\://").replace("www.", "www\\.")
+}
+
+/// Text in a code span, where nothing but the mark itself has a meaning. Not for table cells.
+fn code(text: &str) -> String {
+    let visible = Untrusted(text.as_bytes()).to_terminal();
+    format!("`{}`", visible.replace('`', "'"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_text_is_markup() {
+        assert_eq!(escaped("a|b\n<script>"), "a\\|b\\\\x0a&lt;script&gt;");
+        assert_eq!(escaped("[x](http://h)"), "\\[x\\](http\\://h)");
+        assert_eq!(code("a`b"), "`a'b`");
+    }
+}
