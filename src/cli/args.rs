@@ -250,6 +250,8 @@ pub enum Format {
     Ndjson,
     /// For tickets and wikis, with Mermaid diagrams.
     Markdown,
+    /// One page for browsers, without network and without need of scripts.
+    Html,
     /// For spreadsheets: one row an attempt.
     Csv,
     /// SARIF 2.1.0, for code scanning: findings that point at capture and byte.

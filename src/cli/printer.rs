@@ -9,6 +9,7 @@ use sipauth::report::Redaction;
 use sipauth::report::Report;
 use sipauth::report::Session;
 use sipauth::report::csv::CsvWriter;
+use sipauth::report::html::HtmlReport;
 use sipauth::report::human::HumanReport;
 use sipauth::report::json;
 use sipauth::report::json::JsonWriter;
@@ -44,6 +45,8 @@ pub enum Printer {
     Csv(CsvWriter<Sink>),
     /// For tickets and wikis.
     Markdown(Box<MarkdownReport>, Sink),
+    /// For browsers.
+    Html(Box<HtmlReport>, Sink),
     /// For code scanning.
     Sarif(Sink, Redaction),
 }
@@ -56,6 +59,7 @@ impl Printer {
             Format::Ndjson => Printer::Ndjson(Box::new(NdjsonWriter::new(sink, head))),
             Format::Csv => Printer::Csv(CsvWriter::new(sink)),
             Format::Markdown => Printer::Markdown(Box::new(MarkdownReport::new(options.redact)), sink),
+            Format::Html => Printer::Html(Box::new(HtmlReport::new(options.redact)), sink),
             Format::Sarif => Printer::Sarif(sink, options.redact),
             Format::Human => {
                 let (has_color, width) = output::terminal(options.color, options.output.is_some());
@@ -71,6 +75,7 @@ impl Printer {
         match self {
             Printer::Human { report, .. } => report.session(session),
             Printer::Markdown(report, _) => report.session(session),
+            Printer::Html(report, _) => report.session(session),
             Printer::Json(writer) => writer.session(session).map_err(told)?,
             Printer::Ndjson(writer) => writer.session(session).map_err(told)?,
             Printer::Csv(writer) => writer.session(session).map_err(told)?,
@@ -86,6 +91,7 @@ impl Printer {
             Printer::Ndjson(writer) => writer.finish(report).map_err(told)?.finish(),
             Printer::Csv(writer) => writer.finish().map_err(told)?.finish(),
             Printer::Markdown(markdown, sink) => write(sink, markdown.print(report).as_bytes()),
+            Printer::Html(html, sink) => write(sink, html.print(report).as_bytes()),
             Printer::Sarif(sink, redaction) => {
                 let mut text = Vec::new();
                 json::value(&mut text, &sarif::log(report, redaction, &spans(report)), 0)?;

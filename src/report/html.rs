@@ -1,18 +1,348 @@
-//! The report as one page.
+//! The report as one page: no network, no script needed, light and dark. What came from the wire is only ever text.
 
-/// Text for an element or a quoted attribute. Control characters and those that hide or turn the direction are shown by number.
-pub fn escaped(text: &str) -> String {
-    let visible = crate::base::Untrusted(text.as_bytes()).to_terminal();
-    let mut safe = String::with_capacity(visible.len());
-    for character in visible.chars() {
-        match character {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            character => safe.push(character),
+use std::collections::HashMap;
+
+use sha2::Digest;
+use sha2::Sha256;
+
+use crate::report::Finding;
+use crate::report::Redaction;
+use crate::report::Report;
+use crate::report::Session;
+use crate::report::html::markup::Markup;
+use crate::report::human;
+use crate::report::kept::Kept;
+use crate::report::ladder::Ladder;
+use crate::report::ladder::account;
+use crate::report::ladder::svg;
+
+pub mod charts;
+pub mod markup;
+
+pub use markup::escaped;
+
+/// Rows of the sessions table; more are only counted.
+const ROWS_MAX: usize = 10_000;
+
+/// Sessions that are drawn, and rows of each drawing.
+const LADDERS_MAX: usize = 20;
+const LADDER_ROWS_MAX: usize = 60;
+
+/// Sessions that are kept whole until it is known which are the worst.
+const SESSIONS_KEPT: usize = 100;
+
+const STYLE: &str = include_str!("html/page.css");
+const SCRIPT: &str = include_str!("html/page.js");
+
+/// Collects what the page needs of each session, and prints it at the end.
+pub struct HtmlReport {
+    rows: Vec<Row>,
+    kept: Kept,
+    redaction: Redaction,
+}
+
+/// One line of the sessions table.
+struct Row {
+    id: String,
+    cells: [String; 7],
+    tries: u64,
+}
+
+impl HtmlReport {
+    /// A page with no session yet.
+    pub fn new(redaction: Redaction) -> HtmlReport {
+        HtmlReport { rows: Vec::new(), kept: Kept::new(SESSIONS_KEPT), redaction }
+    }
+
+    /// Takes a session.
+    pub fn session(&mut self, session: &Session) {
+        self.kept.note(session);
+        if self.rows.len() >= ROWS_MAX {
+            return;
+        }
+        let status = session.final_status.map(|status| format!(" ({status})")).unwrap_or_default();
+        self.rows.push(Row {
+            id: session.id.clone(),
+            cells: [
+                session.started.0.to_string(),
+                account(session),
+                session.method.clone(),
+                session.client.to_string(),
+                session.server.to_string(),
+                format!("{}{status}", session.outcome.replace('_', " ")),
+                session.call_id.clone(),
+            ],
+            tries: session.attempts.len() as u64,
+        });
+    }
+
+    /// The whole page.
+    pub fn print(self, report: &Report) -> String {
+        let mut page = Markup::default();
+        push_head(&mut page, report);
+        self.push_verdict(&mut page, report);
+        page.raw("<main id=\"main\">");
+        push_ticket(&mut page, report);
+        let drawn: Vec<&str> =
+            self.kept.worst_or_first(&report.findings, LADDERS_MAX).iter().map(|session| session.id.as_str()).collect();
+        push_findings(&mut page, report, &drawn);
+        self.push_drawings(&mut page, report);
+        self.push_table(&mut page, report);
+        push_coverage(&mut page, report);
+        page.raw("</main><footer class=\"dim\"><p>Made by sipauth ").text(&report.tool.version);
+        if let Some(stamp) = &report.generated_at {
+            page.raw(" at ").text(stamp);
+        }
+        page.raw(". Redaction: ").text(self.redaction.name());
+        page.raw(". Names, numbers and addresses of people are personal data.</p></footer><script>").raw(SCRIPT);
+        page.raw("</script></body></html>\n");
+        page.into_string()
+    }
+
+    fn push_verdict(&self, page: &mut Markup, report: &Report) {
+        page.raw("<header>");
+        if self.redaction == Redaction::None {
+            page.raw("<p class=\"banner\" role=\"alert\">").text(human::UNREDACTED).raw("</p>");
+        }
+        page.raw("<h1>SIP authentication report: ");
+        match report.inputs.as_slice() {
+            [one] => page.text(&one.path),
+            many => page.number(many.len() as u64).raw(" captures"),
+        };
+        let (class, word) = match report.summary.verdict.as_str() {
+            "problems" => ("<div class=\"verdict problems\">", "Problem: "),
+            "ok" => ("<div class=\"verdict ok\">", "OK: "),
+            _ => ("<div class=\"verdict\">", "Nothing to tell: "),
+        };
+        page.raw("</h1>").raw(class);
+        for headline in &report.summary.headlines {
+            page.raw("<p><b>").raw(word).raw("</b>").text(headline).raw("</p>");
+        }
+        page.raw("</div><nav aria-label=\"Parts of this page\"><ul>");
+        if report.ticket.is_some() {
+            page.raw("<li><a href=\"#ticket-h\">Ticket</a></li>");
+        }
+        page.raw("<li><a href=\"#findings\">Findings</a></li><li><a href=\"#drawings\">Ladders</a></li>");
+        page.raw("<li><a href=\"#sessions\">Sessions</a></li><li><a href=\"#coverage\">What was read</a></li></ul></nav></header>");
+    }
+
+    fn push_drawings(&self, page: &mut Markup, report: &Report) {
+        page.raw("<h2 id=\"drawings\">Ladders and time</h2>");
+        let drawn = self.kept.worst_or_first(&report.findings, LADDERS_MAX);
+        if let Some(timeline) = charts::timeline(self.kept.all()) {
+            page.raw(
+                "<h3>Attempts in time</h3><p class=\"dim\">● accepted, ✕ refused, ▲ challenged, ■ other final answer, ",
+            );
+            page.raw("○ no answer</p><div class=\"scroll picture\" tabindex=\"0\" role=\"region\" ");
+            page.raw("aria-label=\"Attempts in time\">").picture(&timeline).raw("</div>");
+        }
+        for (index, session) in drawn.into_iter().enumerate() {
+            page.raw(if index < 3 { "<details class=\"card\" open" } else { "<details class=\"card\"" });
+            page.raw(" id=\"").text(&session.id).raw("\"><summary><h3>Session ").text(&session.id).raw(": ");
+            page.text(&session.method).raw(" of ").text(&account(session)).raw("</h3></summary>");
+            page.raw("<p>Call-ID <code>").text(&session.call_id).raw("</code></p>");
+            page.raw("<p>Wireshark: <code>").text(&session.wireshark_filter).raw("</code></p>");
+            let ladder = svg::embedded(&Ladder::of(session, LADDER_ROWS_MAX), &format!("l-{}", session.id));
+            page.raw("<div class=\"scroll picture\" tabindex=\"0\" role=\"region\" aria-label=\"Ladder\">");
+            page.picture(&ladder).raw("</div>");
+            if let Some(chart) = charts::nonces(session, &format!("n-{}", session.id)) {
+                page.raw(
+                    "<h4>Nonces</h4><p class=\"dim\">A bar from issue to replacement; ● accepted, ✕ refused, ○ never ",
+                );
+                page.raw(
+                    "answered</p><div class=\"scroll picture\" tabindex=\"0\" role=\"region\" aria-label=\"Nonces\">",
+                );
+                page.picture(&chart).raw("</div>");
+            }
+            page.raw("</details>");
         }
     }
-    safe
+
+    fn push_table(&self, page: &mut Markup, report: &Report) {
+        page.raw("<h2 id=\"sessions\">Sessions</h2>");
+        if self.rows.is_empty() {
+            page.raw("<p>None about authentication.</p>");
+            return;
+        }
+        page.raw(
+            "<p id=\"searchbox\" class=\"search\" hidden><label>Search <input id=\"search\" type=\"search\"></label> ",
+        );
+        page.raw("<span id=\"count\" class=\"dim\" role=\"status\"></span></p>");
+        page.raw("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Sessions\"><table id=\"rows\"><thead><tr>");
+        for name in ["id", "started", "who", "what", "client", "server", "outcome", "Call-ID", "tries", "see"] {
+            page.raw("<th scope=\"col\">").raw(name).raw("</th>");
+        }
+        page.raw("</tr></thead><tbody>");
+        let mut first: HashMap<&str, &Finding> = HashMap::new();
+        for finding in report.findings.iter().filter(|finding| finding.severity != "info") {
+            finding.sessions.iter().for_each(|id| {
+                first.entry(id).or_insert(finding);
+            });
+        }
+        for row in &self.rows {
+            page.raw("<tr id=\"r-").text(&row.id).raw("\"><td>").text(&row.id).raw("</td>");
+            for cell in &row.cells {
+                page.raw("<td>").text(cell).raw("</td>");
+            }
+            page.raw("<td class=\"n\">").number(row.tries).raw("</td><td>");
+            if let Some(finding) = first.get(row.id.as_str()) {
+                page.raw("<a href=\"#").text(&finding.id).raw("\">").text(&finding.id).raw("</a>");
+            }
+            page.raw("</td></tr>");
+        }
+        page.raw("</tbody></table></div>");
+        let more = report.summary.sessions.saturating_sub(self.rows.len() as u64);
+        if more > 0 {
+            page.raw("<p>").number(more).raw(" more are not shown; --format json lists them.</p>");
+        }
+    }
+}
+
+fn push_head(page: &mut Markup, report: &Report) {
+    page.raw("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">");
+    page.raw("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; base-uri 'none'; form-action 'none'; ");
+    page.raw("style-src 'sha256-").text(&hash(STYLE)).raw("'; script-src 'sha256-").text(&hash(SCRIPT)).raw("'\">");
+    page.raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">");
+    page.raw("<meta name=\"referrer\" content=\"no-referrer\"><meta name=\"robots\" content=\"noindex\"><title>");
+    page.text(report.summary.headlines.first().map_or("SIP authentication report", String::as_str));
+    page.raw("</title><style>")
+        .raw(STYLE)
+        .raw("</style></head><body><a class=\"skip\" href=\"#main\">To the report</a>");
+}
+
+fn push_ticket(page: &mut Markup, report: &Report) {
+    let Some(ticket) = &report.ticket else { return };
+    page.raw("<section class=\"card\" aria-labelledby=\"ticket-h\"><h2 id=\"ticket-h\">Text for a ticket</h2>");
+    page.raw("<p><b>").text(&ticket.summary).raw("</b></p>");
+    page.raw("<button type=\"button\" data-copy=\"ticket\" hidden>Copy</button><pre id=\"ticket\" tabindex=\"0\">");
+    for line in ticket.description.lines() {
+        page.text(line).raw("\n");
+    }
+    page.raw("</pre></section>");
+}
+
+fn push_findings(page: &mut Markup, report: &Report, drawn: &[&str]) {
+    page.raw("<h2 id=\"findings\">Findings</h2>");
+    if report.findings.is_empty() {
+        page.raw("<p>None.</p>");
+    }
+    for finding in report.findings.iter().filter(|finding| finding.severity != "info") {
+        push_finding(page, finding, drawn);
+    }
+    let noted: Vec<&Finding> = report.findings.iter().filter(|finding| finding.severity == "info").collect();
+    if noted.is_empty() {
+        return;
+    }
+    page.raw("<h3>Also noted</h3><ul>");
+    for finding in noted {
+        page.raw("<li id=\"").text(&finding.id).raw("\"><b>").text(finding.rule).raw("</b>: ").text(&finding.title);
+        page.raw(". ").text(&finding.explanation).raw("</li>");
+    }
+    page.raw("</ul>");
+    let more = report.summary.findings_not_listed;
+    if more > 0 {
+        page.raw("<p>").number(more).raw(" more findings are not listed.</p>");
+    }
+}
+
+fn push_finding(page: &mut Markup, finding: &Finding, drawn: &[&str]) {
+    page.raw("<article class=\"card\" id=\"").text(&finding.id).raw("\"><h3>").text(&finding.id);
+    page.raw(" <span class=\"badge ").text(finding.severity).raw("\">").text(finding.severity).raw("</span> ");
+    page.text(&finding.title).raw("</h3><p class=\"dim\">").text(finding.rule).raw(" (").text(finding.code);
+    page.raw("). Fault: ").text(finding.fault).raw(", ").text(finding.confidence).raw(".");
+    if let Some(cause) = finding.cause {
+        page.raw(" Cause: ").text(cause).raw(".");
+    }
+    if let Some(by) = &finding.caused_by {
+        page.raw(" Explained by <a href=\"#").text(by).raw("\">").text(by).raw("</a>.");
+    }
+    page.raw("</p><p>").text(&finding.explanation).raw("</p>");
+    if !finding.evidence.is_empty() {
+        page.raw("<h4>Evidence</h4><ul>");
+        for piece in &finding.evidence {
+            page.raw("<li>frame ").number(piece.frame.number).raw(": <code>").text(piece.header).raw(": ");
+            page.text(&piece.value).raw("</code></li>");
+        }
+        page.raw("</ul>");
+    }
+    if !finding.remedy.is_empty() {
+        page.raw("<h4>Do</h4><ol>");
+        finding.remedy.iter().for_each(|item| push_item(page, item));
+        page.raw("</ol>");
+    }
+    if !finding.excluded.is_empty() {
+        page.raw("<details><summary>Ruled out</summary><ul>");
+        finding.excluded.iter().for_each(|item| push_item(page, item));
+        page.raw("</ul></details>");
+    }
+    page.raw("<p>Wireshark: <code>").text(&finding.wireshark_filter).raw("</code></p><p class=\"dim\">");
+    for session in finding.sessions.iter().take(20) {
+        // The drawing where there is one, else the row of the table.
+        page.raw(if drawn.contains(&session.as_str()) { "<a href=\"#" } else { "<a href=\"#r-" });
+        page.text(session).raw("\">").text(session).raw("</a> ");
+    }
+    page.text(&finding.references.join(" · ")).raw("</p></article>");
+}
+
+fn push_item(page: &mut Markup, item: &str) {
+    page.raw("<li>").text(item).raw("</li>");
+}
+
+fn push_coverage(page: &mut Markup, report: &Report) {
+    let summary = &report.summary;
+    page.raw("<h2 id=\"coverage\">What was read</h2><ul>");
+    for input in &report.inputs {
+        page.raw("<li>").text(&input.path).raw(": ").number(input.packets).raw(" frames, ").text(input.format);
+        page.raw(if input.truncated { ", ends within a record</li>" } else { "</li>" });
+    }
+    page.raw("</ul><p>").number(summary.sip_messages).raw(" SIP messages, ").number(summary.challenges);
+    page.raw(" challenges, ").number(summary.credentials).raw(" credentials (");
+    let checks = &summary.verifications;
+    page.number(checks.matched).raw(" match, ").number(checks.mismatch).raw(" mismatch, ").number(checks.near_miss);
+    page.raw(" near miss, ").number(checks.unverifiable).raw(" unverifiable, ").number(checks.not_checked);
+    page.raw(" not checked).</p><p>").number(report.coverage.used).raw(" of ").number(report.coverage.frames);
+    page.raw(" frames hold SIP.");
+    for (reason, count) in &report.coverage.set_aside {
+        page.raw(" Set aside: ").number(*count).raw(" ").text(&reason.replace('_', " ")).raw(".");
+    }
+    page.raw("</p>");
+    if !report.diagnostics.is_empty() {
+        page.raw("<h3>Odd about the capture</h3><ul>");
+        for diagnostic in &report.diagnostics {
+            page.raw("<li>").text(&diagnostic.text).raw(" (").number(diagnostic.count).raw(")</li>");
+        }
+        page.raw("</ul>");
+    }
+}
+
+/// A hash as a Content-Security-Policy names it (CSP3 §2.3.1).
+fn hash(text: &str) -> String {
+    base64(&Sha256::digest(text.as_bytes()))
+}
+
+/// RFC 4648 §4.
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for group in bytes.chunks(3) {
+        let bits = (0..3).fold(0_usize, |bits, at| bits << 8 | usize::from(group.get(at).copied().unwrap_or(0)));
+        for (at, shift) in [18, 12, 6, 0].into_iter().enumerate() {
+            let digit = DIGITS.get(bits >> shift & 63).filter(|_| at <= group.len());
+            text.push(digit.map_or('=', |digit| char::from(*digit)));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 4648 §10.
+    #[test]
+    fn base64_is_that_of_the_standard() {
+        for (plain, coded) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")] {
+            assert_eq!(base64(plain.as_bytes()), coded);
+        }
+    }
 }

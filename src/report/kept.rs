@@ -57,4 +57,10 @@ impl Kept {
         }
         worst
     }
+
+    /// The worst, or the first where nothing is wrong.
+    pub fn worst_or_first(&self, findings: &[Finding], sessions_max: usize) -> Vec<&Session> {
+        let worst = self.worst(findings, sessions_max);
+        if worst.is_empty() { self.all().take(1).collect() } else { worst }
+    }
 }

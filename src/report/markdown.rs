@@ -61,7 +61,7 @@ impl MarkdownReport {
             push_finding(&mut text, finding);
         }
         push_noted(&mut text, report);
-        for session in self.kept.worst(&report.findings, LADDERS_MAX) {
+        for session in self.kept.worst_or_first(&report.findings, LADDERS_MAX) {
             let ladder = Ladder::of(session, LADDER_ROWS_MAX);
             let _ = writeln!(text, "\n## Session {}\n\n```mermaid\n{}```\n", session.id, mermaid::draw(&ladder));
             // A fence ends at its like: no text from the capture holds one.

@@ -11,6 +11,7 @@ use crate::run::run;
 use crate::run::sipauth;
 
 mod escapes;
+mod html;
 mod ladders;
 mod markdown;
 mod sarif;
@@ -71,4 +72,4 @@ fn tshark_frames(capture: &Path, filter: &str) -> Vec<u64> {
 }
 
 /// Every format of `analyze`.
-pub const FORMATS: [&str; 6] = ["human", "json", "ndjson", "markdown", "csv", "sarif"];
+pub const FORMATS: [&str; 7] = ["human", "json", "ndjson", "markdown", "html", "csv", "sarif"];

@@ -7,10 +7,10 @@ use crate::run::run;
 use crate::run::sipauth;
 
 /// Markup of every kind, a formula, the end of a fence, and a quote.
-const MARKUP: &str = "=cmd|'/c calc'!A0<img src=x onerror=alert(1)></script><script>alert(2)</script>&lt;`](javascript:alert(3))\
+pub const MARKUP: &str = "=cmd|'/c calc'!A0<img src=x onerror=alert(1)></script><script>alert(2)</script>&lt;`](javascript:alert(3))\
     ```|%%{init}-->\\x5c\\x22 autofocus onfocus=alert(4) x=\\x5c\\x22;end;#35;";
 
-fn analysed(attack: &str, words: &[&str]) -> Run {
+pub fn analysed(attack: &str, words: &[&str]) -> Run {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("attack.pcap"), hostile::capture_full_of(attack)).expect("it can be written");
     let run = run(sipauth(folder.path()).args(words).arg("attack.pcap"));

@@ -1,0 +1,56 @@
+"use strict";
+(function () {
+  var each = function (list, todo) { Array.prototype.forEach.call(list, todo); };
+  each(document.querySelectorAll("[data-copy]"), function (button) {
+    var text = document.getElementById(button.getAttribute("data-copy"));
+    var said = button.textContent;
+    button.hidden = false;
+    button.addEventListener("click", function () {
+      var done = function () {
+        button.textContent = "Copied";
+        setTimeout(function () { button.textContent = said; }, 2000);
+      };
+      var select = function () {
+        var range = document.createRange();
+        range.selectNodeContents(text);
+        var selection = getSelection();
+        selection.removeAllRanges();
+        selection.addRange(range);
+        if (document.execCommand("copy")) { done(); }
+      };
+      if (navigator.clipboard) { navigator.clipboard.writeText(text.textContent).then(done, select); } else { select(); }
+    });
+  });
+  var table = document.getElementById("rows");
+  if (!table) { return; }
+  var body = table.tBodies[0];
+  var rows = Array.prototype.slice.call(body.rows);
+  each(table.tHead.rows[0].cells, function (head, column) {
+    var button = document.createElement("button");
+    button.type = "button";
+    button.textContent = head.textContent;
+    head.textContent = "";
+    head.appendChild(button);
+    button.addEventListener("click", function () {
+      var down = head.getAttribute("aria-sort") === "ascending";
+      each(table.tHead.rows[0].cells, function (other) { other.removeAttribute("aria-sort"); });
+      head.setAttribute("aria-sort", down ? "descending" : "ascending");
+      var key = function (row) { return row.cells[column].textContent; };
+      rows.sort(function (a, b) { return key(a).localeCompare(key(b), "en", { numeric: true }) * (down ? -1 : 1); });
+      rows.forEach(function (row) { body.appendChild(row); });
+    });
+  });
+  var search = document.getElementById("search");
+  var count = document.getElementById("count");
+  document.getElementById("searchbox").hidden = false;
+  search.addEventListener("input", function () {
+    var words = search.value.toLowerCase().split(/\s+/);
+    var shown = 0;
+    rows.forEach(function (row) {
+      var text = row.textContent.toLowerCase();
+      row.hidden = !words.every(function (word) { return text.indexOf(word) >= 0; });
+      shown += row.hidden ? 0 : 1;
+    });
+    count.textContent = shown + " of " + rows.length + " shown";
+  });
+}());
