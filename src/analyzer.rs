@@ -3,6 +3,7 @@
 use crate::analyzer::clock::Clock;
 use crate::analyzer::messages::Messages;
 use crate::base::CaptureTime;
+use crate::base::FrameSet;
 use crate::base::InputId;
 use crate::base::Limits;
 use crate::base::Network;
@@ -73,6 +74,8 @@ pub struct Analyzer {
     inputs: Vec<(String, InputSummary)>,
     unreadable: Vec<String>,
     trusted: Vec<Network>,
+    /// The frames that hold SIP, where they are to be told.
+    frames: Option<FrameSet>,
 }
 
 impl Analyzer {
@@ -91,7 +94,13 @@ impl Analyzer {
             inputs: Vec::new(),
             unreadable: Vec::new(),
             trusted,
+            frames: None,
         }
+    }
+
+    /// Remembers which frames hold a part of a SIP message: [`Analyzer::finish_with_frames`] tells them.
+    pub fn keep_frames(&mut self) {
+        self.frames.get_or_insert_default();
     }
 
     /// The id that the reader of the next input gives its frames.
@@ -119,14 +128,19 @@ impl Analyzer {
     fn push_frame(&mut self, frame: &Frame<'_>) {
         self.clock.note(frame);
         let decoded = packet::decode(frame, &self.limits);
-        let messages = &mut self.messages;
+        let (messages, frames) = (&mut self.messages, &mut self.frames);
         if let Some(selection) = &mut messages.selection {
             selection.note_time(frame.time);
             if let Decoded::Tcp(segment) = &decoded {
                 selection.note_segment(segment);
             }
         }
-        self.reassembly.push(frame, decoded, &mut |payload| messages.push(payload));
+        self.reassembly.push(frame, decoded, &mut |payload| {
+            if let Some(frames) = frames {
+                payload.frames.iter().for_each(|frame| frames.insert(frame));
+            }
+            messages.push(payload);
+        });
         self.tell_losses();
     }
 
@@ -152,9 +166,19 @@ impl Analyzer {
 
     /// Ends the capture: closes every session, hands those that are to be listed to `each`, and gives the rest of the report.
     /// [`Report::sessions`] is empty in it.
-    pub fn finish_with(mut self, mut each: impl FnMut(model::Session)) -> Report {
-        let messages = &mut self.messages;
-        self.reassembly.finish(&mut |payload| messages.push(payload));
+    pub fn finish_with(self, each: impl FnMut(model::Session)) -> Report {
+        self.finish_with_frames(each).0
+    }
+
+    /// The same, with the frames that hold SIP; none unless [`Analyzer::keep_frames`] was called before the first.
+    pub fn finish_with_frames(mut self, mut each: impl FnMut(model::Session)) -> (Report, FrameSet) {
+        let (messages, frames) = (&mut self.messages, &mut self.frames);
+        self.reassembly.finish(&mut |payload| {
+            if let Some(frames) = frames {
+                payload.frames.iter().for_each(|frame| frames.insert(frame));
+            }
+            messages.push(payload);
+        });
         self.tell_losses();
         let end = self.end();
         self.messages.ready.drain(..).for_each(&mut each);
@@ -162,7 +186,8 @@ impl Analyzer {
             self.messages.close(&run, end);
             self.messages.ready.drain(..).for_each(&mut each);
         }
-        self.report()
+        let frames = self.frames.take().unwrap_or_default();
+        (self.report(), frames)
     }
 
     /// Ends the capture and gives the whole report, with the sessions that were not drained.

@@ -3,6 +3,7 @@
 pub mod coverage;
 pub mod flow;
 pub mod frame;
+pub mod frame_set;
 pub mod framing;
 pub mod limits;
 pub mod network;
@@ -15,6 +16,7 @@ pub mod wire_map;
 pub use coverage::{Coverage, SetAside};
 pub use flow::{Endpoint, Flow, Transport};
 pub use frame::{FrameNumber, FrameRef, Frames, InputId};
+pub use frame_set::FrameSet;
 pub use framing::{ContentLength, Framer, Framing, Step, StreamStart};
 pub use limits::Limits;
 pub use network::Network;

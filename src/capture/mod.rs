@@ -1,4 +1,4 @@
-//! File → frame: pcap and pcapng, plain, gzip or zstd, from a file or a pipe.
+//! File → frame, and frame → file: pcap and pcapng, plain, gzip or zstd, from a file or a pipe.
 //!
 //! Damage is data here: a file that ends early or breaks in the middle gives its frames up to that point and says so in
 //! [`InputSummary::truncated`]. Only opening and reading can fail.
@@ -11,9 +11,11 @@ mod interfaces;
 mod open;
 mod reader;
 mod summary;
+mod write;
 mod zstd;
 
 pub use error::{CaptureError, CaptureErrorKind};
 pub use frame::{Frame, LinkType, Record};
 pub use reader::Reader;
 pub use summary::{Compression, Format, InputSummary};
+pub use write::PcapngWriter;

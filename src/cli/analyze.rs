@@ -31,7 +31,7 @@ use crate::cli::output;
 use crate::cli::output::Notes;
 use crate::cli::output::Sink;
 use crate::cli::printer::Printer;
-use crate::cli::second_pass;
+use crate::cli::second_pass::Opened;
 use crate::cli::secrets;
 
 /// Analyses the captures and prints the report.
@@ -49,6 +49,7 @@ pub fn run(options: Analyze) -> Result<Exit> {
         Some(place) => Sink::file(place, &inputs, options.force)?,
         None => Sink::stdout(),
     };
+    let frames_sink = frames_sink(&options, &inputs)?;
     let head = Report {
         generated_at: options.stamp.then(now),
         selection: Selection {
@@ -84,19 +85,26 @@ pub fn run(options: Analyze) -> Result<Exit> {
             ));
         }
     }
-    let unreadable = read_all(&mut analyzer, &inputs, &mut |session| printer.session(session))?;
+    let mut opened = Opened::new(options.write.as_deref());
+    if frames_sink.is_some() {
+        analyzer.keep_frames();
+    }
+    let unreadable = read_all(&mut analyzer, &inputs, &mut opened, &mut |session| printer.session(session))?;
     if unreadable == inputs.len() {
         return Ok(Exit::Unreadable);
     }
     let fails = |report: &Report| is_failing(report, &options);
     let mut failure = None;
-    let report = analyzer.finish_with(|session| {
+    let (report, frames) = analyzer.finish_with_frames(|session| {
         if let Err(error) = printer.session(&session) {
             failure.get_or_insert(error);
         }
     });
     failure.map_or(Ok(()), Err)?;
-    printer.finish(&report, |report| second_pass::spans(report, &inputs))?;
+    if let Some(sink) = frames_sink {
+        opened.write(sink, &report, &frames, options.show_secrets)?;
+    }
+    printer.finish(&report, |report| opened.spans(report))?;
     Ok(match () {
         () if unreadable > 0 => Exit::Unreadable,
         () if options.strict && report.diagnostics.iter().any(|diagnostic| diagnostic.severity == "low") => {
@@ -105,6 +113,21 @@ pub fn run(options: Analyze) -> Result<Exit> {
         () if fails(&report) => Exit::Finding,
         () => Exit::Success,
     })
+}
+
+/// The place of the frames that `--write` asks for.
+fn frames_sink(options: &Analyze, inputs: &[PathBuf]) -> Result<Option<Sink>> {
+    if options.force && options.output.is_none() && options.write.is_none() {
+        return Err(usage("--force replaces the file of --output or --write: name one"));
+    }
+    let Some(place) = &options.write else { return Ok(None) };
+    if place == Path::new("-") {
+        return Err(usage("--write needs a file: stdout carries the report"));
+    }
+    if options.output.as_ref() == Some(place) {
+        return Err(usage("--write and --output name the same file"));
+    }
+    Sink::file(place, inputs, options.force).map(Some)
 }
 
 pub(super) fn refuse_two_readers_of_stdin(options: &SecretOptions, inputs: &[PathBuf]) -> Result<()> {
@@ -122,11 +145,16 @@ pub(super) fn refuse_two_readers_of_stdin(options: &SecretOptions, inputs: &[Pat
 pub(super) type Each<'e> = &'e mut dyn FnMut(&Session) -> Result<()>;
 
 /// Reads every input; says how many could not be read at all.
-pub(super) fn read_all(analyzer: &mut Analyzer, inputs: &[PathBuf], each: Each<'_>) -> Result<usize> {
+pub(super) fn read_all(
+    analyzer: &mut Analyzer,
+    inputs: &[PathBuf],
+    opened: &mut Opened,
+    each: Each<'_>,
+) -> Result<usize> {
     let mut unreadable = 0;
     for path in inputs {
         let shown = path.to_string_lossy();
-        if let Err(error) = read_one(analyzer, path, each)? {
+        if let Err(error) = read_one(analyzer, path, opened, each)? {
             eprintln!("sipauth: {}", output::one_line(&format!("{shown}: {error}")));
             analyzer.note_unreadable(&shown, &error);
             unreadable += 1;
@@ -136,7 +164,7 @@ pub(super) fn read_all(analyzer: &mut Analyzer, inputs: &[PathBuf], each: Each<'
 }
 
 /// Reads one input. The outer error ends the run: the output failed. The inner one is the input's own.
-fn read_one(analyzer: &mut Analyzer, path: &Path, each: Each<'_>) -> Result<Result<(), String>> {
+fn read_one(analyzer: &mut Analyzer, path: &Path, opened: &mut Opened, each: Each<'_>) -> Result<Result<(), String>> {
     let source: Box<dyn Read + Send> = if path == Path::new("-") {
         Box::new(io::stdin())
     } else {
@@ -145,9 +173,13 @@ fn read_one(analyzer: &mut Analyzer, path: &Path, each: Each<'_>) -> Result<Resu
             Err(error) => return Ok(Err(error)),
         }
     };
+    let source = opened.open(path, source)?;
     let mut reader = match Reader::open(source, analyzer.next_input(), &Limits::default()) {
         Ok(reader) => reader,
-        Err(error) => return Ok(Err(error.to_string())),
+        Err(error) => {
+            opened.close();
+            return Ok(Err(error.to_string()));
+        }
     };
     let mut outcome = Ok(());
     loop {

@@ -80,9 +80,18 @@ pub struct Analyze {
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 
-    /// Replace an existing output file.
-    #[arg(long, requires = "output")]
+    /// Write the frames of all SIP messages there as pcapng, each finding as a comment on the packets it speaks of. Packets are
+    /// written as they are: digests included.
+    #[arg(short, long, value_name = "FILE")]
+    pub write: Option<PathBuf>,
+
+    /// Replace existing output files.
+    #[arg(long)]
     pub force: bool,
+
+    /// Copy the TLS keys that a pcapng holds into the file of --write; left out otherwise.
+    #[arg(long, requires = "write")]
+    pub show_secrets: bool,
 
     #[command(flatten)]
     pub secrets: SecretOptions,

@@ -24,6 +24,7 @@ use crate::cli::output;
 use crate::cli::output::Notes;
 use crate::cli::output::Sink;
 use crate::cli::printer;
+use crate::cli::second_pass::Opened;
 use crate::cli::secrets;
 
 /// Sessions among which the worst is looked for.
@@ -48,7 +49,7 @@ pub fn run(options: &Flow) -> Result<Exit> {
             kept.note(session);
         }
     };
-    let unreadable = analyze::read_all(&mut analyzer, &options.captures, &mut |session| {
+    let unreadable = analyze::read_all(&mut analyzer, &options.captures, &mut Opened::default(), &mut |session| {
         take(session);
         Ok(())
     })?;

@@ -2,6 +2,7 @@
 
 pub mod build;
 mod clients;
+pub mod comments;
 pub mod csv;
 pub mod findings;
 pub mod html;

@@ -14,6 +14,7 @@ mod escapes;
 mod html;
 mod ladders;
 mod markdown;
+mod packets;
 mod sarif;
 mod tables;
 
