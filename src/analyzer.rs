@@ -1,5 +1,8 @@
 //! Frames in, report out. The one place that knows the order of the rooms.
 
+use std::hash::BuildHasher;
+use std::hash::RandomState;
+
 use crate::analyzer::clock::Clock;
 use crate::analyzer::messages::Messages;
 use crate::base::CaptureTime;
@@ -21,6 +24,7 @@ use crate::report::Report;
 use crate::report::ReportBuilder;
 use crate::report::findings::Findings;
 use crate::report::model;
+use crate::report::pseudonyms::Pseudonyms;
 use crate::rules::CaptureFacts;
 use crate::rules::Severity;
 use crate::sip::framing::SipFramer;
@@ -45,6 +49,8 @@ pub struct Settings {
     pub keyring: Keyring,
     /// What the report hides.
     pub redaction: Redaction,
+    /// What the names of strict redaction are made with; without it they are made with one that is thrown away.
+    pub pseudonym_key: Option<[u8; 32]>,
     /// Sessions to list; beyond them only those with a finding of medium or above.
     pub sessions_max: Option<u64>,
     /// Findings to list.
@@ -81,8 +87,12 @@ pub struct Analyzer {
 impl Analyzer {
     /// An analyzer that has seen nothing yet.
     pub fn new(settings: Settings) -> Analyzer {
-        let Settings { limits, keyring, redaction, sessions_max, findings_max, trusted, filter, match_by } = settings;
-        let builder = ReportBuilder::new(redaction, sessions_max.unwrap_or(SESSIONS_LISTED), limits.accounts_max);
+        let Settings { limits, keyring, redaction, pseudonym_key, sessions_max, findings_max, trusted, filter, match_by } =
+            settings;
+        let mut builder = ReportBuilder::new(redaction, sessions_max.unwrap_or(SESSIONS_LISTED), limits.accounts_max);
+        if redaction == Redaction::Strict {
+            builder.rename(Pseudonyms::new(&pseudonym_key.unwrap_or_else(thrown_away)));
+        }
         let findings = Findings::new(findings_max.unwrap_or(FINDINGS_LISTED));
         let mut messages = Messages::new(&limits, keyring, builder, findings);
         messages.selection = filter.map(|filter| Box::new(Selection::new(filter, match_by, &limits)));
@@ -232,4 +242,13 @@ impl Analyzer {
     fn end(&self) -> CaptureTime {
         self.clock.latest().or(self.messages.tracker.now()).unwrap_or(CaptureTime::from_ns(0))
     }
+}
+
+/// A key that nobody is told: from the seeds that the system gives to hash maps.
+fn thrown_away() -> [u8; 32] {
+    let mut key = [0; 32];
+    for part in key.chunks_exact_mut(8) {
+        part.copy_from_slice(&RandomState::new().hash_one(part.len()).to_be_bytes());
+    }
+    key
 }

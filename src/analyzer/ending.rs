@@ -67,13 +67,14 @@ impl Analyzer {
         let all = &self.messages.nonces;
         let nonces = all.listed().map(|(id, nonce)| nonce_model(all, id, nonce)).collect();
         let (findings, not_listed) =
-            std::mem::replace(&mut self.messages.findings, crate::report::findings::Findings::new(0)).finish(redaction);
+            std::mem::replace(&mut self.messages.findings, crate::report::findings::Findings::new(0))
+                .finish(redaction, self.messages.builder.pseudonyms());
         let is_lossy = facts.events.iter().any(|event| event.loses_messages);
         let mut summary = self.messages.builder.summary(facts.sip_messages, is_lossy, &by_severity);
         summary.findings_not_listed = not_listed;
         summary.selected = self.messages.selection.as_deref().map(selecting::summary);
         let coverage = self.reassembly.coverage();
-        Report {
+        let mut report = Report {
             nonces,
             inputs: self.inputs.iter().map(|(path, input)| input_model(path, input)).collect(),
             coverage: model::Coverage {
@@ -90,7 +91,11 @@ impl Analyzer {
             findings,
             summary,
             ..Report::empty()
+        };
+        if let Some(pseudonyms) = self.messages.builder.pseudonyms() {
+            pseudonyms.rest(&mut report);
         }
+        report
     }
 
     fn add_loops_across_sessions(&mut self, claims: &BTreeMap<PairKey, &'static Rule>) {

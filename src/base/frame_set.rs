@@ -50,7 +50,9 @@ mod tests {
             FrameRef { input: InputId(input), number }
         };
         let mut set = FrameSet::default();
-        [frame(0, 1), frame(2, 64), frame(2, 129)].map(|frame| set.insert(frame));
+        for member in [frame(0, 1), frame(2, 64), frame(2, 129)] {
+            set.insert(member);
+        }
         let held: Vec<(u16, u64)> = (0..4)
             .flat_map(|input| (1..200).map(move |number| (input, number)))
             .filter(|(input, number)| set.contains(frame(*input, *number)))

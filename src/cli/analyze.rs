@@ -50,12 +50,14 @@ pub fn run(options: Analyze) -> Result<Exit> {
         None => Sink::stdout(),
     };
     let frames_sink = frames_sink(&options, &inputs)?;
+    let is_strict = options.redact == Redaction::Strict;
     let head = Report {
         generated_at: options.stamp.then(now),
         selection: Selection {
-            filter: filter.as_ref().map(Filter::text),
-            presets: options.preset.clone(),
-            credential_sources: secrets.sources,
+            // A filter names what strict reports must not.
+            filter: filter.as_ref().filter(|_| !is_strict).map(Filter::text),
+            presets: if is_strict { Vec::new() } else { options.preset.clone() },
+            credential_sources: if is_strict { Vec::new() } else { secrets.sources },
             redaction: options.redact.name().to_owned(),
         },
         ..Report::empty()
@@ -65,6 +67,7 @@ pub fn run(options: Analyze) -> Result<Exit> {
         limits: Limits::default(),
         keyring: secrets.keyring,
         redaction: options.redact,
+        pseudonym_key: Some(secrets::pseudonym_key(options.pseudonym_key.as_deref(), &notes)?),
         sessions_max: Some(match options.format {
             Format::Human => options.limit_sessions.min(human::SESSIONS_LISTED),
             _ => options.limit_sessions,
@@ -120,7 +123,13 @@ fn frames_sink(options: &Analyze, inputs: &[PathBuf]) -> Result<Option<Sink>> {
     if options.force && options.output.is_none() && options.write.is_none() {
         return Err(usage("--force replaces the file of --output or --write: name one"));
     }
+    if options.pseudonym_key.is_some() && options.redact != Redaction::Strict {
+        return Err(usage("--pseudonym-key is for --redact strict"));
+    }
     let Some(place) = &options.write else { return Ok(None) };
+    if options.redact == Redaction::Strict {
+        return Err(usage("--write copies packets as they are: --redact strict cannot hold for them"));
+    }
     if place == Path::new("-") {
         return Err(usage("--write needs a file: stdout carries the report"));
     }

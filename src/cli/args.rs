@@ -28,6 +28,8 @@ pub enum Command {
     Analyze(Box<Analyze>),
     /// The ladder of one session: who sent what, with each nonce, its count and the verdict.
     Flow(Box<Flow>),
+    /// What the failing client does differently from the working one.
+    Compare(Box<Compare>),
     /// Check one answer to one challenge without a capture: header text in, verdict out.
     Verify(Box<Verify>),
     /// What a finding means, why it matters, and what to do.
@@ -36,6 +38,24 @@ pub enum Command {
     List(List),
     /// Print the JSON Schema of the report.
     Schema,
+    /// Print the completions of a shell.
+    #[command(after_help = "\
+Examples:
+  sipauth completions bash > ~/.local/share/bash-completion/completions/sipauth
+  sipauth completions zsh > ~/.zfunc/_sipauth")]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or that of one command.
+    #[command(after_help = "\
+Examples:
+  sipauth man | man -l -
+  sipauth man analyze > sipauth-analyze.1")]
+    Man {
+        /// The command.
+        command: Option<String>,
+    },
 }
 
 /// `sipauth analyze`.
@@ -105,9 +125,15 @@ pub struct Analyze {
     #[arg(long, value_enum, default_value_t = FailOn::High, value_name = "SEVERITY")]
     pub fail_on: FailOn,
 
-    /// What the report hides: `default` hides whatever a password could be guessed from.
+    /// What the report hides: `default` hides whatever a password could be guessed from, `strict` also gives people, numbers,
+    /// hosts and addresses other names.
     #[arg(long, value_enum, default_value_t = Redaction::Default, value_name = "HOW")]
     pub redact: Redaction,
+
+    /// Make the names of --redact strict with what this file holds, so that two reports have the same; keep it to yourself. By
+    /// default every report has its own.
+    #[arg(long, value_name = "FILE")]
+    pub pseudonym_key: Option<PathBuf>,
 
     /// List at most so many sessions; beyond them only those with a finding of medium or above.
     #[arg(long, default_value_t = sipauth::analyzer::SESSIONS_LISTED, value_name = "N")]
@@ -180,6 +206,54 @@ pub struct Flow {
     /// No notes and warnings on stderr; errors stay.
     #[arg(short, long)]
     pub quiet: bool,
+}
+
+/// `sipauth compare`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Of the good capture a session is taken that got in with credentials, of the bad one the worst.
+
+Examples:
+  sipauth compare works.pcap fails.pcap
+  sipauth compare --credentials users.csv --format markdown works.pcap fails.pcap")]
+pub struct Compare {
+    /// The capture of the client that works.
+    pub good: PathBuf,
+
+    /// The capture of the client that fails.
+    pub bad: PathBuf,
+
+    /// How to write the comparison.
+    #[arg(short = 'T', long, value_enum, default_value_t = CompareFormat::Human, value_name = "FMT")]
+    pub format: CompareFormat,
+
+    /// Write it there: beside its place first, then renamed, readable by you alone.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// Replace an existing output file.
+    #[arg(long, requires = "output")]
+    pub force: bool,
+
+    #[command(flatten)]
+    pub secrets: SecretOptions,
+
+    /// No notes and warnings on stderr; errors stay.
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// Formats of comparisons.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CompareFormat {
+    /// For people.
+    Human,
+    /// For programs.
+    Json,
+    /// For tickets and wikis.
+    Markdown,
+    /// For browsers.
+    Html,
 }
 
 /// Formats of ladders.

@@ -2,12 +2,14 @@
 
 mod analyze;
 mod args;
+mod compare;
 mod exit;
 mod explain;
 mod filters;
 mod flow;
 mod list;
 mod output;
+mod pages;
 mod printer;
 mod second_pass;
 mod secrets;
@@ -33,10 +35,13 @@ pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = catch_unwind(|| match arguments.command {
         Command::Analyze(options) => analyze::run(*options),
+        Command::Compare(options) => compare::run(&options),
         Command::Flow(options) => flow::run(&options),
         Command::Verify(options) => verify::run(&options),
         Command::Explain(options) => explain::run(&options),
         Command::List(options) => list::run(&options),
+        Command::Completions { shell } => pages::completions(shell),
+        Command::Man { command } => pages::man(command.as_deref()),
         Command::Schema => output::print(&sipauth::report::schema::schema()),
     });
     match outcome {

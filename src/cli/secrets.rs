@@ -6,6 +6,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use anyhow::Result;
+use sha2::Digest;
+use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use sipauth::digest::Keyring;
@@ -61,6 +63,22 @@ pub fn read(options: &SecretOptions, notes: &Notes) -> Result<Secrets> {
 pub fn read_key_log(path: &Path, notes: &Notes) -> Result<Zeroizing<Vec<u8>>> {
     forbid_core_dumps();
     read_file(path, "--tls-keylog", notes)
+}
+
+/// What the names of strict redaction are made with: a file's content, else chance.
+pub fn pseudonym_key(path: Option<&Path>, notes: &Notes) -> Result<[u8; 32]> {
+    let Some(path) = path else {
+        let mut key = [0; 32];
+        rustix::rand::getrandom(&mut key, rustix::rand::GetRandomFlags::empty())
+            .map_err(|error| usage(format!("the system gives no random numbers: {error}; use --pseudonym-key")))?;
+        return Ok(key);
+    };
+    let bytes = read_file(path, "--pseudonym-key", notes)?;
+    // Fewer bytes could be guessed.
+    if bytes.len() < 16 {
+        return Err(usage(format!("{}: holds {} bytes; a key needs at least 16", path.display(), bytes.len())));
+    }
+    Ok(Sha256::digest(&bytes).into())
 }
 
 /// The name that stands in reports: the file's, without its folder.

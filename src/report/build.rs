@@ -16,6 +16,7 @@ use crate::report::clients::Clients;
 use crate::report::model;
 use crate::report::model::Place;
 use crate::report::model::Time;
+use crate::report::pseudonyms::Pseudonyms;
 use crate::report::redact::nonce_name;
 use crate::report::wireshark;
 use crate::rules::Finding;
@@ -34,6 +35,8 @@ use crate::session::Transaction;
 /// Counts for the summary, and the sessions' models.
 pub struct ReportBuilder {
     redaction: Redaction,
+    /// Under strict redaction.
+    pseudonyms: Option<Pseudonyms>,
     sessions_max: u64,
     /// Sessions met so far; the latest has this number.
     pub sessions: u64,
@@ -50,6 +53,7 @@ impl ReportBuilder {
     pub fn new(redaction: Redaction, sessions_max: u64, clients_max: usize) -> ReportBuilder {
         ReportBuilder {
             redaction,
+            pseudonyms: None,
             sessions_max,
             sessions: 0,
             listed: 0,
@@ -57,6 +61,16 @@ impl ReportBuilder {
             clients: Clients::new(clients_max),
             has_passed_over: false,
         }
+    }
+
+    /// Gives people and hosts other names from here on.
+    pub fn rename(&mut self, pseudonyms: Pseudonyms) {
+        self.pseudonyms = Some(pseudonyms);
+    }
+
+    /// The other names, under strict redaction.
+    pub fn pseudonyms(&self) -> Option<&Pseudonyms> {
+        self.pseudonyms.as_ref()
     }
 
     /// What the report hides.
@@ -98,7 +112,11 @@ impl ReportBuilder {
             return None;
         }
         self.listed += 1;
-        Some(session_model(session, self.sessions, self.redaction))
+        let mut model = session_model(session, self.sessions, self.redaction);
+        if let Some(pseudonyms) = &self.pseudonyms {
+            pseudonyms.session(&mut model);
+        }
+        Some(model)
     }
 
     /// Counts a session that is not to be reported: it keeps its number, and nothing else of it is told.

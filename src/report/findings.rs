@@ -12,6 +12,7 @@ use crate::report::FrameAt;
 use crate::report::Redaction;
 use crate::report::build::frame_at;
 use crate::report::model;
+use crate::report::pseudonyms::Pseudonyms;
 use crate::report::redact;
 use crate::report::wireshark;
 use crate::rules::Finding;
@@ -185,7 +186,7 @@ impl Findings {
     }
 
     /// The findings for the report, worst first, and how many found no place in it.
-    pub fn finish(mut self, redaction: Redaction) -> (Vec<model::Finding>, u64) {
+    pub fn finish(mut self, redaction: Redaction, names: Option<&Pseudonyms>) -> (Vec<model::Finding>, u64) {
         self.drop_least();
         self.collected.sort_by_key(|c| {
             (
@@ -204,7 +205,11 @@ impl Findings {
         };
         let listed = self.collected.iter().enumerate().map(|(index, collected)| {
             let caused_by = collected.finding.explained_by.and_then(|rule| cause(rule, &collected.sessions));
-            collected.to_model(index + 1, caused_by, redaction)
+            let mut model = collected.to_model(index + 1, caused_by, redaction);
+            if let Some(names) = names {
+                names.finding(&mut model, &collected.finding);
+            }
+            model
         });
         (listed.collect(), self.not_listed)
     }

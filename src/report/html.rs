@@ -79,7 +79,7 @@ impl HtmlReport {
     /// The whole page.
     pub fn print(self, report: &Report) -> String {
         let mut page = Markup::default();
-        push_head(&mut page, report);
+        push_head(&mut page, report.summary.headlines.first().map_or("SIP authentication report", String::as_str));
         self.push_verdict(&mut page, report);
         page.raw("<main id=\"main\">");
         push_ticket(&mut page, report);
@@ -103,6 +103,9 @@ impl HtmlReport {
         page.raw("<header>");
         if self.redaction == Redaction::None {
             page.raw("<p class=\"banner\" role=\"alert\">").text(human::UNREDACTED).raw("</p>");
+        }
+        if self.redaction == Redaction::Strict {
+            page.raw("<p class=\"card\">").text(human::PSEUDONYMISED).raw("</p>");
         }
         page.raw("<h1>SIP authentication report: ");
         match report.inputs.as_slice() {
@@ -198,13 +201,14 @@ impl HtmlReport {
     }
 }
 
-fn push_head(page: &mut Markup, report: &Report) {
+/// Everything up to the body's beginning.
+pub fn push_head(page: &mut Markup, title: &str) {
     page.raw("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">");
     page.raw("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; base-uri 'none'; form-action 'none'; ");
     page.raw("style-src 'sha256-").text(&hash(STYLE)).raw("'; script-src 'sha256-").text(&hash(SCRIPT)).raw("'\">");
     page.raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">");
     page.raw("<meta name=\"referrer\" content=\"no-referrer\"><meta name=\"robots\" content=\"noindex\"><title>");
-    page.text(report.summary.headlines.first().map_or("SIP authentication report", String::as_str));
+    page.text(title);
     page.raw("</title><style>")
         .raw(STYLE)
         .raw("</style></head><body><a class=\"skip\" href=\"#main\">To the report</a>");

@@ -174,6 +174,9 @@ fn push_heading(text: &mut String, report: &Report, redaction: Redaction, width:
     if redaction == Redaction::None {
         let _ = writeln!(text, "{}\n", wrapped(UNREDACTED, width, "", "  "));
     }
+    if redaction == Redaction::Strict {
+        let _ = writeln!(text, "{}\n", wrapped(PSEUDONYMISED, width, "", "  "));
+    }
     let frames: u64 = report.inputs.iter().map(|input| input.packets).sum();
     let path = match report.inputs.as_slice() {
         [one] => shown(&one.path),
@@ -217,6 +220,10 @@ fn push_selected(text: &mut String, report: &Report, selected: &Selected, width:
 
 /// Stands above a report that a password can be guessed from.
 pub const UNREDACTED: &str = "NOT REDACTED: this report holds what a password can be guessed from; do not pass it on";
+
+/// Stands above a report under strict redaction.
+pub const PSEUDONYMISED: &str =
+    "PSEUDONYMISED: people, hosts and addresses have other names here; for whoever has the key it is personal data";
 
 /// `1 frame`, `3 frames`.
 fn counted(number: u64, noun: &str) -> String {

@@ -45,6 +45,9 @@ impl MarkdownReport {
         if self.redaction == Redaction::None {
             let _ = writeln!(text, "> **{}**\n", human::UNREDACTED);
         }
+        if self.redaction == Redaction::Strict {
+            let _ = writeln!(text, "> {}\n", human::PSEUDONYMISED);
+        }
         for headline in &report.summary.headlines {
             let verdict = match report.summary.verdict.as_str() {
                 "problems" => "Problem",

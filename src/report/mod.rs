@@ -3,6 +3,7 @@
 pub mod build;
 mod clients;
 pub mod comments;
+pub mod compare;
 pub mod csv;
 pub mod findings;
 pub mod html;
@@ -12,6 +13,7 @@ pub mod kept;
 pub mod ladder;
 pub mod markdown;
 pub mod ndjson;
+pub mod pseudonyms;
 pub mod redact;
 pub mod sarif;
 pub mod schema;

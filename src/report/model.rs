@@ -87,7 +87,7 @@ pub struct Selection {
     pub presets: Vec<String>,
     /// Where secrets came from, never what they are.
     pub credential_sources: Vec<String>,
-    /// `default` or `none`.
+    /// `default`, `strict` or `none`.
     pub redaction: String,
 }
 

@@ -18,6 +18,8 @@ pub enum Redaction {
     /// Hides what could be cracked.
     #[default]
     Default,
+    /// Hides what could be cracked, and gives people, numbers, hosts and addresses other names.
+    Strict,
     /// Hides nothing but what was in clear: Basic credentials and bearer tokens.
     None,
 }
@@ -27,6 +29,7 @@ impl Redaction {
     pub fn name(self) -> &'static str {
         match self {
             Redaction::Default => "default",
+            Redaction::Strict => "strict",
             Redaction::None => "none",
         }
     }
@@ -43,6 +46,8 @@ pub fn nonce_name(id: NonceId) -> String {
 /// A header value as it may be shown.
 pub fn evidence(value: &EvidenceValue, redaction: Redaction) -> String {
     match value {
+        // It may be a URI, an address, a product or whatever else a header holds.
+        EvidenceValue::Text(_) if redaction == Redaction::Strict => "[redacted]".to_owned(),
         EvidenceValue::Text(text) => text.clone(),
         EvidenceValue::Info(row, nonce) => {
             let params = AuthenticationInfo::parse(row).params;
@@ -72,7 +77,11 @@ fn header<'p>(
     nonce: Option<NonceId>,
     redaction: Redaction,
 ) -> String {
-    let name = Untrusted(scheme_raw).to_text();
+    let is_known = *scheme == Scheme::Digest || *scheme == Scheme::Basic;
+    let name = match redaction {
+        Redaction::Strict if !is_known => "other".to_owned(),
+        _ => Untrusted(scheme_raw).to_text(),
+    };
     // What follows Basic and Bearer is the secret itself.
     if *scheme == Scheme::Basic || scheme_raw.eq_ignore_ascii_case(b"Bearer") {
         return format!("{name} [redacted]");
@@ -84,13 +93,45 @@ fn header<'p>(
 fn parameter(param: &Param<'_>, nonce: Option<NonceId>, redaction: Redaction) -> String {
     let name = Untrusted(param.name).to_text();
     let value = Untrusted(param.raw).to_text();
-    if SECRET_PARAMS.iter().any(|secret| param.is(secret)) && redaction == Redaction::Default {
+    if SECRET_PARAMS.iter().any(|secret| param.is(secret)) && redaction != Redaction::None {
         return format!("{name}=[redacted]");
+    }
+    if redaction == Redaction::Strict {
+        return strict_parameter(param, nonce);
     }
     match nonce {
         Some(id) if param.is("nonce") || param.is("nextnonce") => format!("{name}={}", nonce_name(id)),
         _ if param.quoted => format!("{name}=\"{value}\""),
         _ => format!("{name}={value}"),
+    }
+}
+
+/// What of a parameter can name nobody: the nonce by its number, and values that the standard fixes.
+fn strict_parameter(param: &Param<'_>, nonce: Option<NonceId>) -> String {
+    const FIXED: [&str; 9] =
+        ["md5", "md5-sess", "sha-256", "sha-256-sess", "sha-512-256", "auth", "auth-int", "true", "false"];
+    const NAMES: [&str; 12] = [
+        "username",
+        "realm",
+        "nonce",
+        "nextnonce",
+        "uri",
+        "response",
+        "algorithm",
+        "cnonce",
+        "opaque",
+        "qop",
+        "nc",
+        "stale",
+    ];
+    let Some(name) = NAMES.into_iter().find(|name| param.is(name)) else { return "[redacted]".to_owned() };
+    let value = Untrusted(param.raw).to_text();
+    let is_count = name == "nc" && value.len() == 8 && value.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_fixed = FIXED.iter().any(|fixed| fixed.eq_ignore_ascii_case(&value));
+    match nonce {
+        Some(id) if matches!(name, "nonce" | "nextnonce") => format!("{name}={}", nonce_name(id)),
+        _ if is_count || is_fixed => format!("{name}={value}"),
+        _ => format!("{name}=[redacted]"),
     }
 }
 

@@ -13,8 +13,11 @@ pub fn call_id(call_id: &[u8]) -> Option<String> {
 /// are selected.
 pub fn frames(frames: &[FrameRef]) -> String {
     let input = frames.first().map(|frame| frame.input);
-    let mut numbers: Vec<u64> =
-        frames.iter().filter(|frame| Some(frame.input) == input).map(|frame| frame.number.value()).collect();
+    numbers(frames.iter().filter(|frame| Some(frame.input) == input).map(|frame| frame.number.value()).collect())
+}
+
+/// Selects frames by number.
+pub fn numbers(mut numbers: Vec<u64>) -> String {
     numbers.sort_unstable();
     numbers.dedup();
     if numbers.is_empty() {

@@ -10,11 +10,14 @@ use crate::run::check_file;
 use crate::run::run;
 use crate::run::sipauth;
 
+mod compared;
 mod escapes;
 mod html;
 mod ladders;
 mod markdown;
 mod packets;
+mod pages;
+mod redaction;
 mod sarif;
 mod tables;
 

@@ -333,17 +333,21 @@ const TALK: &str = "
 #[test]
 fn two_passwords_give_the_same_report() {
     let folder = tempfile::tempdir().expect("a folder");
-    let report = |secret: &str, format: &str| {
+    std::fs::write(folder.path().join("key"), "a key for these reports").expect("it can be written");
+    let report = |secret: &str, format: &str, redact: &[&str]| {
         std::fs::write(folder.path().join("talk.pcap"), crate::scenario::pcap(&TALK.replace("$SECRET", secret)))
             .expect("it can be written");
         let mut command = crate::run::sipauth(folder.path());
-        command.args(["analyze", "--user", "1001", "--password-stdin", "--format", format, "talk.pcap"]);
+        command.args(["analyze", "--user", "1001", "--password-stdin", "--format", format, "talk.pcap", "--quiet"]);
+        command.args(redact);
         let run = crate::run::run(command.write_stdin(secret));
         assert!(!matches!(format, "human" | "json") || run.stdout.contains("match"), "{}", run.stdout);
         (run.code, run.stdout, run.stderr)
     };
     for format in crate::formats::FORMATS {
-        let (one, other) = (report("first-secret", format), report("another-secret", format));
-        assert_eq!(one, other);
+        for redact in [&[][..], &["--redact", "strict", "--pseudonym-key", "key"]] {
+            let (one, other) = (report("first-secret", format, redact), report("another-secret", format, redact));
+            assert_eq!(one, other, "{format}");
+        }
     }
 }
