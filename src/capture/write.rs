@@ -64,7 +64,8 @@ impl<W: Write> PcapngWriter<W> {
         self.u32(frame.original_len);
         self.padded(frame.bytes);
         for comment in comments {
-            let end = comment.floor_char_boundary(COMMENT_LEN_BYTES_MAX);
+            let mut ends = (0..=COMMENT_LEN_BYTES_MAX.min(comment.len())).rev();
+            let end = ends.find(|end| comment.is_char_boundary(*end)).unwrap_or(0);
             self.option(OPTION_COMMENT, comment.get(..end).unwrap_or_default().as_bytes());
         }
         if !comments.is_empty() {

@@ -199,13 +199,8 @@ impl Pseudonyms {
         model.title = format!("{}{account}", finding.rule.summary);
         model.explanation = finding.rule.finds.to_owned();
         model.remedy = vec![finding.rule.advice.to_owned()];
-        // `wrong realm: "…" is the realm of the challenge`: the words before the colon are the catalogue's.
-        let head = |text: &String| text.split(':').next().unwrap_or_default().to_owned();
-        model.excluded = if finding.excluded.iter().all(|text| text.contains(':')) {
-            model.excluded.iter().map(head).collect()
-        } else {
-            Vec::new()
-        };
+        // What is ruled out is told with what rules it out.
+        model.excluded = Vec::new();
         model.fingerprint = format!("hmac-sha256:{}", self.digits("fingerprint", &model.fingerprint));
     }
 
