@@ -87,8 +87,17 @@ pub struct Analyzer {
 impl Analyzer {
     /// An analyzer that has seen nothing yet.
     pub fn new(settings: Settings) -> Analyzer {
-        let Settings { limits, keyring, redaction, pseudonym_key, sessions_max, findings_max, trusted, filter, match_by } =
-            settings;
+        let Settings {
+            limits,
+            keyring,
+            redaction,
+            pseudonym_key,
+            sessions_max,
+            findings_max,
+            trusted,
+            filter,
+            match_by,
+        } = settings;
         let mut builder = ReportBuilder::new(redaction, sessions_max.unwrap_or(SESSIONS_LISTED), limits.accounts_max);
         if redaction == Redaction::Strict {
             builder.rename(Pseudonyms::new(&pseudonym_key.unwrap_or_else(thrown_away)));

@@ -126,7 +126,7 @@ impl Reader {
 
     /// Where the bytes of the frame handed out last stand in the file; `None` in one that is compressed.
     pub fn frame_span(&self) -> Option<Range<u64>> {
-        (!self.buffer.source().is_gzip()).then(|| self.span.clone())
+        self.summary.compression.is_none().then(|| self.span.clone())
     }
 
     /// What is known of the input so far; complete once [`Reader::next_record`] has answered `None`.
