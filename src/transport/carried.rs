@@ -59,8 +59,10 @@ pub(super) fn begins<F: Framer>(window: &[u8]) -> bool {
 
 /// One direction of a stream, and where it is in it.
 pub(super) enum Carried<F> {
-    WebSocket(WebSocket<F>),
+    WebSocket(Box<WebSocket<F>>),
     Tls(Box<Tls<F>>),
+    /// TLS of which nothing more is read.
+    TlsGivenUp,
 }
 
 impl<F: Framer> Carried<F> {
@@ -68,7 +70,7 @@ impl<F: Framer> Carried<F> {
     pub(super) fn of(probe: Probe) -> Option<Carried<F>> {
         match probe {
             Probe::More | Probe::Plain => None,
-            Probe::WebSocket(start) => Some(Carried::WebSocket(WebSocket::new(start, Transport::Ws))),
+            Probe::WebSocket(start) => Some(Carried::WebSocket(Box::new(WebSocket::new(start, Transport::Ws)))),
             Probe::Tls => Some(Carried::Tls(Box::new(Tls::new()))),
         }
     }
@@ -78,6 +80,7 @@ impl<F: Framer> Carried<F> {
         match self {
             Carried::WebSocket(websocket) => websocket.unit(window, interrupted, out),
             Carried::Tls(tls) => tls.unit(window, interrupted, flow, out),
+            Carried::TlsGivenUp => Unit::Foreign(SetAside::Encrypted),
         }
     }
 
@@ -93,6 +96,7 @@ impl<F: Framer> Carried<F> {
         match self {
             Carried::WebSocket(websocket) => websocket.take(unit, cut, origin, flow, out),
             Carried::Tls(tls) => tls.take(unit, origin, flow, out),
+            Carried::TlsGivenUp => Some(SetAside::Encrypted),
         }
     }
 
@@ -101,6 +105,7 @@ impl<F: Framer> Carried<F> {
         match self {
             Carried::WebSocket(websocket) => websocket.interrupt(),
             Carried::Tls(tls) => tls.interrupt(flow, out),
+            Carried::TlsGivenUp => {}
         }
     }
 
@@ -108,6 +113,18 @@ impl<F: Framer> Carried<F> {
         match self {
             Carried::WebSocket(websocket) => websocket.held_bytes(),
             Carried::Tls(tls) => tls.held_bytes(),
+            Carried::TlsGivenUp => 0,
+        }
+    }
+
+    pub(super) fn is_tls(&self) -> bool {
+        !matches!(self, Carried::WebSocket(_))
+    }
+
+    /// Forgets what is known of a stream of which nothing more is read: there may be a million of them.
+    pub(super) fn give_up(&mut self) {
+        if self.is_tls() {
+            *self = Carried::TlsGivenUp;
         }
     }
 }

@@ -286,7 +286,7 @@ impl<F: Framer> Stream<F> {
         early.deliver(payload, origin, out);
         early.settle(out);
         // What a hello there has told belongs to this stream.
-        if !matches!(self.carried.as_deref(), Some(Carried::Tls(_))) {
+        if !self.carried.as_ref().is_some_and(|carried| carried.is_tls()) {
             out.tls.release(self.flow);
         }
     }
@@ -398,7 +398,7 @@ impl<F: Framer> Stream<F> {
     /// The stream ends here, as far as anyone can tell.
     pub(super) fn finish<S: FnMut(Payload<'_>)>(&mut self, out: &mut Outlet<'_, S>) {
         self.settle(out);
-        if matches!(self.carried.as_deref(), Some(Carried::Tls(_))) {
+        if self.carried.as_ref().is_some_and(|carried| carried.is_tls()) {
             out.tls.release(self.flow);
         }
     }

@@ -74,6 +74,8 @@ struct Session {
     is_unreadable: bool,
     /// Which directions are being read: one bit each.
     ends: u8,
+    /// Which directions have been given up.
+    given_up: u8,
 }
 
 impl Session {
@@ -231,10 +233,15 @@ impl TlsTable {
         Some((session.suite()?, self.key_log.get(&session.client_random?)?.get(label)?))
     }
 
-    /// Counts a connection that cannot be read, once for both directions.
+    /// Counts a connection that cannot be read, once for both directions. When both have been given up it is forgotten.
     fn count_unreadable(&mut self, flow: Flow, reason: Reason, at: crate::base::FrameRef, events: &mut TlsEvents) {
         let session = self.session(flow);
+        session.given_up |= end(flow);
+        let is_done = session.given_up == 3;
         if std::mem::replace(&mut session.is_unreadable, true) {
+            if is_done {
+                self.sessions.remove(&key(flow));
+            }
             return;
         }
         match reason {

@@ -153,6 +153,7 @@ impl<F: Framer> Stream<F> {
                 }
                 Unit::Foreign(reason) => {
                     self.phase = Phase::Foreign(reason);
+                    carried.give_up();
                     self.carried = Some(carried);
                     backlog.give_up(reason, |decided| settle(decided, out.ledger));
                     return;

@@ -15,6 +15,9 @@ use crate::transport::ledger::Outlet;
 use crate::transport::ledger::Payload;
 use crate::transport::websocket::WebSocket;
 
+/// So much of an unfinished message tells whether it is one.
+const FIRST_BYTES: usize = 1024;
+
 enum Kind<F> {
     /// Open yet.
     Fresh,
@@ -76,7 +79,9 @@ impl<F: Framer> Content<F> {
         let fate = self.cut(false, flow, out);
         let window = self.backlog.as_ref().map_or(&[][..], |backlog| backlog.window());
         let is_begun = match self.kind {
-            Kind::Messages(_) => !window.is_empty() && (self.has_messages || F::recognises(window)),
+            Kind::Messages(_) => {
+                !window.is_empty() && (self.has_messages || F::recognises(window.get(..FIRST_BYTES).unwrap_or(window)))
+            }
             Kind::WebSocket(_) => !window.is_empty(),
             Kind::Fresh | Kind::Foreign => false,
         };
