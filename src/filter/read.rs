@@ -36,7 +36,9 @@ pub(super) fn field<'m>(subject: &'m Subject<'m>, field: &Field, found: Found<'_
         }
         Get::Address(end) => ends(subject, end).for_each(|end| address(end.address, field.kind, found)),
         Get::UdpPort(end) if is_udp(subject) => ends(subject, end).for_each(|end| number(end.port.into(), found)),
-        Get::TcpPort(end) if !is_udp(subject) => ends(subject, end).for_each(|end| number(end.port.into(), found)),
+        Get::TcpPort(end) if is_over_tcp(subject.transport) => {
+            ends(subject, end).for_each(|end| number(end.port.into(), found))
+        }
         Get::TcpStream => subject.tcp_stream.into_iter().for_each(|stream| number(stream, found)),
         Get::Layer(layer) if has_layer(subject, layer) => found(Value::text(message.bytes)),
         Get::Resend => found(Value::Flag(subject.is_resend)),
@@ -91,6 +93,11 @@ fn is_udp(subject: &Subject<'_>) -> bool {
     subject.transport == Transport::Udp
 }
 
+/// TLS and WebSocket stand above it.
+pub(super) fn is_over_tcp(transport: Transport) -> bool {
+    !matches!(transport, Transport::Udp | Transport::Sctp)
+}
+
 fn has_layer(subject: &Subject<'_>, layer: Layer) -> bool {
     let name = subject.transport.name();
     match layer {
@@ -98,7 +105,7 @@ fn has_layer(subject: &Subject<'_>, layer: Layer) -> bool {
         Layer::Ip => subject.flow.source.address.is_ipv4(),
         Layer::Ipv6 => subject.flow.source.address.is_ipv6(),
         Layer::Udp => is_udp(subject),
-        Layer::Tcp => !is_udp(subject),
+        Layer::Tcp => is_over_tcp(subject.transport),
         Layer::Tls => matches!(name, "tls" | "wss"),
         Layer::WebSocket => matches!(name, "ws" | "wss"),
     }

@@ -1,9 +1,9 @@
 //! TCP connections by number, as Wireshark counts them: `tcp.stream`.
 
 use crate::base::Endpoint;
-use crate::base::Transport;
 use crate::base::WireMap;
 use crate::filter::Subject;
+use crate::filter::read;
 use crate::packet::Segment;
 
 /// Every connection of the capture, in order of its first segment.
@@ -57,7 +57,7 @@ impl Streams {
 
     /// The connection that a message came in.
     pub(super) fn of(&self, subject: &Subject<'_>) -> Option<u64> {
-        if subject.transport == Transport::Udp {
+        if !read::is_over_tcp(subject.transport) {
             return None;
         }
         let (key, _) = key(subject.flow.source, subject.flow.destination);
