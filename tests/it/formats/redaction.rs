@@ -13,8 +13,9 @@ use crate::run::Sample;
 use crate::run::run;
 use crate::run::sipauth;
 
-/// Words of the catalogue and of products, which a realm or a user may have as well.
-const COMMON: [&str; 7] = ["asterisk", "audiocodes", "kamailio", "anonymous", "telos", "user", "fritz!box"];
+/// Words of the catalogue, its example of a host among them, and of products, which a realm or a user may have as well.
+const COMMON: [&str; 8] =
+    ["asterisk", "audiocodes", "kamailio", "anonymous", "telos", "user", "fritz!box", "pbx.example.com"];
 
 /// The texts of a report that name somebody, as they stand on the wire.
 fn names(report: &Value) -> BTreeSet<String> {
