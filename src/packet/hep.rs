@@ -26,7 +26,7 @@ const CHUNK_HEADER_BYTES: usize = 6;
 /// Version, length, family, protocol, two ports.
 const HEADER_BYTES: usize = 8;
 /// TLS and WebSocket have no number of their own in IP: Kamailio's siptrace gives both that of a protocol which nobody uses.
-const STREAM: u8 = 22;
+const TLS_OR_WEBSOCKET: u8 = 22;
 /// Seconds, microseconds, the agent's number, and two bytes that fill up.
 const TIME_BYTES: usize = 12;
 
@@ -169,7 +169,7 @@ fn versions_1_and_2<'a>(
     let ports = u16_at(packet.bytes, 4).zip(u16_at(packet.bytes, 6));
     let (Some(addresses), Some((source_port, destination_port))) = (addresses, ports) else {
         // So short a datagram may be anything, unless it names a protocol, too.
-        return matches!(*protocol, 6 | 17 | STREAM | 132).then_some(Err(SetAside::HepUnreadable));
+        return matches!(*protocol, 6 | 17 | TLS_OR_WEBSOCKET | 132).then_some(Err(SetAside::HepUnreadable));
     };
     let (mut time, mut agent) = (None, 0);
     if *version == 2 {
@@ -215,7 +215,9 @@ fn time(seconds: u32, microseconds: u32) -> CaptureTime {
 /// By the number that IP gives the protocol. Agents report whole messages, whatever they came in.
 fn transport(protocol: u8) -> Transport {
     match protocol {
-        6 | STREAM => Transport::Tcp,
+        6 => Transport::Tcp,
+        // Of the three, the one that more clients speak; and nobody is told that it went in clear.
+        TLS_OR_WEBSOCKET => Transport::Tls,
         132 => Transport::Sctp,
         _ => Transport::Udp,
     }

@@ -83,7 +83,7 @@ fn recorded_reports_of_an_agent_equal_what_it_saw() {
 #[test]
 fn a_message_over_tcp_or_sctp_is_one_wherever_it_was_seen() {
     for (protocol, transport) in
-        [(17, Transport::Udp), (6, Transport::Tcp), (22, Transport::Tcp), (132, Transport::Sctp)]
+        [(17, Transport::Udp), (6, Transport::Tcp), (22, Transport::Tls), (132, Transport::Sctp)]
     {
         let mut chunks = hep_3_chunks(&one_frame());
         chunks[1] = wrap::hep_chunk(2, &[protocol]);

@@ -224,7 +224,7 @@ fn the_date_does_not_matter() {
     let mut differences = Differences::default();
     const DAY_NS: u64 = 86_400_000_000_000;
     let mut with_times = 0;
-    for sample in corpus::samples() {
+    for sample in corpus::samples().into_iter().filter(|sample| !OWN_TIMES.contains(&sample.name.as_str())) {
         let mut frames = sample.frames();
         let before = sample.report_on(&corpus::plain_pcap(&frames));
         for frame in &mut frames {
@@ -419,7 +419,10 @@ fn fragments_do_not_matter() {
 }
 
 /// Samples whose story is told by UDP: what is another story over TCP, and why.
-const ONLY_OVER_UDP: &[(&str, &str)] = &[];
+const ONLY_OVER_UDP: &[(&str, &str)] = &[("hep-wrong-password", "agents send HEP over UDP")];
+
+/// Samples whose messages bring a time of their own, which a later date on the frames does not change.
+const OWN_TIMES: &[&str] = &["hep-wrong-password"];
 
 #[test]
 fn tcp_segments_do_not_matter() {
