@@ -12,6 +12,7 @@ use sipauth::analyzer::Analyzer;
 use sipauth::analyzer::Settings;
 use sipauth::base::Limits;
 use sipauth::capture::Reader;
+use sipauth::digest::Keyring;
 use sipauth::filter::Filter;
 use sipauth::filter::MatchBy;
 use sipauth::report::Redaction;
@@ -50,44 +51,9 @@ pub fn run(options: Analyze) -> Result<Exit> {
         None => Sink::stdout(),
     };
     let frames_sink = frames_sink(&options, &inputs)?;
-    let is_strict = options.redact == Redaction::Strict;
-    let head = Report {
-        generated_at: options.stamp.then(now),
-        selection: Selection {
-            // A filter names what strict reports must not.
-            filter: filter.as_ref().filter(|_| !is_strict).map(Filter::text),
-            presets: if is_strict { Vec::new() } else { options.preset.clone() },
-            credential_sources: if is_strict { Vec::new() } else { secrets.sources },
-            redaction: options.redact.name().to_owned(),
-        },
-        ..Report::empty()
-    };
-    let mut printer = Printer::new(sink, head, &options);
-    let mut analyzer = Analyzer::new(Settings {
-        limits: Limits::default(),
-        keyring: secrets.keyring,
-        redaction: options.redact,
-        pseudonym_key: Some(secrets::pseudonym_key(options.pseudonym_key.as_deref(), &notes)?),
-        sessions_max: Some(match options.format {
-            Format::Human => options.limit_sessions.min(human::SESSIONS_LISTED),
-            _ => options.limit_sessions,
-        }),
-        findings_max: Some(options.limit_findings),
-        trusted: options.trusted.clone(),
-        filter,
-        match_by: match options.match_by {
-            Match::Session => MatchBy::Session,
-            Match::Message => MatchBy::Message,
-        },
-    });
-    for path in &options.tls_keylog {
-        if analyzer.add_tls_key_log(&secrets::read_key_log(path, &notes)?) == 0 {
-            notes.warn(&format!(
-                "{}: holds no TLS secrets; expected the lines that SSLKEYLOGFILE has written",
-                path.display()
-            ));
-        }
-    }
+    let mut printer = Printer::new(sink, head(&options, filter.as_ref(), secrets.sources), &options);
+    let mut analyzer = Analyzer::new(settings(&options, secrets.keyring, filter, &notes)?);
+    add_key_logs(&mut analyzer, &options.tls_keylog, &notes)?;
     let mut opened = Opened::new(options.write.as_deref());
     if frames_sink.is_some() {
         analyzer.keep_frames();
@@ -118,6 +84,51 @@ pub fn run(options: Analyze) -> Result<Exit> {
     })
 }
 
+/// The report before anything is known but how it was asked for.
+fn head(options: &Analyze, filter: Option<&Filter>, sources: Vec<String>) -> Report {
+    // Filters and files name what strict reports must not.
+    let is_strict = options.redact == Redaction::Strict;
+    let selection = Selection {
+        filter: filter.filter(|_| !is_strict).map(Filter::text),
+        presets: if is_strict { Vec::new() } else { options.preset.clone() },
+        credential_sources: if is_strict { Vec::new() } else { sources },
+        redaction: options.redact.name().to_owned(),
+    };
+    Report { generated_at: options.stamp.then(now), selection, ..Report::empty() }
+}
+
+fn settings(options: &Analyze, keyring: Keyring, filter: Option<Filter>, notes: &Notes) -> Result<Settings> {
+    Ok(Settings {
+        limits: Limits::default(),
+        keyring,
+        redaction: options.redact,
+        pseudonym_key: Some(secrets::pseudonym_key(options.pseudonym_key.as_deref(), notes)?),
+        sessions_max: Some(match options.format {
+            Format::Human => options.limit_sessions.min(human::SESSIONS_LISTED),
+            _ => options.limit_sessions,
+        }),
+        findings_max: Some(options.limit_findings),
+        trusted: options.trusted.clone(),
+        filter,
+        match_by: match options.match_by {
+            Match::Session => MatchBy::Session,
+            Match::Message => MatchBy::Message,
+        },
+    })
+}
+
+fn add_key_logs(analyzer: &mut Analyzer, paths: &[PathBuf], notes: &Notes) -> Result<()> {
+    for path in paths {
+        if analyzer.add_tls_key_log(&secrets::read_key_log(path, notes)?) == 0 {
+            notes.warn(&format!(
+                "{}: holds no TLS secrets; expected the lines that SSLKEYLOGFILE has written",
+                path.display()
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// The place of the frames that `--write` asks for.
 fn frames_sink(options: &Analyze, inputs: &[PathBuf]) -> Result<Option<Sink>> {
     if options.force && options.output.is_none() && options.write.is_none() {
@@ -127,6 +138,11 @@ fn frames_sink(options: &Analyze, inputs: &[PathBuf]) -> Result<Option<Sink>> {
         return Err(usage("--pseudonym-key is for --redact strict"));
     }
     let Some(place) = &options.write else { return Ok(None) };
+    if options.filter.is_some() || !options.preset.is_empty() {
+        return Err(usage(
+            "--write takes the frames of all SIP messages: use it without -Y and --preset",
+        ));
+    }
     if options.redact == Redaction::Strict {
         return Err(usage("--write copies packets as they are: --redact strict cannot hold for them"));
     }

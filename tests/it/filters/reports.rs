@@ -23,6 +23,7 @@ use crate::run::Sample as Folder;
 fn report(sample: &Sample, filter: Option<&str>, match_by: MatchBy) -> Report {
     let filter = filter.map(|text| Filter::parse(text).unwrap_or_else(|error| panic!("{text}: {error}")).0);
     let mut analyzer = Analyzer::new(Settings { keyring: sample.keyring(), filter, match_by, ..Settings::default() });
+    analyzer.add_tls_key_log(corpus::key_logs());
     let source = Box::new(Cursor::new(sample.bytes.clone()));
     let mut reader = Reader::open(source, InputId(0), &Limits::default()).expect("a sample is a capture");
     while let Ok(Some(record)) = reader.next_record() {
