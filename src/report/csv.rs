@@ -11,7 +11,7 @@ use crate::report::Place;
 use crate::report::Session;
 
 /// The columns, in their order. New ones come at the end.
-pub const COLUMNS: [&str; 31] = [
+pub const COLUMNS: [&str; 32] = [
     "session",
     "session_outcome",
     "call_id",
@@ -43,6 +43,7 @@ pub const COLUMNS: [&str; 31] = [
     "challenge_realm",
     "challenge_nonce_id",
     "stale",
+    "wireshark_filter",
 ];
 
 /// Writes the header, and a row for each attempt of a session.
@@ -127,6 +128,7 @@ impl<W: Write> CsvWriter<W> {
         self.each(challenges, |one: &Challenge| one.realm.clone());
         self.each(challenges, |one: &Challenge| one.nonce_id.clone());
         self.each(challenges, |one: &Challenge| one.stale.map(|stale| stale.to_string()));
+        self.cell(&session.wireshark_filter);
     }
 
     fn number(&mut self, number: Option<impl ToString>) {
