@@ -8,6 +8,7 @@ mod buffer;
 mod error;
 mod frame;
 mod interfaces;
+mod merge;
 mod open;
 mod reader;
 mod summary;
@@ -16,6 +17,7 @@ mod zstd;
 
 pub use error::{CaptureError, CaptureErrorKind};
 pub use frame::{Frame, LinkType, Record};
+pub use merge::{Ended, Merge, Next, Open};
 pub use reader::Reader;
 pub use summary::{Compression, Format, InputSummary};
 pub use write::PcapngWriter;

@@ -11,6 +11,9 @@ use anyhow::Result;
 use sipauth::analyzer::Analyzer;
 use sipauth::analyzer::Settings;
 use sipauth::base::Limits;
+use sipauth::capture::Ended;
+use sipauth::capture::Merge;
+use sipauth::capture::Next;
 use sipauth::capture::Reader;
 use sipauth::digest::Keyring;
 use sipauth::filter::Filter;
@@ -174,16 +177,56 @@ pub(super) fn read_all(
     opened: &mut Opened,
     each: Each<'_>,
 ) -> Result<usize> {
+    // Pipes have to be read as they come, one behind the other.
+    if inputs.len() > 1 && inputs.iter().all(|path| path != Path::new("-") && (path.is_file() || !path.exists())) {
+        return read_merged(analyzer, inputs, opened, each);
+    }
     let mut unreadable = 0;
     for path in inputs {
-        let shown = path.to_string_lossy();
         if let Err(error) = read_one(analyzer, path, opened, each)? {
-            eprintln!("sipauth: {}", output::one_line(&format!("{shown}: {error}")));
-            analyzer.note_unreadable(&shown, &error);
+            tell_unreadable(analyzer, path, &error);
             unreadable += 1;
         }
     }
     Ok(unreadable)
+}
+
+/// Reads files as one capture, by the time of their frames.
+fn read_merged(analyzer: &mut Analyzer, files: &[PathBuf], opened: &mut Opened, each: Each<'_>) -> Result<usize> {
+    let mut merge = Merge::new(files, open, &Limits::default());
+    let mut unreadable = 0;
+    let mut ended: Vec<Ended> = Vec::new();
+    while let Some(next) = merge.next_record() {
+        match next {
+            Next::Record(record) => analyzer.push(&record),
+            Next::Ended(file) => {
+                if let Some(error) = &file.error {
+                    tell_unreadable(analyzer, &file.path, error);
+                    unreadable += 1;
+                }
+                ended.push(file);
+            }
+            Next::Unreadable { path, error } => {
+                tell_unreadable(analyzer, &path, &error);
+                unreadable += 1;
+            }
+        }
+        for session in analyzer.drain() {
+            each(&session)?;
+        }
+    }
+    ended.sort_by_key(|file| file.input);
+    for file in ended {
+        analyzer.end_input(&file.path.to_string_lossy(), &file.summary);
+        opened.note(&file.path);
+    }
+    Ok(unreadable)
+}
+
+fn tell_unreadable(analyzer: &mut Analyzer, path: &Path, error: &str) {
+    let shown = path.to_string_lossy();
+    eprintln!("sipauth: {}", output::one_line(&format!("{shown}: {error}")));
+    analyzer.note_unreadable(&shown, error);
 }
 
 /// Reads one input. The outer error ends the run: the output failed. The inner one is the input's own.
@@ -192,7 +235,7 @@ fn read_one(analyzer: &mut Analyzer, path: &Path, opened: &mut Opened, each: Eac
         Box::new(io::stdin())
     } else {
         match open(path) {
-            Ok(file) => Box::new(file),
+            Ok(file) => file,
             Err(error) => return Ok(Err(error)),
         }
     };
@@ -222,12 +265,12 @@ fn read_one(analyzer: &mut Analyzer, path: &Path, opened: &mut Opened, each: Eac
     Ok(outcome)
 }
 
-fn open(path: &Path) -> Result<File, String> {
+fn open(path: &Path) -> Result<Box<dyn Read + Send>, String> {
     let file = File::open(path).map_err(|error| error.to_string())?;
     if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
         return Err("is a folder; name the captures in it".to_owned());
     }
-    Ok(file)
+    Ok(Box::new(file))
 }
 
 fn is_failing(report: &Report, options: &Analyze) -> bool {

@@ -58,6 +58,11 @@ impl Opened {
         Ok(source)
     }
 
+    /// Notes a file that was read, in the order of the numbers.
+    pub fn note(&mut self, path: &Path) {
+        self.inputs.push((path.to_owned(), None));
+    }
+
     /// Takes the latest input back: it is no capture, and has no number.
     pub fn close(&mut self) {
         self.inputs.pop();

@@ -14,6 +14,7 @@ mod hostile;
 mod house;
 mod keyrings;
 mod lookalikes;
+mod merging;
 mod near_misses;
 mod oracle;
 mod properties;

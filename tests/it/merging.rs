@@ -1,0 +1,79 @@
+//! Several files are one capture: cut at any frame, with frames dealt to several capture points, and named in any order, they
+//! give what the whole gives, but for the numbers of frames.
+
+use std::path::Path;
+
+use serde_json::Value;
+use serde_json::json;
+
+use crate::corpus::RawFrame;
+use crate::corpus::sample;
+use crate::run::run;
+use crate::run::sipauth;
+use crate::wire;
+use crate::wire::Order;
+use crate::wire::Resolution;
+
+const SAMPLES: [&str; 5] = [
+    "register-stale-recovered",
+    "register-wrong-password-loop",
+    "invite-stale-loop",
+    "tcp-split-in-odd-places",
+    "fragmented-invite-ok",
+];
+
+fn write(folder: &Path, name: &str, frames: &[&RawFrame]) {
+    let frames: Vec<(u64, Vec<u8>)> = frames.iter().map(|frame| (frame.time_ns, frame.bytes.clone())).collect();
+    std::fs::write(folder.join(name), wire::pcap(Order::Little, Resolution::Nano, &frames)).expect("it can be written");
+}
+
+/// What a report says, without what depends on how frames are numbered.
+fn told(folder: &Path, secrets: &[&str], files: &[String]) -> Value {
+    let words = ["analyze", "--quiet", "--fail-on", "never", "--format", "json"];
+    let run = run(sipauth(folder).args(words).args(secrets).args(files));
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{files:?}");
+    let report: Value = serde_json::from_str(&run.stdout).expect("it prints JSON");
+    let all = |list: &Value, keys: &[&str]| -> Vec<Value> {
+        let list = list.as_array().expect("it is a list");
+        list.iter().map(|one| keys.iter().map(|key| one[*key].clone()).collect()).collect()
+    };
+    let sessions = report["sessions"].as_array().expect("sessions");
+    let attempts = |session: &Value| all(&session["attempts"], &["cseq", "time", "status", "outcome"]);
+    json!({
+        "summary": report["summary"],
+        "sessions": all(&report["sessions"], &["id", "call_id", "outcome", "started", "user"]),
+        "attempts": sessions.iter().map(attempts).collect::<Vec<_>>(),
+        "findings": all(&report["findings"], &["id", "rule", "severity", "confidence", "fault", "cause", "sessions", "count"]),
+        "coverage": report["coverage"]["frames"],
+    })
+}
+
+#[test]
+fn files_of_a_ring_and_of_several_capture_points_are_one_capture() {
+    for name in SAMPLES {
+        let sample = sample(name);
+        let frames = sample.frames();
+        let folder = tempfile::tempdir().expect("a folder");
+        let secrets: Vec<&str> = match &sample.credentials {
+            Some((file, bytes)) => {
+                std::fs::write(folder.path().join(file), bytes).expect("it can be written");
+                vec!["--credentials", file]
+            }
+            None => Vec::new(),
+        };
+        write(folder.path(), "whole.pcap", &frames.iter().collect::<Vec<_>>());
+        let whole = told(folder.path(), &secrets, &["whole.pcap".to_owned()]);
+        assert!(!whole["sessions"].as_array().expect("sessions").is_empty(), "{name}");
+        // A ring, the latest file first.
+        let ring: Vec<Vec<&RawFrame>> = frames.chunks(3).map(|chunk| chunk.iter().collect()).collect();
+        // Two capture points that see every other frame each.
+        let dealt: Vec<Vec<&RawFrame>> = (0..2).map(|turn| frames.iter().skip(turn).step_by(2).collect()).collect();
+        for (kind, parts) in [("ring", ring), ("point", dealt)] {
+            let files: Vec<String> = (0..parts.len()).rev().map(|part| format!("{kind}{part}.pcap")).collect();
+            for (part, frames) in parts.iter().enumerate() {
+                write(folder.path(), &format!("{kind}{part}.pcap"), frames);
+            }
+            assert_eq!(told(folder.path(), &secrets, &files), whole, "{name}: {kind}");
+        }
+    }
+}
