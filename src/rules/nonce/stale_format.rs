@@ -30,7 +30,7 @@ pub static RULE: Rule = Rule {
     not_this: "Letter case does not matter: stale=TRUE is right. An absent stale means false.",
     sources: &["RFC 7616 section 3.3", "RFC 2617 section 3.2.1"],
     sample: "register-stale-yes",
-    check: Check::Trouble(check),
+    check: Check::Session(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {

@@ -105,6 +105,12 @@ fn stale_format_is_graded() {
 }
 
 #[test]
+fn stale_format_is_found_where_nothing_failed() {
+    let asked = "> REGISTER\n< 401\nWWW-Authenticate: Digest realm=\"pbx.example.com\", nonce=\"n\", stale=\"FALSE\", qop=\"auth\"\n";
+    check(&[asked, RIGHT, OK], SECRET, "low stale-format sure=proven\nclean");
+}
+
+#[test]
 fn stale_format_takes_true_and_false_in_any_case() {
     for word in ["true", "TRUE", "False"] {
         let answer = format!("< 401\nWWW-Authenticate: challenge stale={word}\n");
