@@ -309,7 +309,9 @@ impl Messages {
     }
 
     fn collect(&mut self, finding: rules::Finding, number: u64, pair: Option<PairKey>) {
+        // A filter may ask which frames a finding names, and a repeat names none.
         if let Some(key) = &finding.merge
+            && self.selection.is_none()
             && !finding.is_repeat
             && self.findings.is_full(&finding)
         {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use crate::base::CaptureTime;
 use crate::base::WireMap;
 use crate::history::PairKey;
 use crate::rules::Finding;
@@ -26,12 +27,22 @@ pub struct Clients {
 /// What became of one user of one address.
 #[derive(Clone, Debug, Default)]
 struct Client {
-    /// The first high finding about it.
-    trouble: Option<&'static Rule>,
+    /// The high finding about its earliest session that has one, and when that session began.
+    trouble: Option<(CaptureTime, &'static Rule)>,
     /// How its latest session ended, where that was a failure: `REGISTER ended 423`.
     failure: Option<String>,
+    /// When that was. Sessions do not close in the order in which they end.
+    ended: Option<CaptureTime>,
     /// It got in at least once.
     is_in: bool,
+}
+
+impl Client {
+    fn note_trouble(&mut self, began: CaptureTime, rule: &'static Rule) {
+        if self.trouble.is_none_or(|(known, _)| began < known) {
+            self.trouble = Some((began, rule));
+        }
+    }
 }
 
 impl Clients {
@@ -53,22 +64,27 @@ impl Clients {
         let Some(address) = session.client() else { return };
         let Some(client) = self.client(address, session.user()) else { return };
         let worst = findings.iter().find(|finding| finding.severity >= Severity::High);
-        client.trouble = client.trouble.or(worst.map(|finding| finding.rule));
-        match session.outcome {
-            SessionOutcome::Accepted => (client.failure, client.is_in) = (None, true),
-            SessionOutcome::NotChallenged => client.failure = None,
-            SessionOutcome::Undecided => {}
-            // A call that fails behind authentication.
-            _ if session.is_let_past() => (client.failure, client.is_in) = (failure(session, findings), true),
-            _ => client.failure = failure(session, findings),
+        if let Some(finding) = worst {
+            client.note_trouble(session.run.started, finding.rule);
         }
+        // A call that fails behind authentication has got in, too.
+        client.is_in |= session.outcome == SessionOutcome::Accepted || session.is_let_past();
+        let ended = Some(session.run.last_seen);
+        if session.outcome == SessionOutcome::Undecided || ended < client.ended {
+            return;
+        }
+        client.ended = ended;
+        client.failure = match session.outcome {
+            SessionOutcome::Accepted | SessionOutcome::NotChallenged => None,
+            _ => failure(session, findings),
+        };
     }
 
     /// Takes a finding that spans sessions.
     pub fn note_trouble(&mut self, finding: &Finding) {
         let Some(address) = finding.subject.client else { return };
         if let Some(client) = self.client(address, finding.subject.user.clone()) {
-            client.trouble.get_or_insert(finding.rule);
+            client.trouble.get_or_insert((CaptureTime::from_ns(i64::MAX), finding.rule));
             client.failure.get_or_insert_with(|| finding.rule.label.to_owned());
         }
     }
@@ -107,11 +123,11 @@ impl Clients {
         let all = self.clients.len();
         let failing = self.clients.values().filter_map(|client| {
             let failure = client.failure.as_deref()?;
-            Some(client.trouble.map_or(failure, |rule| rule.label))
+            Some(client.trouble.map_or(failure, |(_, rule)| rule.label))
         });
         let beside =
             self.clients.values().filter(|client| client.failure.is_none()).filter_map(|client| client.trouble);
-        let (failing, beside) = (count(failing), count(beside.map(|rule| rule.label)));
+        let (failing, beside) = (count(failing), count(beside.map(|(_, rule)| rule.label)));
         if !failing.is_empty() {
             let total: usize = failing.iter().map(|(number, _)| number).sum();
             lines.push(format!("{total} of {} did not get in: {}", clients(all), list(&failing)));

@@ -3,6 +3,7 @@
 mod aka;
 mod cli;
 mod clocks;
+mod closing;
 mod corpus;
 mod digests;
 mod docs;

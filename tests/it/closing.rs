@@ -1,0 +1,133 @@
+//! When a session closes, and that what is said of a client does not depend on it.
+
+use std::io::Cursor;
+
+use sipauth::analyzer::Analyzer;
+use sipauth::analyzer::Settings;
+use sipauth::base::InputId;
+use sipauth::base::Limits;
+use sipauth::capture::Reader;
+use sipauth::digest::keyring;
+use sipauth::filter::Filter;
+use sipauth::filter::MatchBy;
+use sipauth::report::Report;
+
+use crate::corpus;
+use crate::scenario;
+
+const SECRET: &str = "1001,*,secret\n";
+
+const FORBIDDEN: &str = "
+    > REGISTER
+    < 401
+    WWW-Authenticate: challenge
+    > REGISTER
+    Authorization: digest user=1001 password=wrong
+    < 403
+";
+
+const CALL: &str = "
+    +5 [call] > INVITE
+    [call] < 407
+    Proxy-Authenticate: challenge
+    [call] > ACK
+    [call] > INVITE
+    Proxy-Authorization: digest user=1001 password=secret
+    [call] < 200
+    [call] > ACK
+";
+
+const BYE: &str = "
+    +20 [call] > BYE
+    [call] < 200
+";
+
+/// The capture goes on, with nothing that anybody is asked for.
+const LATER: &str = "
+    +40 [ping] > OPTIONS
+    [ping] < 200
+    +1 [pong] > OPTIONS
+    [pong] < 200
+";
+
+fn push(analyzer: &mut Analyzer, scenario: &[&str]) {
+    let source = Box::new(Cursor::new(scenario::pcap(&scenario.concat())));
+    let mut reader = Reader::open(source, InputId(0), &Limits::default()).expect("it is a capture");
+    while let Ok(Some(record)) = reader.next_record() {
+        analyzer.push(&record);
+    }
+}
+
+/// The methods of the sessions that close before the capture ends.
+fn closed_before_the_end(scenario: &[&str]) -> Vec<String> {
+    let mut analyzer = Analyzer::new(Settings::default());
+    push(&mut analyzer, scenario);
+    analyzer.drain().map(|session| session.method).collect()
+}
+
+fn report(scenario: &[&str]) -> Report {
+    let (keyring, _) = keyring::read(SECRET.as_bytes(), "c.csv", None).expect("credentials");
+    corpus::analyze(&scenario::pcap(&scenario.concat()), keyring)
+}
+
+#[test]
+fn a_call_that_was_ended_closes_after_half_a_minute() {
+    assert_eq!(closed_before_the_end(&[CALL, BYE, LATER]), ["INVITE"]);
+}
+
+#[test]
+fn what_may_go_on_is_kept() {
+    let none: [&str; 0] = [];
+    // A call that lasts, a registration that will be refreshed, and a BYE that was not answered yet.
+    assert_eq!(closed_before_the_end(&[CALL, LATER]), none);
+    assert_eq!(closed_before_the_end(&[FORBIDDEN, LATER]), none);
+    assert_eq!(closed_before_the_end(&[CALL, "    +20 [call] > BYE\n", LATER]), none);
+    // Nor was one that is being asked for credentials.
+    let challenged = "    +20 [call] > BYE\n    [call] < 407\n    Proxy-Authenticate: challenge\n";
+    assert_eq!(closed_before_the_end(&[CALL, challenged, LATER]), none);
+    // And not before half a minute is over.
+    assert_eq!(closed_before_the_end(&[CALL, BYE, "    +20 [ping] > OPTIONS\n    [ping] < 200\n"]), none);
+}
+
+#[test]
+fn the_latest_session_of_a_client_decides_whichever_closes_first() {
+    // The call ends last and closes first.
+    let headlines = report(&[FORBIDDEN, CALL, BYE, LATER]).summary.headlines;
+    assert_eq!(headlines, ["beside clients that got in: 1 wrong password"]);
+    let headlines = report(&[CALL, BYE, FORBIDDEN, LATER]).summary.headlines;
+    assert_eq!(headlines, ["1 of 1 client did not get in: 1 wrong password"]);
+}
+
+/// So many clients that get in that what is true of all of them has all the frames it will show.
+fn many() -> String {
+    let each = |number: usize| {
+        format!(
+            "[c{number}] > REGISTER\n[c{number}] < 401\nWWW-Authenticate: challenge\n[c{number}] > REGISTER\n\
+             Authorization: digest user=1001 password=secret\n[c{number}] < 200\n"
+        )
+    };
+    (0..150).map(each).collect()
+}
+
+#[test]
+fn what_many_sessions_share_is_counted_in_full() {
+    let report = report(&[&many()]);
+    for rule in ["normal-challenge", "digest-ok-accepted"] {
+        let shared: Vec<_> = report.findings.iter().filter(|finding| finding.rule == rule).collect();
+        assert_eq!(shared.len(), 1, "{rule}");
+        assert_eq!(shared[0].count, 150, "{rule}");
+        assert!(shared[0].explanation.ends_with("Seen in 150 sessions."), "{}", shared[0].explanation);
+        assert!(!shared[0].title.is_empty() && !shared[0].frames.is_empty());
+    }
+}
+
+#[test]
+fn what_many_sessions_share_is_counted_in_full_where_messages_are_chosen() {
+    let (filter, _) = Filter::parse("sip.Status-Code == 401").expect("a filter");
+    let settings = Settings { filter: Some(filter), match_by: MatchBy::Message, ..Settings::default() };
+    let mut analyzer = Analyzer::new(settings);
+    push(&mut analyzer, &[&many()]);
+    let report = analyzer.finish();
+    let shared = report.findings.iter().find(|finding| finding.rule == "normal-challenge").expect("it is found");
+    assert_eq!(shared.count, 150);
+}
