@@ -2,6 +2,24 @@
 
 use std::fmt;
 
+/// IANA's list of SIP methods.
+pub const METHODS: [&[u8]; 14] = [
+    b"REGISTER",
+    b"INVITE",
+    b"ACK",
+    b"BYE",
+    b"CANCEL",
+    b"OPTIONS",
+    b"SUBSCRIBE",
+    b"NOTIFY",
+    b"MESSAGE",
+    b"PUBLISH",
+    b"REFER",
+    b"INFO",
+    b"UPDATE",
+    b"PRACK",
+];
+
 /// A request's method.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Method {

@@ -5,27 +5,11 @@ use crate::base::is_token;
 use memchr::memchr;
 use memchr::memmem;
 
+use crate::sip::method::METHODS;
+
 const VERSION: &[u8] = b"SIP/2.0";
 /// Longer first words are no methods.
 const METHOD_BYTES_MAX: usize = 64;
-
-/// IANA's list of SIP methods. Others are recognised too, but not where the line is cut before the version.
-const METHODS: [&[u8]; 14] = [
-    b"REGISTER",
-    b"INVITE",
-    b"ACK",
-    b"BYE",
-    b"CANCEL",
-    b"OPTIONS",
-    b"SUBSCRIBE",
-    b"NOTIFY",
-    b"PUBLISH",
-    b"MESSAGE",
-    b"INFO",
-    b"PRACK",
-    b"UPDATE",
-    b"REFER",
-];
 
 /// Whether a datagram is a SIP message, as far as its start line tells. Blank lines before it are passed over. A start
 /// line that is cut counts where what is left of it cannot be anything else.
@@ -83,6 +67,7 @@ fn is_cut_start_line(line: &[u8]) -> bool {
         let len = scheme.len().min(uri.len());
         len > 0 && uri.get(..len).unwrap_or_default().eq_ignore_ascii_case(scheme.get(..len).unwrap_or_default())
     };
+    // Others are methods too, but not where the line is cut before the version.
     METHODS.contains(&method) && schemes.iter().any(begins)
 }
 

@@ -13,6 +13,7 @@ use crate::digest::near_miss::hashed::Text;
 use crate::digest::near_miss::passwords::percent_decoded;
 use crate::digest::near_miss::uris;
 use crate::digest::near_miss::variant::Variant;
+use crate::sip::method::METHODS;
 use crate::sip::uri::Uri;
 
 /// One change, and the inputs with it.
@@ -93,25 +94,7 @@ fn add_uris<'c>(candidates: &mut Candidates<'c>, around: &'c Surroundings<'c>) {
     }
 }
 
-/// Methods that are tried in place of the one sent. A BYE behind a re-INVITE, an ACK with its INVITE's digest: clients that
-/// keep the method of an earlier request.
-const METHODS: [&[u8]; 14] = [
-    b"REGISTER",
-    b"INVITE",
-    b"ACK",
-    b"BYE",
-    b"CANCEL",
-    b"OPTIONS",
-    b"SUBSCRIBE",
-    b"NOTIFY",
-    b"MESSAGE",
-    b"PUBLISH",
-    b"REFER",
-    b"INFO",
-    b"UPDATE",
-    b"PRACK",
-];
-
+/// A BYE behind a re-INVITE, an ACK with its INVITE's digest: clients that keep the method of an earlier request.
 fn add_methods<'c>(candidates: &mut Candidates<'c>, around: &'c Surroundings<'c>) {
     if let Some(challenged) = around.challenged {
         candidates.add(Variant::MethodChallenged, |hashed| hashed.method = challenged.method.into());
