@@ -191,6 +191,16 @@ impl Finding {
         }
     }
 
+    /// Names the frames and the report's sessions that it speaks of, given in any order.
+    pub fn spans(&mut self, frames: impl IntoIterator<Item = FrameRef>, sessions: impl IntoIterator<Item = u64>) {
+        self.frames = frames.into_iter().collect();
+        self.frames.sort_unstable();
+        self.frames.dedup();
+        self.sessions = sessions.into_iter().collect();
+        self.sessions.sort_unstable();
+        self.sessions.dedup();
+    }
+
     /// Says how bad and how sure.
     #[must_use]
     pub fn graded(mut self, severity: Severity, confidence: Confidence) -> Finding {

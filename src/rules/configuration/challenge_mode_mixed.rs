@@ -1,6 +1,5 @@
 //! SA504: now 401, now 407.
 
-use crate::base::FrameRef;
 use crate::history::outcomes::MixedModes;
 use crate::rules::CaptureFacts;
 use crate::rules::Check;
@@ -49,12 +48,7 @@ fn finding(mixed: &MixedModes) -> Finding {
             with_407.number
         ))
         .advises("Let all nodes and routes of the server challenge one way (VOS3000: one SS_AUTHCHALLENGEMODE)");
-    let frames: [FrameRef; 2] = [with_401, with_407];
-    finding.frames = frames.to_vec();
-    finding.frames.sort_unstable();
-    finding.sessions = seen.iter().map(|(_, session)| *session).collect();
-    finding.sessions.sort_unstable();
-    finding.sessions.dedup();
+    finding.spans([with_401, with_407], seen.iter().map(|(_, session)| *session));
     finding.subject = Subject { realm: realm.to_vec(), server: Some(server.address), ..Subject::default() };
     finding
 }

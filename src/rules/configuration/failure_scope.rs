@@ -122,11 +122,7 @@ fn some_fail(neighbours: &Neighbours) -> Finding {
 
 fn about(mut finding: Finding, neighbours: &Neighbours, users: &[&User]) -> Finding {
     let endings = || users.iter().take(NAMED_MAX).map(|(_, ending)| ending);
-    finding.frames = endings().flat_map(|ending| [ending.at, ending.answer_at]).collect();
-    finding.frames.sort_unstable();
-    finding.sessions = endings().map(|ending| ending.session).collect();
-    finding.sessions.sort_unstable();
-    finding.sessions.dedup();
+    finding.spans(endings().flat_map(|ending| [ending.at, ending.answer_at]), endings().map(|ending| ending.session));
     finding.subject = Subject {
         realm: neighbours.realm.to_vec(),
         user: Vec::new(),

@@ -70,11 +70,7 @@ fn finding(difference: &MethodDifference) -> Option<Finding> {
         finding = finding.excludes("unknown user: its REGISTER was accepted in the same realm");
     }
     let endings = || std::iter::once(registered).chain(refused);
-    finding.frames = endings().flat_map(|ending| [ending.at, ending.answer_at]).collect();
-    finding.frames.sort_unstable();
-    finding.sessions = endings().map(|ending| ending.session).collect();
-    finding.sessions.sort_unstable();
-    finding.sessions.dedup();
+    finding.spans(endings().flat_map(|ending| [ending.at, ending.answer_at]), endings().map(|ending| ending.session));
     finding.subject = Subject {
         realm: first.realm.to_vec(),
         user: user.user.to_vec(),

@@ -63,12 +63,7 @@ fn check(facts: &CaptureFacts) -> Vec<Finding> {
                 .excludes("an account that the server does not know: it was accepted")
                 .advises("Compare User-Agent, Contact and source port of the accepted and the refused REGISTERs: they tell two devices apart")
                 .advises("Compare the account's secret on every node of the server");
-            finding.frames = turns.iter().map(|turn| turn.at).collect();
-            finding.frames.sort_unstable();
-            finding.frames.dedup();
-            finding.sessions = turns.iter().map(|turn| turn.session).collect();
-            finding.sessions.sort_unstable();
-            finding.sessions.dedup();
+            finding.spans(turns.iter().map(|turn| turn.at), turns.iter().map(|turn| turn.session));
             finding.subject = Subject {
                 realm: tries.realm.to_vec(),
                 user: user.to_vec(),

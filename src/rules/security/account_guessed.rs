@@ -62,12 +62,11 @@ fn check(facts: &CaptureFacts) -> Vec<Finding> {
                 .excludes("a phone that repeats one password: such tries are not counted as guesses")
                 .advises(format!("Change the password of {user} now, and remove the registrations of {}", key.client))
                 .advises(format!("Block {}, and look through the calls of the account since then", key.client));
-            finding.frames = guess.tries.refused.frames();
-            finding.frames.push(accepted.at);
-            finding.sessions = guess.tries.refused.sessions();
-            finding.sessions.push(accepted.session);
-            finding.sessions.sort_unstable();
-            finding.sessions.dedup();
+            let refused = &guess.tries.refused;
+            finding.spans(
+                refused.frames().into_iter().chain([accepted.at]),
+                refused.sessions().into_iter().chain([accepted.session]),
+            );
             finding.subject = Subject {
                 realm: guess.tries.realm.to_vec(),
                 user: guess.user.to_vec(),

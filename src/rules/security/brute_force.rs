@@ -154,13 +154,9 @@ fn check(facts: &CaptureFacts) -> Vec<Finding> {
         } else if all.iter().any(|guess| account_guessed::guessed(guess).is_some()) {
             (finding.severity, finding.explained_by) = (Severity::Medium, Some(account_guessed::RULE.name));
         }
-        finding.frames = first.tries.refused.frames();
-        if let Some((one, other)) = first.tries.differing {
-            finding.frames.extend([one, other]);
-        }
-        finding.sessions = all.iter().flat_map(|guess| guess.tries.refused.sessions()).collect();
-        finding.sessions.sort_unstable();
-        finding.sessions.dedup();
+        let differing = first.tries.differing.into_iter().flat_map(|(one, other)| [one, other]);
+        let sessions = all.iter().flat_map(|guess| guess.tries.refused.sessions());
+        finding.spans(first.tries.refused.frames().into_iter().chain(differing), sessions);
         finding.subject = Subject {
             realm: first.tries.realm.to_vec(),
             user: first.user.to_vec(),

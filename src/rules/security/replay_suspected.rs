@@ -73,11 +73,7 @@ fn finding(replay: &Replay) -> Finding {
     if replay.has_cnonce {
         finding = finding.excludes("chance: the digest holds a nonce of the client's own");
     }
-    finding.frames = vec![first.at, second.at];
-    finding.frames.sort_unstable();
-    finding.sessions = vec![first.session.into(), second.session.into()];
-    finding.sessions.sort_unstable();
-    finding.sessions.dedup();
+    finding.spans([first.at, second.at], [first.session.into(), second.session.into()]);
     finding.subject = Subject {
         realm: replay.realm.to_vec(),
         user: replay.user.to_vec(),

@@ -58,11 +58,7 @@ fn check(facts: &CaptureFacts) -> Vec<Finding> {
             .excludes("guessing: the credentials were accepted")
             .advises("Ask the owner how many devices use the account; if it is not that many, change the password now")
             .advises("Let the server limit the contacts of an account (Asterisk: max_contacts, Kamailio: max_contacts of registrar)");
-        finding.frames = logins.iter().map(|(_, login)| login.at).collect();
-        finding.frames.sort_unstable();
-        finding.sessions = logins.iter().map(|(_, login)| login.session).collect();
-        finding.sessions.sort_unstable();
-        finding.sessions.dedup();
+        finding.spans(logins.iter().map(|(_, login)| login.at), logins.iter().map(|(_, login)| login.session));
         finding.subject = Subject {
             realm: spread.realm.to_vec(),
             user: spread.user.to_vec(),

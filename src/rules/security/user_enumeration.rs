@@ -136,11 +136,7 @@ fn check(facts: &CaptureFacts) -> Vec<Finding> {
         if brute_force::guesses(conduct).any(|guess| guess.is_certain()) {
             finding.explained_by = Some(brute_force::RULE.name);
         }
-        finding.frames = probed.iter().map(|(_, target)| target.at).collect();
-        finding.frames.sort_unstable();
-        finding.sessions = probed.iter().map(|(_, target)| target.session).collect();
-        finding.sessions.sort_unstable();
-        finding.sessions.dedup();
+        finding.spans(probed.iter().map(|(_, target)| target.at), probed.iter().map(|(_, target)| target.session));
         finding.subject = Subject { client: Some(key.client), server: Some(key.server), ..Subject::default() };
         findings.push(finding);
     }
