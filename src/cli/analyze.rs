@@ -101,11 +101,15 @@ fn head(options: &Analyze, filter: Option<&Filter>, sources: Vec<String>) -> Rep
 }
 
 fn settings(options: &Analyze, keyring: Keyring, filter: Option<Filter>, notes: &Notes) -> Result<Settings> {
+    let pseudonym_key = match options.redact {
+        Redaction::Strict => Some(secrets::pseudonym_key(options.pseudonym_key.as_deref(), notes)?),
+        _ => None,
+    };
     Ok(Settings {
         limits: Limits::default(),
         keyring,
         redaction: options.redact,
-        pseudonym_key: Some(secrets::pseudonym_key(options.pseudonym_key.as_deref(), notes)?),
+        pseudonym_key,
         sessions_max: Some(match options.format {
             Format::Human => options.limit_sessions.min(human::SESSIONS_LISTED),
             _ => options.limit_sessions,

@@ -192,13 +192,8 @@ pub struct Flow {
     #[arg(long)]
     pub ascii: bool,
 
-    /// Write the drawing there: beside its place first, then renamed, readable by you alone.
-    #[arg(short, long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
-
-    /// Replace an existing output file.
-    #[arg(long, requires = "output")]
-    pub force: bool,
+    #[command(flatten)]
+    pub place: Place,
 
     #[command(flatten)]
     pub secrets: SecretOptions,
@@ -206,6 +201,18 @@ pub struct Flow {
     /// No notes and warnings on stderr; errors stay.
     #[arg(short, long)]
     pub quiet: bool,
+}
+
+/// Where a drawing or a comparison is written.
+#[derive(Args, Debug)]
+pub struct Place {
+    /// Write it there: beside its place first, then renamed, readable by you alone.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// Replace an existing output file.
+    #[arg(long, requires = "output")]
+    pub force: bool,
 }
 
 /// `sipauth compare`.
@@ -227,13 +234,8 @@ pub struct Compare {
     #[arg(short = 'T', long, value_enum, default_value_t = CompareFormat::Human, value_name = "FMT")]
     pub format: CompareFormat,
 
-    /// Write it there: beside its place first, then renamed, readable by you alone.
-    #[arg(short, long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
-
-    /// Replace an existing output file.
-    #[arg(long, requires = "output")]
-    pub force: bool,
+    #[command(flatten)]
+    pub place: Place,
 
     #[command(flatten)]
     pub secrets: SecretOptions,

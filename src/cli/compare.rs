@@ -40,8 +40,8 @@ pub fn run(options: &Compare) -> Result<Exit> {
         ));
     }
     let notes = Notes { is_quiet: options.quiet };
-    let mut sink = match &options.output {
-        Some(place) => Sink::file(place, &inputs, options.force)?,
+    let mut sink = match &options.place.output {
+        Some(place) => Sink::file(place, &inputs, options.place.force)?,
         None => Sink::stdout(),
     };
     // Both captures are checked with the same secrets; a keyring belongs to one run, so they are read for each.

@@ -37,8 +37,8 @@ const ROWS_MAX: usize = 1_000;
 pub fn run(options: &Flow) -> Result<Exit> {
     analyze::refuse_two_readers_of_stdin(&options.secrets, &options.captures)?;
     let secrets = secrets::read(&options.secrets, &Notes { is_quiet: options.quiet })?;
-    let mut sink = match &options.output {
-        Some(place) => Sink::file(place, &options.captures, options.force)?,
+    let mut sink = match &options.place.output {
+        Some(place) => Sink::file(place, &options.captures, options.place.force)?,
         None => Sink::stdout(),
     };
     let mut analyzer =
@@ -64,10 +64,10 @@ pub fn run(options: &Flow) -> Result<Exit> {
     let ladder = Ladder::of(session, ROWS_MAX);
     let drawing = match options.format {
         FlowFormat::Text => {
-            let (_, width) = output::terminal(Color::Never, options.output.is_some());
+            let (_, width) = output::terminal(Color::Never, options.place.output.is_some());
             let characters = match options.ascii {
                 true => Characters::Ascii,
-                false => output::characters(options.output.is_some()),
+                false => output::characters(options.place.output.is_some()),
             };
             text::draw(&ladder, width, characters)
         }
