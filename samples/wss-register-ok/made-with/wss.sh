@@ -1,1 +1,1 @@
-timeout 10 python3 client.py $1 5061 tls13 - ws fragments
+timeout 10 python3 ../../tls-cipher-suites/made-with/client.py $1 5061 tls13 - ws fragments
