@@ -94,6 +94,32 @@ impl HeaderName {
         known.unwrap_or(HeaderName::Other)
     }
 
+    /// The header that a line begins with, and how long its name is, where it is written as the standards do and a colon
+    /// follows at once: nearly every line of nearly every stack. `None` says nothing.
+    pub fn usual(line: &[u8]) -> Option<(HeaderName, usize)> {
+        let names: &[(&[u8], HeaderName)] = match line.first()? {
+            b'V' => &[(b"Via", HeaderName::Via)],
+            b'F' => &[(b"From", HeaderName::From)],
+            b'T' => &[(b"To", HeaderName::To)],
+            b'C' => &[
+                (b"Call-ID", HeaderName::CallId),
+                (b"CSeq", HeaderName::CSeq),
+                (b"Contact", HeaderName::Contact),
+                (b"Content-Length", HeaderName::ContentLength),
+                (b"Content-Type", HeaderName::Other),
+            ],
+            b'M' => &[(b"Max-Forwards", HeaderName::Other)],
+            b'U' => &[(b"User-Agent", HeaderName::UserAgent)],
+            b'A' => &[(b"Authorization", HeaderName::Authorization), (b"Allow", HeaderName::Other)],
+            b'S' => &[(b"Supported", HeaderName::Other), (b"Server", HeaderName::Server)],
+            b'E' => &[(b"Expires", HeaderName::Expires)],
+            b'R' => &[(b"Record-Route", HeaderName::Other), (b"Route", HeaderName::Other)],
+            _ => return None,
+        };
+        let begins = |name: &[u8]| line.get(name.len()) == Some(&b':') && line.starts_with(name);
+        names.iter().find(|(name, _)| begins(name)).map(|(text, name)| (*name, text.len()))
+    }
+
     fn compact(name: &[u8]) -> HeaderName {
         match name {
             b"v" | b"V" => HeaderName::Via,
@@ -147,5 +173,39 @@ mod tests {
         check("proxy-authenticate", HeaderName::ProxyAuthenticate);
         check("X-Authorization", HeaderName::Other);
         check("", HeaderName::Other);
+    }
+
+    #[test]
+    fn usual_lines_are_read_as_all_others() {
+        let lines = [
+            "Via: a",
+            "From:a",
+            "To: a",
+            "Call-ID: a",
+            "CSeq: 1",
+            "Contact: a",
+            "Content-Length: 1",
+            "Content-Type: a",
+            "Max-Forwards: 70",
+            "User-Agent: a",
+            "Authorization: a",
+            "Allow: a",
+            "Supported: a",
+            "Server: a",
+            "Expires: 1",
+            "Record-Route: a",
+            "Route: a",
+        ];
+        for line in lines {
+            let name = line.split(':').next().unwrap_or_default();
+            assert_eq!(
+                HeaderName::usual(line.as_bytes()),
+                Some((HeaderName::parse(name.as_bytes()), name.len())),
+                "{line}"
+            );
+        }
+        for other in ["", "V", "v: a", "Viable: a", "Via : a", "VIA: a", "Contact", "X: a", ": a"] {
+            assert_eq!(HeaderName::usual(other.as_bytes()), None, "{other}");
+        }
     }
 }

@@ -173,6 +173,9 @@ impl<'a> Scanner<'a> {
     }
 
     fn header_line(&mut self, line: &Line, text: &[u8]) {
+        if let Some((name, name_end)) = HeaderName::usual(text) {
+            return self.header(line, name, name_end, text.get(name_end + 1..).unwrap_or_default());
+        }
         // A name is a few bytes long: a plain loop is through before a search has begun.
         let name_end = text.iter().take_while(|&&byte| is_token(byte)).count();
         let (written, rest) = text.split_at_checked(name_end).unwrap_or((text, &[]));
@@ -180,12 +183,15 @@ impl<'a> Scanner<'a> {
         let Some((b':', value)) = rest.get(blanks..).and_then(<[u8]>::split_first).filter(|_| name_end > 0) else {
             return self.stray_line(line);
         };
-        let name = HeaderName::parse(written);
+        if blanks > 0 && self.headers.len() < self.header_fields_max {
+            self.defect(DefectKind::BlankBeforeColon, line.start + name_end..line.start + name_end + blanks);
+        }
+        self.header(line, HeaderName::parse(written), name_end, value);
+    }
+
+    fn header(&mut self, line: &Line, name: HeaderName, name_end: usize, value: &[u8]) {
         if self.headers.len() >= self.header_fields_max {
             return self.defect(DefectKind::TooManyHeaders, line.start..line.end);
-        }
-        if blanks > 0 {
-            self.defect(DefectKind::BlankBeforeColon, line.start + name_end..line.start + name_end + blanks);
         }
         let value = value.trim_ascii_start();
         let value_start = line.end - value.len();
