@@ -9,12 +9,25 @@ use crate::base::untrusted::is_invisible_control;
 /// Appends a string between quotes.
 pub fn push(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
-    if text.bytes().all(is_plain) {
-        out.extend_from_slice(text.as_bytes());
-    } else {
-        text.chars().for_each(|character| push_escaped(out, character));
+    let mut rest = text;
+    if !are_plain(text.as_bytes()) {
+        // Header values hold quotes, and little else that is escaped: what lies between is copied as it stands.
+        while let Some((plain, character, behind)) = next_escaped(rest) {
+            out.extend_from_slice(plain.as_bytes());
+            push_escaped(out, character);
+            rest = behind;
+        }
     }
+    out.extend_from_slice(rest.as_bytes());
     out.push(b'"');
+}
+
+/// What stands before the first character that is not plain, that character, and what follows.
+fn next_escaped(text: &str) -> Option<(&str, char, &str)> {
+    let at = text.bytes().position(|byte| !is_plain(byte))?;
+    let (plain, rest) = text.split_at_checked(at)?;
+    let character = rest.chars().next()?;
+    Some((plain, character, rest.get(character.len_utf8()..)?))
 }
 
 /// Appends what a value shows, between quotes.
@@ -24,11 +37,15 @@ pub fn push_display(out: &mut Vec<u8>, value: &(impl Display + ?Sized)) {
     // Memory can always be written.
     let _ = write!(out, "{value}");
     out.push(b'"');
-    let is_plain = out.get(start..out.len() - 1).is_some_and(|shown| shown.iter().copied().all(is_plain));
-    if !is_plain {
+    if !out.get(start..out.len() - 1).is_some_and(are_plain) {
         out.truncate(start - 1);
         push(out, &value.to_string());
     }
+}
+
+/// Whether all bytes are. Without an early exit the compiler looks at many at a time.
+fn are_plain(bytes: &[u8]) -> bool {
+    bytes.iter().fold(true, |all, byte| all & is_plain(*byte))
 }
 
 /// Most strings hold nothing else: they are copied as they stand.
