@@ -1,5 +1,6 @@
 //! Words that every room shares; imports nothing from the rooms.
 
+pub mod chunks;
 pub mod coverage;
 pub mod flow;
 pub mod frame;
@@ -13,6 +14,7 @@ pub mod token;
 pub mod untrusted;
 pub mod wire_map;
 
+pub use chunks::Chunks;
 pub use coverage::{Coverage, SetAside};
 pub use flow::{Endpoint, Flow, Transport};
 pub use frame::{FrameNumber, FrameRef, Frames, InputId};

@@ -1,6 +1,7 @@
 //! The life of every nonce: who issued it, how often it was used, and what became of that.
 
 use std::hash::BuildHasher;
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use foldhash::quality::RandomState;
 use hashbrown::HashTable;
 
 use crate::base::CaptureTime;
+use crate::base::Chunks;
 use crate::base::Flow;
 use crate::base::FrameRef;
 use crate::base::Limits;
@@ -39,7 +41,7 @@ pub struct Nonce {
     pub refused: u32,
     /// The request that used it first, where that stood under another Call-ID than the challenge although it was of the same
     /// method, users, client and server, and nobody used it under the challenge's own.
-    pub moved_to: Option<FrameRef>,
+    pub moved_to: Option<Box<FrameRef>>,
     /// Whether a session of the report shows it.
     pub is_listed: bool,
     is_used: bool,
@@ -49,6 +51,9 @@ pub struct Nonce {
 
 /// Realms that are told apart for one nonce text. Bounds what a hostile capture can cost.
 const REALMS_MAX: usize = 16;
+
+/// Realms whose text is shared.
+const REALMS_SHARED_MAX: usize = 4096;
 
 /// Nonces of the same server that are asked whether they have the same form.
 const AGREEMENT_OF: usize = 4;
@@ -79,22 +84,22 @@ pub struct Issue {
 /// chance alike would need a capture made for it, and the seed is not known to whoever makes one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Purpose {
-    call_id: u64,
-    request: u64,
+    call_id: u32,
+    request: u32,
 }
 
 /// Stands for a user name, so that two can be told apart without keeping them. Zero stands for none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UserHash(u64);
+pub struct UserHash(u32);
 
 /// All nonces, counted from 0 in order of first appearance.
 #[derive(Debug)]
 pub struct Nonces {
-    nonces: Vec<Nonce>,
+    nonces: Chunks<Nonce>,
     // The latest nonce of each text, by the hash of that; older ones hang on it.
     by_value: HashTable<NonceId>,
-    // That of the nonce added last: most of a capture's are the same, and kept once.
-    realm: Arc<[u8]>,
+    // Those of a capture are few, and kept once.
+    realms: WireMap<Arc<[u8]>, ()>,
     servers: WireMap<IpAddr, NonceServer>,
     nonces_max: usize,
     servers_max: usize,
@@ -107,9 +112,9 @@ impl Nonces {
     /// No nonces yet; as many are kept as the limits say.
     pub fn new(limits: &Limits) -> Nonces {
         Nonces {
-            nonces: Vec::new(),
+            nonces: Chunks::default(),
             by_value: HashTable::new(),
-            realm: Arc::default(),
+            realms: WireMap::default(),
             servers: WireMap::default(),
             nonces_max: limits.nonces_max,
             servers_max: limits.nonce_servers_max,
@@ -132,13 +137,11 @@ impl Nonces {
             return None;
         }
         let id = NonceId(u32::try_from(self.nonces.len()).ok()?);
-        if *self.realm != *realm {
-            self.realm = realm.into();
-        }
+        let realm = self.realm(realm);
         let same_value = self.name(id, value);
         self.nonces.push(Nonce {
             value: value.into(),
-            realm: Arc::clone(&self.realm),
+            realm,
             issued: None,
             last_used: None,
             uses: 0,
@@ -150,6 +153,18 @@ impl Nonces {
             same_value,
         });
         Some(id)
+    }
+
+    /// The realm's text, shared where it is known.
+    fn realm(&mut self, realm: &[u8]) -> Arc<[u8]> {
+        if let Some((known, ())) = self.realms.get_key_value(realm) {
+            return Arc::clone(known);
+        }
+        let new: Arc<[u8]> = realm.into();
+        if self.realms.len() < REALMS_SHARED_MAX {
+            self.realms.insert(Arc::clone(&new), ());
+        }
+        new
     }
 
     /// Makes a nonce the latest of that text. Gives the one that was.
@@ -210,7 +225,7 @@ impl Nonces {
 
     /// What a message is for: its Call-ID, and its method with the users it names.
     pub fn purpose(&self, call_id: &[u8], method: &[u8], users: [&[u8]; 2]) -> Purpose {
-        Purpose { call_id: self.seed.hash_one(call_id), request: self.seed.hash_one((method, users)) }
+        Purpose { call_id: self.short_hash(call_id), request: self.short_hash((method, users)) }
     }
 
     /// Notes that credentials name a nonce, while the capture is read.
@@ -223,7 +238,7 @@ impl Nonces {
         if !is_elsewhere {
             nonce.moved_to = None;
         } else if !nonce.is_used && is_same_hop && issue.purpose.request == purpose.request {
-            nonce.moved_to = Some(at);
+            nonce.moved_to = Some(Box::new(at));
         }
         nonce.is_used = true;
     }
@@ -238,7 +253,11 @@ impl Nonces {
 
     /// What tells one user from another. Holds within one run only.
     pub fn user(&self, name: &[u8]) -> UserHash {
-        UserHash(if name.is_empty() { 0 } else { self.seed.hash_one(name).max(1) })
+        UserHash(if name.is_empty() { 0 } else { self.short_hash(name).max(1) })
+    }
+
+    fn short_hash(&self, what: impl Hash) -> u32 {
+        u32::try_from(self.seed.hash_one(what) >> 32).unwrap_or_default()
     }
 
     /// What the form of a nonce tells, seen at `time` where its challenge was not. It is believed where most of the other
@@ -312,7 +331,7 @@ impl Nonces {
     /// The nonces that sessions of the report show.
     pub fn listed(&self) -> impl Iterator<Item = (NonceId, &Nonce)> {
         let ids = (0..).map(NonceId);
-        ids.zip(&self.nonces).filter(|(_, nonce)| nonce.is_listed)
+        ids.zip(self.nonces.iter()).filter(|(_, nonce)| nonce.is_listed)
     }
 
     /// How many times a server found no place.

@@ -64,7 +64,8 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
 
 /// Whether this is the first use of a nonce that was given under another Call-ID, for the same purpose.
 fn is_moved_here(context: &Context<'_>, (_, attempt, presented): &Row<'_, '_>) -> bool {
-    let moved_to = presented.nonce.and_then(|id| context.nonces.get(id)).and_then(|nonce| nonce.moved_to);
+    let moved_to =
+        presented.nonce.and_then(|id| context.nonces.get(id)).and_then(|nonce| nonce.moved_to.as_deref().copied());
     presented.answers.is_none() && moved_to.is_some() && attempt.request().map(|request| request.at) == moved_to
 }
 
