@@ -60,6 +60,8 @@ impl Ha1s {
             self.oldest = 0;
         }
         if self.known.len() < HA1S_MAX {
+            // Most accounts have one realm.
+            self.known.reserve_exact(1);
             self.known.push(ha1);
             return self.known.len() - 1;
         }

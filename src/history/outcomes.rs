@@ -86,7 +86,11 @@ impl UserOutcomes {
             // The first in the capture counts, whichever session closes first.
             Some(known) if ending.at < known.at => *known = ending,
             Some(_) => {}
-            None if has_room => kept.push(ending),
+            // Most users have one: room for four at once would be most of what is kept here.
+            None if has_room => {
+                kept.reserve_exact(1);
+                kept.push(ending);
+            }
             None => {}
         }
     }
