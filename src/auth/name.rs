@@ -1,7 +1,10 @@
 //! The parameter names that the standards define for Digest (RFC 7616 §3.3–3.5, RFC 3310 §3.4).
 
+use serde::Deserialize;
+use serde::Serialize;
+
 /// The parameters that this crate reads by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Name {
     /// `algorithm`
     Algorithm,

@@ -2,11 +2,14 @@
 
 use std::fmt;
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::auth::Name;
 use crate::digest::near_miss::Variant;
 
 /// The result of recomputing one response.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Verdict {
     /// The response is right over what was sent: user name, realm, nonce, uri, qop, nonce count, cnonce, method, body. It
@@ -38,7 +41,7 @@ impl Verdict {
 }
 
 /// The result of recomputing a server's `rspauth`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Proof {
     /// The server knows the secret.
     Match,
@@ -52,7 +55,7 @@ pub enum Proof {
 }
 
 /// Why a response could not be recomputed. Displays as a sentence without a full stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Reason {
     /// `qop=auth-int` covers the body, and it was not captured whole.

@@ -4,6 +4,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::auth::Credentials;
 use crate::auth::Name;
 use crate::auth::Scheme;
@@ -33,7 +36,7 @@ pub struct Request<'a> {
 }
 
 /// The result of a check.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checked {
     /// What came out.
     pub verdict: Verdict,

@@ -1,5 +1,8 @@
 //! An ACK, and whether it fits the INVITE that it is meant for (RFC 3261 §17.1.1.3).
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::base::CaptureTime;
 use crate::base::FrameRef;
 use crate::session::CredentialsRow;
@@ -14,7 +17,7 @@ use crate::session::run::Placement;
 use crate::sip::Method;
 
 /// The ACK of an INVITE: the first one, or the first one that fits.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Ack {
     /// The frame that completed it.
     pub at: FrameRef,
@@ -30,7 +33,7 @@ pub struct Ack {
 }
 
 /// What of an ACK is not as in its INVITE or the answer to that.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AckDifference {
     /// Which part: the first that differs.
     pub part: AckPart,
@@ -41,7 +44,7 @@ pub struct AckDifference {
 }
 
 /// A part of an ACK that ties it to its INVITE.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AckPart {
     /// The branch of the top Via.
     Branch,

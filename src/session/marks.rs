@@ -3,6 +3,8 @@
 
 use std::net::IpAddr;
 
+use serde::Deserialize;
+use serde::Serialize;
 use sha2::Digest;
 use sha2::Sha256;
 
@@ -16,7 +18,7 @@ use crate::sip::address::Address;
 use crate::sip::uri::Uri;
 
 /// The marks of one request.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Marks {
     /// The body, where the digest covers it (`qop=auth-int`) and it was captured whole.
     pub body: Option<BodyMark>,
@@ -29,7 +31,7 @@ pub struct Marks {
 }
 
 /// Enough of a body to see that another one differs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BodyMark {
     /// Its length.
     pub len_bytes: u32,
@@ -37,7 +39,7 @@ pub struct BodyMark {
 }
 
 /// A public Contact beside private addresses.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct OddAddresses {
     /// Where the Via wants responses: a private address.
     pub via: TextId,

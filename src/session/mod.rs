@@ -7,10 +7,12 @@ pub mod ack;
 pub mod attempt;
 pub mod exchange;
 pub mod judge;
+mod kept;
 pub mod lookup;
 pub mod lost;
 pub mod marks;
 mod over;
+mod packed;
 pub mod run;
 #[allow(clippy::module_inception)]
 pub mod session;

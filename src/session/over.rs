@@ -6,6 +6,11 @@ use crate::session::run::CANDIDATES_MAX;
 use crate::sip::Method;
 
 impl Run {
+    /// Whether it holds so many transactions that it keeps an index of them.
+    pub(super) fn is_long(&self) -> bool {
+        self.index.is_some()
+    }
+
     /// Whether every request was accepted, nobody was asked to prove anything and nobody tried: there is nothing to judge.
     pub fn is_uneventful(&self) -> bool {
         self.transactions.iter().all(|known| {

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::base::CaptureTime;
 use crate::base::Flow;
 use crate::base::FrameRef;
@@ -33,9 +36,10 @@ use crate::sip::address::Address;
 const DUPLICATE_WITHIN: Duration = Duration::from_millis(50);
 
 /// The transactions of one Call-ID.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Run {
     /// The Call-ID.
+    #[serde(skip)]
     pub call_id: Arc<[u8]>,
     /// The frame of the first message.
     pub first: FrameRef,
@@ -54,7 +58,8 @@ pub struct Run {
     /// Few runs keep any.
     bodies: Option<Box<Bodies>>,
     /// Made once a run is long: most runs hold a handful of transactions, and scanning those is cheaper.
-    index: Option<Box<Index>>,
+    #[serde(skip)]
+    pub(super) index: Option<Box<Index>>,
 }
 
 /// From this many transactions on, a run keeps an index.
@@ -391,7 +396,7 @@ impl Run {
 }
 
 /// Bodies of requests, by the frame that completed them.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Bodies {
     by_frame: BTreeMap<FrameRef, Box<[u8]>>,
     len_bytes: usize,
@@ -429,7 +434,7 @@ impl<'a> Identity<'a> {
 
 /// The transactions of a long run by method and CSeq number, in order.
 #[derive(Debug, Default)]
-struct Index(WireMap<Key, Vec<usize>>);
+pub(super) struct Index(WireMap<Key, Vec<usize>>);
 
 impl Index {
     fn of(transactions: &[Transaction]) -> Index {

@@ -1,5 +1,8 @@
 //! One message as it was seen on one link: what the tracker is given.
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::base::CaptureTime;
 use crate::base::Flow;
 use crate::base::Frames;
@@ -10,15 +13,15 @@ use crate::sip::HeaderName;
 use crate::sip::Message;
 
 /// A link of the capture: interface and VLAN. The same packet on two links is a duplicate, not a retransmission.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkId(pub u64);
 
 /// A nonce of one realm, counted from 0 in order of first appearance in the capture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct NonceId(pub u32);
 
 /// Which of the two pairs of headers (RFC 3261 §22.2 and §22.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum HeaderKind {
     /// `WWW-Authenticate` and `Authorization`.
     Www,
@@ -54,11 +57,12 @@ impl HeaderKind {
 }
 
 /// One header row of credentials, kept as sent.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CredentialsRow {
     /// Under which header it stood.
     pub header: HeaderKind,
     /// The header's value.
+    #[serde(with = "serde_bytes")]
     pub value: Box<[u8]>,
     /// What is known of the credentials in it.
     pub first: KnownCredentials,
@@ -74,7 +78,7 @@ impl CredentialsRow {
 }
 
 /// What is known of credentials beside their text.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct KnownCredentials {
     /// The nonce they name; `None` where they name none.
     pub nonce: Option<NonceId>,
@@ -83,22 +87,24 @@ pub struct KnownCredentials {
 }
 
 /// One header row of challenges, kept as sent. A row may hold several challenges.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ChallengeRow {
     /// Under which header it stood.
     pub header: HeaderKind,
     /// The header's value.
+    #[serde(with = "serde_bytes")]
     pub value: Box<[u8]>,
     /// The nonce of each challenge in it.
     pub nonces: Box<[Option<NonceId>]>,
 }
 
 /// One header row of Authentication-Info or Proxy-Authentication-Info, kept as sent.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct InfoRow {
     /// The kind of the credentials it speaks of.
     pub header: HeaderKind,
     /// The header's value.
+    #[serde(with = "serde_bytes")]
     pub value: Box<[u8]>,
     /// The nonce that it announces for the next request.
     pub nextnonce: Option<NonceId>,

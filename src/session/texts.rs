@@ -2,13 +2,17 @@
 
 use std::num::NonZeroU32;
 
+use serde::Deserialize;
+use serde::Serialize;
+
 /// A text of a run: its number, from 1, so that its absence takes no room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TextId(NonZeroU32);
 
 /// The texts of one run, in order of appearance, end to end in one buffer: two allocations a run, not one a text.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Texts {
+    #[serde(with = "serde_bytes")]
     bytes: Vec<u8>,
     ends: Vec<u32>,
 }

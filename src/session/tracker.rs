@@ -12,21 +12,30 @@ use crate::base::WireMap;
 use crate::session::Run;
 use crate::session::Sighting;
 use crate::session::Transaction;
+use crate::session::kept::Kept;
 use crate::sip::Message;
 
 /// After such a silence nothing comes any more of transactions that were answered: 64 times T1, RFC 3261's timers B, F, H and J.
 const OVER_AFTER: Duration = Duration::from_secs(32);
 
+/// After such a silence a run is packed. Most answers and the requests that follow them come sooner, and a packed run takes an
+/// eighth of the room.
+const REST_AFTER: Duration = Duration::from_secs(8);
+
+/// Call-IDs, in the order of the time at which something is known of them.
+type Queue = VecDeque<(CaptureTime, Arc<[u8]>)>;
+
 /// Follows every Call-ID of the capture.
 #[derive(Debug)]
 pub struct Tracker {
     limits: Limits,
-    /// Boxed: the table is moved each time it grows.
-    runs: WireMap<Arc<[u8]>, Box<Run>>,
-    /// Runs that may be over, in the order in which they were last known to be alive: new ones, and those whose dialog ended.
-    ending: VecDeque<(CaptureTime, Arc<[u8]>)>,
-    /// All others, likewise.
-    idle: VecDeque<(CaptureTime, Arc<[u8]>)>,
+    runs: WireMap<Arc<[u8]>, Kept>,
+    /// Runs that are not packed, in the order in which they were last known to be awake.
+    awake: Queue,
+    /// Runs that were over when they fell silent.
+    over: Queue,
+    /// Runs of which more may come, after a long silence too.
+    idle: Queue,
     now: CaptureTime,
     evicted: u64,
     untracked: u64,
@@ -40,7 +49,8 @@ impl Tracker {
         Tracker {
             limits: limits.clone(),
             runs: WireMap::default(),
-            ending: VecDeque::new(),
+            awake: VecDeque::new(),
+            over: VecDeque::new(),
             idle: VecDeque::new(),
             now: CaptureTime::from_ns(i64::MIN),
             evicted: 0,
@@ -61,6 +71,8 @@ impl Tracker {
 
     fn place(&mut self, sighting: Sighting<'_>, closed: &mut Vec<Run>) {
         self.now = self.now.max(sighting.time);
+        self.lay_to_rest();
+        self.close_over(closed);
         self.close_idle(closed);
         let call_id = sighting.message.call_id();
         if call_id.is_empty() {
@@ -68,19 +80,15 @@ impl Tracker {
             return;
         }
         let gap = self.gap();
-        if let Some(run) = self.runs.get_mut(call_id) {
+        if let Some(run) = Tracker::wake(&mut self.runs, &mut self.awake, self.now, call_id) {
             // A silence longer than the gap begins a new run, whether or not the queue came round to closing the old one.
             if sighting.time.since(run.last_seen) > gap {
                 let fresh = Run::new(run.call_id.clone(), &sighting);
-                closed.push(std::mem::replace(run.as_mut(), fresh));
+                closed.push(std::mem::replace(run, fresh));
             }
             let kept = run.bodies_len_bytes();
-            let was_over = run.is_over();
             run.push(sighting, &self.limits);
             self.bodies_len_bytes += run.bodies_len_bytes() - kept;
-            if !was_over && run.is_over() {
-                self.ending.push_back((self.now, run.call_id.clone()));
-            }
             return;
         }
         self.make_room(closed);
@@ -88,20 +96,37 @@ impl Tracker {
         let mut run = Run::new(key.clone(), &sighting);
         run.push(sighting, &self.limits);
         self.bodies_len_bytes += run.bodies_len_bytes();
-        self.ending.push_back((self.now, key.clone()));
-        self.runs.insert(key, Box::new(run));
+        self.awake.push_back((self.now, key.clone()));
+        self.runs.insert(key, Kept::new(run));
+    }
+
+    /// The run of a Call-ID, awake.
+    fn wake<'t>(
+        runs: &'t mut WireMap<Arc<[u8]>, Kept>,
+        awake: &mut Queue,
+        now: CaptureTime,
+        call_id: &[u8],
+    ) -> Option<&'t mut Run> {
+        let kept = runs.get_mut(call_id)?;
+        let was_resting = kept.is_resting();
+        let run = kept.wake()?;
+        if was_resting {
+            awake.push_back((now, run.call_id.clone()));
+        }
+        Some(run)
     }
 
     /// Marks a message that was pushed before as one that can be read two ways.
     pub fn contradict(&mut self, flow: Flow, message: &Message<'_>) {
-        if let Some(run) = self.runs.get_mut(message.call_id()) {
+        let run = Tracker::wake(&mut self.runs, &mut self.awake, self.now, message.call_id());
+        if let Some(run) = run {
             run.contradict(flow, message);
         }
     }
 
     /// The transaction of that Call-ID whose answer that frame completed, if it is a recent one.
     pub fn answered_at(&mut self, call_id: &[u8], at: FrameRef) -> Option<&mut Transaction> {
-        self.runs.get_mut(call_id)?.answered_at(at)
+        Tracker::wake(&mut self.runs, &mut self.awake, self.now, call_id)?.answered_at(at)
     }
 
     fn gap(&self) -> Duration {
@@ -109,12 +134,13 @@ impl Tracker {
     }
 
     /// Ends the capture: the runs that are left, in order of their first frame.
-    pub fn finish(&mut self) -> Vec<Box<Run>> {
-        self.ending.clear();
-        self.idle.clear();
-        let mut runs: Vec<Box<Run>> = std::mem::take(&mut self.runs).into_values().collect();
-        runs.sort_unstable_by(|a, b| (a.first, &a.call_id).cmp(&(b.first, &b.call_id)));
-        runs
+    pub fn finish(&mut self) -> impl Iterator<Item = Run> + use<> {
+        for queue in [&mut self.awake, &mut self.over, &mut self.idle] {
+            *queue = Queue::new();
+        }
+        let mut runs: Vec<(Arc<[u8]>, Kept)> = std::mem::take(&mut self.runs).into_iter().collect();
+        runs.sort_unstable_by(|(one_id, one), (other_id, other)| (one.first(), one_id).cmp(&(other.first(), other_id)));
+        runs.into_iter().filter_map(|(_, kept)| kept.into_run())
     }
 
     /// Runs that were ended early because there were too many at a time.
@@ -132,37 +158,61 @@ impl Tracker {
         (self.now != CaptureTime::from_ns(i64::MIN)).then_some(self.now)
     }
 
-    fn close_idle(&mut self, closed: &mut Vec<Run>) {
-        while let Some(key) = due(&mut self.ending, self.now, OVER_AFTER) {
-            let Some(run) = self.runs.get(&key) else { continue };
-            match run.last_seen {
-                last_seen if !run.is_over() => self.idle.push_back((last_seen, key)),
-                last_seen if self.now.since(last_seen) <= OVER_AFTER => self.ending.push_back((last_seen, key)),
-                _ => closed.extend(self.runs.remove(&key).map(|run| *run)),
+    /// Packs the runs that fell silent. Long ones stay as they are, and are looked at again.
+    fn lay_to_rest(&mut self) {
+        while let Some(key) = due(&mut self.awake, self.now, REST_AFTER) {
+            let Some(kept) = self.runs.get_mut(&key).filter(|kept| !kept.is_resting()) else { continue };
+            let last_seen = kept.last_seen();
+            if self.now.since(last_seen) <= REST_AFTER {
+                self.awake.push_back((last_seen, key));
+                continue;
+            }
+            if kept.is_over() {
+                self.over.push_back((last_seen, key.clone()));
+            } else if !kept.is_queued {
+                kept.is_queued = true;
+                self.idle.push_back((last_seen, key.clone()));
+            }
+            if !kept.rest() {
+                self.awake.push_back((self.now, key));
             }
         }
+    }
+
+    /// Closes the runs that are over and stayed silent.
+    fn close_over(&mut self, closed: &mut Vec<Run>) {
+        while let Some(key) = due(&mut self.over, self.now, OVER_AFTER) {
+            let is_silent = |kept: &Kept| kept.is_over() && self.now.since(kept.last_seen()) > OVER_AFTER;
+            if self.runs.get(&key).is_some_and(is_silent) {
+                closed.extend(self.runs.remove(&key).and_then(Kept::into_run));
+            }
+        }
+    }
+
+    fn close_idle(&mut self, closed: &mut Vec<Run>) {
         let gap = self.gap();
         while let Some(key) = due(&mut self.idle, self.now, gap) {
-            let last_seen = self.runs.get(&key).map(|run| run.last_seen);
+            let last_seen = self.runs.get(&key).map(Kept::last_seen);
             match last_seen {
                 Some(last_seen) if self.now.since(last_seen) <= gap => self.idle.push_back((last_seen, key)),
-                _ => closed.extend(self.runs.remove(&key).map(|run| *run)),
+                _ => closed.extend(self.runs.remove(&key).and_then(Kept::into_run)),
             }
         }
     }
 
     fn make_room(&mut self, closed: &mut Vec<Run>) {
         while self.runs.len() >= self.limits.sessions_max {
-            let Some((_, key)) = self.idle.pop_front().or_else(|| self.ending.pop_front()) else { return };
-            let Some(run) = self.runs.remove(&key) else { continue };
-            closed.push(*run);
+            let queues = [&mut self.over, &mut self.idle, &mut self.awake];
+            let Some((_, key)) = queues.into_iter().find_map(Queue::pop_front) else { return };
+            let Some(run) = self.runs.remove(&key).and_then(Kept::into_run) else { continue };
+            closed.push(run);
             self.evicted += 1;
         }
     }
 }
 
 /// The next one of a queue that was last known to be alive longer ago than that.
-fn due(queue: &mut VecDeque<(CaptureTime, Arc<[u8]>)>, now: CaptureTime, after: Duration) -> Option<Arc<[u8]>> {
+fn due(queue: &mut Queue, now: CaptureTime, after: Duration) -> Option<Arc<[u8]>> {
     let (alive, _) = queue.front()?;
     if now.since(*alive) <= after {
         return None;

@@ -1,5 +1,8 @@
 //! A request, its responses, and their other appearances (RFC 3261 §17.1.3, §17.2.3).
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::base::CaptureTime;
 use crate::base::Flow;
 use crate::base::FrameRef;
@@ -14,7 +17,7 @@ use crate::session::TextId;
 use crate::sip::Method;
 
 /// One transaction on one hop.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Transaction {
     /// The request's direction; where only responses were seen, the reverse of theirs.
     pub flow: Flow,
@@ -45,7 +48,7 @@ pub struct Transaction {
 }
 
 /// The request of a transaction, as first seen.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Request {
     /// The frame that completed it.
     pub at: FrameRef,
@@ -80,7 +83,7 @@ pub struct Request {
 }
 
 /// The final response of a transaction, as first seen.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Answer {
     /// The frame that completed it.
     pub at: FrameRef,
@@ -111,7 +114,7 @@ pub struct Answer {
 }
 
 /// What few answers have.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct RareParts {
     /// The values of Security-Server (RFC 3329 §2.2), joined with commas.
     pub security_server: Option<TextId>,
@@ -120,7 +123,7 @@ pub struct RareParts {
 }
 
 /// Another appearance of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Copy {
     /// Where.
     pub at: FrameRef,
@@ -129,7 +132,7 @@ pub struct Copy {
 }
 
 /// Why a request was seen again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CopyKind {
     /// The client sent it again (RFC 3261 §17.1).
     Retransmission,

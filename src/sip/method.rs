@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use serde::Deserialize;
+use serde::Serialize;
+
 /// IANA's list of SIP methods.
 pub const METHODS: [&[u8]; 14] = [
     b"REGISTER",
@@ -21,7 +24,7 @@ pub const METHODS: [&[u8]; 14] = [
 ];
 
 /// A request's method.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Method {
     /// RFC 3261 §10
     Register,

@@ -1,6 +1,9 @@
 //! Who has which secret: bytes of a credentials file in, entries out. One format a file. Reading the file itself, and
 //! wiping the buffer it was read into, is the caller's.
 
+use serde::Deserialize;
+use serde::Serialize;
+
 mod csv;
 mod error;
 mod freeswitch;
@@ -78,7 +81,7 @@ impl Kind {
 }
 
 /// Where an entry came from. Displays as `creds.csv:2`, or as the option's name.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SourceId {
     /// The file's name or the option's.
     pub label: Arc<str>,

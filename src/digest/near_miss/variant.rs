@@ -1,8 +1,11 @@
 //! The kinds of change that a wrong digest may be right for, by their public names.
 
+use serde::Deserialize;
+use serde::Serialize;
+
 /// One input that was hashed in another form than the one sent. In the order in which they are preferred where one digest
 /// fits several: the more telling first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Variant {
     /// `uri-request-uri`

@@ -1,0 +1,85 @@
+//! A run that the tracker keeps: as it is while messages come, packed while it rests.
+
+use crate::base::CaptureTime;
+use crate::base::FrameRef;
+use crate::session::Run;
+use crate::session::packed::Packed;
+
+/// A run of the tracker's table.
+#[derive(Debug)]
+pub(super) struct Kept {
+    form: Form,
+    /// It stands in the queue of those that are closed after a long silence.
+    pub(super) is_queued: bool,
+}
+
+/// Small or boxed: the table is moved each time it grows.
+#[derive(Debug)]
+enum Form {
+    Awake(Box<Run>),
+    Resting(Packed),
+}
+
+impl Kept {
+    /// A run that begins.
+    pub(super) fn new(run: Run) -> Kept {
+        Kept { form: Form::Awake(Box::new(run)), is_queued: false }
+    }
+
+    /// The frame of its first message.
+    pub(super) fn first(&self) -> FrameRef {
+        match &self.form {
+            Form::Awake(run) => run.first,
+            Form::Resting(packed) => packed.first,
+        }
+    }
+
+    /// When its latest message came.
+    pub(super) fn last_seen(&self) -> CaptureTime {
+        match &self.form {
+            Form::Awake(run) => run.last_seen,
+            Form::Resting(packed) => packed.last_seen,
+        }
+    }
+
+    /// Whether nothing more is expected of it.
+    pub(super) fn is_over(&self) -> bool {
+        match &self.form {
+            Form::Awake(run) => run.is_over(),
+            Form::Resting(packed) => packed.is_over,
+        }
+    }
+
+    pub(super) fn is_resting(&self) -> bool {
+        matches!(self.form, Form::Resting(_))
+    }
+
+    /// Packs it, where that is worth it; says whether it was.
+    pub(super) fn rest(&mut self) -> bool {
+        if let Form::Awake(run) = &self.form
+            && let Some(packed) = Packed::pack(run)
+        {
+            self.form = Form::Resting(packed);
+        }
+        self.is_resting()
+    }
+
+    /// The run as it is. `None` never comes of what was packed here.
+    pub(super) fn wake(&mut self) -> Option<&mut Run> {
+        if let Form::Resting(packed) = &self.form {
+            self.form = Form::Awake(Box::new(packed.unpack()?));
+        }
+        match &mut self.form {
+            Form::Awake(run) => Some(run),
+            Form::Resting(_) => None,
+        }
+    }
+
+    /// The same, for good.
+    pub(super) fn into_run(self) -> Option<Run> {
+        match self.form {
+            Form::Awake(run) => Some(*run),
+            Form::Resting(packed) => packed.unpack(),
+        }
+    }
+}
