@@ -79,6 +79,7 @@ pub struct Analyzer {
     messages: Messages,
     inputs: Vec<(String, InputSummary)>,
     unreadable: Vec<String>,
+    passed_over: Vec<(u64, String)>,
     trusted: Vec<Network>,
     /// The frames that hold SIP, where they are to be told.
     frames: Option<FrameSet>,
@@ -112,6 +113,7 @@ impl Analyzer {
             messages,
             inputs: Vec::new(),
             unreadable: Vec::new(),
+            passed_over: Vec::new(),
             trusted,
             frames: None,
         }
@@ -171,6 +173,11 @@ impl Analyzer {
     /// Notes that an input could not be read, or not to its end.
     pub fn note_unreadable(&mut self, path: &str, error: &str) {
         self.unreadable.push(format!("{path}: {error}"));
+    }
+
+    /// Notes what stands among the inputs and is not read because it is no capture: how much, and a sentence about it.
+    pub fn note_passed_over(&mut self, count: u64, text: &str) {
+        self.passed_over.push((count, text.to_owned()));
     }
 
     /// The sessions that have closed since the last call.

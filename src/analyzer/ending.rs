@@ -127,7 +127,14 @@ pub(super) fn events(analyzer: &Analyzer) -> Vec<Event> {
         text: text.clone(),
         loses_messages: true,
     });
-    let mut events: Vec<Event> = unreadable.collect();
+    let passed_over = analyzer.passed_over.iter().map(|(count, text)| Event {
+        name: "input_passed_over",
+        count: *count,
+        first: None,
+        text: text.clone(),
+        loses_messages: false,
+    });
+    let mut events: Vec<Event> = unreadable.chain(passed_over).collect();
     for (path, input) in &analyzer.inputs {
         events.extend(input_events(path, input));
     }

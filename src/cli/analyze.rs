@@ -1,8 +1,5 @@
 //! `sipauth analyze`: captures in, report out.
 
-use std::fs::File;
-use std::io;
-use std::io::Read;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -11,27 +8,22 @@ use anyhow::Result;
 use sipauth::analyzer::Analyzer;
 use sipauth::analyzer::Settings;
 use sipauth::base::Limits;
-use sipauth::capture::Ended;
-use sipauth::capture::Merge;
-use sipauth::capture::Next;
-use sipauth::capture::Reader;
 use sipauth::digest::Keyring;
 use sipauth::filter::Filter;
 use sipauth::filter::MatchBy;
 use sipauth::report::Redaction;
 use sipauth::report::Report;
 use sipauth::report::Selection;
-use sipauth::report::Session;
 use sipauth::report::human;
 
 use crate::cli::args::Analyze;
 use crate::cli::args::Format;
 use crate::cli::args::Match;
-use crate::cli::args::SecretOptions;
 use crate::cli::exit::Exit;
 use crate::cli::exit::usage;
 use crate::cli::filters;
-use crate::cli::output;
+use crate::cli::inputs::Inputs;
+use crate::cli::inputs::Reached;
 use crate::cli::output::Notes;
 use crate::cli::output::Sink;
 use crate::cli::printer::Printer;
@@ -41,28 +33,26 @@ use crate::cli::secrets;
 /// Analyses the captures and prints the report.
 pub fn run(options: Analyze) -> Result<Exit> {
     let notes = Notes { is_quiet: options.quiet };
-    let inputs: Vec<PathBuf> = options.captures.iter().chain(&options.read).cloned().collect();
-    let read: Vec<PathBuf> = inputs.iter().chain(&options.tls_keylog).cloned().collect();
-    refuse_two_readers_of_stdin(&options.secrets, &read)?;
+    let named: Vec<PathBuf> = options.captures.iter().chain(&options.read).cloned().collect();
+    let inputs = Inputs::find(&named, &options.input, &options.secrets)?;
     let filter = filters::filter(&options, &notes)?;
     let secrets = secrets::read(&options.secrets, &notes)?;
     if options.redact == Redaction::None {
         notes.warn("--redact none: this report holds what a password can be guessed from; do not pass it on");
     }
     let sink = match &options.output {
-        Some(place) => Sink::file(place, &inputs, options.force)?,
+        Some(place) => Sink::file(place, inputs.files(), options.force)?,
         None => Sink::stdout(),
     };
-    let frames_sink = frames_sink(&options, &inputs)?;
+    let frames_sink = frames_sink(&options, inputs.files())?;
     let mut printer = Printer::new(sink, head(&options, filter.as_ref(), secrets.sources), &options);
     let mut analyzer = Analyzer::new(settings(&options, secrets.keyring, filter, &notes)?);
-    add_key_logs(&mut analyzer, &options.tls_keylog, &notes)?;
     let mut opened = Opened::new(options.write.as_deref());
     if frames_sink.is_some() {
         analyzer.keep_frames();
     }
-    let unreadable = read_all(&mut analyzer, &inputs, &mut opened, &mut |session| printer.session(session))?;
-    if unreadable == inputs.len() {
+    let reached = inputs.read(&mut analyzer, &mut opened, &notes, &mut |session| printer.session(session))?;
+    if reached == Reached::Nothing {
         return Ok(Exit::Unreadable);
     }
     let fails = |report: &Report| is_failing(report, &options);
@@ -78,7 +68,7 @@ pub fn run(options: Analyze) -> Result<Exit> {
     }
     printer.finish(&report, |report| opened.spans(report))?;
     Ok(match () {
-        () if unreadable > 0 => Exit::Unreadable,
+        () if reached != Reached::All => Exit::Unreadable,
         () if options.strict && report.diagnostics.iter().any(|diagnostic| diagnostic.severity == "low") => {
             Exit::Incomplete
         }
@@ -124,18 +114,6 @@ fn settings(options: &Analyze, keyring: Keyring, filter: Option<Filter>, notes: 
     })
 }
 
-fn add_key_logs(analyzer: &mut Analyzer, paths: &[PathBuf], notes: &Notes) -> Result<()> {
-    for path in paths {
-        if analyzer.add_tls_key_log(&secrets::read_key_log(path, notes)?) == 0 {
-            notes.warn(&format!(
-                "{}: holds no TLS secrets; expected the lines that SSLKEYLOGFILE has written",
-                path.display()
-            ));
-        }
-    }
-    Ok(())
-}
-
 /// The place of the frames that `--write` asks for.
 fn frames_sink(options: &Analyze, inputs: &[PathBuf]) -> Result<Option<Sink>> {
     if options.force && options.output.is_none() && options.write.is_none() {
@@ -158,123 +136,6 @@ fn frames_sink(options: &Analyze, inputs: &[PathBuf]) -> Result<Option<Sink>> {
         return Err(usage("--write and --output name the same file"));
     }
     Sink::file(place, inputs, options.force).map(Some)
-}
-
-pub(super) fn refuse_two_readers_of_stdin(options: &SecretOptions, inputs: &[PathBuf]) -> Result<()> {
-    let stdin = |paths: &[PathBuf]| paths.iter().filter(|path| *path == Path::new("-")).count();
-    let readers = stdin(inputs) + stdin(&options.credentials) + usize::from(options.password_stdin);
-    if readers > 1 {
-        return Err(usage(
-            "stdin can be read once: give all but one of capture, --credentials, --tls-keylog and password by file or prompt",
-        ));
-    }
-    Ok(())
-}
-
-/// What becomes of a session once it has closed.
-pub(super) type Each<'e> = &'e mut dyn FnMut(&Session) -> Result<()>;
-
-/// Reads every input; says how many could not be read at all.
-pub(super) fn read_all(
-    analyzer: &mut Analyzer,
-    inputs: &[PathBuf],
-    opened: &mut Opened,
-    each: Each<'_>,
-) -> Result<usize> {
-    // Pipes have to be read as they come, one behind the other.
-    if inputs.len() > 1 && inputs.iter().all(|path| path != Path::new("-") && (path.is_file() || !path.exists())) {
-        return read_merged(analyzer, inputs, opened, each);
-    }
-    let mut unreadable = 0;
-    for path in inputs {
-        if let Err(error) = read_one(analyzer, path, opened, each)? {
-            tell_unreadable(analyzer, path, &error);
-            unreadable += 1;
-        }
-    }
-    Ok(unreadable)
-}
-
-/// Reads files as one capture, by the time of their frames.
-fn read_merged(analyzer: &mut Analyzer, files: &[PathBuf], opened: &mut Opened, each: Each<'_>) -> Result<usize> {
-    let mut merge = Merge::new(files, open, &Limits::default());
-    let mut unreadable = 0;
-    let mut ended: Vec<Ended> = Vec::new();
-    while let Some(next) = merge.next_record() {
-        match next {
-            Next::Record(record) => analyzer.push(&record),
-            Next::Ended(file) => {
-                if let Some(error) = &file.error {
-                    tell_unreadable(analyzer, &file.path, error);
-                    unreadable += 1;
-                }
-                ended.push(file);
-            }
-            Next::Unreadable { path, error } => {
-                tell_unreadable(analyzer, &path, &error);
-                unreadable += 1;
-            }
-        }
-        for session in analyzer.drain() {
-            each(&session)?;
-        }
-    }
-    ended.sort_by_key(|file| file.input);
-    for file in ended {
-        analyzer.end_input(&file.path.to_string_lossy(), &file.summary);
-        opened.note(&file.path);
-    }
-    Ok(unreadable)
-}
-
-fn tell_unreadable(analyzer: &mut Analyzer, path: &Path, error: &str) {
-    let shown = path.to_string_lossy();
-    eprintln!("sipauth: {}", output::one_line(&format!("{shown}: {error}")));
-    analyzer.note_unreadable(&shown, error);
-}
-
-/// Reads one input. The outer error ends the run: the output failed. The inner one is the input's own.
-fn read_one(analyzer: &mut Analyzer, path: &Path, opened: &mut Opened, each: Each<'_>) -> Result<Result<(), String>> {
-    let source: Box<dyn Read + Send> = if path == Path::new("-") {
-        Box::new(io::stdin())
-    } else {
-        match open(path) {
-            Ok(file) => file,
-            Err(error) => return Ok(Err(error)),
-        }
-    };
-    let source = opened.open(path, source)?;
-    let mut reader = match Reader::open(source, analyzer.next_input(), &Limits::default()) {
-        Ok(reader) => reader,
-        Err(error) => {
-            opened.close();
-            return Ok(Err(error.to_string()));
-        }
-    };
-    let mut outcome = Ok(());
-    loop {
-        match reader.next_record() {
-            Ok(Some(record)) => analyzer.push(&record),
-            Ok(None) => break,
-            Err(error) => {
-                outcome = Err(error.to_string());
-                break;
-            }
-        }
-        for session in analyzer.drain() {
-            each(&session)?;
-        }
-    }
-    analyzer.end_input(&path.to_string_lossy(), reader.summary());
-    Ok(outcome)
-}
-
-fn open(path: &Path) -> Result<Box<dyn Read + Send>, String> {
-    let file = File::open(path).map_err(|error| error.to_string())?;
-    if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
-        return Err("is a folder; name the captures in it".to_owned());
-    }
-    Ok(Box::new(file))
 }
 
 fn is_failing(report: &Report, options: &Analyze) -> bool {

@@ -12,6 +12,8 @@ use sipauth::base::Network;
 use sipauth::report::Redaction;
 use sipauth::rules::Severity;
 
+use crate::cli::input_options::InputOptions;
+
 /// Says why a SIP client fails to authenticate, who is at fault, and what fixes it.
 #[derive(Parser, Debug)]
 #[command(name = "sipauth", version, arg_required_else_help = true, propagate_version = true)]
@@ -67,12 +69,13 @@ Examples:
   sipauth analyze -Y 'sip.Status-Code == 401 && ip.addr == 192.0.2.0/24' capture.pcap
   sipauth analyze --preset failures --preset user=1001 capture.pcap
   sipauth analyze --user 1001 --ask-password --format json -o report.json capture.pcap
+  sipauth analyze /var/spool/sip-ring
   tcpdump -U -w - port 5060 | sipauth analyze -
 
 Exit codes: 0 nothing at or above --fail-on, 1 a finding, 2 wrong use, 3 an input could not be read,
 4 with --strict: damaged input or a limit reached, 5 the output could not be written.")]
 pub struct Analyze {
-    /// pcap or pcapng, plain, gzip or zstd; `-` reads a pipe.
+    /// pcap or pcapng, plain, gzip or zstd; a folder of them; `-` reads a pipe.
     #[arg(required_unless_present = "read", value_name = "CAPTURE")]
     pub captures: Vec<PathBuf>,
 
@@ -116,10 +119,8 @@ pub struct Analyze {
     #[command(flatten)]
     pub secrets: SecretOptions,
 
-    /// Secrets of TLS connections, as SSLKEYLOGFILE has them written; may be given several times. Those within a pcapng are used
-    /// without asking.
-    #[arg(long, value_name = "FILE")]
-    pub tls_keylog: Vec<PathBuf>,
+    #[command(flatten)]
+    pub input: InputOptions,
 
     /// Exit with 1 when a finding is at least this severe.
     #[arg(long, value_enum, default_value_t = FailOn::High, value_name = "SEVERITY")]
@@ -198,6 +199,9 @@ pub struct Flow {
     #[command(flatten)]
     pub secrets: SecretOptions,
 
+    #[command(flatten)]
+    pub input: InputOptions,
+
     /// No notes and warnings on stderr; errors stay.
     #[arg(short, long)]
     pub quiet: bool,
@@ -239,6 +243,9 @@ pub struct Compare {
 
     #[command(flatten)]
     pub secrets: SecretOptions,
+
+    #[command(flatten)]
+    pub input: InputOptions,
 
     /// No notes and warnings on stderr; errors stay.
     #[arg(short, long)]

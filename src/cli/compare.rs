@@ -16,11 +16,14 @@ use sipauth::report::compare::Comparison;
 use sipauth::report::json;
 use sipauth::report::kept::Kept;
 
-use crate::cli::analyze;
 use crate::cli::args::Compare;
 use crate::cli::args::CompareFormat;
 use crate::cli::exit::Exit;
 use crate::cli::exit::usage;
+use crate::cli::folders::shown;
+use crate::cli::inputs;
+use crate::cli::inputs::Inputs;
+use crate::cli::inputs::Reached;
 use crate::cli::output::Notes;
 use crate::cli::output::Sink;
 use crate::cli::printer;
@@ -32,28 +35,30 @@ const SESSIONS_MAX: usize = 1_000;
 
 /// Compares and prints.
 pub fn run(options: &Compare) -> Result<Exit> {
-    let inputs = [options.good.clone(), options.bad.clone()];
-    analyze::refuse_two_readers_of_stdin(&options.secrets, &inputs)?;
+    inputs::refuse_two_readers_of_stdin(&options.secrets, &[options.good.clone(), options.bad.clone()])?;
     if options.secrets.password_stdin || options.secrets.credentials.iter().any(|path| path == Path::new("-")) {
         return Err(usage(
             "compare needs the secrets for each capture: give them by --credentials FILE or --ask-password",
         ));
     }
     let notes = Notes { is_quiet: options.quiet };
+    let find = |named: &PathBuf| Inputs::find(std::slice::from_ref(named), &options.input, &options.secrets);
+    let (good, bad) = (find(&options.good)?, find(&options.bad)?);
+    let files = [good.files(), bad.files()].concat();
     let mut sink = match &options.place.output {
-        Some(place) => Sink::file(place, &inputs, options.place.force)?,
+        Some(place) => Sink::file(place, &files, options.place.force)?,
         None => Sink::stdout(),
     };
     // Both captures are checked with the same secrets; a keyring belongs to one run, so they are read for each.
-    let Some(good) = read(&options.good, secrets::read(&options.secrets, &notes)?.keyring)? else {
-        return Ok(Exit::Unreadable);
-    };
-    let again = secrets::read(&options.secrets, &Notes { is_quiet: true })?;
-    let Some(bad) = read(&options.bad, again.keyring)? else { return Ok(Exit::Unreadable) };
+    let keyring = secrets::read(&options.secrets, &notes)?.keyring;
+    let Some(good) = read(&good, keyring, &notes)? else { return Ok(Exit::Unreadable) };
+    let quiet = Notes { is_quiet: true };
+    let again = secrets::read(&options.secrets, &quiet)?;
+    let Some(bad) = read(&bad, again.keyring, &notes)? else { return Ok(Exit::Unreadable) };
     let failing = bad.kept.worst_or_first(&bad.report.findings, 1).first().copied();
     let failing = failing.ok_or_else(|| usage(nothing(&options.bad)))?;
     let working = working(&good.kept, &failing.method).ok_or_else(|| usage(nothing(&options.good)))?;
-    let (good_path, bad_path) = (options.good.to_string_lossy(), options.bad.to_string_lossy());
+    let (good_path, bad_path) = (shown(&options.good), shown(&options.bad));
     let comparison = Comparison::of(
         Compared { path: &good_path, session: working, findings: &good.report.findings },
         Compared { path: &bad_path, session: failing, findings: &bad.report.findings },
@@ -81,16 +86,15 @@ struct Analysed {
 }
 
 /// Analyses a capture; `None` where it could not be read, which has been said.
-fn read(path: &Path, keyring: Keyring) -> Result<Option<Analysed>> {
+fn read(inputs: &Inputs, keyring: Keyring, notes: &Notes) -> Result<Option<Analysed>> {
     let settings = Settings { keyring, sessions_max: Some(u64::MAX), ..Settings::default() };
     let mut analyzer = Analyzer::new(settings);
     let mut kept = Kept::new(SESSIONS_MAX);
-    let inputs: [PathBuf; 1] = [path.to_owned()];
-    let unreadable = analyze::read_all(&mut analyzer, &inputs, &mut Opened::default(), &mut |session| {
+    let reached = inputs.read(&mut analyzer, &mut Opened::default(), notes, &mut |session| {
         kept.note(session);
         Ok(())
     })?;
-    if unreadable > 0 {
+    if reached != Reached::All {
         return Ok(None);
     }
     let report = analyzer.finish_with(|session| kept.note(&session));

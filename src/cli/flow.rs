@@ -14,12 +14,13 @@ use sipauth::report::ladder::svg;
 use sipauth::report::ladder::text;
 use sipauth::report::ladder::text::Characters;
 
-use crate::cli::analyze;
 use crate::cli::args::Color;
 use crate::cli::args::Flow;
 use crate::cli::args::FlowFormat;
 use crate::cli::exit::Exit;
 use crate::cli::exit::usage;
+use crate::cli::inputs::Inputs;
+use crate::cli::inputs::Reached;
 use crate::cli::output;
 use crate::cli::output::Notes;
 use crate::cli::output::Sink;
@@ -35,10 +36,11 @@ const ROWS_MAX: usize = 1_000;
 
 /// Draws the ladder.
 pub fn run(options: &Flow) -> Result<Exit> {
-    analyze::refuse_two_readers_of_stdin(&options.secrets, &options.captures)?;
-    let secrets = secrets::read(&options.secrets, &Notes { is_quiet: options.quiet })?;
+    let notes = Notes { is_quiet: options.quiet };
+    let inputs = Inputs::find(&options.captures, &options.input, &options.secrets)?;
+    let secrets = secrets::read(&options.secrets, &notes)?;
     let mut sink = match &options.place.output {
-        Some(place) => Sink::file(place, &options.captures, options.place.force)?,
+        Some(place) => Sink::file(place, inputs.files(), options.place.force)?,
         None => Sink::stdout(),
     };
     let mut analyzer =
@@ -49,11 +51,11 @@ pub fn run(options: &Flow) -> Result<Exit> {
             kept.note(session);
         }
     };
-    let unreadable = analyze::read_all(&mut analyzer, &options.captures, &mut Opened::default(), &mut |session| {
+    let reached = inputs.read(&mut analyzer, &mut Opened::default(), &notes, &mut |session| {
         take(session);
         Ok(())
     })?;
-    if unreadable == options.captures.len() {
+    if reached == Reached::Nothing {
         return Ok(Exit::Unreadable);
     }
     let report = analyzer.finish_with(|session| take(&session));
@@ -76,7 +78,7 @@ pub fn run(options: &Flow) -> Result<Exit> {
     };
     sink.write_all(drawing.as_bytes()).map_err(printer::told)?;
     sink.finish()?;
-    Ok(if unreadable > 0 { Exit::Unreadable } else { Exit::Success })
+    Ok(if reached == Reached::All { Exit::Success } else { Exit::Unreadable })
 }
 
 fn is_asked_for(session: &Session, options: &Flow) -> bool {

@@ -8,6 +8,7 @@ mod corpus;
 mod digests;
 mod docs;
 mod filters;
+mod folders;
 mod formats;
 mod golden;
 mod hep;

@@ -22,13 +22,13 @@ const SAMPLES: [&str; 5] = [
     "fragmented-invite-ok",
 ];
 
-fn write(folder: &Path, name: &str, frames: &[&RawFrame]) {
+pub fn write(folder: &Path, name: &str, frames: &[&RawFrame]) {
     let frames: Vec<(u64, Vec<u8>)> = frames.iter().map(|frame| (frame.time_ns, frame.bytes.clone())).collect();
     std::fs::write(folder.join(name), wire::pcap(Order::Little, Resolution::Nano, &frames)).expect("it can be written");
 }
 
 /// What a report says, without what depends on how frames are numbered.
-fn told(folder: &Path, secrets: &[&str], files: &[String]) -> Value {
+pub fn told(folder: &Path, secrets: &[&str], files: &[String]) -> Value {
     let words = ["analyze", "--quiet", "--fail-on", "never", "--format", "json"];
     let run = run(sipauth(folder).args(words).args(secrets).args(files));
     assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{files:?}");

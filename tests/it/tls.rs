@@ -77,6 +77,21 @@ fn a_file_without_secrets_is_told() {
 }
 
 #[test]
+fn every_command_that_reads_captures_takes_a_key_log() {
+    let sample = Sample::named("tls-register-ok");
+    let capture = sample.capture();
+    let typed = |words: &[&str]| run(sipauth(&sample.folder).args(words));
+    let drawn = typed(&["flow", "--tls-keylog", "tls.keys", &capture]);
+    assert_eq!(drawn.code, 0, "{drawn:?}");
+    assert!(drawn.stdout.contains("401 Unauthorized"), "{}", drawn.stdout);
+    let compared = typed(&["compare", "--tls-keylog", "tls.keys", &capture, &capture]);
+    assert_eq!(compared.code, 0, "{compared:?}");
+    for words in [&["flow", &capture][..], &["compare", &capture, &capture]] {
+        assert_eq!(typed(words).code, 2, "there is nothing to see without it");
+    }
+}
+
+#[test]
 fn reading_goes_on_behind_a_lost_segment() {
     let (frames, all) = whole("tls-cipher-suites");
     assert_eq!(all.seen.len(), 48);

@@ -27,8 +27,9 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(facts: &CaptureFacts) -> Vec<Finding> {
-    // What was not computed says nothing about the capture: it stands among the diagnostics.
-    let events: Vec<&Event> = facts.events.iter().filter(|event| event.name != "near_misses_not_searched").collect();
+    // What was not computed, and files that are none, say nothing about the capture: they stand among the diagnostics.
+    let is_of_capture = |event: &&Event| !matches!(event.name, "near_misses_not_searched" | "input_passed_over");
+    let events: Vec<&Event> = facts.events.iter().filter(is_of_capture).collect();
     if events.is_empty() {
         return Vec::new();
     }
