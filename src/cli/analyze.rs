@@ -34,24 +34,34 @@ use crate::cli::secrets;
 pub fn run(options: Analyze) -> Result<Exit> {
     let notes = Notes { is_quiet: options.quiet };
     let named: Vec<PathBuf> = options.captures.iter().chain(&options.read).cloned().collect();
-    let inputs = Inputs::find(&named, &options.input, &options.secrets)?;
+    let mut inputs = Inputs::find(&named, &options.input, &options.secrets)?;
+    if options.live.follow {
+        inputs.follow()?;
+    }
     let filter = filters::filter(&options, &notes)?;
     let secrets = secrets::read(&options.secrets, &notes)?;
     if options.redact == Redaction::None {
         notes.warn("--redact none: this report holds what a password can be guessed from; do not pass it on");
     }
     let sink = match &options.output {
-        Some(place) => Sink::file(place, inputs.files(), options.force)?,
+        Some(place) => Sink::file(place, &inputs.files(), options.force)?,
         None => Sink::stdout(),
     };
-    let frames_sink = frames_sink(&options, inputs.files())?;
+    let frames_sink = frames_sink(&options, &inputs.files())?;
     let mut printer = Printer::new(sink, head(&options, filter.as_ref(), secrets.sources), &options);
     let mut analyzer = Analyzer::new(settings(&options, secrets.keyring, filter, &notes)?);
     let mut opened = Opened::new(options.write.as_deref());
     if frames_sink.is_some() {
         analyzer.keep_frames();
     }
-    let reached = inputs.read(&mut analyzer, &mut opened, &notes, &mut |session| printer.session(session))?;
+    let (is_live, stop) = (inputs.is_live(), inputs.stop());
+    let reached = inputs.read(&mut analyzer, &mut opened, &notes, &mut |session| {
+        printer.session(session)?;
+        if is_live && !printer.flush()? {
+            stop.ask();
+        }
+        Ok(())
+    })?;
     if reached == Reached::Nothing {
         return Ok(Exit::Unreadable);
     }
@@ -67,13 +77,14 @@ pub fn run(options: Analyze) -> Result<Exit> {
         opened.write(sink, &report, &frames, options.show_secrets)?;
     }
     printer.finish(&report, |report| opened.spans(report))?;
-    Ok(match () {
-        () if reached != Reached::All => Exit::Unreadable,
-        () if options.strict && report.diagnostics.iter().any(|diagnostic| diagnostic.severity == "low") => {
+    Ok(match reached {
+        Reached::Stopped(exit) => exit,
+        Reached::Some | Reached::Nothing => Exit::Unreadable,
+        Reached::All if options.strict && report.diagnostics.iter().any(|diagnostic| diagnostic.severity == "low") => {
             Exit::Incomplete
         }
-        () if fails(&report) => Exit::Finding,
-        () => Exit::Success,
+        Reached::All if fails(&report) => Exit::Finding,
+        Reached::All => Exit::Success,
     })
 }
 

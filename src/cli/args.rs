@@ -13,6 +13,7 @@ use sipauth::report::Redaction;
 use sipauth::rules::Severity;
 
 use crate::cli::input_options::InputOptions;
+use crate::cli::input_options::LiveOptions;
 
 /// Says why a SIP client fails to authenticate, who is at fault, and what fixes it.
 #[derive(Parser, Debug)]
@@ -70,10 +71,11 @@ Examples:
   sipauth analyze --preset failures --preset user=1001 capture.pcap
   sipauth analyze --user 1001 --ask-password --format json -o report.json capture.pcap
   sipauth analyze /var/spool/sip-ring
-  tcpdump -U -w - port 5060 | sipauth analyze -
+  tcpdump -U -w - port 5060 | sipauth analyze --format ndjson -
+  sipauth analyze --follow --format ndjson /var/spool/sip-ring
 
 Exit codes: 0 nothing at or above --fail-on, 1 a finding, 2 wrong use, 3 an input could not be read,
-4 with --strict: damaged input or a limit reached, 5 the output could not be written.")]
+4 with --strict: damaged input or a limit reached, 5 the output could not be written, 130 SIGINT, 143 SIGTERM.")]
 pub struct Analyze {
     /// pcap or pcapng, plain, gzip or zstd; a folder of them; `-` reads a pipe.
     #[arg(required_unless_present = "read", value_name = "CAPTURE")]
@@ -121,6 +123,9 @@ pub struct Analyze {
 
     #[command(flatten)]
     pub input: InputOptions,
+
+    #[command(flatten)]
+    pub live: LiveOptions,
 
     /// Exit with 1 when a finding is at least this severe.
     #[arg(long, value_enum, default_value_t = FailOn::High, value_name = "SEVERITY")]

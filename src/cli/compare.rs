@@ -94,7 +94,7 @@ fn read(inputs: &Inputs, keyring: Keyring, notes: &Notes) -> Result<Option<Analy
         kept.note(session);
         Ok(())
     })?;
-    if reached != Reached::All {
+    if matches!(reached, Reached::Some | Reached::Nothing) {
         return Ok(None);
     }
     let report = analyzer.finish_with(|session| kept.note(&session));

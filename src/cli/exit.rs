@@ -20,6 +20,10 @@ pub enum Exit {
     Unwritable,
     /// A fault of sipauth's own.
     InternalFault,
+    /// SIGINT ended the reading of a pipe or a growing file; the report holds what was seen.
+    Interrupted,
+    /// SIGTERM did.
+    Terminated,
 }
 
 impl From<Exit> for ExitCode {
@@ -32,6 +36,9 @@ impl From<Exit> for ExitCode {
             Exit::Incomplete => 4,
             Exit::Unwritable => 5,
             Exit::InternalFault => 70,
+            // As shells tell of signals: 128 and the signal's number.
+            Exit::Interrupted => 130,
+            Exit::Terminated => 143,
         })
     }
 }

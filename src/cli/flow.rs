@@ -40,7 +40,7 @@ pub fn run(options: &Flow) -> Result<Exit> {
     let inputs = Inputs::find(&options.captures, &options.input, &options.secrets)?;
     let secrets = secrets::read(&options.secrets, &notes)?;
     let mut sink = match &options.place.output {
-        Some(place) => Sink::file(place, inputs.files(), options.place.force)?,
+        Some(place) => Sink::file(place, &inputs.files(), options.place.force)?,
         None => Sink::stdout(),
     };
     let mut analyzer =
@@ -78,7 +78,11 @@ pub fn run(options: &Flow) -> Result<Exit> {
     };
     sink.write_all(drawing.as_bytes()).map_err(printer::told)?;
     sink.finish()?;
-    Ok(if reached == Reached::All { Exit::Success } else { Exit::Unreadable })
+    Ok(match reached {
+        Reached::All => Exit::Success,
+        Reached::Stopped(exit) => exit,
+        Reached::Some | Reached::Nothing => Exit::Unreadable,
+    })
 }
 
 fn is_asked_for(session: &Session, options: &Flow) -> bool {

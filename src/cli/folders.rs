@@ -143,7 +143,7 @@ fn identity(metadata: Metadata) -> (u64, u64) {
 }
 
 /// Whether a file is a capture, by its content. The error is a sentence for people.
-fn is_capture(path: &Path) -> Result<bool, String> {
+pub fn is_capture(path: &Path) -> Result<bool, String> {
     let file = File::open(path).map_err(|error| error.to_string())?;
     match Reader::open(Box::new(file), InputId(0), &Limits::default()) {
         Ok(_) => Ok(true),

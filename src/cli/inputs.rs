@@ -17,10 +17,14 @@ use sipauth::capture::Reader;
 use sipauth::report::Session;
 
 use crate::cli::args::SecretOptions;
+use crate::cli::exit::Exit;
 use crate::cli::exit::usage;
 use crate::cli::folders::Found;
 use crate::cli::folders::shown;
 use crate::cli::input_options::InputOptions;
+use crate::cli::live::Following;
+use crate::cli::live::Pipe;
+use crate::cli::live::Stop;
 use crate::cli::output;
 use crate::cli::output::Notes;
 use crate::cli::second_pass::Opened;
@@ -41,12 +45,19 @@ pub enum Reached {
     Some,
     /// Nothing.
     Nothing,
+    /// What there was until a signal, which asks for this exit code.
+    Stopped(Exit),
 }
 
 /// The captures of a run, found and not yet read.
 pub struct Inputs {
     found: Found,
     key_logs: Vec<PathBuf>,
+    /// The file that grows.
+    followed: Option<PathBuf>,
+    /// Whether something is read while it is written.
+    is_live: bool,
+    stop: Stop,
 }
 
 impl Inputs {
@@ -62,12 +73,43 @@ impl Inputs {
             let count = found.files.len();
             return Err(usage(format!("{count} captures are too many for one report; give at most {INPUTS_MAX}")));
         }
-        Ok(Inputs { found, key_logs: options.tls_keylog.clone() })
+        let is_live = found.files.iter().any(|path| is_pipe(path));
+        let stop = if is_live { Stop::by_signal()? } else { Stop::default() };
+        Ok(Inputs { found, key_logs: options.tls_keylog.clone(), followed: None, is_live, stop })
+    }
+
+    /// Goes on with the file that was written last, when all have been read.
+    ///
+    /// # Errors
+    /// There is a pipe among them.
+    pub fn follow(&mut self) -> Result<()> {
+        let files = &mut self.found.files;
+        if self.is_live {
+            return Err(usage("--follow is for files: a pipe is read to its end anyway; give it alone"));
+        }
+        let written = |path: &PathBuf| path.metadata().and_then(|metadata| metadata.modified()).ok();
+        // Of those written at one time the last.
+        if let Some((index, _)) = files.iter().enumerate().max_by_key(|(_, path)| written(path)) {
+            self.followed = Some(files.remove(index));
+            self.is_live = true;
+            self.stop = Stop::by_signal()?;
+        }
+        Ok(())
+    }
+
+    /// Whether something is read while it is written: results are wanted as they come.
+    pub fn is_live(&self) -> bool {
+        self.is_live
+    }
+
+    /// Ends what would be read without end.
+    pub fn stop(&self) -> Stop {
+        self.stop.clone()
     }
 
     /// The files that will be read: results are not to be written over them.
-    pub fn files(&self) -> &[PathBuf] {
-        &self.found.files
+    pub fn files(&self) -> Vec<PathBuf> {
+        self.found.files.iter().chain(&self.followed).cloned().collect()
     }
 
     /// Reads them all.
@@ -85,12 +127,79 @@ impl Inputs {
         for (path, error) in &self.found.unreadable {
             tell_unreadable(analyzer, path, error);
         }
-        let unreadable = self.found.unreadable.len() + read_all(analyzer, &self.found.files, opened, each)?;
-        Ok(match unreadable {
-            0 => Reached::All,
-            count if count == self.found.unreadable.len() + self.found.files.len() => Reached::Nothing,
-            _ => Reached::Some,
+        let mut unreadable = self.found.unreadable.len() + self.read_all(analyzer, opened, each)?;
+        if let Some(path) = &self.followed {
+            unreadable += self.read_on(path, analyzer, opened, each)?;
+        }
+        let all = self.found.unreadable.len() + self.files().len();
+        Ok(match self.stop.exit() {
+            Some(exit) => Reached::Stopped(exit),
+            None if unreadable == 0 => Reached::All,
+            None if unreadable >= all => Reached::Nothing,
+            None => Reached::Some,
         })
+    }
+
+    /// Reads every input but the one that grows; says how many could not be read at all.
+    fn read_all(&self, analyzer: &mut Analyzer, opened: &mut Opened, each: Each<'_>) -> Result<usize> {
+        let files = &self.found.files;
+        // Pipes have to be read as they come, one behind the other.
+        if files.len() > 1 && !files.iter().any(|path| is_pipe(path)) {
+            return read_merged(analyzer, files, opened, each);
+        }
+        let mut unreadable = 0;
+        for path in files {
+            let outcome = match self.open(path) {
+                Ok(source) => read_one(analyzer, path, opened.open(path, source)?, opened, each)?,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = outcome {
+                tell_unreadable(analyzer, path, &error);
+                unreadable += 1;
+            }
+        }
+        Ok(unreadable)
+    }
+
+    fn open(&self, path: &Path) -> Result<Box<dyn Read + Send>, String> {
+        let told = |error: io::Error| error.to_string();
+        if path == Path::new("-") {
+            return Ok(Box::new(Pipe::stdin(self.stop.clone()).map_err(told)?));
+        }
+        match is_pipe(path) {
+            true => Ok(Box::new(Pipe::new(File::open(path).map_err(told)?, self.stop.clone()))),
+            false => open(path),
+        }
+    }
+
+    /// Reads a file while it grows, and then the next of its ring, until it is told to stop.
+    fn read_on(&self, path: &Path, analyzer: &mut Analyzer, opened: &mut Opened, each: Each<'_>) -> Result<usize> {
+        let following = Following::of(path, self.stop.clone());
+        let mut next = Some(path.to_owned());
+        let mut unreadable = 0;
+        while let Some(path) = next {
+            let outcome = match following.open() {
+                // What was read may be written over when it is wanted again.
+                Ok(file) => read_one(analyzer, &path, opened.open(Path::new("-"), Box::new(file))?, opened, each)?,
+                Err(error) => Err(error.to_string()),
+            };
+            let is_first_wrong = outcome.is_err() && unreadable == 0 && analyzer.next_input().0 == 0;
+            if let Err(error) = outcome {
+                tell_unreadable(analyzer, &path, &error);
+                unreadable += 1;
+            }
+            if usize::from(analyzer.next_input().0) + 1 >= INPUTS_MAX {
+                tell_unreadable(analyzer, &path, "is the last that can have a number: begin a new report");
+                break;
+            }
+            next = if is_first_wrong { None } else { following.go_on() };
+        }
+        for path in following.left_too_early() {
+            let text = "went on growing when another file of its ring had begun: what came then was not read";
+            tell_unreadable(analyzer, &path, text);
+            unreadable += 1;
+        }
+        Ok(unreadable)
     }
 
     fn add_key_logs(&self, analyzer: &mut Analyzer, notes: &Notes) -> Result<()> {
@@ -115,20 +224,9 @@ pub fn refuse_two_readers_of_stdin(options: &SecretOptions, inputs: &[PathBuf]) 
     Ok(())
 }
 
-/// Reads every input; says how many could not be read at all.
-fn read_all(analyzer: &mut Analyzer, inputs: &[PathBuf], opened: &mut Opened, each: Each<'_>) -> Result<usize> {
-    // Pipes have to be read as they come, one behind the other.
-    if inputs.len() > 1 && inputs.iter().all(|path| path != Path::new("-") && (path.is_file() || !path.exists())) {
-        return read_merged(analyzer, inputs, opened, each);
-    }
-    let mut unreadable = 0;
-    for path in inputs {
-        if let Err(error) = read_one(analyzer, path, opened, each)? {
-            tell_unreadable(analyzer, path, &error);
-            unreadable += 1;
-        }
-    }
-    Ok(unreadable)
+/// Whether what is named can be read once and from its beginning on.
+fn is_pipe(path: &Path) -> bool {
+    path == Path::new("-") || path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
 }
 
 /// Reads files as one capture, by the time of their frames.
@@ -170,16 +268,13 @@ fn tell_unreadable(analyzer: &mut Analyzer, path: &Path, error: &str) {
 }
 
 /// Reads one input. The outer error ends the run: the output failed. The inner one is the input's own.
-fn read_one(analyzer: &mut Analyzer, path: &Path, opened: &mut Opened, each: Each<'_>) -> Result<Result<(), String>> {
-    let source: Box<dyn Read + Send> = if path == Path::new("-") {
-        Box::new(io::stdin())
-    } else {
-        match open(path) {
-            Ok(file) => file,
-            Err(error) => return Ok(Err(error)),
-        }
-    };
-    let source = opened.open(path, source)?;
+fn read_one(
+    analyzer: &mut Analyzer,
+    path: &Path,
+    source: Box<dyn Read + Send>,
+    opened: &mut Opened,
+    each: Each<'_>,
+) -> Result<Result<(), String>> {
     let mut reader = match Reader::open(source, analyzer.next_input(), &Limits::default()) {
         Ok(reader) => reader,
         Err(error) => {

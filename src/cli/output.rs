@@ -87,6 +87,11 @@ impl Sink {
         Ok(Sink::File { out: BufWriter::new(file), place: place.to_owned(), is_forced })
     }
 
+    /// Whether its reader has gone away.
+    pub fn is_closed(&self) -> bool {
+        matches!(self, Sink::Stdout { is_closed: true, .. })
+    }
+
     /// Writes what is still held back, and puts a file in its place.
     pub fn finish(self) -> Result<()> {
         match self {
@@ -144,7 +149,13 @@ impl Write for Sink {
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Sink::Stdout { is_closed: true, .. } => Ok(()),
-            Sink::Stdout { out, .. } => out.flush(),
+            Sink::Stdout { out, is_closed } => match out.flush() {
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                    *is_closed = true;
+                    Ok(())
+                }
+                other => other,
+            },
             Sink::File { out, .. } => out.flush(),
             Sink::Device { out, .. } => out.flush(),
         }

@@ -84,6 +84,17 @@ impl Printer {
         Ok(())
     }
 
+    /// Hands what was written on to whoever reads it, in the formats that grow line by line; whether anybody still does.
+    pub fn flush(&mut self) -> Result<bool> {
+        let sink = match self {
+            Printer::Ndjson(writer) => writer.get_mut(),
+            Printer::Csv(writer) => writer.get_mut(),
+            _ => return Ok(true),
+        };
+        sink.flush().map_err(told)?;
+        Ok(!sink.is_closed())
+    }
+
     /// Writes the rest. `spans` finds out where frames stand in their files, for the format that says so.
     pub fn finish(self, report: &Report, spans: impl FnOnce(&Report) -> Spans) -> Result<()> {
         match self {

@@ -59,6 +59,11 @@ impl<W: Write> CsvWriter<W> {
         CsvWriter { out, row: String::new(), has_header: false }
     }
 
+    /// Where it goes.
+    pub fn get_mut(&mut self) -> &mut W {
+        &mut self.out
+    }
+
     /// Writes the attempts of a session.
     ///
     /// # Errors

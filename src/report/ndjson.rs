@@ -66,6 +66,11 @@ impl<W: Write> NdjsonWriter<W> {
         self.line(&Line::Session(session))
     }
 
+    /// Where it goes.
+    pub fn get_mut(&mut self) -> &mut W {
+        &mut self.out
+    }
+
     /// Writes everything else, and gives the writer back.
     ///
     /// # Errors

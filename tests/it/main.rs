@@ -15,6 +15,7 @@ mod hep;
 mod hostile;
 mod house;
 mod keyrings;
+mod live;
 mod lookalikes;
 mod merging;
 mod near_misses;
