@@ -6,6 +6,7 @@ use std::hash::RandomState;
 use crate::analyzer::clock::Clock;
 use crate::analyzer::messages::Messages;
 use crate::base::CaptureTime;
+use crate::base::DecodeAs;
 use crate::base::FrameSet;
 use crate::base::InputId;
 use crate::base::Limits;
@@ -45,6 +46,8 @@ mod selecting;
 pub struct Settings {
     /// The bounds on memory, depth and time.
     pub limits: Limits,
+    /// What ports carry besides what their bytes show.
+    pub decode_as: DecodeAs,
     /// The secrets to check digests with.
     pub keyring: Keyring,
     /// What the report hides.
@@ -74,6 +77,7 @@ pub const FINDINGS_LISTED: usize = 1_000;
 /// wanted, and [`Analyzer::finish`] last. None of them can fail: trouble becomes a diagnostic, a defect or a finding.
 pub struct Analyzer {
     limits: Limits,
+    decode_as: DecodeAs,
     reassembly: Reassembly<SipFramer>,
     clock: Clock,
     messages: Messages,
@@ -90,6 +94,7 @@ impl Analyzer {
     pub fn new(settings: Settings) -> Analyzer {
         let Settings {
             limits,
+            decode_as,
             keyring,
             redaction,
             pseudonym_key,
@@ -107,7 +112,8 @@ impl Analyzer {
         let mut messages = Messages::new(&limits, keyring, builder, findings);
         messages.selection = filter.map(|filter| Box::new(Selection::new(filter, match_by, &limits)));
         Analyzer {
-            reassembly: Reassembly::new(limits.clone()),
+            reassembly: Reassembly::new(limits.clone()).told(decode_as.clone()),
+            decode_as,
             clock: Clock::default(),
             limits,
             messages,
@@ -148,7 +154,7 @@ impl Analyzer {
 
     fn push_frame(&mut self, frame: &Frame<'_>) {
         self.clock.note(frame);
-        let decoded = packet::decode(frame, &self.limits);
+        let decoded = packet::decode(frame, &self.limits, &self.decode_as);
         let (messages, frames) = (&mut self.messages, &mut self.frames);
         if let Some(selection) = &mut messages.selection {
             selection.note_time(frame.time);

@@ -10,6 +10,8 @@ pub enum StreamStart {
     Opened,
     /// Somewhere in the middle.
     Joined,
+    /// Perhaps something else: somebody has told that messages come behind it.
+    Told,
 }
 
 /// How Content-Length, which ends a message in a stream (RFC 3261 §18.3), was found.

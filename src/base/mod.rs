@@ -2,6 +2,7 @@
 
 pub mod chunks;
 pub mod coverage;
+pub mod decode_as;
 pub mod flow;
 pub mod frame;
 pub mod frame_set;
@@ -16,6 +17,7 @@ pub mod wire_map;
 
 pub use chunks::Chunks;
 pub use coverage::{Coverage, SetAside};
+pub use decode_as::{DecodeAs, Over, Protocol, Told};
 pub use flow::{Endpoint, Flow, Transport};
 pub use frame::{FrameNumber, FrameRef, Frames, InputId};
 pub use frame_set::FrameSet;

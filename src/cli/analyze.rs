@@ -108,6 +108,7 @@ fn settings(options: &Analyze, keyring: Keyring, filter: Option<Filter>, notes: 
     };
     Ok(Settings {
         limits: Limits::default(),
+        decode_as: options.input.told(),
         keyring,
         redaction: options.redact,
         pseudonym_key,

@@ -43,8 +43,12 @@ pub fn run(options: &Flow) -> Result<Exit> {
         Some(place) => Sink::file(place, &inputs.files(), options.place.force)?,
         None => Sink::stdout(),
     };
-    let mut analyzer =
-        Analyzer::new(Settings { keyring: secrets.keyring, sessions_max: Some(u64::MAX), ..Settings::default() });
+    let mut analyzer = Analyzer::new(Settings {
+        keyring: secrets.keyring,
+        decode_as: options.input.told(),
+        sessions_max: Some(u64::MAX),
+        ..Settings::default()
+    });
     let mut kept = Kept::new(SESSIONS_MAX);
     let mut take = |session: &Session| {
         if is_asked_for(session, options) {

@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use sipauth::base::DecodeAs;
+use sipauth::base::Told;
+
 /// Reading what is still being written.
 #[derive(Args, Debug)]
 pub struct LiveOptions {
@@ -21,4 +24,23 @@ pub struct InputOptions {
     /// without asking.
     #[arg(long, value_name = "FILE")]
     pub tls_keylog: Vec<PathBuf>,
+
+    /// Look for SIP on this port also behind bytes that are none. SIP that begins where its datagram or stream begins is found
+    /// on every port without it; may be given several times.
+    #[arg(long, value_name = "N")]
+    pub port: Vec<u16>,
+
+    /// The same for one transport, as for tshark; or a tunnel on a port that is not its own: udp.port==4790,vxlan. Of vxlan, geneve,
+    /// gtp and tzsp.
+    #[arg(short = 'd', long = "decode-as", value_name = "udp.port==N,sip")]
+    pub decode_as: Vec<Told>,
+}
+
+impl InputOptions {
+    /// What ports are told to carry.
+    pub fn told(&self) -> DecodeAs {
+        let mut told = DecodeAs { told: self.decode_as.clone() };
+        self.port.iter().for_each(|port| told.add_sip(*port));
+        told
+    }
 }

@@ -7,9 +7,11 @@ use etherparse::UdpSlice;
 use etherparse::err;
 
 use crate::base::CaptureTime;
+use crate::base::DecodeAs;
 use crate::base::Endpoint;
 use crate::base::Flow;
 use crate::base::Limits;
+use crate::base::Over;
 use crate::base::SetAside;
 use crate::capture::Frame;
 use crate::packet::hep;
@@ -150,28 +152,42 @@ enum Within<'a> {
     Packet(Inner<'a>),
 }
 
-/// Decodes one frame.
-pub fn decode<'a>(frame: &Frame<'a>, limits: &Limits) -> Decoded<'a> {
-    if let Some(reason) = prefilter::frame_refusal(frame) {
+/// Decodes one frame. `told` is what ports carry besides what their bytes show.
+pub fn decode<'a>(frame: &Frame<'a>, limits: &Limits, told: &DecodeAs) -> Decoded<'a> {
+    if told.told.is_empty()
+        && let Some(reason) = prefilter::frame_refusal(frame)
+    {
         return Decoded::SetAside(reason);
     }
-    let found = link::outermost(frame).and_then(|inner| walk(inner, frame.time, limits));
+    let found = link::outermost(frame).and_then(|inner| walk(inner, frame.time, limits, told));
     found.unwrap_or_else(Decoded::SetAside)
 }
 
 /// Decodes the payload of an IP packet that was put together from fragments. Gives a fragment only where a tunnel holds one, of
 /// more layers than `packet` has. `time` is that of the last fragment.
-pub fn decode_payload<'a>(packet: &IpPayload<'a>, time: Option<CaptureTime>, limits: &Limits) -> Decoded<'a> {
-    let found = match payload(packet, time) {
+pub fn decode_payload<'a>(
+    packet: &IpPayload<'a>,
+    time: Option<CaptureTime>,
+    limits: &Limits,
+    told: &DecodeAs,
+) -> Decoded<'a> {
+    let found = match payload(packet, time, told) {
         Ok(Within::Nothing(decoded)) => Ok(decoded),
-        Ok(Within::Packet(inner)) => walk(inner, time, limits).map_err(|reason| truth(reason, packet.missing_len)),
+        Ok(Within::Packet(inner)) => {
+            walk(inner, time, limits, told).map_err(|reason| truth(reason, packet.missing_len))
+        }
         Err(reason) => Err(truth(reason, packet.missing_len)),
     };
     found.unwrap_or_else(Decoded::SetAside)
 }
 
 /// From one IP header to the one within, until there is none. Each round adds a layer, so it ends at the limit.
-fn walk<'a>(mut inner: Inner<'a>, time: Option<CaptureTime>, limits: &Limits) -> Result<Decoded<'a>, SetAside> {
+fn walk<'a>(
+    mut inner: Inner<'a>,
+    time: Option<CaptureTime>,
+    limits: &Limits,
+    told: &DecodeAs,
+) -> Result<Decoded<'a>, SetAside> {
     loop {
         if inner.layers > limits.layers_max {
             return Err(SetAside::TooManyLayers);
@@ -186,7 +202,7 @@ fn walk<'a>(mut inner: Inner<'a>, time: Option<CaptureTime>, limits: &Limits) ->
             let ip::FragmentPart { identification, offset_bytes, more } = part;
             return Ok(Decoded::Fragment(Fragment { part: packet, identification, offset_bytes, more }));
         }
-        match payload(&packet, time).map_err(|reason| truth(reason, packet.missing_len))? {
+        match payload(&packet, time, told).map_err(|reason| truth(reason, packet.missing_len))? {
             Within::Nothing(decoded) => return Ok(decoded),
             Within::Packet(further) => inner = further,
         }
@@ -198,9 +214,9 @@ fn truth(reason: SetAside, missing_len: u32) -> SetAside {
     if reason == SetAside::CutHeaders { cut_or_malformed(missing_len) } else { reason }
 }
 
-fn payload<'a>(packet: &IpPayload<'a>, time: Option<CaptureTime>) -> Result<Within<'a>, SetAside> {
+fn payload<'a>(packet: &IpPayload<'a>, time: Option<CaptureTime>, told: &DecodeAs) -> Result<Within<'a>, SetAside> {
     match packet.protocol {
-        UDP => udp(packet, time),
+        UDP => udp(packet, time, told),
         TCP => tcp(packet).map(Within::Nothing),
         SCTP => sctp(packet).map(Within::Nothing),
         _ => match tunnel::in_ip(packet) {
@@ -210,7 +226,7 @@ fn payload<'a>(packet: &IpPayload<'a>, time: Option<CaptureTime>) -> Result<With
     }
 }
 
-fn udp<'a>(packet: &IpPayload<'a>, time: Option<CaptureTime>) -> Result<Within<'a>, SetAside> {
+fn udp<'a>(packet: &IpPayload<'a>, time: Option<CaptureTime>, told: &DecodeAs) -> Result<Within<'a>, SetAside> {
     let IpPayload { addresses, bytes, missing_len, link, .. } = *packet;
     let Ok(datagram) = UdpSlice::from_slice_lax(bytes) else {
         return Err(cut_or_malformed(missing_len));
@@ -224,17 +240,19 @@ fn udp<'a>(packet: &IpPayload<'a>, time: Option<CaptureTime>) -> Result<Within<'
     }
     let content = IpPayload { bytes: payload, missing_len: if cut { missing_len } else { 0 }, ..*packet };
     if payload.first().is_some_and(|first| tunnel::may_begin_with(*first))
-        && let Some(inner) = tunnel::in_udp(datagram.destination_port(), &content)
+        && let Some(inner) = tunnel::in_udp(datagram.destination_port(), &content, told)
     {
         return inner.map(Within::Packet);
     }
     if let Some(captured) = hep::in_udp(&content, time) {
         return captured.map(|captured| Within::Nothing(Decoded::Captured(captured)));
     }
-    if let Some(reason) = prefilter::payload_refusal(payload) {
+    let flow = flow(addresses, datagram.source_port(), datagram.destination_port());
+    if let Some(reason) = prefilter::payload_refusal(payload)
+        && !(reason == SetAside::NotSip && told.is_sip(Over::Udp, flow))
+    {
         return Err(reason);
     }
-    let flow = flow(addresses, datagram.source_port(), datagram.destination_port());
     Ok(Within::Nothing(Decoded::Udp(Datagram { flow, payload, cut, link })))
 }
 

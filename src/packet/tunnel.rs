@@ -4,6 +4,9 @@
 //! A tunnel over UDP is believed where both its port and its header say so. The headers are chosen so that none of them can
 //! begin a SIP message: SIP on such a port stays SIP.
 
+use crate::base::DecodeAs;
+use crate::base::Over;
+use crate::base::Protocol;
 use crate::base::SetAside;
 use crate::packet::decode::IpPayload;
 use crate::packet::link::Inner;
@@ -113,7 +116,14 @@ pub(super) fn may_begin_with(first: u8) -> bool {
 }
 
 /// The packet within a datagram to this port; `None` where it is no tunnel. `packet` is the datagram's payload.
-pub(super) fn in_udp<'a>(port: u16, packet: &IpPayload<'a>) -> Option<Result<Inner<'a>, SetAside>> {
+pub(super) fn in_udp<'a>(port: u16, packet: &IpPayload<'a>, told: &DecodeAs) -> Option<Result<Inner<'a>, SetAside>> {
+    match told.of(Over::Udp, port) {
+        Some(Protocol::Vxlan) => return vxlan(packet),
+        Some(Protocol::Geneve) => return geneve(packet),
+        Some(Protocol::GtpU) => return gtp_u(packet),
+        Some(Protocol::Tzsp) => return tzsp(packet),
+        Some(Protocol::Sip) | None => {}
+    }
     match port {
         // The second is what Linux used before RFC 7348 had a number, and what some still do.
         4789 | 8472 => vxlan(packet),

@@ -129,7 +129,7 @@ impl SipFramer {
             return self.skip(len, SetAside::KeepAlive);
         }
         self.skipped = self.skipped.saturating_add(len);
-        if !self.is_sip && self.skipped > FOREIGN_BYTES_MAX {
+        if !self.is_sip && self.skipped > FOREIGN_BYTES_MAX && self.start != StreamStart::Told {
             self.enter(State::Foreign);
             return Step::Foreign;
         }

@@ -52,7 +52,7 @@ impl<F: Framer> Connections<F> {
         }
         if has_payload && !self.streams.contains_key(&segment.flow) {
             out.ledger.events.tcp_joined.add(out.now);
-            self.insert(Stream::joined(segment.flow, segment.sequence), segment.flow);
+            self.insert(Stream::joined(segment.flow, segment.sequence, out.told), segment.flow);
         }
         let time = origin.time;
         let Some(stream) = self.streams.get_mut(&segment.flow) else {
@@ -111,7 +111,7 @@ impl<F: Framer> Connections<F> {
             // The port is used again: what the other side sent belongs to the old connection, too.
             self.remove(segment.flow.reversed(), out);
         }
-        self.insert(Stream::opened(segment.flow, segment.sequence), segment.flow);
+        self.insert(Stream::opened(segment.flow, segment.sequence, out.told), segment.flow);
     }
 
     fn insert(&mut self, mut stream: Stream<F>, flow: Flow) {

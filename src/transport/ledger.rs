@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use crate::base::CaptureTime;
 use crate::base::ContentLength;
 use crate::base::Coverage;
+use crate::base::DecodeAs;
 use crate::base::Flow;
 use crate::base::FrameRef;
 use crate::base::Frames;
@@ -145,6 +146,8 @@ impl Ledger {
 pub(super) struct Outlet<'o, S> {
     pub(super) ledger: &'o mut Ledger,
     pub(super) limits: &'o Limits,
+    /// What ports carry besides what their bytes show.
+    pub(super) told: &'o DecodeAs,
     /// Keys and handshakes of TLS connections.
     pub(super) tls: &'o mut TlsTable,
     pub(super) sink: &'o mut S,

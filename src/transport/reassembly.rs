@@ -7,13 +7,17 @@ use std::net::IpAddr;
 
 use crate::base::CaptureTime;
 use crate::base::Coverage;
+use crate::base::DecodeAs;
 use crate::base::Flow;
 use crate::base::FrameRef;
 use crate::base::Framer;
 use crate::base::Frames;
 use crate::base::Framing;
 use crate::base::Limits;
+use crate::base::Over;
 use crate::base::SetAside;
+use crate::base::Step;
+use crate::base::StreamStart;
 use crate::base::Transport;
 use crate::packet::Captured;
 use crate::packet::Datagram;
@@ -51,6 +55,7 @@ pub struct LostMessage<'a> {
 /// Decoded frames in, messages out. `F` says what a message is.
 pub struct Reassembly<F> {
     limits: Limits,
+    told: DecodeAs,
     ledger: Ledger,
     fragments: Defragmenter,
     connections: Connections<F>,
@@ -66,6 +71,7 @@ impl<F: Framer> Reassembly<F> {
         Reassembly {
             tls: TlsTable::new(&limits),
             limits,
+            told: DecodeAs::default(),
             ledger: Ledger::default(),
             fragments: Defragmenter::default(),
             connections: Connections::default(),
@@ -73,6 +79,11 @@ impl<F: Framer> Reassembly<F> {
             last: None,
             framer: PhantomData,
         }
+    }
+
+    /// Takes what ports carry besides what their bytes show.
+    pub fn told(self, told: DecodeAs) -> Reassembly<F> {
+        Reassembly { told, ..self }
     }
 
     /// Takes one frame and what it was decoded to; hands each message that it completes to `sink`.
@@ -94,7 +105,7 @@ impl<F: Framer> Reassembly<F> {
         let mut whole = self.fragments.push(&origin, fragment, &self.limits, &mut self.ledger);
         // Each round takes off a layer of the tunnels, of which there is a limit.
         while let Some(outer) = whole.take() {
-            match decode_payload(&outer.payload(), outer.origin.time, &self.limits) {
+            match decode_payload(&outer.payload(), outer.origin.time, &self.limits, &self.told) {
                 Decoded::Fragment(inner) => {
                     let origin = Origin { link: inner.part.link, ..outer.origin.clone() };
                     whole = self.fragments.push(&origin, &inner, &self.limits, &mut self.ledger);
@@ -109,7 +120,14 @@ impl<F: Framer> Reassembly<F> {
 
     fn push_packet(&mut self, decoded: Decoded<'_>, origin: Origin, sink: &mut impl FnMut(Payload<'_>)) {
         let now = origin.frames.last;
-        let mut out = Outlet { ledger: &mut self.ledger, limits: &self.limits, tls: &mut self.tls, sink, now };
+        let decoded = match decoded {
+            Decoded::Udp(datagram) if self.told.is_sip(Over::Udp, datagram.flow) => {
+                Decoded::Udp(from_message::<F>(datagram, &self.limits))
+            }
+            decoded => decoded,
+        };
+        let mut out =
+            Outlet { ledger: &mut self.ledger, limits: &self.limits, told: &self.told, tls: &mut self.tls, sink, now };
         match decoded {
             Decoded::SetAside(reason) => out.ledger.set_aside(reason, origin.frame_count()),
             Decoded::Tcp(segment) => self.connections.push(&segment, origin, &mut out),
@@ -151,7 +169,8 @@ impl<F: Framer> Reassembly<F> {
     pub fn finish(&mut self, sink: &mut impl FnMut(Payload<'_>)) {
         self.fragments.finish(&mut self.ledger);
         let Some(now) = self.last else { return };
-        let mut out = Outlet { ledger: &mut self.ledger, limits: &self.limits, tls: &mut self.tls, sink, now };
+        let mut out =
+            Outlet { ledger: &mut self.ledger, limits: &self.limits, told: &self.told, tls: &mut self.tls, sink, now };
         self.connections.finish(&mut out);
         self.associations.finish(&mut out);
         assert!(self.ledger.coverage.is_balanced(), "every frame is used or set aside, once");
@@ -186,7 +205,7 @@ impl<F: Framer> Reassembly<F> {
                 link: beginning.link,
                 layers: beginning.layers,
             };
-            let (flow, bytes) = match decode_payload(&packet, beginning.time, &self.limits) {
+            let (flow, bytes) = match decode_payload(&packet, beginning.time, &self.limits, &self.told) {
                 Decoded::Udp(datagram) => (datagram.flow, datagram.payload),
                 Decoded::Captured(captured) => (captured.flow, captured.payload),
                 _ => continue,
@@ -208,6 +227,19 @@ impl<F: Framer> Reassembly<F> {
     pub fn events(&self) -> &Events {
         &self.ledger.events
     }
+}
+
+/// A datagram without what stands before its message, if there is one.
+fn from_message<'a, F: Framer>(datagram: Datagram<'a>, limits: &Limits) -> Datagram<'a> {
+    let (mut framer, mut rest) = (F::new(StreamStart::Told), datagram.payload);
+    while !F::recognises(rest) {
+        // Each round takes at least a byte off.
+        match framer.interrupt(rest, limits) {
+            Step::Skip { len, .. } if len > 0 => rest = rest.get(len..).unwrap_or_default(),
+            _ => return datagram,
+        }
+    }
+    Datagram { payload: rest, ..datagram }
 }
 
 fn one_frame(frame: &Frame<'_>, link: LinkContext) -> Origin {

@@ -5,8 +5,10 @@
 use std::time::Duration;
 
 use crate::base::CaptureTime;
+use crate::base::DecodeAs;
 use crate::base::Flow;
 use crate::base::Framer;
+use crate::base::Over;
 use crate::base::SetAside;
 use crate::base::StreamStart;
 use crate::packet::Segment;
@@ -70,15 +72,17 @@ enum Phase {
 
 impl<F: Framer> Stream<F> {
     /// A stream whose SYN has this sequence number.
-    pub(super) fn opened(flow: Flow, initial_sequence: u32) -> Stream<F> {
-        let mut stream = Stream::at(flow, StreamStart::Opened, Phase::Open, initial_sequence.wrapping_add(1));
+    pub(super) fn opened(flow: Flow, initial_sequence: u32, told: &DecodeAs) -> Stream<F> {
+        let start = if told.is_sip(Over::Tcp, flow) { StreamStart::Told } else { StreamStart::Opened };
+        let mut stream = Stream::at(flow, start, Phase::Open, initial_sequence.wrapping_add(1));
         stream.initial_sequence = Some(initial_sequence);
         stream
     }
 
     /// A stream whose first captured byte has this sequence number.
-    pub(super) fn joined(flow: Flow, sequence: u32) -> Stream<F> {
-        Stream::at(flow, StreamStart::Joined, Phase::Joining, sequence)
+    pub(super) fn joined(flow: Flow, sequence: u32, told: &DecodeAs) -> Stream<F> {
+        let start = if told.is_sip(Over::Tcp, flow) { StreamStart::Told } else { StreamStart::Joined };
+        Stream::at(flow, start, Phase::Joining, sequence)
     }
 
     fn at(flow: Flow, start: StreamStart, phase: Phase, next_sequence: u32) -> Stream<F> {

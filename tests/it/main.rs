@@ -5,6 +5,7 @@ mod cli;
 mod clocks;
 mod closing;
 mod corpus;
+mod decode_as;
 mod digests;
 mod docs;
 mod filters;

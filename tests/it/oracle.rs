@@ -8,6 +8,7 @@ use sipauth::auth::Param;
 use sipauth::auth::Params;
 use sipauth::auth::parse_challenges;
 use sipauth::auth::parse_credentials;
+use sipauth::base::DecodeAs;
 use sipauth::base::InputId;
 use sipauth::base::Limits;
 use sipauth::capture::Reader;
@@ -236,7 +237,7 @@ fn read(sample: &Sample) -> BTreeMap<u64, Vec<Fields>> {
     };
     while let Ok(Some(record)) = reader.next_record() {
         if let Record::Frame(frame) = record {
-            reassembly.push(&frame, packet::decode(&frame, &limits), &mut sink);
+            reassembly.push(&frame, packet::decode(&frame, &limits, &DecodeAs::default()), &mut sink);
         }
     }
     reassembly.finish(&mut sink);

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 
+use sipauth::base::DecodeAs;
 use sipauth::base::InputId;
 use sipauth::base::Limits;
 use sipauth::base::Transport;
@@ -70,7 +71,7 @@ pub fn read_with_keys(
     let mut sink = |payload: Payload<'_>| seen.push(payload.into());
     while let Ok(Some(record)) = reader.next_record() {
         if let Record::Frame(frame) = record {
-            reassembly.push(&frame, packet::decode(&frame, limits), &mut sink);
+            reassembly.push(&frame, packet::decode(&frame, limits, &DecodeAs::default()), &mut sink);
         }
     }
     reassembly.finish(&mut sink);

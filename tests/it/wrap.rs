@@ -83,12 +83,12 @@ pub fn vxlan(frame: &[u8]) -> Vec<u8> {
     [&[8, 0, 0, 0, 0, 0, 42, 0][..], frame].concat()
 }
 
-fn geneve(options: &[u8], frame: &[u8]) -> Vec<u8> {
+pub fn geneve(options: &[u8], frame: &[u8]) -> Vec<u8> {
     let words = u8::try_from(options.len() / 4).unwrap();
     [&[words, 0, 0x65, 0x58, 0, 0, 42, 0][..], options, frame].concat()
 }
 
-fn gtp_u(flags: u8, optional: &[u8], frame: &[u8]) -> Vec<u8> {
+pub fn gtp_u(flags: u8, optional: &[u8], frame: &[u8]) -> Vec<u8> {
     let packet = inner(frame).1;
     let len = u16::try_from(optional.len() + packet.len()).unwrap().to_be_bytes();
     [&[0x30 | flags, 255][..], &len, &[0, 0, 0x12, 0x34], optional, packet].concat()

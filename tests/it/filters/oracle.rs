@@ -8,6 +8,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use sipauth::base::CaptureTime;
+use sipauth::base::DecodeAs;
 use sipauth::base::InputId;
 use sipauth::base::Limits;
 use sipauth::capture::Reader;
@@ -127,7 +128,7 @@ fn sipauth(filters: Vec<Filter>) -> Vec<Vec<u64>> {
     let mut reassembly = Reassembly::<SipFramer>::new(limits.clone());
     while let Ok(Some(record)) = reader.next_record() {
         let Record::Frame(frame) = record else { continue };
-        let decoded = packet::decode(&frame, &limits);
+        let decoded = packet::decode(&frame, &limits, &DecodeAs::default());
         for (selection, _) in &mut selections {
             selection.note_time(frame.time);
             if let Decoded::Tcp(segment) = &decoded {
