@@ -130,6 +130,11 @@ impl Analyzer {
         self.frames.get_or_insert_default();
     }
 
+    /// The bounds of the run, for who reads its inputs.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// The id that the reader of the next input gives its frames.
     pub fn next_input(&self) -> InputId {
         InputId(u16::try_from(self.inputs.len()).unwrap_or(u16::MAX))

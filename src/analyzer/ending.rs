@@ -9,6 +9,7 @@ use crate::analyzer::messages::Messages;
 use crate::analyzer::selecting;
 use crate::base::CaptureTime;
 use crate::base::Coverage;
+use crate::base::Overlap;
 use crate::base::SetAside;
 use crate::capture::InputSummary;
 use crate::history::Nonce;
@@ -138,7 +139,7 @@ pub(super) fn events(analyzer: &Analyzer) -> Vec<Event> {
     for (path, input) in &analyzer.inputs {
         events.extend(input_events(path, input));
     }
-    events.extend(transport_events(analyzer.reassembly.events()));
+    events.extend(transport_events(analyzer.reassembly.events(), analyzer.limits.overlap));
     events.extend(frame_events(analyzer.reassembly.coverage()));
     events.extend(tls_events(&analyzer.reassembly.events().tls));
     let messages = &analyzer.messages;
@@ -258,6 +259,8 @@ fn input_events(path: &str, input: &InputSummary) -> Vec<Event> {
     }
     add("frames_cut", input.snaplen_cut_frames, "frames cut by the snap length of the capture".to_owned(), true);
     add("interface_drops", input.interface_drops, "packets that the capturing machine dropped".to_owned(), true);
+    let interfaces = "interfaces beyond the limit: their frames are set aside".to_owned();
+    add("interfaces_not_followed", input.interfaces_refused, interfaces, true);
     add("blocks_skipped", input.skipped_blocks, "blocks of the capture file that could not be read".to_owned(), true);
     events
 }
@@ -274,7 +277,7 @@ fn frame_events(coverage: &Coverage) -> impl Iterator<Item = Event> {
     })
 }
 
-fn transport_events(events: &transport::Events) -> Vec<Event> {
+fn transport_events(events: &transport::Events, overlap: Overlap) -> Vec<Event> {
     let all = [
         ("tcp_gap", &events.tcp_gap, true, "holes in TCP streams: segments are missing in the capture"),
         ("tcp_joined", &events.tcp_joined, false, "TCP streams whose beginning was not captured"),
@@ -292,7 +295,10 @@ fn transport_events(events: &transport::Events) -> Vec<Event> {
             "overlap_ambiguous",
             &events.overlap_ambiguous,
             false,
-            "bytes sent twice that differ: the first copy was read",
+            match overlap {
+                Overlap::First => "bytes sent twice that differ: the first copy was read",
+                Overlap::Last => "bytes sent twice that differ: the last copy was read where its message was not whole",
+            },
         ),
         (
             "websocket_compressed",

@@ -76,6 +76,9 @@ pub trait Framer {
     /// What stands at the front of the window.
     fn step(&mut self, window: &[u8], limits: &Limits) -> Step;
 
+    /// Bytes of the window have changed: what it has shown so far holds no more.
+    fn rescan(&mut self);
+
     /// Nothing follows the window, or bytes are missing behind it. Asked until the window is empty: never answers
     /// [`Step::More`] for one that is not. Afterwards the framer looks for the next message anew.
     fn interrupt(&mut self, window: &[u8], limits: &Limits) -> Step;

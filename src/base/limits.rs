@@ -7,6 +7,10 @@ pub struct Limits {
     pub packet_len_bytes_max: usize,
     /// Bytes of one pcapng block; longer ones are skipped where their framing holds.
     pub block_len_bytes_max: usize,
+    /// Bytes read of one input, unpacked where it is compressed.
+    pub input_bytes_max: u64,
+    /// Interfaces remembered in one section of a pcapng; frames of later ones are of an unknown link type.
+    pub interfaces_max: usize,
     /// Bytes of the window that a zstd frame may ask for, which are held while it is unpacked.
     pub zstd_window_bytes_max: usize,
     /// Headers stacked in one frame: VLAN tags, MPLS labels, PPPoE, IPv6 extension headers, tunnels.
@@ -29,6 +33,8 @@ pub struct Limits {
     pub tcp_hole_age_s_max: u64,
     /// Bytes held in all TCP flows.
     pub tcp_bytes_max: usize,
+    /// Which copy is read of bytes that were sent twice and differ.
+    pub overlap: Overlap,
     /// Directions of SCTP associations followed at a time.
     pub sctp_directions_max: usize,
     /// Bytes held in all of them: parts of messages that wait for others.
@@ -79,11 +85,34 @@ pub struct Limits {
     pub filter_messages_max: usize,
 }
 
+/// Which copy is read of bytes that were sent twice and differ. Either way the message is ambiguous: which one its receiver
+/// read, nobody can say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overlap {
+    /// The one that came first.
+    #[default]
+    First,
+    /// The one that came last, as long as the message was not whole.
+    Last,
+}
+
+impl Overlap {
+    /// The name in options.
+    pub fn name(self) -> &'static str {
+        match self {
+            Overlap::First => "first",
+            Overlap::Last => "last",
+        }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
             packet_len_bytes_max: 256 * 1024,
             block_len_bytes_max: 16 * 1024 * 1024,
+            input_bytes_max: u64::MAX,
+            interfaces_max: 65_536,
             zstd_window_bytes_max: 32 * 1024 * 1024,
             layers_max: 16,
             fragment_datagrams_max: 16_384,
@@ -95,6 +124,7 @@ impl Default for Limits {
             tcp_hole_segments_max: 1024,
             tcp_hole_age_s_max: 10,
             tcp_bytes_max: 256 * 1024 * 1024,
+            overlap: Overlap::First,
             sctp_directions_max: 65_536,
             sctp_bytes_max: 64 * 1024 * 1024,
             websocket_message_bytes_max: 1024 * 1024,

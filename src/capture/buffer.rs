@@ -15,13 +15,30 @@ pub(super) struct Buffer {
     start: usize,
     end: usize,
     offset: u64,
+    /// Bytes that may still be read.
+    left: u64,
+    bytes_max: u64,
     ended: bool,
+    /// More would have come.
+    is_at_limit: bool,
     error: Option<io::Error>,
 }
 
 impl Buffer {
-    pub(super) fn new(source: Source) -> Buffer {
-        Buffer { source, bytes: vec![0; BUFFER_BYTES], start: 0, end: 0, offset: 0, ended: false, error: None }
+    /// A window on at most `bytes_max` bytes of the source.
+    pub(super) fn new(source: Source, bytes_max: u64) -> Buffer {
+        Buffer {
+            source,
+            bytes: vec![0; BUFFER_BYTES],
+            start: 0,
+            end: 0,
+            offset: 0,
+            left: bytes_max,
+            bytes_max,
+            ended: false,
+            is_at_limit: false,
+            error: None,
+        }
     }
 
     /// The bytes that have been read and not consumed.
@@ -58,10 +75,19 @@ impl Buffer {
 
     fn read_once(&mut self) {
         let space = self.bytes.get_mut(self.end..).unwrap_or_default();
+        let room = usize::try_from(self.left).unwrap_or(usize::MAX).min(space.len());
+        // At the limit one byte more tells whether it is the end as well.
+        let mut beyond = [0];
+        let space = if room > 0 { space.get_mut(..room).unwrap_or_default() } else { &mut beyond };
         match self.source.read(space) {
             Ok(0) => self.ended = true,
+            Ok(_) if room == 0 => (self.ended, self.is_at_limit) = (true, true),
             // A reader that claims more than it was given room for is broken; the space bounds it.
-            Ok(len) => self.end += len.min(space.len()),
+            Ok(len) => {
+                let len = len.min(space.len());
+                self.end += len;
+                self.left -= len as u64;
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => {
                 self.error = Some(error);
@@ -93,6 +119,16 @@ impl Buffer {
     /// The error that ended the reading, once.
     pub(super) fn take_error(&mut self) -> Option<io::Error> {
         self.error.take()
+    }
+
+    /// Whether the input went on behind the bytes that may be read.
+    pub(super) fn is_at_limit(&self) -> bool {
+        self.is_at_limit
+    }
+
+    /// The bytes that may be read of the input.
+    pub(super) fn bytes_max(&self) -> u64 {
+        self.bytes_max
     }
 
     pub(super) fn has_error(&self) -> bool {

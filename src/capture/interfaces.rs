@@ -3,9 +3,6 @@
 use crate::base::CaptureTime;
 use crate::capture::frame::LinkType;
 
-/// Interfaces remembered in one section; frames of later ones are of an unknown link type.
-const INTERFACES_MAX: usize = 65_536;
-
 const NS_PER_S: i128 = 1_000_000_000;
 
 /// One capture interface.
@@ -70,10 +67,13 @@ impl Interfaces {
         self.list.clear();
     }
 
-    pub(super) fn push(&mut self, interface: Interface) {
-        if self.list.len() < INTERFACES_MAX {
+    /// Remembers an interface; false where there are `interfaces_max` of them.
+    pub(super) fn push(&mut self, interface: Interface, interfaces_max: usize) -> bool {
+        let has_room = self.list.len() < interfaces_max;
+        if has_room {
             self.list.push(interface);
         }
+        has_room
     }
 
     /// The interface of that number, or one of unknown link type.

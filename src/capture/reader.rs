@@ -49,6 +49,7 @@ pub struct Reader {
     span: Range<u64>,
     packet_len_bytes_max: usize,
     block_len_bytes_max: usize,
+    interfaces_max: usize,
 }
 
 /// The state of each container format.
@@ -81,7 +82,8 @@ impl Reader {
     pub fn open(mut source: Box<dyn Read + Send>, input: InputId, limits: &Limits) -> Result<Reader, CaptureError> {
         let head = open::read_head(&mut source, HEAD_BYTES)?;
         let compression = open::compression(&head);
-        let mut buffer = Buffer::new(Source::new(source, head, compression, limits.zstd_window_bytes_max));
+        let mut buffer =
+            Buffer::new(Source::new(source, head, compression, limits.zstd_window_bytes_max), limits.input_bytes_max);
         // An error after the magic number is reported when it is reached, as everywhere in the file.
         if !buffer.fill(HEAD_BYTES) && buffer.window().len() < MAGIC_BYTES {
             buffer.take_error().map_or(Ok(()), Err)?;
@@ -97,6 +99,7 @@ impl Reader {
             span: 0..0,
             packet_len_bytes_max: limits.packet_len_bytes_max,
             block_len_bytes_max: limits.block_len_bytes_max,
+            interfaces_max: limits.interfaces_max,
         };
         reader.container = match format {
             Format::Pcap => reader.pcap_header(),
@@ -265,7 +268,7 @@ impl Reader {
                 Some(Found::Statistics { received, dropped })
             }
             Some(Block::Interface(interface)) => {
-                interfaces.push(interface);
+                self.summary.interfaces_refused += u64::from(!interfaces.push(interface, self.interfaces_max));
                 self.summary.add_link_type(interface.link);
                 None
             }
@@ -306,7 +309,7 @@ impl Reader {
     /// The input ends before `len` bytes: at a boundary that is the end, else a cut.
     fn stop_cut<T>(&mut self, what: &str, len: usize) -> Option<T> {
         let has = self.buffer.window().len();
-        if has == 0 {
+        if has == 0 && !self.buffer.is_at_limit() {
             self.container = Container::Ended;
             return None;
         }
@@ -322,6 +325,8 @@ impl Reader {
         self.container = Container::Ended;
         // A failed read explains a cut: it is reported as the error it is.
         if !self.buffer.has_error() {
+            let limited = self.buffer.is_at_limit().then(|| self.buffer.bytes_max());
+            let why = limited.map_or(why, |bytes_max| format!("reading ended at the limit of {bytes_max} bytes"));
             self.summary.truncated = Some(why);
         }
         None

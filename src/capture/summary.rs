@@ -65,6 +65,8 @@ pub struct InputSummary {
     pub interface_drops: u64,
     /// Frames of which only a part was captured.
     pub snaplen_cut_frames: u64,
+    /// Interfaces of a pcapng beyond the limit.
+    pub interfaces_refused: u64,
     /// pcapng blocks that were malformed within or too large, and skipped.
     pub skipped_blocks: u64,
 }
@@ -82,6 +84,7 @@ impl InputSummary {
             truncated: None,
             interface_drops: 0,
             snaplen_cut_frames: 0,
+            interfaces_refused: 0,
             skipped_blocks: 0,
         }
     }

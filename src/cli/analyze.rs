@@ -7,7 +7,6 @@ use anyhow::Result;
 
 use sipauth::analyzer::Analyzer;
 use sipauth::analyzer::Settings;
-use sipauth::base::Limits;
 use sipauth::digest::Keyring;
 use sipauth::filter::Filter;
 use sipauth::filter::MatchBy;
@@ -50,7 +49,7 @@ pub fn run(options: Analyze) -> Result<Exit> {
     let frames_sink = frames_sink(&options, &inputs.files())?;
     let mut printer = Printer::new(sink, head(&options, filter.as_ref(), secrets.sources), &options);
     let mut analyzer = Analyzer::new(settings(&options, secrets.keyring, filter, &notes)?);
-    let mut opened = Opened::new(options.write.as_deref());
+    let mut opened = Opened::new(options.write.as_deref(), analyzer.limits());
     if frames_sink.is_some() {
         analyzer.keep_frames();
     }
@@ -107,7 +106,7 @@ fn settings(options: &Analyze, keyring: Keyring, filter: Option<Filter>, notes: 
         _ => None,
     };
     Ok(Settings {
-        limits: Limits::default(),
+        limits: options.limits.limits(),
         decode_as: options.input.told(),
         keyring,
         redaction: options.redact,

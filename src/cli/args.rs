@@ -14,6 +14,7 @@ use sipauth::rules::Severity;
 
 use crate::cli::input_options::InputOptions;
 use crate::cli::input_options::LiveOptions;
+use crate::cli::limit_options::LimitOptions;
 
 /// Says why a SIP client fails to authenticate, who is at fault, and what fixes it.
 #[derive(Parser, Debug)]
@@ -37,7 +38,7 @@ pub enum Command {
     Verify(Box<Verify>),
     /// What a finding means, why it matters, and what to do.
     Explain(Explain),
-    /// List presets and fields of display filters, the rules of the catalogue, or the digest algorithms.
+    /// List presets and fields of display filters, the rules of the catalogue, the digest algorithms, or the limits.
     List(List),
     /// Print the JSON Schema of the report.
     Schema,
@@ -127,6 +128,9 @@ pub struct Analyze {
     #[command(flatten)]
     pub live: LiveOptions,
 
+    #[command(flatten)]
+    pub limits: LimitOptions,
+
     /// Exit with 1 when a finding is at least this severe.
     #[arg(long, value_enum, default_value_t = FailOn::High, value_name = "SEVERITY")]
     pub fail_on: FailOn,
@@ -207,6 +211,9 @@ pub struct Flow {
     #[command(flatten)]
     pub input: InputOptions,
 
+    #[command(flatten)]
+    pub limits: LimitOptions,
+
     /// No notes and warnings on stderr; errors stay.
     #[arg(short, long)]
     pub quiet: bool,
@@ -251,6 +258,9 @@ pub struct Compare {
 
     #[command(flatten)]
     pub input: InputOptions,
+
+    #[command(flatten)]
+    pub limits: LimitOptions,
 
     /// No notes and warnings on stderr; errors stay.
     #[arg(short, long)]
@@ -489,4 +499,6 @@ pub enum What {
     Rules,
     /// The digest algorithms that can be verified or recognised, and the near misses that wrong digests are tried for.
     Algorithms,
+    /// The bounds on memory, depth and time, and what happens where one is reached.
+    Limits,
 }

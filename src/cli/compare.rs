@@ -8,7 +8,6 @@ use anyhow::Result;
 
 use sipauth::analyzer::Analyzer;
 use sipauth::analyzer::Settings;
-use sipauth::base::DecodeAs;
 use sipauth::digest::Keyring;
 use sipauth::report::Report;
 use sipauth::report::Session;
@@ -52,10 +51,10 @@ pub fn run(options: &Compare) -> Result<Exit> {
     };
     // Both captures are checked with the same secrets; a keyring belongs to one run, so they are read for each.
     let keyring = secrets::read(&options.secrets, &notes)?.keyring;
-    let Some(good) = read(&good, keyring, options.input.told(), &notes)? else { return Ok(Exit::Unreadable) };
+    let Some(good) = read(&good, keyring, options, &notes)? else { return Ok(Exit::Unreadable) };
     let quiet = Notes { is_quiet: true };
     let again = secrets::read(&options.secrets, &quiet)?;
-    let Some(bad) = read(&bad, again.keyring, options.input.told(), &notes)? else { return Ok(Exit::Unreadable) };
+    let Some(bad) = read(&bad, again.keyring, options, &notes)? else { return Ok(Exit::Unreadable) };
     let failing = bad.kept.worst_or_first(&bad.report.findings, 1).first().copied();
     let failing = failing.ok_or_else(|| usage(nothing(&options.bad)))?;
     let working = working(&good.kept, &failing.method).ok_or_else(|| usage(nothing(&options.good)))?;
@@ -87,8 +86,9 @@ struct Analysed {
 }
 
 /// Analyses a capture; `None` where it could not be read, which has been said.
-fn read(inputs: &Inputs, keyring: Keyring, decode_as: DecodeAs, notes: &Notes) -> Result<Option<Analysed>> {
-    let settings = Settings { keyring, decode_as, sessions_max: Some(u64::MAX), ..Settings::default() };
+fn read(inputs: &Inputs, keyring: Keyring, options: &Compare, notes: &Notes) -> Result<Option<Analysed>> {
+    let (limits, decode_as) = (options.limits.limits(), options.input.told());
+    let settings = Settings { limits, keyring, decode_as, sessions_max: Some(u64::MAX), ..Settings::default() };
     let mut analyzer = Analyzer::new(settings);
     let mut kept = Kept::new(SESSIONS_MAX);
     let reached = inputs.read(&mut analyzer, &mut Opened::default(), notes, &mut |session| {

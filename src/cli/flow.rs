@@ -44,6 +44,7 @@ pub fn run(options: &Flow) -> Result<Exit> {
         None => Sink::stdout(),
     };
     let mut analyzer = Analyzer::new(Settings {
+        limits: options.limits.limits(),
         keyring: secrets.keyring,
         decode_as: options.input.told(),
         sessions_max: Some(u64::MAX),

@@ -9,7 +9,6 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use sipauth::analyzer::Analyzer;
-use sipauth::base::Limits;
 use sipauth::capture::Ended;
 use sipauth::capture::Merge;
 use sipauth::capture::Next;
@@ -231,7 +230,7 @@ fn is_pipe(path: &Path) -> bool {
 
 /// Reads files as one capture, by the time of their frames.
 fn read_merged(analyzer: &mut Analyzer, files: &[PathBuf], opened: &mut Opened, each: Each<'_>) -> Result<usize> {
-    let mut merge = Merge::new(files, open, &Limits::default());
+    let mut merge = Merge::new(files, open, analyzer.limits());
     let mut unreadable = 0;
     let mut ended: Vec<Ended> = Vec::new();
     while let Some(next) = merge.next_record() {
@@ -275,7 +274,7 @@ fn read_one(
     opened: &mut Opened,
     each: Each<'_>,
 ) -> Result<Result<(), String>> {
-    let mut reader = match Reader::open(source, analyzer.next_input(), &Limits::default()) {
+    let mut reader = match Reader::open(source, analyzer.next_input(), analyzer.limits()) {
         Ok(reader) => reader,
         Err(error) => {
             opened.close();

@@ -1,4 +1,4 @@
-//! `sipauth list`: presets, fields, rules, algorithms and near misses, for people or as JSON.
+//! `sipauth list`: presets, fields, rules, algorithms and near misses, limits, for people or as JSON.
 
 use anyhow::Result;
 use comfy_table::Table;
@@ -6,6 +6,9 @@ use comfy_table::presets;
 use serde_json::json;
 
 use sipauth::auth::Algorithm;
+use sipauth::base::Limits;
+use sipauth::base::limit_table;
+use sipauth::base::limit_table::Amount;
 use sipauth::digest::near_miss::Variant;
 use sipauth::filter::fields;
 use sipauth::filter::page;
@@ -37,6 +40,8 @@ pub fn run(options: &List) -> Result<Exit> {
         (What::Rules, ListFormat::Json) => print_json(&rules_json()),
         (What::Algorithms, ListFormat::Human) => output::print(&algorithms_text()),
         (What::Algorithms, ListFormat::Json) => print_json(&algorithms_json()),
+        (What::Limits, ListFormat::Human) => output::print(&limits_table()),
+        (What::Limits, ListFormat::Json) => print_json(&limits_json()),
     }
 }
 
@@ -140,4 +145,39 @@ fn algorithms_json() -> serde_json::Value {
     let variants = Variant::all()
         .map(|variant| json!({"name": variant.name(), "kind": "near_miss", "meaning": variant.meaning()}));
     algorithms.chain(variants).collect::<Vec<_>>().into()
+}
+
+fn limits_table() -> String {
+    let limits = Limits::default();
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(["limit", "default", "option", "what happens then", "diagnostics"]);
+    for row in limit_table::table() {
+        let default = format!("{} {}", (row.value)(&limits), row.of);
+        table.add_row([row.name, default.trim_end(), row.flag.unwrap_or("-"), row.then, &row.events.join(", ")]);
+    }
+    let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned() + "\n").collect();
+    lines.concat()
+}
+
+fn limits_json() -> serde_json::Value {
+    let limits = Limits::default();
+    let rows = limit_table::table().map(|row| {
+        let (default, unit) = match (row.value)(&limits) {
+            Amount::Bytes(u64::MAX) => (serde_json::Value::Null, "bytes"),
+            Amount::Bytes(bytes) => (bytes.into(), "bytes"),
+            Amount::Count(count) => (count.into(), "count"),
+            Amount::Seconds(seconds) => (seconds.into(), "seconds"),
+            Amount::Choice(name) => (name.into(), "choice"),
+        };
+        json!({
+            "name": row.name,
+            "default": default,
+            "unit": unit,
+            "of": row.of,
+            "flag": row.flag,
+            "then": row.then,
+            "events": row.events,
+        })
+    });
+    rows.collect::<Vec<_>>().into()
 }

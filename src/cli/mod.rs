@@ -10,6 +10,7 @@ mod flow;
 mod folders;
 mod input_options;
 mod inputs;
+mod limit_options;
 mod list;
 mod live;
 mod output;

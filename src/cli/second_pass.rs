@@ -32,16 +32,17 @@ pub struct Opened {
     inputs: Vec<(PathBuf, Option<NamedTempFile>)>,
     /// Where what can be read only once is kept; `None`: nothing is to be read again.
     folder: Option<PathBuf>,
+    limits: Limits,
 }
 
 impl Opened {
     /// None yet. What can be read only once is kept in the folder of `place`, if there is one.
-    pub fn new(place: Option<&Path>) -> Opened {
+    pub fn new(place: Option<&Path>, limits: &Limits) -> Opened {
         let folder = place.map(|place| match place.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
             _ => PathBuf::from("."),
         });
-        Opened { inputs: Vec::new(), folder }
+        Opened { inputs: Vec::new(), folder, limits: limits.clone() }
     }
 
     /// Notes that an input is being opened; what is read of it is kept where it has to be.
@@ -76,7 +77,7 @@ impl Opened {
             None if path.is_file() => File::open(path).ok()?,
             None => return None,
         };
-        Reader::open(Box::new(file), InputId(input), &Limits::default()).ok()
+        Reader::open(Box::new(file), InputId(input), &self.limits).ok()
     }
 
     fn numbers(&self) -> impl Iterator<Item = u16> {

@@ -40,7 +40,7 @@ impl Chronicle {
     }
 
     /// What found no place, by the name of its diagnostic.
-    pub fn refused(&self) -> [(&'static str, u64, &'static str); 3] {
+    pub fn refused(&self) -> [(&'static str, u64, &'static str); 4] {
         [
             (
                 "sources_not_followed",
@@ -52,6 +52,11 @@ impl Chronicle {
                 "replays_not_listed",
                 self.uses.refused(),
                 "digests repeated from elsewhere, beyond those that are listed",
+            ),
+            (
+                "digests_forgotten",
+                self.uses.forgotten(),
+                "digests that made room for later ones: a replay long after them is not seen",
             ),
         ]
     }

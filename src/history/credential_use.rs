@@ -62,6 +62,7 @@ pub struct Uses {
     uses_max: usize,
     replays: Vec<Replay>,
     refused: u64,
+    forgotten: u64,
 }
 
 impl Uses {
@@ -79,6 +80,7 @@ impl Uses {
             && let Some(oldest) = self.order.pop_front()
         {
             self.first.remove(&oldest);
+            self.forgotten += 1;
         }
         self.order.push_back(key);
         self.first.insert(key, this);
@@ -106,6 +108,11 @@ impl Uses {
         let mut all: Vec<&Replay> = self.replays.iter().collect();
         all.sort_by_key(|replay| (replay.second.at, replay.first.at));
         all
+    }
+
+    /// Digests that made room for later ones.
+    pub fn forgotten(&self) -> u64 {
+        self.forgotten
     }
 
     /// How many replays found no place.

@@ -91,6 +91,15 @@ impl Framer for SipFramer {
         }
     }
 
+    fn rescan(&mut self) {
+        self.enter(match self.state {
+            // Both begin with the window.
+            State::Headers(_) | State::Body { .. } | State::Start => State::Start,
+            State::Search => State::Search,
+            State::Foreign => State::Foreign,
+        });
+    }
+
     fn interrupt(&mut self, window: &[u8], limits: &Limits) -> Step {
         match self.step(window, limits) {
             Step::More if window.is_empty() => {

@@ -9,6 +9,7 @@ use crate::base::CaptureTime;
 use crate::base::Flow;
 use crate::base::Frames;
 use crate::base::Framing;
+use crate::base::Overlap;
 use crate::base::SetAside;
 use crate::base::Transport;
 use crate::transport::assembler;
@@ -28,6 +29,17 @@ struct Pending {
     pieces: usize,
     used: bool,
     reason: SetAside,
+}
+
+/// What bytes are that were sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Again {
+    /// The same, or none of those that are kept.
+    Same,
+    /// Others: the first copy stays.
+    Differs,
+    /// Others, which have taken the place of the first copy.
+    Replaced,
 }
 
 /// A frame that is decided.
@@ -142,6 +154,7 @@ impl Backlog {
         start: u64,
         bytes: &[u8],
         missing_len: u32,
+        overlap: Overlap,
     ) -> (Option<Origin>, bool) {
         let end = start + bytes.len() as u64;
         let split = assembler::split(start..end, &self.held, |piece| piece.bytes.len() as u64);
@@ -149,6 +162,9 @@ impl Backlog {
         for seen in &split.seen {
             if self.held_differs(start, bytes, seen) {
                 differs = true;
+                if overlap == Overlap::Last {
+                    self.replace_held(start, bytes, seen);
+                }
                 self.mark_ambiguous(seen.clone());
             }
         }
@@ -170,16 +186,27 @@ impl Backlog {
         slice_of(&piece.bytes, *at, seen) != slice_of(bytes, start, seen)
     }
 
-    /// Whether `bytes`, sent again, differ from the part of the window that they overlap; if so that part is marked.
-    pub(super) fn compare_with_window(&mut self, start: u64, bytes: &[u8]) -> bool {
+    fn replace_held(&mut self, start: u64, bytes: &[u8], seen: &Range<u64>) {
+        let Some((at, piece)) = self.held.range_mut(..=seen.start).next_back() else { return };
+        replace(&mut piece.bytes, *at, slice_of(bytes, start, seen), seen.start);
+    }
+
+    /// Compares `bytes`, sent again, with the part of the window that they overlap. Where they differ it is marked, and where the
+    /// last copy is to be read it gives way, unless that has happened to the message too often: each time it is looked at anew.
+    pub(super) fn compare_with_window(&mut self, start: u64, bytes: &[u8], overlap: Overlap) -> Again {
         let window_end = self.window_start + self.window().len() as u64;
-        let overlap = start.max(self.window_start)..(start + bytes.len() as u64).min(window_end);
-        let differs = overlap.start < overlap.end
-            && slice_of(self.window(), self.window_start, &overlap) != slice_of(bytes, start, &overlap);
-        if differs {
-            self.mark_ambiguous(overlap);
+        let range = start.max(self.window_start)..(start + bytes.len() as u64).min(window_end);
+        let new = slice_of(bytes, start, &range);
+        if range.start >= range.end || slice_of(self.window(), self.window_start, &range) == new {
+            return Again::Same;
         }
-        differs
+        let gives_way = overlap == Overlap::Last && self.ambiguous.len() < AMBIGUOUS_RANGES_MAX;
+        if gives_way {
+            let window = self.buffer.get_mut(self.consumed..).unwrap_or_default();
+            replace(window, self.window_start, new, range.start);
+        }
+        self.mark_ambiguous(range);
+        if gives_way { Again::Replaced } else { Again::Differs }
     }
 
     fn mark_ambiguous(&mut self, range: Range<u64>) {
@@ -298,4 +325,12 @@ impl Backlog {
 fn slice_of<'b>(bytes: &'b [u8], start: u64, range: &Range<u64>) -> &'b [u8] {
     let at = |offset: u64| usize::try_from(offset.saturating_sub(start)).unwrap_or(usize::MAX);
     bytes.get(at(range.start)..at(range.end)).unwrap_or_default()
+}
+
+/// Puts `bytes` at offset `at` into a slice that begins at offset `start`.
+fn replace(target: &mut [u8], start: u64, bytes: &[u8], at: u64) {
+    let from = usize::try_from(at.saturating_sub(start)).unwrap_or(usize::MAX);
+    if let Some(old) = target.get_mut(from..).and_then(|rest| rest.get_mut(..bytes.len())) {
+        old.copy_from_slice(bytes);
+    }
 }

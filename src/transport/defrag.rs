@@ -1,7 +1,7 @@
 //! IP datagrams from their fragments (RFC 791 §3.2, RFC 8200 §4.5), in any order, within bounds.
 //!
-//! The first copy of a byte wins. IPv4 fragments that overlap and differ make the datagram ambiguous; IPv6 ones drop it
-//! (RFC 5722 §3). Not etherparse's pool: it is unbounded and lets the last fragment win.
+//! The first copy of a byte wins, or the last where the limits say so. IPv4 fragments that overlap and differ make the datagram
+//! ambiguous; IPv6 ones drop it (RFC 5722 §3). Not etherparse's pool: it is unbounded and lets the last fragment win.
 
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
@@ -11,6 +11,7 @@ use crate::base::CaptureTime;
 use crate::base::FrameRef;
 use crate::base::Frames;
 use crate::base::Limits;
+use crate::base::Overlap;
 use crate::base::SetAside;
 use crate::base::WireMap;
 use crate::packet::Addresses;
@@ -121,7 +122,7 @@ impl Defragmenter {
         datagram.frames.extend(origin.frames.iter());
         datagram.ambiguous |= origin.ambiguous;
         datagram.layers = datagram.layers.max(part.layers);
-        datagram.add(frame, fragment, start..end, ledger);
+        datagram.add(frame, fragment, start..end, (limits.overlap, ledger));
         self.bytes = (self.bytes + datagram.held_bytes()).saturating_sub(held_before);
         if datagram.is_whole() {
             let datagram = self.waiting.remove(&key)?;
@@ -196,7 +197,13 @@ impl Datagram {
         self.bytes.capacity() + self.frames.len() * FRAGMENT_OVERHEAD_BYTES + DATAGRAM_OVERHEAD_BYTES
     }
 
-    fn add(&mut self, frame: FrameRef, fragment: &Fragment<'_>, range: std::ops::Range<u64>, ledger: &mut Ledger) {
+    fn add(
+        &mut self,
+        frame: FrameRef,
+        fragment: &Fragment<'_>,
+        range: std::ops::Range<u64>,
+        (overlap, ledger): (Overlap, &mut Ledger),
+    ) {
         let part = &fragment.part;
         let beyond_end = self.end.is_some_and(|end| range.end > end || (!fragment.more && range.end != end));
         let ends_early = !fragment.more && self.bytes.len() as u64 > range.end;
@@ -231,13 +238,20 @@ impl Datagram {
         for fresh in split.fresh {
             self.parts.insert(fresh.start, fresh.end - fresh.start);
             self.part_bytes += fresh.end - fresh.start;
-            if let Some(source) = sub_slice(part.bytes, range.start, &fresh) {
-                let at = usize::try_from(fresh.start).unwrap_or(usize::MAX);
-                let target = self.bytes.get_mut(at..).and_then(|rest| rest.get_mut(..source.len()));
-                if let Some(target) = target {
-                    target.copy_from_slice(source);
-                }
-            }
+            self.copy(part.bytes, range.start, &fresh);
+        }
+        if overlap == Overlap::Last {
+            split.seen.iter().for_each(|seen| self.copy(part.bytes, range.start, seen));
+        }
+    }
+
+    /// Takes over the bytes of `range` from a payload that begins at `start`.
+    fn copy(&mut self, payload: &[u8], start: u64, range: &std::ops::Range<u64>) {
+        let Some(source) = sub_slice(payload, start, range) else { return };
+        let at = usize::try_from(range.start).unwrap_or(usize::MAX);
+        let target = self.bytes.get_mut(at..).and_then(|rest| rest.get_mut(..source.len()));
+        if let Some(target) = target {
+            target.copy_from_slice(source);
         }
     }
 

@@ -1,6 +1,7 @@
 //! One direction of one TCP connection (RFC 9293 §3.4): bytes put in order and handed to a framer.
 //!
-//! The first copy of a byte wins. A hole is waited for within limits, then skipped: the framer starts anew behind it.
+//! The first copy of a byte wins, or the last where the limits say so and its message is not whole. A hole is waited for within
+//! limits, then skipped: the framer starts anew behind it.
 
 use std::time::Duration;
 
@@ -237,7 +238,7 @@ impl<F: Framer> Stream<F> {
         if backlog.pieces() == 0 {
             backlog.hole_since = time;
         }
-        let (duplicate, differs) = backlog.hold(origin, start, bytes, missing_len);
+        let (duplicate, differs) = backlog.hold(origin, start, bytes, missing_len, out.limits.overlap);
         if differs {
             out.ledger.events.overlap_ambiguous.add(out.now);
         }

@@ -16,6 +16,7 @@ mod hep;
 mod hostile;
 mod house;
 mod keyrings;
+mod limits;
 mod live;
 mod lookalikes;
 mod merging;

@@ -3,6 +3,7 @@
 use crate::base::Framer;
 use crate::base::SetAside;
 use crate::base::Step;
+use crate::transport::backlog::Again;
 use crate::transport::backlog::Backlog;
 use crate::transport::backlog::Decided;
 use crate::transport::carried;
@@ -200,8 +201,12 @@ impl<F: Framer> Stream<F> {
     }
 
     pub(super) fn compare<S>(&mut self, start: u64, old: &[u8], out: &mut Outlet<'_, S>) {
-        let differs = self.backlog.as_mut().is_some_and(|backlog| backlog.compare_with_window(start, old));
-        if differs || self.delivered.differs(start, old) {
+        let backlog = self.backlog.as_mut();
+        let again = backlog.map_or(Again::Same, |backlog| backlog.compare_with_window(start, old, out.limits.overlap));
+        if again == Again::Replaced {
+            self.framer.rescan();
+        }
+        if again != Again::Same || self.delivered.differs(start, old) {
             out.ledger.events.overlap_ambiguous.add(out.now);
             let contradicted = self.delivered.contradicted(start, old);
             out.ledger.contradicted.extend(contradicted.map(|message| (self.flow, message.into())));
