@@ -262,7 +262,7 @@ fn read_merged(analyzer: &mut Analyzer, files: &[PathBuf], opened: &mut Opened, 
 
 fn tell_unreadable(analyzer: &mut Analyzer, path: &Path, error: &str) {
     let shown = shown(path);
-    eprintln!("sipauth: {}", output::one_line(&format!("{shown}: {error}")));
+    output::tell(&format!("{shown}: {error}"));
     analyzer.note_unreadable(&shown, error);
 }
 

@@ -9,12 +9,13 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use tempfile::NamedTempFile;
 
 use sipauth::base::Untrusted;
 use sipauth::report::ladder::text::Characters;
 
 use crate::cli::args::Color;
+use crate::cli::draft;
+use crate::cli::draft::Draft;
 use crate::cli::exit::Exit;
 use crate::cli::exit::unwritable;
 use crate::cli::exit::usage;
@@ -32,6 +33,16 @@ pub fn one_line(text: &str) -> String {
     Untrusted(text.as_bytes()).to_terminal()
 }
 
+/// One line on stderr. Where that cannot be written, there is nobody to tell.
+pub fn tell(text: &str) {
+    let _ = writeln!(io::stderr(), "sipauth: {}", one_line(text));
+}
+
+/// A line that belongs to the one before.
+pub fn tell_more(text: &str) {
+    let _ = writeln!(io::stderr(), "{}", one_line(text));
+}
+
 /// Warnings on stderr.
 pub struct Notes {
     /// Whether they were switched off.
@@ -42,14 +53,14 @@ impl Notes {
     /// Something to change.
     pub fn warn(&self, text: &str) {
         if !self.is_quiet {
-            eprintln!("sipauth: warning: {}", one_line(text));
+            tell(&format!("warning: {text}"));
         }
     }
 
     /// Something to know.
     pub fn note(&self, text: &str) {
         if !self.is_quiet {
-            eprintln!("sipauth: note: {}", one_line(text));
+            tell(&format!("note: {text}"));
         }
     }
 }
@@ -58,8 +69,8 @@ impl Notes {
 pub enum Sink {
     /// Standard output. A reader that has gone away ends the output, not the run.
     Stdout { out: BufWriter<io::Stdout>, is_closed: bool },
-    /// A file beside its final place, and that place.
-    File { out: BufWriter<NamedTempFile>, place: PathBuf, is_forced: bool },
+    /// A file that has no name yet, and its place.
+    File { out: BufWriter<Draft>, place: PathBuf, is_forced: bool },
     /// A device or a pipe that has a name: there is nothing to put in place.
     Device { out: BufWriter<fs::File>, place: PathBuf },
 }
@@ -80,10 +91,8 @@ impl Sink {
             return Ok(Sink::Device { out: BufWriter::new(device), place: place.to_owned() });
         }
         refuse_bad_place(place, inputs, is_forced)?;
-        let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        // tempfile creates it with mode 0600 and O_EXCL.
-        let file =
-            NamedTempFile::new_in(folder).map_err(|error| unwritable(format!("{}: {error}", folder.display())))?;
+        let told = |error: io::Error| unwritable(format!("{}: {error}", draft::folder_of(place).display()));
+        let file = Draft::beside(place).map_err(told)?;
         Ok(Sink::File { out: BufWriter::new(file), place: place.to_owned(), is_forced })
     }
 
@@ -104,11 +113,9 @@ impl Sink {
                 out.flush().map_err(|error| unwritable(format!("{}: {error}", place.display())))
             }
             Sink::File { out, place, is_forced } => {
-                let told = |error: &dyn std::fmt::Display| unwritable(format!("{}: {error}", place.display()));
-                let file = out.into_inner().map_err(|error| told(&error.error()))?;
-                file.as_file().sync_all().map_err(|error| told(&error))?;
-                let persisted = if is_forced { file.persist(&place) } else { file.persist_noclobber(&place) };
-                persisted.map_err(|error| told(&error.error))?;
+                let told = |error: io::Error| unwritable(format!("{}: {error}", place.display()));
+                let file = out.into_inner().map_err(|error| told(error.into_error()))?;
+                file.put(&place, is_forced).map_err(told)?;
                 Ok(())
             }
         }

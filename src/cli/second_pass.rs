@@ -5,12 +5,14 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::io::Read;
+use std::io::Seek;
 use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::OnceLock;
 
 use anyhow::Result;
-use tempfile::NamedTempFile;
 
 use sipauth::base::FrameSet;
 use sipauth::base::InputId;
@@ -23,13 +25,14 @@ use sipauth::report::comments;
 use sipauth::report::sarif;
 use sipauth::report::sarif::Spans;
 
+use crate::cli::draft::folder_of;
 use crate::cli::exit::unwritable;
 use crate::cli::output::Sink;
 
 /// The inputs that were opened, in the order of their numbers, and where to read them again.
 #[derive(Default)]
 pub struct Opened {
-    inputs: Vec<(PathBuf, Option<NamedTempFile>)>,
+    inputs: Vec<(PathBuf, Option<Kept>)>,
     /// Where what can be read only once is kept; `None`: nothing is to be read again.
     folder: Option<PathBuf>,
     limits: Limits,
@@ -38,10 +41,7 @@ pub struct Opened {
 impl Opened {
     /// None yet. What can be read only once is kept in the folder of `place`, if there is one.
     pub fn new(place: Option<&Path>, limits: &Limits) -> Opened {
-        let folder = place.map(|place| match place.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
-            _ => PathBuf::from("."),
-        });
+        let folder = place.map(|place| folder_of(place).to_owned());
         Opened { inputs: Vec::new(), folder, limits: limits.clone() }
     }
 
@@ -51,9 +51,11 @@ impl Opened {
         let mut source = source;
         if let Some(folder) = self.folder.as_ref().filter(|_| !path.is_file()) {
             let told = |error: io::Error| unwritable(format!("{}: {error}", folder.display()));
-            let spool = NamedTempFile::new_in(folder).map_err(told)?;
-            source = Box::new(Spooled { source, spool: spool.reopen().map_err(told)? });
-            kept = Some(spool);
+            // It has no name, and goes with the process.
+            let spool = tempfile::tempfile_in(folder).map_err(told)?;
+            let failure = Arc::new(OnceLock::new());
+            source = Box::new(Spooled { source, spool: spool.try_clone().map_err(told)?, failure: failure.clone() });
+            kept = Some(Kept { spool, failure });
         }
         self.inputs.push((path.to_owned(), kept));
         Ok(source)
@@ -73,7 +75,11 @@ impl Opened {
     fn again(&self, input: u16) -> Option<Reader> {
         let (path, kept) = self.inputs.get(usize::from(input))?;
         let file = match kept {
-            Some(kept) => kept.reopen().ok()?,
+            Some(kept) => {
+                let mut spool = kept.spool.try_clone().ok()?;
+                spool.rewind().ok()?;
+                spool
+            }
             None if path.is_file() => File::open(path).ok()?,
             None => return None,
         };
@@ -113,6 +119,10 @@ impl Opened {
     /// Writes the frames with what the report says of them. `has_secrets` copies the keys that a capture brings along.
     pub fn write(&self, sink: Sink, report: &Report, frames: &FrameSet, has_secrets: bool) -> Result<()> {
         let told = |error: io::Error| unwritable(format!("--write: {error}"));
+        let failures = self.inputs.iter().filter_map(|(_, kept)| kept.as_ref()?.failure.get());
+        if let Some(error) = failures.into_iter().next() {
+            return Err(unwritable(format!("--write: what a pipe brought could not be kept: {error}")));
+        }
         let comments = comments::comments(&report.findings);
         let application = format!("sipauth {}", report.tool.version);
         let mut writer = PcapngWriter::new(sink, &application).map_err(told)?;
@@ -137,16 +147,28 @@ impl Opened {
     }
 }
 
+/// What was read of a source that can be read only once.
+struct Kept {
+    spool: File,
+    failure: Arc<OnceLock<String>>,
+}
+
 /// Keeps what is read of a source.
 struct Spooled {
     source: Box<dyn Read + Send>,
     spool: File,
+    /// Why it could not be kept. That is no fault of the source: reading goes on.
+    failure: Arc<OnceLock<String>>,
 }
 
 impl Read for Spooled {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
         let len = self.source.read(space)?;
-        self.spool.write_all(space.get(..len).unwrap_or_default())?;
+        if self.failure.get().is_none()
+            && let Err(error) = self.spool.write_all(space.get(..len).unwrap_or_default())
+        {
+            self.failure.get_or_init(|| error.to_string());
+        }
         Ok(len)
     }
 }

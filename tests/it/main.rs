@@ -8,6 +8,7 @@ mod corpus;
 mod decode_as;
 mod digests;
 mod docs;
+mod faults;
 mod filters;
 mod folders;
 mod formats;
