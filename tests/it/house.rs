@@ -256,7 +256,18 @@ fn library_code_neither_panics_nor_talks_nor_looks_at_the_clock() {
 #[test]
 fn lints_guard_every_line() {
     let text = std::fs::read_to_string(root().join("src/lib.rs")).expect("the library has a root");
-    for lint in ["unwrap_used", "indexing_slicing", "panic", "cast_possible_truncation", "cast_sign_loss"] {
+    for lint in [
+        "unwrap_used",
+        "expect_used",
+        "indexing_slicing",
+        "string_slice",
+        "panic",
+        "unreachable",
+        "cast_possible_truncation",
+        "cast_sign_loss",
+        "cast_possible_wrap",
+        "print_stderr",
+    ] {
         assert!(text.contains(&format!("clippy::{lint}")), "{lint}");
     }
     for root_file in ["src/lib.rs", "src/main.rs"] {

@@ -14,6 +14,7 @@ use crate::transport::tls::suite::Hash;
 
 /// HMAC over all parts in a row (RFC 2104). The key may have any length.
 pub(super) fn hmac(hash: Hash, key: &[u8], parts: &[&[u8]]) -> Secret {
+    #[expect(clippy::expect_used, reason = "no length of a key is refused")]
     fn of<M: Mac + KeyInit>(key: &[u8], parts: &[&[u8]]) -> Secret {
         let mut mac = <M as KeyInit>::new_from_slice(key).expect("HMAC takes keys of any length");
         parts.iter().for_each(|part| mac.update(part));
