@@ -166,5 +166,9 @@ fn push<T>(queue: &mut VecDeque<T>, item: T) {
     if queue.len() >= KEPT_MAX {
         queue.pop_front();
     }
+    // Most hold one: room for four at once would be most of the memory of a flood.
+    if queue.capacity() == 0 {
+        queue.reserve_exact(1);
+    }
     queue.push_back(item);
 }

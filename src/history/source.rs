@@ -40,9 +40,9 @@ pub struct Conduct {
     /// The tool whose name its User-Agent bears.
     pub scanner: Option<Scanner>,
     /// By user name that was asked for and not let past.
-    pub targets: BTreeMap<Box<[u8]>, Target>,
+    pub targets: BTreeMap<Box<[u8]>, Box<Target>>,
     /// By user name of refused credentials.
-    pub tries: BTreeMap<Box<[u8]>, Tries>,
+    pub tries: BTreeMap<Box<[u8]>, Box<Tries>>,
     /// Source ports of requests that were not let past: phones behind one address have one each.
     pub ports: BTreeSet<u16>,
     /// Refused credentials.
@@ -150,9 +150,9 @@ impl Sources {
                 return None;
             }
             self.names += 1;
-            tries.insert(user.into(), first());
+            tries.insert(user.into(), Box::new(first()));
         }
-        tries.get_mut(user)
+        tries.get_mut(user).map(Box::as_mut)
     }
 
     /// The record of a user name that was asked for; `first` makes it where there is none.
@@ -169,9 +169,9 @@ impl Sources {
                 return None;
             }
             self.names += 1;
-            targets.insert(user.into(), first());
+            targets.insert(user.into(), Box::new(first()));
         }
-        targets.get_mut(user)
+        targets.get_mut(user).map(Box::as_mut)
     }
 
     /// A hash that nobody outside can foresee.

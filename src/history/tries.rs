@@ -122,5 +122,9 @@ fn push<T>(queue: &mut VecDeque<T>, item: T, max: usize) {
     if queue.len() >= max {
         queue.pop_front();
     }
+    // Most hold one: room for four at once would be most of the memory of a flood.
+    if queue.capacity() == 0 {
+        queue.reserve_exact(1);
+    }
     queue.push_back(item);
 }

@@ -113,7 +113,14 @@ fn sign(conduct: &Conduct, tries: &Tries, is_scanner: bool) -> Option<Sign> {
         Some(Sign::Differing)
     } else if is_mostly_accepted || tries.single_calls < CALLS_MIN {
         None
-    } else if conduct.tries.values().filter(|tries| tries.acceptances == 0).filter(is_anew).take(USERS_MIN).count()
+    } else if conduct
+        .tries
+        .values()
+        .map(Box::as_ref)
+        .filter(|tries| tries.acceptances == 0)
+        .filter(is_anew)
+        .take(USERS_MIN)
+        .count()
         >= USERS_MIN
     {
         Some(Sign::Users)

@@ -75,7 +75,7 @@ pub fn enumeration<'a>(end: Option<CaptureTime>, pair: &Pair, conduct: &'a Condu
         .targets
         .iter()
         .filter(|(_, target)| is_probed(target))
-        .map(|(user, target)| (&**user, target))
+        .map(|(user, target)| (&**user, &**target))
         .collect();
     let asked = probed.iter().filter(|(_, target)| target.is_asked).count();
     let turned_down = probed.iter().filter(|(_, target)| target.is_turned_down && !target.is_asked).count();
