@@ -6,6 +6,8 @@ use std::ops::Range;
 
 /// Bytes kept for one direction of one connection: what the last full segment held, which is what is sent again.
 const DELIVERED_BYTES_MAX: usize = 1536;
+/// A message that is longer is kept alone, and whole up to this length.
+const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 
 /// Offsets count from the start of the stream as the stream defines it.
 #[derive(Debug, Default)]
@@ -23,13 +25,15 @@ impl Delivered {
 
     /// Adds a message that begins at `start`; what lies further back is forgotten.
     pub(super) fn keep(&mut self, start: u64, message: &[u8]) {
-        let newest = message.get(message.len().saturating_sub(DELIVERED_BYTES_MAX)..).unwrap_or(message);
+        let newest = message.get(message.len().saturating_sub(MESSAGE_BYTES_MAX)..).unwrap_or(message);
         if start != self.end {
             self.bytes.clear();
             self.starts.clear();
         }
-        let excess = (self.bytes.len() + newest.len()).saturating_sub(DELIVERED_BYTES_MAX);
+        let bytes_max = newest.len().max(DELIVERED_BYTES_MAX);
+        let excess = (self.bytes.len() + newest.len()).saturating_sub(bytes_max);
         self.bytes.drain(..excess.min(self.bytes.len()));
+        self.bytes.shrink_to(bytes_max);
         self.bytes.reserve_exact(newest.len());
         self.bytes.extend_from_slice(newest);
         self.end = start + message.len() as u64;
@@ -103,9 +107,12 @@ mod tests {
         assert_eq!(contradicted(10, b"abcdefgX"), [b"efgh".to_vec()]);
         assert_eq!(contradicted(12, b"XXXX"), [b"abcd".to_vec(), b"efgh".to_vec()]);
         assert!(contradicted(10, b"abcdefgh").is_empty() && contradicted(18, b"X").is_empty());
+        // A long one is kept whole, up to a length; only its end is kept beyond that.
         let mut long = Delivered::default();
-        long.keep(0, &[b'a'; 2000]);
-        assert!(long.differs(1999, b"b") && long.contradicted(1999, b"b").next().is_none());
+        long.keep(0, &[b'a'; 20_000]);
+        assert_eq!(long.contradicted(1, b"b").next().map(<[u8]>::len), Some(20_000));
+        long.keep(20_000, &[b'a'; 100_000]);
+        assert!(long.differs(119_999, b"b") && long.contradicted(119_999, b"b").next().is_none());
     }
 
     #[test]
@@ -117,7 +124,10 @@ mod tests {
         }
         assert!(delivered.differs(9999, b"b") && delivered.differs(9000, b"b") && !delivered.differs(8000, b"b"));
         delivered.keep(10_000, &[b'c'; 9000]);
-        assert_eq!(delivered.len(), DELIVERED_BYTES_MAX);
-        assert!(delivered.differs(18_999, b"b") && !delivered.differs(10_000, b"b"));
+        assert!(delivered.differs(18_999, b"b") && delivered.differs(10_000, b"b") && !delivered.differs(9999, b"b"));
+        delivered.keep(19_000, &[b'd'; 900_000]);
+        assert_eq!((delivered.len(), delivered.bytes.capacity()), (MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX));
+        delivered.keep(919_000, b"e");
+        assert!(delivered.len() == DELIVERED_BYTES_MAX && delivered.bytes.capacity() < 2 * DELIVERED_BYTES_MAX);
     }
 }
