@@ -77,10 +77,8 @@ pub(super) fn could_become_start_line(bytes: &[u8]) -> bool {
     let status =
         bytes.get(..version).unwrap_or_default().eq_ignore_ascii_case(VERSION.get(..version).unwrap_or_default());
     let token = bytes.iter().take(METHOD_BYTES_MAX + 1).take_while(|byte| is_token(**byte)).count();
-    let request = token > 0
-        && token <= METHOD_BYTES_MAX
-        && matches!(bytes.get(token), None | Some(b' ' | b'\t'))
-        && !bytes.iter().take(METHOD_BYTES_MAX).any(|byte| *byte == 0);
+    // What `is_request_line` takes must not be refused here: else a stream would be read otherwise in other segments.
+    let request = token > 0 && token <= METHOD_BYTES_MAX && matches!(bytes.get(token), None | Some(b' ' | b'\t'));
     status || request
 }
 
