@@ -299,7 +299,7 @@ fn cost_ns(capture: &[u8]) -> Option<u64> {
 }
 
 /// Twice as much may cost twice as much, and somewhat more for caches and noise; quadratic costs four times as much.
-fn check_linear(what: &str, n: usize, capture: impl Fn(usize) -> Vec<Vec<u8>>) {
+pub fn check_linear(what: &str, n: usize, capture: impl Fn(usize) -> Vec<Vec<u8>>) {
     const SLACK_NS: u64 = 40_000_000;
     let file = |n| wire::pcap(wire::Order::Little, wire::Resolution::Micro, &wire::timed(&capture(n)));
     let (once, twice) = (file(n), file(2 * n));

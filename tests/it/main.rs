@@ -1,6 +1,7 @@
 //! One test crate for everything that needs the library or the binary from outside.
 
 mod aka;
+mod attacks;
 mod cli;
 mod clocks;
 mod closing;
