@@ -125,9 +125,15 @@ impl Analyzer {
         }
     }
 
-    /// Remembers which frames hold a part of a SIP message: [`Analyzer::finish_with_frames`] tells them.
+    /// Remembers which frames hold a part of a SIP message, or of one that matches where there is a filter:
+    /// [`Analyzer::finish_with_frames`] tells them.
     pub fn keep_frames(&mut self) {
-        self.frames.get_or_insert_default();
+        match &mut self.messages.selection {
+            Some(selection) => selection.keep_carriers(),
+            None => {
+                self.frames.get_or_insert_default();
+            }
+        }
     }
 
     /// The bounds of the run, for who reads its inputs.
@@ -207,7 +213,7 @@ impl Analyzer {
         self.finish_with_frames(each).0
     }
 
-    /// The same, with the frames that hold SIP; none unless [`Analyzer::keep_frames`] was called before the first.
+    /// The same, with the frames that were to be kept; none unless [`Analyzer::keep_frames`] was called before the first.
     pub fn finish_with_frames(mut self, mut each: impl FnMut(model::Session)) -> (Report, FrameSet) {
         let (messages, frames) = (&mut self.messages, &mut self.frames);
         self.reassembly.finish(&mut |payload| {
@@ -223,8 +229,9 @@ impl Analyzer {
             self.messages.close(&run, end);
             self.messages.ready.drain(..).for_each(&mut each);
         }
-        let frames = self.frames.take().unwrap_or_default();
-        (self.report(), frames)
+        let selection = self.messages.selection.as_mut();
+        let frames = selection.and_then(|selection| selection.take_carriers()).or(self.frames.take());
+        (self.report(), frames.unwrap_or_default())
     }
 
     /// Ends the capture and gives the whole report, with the sessions that were not drained.

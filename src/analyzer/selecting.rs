@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::analyzer::messages::Messages;
 use crate::base::CaptureTime;
 use crate::base::FrameRef;
+use crate::filter::Answers;
 use crate::filter::Closed;
 use crate::filter::Selected;
 use crate::filter::Selection;
@@ -21,8 +22,9 @@ use crate::transport::Payload;
 
 impl Messages {
     /// Asks the filter about a message. What it says is noted when the runs are closed that the message shows to be over.
-    pub(super) fn ask(&mut self, message: &Message<'_>, payload: &Payload<'_>, time: CaptureTime) -> Option<u64> {
-        self.selection.as_mut()?.ask(Subject {
+    pub(super) fn ask(&mut self, message: &Message<'_>, payload: &Payload<'_>, time: CaptureTime) -> Option<Answers> {
+        let selection = self.selection.as_mut()?;
+        let subject = Subject {
             message,
             flow: payload.flow,
             transport: payload.transport,
@@ -31,7 +33,8 @@ impl Messages {
             began: time,
             tcp_stream: None,
             is_resend: false,
-        })
+        };
+        selection.ask(subject, &payload.frames)
     }
 
     /// What of a session is to be reported.

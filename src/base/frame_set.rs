@@ -11,7 +11,7 @@ pub struct FrameSet {
 impl FrameSet {
     /// Adds a frame. Its number says how much memory that takes: an eighth of a byte for each frame of its input.
     pub fn insert(&mut self, frame: FrameRef) {
-        let Some((word, bit)) = place(frame) else { return };
+        let Some((word, bit)) = place(frame.number.value()) else { return };
         let input = usize::from(frame.input.0);
         if self.inputs.len() <= input {
             self.inputs.resize(input + 1, Vec::new());
@@ -27,13 +27,18 @@ impl FrameSet {
 
     /// Whether a frame is in it.
     pub fn contains(&self, frame: FrameRef) -> bool {
-        let bits = self.inputs.get(usize::from(frame.input.0));
-        place(frame).is_some_and(|(word, bit)| bits.and_then(|bits| bits.get(word)).is_some_and(|word| word & bit != 0))
+        self.has(frame.input.0, frame.number.value())
+    }
+
+    /// The same, by the numbers of input and frame.
+    pub fn has(&self, input: u16, number: u64) -> bool {
+        let bits = self.inputs.get(usize::from(input));
+        place(number)
+            .is_some_and(|(word, bit)| bits.and_then(|bits| bits.get(word)).is_some_and(|word| word & bit != 0))
     }
 }
 
-fn place(frame: FrameRef) -> Option<(usize, u64)> {
-    let number = frame.number.value();
+fn place(number: u64) -> Option<(usize, u64)> {
     Some((usize::try_from(number / 64).ok()?, 1 << (number % 64)))
 }
 

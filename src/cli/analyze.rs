@@ -134,9 +134,6 @@ fn frames_sink(options: &Analyze, inputs: &[PathBuf]) -> Result<Option<Sink>> {
         return Err(usage("--pseudonym-key is for --redact strict"));
     }
     let Some(place) = &options.write else { return Ok(None) };
-    if options.filter.is_some() || !options.preset.is_empty() {
-        return Err(usage("--write takes the frames of all SIP messages: use it without -Y and --preset"));
-    }
     if options.redact == Redaction::Strict {
         return Err(usage("--write copies packets as they are: --redact strict cannot hold for them"));
     }

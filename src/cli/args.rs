@@ -106,8 +106,8 @@ pub struct Analyze {
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 
-    /// Write the frames of all SIP messages there as pcapng, each finding as a comment on the packets it speaks of. Packets are
-    /// written as they are: digests included.
+    /// Write every frame that a matching message is made of there as pcapng, those of all SIP messages without a filter; each finding
+    /// is a comment on the packets it speaks of. Packets are written as they are: digests included.
     #[arg(short, long, value_name = "FILE")]
     pub write: Option<PathBuf>,
 

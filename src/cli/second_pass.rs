@@ -123,7 +123,7 @@ impl Opened {
         if let Some(error) = failures.into_iter().next() {
             return Err(unwritable(format!("--write: what a pipe brought could not be kept: {error}")));
         }
-        let comments = comments::comments(&report.findings);
+        let comments = comments::comments(&report.findings, frames);
         let application = format!("sipauth {}", report.tool.version);
         let mut writer = PcapngWriter::new(sink, &application).map_err(told)?;
         for input in self.numbers() {

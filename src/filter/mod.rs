@@ -29,5 +29,5 @@ mod typed;
 pub use error::{FilterError, Notes};
 pub use parse::{EXPRESSION_BYTES_MAX, NESTING_MAX, parse};
 pub use program::Filter;
-pub use selection::{MatchBy, Selected, Selection};
+pub use selection::{Answers, MatchBy, Selected, Selection};
 pub use subject::{Closed, Subject};

@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 
 use crate::base::CaptureTime;
 use crate::base::FrameRef;
+use crate::base::FrameSet;
+use crate::base::Frames;
 use crate::base::Limits;
 use crate::base::WireMap;
 use crate::filter::Closed;
@@ -45,6 +47,8 @@ pub struct Selection {
     sessions: BTreeSet<u64>,
     pairs: BTreeSet<PairKey>,
     frames: Vec<FrameRef>,
+    /// All frames that messages which match are made of, where they are to be told.
+    carriers: Option<FrameSet>,
     counts: Counts,
 }
 
@@ -61,11 +65,19 @@ pub struct Counts {
     pub forgotten: u64,
 }
 
+/// What a message answered: what [`Selection::note`] remembers of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answers {
+    bits: u64,
+    /// The frames beside the one that completed it, where they are still to be told.
+    others: Box<[FrameRef]>,
+}
+
 /// One message and what it answered.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Mark {
     at: FrameRef,
-    bits: u64,
+    answers: Answers,
 }
 
 /// What is kept of a session.
@@ -97,8 +109,19 @@ impl Selection {
             sessions: BTreeSet::new(),
             pairs: BTreeSet::new(),
             frames: Vec::new(),
+            carriers: None,
             counts: Counts::default(),
         }
+    }
+
+    /// Remembers which frames matching messages are made of: [`Selection::take_carriers`] tells them.
+    pub fn keep_carriers(&mut self) {
+        self.carriers.get_or_insert_default();
+    }
+
+    /// The frames that matching messages are made of; `None` where they were not to be kept.
+    pub fn take_carriers(&mut self) -> Option<FrameSet> {
+        self.carriers.take()
     }
 
     /// Notes when a frame was captured: the first one is when the capture began.
@@ -115,9 +138,9 @@ impl Selection {
         }
     }
 
-    /// Asks a message. Its answers are to be handed to [`Selection::note`] once the runs are closed that it shows to be over;
-    /// `None` where there is nothing to note.
-    pub fn ask(&mut self, subject: Subject<'_>) -> Option<u64> {
+    /// Asks a message, which came in these frames. Its answers are to be handed to [`Selection::note`] once the runs are closed
+    /// that it shows to be over; `None` where there is nothing to note.
+    pub fn ask(&mut self, subject: Subject<'_>, frames: &Frames) -> Option<Answers> {
         let subject = Subject {
             began: self.began.unwrap_or(subject.time),
             tcp_stream: self.streams.as_ref().and_then(|streams| streams.of(&subject)),
@@ -125,24 +148,28 @@ impl Selection {
             ..subject
         };
         if self.filter.is_late() {
-            return Some(self.filter.bits(&subject));
+            let others = if self.carriers.is_some() { frames.others.clone() } else { Box::default() };
+            return Some(Answers { bits: self.filter.bits(&subject), others });
         }
         let is_match = self.filter.matches(&subject);
         if is_match {
-            self.note_match(subject.at);
+            self.note_match(subject.at, &frames.others);
         }
-        is_match.then_some(0)
+        is_match.then(Answers::default)
     }
 
-    fn note_match(&mut self, at: FrameRef) {
+    fn note_match(&mut self, at: FrameRef, others: &[FrameRef]) {
         self.counts.messages += 1;
+        if let Some(carriers) = &mut self.carriers {
+            others.iter().chain([&at]).for_each(|frame| carriers.insert(*frame));
+        }
         if self.frames.len() < FRAMES_MAX {
             self.frames.push(at);
         }
     }
 
     /// Remembers what a message answered until its run closes.
-    pub fn note(&mut self, call_id: &[u8], at: FrameRef, bits: u64) {
+    pub fn note(&mut self, call_id: &[u8], at: FrameRef, answers: Answers) {
         let needs_all = self.filter.is_late() || self.by == MatchBy::Message;
         if let Some(marks) = self.marks.get_mut(call_id) {
             if !needs_all {
@@ -152,9 +179,9 @@ impl Selection {
                 self.counts.forgotten += 1;
                 return;
             }
-            marks.push(Mark { at, bits });
+            marks.push(Mark { at, answers });
         } else if self.marks_count < self.marks_max {
-            self.marks.insert(call_id.into(), vec![Mark { at, bits }]);
+            self.marks.insert(call_id.into(), vec![Mark { at, answers }]);
         } else {
             self.counts.forgotten += 1;
             return;
@@ -203,10 +230,10 @@ impl Selection {
         }
         let is_match = |mark: &&Mark| {
             let spoken = Spoken { closed: *closed, attempt: roles.get(&mark.at).copied() };
-            self.filter.decides(mark.bits, &spoken)
+            self.filter.decides(mark.answers.bits, &spoken)
         };
-        let matching: Vec<Mark> = marks.iter().filter(is_match).copied().collect();
-        matching.iter().for_each(|mark| self.note_match(mark.at));
+        let matching: Vec<Mark> = marks.iter().filter(is_match).cloned().collect();
+        matching.iter().for_each(|mark| self.note_match(mark.at, &mark.answers.others));
         matching
     }
 

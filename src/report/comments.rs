@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::base::FrameSet;
 use crate::base::Untrusted;
 use crate::report::Finding;
 
@@ -11,8 +12,9 @@ pub type Comments = BTreeMap<(u16, u64), Vec<String>>;
 /// Comments of one frame; further findings about it are in the report.
 const COMMENTS_MAX: usize = 20;
 
-/// The comments of all findings: the first frame of each is told what was seen and what to do, the others whose they are.
-pub fn comments(findings: &[Finding]) -> Comments {
+/// The comments of all findings on the frames that are written: the first of each is told what was seen and what to do, the others
+/// whose they are.
+pub fn comments(findings: &[Finding], written: &FrameSet) -> Comments {
     let mut comments = Comments::new();
     for finding in findings {
         let head = format!(
@@ -23,7 +25,7 @@ pub fn comments(findings: &[Finding]) -> Comments {
         for (number, remedy) in (1..).zip(&finding.remedy) {
             text.push_str(&format!(" Do {number}: {remedy}."));
         }
-        for frame in &finding.frames {
+        for frame in finding.frames.iter().filter(|frame| written.has(frame.input, frame.number)) {
             let of_frame = comments.entry((frame.input, frame.number)).or_default();
             if of_frame.len() < COMMENTS_MAX {
                 of_frame.push(Untrusted(std::mem::replace(&mut text, head.clone()).as_bytes()).to_terminal());

@@ -154,7 +154,7 @@ fn ask(selections: &mut [(Selection, Vec<u64>)], payload: &Payload<'_>, limits: 
     for (selection, frames) in selections {
         let subject =
             Subject { message: &message, flow, transport, at, time, began: time, tcp_stream: None, is_resend: false };
-        if selection.ask(subject).is_some() {
+        if selection.ask(subject, &payload.frames).is_some() {
             frames.push(at.number.value());
         }
     }

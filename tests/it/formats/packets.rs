@@ -97,6 +97,74 @@ fn every_finding_is_a_comment_on_its_frames() {
 }
 
 #[test]
+fn a_filter_writes_the_frames_that_tshark_selects() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let after = folder.path().join("out.pcapng");
+    for (name, expression) in [
+        ("register-wrong-password-loop", "sip.Status-Code == 401"),
+        ("invite-stale-loop", "sip.Method == \"INVITE\" and sip.auth"),
+        ("odd-port-with-rtp", "sip.CSeq.method == INVITE"),
+        ("user-enumeration", "sip.to.user in {\"990\", \"991\", \"552633083\"}"),
+        ("linux-cooked-wrong-password", "sip.Authorization"),
+        ("gzip-wrong-password", "sip.Status-Code >= 400"),
+        ("register-ok", "sip.Status-Code == 999"),
+    ] {
+        let sample = Sample::named(name);
+        let run = written(&sample, folder.path(), &["-Y", expression]);
+        assert_eq!(run.code, 0, "{name}: {}", run.stderr);
+        let before = sample.folder.join(sample.capture());
+        let expected = fields(&before, &format!("sip and ({expression})"), &FRAME);
+        assert_eq!(fields(&after, "frame", &FRAME), expected, "{name}: {expression}");
+        assert_eq!(expected.is_empty(), expression.contains("999"), "{name}: {expression}");
+    }
+}
+
+/// tshark names the frame that completes a message; the others that it is made of have to be there for it to be read again.
+#[test]
+fn a_filter_writes_all_frames_of_a_message() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let after = folder.path().join("out.pcapng");
+    for (name, expression) in [
+        ("tcp-split-in-odd-places", "sip.Authorization"),
+        ("fragmented-invite-ok", "sip.Method == \"INVITE\""),
+        ("fragmented-invite-ok", "sip.Method == \"INVITE\" and sipauth.outcome == \"accepted\""),
+    ] {
+        let sample = Sample::named(name);
+        let run = written(&sample, folder.path(), &["-Y", expression]);
+        let before = sample.folder.join(sample.capture());
+        let asked = expression.split(" and ").next().expect("a part that tshark knows");
+        let messages = fields(&before, asked, &["sip.Call-ID", "sip.CSeq.seq", "sip.auth.nonce"]);
+        assert_eq!(fields(&after, "sip", &["sip.Call-ID", "sip.CSeq.seq", "sip.auth.nonce"]), messages, "{name}");
+        let frames = fields(&after, "frame", &["frame.number"]).len();
+        assert!(frames > messages.len() && !messages.is_empty(), "{name}: {frames} frames: {}", run.stderr);
+    }
+}
+
+#[test]
+fn what_a_session_shows_decides_on_its_frames() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let after = folder.path().join("out.pcapng");
+    let sample = Sample::named("user-enumeration");
+    let run = written(&sample, folder.path(), &["-Y", "sip.Method and sipauth.outcome == \"failed\""]);
+    let report: Value = serde_json::from_str(&run.stdout).expect("the report is JSON");
+    let asked = report["summary"]["selected"]["wireshark_filter"].as_str().expect("a filter");
+    let before = sample.folder.join(sample.capture());
+    let expected = fields(&before, &format!("sip and ({asked})"), &FRAME);
+    assert!(expected.len() > 1 && asked.contains("frame.number"), "{asked}");
+    assert_eq!(fields(&after, "frame", &FRAME), expected);
+}
+
+#[test]
+fn the_first_frame_that_is_written_says_what_to_do() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sample = Sample::named("register-wrong-password-loop");
+    written(&sample, folder.path(), &["-Y", "sip.CSeq.seq >= 3 and sip.Status-Code == 401"]);
+    let comments = fields(&folder.path().join("out.pcapng"), "frame.comment", &["frame.comment"]);
+    let first: Vec<&str> = comments[0][0].split('\u{1}').collect();
+    assert!(first.iter().any(|comment| comment.starts_with("sipauth F2 ") && comment.contains(" Do 1: ")), "{first:?}");
+}
+
+#[test]
 fn what_comes_by_a_pipe_is_written_too() {
     let folder = tempfile::tempdir().expect("a folder");
     let sample = Sample::named("register-wrong-password-403");
