@@ -3,11 +3,11 @@
 use std::hash::BuildHasher;
 use std::hash::RandomState;
 
+use crate::analyzer::carriers::Carriers;
 use crate::analyzer::clock::Clock;
 use crate::analyzer::messages::Messages;
 use crate::base::CaptureTime;
 use crate::base::DecodeAs;
-use crate::base::FrameSet;
 use crate::base::InputId;
 use crate::base::Limits;
 use crate::base::Network;
@@ -24,6 +24,7 @@ use crate::report::Redaction;
 use crate::report::Report;
 use crate::report::ReportBuilder;
 use crate::report::findings::Findings;
+use crate::report::hidden::Hides;
 use crate::report::model;
 use crate::report::pseudonyms::Pseudonyms;
 use crate::rules::CaptureFacts;
@@ -31,6 +32,7 @@ use crate::rules::Severity;
 use crate::sip::framing::SipFramer;
 use crate::transport::Reassembly;
 
+pub mod carriers;
 mod clock;
 mod conduct;
 mod ending;
@@ -86,7 +88,7 @@ pub struct Analyzer {
     passed_over: Vec<(u64, String)>,
     trusted: Vec<Network>,
     /// The frames that hold SIP, where they are to be told.
-    frames: Option<FrameSet>,
+    carriers: Option<Carriers>,
 }
 
 impl Analyzer {
@@ -121,19 +123,17 @@ impl Analyzer {
             unreadable: Vec::new(),
             passed_over: Vec::new(),
             trusted,
-            frames: None,
+            carriers: None,
         }
     }
 
     /// Remembers which frames hold a part of a SIP message, or of one that matches where there is a filter:
-    /// [`Analyzer::finish_with_frames`] tells them.
-    pub fn keep_frames(&mut self) {
-        match &mut self.messages.selection {
-            Some(selection) => selection.keep_carriers(),
-            None => {
-                self.frames.get_or_insert_default();
-            }
+    /// [`Analyzer::finish_with_frames`] tells them, and hides in them what `hides` says.
+    pub fn keep_frames(&mut self, hides: Option<Hides>) {
+        if let Some(selection) = &mut self.messages.selection {
+            selection.keep_carriers();
         }
+        self.carriers = Some(Carriers::new(hides, &self.limits));
     }
 
     /// The bounds of the run, for who reads its inputs.
@@ -166,7 +166,7 @@ impl Analyzer {
     fn push_frame(&mut self, frame: &Frame<'_>) {
         self.clock.note(frame);
         let decoded = packet::decode(frame, &self.limits, &self.decode_as);
-        let (messages, frames) = (&mut self.messages, &mut self.frames);
+        let (messages, carriers) = (&mut self.messages, &mut self.carriers);
         if let Some(selection) = &mut messages.selection {
             selection.note_time(frame.time);
             if let Decoded::Tcp(segment) = &decoded {
@@ -174,8 +174,8 @@ impl Analyzer {
             }
         }
         self.reassembly.push(frame, decoded, &mut |payload| {
-            if let Some(frames) = frames {
-                payload.frames.iter().for_each(|frame| frames.insert(frame));
+            if let Some(carriers) = carriers {
+                carriers.note(&payload, messages.selection.is_none());
             }
             messages.push(payload);
         });
@@ -214,11 +214,11 @@ impl Analyzer {
     }
 
     /// The same, with the frames that were to be kept; none unless [`Analyzer::keep_frames`] was called before the first.
-    pub fn finish_with_frames(mut self, mut each: impl FnMut(model::Session)) -> (Report, FrameSet) {
-        let (messages, frames) = (&mut self.messages, &mut self.frames);
+    pub fn finish_with_frames(mut self, mut each: impl FnMut(model::Session)) -> (Report, Option<Carriers>) {
+        let (messages, carriers) = (&mut self.messages, &mut self.carriers);
         self.reassembly.finish(&mut |payload| {
-            if let Some(frames) = frames {
-                payload.frames.iter().for_each(|frame| frames.insert(frame));
+            if let Some(carriers) = carriers {
+                carriers.note(&payload, messages.selection.is_none());
             }
             messages.push(payload);
         });
@@ -230,8 +230,12 @@ impl Analyzer {
             self.messages.ready.drain(..).for_each(&mut each);
         }
         let selection = self.messages.selection.as_mut();
-        let frames = selection.and_then(|selection| selection.take_carriers()).or(self.frames.take());
-        (self.report(), frames.unwrap_or_default())
+        let selected = selection.and_then(|selection| selection.take_carriers());
+        let mut carriers = self.carriers.take();
+        if let Some((carriers, selected)) = carriers.as_mut().zip(selected) {
+            carriers.frames = selected;
+        }
+        (self.report(), carriers)
     }
 
     /// Ends the capture and gives the whole report, with the sessions that were not drained.

@@ -165,6 +165,7 @@ static ROWS: &[LimitRow] = rows! {
         "further wrong digests of it stay plain mismatches", ["near_misses_not_searched"];
     near_miss_searches_max: Count, "in vain, and as many accounts", None,
         "further wrong digests stay plain mismatches", ["near_misses_not_searched"];
+    hidden_secrets_max: Count, "", None, "frames with further ones are left out of the file of --write, which is said", [];
     near_miss_body_bytes_max: Bytes, "", None, "a longer body of a request with a wrong digest is not tried",
         ["near_misses_not_searched"];
     near_miss_bodies_bytes_max: Bytes, "in all", None, "further bodies are not tried", ["near_misses_not_searched"];

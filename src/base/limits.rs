@@ -77,6 +77,8 @@ pub struct Limits {
     pub near_miss_account_searches_max: usize,
     /// Such searches in all, and accounts of which one is known.
     pub near_miss_searches_max: usize,
+    /// Secrets that are struck out of the frames that are written; a long one counts once for each 512 bytes.
+    pub hidden_secrets_max: usize,
     /// Bytes of one body that is kept for a near miss.
     pub near_miss_body_bytes_max: usize,
     /// Bytes of all such bodies.
@@ -146,6 +148,7 @@ impl Default for Limits {
             outcomes_max: 250_000,
             near_miss_account_searches_max: 2,
             near_miss_searches_max: 20_000,
+            hidden_secrets_max: 2_000_000,
             near_miss_body_bytes_max: 16 * 1024,
             near_miss_bodies_bytes_max: 16 * 1024 * 1024,
             filter_messages_max: 4_000_000,

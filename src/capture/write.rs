@@ -31,18 +31,19 @@ pub struct PcapngWriter<W: Write> {
 }
 
 impl<W: Write> PcapngWriter<W> {
-    /// Writes the section's header.
+    /// Writes the section's header, with a comment about the whole file.
     ///
     /// # Errors
     ///
     /// When `out` cannot be written.
-    pub fn new(out: W, application: &str) -> io::Result<PcapngWriter<W>> {
+    pub fn new(out: W, application: &str, comment: Option<&str>) -> io::Result<PcapngWriter<W>> {
         let mut writer = PcapngWriter { out, interfaces: BTreeMap::new(), block: Vec::new() };
         writer.u32(BYTE_ORDER_MAGIC);
         // Version 1.0; the length of the section is not known.
         writer.block.extend([1, 0, 0, 0]);
         writer.block.extend([0xff; 8]);
         writer.option(OPTION_APPLICATION, application.as_bytes());
+        comment.iter().for_each(|comment| writer.option(OPTION_COMMENT, comment.as_bytes()));
         writer.option(OPTION_END, &[]);
         writer.end_block(SECTION_HEADER)?;
         Ok(writer)

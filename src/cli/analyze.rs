@@ -13,6 +13,7 @@ use sipauth::filter::MatchBy;
 use sipauth::report::Redaction;
 use sipauth::report::Report;
 use sipauth::report::Selection;
+use sipauth::report::hidden::Hides;
 use sipauth::report::human;
 
 use crate::cli::args::Analyze;
@@ -26,6 +27,7 @@ use crate::cli::inputs::Reached;
 use crate::cli::output::Notes;
 use crate::cli::output::Sink;
 use crate::cli::printer::Printer;
+use crate::cli::second_pass::Changed;
 use crate::cli::second_pass::Opened;
 use crate::cli::secrets;
 
@@ -51,7 +53,7 @@ pub fn run(options: Analyze) -> Result<Exit> {
     let mut analyzer = Analyzer::new(settings(&options, secrets.keyring, filter, &notes)?);
     let mut opened = Opened::new(options.write.as_deref(), analyzer.limits());
     if frames_sink.is_some() {
-        analyzer.keep_frames();
+        analyzer.keep_frames(hides(&options));
     }
     let (is_live, stop) = (inputs.is_live(), inputs.stop());
     let reached = inputs.read(&mut analyzer, &mut opened, &notes, &mut |session| {
@@ -66,14 +68,14 @@ pub fn run(options: Analyze) -> Result<Exit> {
     }
     let fails = |report: &Report| is_failing(report, &options);
     let mut failure = None;
-    let (report, frames) = analyzer.finish_with_frames(|session| {
+    let (report, carriers) = analyzer.finish_with_frames(|session| {
         if let Err(error) = printer.session(&session) {
             failure.get_or_insert(error);
         }
     });
     failure.map_or(Ok(()), Err)?;
-    if let Some(sink) = frames_sink {
-        opened.write(sink, &report, &frames, options.show_secrets)?;
+    if let Some((sink, carriers)) = frames_sink.zip(carriers) {
+        tell_changed(opened.write(sink, &report, &carriers, options.show_secrets)?, &notes);
     }
     printer.finish(&report, |report| opened.spans(report))?;
     Ok(match reached {
@@ -125,6 +127,33 @@ fn settings(options: &Analyze, keyring: Keyring, filter: Option<Filter>, notes: 
     })
 }
 
+/// What is not to stand in the file of `--write`; `None` where everything may.
+fn hides(options: &Analyze) -> Option<Hides> {
+    match options.redact {
+        _ if options.show_secrets => None,
+        Redaction::None => Some(Hides::InClear),
+        _ => Some(Hides::Digests),
+    }
+}
+
+fn tell_changed(changed: Changed, notes: &Notes) {
+    let Changed { rewritten, withheld } = changed;
+    let frames = |count: u64| format!("{count} frame{}", if count == 1 { "" } else { "s" });
+    if rewritten > 0 {
+        notes.note(&format!(
+            "--write: in {} what a password can be guessed from is overwritten by x; --redact none leaves it there",
+            frames(rewritten)
+        ));
+    }
+    if withheld > 0 {
+        notes.warn(&format!(
+            "--write: {} left out, where it cannot be overwritten (tunnels, HEP, SCTP, masked WebSocket); --redact none \
+             --show-secrets writes them as they are",
+            frames(withheld)
+        ));
+    }
+}
+
 /// The place of the frames that `--write` asks for.
 fn frames_sink(options: &Analyze, inputs: &[PathBuf]) -> Result<Option<Sink>> {
     if options.force && options.output.is_none() && options.write.is_none() {
@@ -135,7 +164,12 @@ fn frames_sink(options: &Analyze, inputs: &[PathBuf]) -> Result<Option<Sink>> {
     }
     let Some(place) = &options.write else { return Ok(None) };
     if options.redact == Redaction::Strict {
-        return Err(usage("--write copies packets as they are: --redact strict cannot hold for them"));
+        return Err(usage(
+            "--write copies packets with their addresses and names: --redact strict cannot hold for them",
+        ));
+    }
+    if options.show_secrets && options.redact != Redaction::None {
+        return Err(usage("--show-secrets writes what passwords can be guessed from: add --redact none"));
     }
     if place == Path::new("-") {
         return Err(usage("--write needs a file: stdout carries the report"));

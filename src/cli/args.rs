@@ -107,7 +107,7 @@ pub struct Analyze {
     pub output: Option<PathBuf>,
 
     /// Write every frame that a matching message is made of there as pcapng, those of all SIP messages without a filter; each finding
-    /// is a comment on the packets it speaks of. Packets are written as they are: digests included.
+    /// is a comment on the packets it speaks of. What a password can be guessed from is overwritten by x, unless --redact none.
     #[arg(short, long, value_name = "FILE")]
     pub write: Option<PathBuf>,
 
@@ -115,7 +115,8 @@ pub struct Analyze {
     #[arg(long)]
     pub force: bool,
 
-    /// Copy the TLS keys that a pcapng holds into the file of --write; left out otherwise.
+    /// With --redact none: leave passwords and keys that were sent in clear in the file of --write, and copy the TLS keys of a
+    /// pcapng there.
     #[arg(long, requires = "write")]
     pub show_secrets: bool,
 

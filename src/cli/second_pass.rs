@@ -14,12 +14,14 @@ use std::sync::OnceLock;
 
 use anyhow::Result;
 
-use sipauth::base::FrameSet;
+use sipauth::analyzer::carriers::Carriers;
 use sipauth::base::InputId;
 use sipauth::base::Limits;
+use sipauth::capture::Frame;
 use sipauth::capture::PcapngWriter;
 use sipauth::capture::Reader;
 use sipauth::capture::Record;
+use sipauth::packet::Masked;
 use sipauth::report::Report;
 use sipauth::report::comments;
 use sipauth::report::sarif;
@@ -28,6 +30,18 @@ use sipauth::report::sarif::Spans;
 use crate::cli::draft::folder_of;
 use crate::cli::exit::unwritable;
 use crate::cli::output::Sink;
+
+/// What the file of `--write` says of itself.
+const MASKED: &str = "Written by sipauth: what it hides is overwritten by x, and checksums are made anew";
+
+/// What was changed in what was written.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Changed {
+    /// Frames in which something was hidden.
+    pub rewritten: u64,
+    /// Frames that were left out, because it could not be.
+    pub withheld: u64,
+}
 
 /// The inputs that were opened, in the order of their numbers, and where to read them again.
 #[derive(Default)]
@@ -116,16 +130,18 @@ impl Opened {
         self.inputs.get(usize::from(input)).is_some_and(|(_, kept)| kept.is_none())
     }
 
-    /// Writes the frames with what the report says of them. `has_secrets` copies the keys that a capture brings along.
-    pub fn write(&self, sink: Sink, report: &Report, frames: &FrameSet, has_secrets: bool) -> Result<()> {
+    /// Writes the frames with what the report says of them. `has_secrets` writes them as they are, and copies the keys that a
+    /// capture brings along.
+    pub fn write(&self, sink: Sink, report: &Report, carriers: &Carriers, has_secrets: bool) -> Result<Changed> {
         let told = |error: io::Error| unwritable(format!("--write: {error}"));
         let failures = self.inputs.iter().filter_map(|(_, kept)| kept.as_ref()?.failure.get());
         if let Some(error) = failures.into_iter().next() {
             return Err(unwritable(format!("--write: what a pipe brought could not be kept: {error}")));
         }
-        let comments = comments::comments(&report.findings, frames);
+        let comments = comments::comments(&report.findings, &carriers.frames);
         let application = format!("sipauth {}", report.tool.version);
-        let mut writer = PcapngWriter::new(sink, &application).map_err(told)?;
+        let mut writer = PcapngWriter::new(sink, &application, (!has_secrets).then_some(MASKED)).map_err(told)?;
+        let mut changed = Changed::default();
         for input in self.numbers() {
             let Some(mut reader) = self.again(input) else {
                 return Err(unwritable("--write: an input could not be read a second time"));
@@ -133,17 +149,23 @@ impl Opened {
             // Where reading fails it failed before: the report says so.
             while let Ok(Some(record)) = reader.next_record() {
                 match record {
-                    Record::Frame(frame) if frames.contains(frame.at) => {
+                    Record::Frame(frame) if carriers.frames.contains(frame.at) => {
                         let key = (frame.at.input.0, frame.at.number.value());
                         let of_frame = comments.get(&key).map(Vec::as_slice).unwrap_or_default();
-                        writer.frame(&frame, of_frame).map_err(told)?;
+                        let Masked::Frame(bytes) = carriers.written(&frame) else {
+                            changed.withheld += 1;
+                            continue;
+                        };
+                        changed.rewritten += u64::from(*bytes != *frame.bytes);
+                        writer.frame(&Frame { bytes: &bytes, ..frame }, of_frame).map_err(told)?;
                     }
                     Record::Secrets { kind, bytes } if has_secrets => writer.secrets(kind, bytes).map_err(told)?,
                     _ => {}
                 }
             }
         }
-        writer.finish().finish()
+        writer.finish().finish()?;
+        Ok(changed)
     }
 }
 

@@ -7,6 +7,7 @@ mod decode;
 mod hep;
 mod ip;
 mod link;
+mod masks;
 mod prefilter;
 mod tunnel;
 
@@ -23,3 +24,6 @@ pub use decode::decode;
 pub use decode::decode_payload;
 pub use hep::Captured;
 pub use link::LinkContext;
+pub use masks::MASK;
+pub use masks::Masked;
+pub use masks::Masks;

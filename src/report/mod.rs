@@ -6,6 +6,7 @@ pub mod comments;
 pub mod compare;
 pub mod csv;
 pub mod findings;
+pub mod hidden;
 pub mod html;
 pub mod human;
 pub mod json;

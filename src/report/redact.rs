@@ -36,7 +36,7 @@ impl Redaction {
 }
 
 /// Parameters that hold a function of the password.
-const SECRET_PARAMS: [&str; 3] = ["response", "rspauth", "auts"];
+pub(super) const SECRET_PARAMS: [&str; 3] = ["response", "rspauth", "auts"];
 
 /// The report's name of a nonce: `n1` for the first.
 pub fn nonce_name(id: NonceId) -> String {

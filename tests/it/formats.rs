@@ -12,6 +12,7 @@ use crate::run::sipauth;
 
 mod compared;
 mod escapes;
+mod hidden;
 mod html;
 mod ladders;
 mod markdown;

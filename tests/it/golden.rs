@@ -230,7 +230,7 @@ fn the_same_input_gives_the_same_bytes() {
 }
 
 /// Everything in a capture that a guess of its password can be tested on, and how many credentials hold it.
-fn tests_of_a_guess(sample: &Sample) -> BTreeMap<Vec<u8>, usize> {
+pub fn tests_of_a_guess(sample: &Sample) -> BTreeMap<Vec<u8>, usize> {
     let capture = File::open(sample.folder.join(sample.capture())).expect("the capture is there");
     let outcome = crate::wire::read(capture, &Limits::default()).expect("the capture can be read");
     let mut all = BTreeMap::new();

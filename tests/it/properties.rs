@@ -322,7 +322,7 @@ impl Numbers {
 }
 
 /// The frames with every datagram in fragments of a random size, each datagram's in a random order.
-fn in_fragments(frames: &[RawFrame], seed: u64) -> Vec<RawFrame> {
+pub fn in_fragments(frames: &[RawFrame], seed: u64) -> Vec<RawFrame> {
     let mut numbers = Numbers(seed);
     let mut all = Vec::new();
     for (index, frame) in frames.iter().enumerate() {
@@ -359,7 +359,7 @@ fn fragment(frame: &RawFrame, whole: &Datagram, id: u16, offset: u16, is_last: b
 }
 
 /// The frames with every SIP datagram as a part of a TCP stream, cut in segments of random sizes.
-fn over_tcp(frames: &[RawFrame], seed: u64) -> Vec<RawFrame> {
+pub fn over_tcp(frames: &[RawFrame], seed: u64) -> Vec<RawFrame> {
     let mut numbers = Numbers(seed);
     let mut next_sequence: BTreeMap<Vec<u8>, u32> = BTreeMap::new();
     let mut all = Vec::new();

@@ -12,7 +12,7 @@ use crate::run::run;
 use crate::run::sipauth;
 
 /// Fields of each frame, separated by tabs, as tshark reads them.
-fn fields(capture: &Path, filter: &str, names: &[&str]) -> Vec<Vec<String>> {
+pub fn fields(capture: &Path, filter: &str, names: &[&str]) -> Vec<Vec<String>> {
     let mut tshark = Command::new("tshark");
     tshark.args([
         "-n",
@@ -197,7 +197,9 @@ fn keys_are_left_out_unless_they_are_asked_for() {
     let block = crate::wire::block(crate::wire::Order::Little, 10, &body);
     let input = [&capture[..head], &block, &capture[head..]].concat();
     std::fs::write(folder.path().join("in.pcapng"), input).expect("it can be written");
-    for (words, is_there) in [(&[][..], false), (&["--show-secrets"][..], true)] {
+    for (words, is_there) in
+        [(&[][..], false), (&["--redact", "none"][..], false), (&["--redact", "none", "--show-secrets"][..], true)]
+    {
         let mut command = sipauth(folder.path());
         command.args(["analyze", "-q", "--fail-on", "never", "-w", "out.pcapng", "--force"]).args(words);
         assert_eq!(run(command.arg("in.pcapng")).code, 0);
@@ -225,6 +227,7 @@ fn nothing_is_written_over() {
     check(&["-w", "link.pcapng", "--force"], 2, "is a link");
     check(&["-w", "-"], 2, "needs a file");
     check(&["-w", "new.pcapng", "-o", "new.pcapng"], 2, "same file");
+    check(&["-w", "new.pcapng", "--show-secrets"], 2, "add --redact none");
     check(&["--force"], 2, "name one");
     check(&["-w", "no-folder/new.pcapng"], 5, "no-folder");
     assert_eq!(std::fs::read_to_string(name("there.pcapng")).expect("it is there"), "precious");

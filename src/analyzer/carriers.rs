@@ -1,0 +1,66 @@
+//! The frames that messages came in, and how they may be written: without what the report hides.
+
+use std::borrow::Cow;
+
+use crate::base::FrameSet;
+use crate::base::Limits;
+use crate::base::Transport;
+use crate::capture::Frame;
+use crate::packet::MASK;
+use crate::packet::Masked;
+use crate::packet::Masks;
+use crate::report::hidden;
+use crate::report::hidden::Hides;
+use crate::transport::Payload;
+
+/// Frames to be written again.
+#[derive(Debug)]
+pub struct Carriers {
+    /// Which they are.
+    pub frames: FrameSet,
+    hidden: Option<(Hides, Masks)>,
+    limits: Limits,
+}
+
+impl Carriers {
+    /// None yet. Without `hides` they are to be written as they are.
+    pub(super) fn new(hides: Option<Hides>, limits: &Limits) -> Carriers {
+        let hidden = hides.map(|hides| (hides, Masks::new(limits.hidden_secrets_max)));
+        Carriers { frames: FrameSet::default(), hidden, limits: limits.clone() }
+    }
+
+    /// Learns from a message what has to be hidden in its frames. Where there is no filter, they are to be written.
+    pub(super) fn note(&mut self, payload: &Payload<'_>, is_written: bool) {
+        if is_written {
+            payload.frames.iter().for_each(|frame| self.frames.insert(frame));
+        }
+        // Its packets tell nothing to whom has no keys.
+        if payload.transport.is_encrypted() {
+            return;
+        }
+        let Some((hides, masks)) = &mut self.hidden else { return };
+        let secrets = hidden::secrets(payload.bytes, *hides);
+        // Clients of WebSocket write in a cipher of their own (RFC 6455 §5.3), in which parts of a secret cannot be found.
+        if payload.transport == Transport::Ws && !payload.frames.others.is_empty() && !secrets.is_empty() {
+            masks.withhold(&payload.frames);
+        }
+        for secret in secrets {
+            masks.hide(&payload.frames, payload.bytes, secret);
+        }
+    }
+
+    /// A frame as it may be written.
+    pub fn written<'a>(&self, frame: &Frame<'a>) -> Masked<'a> {
+        let Some((hides, masks)) = &self.hidden else { return Masked::Frame(Cow::Borrowed(frame.bytes)) };
+        let masked = masks.apply(frame, &self.limits);
+        // What belongs to no message, as the beginning of one that never ended, has to be looked for in the frame itself.
+        let is_left = |bytes: &[u8]| {
+            let secrets = hidden::secrets(bytes, *hides);
+            secrets.into_iter().any(|secret| bytes.get(secret).unwrap_or_default().iter().any(|byte| *byte != MASK))
+        };
+        match masked {
+            Masked::Frame(bytes) if !is_left(&bytes) => Masked::Frame(bytes),
+            _ => Masked::Withheld,
+        }
+    }
+}
