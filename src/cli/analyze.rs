@@ -2,6 +2,8 @@
 
 use std::path::Path;
 use std::path::PathBuf;
+use std::time::Duration;
+use std::time::Instant;
 
 use anyhow::Result;
 
@@ -10,6 +12,7 @@ use sipauth::analyzer::Settings;
 use sipauth::digest::Keyring;
 use sipauth::filter::Filter;
 use sipauth::filter::MatchBy;
+use sipauth::report::Input;
 use sipauth::report::Redaction;
 use sipauth::report::Report;
 use sipauth::report::Selection;
@@ -27,13 +30,14 @@ use crate::cli::inputs::Reached;
 use crate::cli::output::Notes;
 use crate::cli::output::Sink;
 use crate::cli::printer::Printer;
+use crate::cli::progress::Progress;
 use crate::cli::second_pass::Changed;
 use crate::cli::second_pass::Opened;
 use crate::cli::secrets;
 
 /// Analyses the captures and prints the report.
 pub fn run(options: Analyze) -> Result<Exit> {
-    let notes = Notes { is_quiet: options.quiet };
+    let (notes, began) = (Notes { is_quiet: options.quiet }, Instant::now());
     let named: Vec<PathBuf> = options.captures.iter().chain(&options.read).cloned().collect();
     let mut inputs = Inputs::find(&named, &options.input, &options.secrets)?;
     if options.live.follow {
@@ -51,7 +55,10 @@ pub fn run(options: Analyze) -> Result<Exit> {
     let frames_sink = frames_sink(&options, &inputs.files())?;
     let mut printer = Printer::new(sink, head(&options, filter.as_ref(), secrets.sources), &options);
     let mut analyzer = Analyzer::new(settings(&options, secrets.keyring, filter, &notes)?);
-    let mut opened = Opened::new(options.write.as_deref(), analyzer.limits());
+    // What grows has no end to be told of.
+    let is_progress_wanted = !(options.quiet || options.show.no_progress || options.live.follow);
+    let progress = Progress::new(&inputs.files(), is_progress_wanted);
+    let mut opened = Opened::new(options.write.as_deref(), analyzer.limits(), progress);
     if frames_sink.is_some() {
         analyzer.keep_frames(hides(&options));
     }
@@ -63,6 +70,7 @@ pub fn run(options: Analyze) -> Result<Exit> {
         }
         Ok(())
     })?;
+    opened.progress.end();
     if reached == Reached::Nothing {
         return Ok(Exit::Unreadable);
     }
@@ -76,6 +84,9 @@ pub fn run(options: Analyze) -> Result<Exit> {
     failure.map_or(Ok(()), Err)?;
     if let Some((sink, carriers)) = frames_sink.zip(carriers) {
         tell_changed(opened.write(sink, &report, &carriers, options.show_secrets)?, &notes);
+    }
+    if options.show.verbose {
+        tell_inputs(&report, began.elapsed(), &notes);
     }
     printer.finish(&report, |report| opened.spans(report))?;
     Ok(match reached {
@@ -114,7 +125,7 @@ fn settings(options: &Analyze, keyring: Keyring, filter: Option<Filter>, notes: 
         redaction: options.redact,
         pseudonym_key,
         sessions_max: Some(match options.format {
-            Format::Human => options.limit_sessions.min(human::SESSIONS_LISTED),
+            Format::Human => options.limit_sessions.min(options.show.sessions_listed(human::SESSIONS_LISTED)),
             _ => options.limit_sessions,
         }),
         findings_max: Some(options.limit_findings),
@@ -125,6 +136,21 @@ fn settings(options: &Analyze, keyring: Keyring, filter: Option<Filter>, notes: 
             Match::Message => MatchBy::Message,
         },
     })
+}
+
+/// What was read, for those who want to know.
+fn tell_inputs(report: &Report, took: Duration, notes: &Notes) {
+    for input in &report.inputs {
+        let compression = input.compression.map(|how| format!(" in {how}")).unwrap_or_default();
+        let (links, times) = (input.link_types.join(", "), input.first_packet.zip(input.last_packet));
+        let times = times.map(|(first, last)| format!(", from {} to {}", first.0, last.0)).unwrap_or_default();
+        let Input { path, format, packets, bytes, .. } = input;
+        notes.note(&format!("{path}: {format}{compression}, {bytes} bytes, {packets} frames of {links}{times}"));
+    }
+    for diagnostic in &report.diagnostics {
+        notes.note(&format!("{} ({})", diagnostic.text, diagnostic.count));
+    }
+    notes.note(&format!("{} sessions, read in {:.1} s", report.summary.sessions, took.as_secs_f64()));
 }
 
 /// What is not to stand in the file of `--write`; `None` where everything may.

@@ -15,6 +15,7 @@ use sipauth::rules::Severity;
 use crate::cli::input_options::InputOptions;
 use crate::cli::input_options::LiveOptions;
 use crate::cli::limit_options::LimitOptions;
+use crate::cli::show_options::ShowOptions;
 
 /// Says why a SIP client fails to authenticate, who is at fault, and what fixes it.
 #[derive(Parser, Debug)]
@@ -173,6 +174,9 @@ pub struct Analyze {
     /// No notes and warnings on stderr; errors stay.
     #[arg(short, long)]
     pub quiet: bool,
+
+    #[command(flatten)]
+    pub show: ShowOptions,
 }
 
 /// `sipauth flow`.

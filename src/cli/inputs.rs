@@ -235,7 +235,10 @@ fn read_merged(analyzer: &mut Analyzer, files: &[PathBuf], opened: &mut Opened, 
     let mut ended: Vec<Ended> = Vec::new();
     while let Some(next) = merge.next_record() {
         match next {
-            Next::Record(record) => analyzer.push(&record),
+            Next::Record(record) => {
+                opened.progress.add(&record);
+                analyzer.push(&record);
+            }
             Next::Ended(file) => {
                 if let Some(error) = &file.error {
                     tell_unreadable(analyzer, &file.path, error);

@@ -17,9 +17,11 @@ mod live;
 mod output;
 mod pages;
 mod printer;
+mod progress;
 mod ring;
 mod second_pass;
 mod secrets;
+mod show_options;
 mod verify;
 
 use std::panic::AssertUnwindSafe;

@@ -54,17 +54,20 @@ pub enum Printer {
 impl Printer {
     /// A printer that has written nothing yet.
     pub fn new(sink: Sink, head: Report, options: &Analyze) -> Printer {
+        let showing = options.show.showing();
         match options.format {
             Format::Json => Printer::Json(Box::new(JsonWriter::new(sink, head))),
             Format::Ndjson => Printer::Ndjson(Box::new(NdjsonWriter::new(sink, head))),
             Format::Csv => Printer::Csv(CsvWriter::new(sink)),
-            Format::Markdown => Printer::Markdown(Box::new(MarkdownReport::new(options.redact)), sink),
-            Format::Html => Printer::Html(Box::new(HtmlReport::new(options.redact)), sink),
+            Format::Markdown => {
+                Printer::Markdown(Box::new(MarkdownReport::new(options.redact).shown_as(showing)), sink)
+            }
+            Format::Html => Printer::Html(Box::new(HtmlReport::new(options.redact).shown_as(showing)), sink),
             Format::Sarif => Printer::Sarif(sink, options.redact),
             Format::Human => {
                 let (has_color, width) = output::terminal(options.color, options.output.is_some());
                 let characters = output::characters(options.output.is_some());
-                let report = Box::new(HumanReport::new(options.redact).drawn_with(characters));
+                let report = Box::new(HumanReport::new(options.redact).drawn_with(characters).shown_as(showing));
                 Printer::Human { report, sink, has_color, width }
             }
         }

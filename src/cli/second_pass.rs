@@ -30,6 +30,7 @@ use sipauth::report::sarif::Spans;
 use crate::cli::draft::folder_of;
 use crate::cli::exit::unwritable;
 use crate::cli::output::Sink;
+use crate::cli::progress::Progress;
 
 /// What the file of `--write` says of itself.
 const MASKED: &str = "Written by sipauth: what it hides is overwritten by x, and checksums are made anew";
@@ -50,19 +51,21 @@ pub struct Opened {
     /// Where what can be read only once is kept; `None`: nothing is to be read again.
     folder: Option<PathBuf>,
     limits: Limits,
+    /// What is told of the first reading.
+    pub progress: Progress,
 }
 
 impl Opened {
     /// None yet. What can be read only once is kept in the folder of `place`, if there is one.
-    pub fn new(place: Option<&Path>, limits: &Limits) -> Opened {
+    pub fn new(place: Option<&Path>, limits: &Limits, progress: Progress) -> Opened {
         let folder = place.map(|place| folder_of(place).to_owned());
-        Opened { inputs: Vec::new(), folder, limits: limits.clone() }
+        Opened { inputs: Vec::new(), folder, limits: limits.clone(), progress }
     }
 
     /// Notes that an input is being opened; what is read of it is kept where it has to be.
     pub fn open(&mut self, path: &Path, source: Box<dyn Read + Send>) -> Result<Box<dyn Read + Send>> {
         let mut kept = None;
-        let mut source = source;
+        let mut source = self.progress.of(source);
         if let Some(folder) = self.folder.as_ref().filter(|_| !path.is_file()) {
             let told = |error: io::Error| unwritable(format!("{}: {error}", folder.display()));
             // It has no name, and goes with the process.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use sha2::Digest;
 use sha2::Sha256;
 
+use crate::base::CaptureTime;
 use crate::report::Finding;
 use crate::report::Redaction;
 use crate::report::Report;
@@ -15,6 +16,7 @@ use crate::report::kept::Kept;
 use crate::report::ladder::Ladder;
 use crate::report::ladder::account;
 use crate::report::ladder::svg;
+use crate::report::showing::Showing;
 
 pub mod charts;
 pub mod markup;
@@ -39,32 +41,40 @@ pub struct HtmlReport {
     rows: Vec<Row>,
     kept: Kept,
     redaction: Redaction,
+    showing: Showing,
 }
 
 /// One line of the sessions table.
 struct Row {
     id: String,
-    cells: [String; 7],
+    started: CaptureTime,
+    cells: [String; 6],
     tries: u64,
 }
 
 impl HtmlReport {
     /// A page with no session yet.
     pub fn new(redaction: Redaction) -> HtmlReport {
-        HtmlReport { rows: Vec::new(), kept: Kept::new(SESSIONS_KEPT), redaction }
+        HtmlReport { rows: Vec::new(), kept: Kept::new(SESSIONS_KEPT), redaction, showing: Showing::default() }
+    }
+
+    /// The same, shown as somebody asked for.
+    #[must_use]
+    pub fn shown_as(self, showing: Showing) -> HtmlReport {
+        HtmlReport { showing, ..self }
     }
 
     /// Takes a session.
     pub fn session(&mut self, session: &Session) {
         self.kept.note(session);
-        if self.rows.len() >= ROWS_MAX {
+        if self.rows.len() >= self.showing.rows_max.unwrap_or(ROWS_MAX) {
             return;
         }
         let status = session.final_status.map(|status| format!(" ({status})")).unwrap_or_default();
         self.rows.push(Row {
             id: session.id.clone(),
+            started: session.started.0,
             cells: [
-                session.started.0.to_string(),
                 account(session),
                 session.method.clone(),
                 session.client.to_string(),
@@ -184,8 +194,9 @@ impl HtmlReport {
         }
         for row in &self.rows {
             page.raw("<tr id=\"r-").text(&row.id).raw("\"><td>").text(&row.id).raw("</td>");
+            page.raw("<td>").text(&self.showing.time(row.started, report)).raw("</td>");
             for cell in &row.cells {
-                page.raw("<td>").text(cell).raw("</td>");
+                page.raw("<td>").text(&self.showing.cell(cell)).raw("</td>");
             }
             page.raw("<td class=\"n\">").number(row.tries).raw("</td><td>");
             if let Some(finding) = first.get(row.id.as_str()) {

@@ -9,6 +9,7 @@ use comfy_table::ContentArrangement;
 use comfy_table::Table;
 use comfy_table::presets;
 
+use crate::base::CaptureTime;
 use crate::base::Untrusted;
 use crate::report::Finding;
 use crate::report::Redaction;
@@ -19,6 +20,7 @@ use crate::report::ladder::Ladder;
 use crate::report::ladder::text::Characters;
 use crate::report::ladder::text::draw;
 use crate::report::model::Selected;
+use crate::report::showing::Showing;
 
 /// Sessions shown in the table; the others are in the JSON report.
 const ROWS_MAX: usize = 40;
@@ -42,6 +44,7 @@ pub struct HumanReport {
     kept: Kept,
     characters: Characters,
     redaction: Redaction,
+    showing: Showing,
 }
 
 /// One line of the sessions table.
@@ -53,7 +56,7 @@ struct Row {
     attempts: usize,
     outcome: String,
     call_id: String,
-    started: String,
+    started: CaptureTime,
     agent: String,
 }
 
@@ -61,7 +64,8 @@ impl HumanReport {
     /// A report with no session yet.
     pub fn new(redaction: Redaction) -> HumanReport {
         let characters = Characters::Unicode;
-        HumanReport { rows: Vec::new(), kept: Kept::new(SESSIONS_KEPT), characters, redaction }
+        let showing = Showing::default();
+        HumanReport { rows: Vec::new(), kept: Kept::new(SESSIONS_KEPT), characters, redaction, showing }
     }
 
     /// The same, with ladders of these characters.
@@ -70,9 +74,16 @@ impl HumanReport {
         HumanReport { characters, ..self }
     }
 
+    /// The same, shown as somebody asked for.
+    #[must_use]
+    pub fn shown_as(self, showing: Showing) -> HumanReport {
+        HumanReport { showing, ..self }
+    }
+
     /// Takes a session.
     pub fn session(&mut self, session: &Session) {
         self.kept.note(session);
+        let shown = |text: &str| self.showing.cell(&shown(text)).into_owned();
         // Two lines a cell: addresses and realms that break in the middle cannot be read.
         let who = match &session.realm {
             Some(realm) if !realm.is_empty() => format!("{}\n@{}", shown(&session.user), shown(realm)),
@@ -86,7 +97,7 @@ impl HumanReport {
             attempts: session.attempts.len(),
             outcome: outcome_text(session.outcome, session.final_status),
             call_id: shown(&session.call_id),
-            started: session.started.0.to_string(),
+            started: session.started.0,
             agent: session.user_agent.as_deref().map(shown).unwrap_or_default(),
         });
     }
@@ -96,10 +107,17 @@ impl HumanReport {
         let mut text = String::new();
         push_heading(&mut text, report, self.redaction, width);
         let first = first_findings(report);
-        let places: HashMap<String, String> = self.rows.iter().map(|row| (row.id.clone(), row.place())).collect();
-        push_table(&mut text, self.rows, &first, report, width);
+        let places: HashMap<String, String> =
+            self.rows.iter().map(|row| (row.id.clone(), row.place(&self.showing, report))).collect();
+        push_table(
+            &mut text,
+            self.rows,
+            &first,
+            report,
+            Paper { width, rows_max: self.showing.rows_max.unwrap_or(ROWS_MAX) },
+        );
         for finding in report.findings.iter().filter(|finding| is_told_in_full(finding)) {
-            push_finding(&mut text, finding, report, &places, width);
+            push_finding(&mut text, finding, report, Shown { places: &places, showing: &self.showing, width });
         }
         let noted: Vec<&Finding> = report.findings.iter().filter(|f| f.severity == "info").collect();
         push_noted(&mut text, &noted, width);
@@ -114,9 +132,9 @@ impl HumanReport {
 
 impl Row {
     /// Where to find the session in other tools.
-    fn place(&self) -> String {
+    fn place(&self, showing: &Showing, report: &Report) -> String {
         let agent = if self.agent.is_empty() { String::new() } else { format!(", {}", self.agent) };
-        format!("{}: {}, Call-ID {}{agent}", self.id, self.started, self.call_id)
+        format!("{}: {}, Call-ID {}{agent}", self.id, showing.time(self.started, report), self.call_id)
     }
 }
 
@@ -241,8 +259,15 @@ fn first_findings(report: &Report) -> HashMap<&str, &Finding> {
     first
 }
 
-fn push_table(text: &mut String, rows: Vec<Row>, first: &HashMap<&str, &Finding>, report: &Report, width: usize) {
-    let shown_rows = rows.len().min(ROWS_MAX) as u64;
+/// How much room a table has.
+#[derive(Clone, Copy)]
+struct Paper {
+    width: usize,
+    rows_max: usize,
+}
+
+fn push_table(text: &mut String, rows: Vec<Row>, first: &HashMap<&str, &Finding>, report: &Report, paper: Paper) {
+    let shown_rows = rows.len().min(paper.rows_max) as u64;
     let more = report.summary.sessions.saturating_sub(shown_rows);
     if rows.is_empty() {
         if more > 0 {
@@ -258,9 +283,9 @@ fn push_table(text: &mut String, rows: Vec<Row>, first: &HashMap<&str, &Finding>
     rows.sort_by_cached_key(|row| place(row).unwrap_or(usize::MAX));
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_width(u16::try_from(width).unwrap_or(u16::MAX));
+    table.set_width(u16::try_from(paper.width).unwrap_or(u16::MAX));
     table.set_header(["id", "who", "what", "client → server", "tries", "outcome", "see"]);
-    for row in rows.iter().take(ROWS_MAX) {
+    for row in rows.iter().take(paper.rows_max) {
         let see = first.get(row.id.as_str()).map(|finding| finding.id.clone()).unwrap_or_default();
         table.add_row([&row.id, &row.who, &row.what, &row.hop, &row.attempts.to_string(), &row.outcome, &see]);
     }
@@ -273,7 +298,17 @@ fn push_table(text: &mut String, rows: Vec<Row>, first: &HashMap<&str, &Finding>
     }
 }
 
-fn push_finding(text: &mut String, finding: &Finding, report: &Report, places: &HashMap<String, String>, width: usize) {
+/// What a finding is shown with.
+#[derive(Clone, Copy)]
+struct Shown<'r> {
+    /// Where to find each session.
+    places: &'r HashMap<String, String>,
+    showing: &'r Showing,
+    width: usize,
+}
+
+fn push_finding(text: &mut String, finding: &Finding, report: &Report, with: Shown<'_>) {
+    let Shown { places, showing, width } = with;
     let severity = finding.severity.to_uppercase();
     let _ = writeln!(
         text,
@@ -291,7 +326,7 @@ fn push_finding(text: &mut String, finding: &Finding, report: &Report, places: &
     paragraph(&finding.explanation, "    ", "    ");
     for piece in &finding.evidence {
         let at = format!("    frame {}: ", piece.frame.number);
-        paragraph(&format!("{}: {}", piece.header, piece.value), &at, "        ");
+        paragraph(&format!("{}: {}", piece.header, showing.cell(&piece.value)), &at, "        ");
     }
     let explained = |other: &&Finding| other.severity != "info" && other.caused_by.as_deref() == Some(&finding.id);
     for consequence in report.findings.iter().filter(explained) {

@@ -15,6 +15,7 @@ use crate::report::ladder::account;
 use crate::report::ladder::mermaid;
 use crate::report::ladder::text::Characters;
 use crate::report::ladder::text::draw;
+use crate::report::showing::Showing;
 
 /// Sessions in the table, and sessions that are drawn.
 const ROWS_MAX: usize = 200;
@@ -26,12 +27,20 @@ const LADDER_WIDTH: usize = 100;
 pub struct MarkdownReport {
     kept: Kept,
     redaction: Redaction,
+    showing: Showing,
 }
 
 impl MarkdownReport {
     /// A report with no session yet.
     pub fn new(redaction: Redaction) -> MarkdownReport {
-        MarkdownReport { kept: Kept::new(ROWS_MAX), redaction }
+        MarkdownReport { kept: Kept::new(ROWS_MAX), redaction, showing: Showing::default() }
+    }
+
+    /// The same, shown as somebody asked for.
+    #[must_use]
+    pub fn shown_as(self, showing: Showing) -> MarkdownReport {
+        let kept = Kept::new(showing.rows_max.unwrap_or(0).max(ROWS_MAX));
+        MarkdownReport { kept, showing, ..self }
     }
 
     /// Takes a session.
@@ -76,7 +85,7 @@ impl MarkdownReport {
     }
 
     fn push_sessions(&self, text: &mut String, report: &Report) {
-        let rows: Vec<&Session> = self.kept.all().take(ROWS_MAX).collect();
+        let rows: Vec<&Session> = self.kept.all().take(self.showing.rows_max.unwrap_or(ROWS_MAX)).collect();
         if rows.is_empty() {
             return;
         }
@@ -89,8 +98,8 @@ impl MarkdownReport {
                 text,
                 "| {} | {} | {} | {} | {} | {} | {}{status} | {} |",
                 session.id,
-                escaped(&account(session)),
-                escaped(&session.method),
+                escaped(&self.showing.cell(&account(session))),
+                escaped(&self.showing.cell(&session.method)),
                 session.client,
                 session.server,
                 session.attempts.len(),

@@ -18,6 +18,7 @@ pub mod pseudonyms;
 pub mod redact;
 pub mod sarif;
 pub mod schema;
+pub mod showing;
 pub mod ticket;
 pub mod wireshark;
 

@@ -20,6 +20,7 @@ mod packets;
 mod pages;
 mod redaction;
 mod sarif;
+mod showing;
 mod tables;
 
 /// Runs a command of sipauth in a sample's folder, on its capture and with its secrets.
