@@ -66,7 +66,7 @@ fn the_readme_shows_a_real_report() {
 #[test]
 fn commands_of_the_pages_exist() {
     let mut commands = 0;
-    for page in ["README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/json.md", "docs/filters.md"] {
+    for page in ["README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/json.md", "docs/filters.md", "docs/tickets.md"] {
         let text = std::fs::read_to_string(Path::new(ROOT).join(page)).expect("the page is there");
         for (_, block) in blocks(&text, "sh") {
             for line in block.replace("\\\n", " ").lines() {

@@ -30,6 +30,7 @@ mod run;
 mod scenario;
 mod sctp;
 mod streams;
+mod tickets;
 mod tls;
 mod transport;
 mod tshark;
