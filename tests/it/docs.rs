@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
+use serde_json::Value;
 use sipauth::base::limit_table;
 
 use crate::run::ROOT;
 use crate::run::Run;
+use crate::run::Sample;
 use crate::run::assert_fresh;
 use crate::run::check_file;
 use crate::run::run;
@@ -66,7 +68,15 @@ fn the_readme_shows_a_real_report() {
 #[test]
 fn commands_of_the_pages_exist() {
     let mut commands = 0;
-    for page in ["README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/json.md", "docs/filters.md", "docs/tickets.md"] {
+    for page in [
+        "README.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "docs/json.md",
+        "docs/filters.md",
+        "docs/tickets.md",
+        "docs/manual.md",
+    ] {
         let text = std::fs::read_to_string(Path::new(ROOT).join(page)).expect("the page is there");
         for (_, block) in blocks(&text, "sh") {
             for line in block.replace("\\\n", " ").lines() {
@@ -106,6 +116,7 @@ fn links_lead_to_files() {
         "CHANGELOG.md",
         "samples/README.md",
         "docs/json.md",
+        "docs/manual.md",
     ] {
         let page = Path::new(ROOT).join(page);
         let text = std::fs::read_to_string(&page).expect("the page is there");
@@ -131,4 +142,37 @@ fn every_limit_is_told() {
     let start = page.find("| limit | default |").expect("SECURITY.md has a table of limits");
     let table: usize = page[start..].lines().take_while(|line| line.starts_with('|')).map(|line| line.len() + 1).sum();
     fresh("SECURITY.md", &format!("{}{}{}", &page[..start], limit_table::markdown(), &page[start + table..]));
+}
+
+/// Each row of the manual says of its sample what its report says: the headline, the finding to act on, and what to do first.
+#[test]
+fn the_manual_says_what_the_reports_say() {
+    let page = std::fs::read_to_string(Path::new(ROOT).join("docs/manual.md")).expect("the page is there");
+    let catalogue = std::fs::read_to_string(Path::new(ROOT).join("docs/rules.md")).expect("the page is there");
+    let mut rows = 0;
+    for line in page.lines().filter(|line| line.starts_with("| ") && line.contains("](../samples/")) {
+        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        let [_, sample, headline, finding, first] = cells.as_slice() else { panic!("{line}: five cells") };
+        let (name, target) = sample.trim_matches(['[', ')']).split_once("](").expect("a link");
+        assert_eq!(target, format!("../samples/{name}/README.md"));
+        let text = Sample::named(name).read("report.json");
+        let report: Value = serde_json::from_str(&text).expect("the report is JSON");
+        assert_eq!(report["summary"]["headlines"][0], *headline, "{name}");
+        let act_on = &report["findings"][0];
+        let is_to_act_on = ["critical", "high", "medium"].iter().any(|severity| act_on["severity"] == *severity);
+        let expected = match act_on["rule"].as_str().filter(|_| is_to_act_on) {
+            Some(rule) => {
+                let code = act_on["code"].as_str().expect("a code");
+                assert!(catalogue.contains(&format!("\n## {rule} ({code})\n")), "{rule}: its page has that anchor");
+                (
+                    format!("[{rule}](rules.md#{rule}-{})", code.to_lowercase()),
+                    act_on["remedy"][0].as_str().unwrap_or(""),
+                )
+            }
+            None => (String::new(), ""),
+        };
+        assert_eq!((finding.to_string(), *first), expected, "{name}");
+        rows += 1;
+    }
+    assert!(rows >= 30, "{rows} rows");
 }
