@@ -133,7 +133,7 @@ impl Analyzer {
         if let Some(selection) = &mut self.messages.selection {
             selection.keep_carriers();
         }
-        self.carriers = Some(Carriers::new(hides, &self.limits));
+        self.carriers = Some(Carriers::new(hides, &self.limits, &self.decode_as));
     }
 
     /// The bounds of the run, for who reads its inputs.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::base::DecodeAs;
 use crate::base::FrameSet;
 use crate::base::Limits;
 use crate::base::Transport;
@@ -20,13 +21,14 @@ pub struct Carriers {
     pub frames: FrameSet,
     hidden: Option<(Hides, Masks)>,
     limits: Limits,
+    decode_as: DecodeAs,
 }
 
 impl Carriers {
     /// None yet. Without `hides` they are to be written as they are.
-    pub(super) fn new(hides: Option<Hides>, limits: &Limits) -> Carriers {
+    pub(super) fn new(hides: Option<Hides>, limits: &Limits, decode_as: &DecodeAs) -> Carriers {
         let hidden = hides.map(|hides| (hides, Masks::new(limits.hidden_secrets_max)));
-        Carriers { frames: FrameSet::default(), hidden, limits: limits.clone() }
+        Carriers { frames: FrameSet::default(), hidden, limits: limits.clone(), decode_as: decode_as.clone() }
     }
 
     /// Learns from a message what has to be hidden in its frames. Where there is no filter, they are to be written.
@@ -52,7 +54,7 @@ impl Carriers {
     /// A frame as it may be written.
     pub fn written<'a>(&self, frame: &Frame<'a>) -> Masked<'a> {
         let Some((hides, masks)) = &self.hidden else { return Masked::Frame(Cow::Borrowed(frame.bytes)) };
-        let masked = masks.apply(frame, &self.limits);
+        let masked = masks.apply(frame, &self.limits, &self.decode_as);
         // What belongs to no message, as the beginning of one that never ended, has to be looked for in the frame itself.
         let is_left = |bytes: &[u8]| {
             let secrets = hidden::secrets(bytes, *hides);

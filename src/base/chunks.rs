@@ -64,7 +64,7 @@ mod tests {
     #[test]
     fn items_keep_their_numbers() {
         let mut chunks = Chunks::default();
-        assert!(chunks.is_empty() && chunks.len() == 0 && chunks.get(0).is_none());
+        assert!(chunks.is_empty() && chunks.get(0).is_none());
         for number in 0..3 * PIECE_LEN + 1 {
             chunks.push(number);
             assert_eq!((chunks.len(), chunks.get(number)), (number + 1, Some(&number)));
