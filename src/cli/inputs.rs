@@ -15,7 +15,6 @@ use sipauth::capture::Next;
 use sipauth::capture::Reader;
 use sipauth::report::Session;
 
-use crate::cli::args::SecretOptions;
 use crate::cli::exit::Exit;
 use crate::cli::exit::usage;
 use crate::cli::folders::Found;
@@ -27,6 +26,7 @@ use crate::cli::live::Stop;
 use crate::cli::output;
 use crate::cli::output::Notes;
 use crate::cli::second_pass::Opened;
+use crate::cli::secret_options::SecretOptions;
 use crate::cli::secrets;
 
 /// Captures of a run: each has a number, of 16 bits.

@@ -20,6 +20,7 @@ mod printer;
 mod progress;
 mod ring;
 mod second_pass;
+mod secret_options;
 mod secrets;
 mod show_options;
 mod verify;

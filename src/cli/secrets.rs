@@ -15,10 +15,10 @@ use sipauth::digest::Kind;
 use sipauth::digest::Secret;
 use sipauth::digest::keyring;
 
-use crate::cli::args::CredentialsType;
-use crate::cli::args::SecretOptions;
 use crate::cli::exit::usage;
 use crate::cli::output::Notes;
+use crate::cli::secret_options::CredentialsType;
+use crate::cli::secret_options::SecretOptions;
 
 /// What was read, and from where.
 pub struct Secrets {
