@@ -174,7 +174,7 @@ fn message_counters(messages: &Messages) -> Vec<(&'static str, u64, bool, &'stat
             "state_evicted",
             messages.tracker.evicted(),
             true,
-            "sessions ended early to keep within the limit on Call-IDs",
+            "sessions ended early to keep within the limits on Call-IDs and memory",
         ),
         (
             "transactions_dropped",

@@ -59,6 +59,8 @@ pub struct Limits {
     pub session_gap_s_max: u64,
     /// Call-IDs followed at a time.
     pub sessions_max: usize,
+    /// Bytes that the Call-IDs take up, by estimate.
+    pub state_bytes_max: usize,
     /// Transactions kept for one session.
     pub session_transactions_max: usize,
     /// Nonces whose history is kept.
@@ -108,6 +110,44 @@ impl Overlap {
     }
 }
 
+/// The memory that the default bounds are made for.
+pub const MEMORY_BYTES_DEFAULT: u64 = 1024 * 1024 * 1024;
+
+impl Limits {
+    /// The bounds of a run that is to take up so many bytes of memory in all. Less than the default shrinks every table in
+    /// proportion; more gives sessions more room.
+    pub fn within(memory_bytes: u64) -> Limits {
+        let mut limits = Limits::default();
+        limits.state_bytes_max = usize::try_from(memory_bytes / 2).unwrap_or(usize::MAX);
+        let share = |whole: &mut usize| {
+            let part = u128::try_from(*whole).unwrap_or(u128::MAX).saturating_mul(u128::from(memory_bytes));
+            let part = usize::try_from(part / u128::from(MEMORY_BYTES_DEFAULT)).unwrap_or(usize::MAX);
+            *whole = part.clamp(1.min(*whole), *whole);
+        };
+        [
+            &mut limits.fragment_datagrams_max,
+            &mut limits.fragment_bytes_max,
+            &mut limits.tcp_flows_max,
+            &mut limits.tcp_bytes_max,
+            &mut limits.sctp_directions_max,
+            &mut limits.sctp_bytes_max,
+            &mut limits.tls_secrets_max,
+            &mut limits.tls_resumable_max,
+            &mut limits.nonces_max,
+            &mut limits.nonce_servers_max,
+            &mut limits.accounts_max,
+            &mut limits.source_names_max,
+            &mut limits.digests_max,
+            &mut limits.outcomes_max,
+            &mut limits.near_miss_bodies_bytes_max,
+            &mut limits.filter_messages_max,
+        ]
+        .into_iter()
+        .for_each(share);
+        limits
+    }
+}
+
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
@@ -139,6 +179,7 @@ impl Default for Limits {
             body_bytes_max: 16 * 1024 * 1024,
             session_gap_s_max: 600,
             sessions_max: 1_000_000,
+            state_bytes_max: 512 * 1024 * 1024,
             session_transactions_max: 100_000,
             nonces_max: 1_000_000,
             nonce_servers_max: 65_536,

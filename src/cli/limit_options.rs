@@ -16,6 +16,11 @@ const GIB: u64 = 1 << 30;
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Limits: reaching one is said in the report; `sipauth list limits` shows them all")]
 pub struct LimitOptions {
+    /// Memory for all that is remembered. The oldest idle sessions are ended and reported to keep within it; with less than the
+    /// default, every other table shrinks in proportion.
+    #[arg(long, value_name = "MIB", value_parser = mebibytes(16), default_value_t = Size(limits::MEMORY_BYTES_DEFAULT))]
+    memory: Size,
+
     /// Read at most so much of each input, unpacked where it is compressed.
     #[arg(long, value_name = "SIZE", value_parser = size(KIB, u64::MAX), default_value_t = Size(limits().input_bytes_max))]
     max_input_bytes: Size,
@@ -28,17 +33,17 @@ pub struct LimitOptions {
     #[arg(long, value_name = "N", value_parser = count(1, 1_024), default_value_t = limits().layers_max)]
     max_layers: usize,
 
-    /// Memory for IP fragments that wait for others.
-    #[arg(long, value_name = "MIB", value_parser = mebibytes(1), default_value_t = of(limits().fragment_bytes_max))]
-    frag_mem: Size,
+    /// Memory for IP fragments that wait for others; by default 32 MiB, with less --memory in proportion.
+    #[arg(long, value_name = "MIB", value_parser = mebibytes(1))]
+    frag_mem: Option<Size>,
 
-    /// Directions of TCP connections that are followed at a time.
-    #[arg(long, value_name = "N", value_parser = count(1, 100_000_000), default_value_t = limits().tcp_flows_max)]
-    max_flows: usize,
+    /// Directions of TCP connections that are followed at a time; by default 1000000, with less --memory in proportion.
+    #[arg(long, value_name = "N", value_parser = count(1, 100_000_000))]
+    max_flows: Option<usize>,
 
-    /// Memory for bytes of TCP and SCTP that wait for others.
-    #[arg(long, value_name = "MIB", value_parser = mebibytes(1), default_value_t = of(limits().tcp_bytes_max))]
-    reassembly_mem: Size,
+    /// Memory for bytes of TCP and SCTP that wait for others; by default 256 MiB, with less --memory in proportion.
+    #[arg(long, value_name = "MIB", value_parser = mebibytes(1))]
+    reassembly_mem: Option<Size>,
 
     /// Which copy is read of TCP segments and IP fragments that were sent twice and differ. The message is ambiguous either way.
     #[arg(long, value_enum, value_name = "COPY", default_value_t = Overlap::First)]
@@ -65,14 +70,14 @@ enum Overlap {
 impl LimitOptions {
     /// The limits that they ask for.
     pub fn limits(&self) -> Limits {
-        let default = limits();
-        let reassembly = self.reassembly_mem.bytes();
+        let default = Limits::within(self.memory.0);
+        let reassembly = self.reassembly_mem.map_or(default.tcp_bytes_max, Size::bytes);
         Limits {
             input_bytes_max: self.max_input_bytes.0,
             packet_len_bytes_max: self.max_packet.bytes(),
             layers_max: self.max_layers,
-            fragment_bytes_max: self.frag_mem.bytes(),
-            tcp_flows_max: self.max_flows,
+            fragment_bytes_max: self.frag_mem.map_or(default.fragment_bytes_max, Size::bytes),
+            tcp_flows_max: self.max_flows.unwrap_or(default.tcp_flows_max),
             tcp_bytes_max: reassembly,
             tcp_hole_bytes_max: default.tcp_hole_bytes_max.min(reassembly),
             sctp_bytes_max: default.sctp_bytes_max.min(reassembly),

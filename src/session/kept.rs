@@ -3,6 +3,7 @@
 use crate::base::CaptureTime;
 use crate::base::FrameRef;
 use crate::session::Run;
+use crate::session::budget;
 use crate::session::packed::Packed;
 
 /// A run of the tracker's table.
@@ -11,6 +12,8 @@ pub(super) struct Kept {
     form: Form,
     /// It stands in the queue of those that are closed after a long silence.
     pub(super) is_queued: bool,
+    /// What the budget counts it for.
+    pub(super) charged_bytes: u32,
 }
 
 /// Small or boxed: the table is moved each time it grows.
@@ -23,7 +26,7 @@ enum Form {
 impl Kept {
     /// A run that begins.
     pub(super) fn new(run: Run) -> Kept {
-        Kept { form: Form::Awake(Box::new(run)), is_queued: false }
+        Kept { form: Form::Awake(Box::new(run)), is_queued: false, charged_bytes: 0 }
     }
 
     /// The frame of its first message.
@@ -64,14 +67,23 @@ impl Kept {
         self.is_resting()
     }
 
-    /// The run as it is. `None` never comes of what was packed here.
-    pub(super) fn wake(&mut self) -> Option<&mut Run> {
+    /// The run as it is, and whether it was resting. `None` never comes of what was packed here.
+    pub(super) fn wake(&mut self) -> Option<(&mut Run, bool)> {
+        let was_resting = self.is_resting();
         if let Form::Resting(packed) = &self.form {
             self.form = Form::Awake(Box::new(packed.unpack()?));
         }
         match &mut self.form {
-            Form::Awake(run) => Some(run),
+            Form::Awake(run) => Some((run, was_resting)),
             Form::Resting(_) => None,
+        }
+    }
+
+    /// What it takes up, by estimate.
+    pub(super) fn held_bytes(&self) -> usize {
+        match &self.form {
+            Form::Awake(run) => budget::awake_bytes(run),
+            Form::Resting(packed) => budget::resting_bytes(packed.len_bytes()),
         }
     }
 

@@ -25,6 +25,11 @@ Digest realm=\"\", nonce=\"\", opaque=\"\", stale=FALSE, qop=\"auth\", algorithm
 Digest username=\"\", realm=\"\", nonce=\"\", uri=\"sip:\", response=\"\", algorithm=MD5, cnonce=\"\", opaque=\"\", qop=auth, nc=00000001";
 
 impl Packed {
+    /// The length of the packed form.
+    pub(super) fn len_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Packs a run; `None` where it is so long that packing it after each message would cost too much.
     pub(super) fn pack(run: &Run) -> Option<Packed> {
         if run.is_long() {

@@ -53,6 +53,8 @@ pub struct Run {
     pub texts: Texts,
     /// Messages that found no place because the run had too many transactions.
     pub dropped: u64,
+    /// What rows, copies and frames take up, by estimate.
+    pub(super) rows_bytes: usize,
     /// The other frames of messages that are made of several, by the frame that completed them. Few messages are.
     other_frames: BTreeMap<FrameRef, Box<[FrameRef]>>,
     /// Few runs keep any.
@@ -98,6 +100,7 @@ impl Run {
             transactions: Vec::new(),
             texts: Texts::default(),
             dropped: 0,
+            rows_bytes: 0,
             other_frames: BTreeMap::new(),
             bodies: None,
             index: None,

@@ -40,6 +40,11 @@ impl Texts {
         TextId(NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN))
     }
 
+    /// What they take up.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.bytes.capacity().saturating_add(self.ends.capacity().saturating_mul(size_of::<u32>()))
+    }
+
     /// The text's bytes.
     pub fn get(&self, id: TextId) -> &[u8] {
         self.at(id.0.get() as usize - 1)

@@ -12,6 +12,8 @@ use crate::base::WireMap;
 use crate::session::Run;
 use crate::session::Sighting;
 use crate::session::Transaction;
+use crate::session::budget;
+use crate::session::budget::Budget;
 use crate::session::kept::Kept;
 use crate::sip::Message;
 
@@ -41,6 +43,7 @@ pub struct Tracker {
     untracked: u64,
     /// What the bodies take up that runs keep.
     bodies_len_bytes: usize,
+    budget: Budget,
 }
 
 impl Tracker {
@@ -56,6 +59,7 @@ impl Tracker {
             evicted: 0,
             untracked: 0,
             bodies_len_bytes: 0,
+            budget: Budget::default(),
         }
     }
 
@@ -65,6 +69,7 @@ impl Tracker {
         let has_room = self.bodies_len_bytes < self.limits.near_miss_bodies_bytes_max;
         let sighting = Sighting { keeps_body: sighting.keeps_body && has_room, ..sighting };
         self.place(sighting, closed);
+        while self.budget.held_bytes() > self.limits.state_bytes_max && self.evict_oldest(closed) {}
         let ended: usize = closed.iter().skip(closed_before).map(Run::bodies_len_bytes).sum();
         self.bodies_len_bytes = self.bodies_len_bytes.saturating_sub(ended);
     }
@@ -80,24 +85,32 @@ impl Tracker {
             return;
         }
         let gap = self.gap();
-        if let Some(run) = Tracker::wake(&mut self.runs, &mut self.awake, self.now, call_id) {
+        if let Some(kept) = self.runs.get_mut(call_id)
+            && let Some((run, was_resting)) = kept.wake()
+        {
+            if was_resting {
+                self.awake.push_back((self.now, run.call_id.clone()));
+            }
             // A silence longer than the gap begins a new run, whether or not the queue came round to closing the old one.
             if sighting.time.since(run.last_seen) > gap {
                 let fresh = Run::new(run.call_id.clone(), &sighting);
                 closed.push(std::mem::replace(run, fresh));
             }
-            let kept = run.bodies_len_bytes();
-            run.push(sighting, &self.limits);
-            self.bodies_len_bytes += run.bodies_len_bytes() - kept;
+            let bodies = run.bodies_len_bytes();
+            budget::push(run, sighting, &self.limits);
+            self.bodies_len_bytes += run.bodies_len_bytes() - bodies;
+            self.budget.charge(kept);
             return;
         }
-        self.make_room(closed);
+        while self.runs.len() >= self.limits.sessions_max && self.evict_oldest(closed) {}
         let key: Arc<[u8]> = Arc::from(call_id);
         let mut run = Run::new(key.clone(), &sighting);
-        run.push(sighting, &self.limits);
+        budget::push(&mut run, sighting, &self.limits);
         self.bodies_len_bytes += run.bodies_len_bytes();
         self.awake.push_back((self.now, key.clone()));
-        self.runs.insert(key, Kept::new(run));
+        let mut kept = Kept::new(run);
+        self.budget.charge(&mut kept);
+        self.runs.insert(key, kept);
     }
 
     /// The run of a Call-ID, awake.
@@ -107,9 +120,7 @@ impl Tracker {
         now: CaptureTime,
         call_id: &[u8],
     ) -> Option<&'t mut Run> {
-        let kept = runs.get_mut(call_id)?;
-        let was_resting = kept.is_resting();
-        let run = kept.wake()?;
+        let (run, was_resting) = runs.get_mut(call_id)?.wake()?;
         if was_resting {
             awake.push_back((now, run.call_id.clone()));
         }
@@ -143,7 +154,7 @@ impl Tracker {
         runs.into_iter().filter_map(|(_, kept)| kept.into_run())
     }
 
-    /// Runs that were ended early because there were too many at a time.
+    /// Runs that were ended early because they were too many or took up too much.
     pub fn evicted(&self) -> u64 {
         self.evicted
     }
@@ -173,7 +184,9 @@ impl Tracker {
                 kept.is_queued = true;
                 self.idle.push_back((last_seen, key.clone()));
             }
-            if !kept.rest() {
+            let is_resting = kept.rest();
+            self.budget.charge(kept);
+            if !is_resting {
                 self.awake.push_back((self.now, key));
             }
         }
@@ -184,7 +197,7 @@ impl Tracker {
         while let Some(key) = due(&mut self.over, self.now, OVER_AFTER) {
             let is_silent = |kept: &Kept| kept.is_over() && self.now.since(kept.last_seen()) > OVER_AFTER;
             if self.runs.get(&key).is_some_and(is_silent) {
-                closed.extend(self.runs.remove(&key).and_then(Kept::into_run));
+                closed.extend(self.take(&key));
             }
         }
     }
@@ -195,20 +208,41 @@ impl Tracker {
             let last_seen = self.runs.get(&key).map(Kept::last_seen);
             match last_seen {
                 Some(last_seen) if self.now.since(last_seen) <= gap => self.idle.push_back((last_seen, key)),
-                _ => closed.extend(self.runs.remove(&key).and_then(Kept::into_run)),
+                _ => closed.extend(self.take(&key)),
             }
         }
     }
 
-    fn make_room(&mut self, closed: &mut Vec<Run>) {
-        while self.runs.len() >= self.limits.sessions_max {
+    fn take(&mut self, call_id: &Arc<[u8]>) -> Option<Run> {
+        let kept = self.runs.remove(call_id)?;
+        self.budget.release(&kept);
+        kept.into_run()
+    }
+
+    /// Ends the run that has been silent longest; false where there is none.
+    fn evict_oldest(&mut self, closed: &mut Vec<Run>) -> bool {
+        loop {
             let queues = [&mut self.over, &mut self.idle, &mut self.awake];
-            let Some((_, key)) = queues.into_iter().find_map(Queue::pop_front) else { return };
-            let Some(run) = self.runs.remove(&key).and_then(Kept::into_run) else { continue };
-            closed.push(run);
+            let oldest = queues.into_iter().filter(|queue| !queue.is_empty()).min_by_key(|queue| alive(queue));
+            let Some((queue, (alive, key))) = oldest.and_then(|queue| queue.pop_front().map(|front| (queue, front)))
+            else {
+                return false;
+            };
+            let Some(last_seen) = self.runs.get(&key).map(Kept::last_seen) else { continue };
+            if last_seen > alive {
+                queue.push_back((last_seen, key));
+                continue;
+            }
+            closed.extend(self.take(&key));
             self.evicted += 1;
+            return true;
         }
     }
+}
+
+/// When the first one of a queue was last known to be alive.
+fn alive(queue: &Queue) -> Option<CaptureTime> {
+    queue.front().map(|(alive, _)| *alive)
 }
 
 /// The next one of a queue that was last known to be alive longer ago than that.

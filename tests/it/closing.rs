@@ -131,3 +131,44 @@ fn what_many_sessions_share_is_counted_in_full_where_messages_are_chosen() {
     let shared = report.findings.iter().find(|finding| finding.rule == "normal-challenge").expect("it is found");
     assert_eq!(shared.count, 150);
 }
+
+/// The outcomes of all sessions within these limits, in order of their first message, and how many were ended early.
+fn outcomes_within(limits: Limits, scenario: &str) -> (Vec<String>, u64) {
+    let mut analyzer = Analyzer::new(Settings { limits, ..Settings::default() });
+    push(&mut analyzer, &[scenario]);
+    let report = analyzer.finish();
+    let evicted = report.diagnostics.iter().find(|told| told.event == "state_evicted").map_or(0, |told| told.count);
+    let mut sessions = report.sessions;
+    sessions.sort_by_key(|session| session.attempts.first().and_then(|first| Some(first.request.as_ref()?.number)));
+    (sessions.into_iter().map(|session| session.outcome.to_string()).collect(), evicted)
+}
+
+/// A client that goes on and on while others are challenged and fall silent; then it is let in.
+fn among_the_silent(others: usize) -> String {
+    let busy = "+1 [busy] > REGISTER\n[busy] < 401\nWWW-Authenticate: challenge\n";
+    let silent = |n: usize| format!("+1 [s{n}] > REGISTER\n[s{n}] < 401\nWWW-Authenticate: challenge\n");
+    let each: String = (0..others).map(|n| if n % 4 == 0 { busy.to_owned() + &silent(n) } else { silent(n) }).collect();
+    each + "+1 [busy] > REGISTER\nAuthorization: digest user=1001 password=secret\n[busy] < 200\n"
+}
+
+#[test]
+fn what_was_silent_longest_gives_way_and_is_reported() {
+    let all = outcomes_within(Limits::default(), &among_the_silent(60));
+    assert_eq!((all.0.len(), all.1), (61, 0));
+    // So few Call-IDs, or so little memory, that most have to go: none is lost, and the busy one stays whole.
+    let few = Limits { sessions_max: 8, ..Limits::default() };
+    assert_eq!(outcomes_within(few, &among_the_silent(60)), (all.0.clone(), 53));
+    let little = Limits { state_bytes_max: 24 * 1024, ..Limits::default() };
+    let (outcomes, evicted) = outcomes_within(little, &among_the_silent(60));
+    assert_eq!(outcomes, all.0);
+    assert!((1..60).contains(&evicted), "{evicted}");
+}
+
+#[test]
+fn no_memory_is_too_little_to_end_and_report_every_session() {
+    let limits = Limits { state_bytes_max: 0, ..Limits::default() };
+    let (outcomes, evicted) = outcomes_within(limits, FORBIDDEN);
+    // Each message is a session of its own.
+    assert_eq!(evicted, 4);
+    assert!(!outcomes.is_empty());
+}

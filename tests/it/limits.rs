@@ -85,6 +85,12 @@ fn long_message(body_len: usize) -> Vec<Vec<u8>> {
     stream(40_000, &text.chunks(1400).collect::<Vec<_>>())
 }
 
+/// A request that makes its session keep more than a kilobyte.
+fn long_uri(number: usize) -> Vec<u8> {
+    let text = String::from_utf8(message(number, 0)).expect("text");
+    text.replacen("bob", &"b".repeat(1_200), 1).into_bytes()
+}
+
 fn cases() -> Vec<Case> {
     let two = [udp_frame(&message(1, 0)), udp_frame(&message(2, 600))];
     let with_headers = |len: usize| {
@@ -156,6 +162,13 @@ fn cases() -> Vec<Case> {
             messages: (30, 30),
         },
         Case {
+            option: "--memory",
+            value: "16",
+            event: "state_evicted",
+            capture: pcap(&(1..=9_000).map(|number| udp_frame(&long_uri(number))).collect::<Vec<_>>()),
+            messages: (9_000, 9_000),
+        },
+        Case {
             option: "--max-headers",
             value: "2K",
             event: "message_too_large",
@@ -225,6 +238,8 @@ fn what_is_no_size_is_wrong_use() {
         ("--reassembly-mem", "99T"),
         ("--max-headers", "1"),
         ("--max-body", "2GiB"),
+        ("--memory", "15"),
+        ("--memory", "9000T"),
         ("--overlap", "both"),
     ];
     for (option, value) in wrong {

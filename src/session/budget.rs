@@ -1,0 +1,70 @@
+//! What runs take up, by an estimate that costs next to nothing to keep. It leaves out what a few messages in a thousand have, and what
+//! the allocator adds.
+
+use crate::base::Limits;
+use crate::session::Run;
+use crate::session::Sighting;
+use crate::session::Transaction;
+use crate::session::kept::Kept;
+use crate::session::run::Placement;
+
+/// The places of a run in the tables, and its Call-ID.
+const PLACES_BYTES: usize = size_of::<Kept>() * 2 + 160;
+/// A row of credentials or challenges besides its text.
+const ROW_BYTES: usize = 96;
+/// Another appearance of a request, with the room that its list keeps free.
+const COPY_BYTES: usize = 32;
+/// A message that is made of several frames, besides those.
+const PARTS_BYTES: usize = 96;
+
+/// What all runs take up that are followed.
+#[derive(Debug, Default)]
+pub(super) struct Budget {
+    held_bytes: usize,
+}
+
+impl Budget {
+    pub(super) fn held_bytes(&self) -> usize {
+        self.held_bytes
+    }
+
+    /// Notes what a run takes up now.
+    pub(super) fn charge(&mut self, kept: &mut Kept) {
+        self.release(kept);
+        kept.charged_bytes = u32::try_from(kept.held_bytes()).unwrap_or(u32::MAX);
+        self.held_bytes = self.held_bytes.saturating_add(kept.charged_bytes as usize);
+    }
+
+    /// Notes that a run is kept no more.
+    pub(super) fn release(&mut self, kept: &Kept) {
+        self.held_bytes = self.held_bytes.saturating_sub(kept.charged_bytes as usize);
+    }
+}
+
+/// What a run takes up while messages come.
+pub(super) fn awake_bytes(run: &Run) -> usize {
+    let transactions = run.transactions.capacity().saturating_mul(size_of::<Transaction>());
+    let parts = [size_of::<Run>(), transactions, run.texts.held_bytes(), run.bodies_len_bytes(), run.rows_bytes];
+    parts.iter().fold(PLACES_BYTES, |sum, part| sum.saturating_add(*part))
+}
+
+/// What a packed run takes up.
+pub(super) fn resting_bytes(packed_len_bytes: usize) -> usize {
+    PLACES_BYTES.saturating_add(packed_len_bytes)
+}
+
+/// Gives a run a message, and notes what it makes the run keep beside its transaction and its texts.
+pub(super) fn push(run: &mut Run, sighting: Sighting<'_>, limits: &Limits) {
+    let credentials = sighting.credentials.iter().map(|row| row.value.len());
+    let challenges = sighting.challenges.iter().map(|row| row.value.len());
+    let rows_bytes: usize = credentials.chain(challenges).map(|len| len.saturating_add(ROW_BYTES)).sum();
+    let copy_bytes = if sighting.message.status().is_none() { COPY_BYTES } else { 0 };
+    let others = sighting.frames.others.len();
+    let parts_bytes = if others > 0 { PARTS_BYTES.saturating_add(others.saturating_mul(16)) } else { 0 };
+    let kept_bytes = match run.push(sighting, limits) {
+        Placement::New => rows_bytes,
+        Placement::Known => copy_bytes,
+        Placement::Dropped => 0,
+    };
+    run.rows_bytes = run.rows_bytes.saturating_add(kept_bytes).saturating_add(parts_bytes);
+}
