@@ -305,3 +305,28 @@ fn limits_are_listed_for_people_and_for_programs() {
         assert!(table.contains(text), "{text} is not in {table}");
     }
 }
+
+/// A capture that `tests/attacks/floods.py` makes, with so many packets or bytes.
+fn flood(kind: &str, count: usize) -> Value {
+    let script = Path::new(crate::run::ROOT).join("tests/attacks/floods.py");
+    let made = std::process::Command::new("python3").arg(script).args([kind, &count.to_string()]).output();
+    let made = made.expect("python3 is there");
+    assert!(made.status.success(), "{kind}: {}", String::from_utf8_lossy(&made.stderr));
+    let folder = folder(&made.stdout);
+    let run = analyze(folder.path(), &[]);
+    assert_eq!(run.code, 0, "{kind}: {}", run.stderr);
+    report(&run)
+}
+
+#[test]
+fn floods_are_read_to_their_end() {
+    assert_eq!(sip_messages(&flood("call-ids", 2_000)), 2_000);
+    let logins = flood("logins", 500);
+    assert_eq!((sip_messages(&logins), &logins["summary"]["sessions"]), (2_000, &Value::from(500)));
+    assert_eq!(flood("half-open", 2_000)["coverage"]["set_aside"]["tcp_no_payload"], 2_000);
+    for kind in ["hole", "holes"] {
+        let report = flood(kind, 4 << 20);
+        assert!(count(&report, "tcp_gap") >= 1 && sip_messages(&report) <= 1, "{kind}: {}", report["diagnostics"]);
+    }
+    assert_eq!(flood("gzip-bomb", 1 << 20)["inputs"][0]["packets"], (1 << 20) / 16);
+}
