@@ -263,20 +263,47 @@ fn notes_that_cannot_be_written_change_no_exit_code() {
     assert_eq!(report(&output)["summary"]["verifications"]["match"], 2);
 }
 
+/// Sends a signal, and waits for the end. What the program reads from stays open, so that it is the signal that ends it.
+fn ended_by(signal: &str, mut child: Child) -> Output {
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-s", signal, &pid]).status().expect("kill is there").success());
+    let stdin = child.stdin.take();
+    let output = child.wait_with_output().expect("it ends");
+    drop(stdin);
+    output
+}
+
 #[test]
-fn a_signal_ends_it_at_once_and_leaves_nothing_behind() {
+fn a_signal_leaves_whole_files_or_none() {
+    // What is read live ends with a report; where nobody could make one, there is no file.
     for (signal, expect) in [("INT", 130), ("TERM", 143), ("KILL", 137)] {
         let folder = folder();
         let before = names(folder.path());
-        let mut child = reading(folder.path(), &["--output", "report.txt", "--write", "frames.pcapng"]);
-        let pid = child.id().to_string();
-        assert!(Command::new("kill").args(["-s", signal, &pid]).status().expect("kill is there").success());
-        // Closed only behind the end: what ends it is the signal.
-        let stdin = child.stdin.take();
-        let output = child.wait_with_output().expect("it ends");
-        drop(stdin);
-        assert_eq!(code(&output), expect, "{}", stderr(&output));
-        assert_eq!((output.stdout.len(), stderr(&output).as_str()), (0, ""), "{signal}");
+        let output = ended_by(signal, reading(folder.path(), &["--output", "report.txt", "--write", "frames.pcapng"]));
+        assert_eq!(code(&output), expect, "{signal}: {}", stderr(&output));
+        assert_eq!(output.stdout.len(), 0);
+        let written: Vec<String> = names(folder.path()).into_iter().filter(|name| !before.contains(name)).collect();
+        match signal {
+            "KILL" => assert!(written.is_empty(), "{written:?}"),
+            _ => assert_eq!(written, ["frames.pcapng", "report.txt"], "{signal}"),
+        }
+    }
+}
+
+#[test]
+fn a_signal_ends_what_is_not_live_at_once() {
+    for (signal, expect) in [("INT", 130), ("TERM", 143)] {
+        let folder = folder();
+        assert!(Command::new("mkfifo").arg(folder.path().join("secrets")).status().expect("mkfifo is there").success());
+        let before = names(folder.path());
+        let mut command = sipauth(folder.path());
+        command.args(["compare", "--output", "out.txt", "--credentials", "secrets", "good.pcap", "good.pcap"]);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+        // This returns when the program has opened the other end: by then its output has been begun.
+        let writer = fs::OpenOptions::new().write(true).open(folder.path().join("secrets")).expect("opened");
+        let output = ended_by(signal, child);
+        drop(writer);
+        assert_eq!((code(&output), output.stdout.len()), (expect, 0), "{signal}: {}", stderr(&output));
         assert_eq!(names(folder.path()), before, "{signal}");
     }
 }
