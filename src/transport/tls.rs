@@ -1,4 +1,4 @@
-//! TLS 1.2 (RFC 5246) and 1.3 (RFC 8446) as it was captured, read with the secrets of a key log.
+//! TLS 1.0 to 1.2 (RFC 5246) and 1.3 (RFC 8446) as it was captured, read with the secrets of a key log.
 //!
 //! Each direction of a connection is read by itself, and the two meet in a table: the client's keys depend on what the server
 //! chose, and the server's on the random of the client.
@@ -19,6 +19,7 @@ use crate::transport::tls::protection::Side;
 use crate::transport::tls::suite::Suite;
 use crate::transport::tls::suite::TLS_1_3;
 
+mod ccm;
 mod content;
 mod direction;
 mod handshake;

@@ -90,6 +90,7 @@ const FINE: &[&str] = &[
     "tcp-split-in-odd-places",
     "telos-vx-register-ok",
     "tls-cipher-suites",
+    "tls-rare-ciphers",
     "tls-key-update",
     "tls-register-ok",
     "tls-session-resumed",

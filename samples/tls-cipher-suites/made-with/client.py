@@ -1,6 +1,6 @@
 """Registers over TLS or WebSocket with digest: one connection an invocation, or two where it resumes.
 
-client.py KEYLOG PORT [tls12|tls13|none] [CIPHERS] [no-etm] [ws] [resume] [fragments] [split]
+client.py KEYLOG PORT [tls10|tls11|tls12|tls13|none] [CIPHERS] [no-etm] [ws] [resume] [fragments] [split]
 """
 import hashlib, os, socket, ssl, sys, time
 
@@ -12,8 +12,10 @@ def context():
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
     tls.keylog_filename = keylog
-    if version == "tls12":
-        tls.maximum_version = ssl.TLSVersion.TLSv1_2
+    if version != "tls13":
+        tls.minimum_version = ssl.TLSVersion.TLSv1
+        tls.maximum_version = {"tls10": ssl.TLSVersion.TLSv1, "tls11": ssl.TLSVersion.TLSv1_1,
+                               "tls12": ssl.TLSVersion.TLSv1_2}[version]
         tls.set_ciphers(ciphers + ":@SECLEVEL=0")
     else:
         tls.minimum_version = ssl.TLSVersion.TLSv1_3

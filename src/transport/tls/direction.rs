@@ -317,7 +317,9 @@ fn next_traffic(suite: Suite, secret: &Secret) -> Option<Epoch> {
 /// Opens a record that has one of the next numbers.
 fn open_one_of(protection: &mut Protection, count: u64, record: Sealed<'_>) -> Option<Opened> {
     let numbers = protection.sequence..protection.sequence.saturating_add(count);
-    let (number, opened) = numbers.into_iter().find_map(|number| Some((number, protection.open(number, record)?)))?;
+    let found = numbers.into_iter().find_map(|number| Some((number, protection.open(number, record)?)));
+    protection.pass(record);
+    let (number, opened) = found?;
     protection.sequence = number.saturating_add(1);
     Some(opened)
 }

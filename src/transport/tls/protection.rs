@@ -1,5 +1,5 @@
-//! One direction's keys, and records opened with them: AEAD (RFC 5288, RFC 7905, RFC 8446 §5.2), and CBC with HMAC before or
-//! behind encryption (RFC 5246 §6.2.3.2, RFC 7366). What does not prove itself genuine is not opened.
+//! One direction's keys, and records opened with them: AEAD (RFC 5288, RFC 6655, RFC 7905, RFC 8446 §5.2), and CBC with HMAC before
+//! or behind encryption (RFC 2246 §6.2.3.2, RFC 5246 §6.2.3.2, RFC 7366). What does not prove itself genuine is not opened.
 
 use aes::Aes128;
 use aes::Aes256;
@@ -17,11 +17,13 @@ use chacha20poly1305::ChaCha20Poly1305;
 use zeroize::Zeroize;
 use zeroize::Zeroizing;
 
+use crate::transport::tls::ccm::Ccm;
 use crate::transport::tls::key_log::Secret;
 use crate::transport::tls::schedule;
 use crate::transport::tls::suite::Cipher;
 use crate::transport::tls::suite::Hash;
 use crate::transport::tls::suite::Suite;
+use crate::transport::tls::suite::TLS_1_0;
 
 const AES_BLOCK_BYTES: usize = 16;
 const NONCE_BYTES: usize = 12;
@@ -61,7 +63,15 @@ enum Keys {
     Aes128Gcm(Box<Aes128Gcm>),
     Aes256Gcm(Box<Aes256Gcm>),
     ChaCha20Poly1305(Box<ChaCha20Poly1305>),
-    Cbc { key: Secret, mac_key: Secret, mac: Hash, encrypts_first: bool },
+    Ccm(Box<Ccm>),
+    Cbc {
+        key: Secret,
+        mac_key: Secret,
+        mac: Hash,
+        encrypts_first: bool,
+        /// Before TLS 1.1 a record has no initialization vector of its own: it is the last block of the record before.
+        chained: Option<[u8; AES_BLOCK_BYTES]>,
+    },
 }
 
 /// How the nonce and the additional data of an AEAD record are made.
@@ -90,7 +100,7 @@ impl Drop for Protection {
 }
 
 impl Protection {
-    /// Keys of TLS 1.2 (RFC 5246 §6.3).
+    /// Keys of TLS 1.2 (RFC 5246 §6.3) and before.
     pub(super) fn of_master(
         suite: Suite,
         master: &[u8],
@@ -102,10 +112,12 @@ impl Protection {
             Cipher::Aes128Gcm => (0, 16, 4),
             Cipher::Aes256Gcm => (0, 32, 4),
             Cipher::ChaCha20Poly1305 => (0, 32, NONCE_BYTES),
+            Cipher::AesCcm { key_len, .. } => (0, key_len, 4),
+            Cipher::AesCbc { key_len, mac } if suite.version == TLS_1_0 => (mac.len(), key_len, AES_BLOCK_BYTES),
             Cipher::AesCbc { key_len, mac } => (mac.len(), key_len, 0),
         };
         let len = 2 * (mac_len + key_len + iv_len);
-        let block = schedule::key_block(suite.hash, master, &randoms.server, &randoms.client, len);
+        let block = schedule::key_block(suite, master, &randoms.server, &randoms.client, len);
         // The client's part stands before the server's.
         let part = |start: usize, len: usize| {
             let start = if side == Side::Client { start } else { start + len };
@@ -113,12 +125,14 @@ impl Protection {
         };
         let mac_key = part(0, mac_len)?;
         let key = part(2 * mac_len, key_len)?;
+        let first_iv = part(2 * (mac_len + key_len), iv_len)?;
         let mut iv = [0; NONCE_BYTES];
-        iv.get_mut(..iv_len)?.copy_from_slice(part(2 * (mac_len + key_len), iv_len)?);
+        iv.iter_mut().zip(first_iv).for_each(|(byte, first)| *byte = *first);
         let keys = match suite.cipher {
             Cipher::AesCbc { mac, .. } => {
                 let own = |bytes: &[u8]| Zeroizing::new(bytes.to_vec());
-                Keys::Cbc { key: own(key), mac_key: own(mac_key), mac, encrypts_first }
+                let chained = first_iv.try_into().ok();
+                Keys::Cbc { key: own(key), mac_key: own(mac_key), mac, encrypts_first, chained }
             }
             cipher => aead(cipher, key)?,
         };
@@ -128,7 +142,10 @@ impl Protection {
 
     /// Keys of TLS 1.3 (RFC 8446 §7.3).
     pub(super) fn of_traffic_secret(suite: Suite, secret: &[u8]) -> Option<Protection> {
-        let key_len = if suite.cipher == Cipher::Aes128Gcm { 16 } else { 32 };
+        let key_len = match suite.cipher {
+            Cipher::Aes128Gcm | Cipher::AesCcm { .. } => 16,
+            _ => 32,
+        };
         let key = schedule::expand_label(suite.hash, secret, "key", key_len)?;
         let iv = schedule::expand_label(suite.hash, secret, "iv", 12)?;
         let keys = aead(suite.cipher, &key)?;
@@ -138,15 +155,26 @@ impl Protection {
     /// Opens a record that is the one of this number. `None` where it is not genuine.
     pub(super) fn open(&self, sequence: u64, record: Sealed<'_>) -> Option<Opened> {
         match &self.keys {
-            Keys::Cbc { key, mac_key, mac, encrypts_first } => {
+            Keys::Cbc { key, mac_key, mac, encrypts_first, chained } => {
                 let mac = CbcMac { key: mac_key, hash: *mac };
+                let key = CbcKey { key, chained: chained.as_ref() };
                 let bytes = match encrypts_first {
-                    true => open_cbc_encrypted_first(key, &mac, sequence, record),
-                    false => open_cbc(key, &mac, sequence, record),
+                    true => open_cbc_encrypted_first(&key, &mac, sequence, record),
+                    false => open_cbc(&key, &mac, sequence, record),
                 };
                 Some(Opened { kind: record.head[0], bytes: bytes? })
             }
             keys => self.open_aead(keys, sequence, record),
+        }
+    }
+
+    /// Takes note of a record that has passed, whether it could be opened or not: the next one may be chained to it.
+    pub(super) fn pass(&mut self, record: Sealed<'_>) {
+        let Keys::Cbc { mac, encrypts_first, chained: Some(chained), .. } = &mut self.keys else { return };
+        let mac_len = if *encrypts_first { mac.len() } else { 0 };
+        let encrypted = record.body.get(..record.body.len().saturating_sub(mac_len)).unwrap_or_default();
+        if let Some(last) = encrypted.last_chunk() {
+            *chained = *last;
         }
     }
 
@@ -165,7 +193,8 @@ impl Protection {
                 (nonce, record.body)
             }
         };
-        let content_len = sealed.len().checked_sub(16)?;
+        let tag_len = if let Keys::Ccm(ccm) = keys { ccm.tag_len() } else { 16 };
+        let content_len = sealed.len().checked_sub(tag_len)?;
         let counted = additional_data(sequence, record.head, content_len)?;
         let aad: &[u8] = if self.form == Form::Tls13 { &record.head } else { &counted };
         let payload = Payload { msg: sealed, aad };
@@ -174,6 +203,7 @@ impl Protection {
             Keys::Aes128Gcm(cipher) => cipher.decrypt(&nonce, payload),
             Keys::Aes256Gcm(cipher) => cipher.decrypt(&nonce, payload),
             Keys::ChaCha20Poly1305(cipher) => cipher.decrypt(&nonce, payload),
+            Keys::Ccm(cipher) => cipher.decrypt(&nonce, payload),
             Keys::Cbc { .. } => return None,
         };
         let mut bytes = bytes.ok()?;
@@ -193,6 +223,7 @@ fn aead(cipher: Cipher, key: &[u8]) -> Option<Keys> {
         Cipher::Aes128Gcm => Keys::Aes128Gcm(Box::new(Aes128Gcm::new_from_slice(key).ok()?)),
         Cipher::Aes256Gcm => Keys::Aes256Gcm(Box::new(Aes256Gcm::new_from_slice(key).ok()?)),
         Cipher::ChaCha20Poly1305 => Keys::ChaCha20Poly1305(Box::new(ChaCha20Poly1305::new_from_slice(key).ok()?)),
+        Cipher::AesCcm { tag_len, .. } => Keys::Ccm(Box::new(Ccm::new(key, tag_len)?)),
         Cipher::AesCbc { .. } => return None,
     })
 }
@@ -221,8 +252,13 @@ impl CbcMac<'_> {
     }
 }
 
+struct CbcKey<'k> {
+    key: &'k [u8],
+    chained: Option<&'k [u8; AES_BLOCK_BYTES]>,
+}
+
 /// MAC, then padding, then encryption.
-fn open_cbc(key: &[u8], mac: &CbcMac<'_>, sequence: u64, record: Sealed<'_>) -> Option<Vec<u8>> {
+fn open_cbc(key: &CbcKey<'_>, mac: &CbcMac<'_>, sequence: u64, record: Sealed<'_>) -> Option<Vec<u8>> {
     let mut bytes = unpad(decrypt_cbc(key, record.body)?)?;
     let content_len = bytes.len().checked_sub(mac.hash.len())?;
     let (content, sent) = bytes.split_at_checked(content_len)?;
@@ -234,7 +270,7 @@ fn open_cbc(key: &[u8], mac: &CbcMac<'_>, sequence: u64, record: Sealed<'_>) -> 
 }
 
 /// RFC 7366: padding, then encryption, then MAC.
-fn open_cbc_encrypted_first(key: &[u8], mac: &CbcMac<'_>, sequence: u64, record: Sealed<'_>) -> Option<Vec<u8>> {
+fn open_cbc_encrypted_first(key: &CbcKey<'_>, mac: &CbcMac<'_>, sequence: u64, record: Sealed<'_>) -> Option<Vec<u8>> {
     let (encrypted, sent) = record.body.split_at_checked(record.body.len().checked_sub(mac.hash.len())?)?;
     if !mac.fits(sent, sequence, record.head, encrypted) {
         return None;
@@ -242,8 +278,8 @@ fn open_cbc_encrypted_first(key: &[u8], mac: &CbcMac<'_>, sequence: u64, record:
     unpad(decrypt_cbc(key, encrypted)?)
 }
 
-/// The first block is the initialization vector (RFC 5246 §6.2.3.2).
-fn decrypt_cbc(key: &[u8], body: &[u8]) -> Option<Vec<u8>> {
+/// The first block is the initialization vector (RFC 5246 §6.2.3.2), but where it is that of the chain.
+fn decrypt_cbc(key: &CbcKey<'_>, body: &[u8]) -> Option<Vec<u8>> {
     fn with<C: BlockCipherDecrypt + aes::cipher::KeyInit>(key: &[u8], iv: &[u8], bytes: &mut [u8]) -> Option<()>
     where
         Decryptor<C>: KeyIvInit,
@@ -253,11 +289,14 @@ fn decrypt_cbc(key: &[u8], body: &[u8]) -> Option<Vec<u8>> {
         decryptor.decrypt_blocks(blocks);
         rest.is_empty().then_some(())
     }
-    let (iv, encrypted) = body.split_at_checked(AES_BLOCK_BYTES)?;
+    let (iv, encrypted) = match key.chained {
+        Some(chained) => (chained.as_slice(), body),
+        None => body.split_at_checked(AES_BLOCK_BYTES)?,
+    };
     let mut bytes = encrypted.to_vec();
-    match key.len() {
-        16 => with::<Aes128>(key, iv, &mut bytes)?,
-        _ => with::<Aes256>(key, iv, &mut bytes)?,
+    match key.key.len() {
+        16 => with::<Aes128>(key.key, iv, &mut bytes)?,
+        _ => with::<Aes256>(key.key, iv, &mut bytes)?,
     }
     Some(bytes)
 }
