@@ -14,7 +14,8 @@ pub struct Defect {
 /// The oddities the scanner knows. Names are those of RFC 3261 where it has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DefectKind {
-    /// A start line that is cut short, or whose status code is no number.
+    /// A start line that is cut short, has more blanks than it should, a URI in brackets, with blanks or with headers, another
+    /// version, or a status code that is no number of three digits.
     StartLine,
     /// A line that ends in LF alone.
     LineFeedOnly,

@@ -117,14 +117,21 @@ impl<'a> Scanner<'a> {
         if text.get(..4).is_some_and(|head| head.eq_ignore_ascii_case(b"SIP/")) {
             return self.status_line(&line, text);
         }
-        let method_end = memchr::memchr(b' ', text).unwrap_or(text.len());
+        let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t');
+        let method_end = memchr::memchr2(b' ', b'\t', text).unwrap_or(text.len());
         let after = text.get(method_end..).unwrap_or_default();
-        let uri_start = method_end + after.iter().take_while(|&&byte| byte == b' ').count();
+        let uri_start = method_end + after.iter().take_while(|byte| is_blank(byte)).count();
         // The version is the last word; a URI with a blank inside keeps it.
-        let last_blank = memchr::memrchr(b' ', text.trim_ascii_end()).filter(|&blank| blank >= uri_start);
-        let uri_end = last_blank.unwrap_or(text.len());
-        let version = text.get(uri_end..).unwrap_or_default().trim_ascii();
-        if !version.eq_ignore_ascii_case(b"SIP/2.0") || !line.is_terminated {
+        let last_blank = memchr::memrchr2(b' ', b'\t', text.trim_ascii_end()).filter(|&blank| blank >= uri_start);
+        let version_start = last_blank.unwrap_or(text.len());
+        let uri = text.get(uri_start.min(version_start)..version_start).unwrap_or_default().trim_ascii_end();
+        let uri_end = uri_start.min(version_start) + uri.len();
+        // RFC 3261 §7.1: single blanks, and none behind the version or in the URI, which has neither brackets nor headers.
+        let is_plain = text.get(method_end..uri_start) == Some(b" ")
+            && text.get(uri_end..).is_some_and(|version| version.eq_ignore_ascii_case(b" SIP/2.0"))
+            && !uri.iter().any(|byte| is_blank(byte) || matches!(byte, b'<' | b'>'))
+            && !has_headers(uri);
+        if !is_plain || !line.is_terminated {
             self.defect(DefectKind::StartLine, line.start..line.end);
         }
         StartLine::Request {
@@ -258,6 +265,11 @@ impl<'a> Scanner<'a> {
         }
         length
     }
+}
+
+/// Whether a URI has headers (RFC 3261 §19.1.1), which a Request-URI may not: behind the user part, which may hold a `?`.
+fn has_headers(uri: &[u8]) -> bool {
+    memchr::memrchr(b'?', uri).is_some_and(|at| uri.get(at..).is_some_and(|behind| !behind.contains(&b'@')))
 }
 
 /// Digits and nothing else; leading zeros are fine. `None` where it does not fit.

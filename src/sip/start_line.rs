@@ -8,6 +8,7 @@ use memchr::memmem;
 use crate::sip::method::METHODS;
 
 const VERSION: &[u8] = b"SIP/2.0";
+const NAME: &[u8] = b"SIP/";
 /// Longer first words are no methods.
 const METHOD_BYTES_MAX: usize = 64;
 
@@ -26,13 +27,21 @@ pub(super) fn is_start_line(line: &[u8]) -> bool {
     is_status_line(line) || is_request_line(line)
 }
 
-/// `SIP/2.0 401 Unauthorized`; the reason may be missing.
+/// `SIP/2.0`, or a version that does not exist: what speaks it means to be SIP (RFC 4475 §3.1.2.16).
+fn is_version(word: &[u8]) -> bool {
+    word.split_at_checked(NAME.len()).is_some_and(|(name, number)| {
+        name.eq_ignore_ascii_case(NAME)
+            && matches!(number, [major, b'.', minor] if major.is_ascii_digit() && minor.is_ascii_digit())
+    })
+}
+
+/// `SIP/2.0 401 Unauthorized`; the reason may be missing, and the code too long (RFC 4475 §3.1.2.19).
 fn is_status_line(line: &[u8]) -> bool {
     let Some((version, [b' ', code @ ..])) = line.split_at_checked(VERSION.len()) else { return false };
     let Some((digits, rest)) = code.split_first_chunk::<3>() else { return false };
-    version.eq_ignore_ascii_case(VERSION)
+    is_version(version)
         && digits.iter().all(u8::is_ascii_digit)
-        && rest.first().is_none_or(u8::is_ascii_whitespace)
+        && rest.iter().find(|byte| !byte.is_ascii_digit()).is_none_or(u8::is_ascii_whitespace)
 }
 
 /// `REGISTER sip:example.test SIP/2.0`; the method may be any token.
@@ -40,7 +49,7 @@ fn is_request_line(line: &[u8]) -> bool {
     let line = line.trim_ascii_end();
     let Some(version_at) = line.len().checked_sub(VERSION.len()) else { return false };
     let Some((head, version)) = line.split_at_checked(version_at) else { return false };
-    if !version.eq_ignore_ascii_case(VERSION) || !head.ends_with(b" ") && !head.ends_with(b"\t") {
+    if !is_version(version) || !head.ends_with(b" ") && !head.ends_with(b"\t") {
         return false;
     }
     method_len(head).is_some_and(|len| !head.get(len..).unwrap_or_default().trim_ascii().is_empty())
@@ -56,7 +65,7 @@ fn method_len(bytes: &[u8]) -> Option<usize> {
 /// URI has begun.
 fn is_cut_start_line(line: &[u8]) -> bool {
     if let Some((version, rest)) = line.split_at_checked(VERSION.len())
-        && version.eq_ignore_ascii_case(VERSION)
+        && is_version(version)
     {
         return matches!(rest, [b' ', code @ ..] if code.len() <= 3 && code.iter().all(u8::is_ascii_digit));
     }
@@ -73,9 +82,8 @@ fn is_cut_start_line(line: &[u8]) -> bool {
 
 /// Whether bytes without a line end yet may become a start line.
 pub(super) fn could_become_start_line(bytes: &[u8]) -> bool {
-    let version = VERSION.len().min(bytes.len());
-    let status =
-        bytes.get(..version).unwrap_or_default().eq_ignore_ascii_case(VERSION.get(..version).unwrap_or_default());
+    let name = NAME.len().min(bytes.len());
+    let status = bytes.get(..name).unwrap_or_default().eq_ignore_ascii_case(NAME.get(..name).unwrap_or_default());
     let token = bytes.iter().take(METHOD_BYTES_MAX + 1).take_while(|byte| is_token(**byte)).count();
     // What `is_request_line` takes must not be refused here: else a stream would be read otherwise in other segments.
     let request = token > 0 && token <= METHOD_BYTES_MAX && matches!(bytes.get(token), None | Some(b' ' | b'\t'));
@@ -150,7 +158,11 @@ mod tests {
         check(b"INVITE s", true);
         check(b"INVITE ", false);
         check(b"FOO sip:al", false);
-        check(b"SIP/2.0 2000 OK\r\n", false);
+        check(b"SIP/2.0 2000 OK\r\n", true);
+        check(b"SIP/7.0 200 OK\r\n", true);
+        check(b"OPTIONS sip:a SIP/7.0\r\n", true);
+        check(b"SIP/2.0 200x OK\r\n", false);
+        check(b"SIP/20 200 OK\r\n", false);
         check(b"SIP/2.0", false);
         check(b"REGISTER SIP/2.0\r\n", false);
         check(b"OPTIONS * HTTP/1.1\r\n", false);

@@ -32,6 +32,7 @@ mod sctp;
 mod streams;
 mod tickets;
 mod tls;
+mod torture;
 mod transport;
 mod tshark;
 mod tunnels;
