@@ -21,6 +21,8 @@ pub use crate::sip::start_line::looks_like_sip;
 
 /// Bytes without a start line after which a stream that never had one is given up.
 const FOREIGN_BYTES_MAX: usize = 64 * 1024;
+/// So much of a stream's first line tells whether it is of another protocol.
+const FIRST_LINE_BYTES_MAX: usize = 1024;
 /// An unfinished line is kept this long while looking for a start line.
 const SEARCH_LINE_BYTES_MAX: usize = 8 * 1024;
 
@@ -77,7 +79,7 @@ impl Framer for SipFramer {
             let step = match &self.state {
                 State::Foreign => Some(Step::Foreign),
                 State::Start => self.start(window, limits),
-                State::Search => self.search(window),
+                State::Search => self.search(window, limits),
                 State::Headers(_) => self.headers(window, limits),
                 State::Body { len, framing } if *len <= window.len() => {
                     let (len, framing) = (*len, *framing);
@@ -164,15 +166,22 @@ impl SipFramer {
         if window.is_empty() {
             return Some(Step::More);
         }
+        // What is decided must not depend on where the segments were cut: a line that is not whole is waited for as long as
+        // that may change anything.
         let Some(end) = self.first_line_end(window) else {
-            if could_become_start_line(window) && window.len() <= limits.header_section_bytes_max {
+            let wait_len = match could_become_start_line(window) {
+                true => limits.header_section_bytes_max,
+                false if self.is_foreign(window) => 0,
+                false => FIRST_LINE_BYTES_MAX,
+            };
+            if window.len() <= wait_len {
                 return Some(Step::More);
             }
             self.no_start_line(window);
             return None;
         };
         let line = window.get(..end).unwrap_or_default();
-        if is_start_line(line) {
+        if is_start_line(line) && line.len() <= limits.header_section_bytes_max {
             self.enter(State::Headers(Headers::default()));
             self.scanned = end;
         } else {
@@ -183,11 +192,16 @@ impl SipFramer {
 
     /// What stands where a start line should be decides what the stream is, if that is open.
     fn no_start_line(&mut self, line: &[u8]) {
-        let decided = self.start == StreamStart::Opened && !self.is_sip;
-        self.enter(if decided && line_kind(line) == Line::Foreign { State::Foreign } else { State::Search });
+        self.enter(if self.is_foreign(line) { State::Foreign } else { State::Search });
     }
 
-    fn search(&mut self, window: &[u8]) -> Option<Step> {
+    /// Whether a line, or what is there of it, shows that the stream is of another protocol.
+    fn is_foreign(&self, line: &[u8]) -> bool {
+        let is_open = self.start == StreamStart::Opened && !self.is_sip;
+        is_open && line_kind(line.get(..FIRST_LINE_BYTES_MAX).unwrap_or(line)) == Line::Foreign
+    }
+
+    fn search(&mut self, window: &[u8], limits: &Limits) -> Option<Step> {
         if self.start == StreamStart::Joined && !self.is_sip && self.skipped == 0 && is_tls_record(window) {
             self.enter(State::Foreign);
             return None;
@@ -195,7 +209,8 @@ impl SipFramer {
         let mut line_start = 0;
         while let Some(end) = self.first_line_end(window) {
             let line = window.get(line_start..end).unwrap_or_default();
-            if let Some(within) = find_start_in(line) {
+            let found = find_start_in(line).filter(|within| line.len() - within <= limits.header_section_bytes_max);
+            if let Some(within) = found {
                 let at = line_start + within;
                 self.enter(State::Start);
                 return (at > 0).then(|| self.skip_junk(window.get(..at).unwrap_or_default()));

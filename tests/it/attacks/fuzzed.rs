@@ -44,3 +44,24 @@ fn a_request_line_with_a_zero_octet_is_read_in_any_pieces() {
     let stream = b"REGISTER sip:a\0\0b SIP/2.0\r\nl: 0\r\n\r\nOPTIONS sip:a SIP/2.0\r\nl: 0\r\n\r\n";
     check_same_in_any_pieces(stream, &Limits::default());
 }
+
+/// The first line of a stream tells another protocol. When a piece of it was looked at alone, text in front of the binary part
+/// hid that, and a message behind it was read or not, as the segments fell.
+#[test]
+fn a_first_line_tells_the_protocol_in_any_pieces() {
+    let limits = Limits::default();
+    let foreign = b"BSCR****:\0\0\x02 OPTIONS sip:a SIP/2.0\r\nl: 0\r\n\r\n";
+    let text = b"some text: and more\r\nOPTIONS sip:a SIP/2.0\r\nl: 0\r\n\r\n";
+    for piece_len in [1, 2, 9, 10, 11, 40, 1000] {
+        assert_eq!(cut(foreign, piece_len, &limits), [], "in pieces of {piece_len}");
+        assert_eq!(cut(text, piece_len, &limits), [(21, 31)], "in pieces of {piece_len}");
+    }
+}
+
+/// A start line beyond the limit of a header section was one where it came whole, and none where it came in pieces.
+#[test]
+fn a_start_line_beyond_the_limit_is_none_in_any_pieces() {
+    let limits = Limits { header_section_bytes_max: 300, ..Limits::default() };
+    let long = format!("OPTIONS sip:{} SIP/2.0\r\nl: 0\r\n\r\nOPTIONS sip:a SIP/2.0\r\nl: 0\r\n\r\n", "a".repeat(400));
+    check_same_in_any_pieces(long.as_bytes(), &limits);
+}
