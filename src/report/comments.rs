@@ -1,6 +1,7 @@
 //! What findings say of single frames, as the comments that Wireshark shows beside packets.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use crate::base::FrameSet;
 use crate::base::Untrusted;
@@ -25,7 +26,12 @@ pub fn comments(findings: &[Finding], written: &FrameSet) -> Comments {
         for (number, remedy) in (1..).zip(&finding.remedy) {
             text.push_str(&format!(" Do {number}: {remedy}."));
         }
-        for frame in finding.frames.iter().filter(|frame| written.has(frame.input, frame.number)) {
+        let mut seen = BTreeSet::new();
+        for frame in &finding.frames {
+            let is_new = seen.insert((frame.input, frame.number));
+            if !is_new || !written.has(frame.input, frame.number) {
+                continue;
+            }
             let of_frame = comments.entry((frame.input, frame.number)).or_default();
             if of_frame.len() < COMMENTS_MAX {
                 of_frame.push(Untrusted(std::mem::replace(&mut text, head.clone()).as_bytes()).to_terminal());

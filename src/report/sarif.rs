@@ -2,6 +2,7 @@
 //! bytes in the capture, and fingerprints that stay the same from one capture to the next.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::ops::Range;
 
@@ -108,7 +109,10 @@ fn result(finding: &Finding, report: &Report, spans: &Spans) -> Value {
     for (number, remedy) in (1..).zip(&finding.remedy) {
         let _ = write!(message, " Do {number}: {}.", shown(remedy));
     }
-    let mut frames = finding.frames.iter().take(RELATED_MAX + 1).map(|frame| location(*frame, report, spans));
+    // §3.27.22: related locations are unique; a finding may name a frame for more than one reason.
+    let mut seen = BTreeSet::new();
+    let unique = finding.frames.iter().filter(|frame| seen.insert((frame.input, frame.number)));
+    let mut frames = unique.take(RELATED_MAX + 1).map(|frame| location(*frame, report, spans));
     let first: Vec<Value> = frames.next().into_iter().collect();
     let related: Vec<Value> = frames.collect();
     let index = RULES.iter().position(|rule| rule.code == finding.code);

@@ -56,6 +56,25 @@ fn logs_have_what_the_standard_demands() {
     }
 }
 
+/// Another program's types, made from the schema of the standard, hold everything that we write: whatever is missing, unknown or of
+/// another type there does not come out again as it went in.
+#[test]
+fn another_reader_of_sarif_keeps_every_word() {
+    for sample in Sample::all() {
+        let log = log(&sample);
+        let read: serde_sarif::sarif::Sarif =
+            serde_json::from_value(log.clone()).unwrap_or_else(|error| panic!("{}: {error}", sample.name));
+        assert_eq!(serde_json::to_value(&read).expect("it is JSON"), log, "{}", sample.name);
+        // The schema asks for lists without repetition, which types do not show.
+        for result in list(&log["runs"][0]["results"]) {
+            for key in ["locations", "relatedLocations"] {
+                let places: BTreeSet<String> = list(&result[key]).iter().map(Value::to_string).collect();
+                assert_eq!(places.len(), list(&result[key]).len(), "{}: {key}", sample.name);
+            }
+        }
+    }
+}
+
 #[test]
 fn results_point_at_the_bytes_of_their_frame() {
     for name in ["register-wrong-password-403", "big-endian", "pcapng-wrong-password"] {
