@@ -156,15 +156,18 @@ impl HtmlReport {
             page.raw("<p>Call-ID <code>").text(&session.call_id).raw("</code></p>");
             page.raw("<p>Wireshark: <code>").text(&session.wireshark_filter).raw("</code></p>");
             let ladder = svg::embedded(&Ladder::of(session, LADDER_ROWS_MAX), &format!("l-{}", session.id));
-            page.raw("<div class=\"scroll picture\" tabindex=\"0\" role=\"region\" aria-label=\"Ladder\">");
+            page.raw("<div class=\"scroll picture\" tabindex=\"0\" role=\"region\" aria-label=\"Ladder of ")
+                .text(&session.id)
+                .raw("\">");
             page.picture(&ladder).raw("</div>");
             if let Some(chart) = charts::nonces(session, &format!("n-{}", session.id)) {
                 page.raw(
                     "<h4>Nonces</h4><p class=\"dim\">A bar from issue to replacement; ● accepted, ✕ refused, ○ never ",
                 );
                 page.raw(
-                    "answered</p><div class=\"scroll picture\" tabindex=\"0\" role=\"region\" aria-label=\"Nonces\">",
+                    "answered</p><div class=\"scroll picture\" tabindex=\"0\" role=\"region\" aria-label=\"Nonces of ",
                 );
+                page.text(&session.id).raw("\">");
                 page.picture(&chart).raw("</div>");
             }
             page.raw("</details>");

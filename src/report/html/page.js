@@ -25,6 +25,7 @@
   if (!table) { return; }
   var body = table.tBodies[0];
   var rows = Array.prototype.slice.call(body.rows);
+  var order = new Intl.Collator("en", { numeric: true }).compare;
   each(table.tHead.rows[0].cells, function (head, column) {
     var button = document.createElement("button");
     button.type = "button";
@@ -35,9 +36,10 @@
       var down = head.getAttribute("aria-sort") === "ascending";
       each(table.tHead.rows[0].cells, function (other) { other.removeAttribute("aria-sort"); });
       head.setAttribute("aria-sort", down ? "descending" : "ascending");
-      var key = function (row) { return row.cells[column].textContent; };
-      rows.sort(function (a, b) { return key(a).localeCompare(key(b), "en", { numeric: true }) * (down ? -1 : 1); });
-      rows.forEach(function (row) { body.appendChild(row); });
+      var keyed = rows.map(function (row) { return { row: row, key: row.cells[column].textContent }; });
+      keyed.sort(function (a, b) { return order(a.key, b.key) * (down ? -1 : 1); });
+      rows = keyed.map(function (one) { return one.row; });
+      body.append.apply(body, rows);
     });
   });
   var search = document.getElementById("search");
