@@ -117,8 +117,8 @@ impl Limits {
     /// The bounds of a run that is to take up so many bytes of memory in all. Less than the default shrinks every table in
     /// proportion; more gives sessions more room.
     pub fn within(memory_bytes: u64) -> Limits {
-        let mut limits = Limits::default();
-        limits.state_bytes_max = usize::try_from(memory_bytes / 2).unwrap_or(usize::MAX);
+        let state_bytes_max = usize::try_from(memory_bytes / 2).unwrap_or(usize::MAX);
+        let mut limits = Limits { state_bytes_max, ..Limits::default() };
         let share = |whole: &mut usize| {
             let part = u128::try_from(*whole).unwrap_or(u128::MAX).saturating_mul(u128::from(memory_bytes));
             let part = usize::try_from(part / u128::from(MEMORY_BYTES_DEFAULT)).unwrap_or(usize::MAX);
