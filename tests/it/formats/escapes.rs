@@ -1,8 +1,10 @@
 //! A capture that attacks every reader of a report comes out harmless in every format.
 
 use crate::formats::FORMATS;
+use crate::formats::packets::fields;
 use crate::hostile;
 use crate::run::Run;
+use crate::run::Sample;
 use crate::run::run;
 use crate::run::sipauth;
 
@@ -18,21 +20,48 @@ pub fn analysed(attack: &str, words: &[&str]) -> Run {
     run
 }
 
+/// Nothing in a text acts on a terminal or its neighbours, and no line was forged.
+fn check_harmless(what: &str, text: &str) {
+    let text = text.replace("\r\n", "\n");
+    let harmful: Vec<char> = text.chars().filter(|c| *c != '\n' && hostile::is_harmful(*c)).collect();
+    assert!(harmful.is_empty(), "{what}: {harmful:?}");
+    assert!(!text.lines().any(|line| line.trim_start().starts_with("FORGED")), "{what}: a forged line");
+}
+
 #[test]
 fn no_format_passes_control_characters_on() {
-    for redact in ["default", "none"] {
+    for redact in ["default", "none", "strict"] {
         for format in FORMATS {
-            let run = analysed(hostile::ATTACK, &["analyze", "--format", format, "--redact", redact]);
-            let text = run.stdout.replace("\r\n", "\n");
-            let harmful: Vec<char> = text.chars().filter(|c| *c != '\n' && hostile::is_harmful(*c)).collect();
-            assert!(harmful.is_empty(), "{format}: {harmful:?}");
-            assert!(!text.lines().any(|line| line.trim_start().starts_with("FORGED")), "{format}: a forged line");
+            let run = analysed(hostile::ATTACK, &["analyze", "-v", "--format", format, "--redact", redact]);
+            check_harmless(format, &run.stdout);
+            check_harmless(&format!("{format}: stderr"), &run.stderr);
         }
     }
     for format in ["text", "mermaid", "svg"] {
-        let text = analysed(hostile::ATTACK, &["flow", "--format", format]).stdout;
-        let harmful: Vec<char> = text.chars().filter(|c| *c != '\n' && hostile::is_harmful(*c)).collect();
-        assert!(harmful.is_empty(), "flow {format}: {harmful:?}");
+        let run = analysed(hostile::ATTACK, &["flow", "--format", format]);
+        check_harmless(&format!("flow {format}"), &(run.stdout + &run.stderr));
+    }
+    let good = Sample::named("register-ok");
+    let good = good.folder.join(good.capture());
+    for format in ["human", "json", "markdown", "html"] {
+        let run = analysed(hostile::ATTACK, &["compare", "--format", format, good.to_str().expect("a plain name")]);
+        assert!(run.stdout.len() > 200, "compare {format}: {}", run.stderr);
+        check_harmless(&format!("compare {format}"), &(run.stdout + &run.stderr));
+    }
+}
+
+#[test]
+fn no_comment_of_a_packet_passes_control_characters_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = folder.path().join("out.pcapng");
+    for attack in [hostile::ATTACK, MARKUP] {
+        analysed(attack, &["analyze", "--force", "--write", place.to_str().expect("a plain name")]);
+        let comments = fields(&place, "frame.comment", &["frame.comment"]);
+        assert!(comments.len() >= 4, "{comments:?}");
+        for comment in comments.iter().flat_map(|row| row[0].split('\u{1}')) {
+            assert!(comment.starts_with("sipauth F"), "{comment}");
+            check_harmless("comment", comment);
+        }
     }
 }
 
