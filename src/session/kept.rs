@@ -49,7 +49,8 @@ impl Kept {
     pub(super) fn is_over(&self) -> bool {
         match &self.form {
             Form::Awake(run) => run.is_over(),
-            Form::Resting(packed) => packed.is_over,
+            // Only runs of which more is expected are packed.
+            Form::Resting(_) => false,
         }
     }
 

@@ -14,8 +14,6 @@ pub(super) struct Packed {
     pub(super) first: FrameRef,
     /// When its latest message came.
     pub(super) last_seen: CaptureTime,
-    /// Whether nothing more is expected of it.
-    pub(super) is_over: bool,
     bytes: Box<[u8]>,
 }
 
@@ -37,8 +35,7 @@ impl Packed {
         }
         let plain = postcard::to_allocvec(run).ok()?;
         let bytes = lz4_flex::block::compress_prepend_size_with_dict(&plain, COMMON).into();
-        let (call_id, is_over) = (run.call_id.clone(), run.is_over());
-        Some(Packed { call_id, first: run.first, last_seen: run.last_seen, is_over, bytes })
+        Some(Packed { call_id: run.call_id.clone(), first: run.first, last_seen: run.last_seen, bytes })
     }
 
     /// The run again. `None` never comes of what [`Packed::pack`] gave.
@@ -139,6 +136,6 @@ mod tests {
         let packed = Packed::pack(&run).expect("it is short");
         let again = packed.unpack().expect("it was packed here");
         assert_eq!(format!("{again:?}"), format!("{run:?}"));
-        assert_eq!((packed.first, packed.last_seen, packed.is_over), (run.first, run.last_seen, run.is_over()));
+        assert_eq!((packed.first, packed.last_seen), (run.first, run.last_seen));
     }
 }

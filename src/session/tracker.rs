@@ -24,6 +24,9 @@ const OVER_AFTER: Duration = Duration::from_secs(32);
 /// eighth of the room.
 const REST_AFTER: Duration = Duration::from_secs(8);
 
+/// Packing takes as long as judging does. Fewer runs than these fit in 40 MiB as they are.
+const CROWDED: usize = 8192;
+
 /// Call-IDs, in the order of the time at which something is known of them.
 type Queue = VecDeque<(CaptureTime, Arc<[u8]>)>;
 
@@ -169,8 +172,9 @@ impl Tracker {
         (self.now != CaptureTime::from_ns(i64::MIN)).then_some(self.now)
     }
 
-    /// Packs the runs that fell silent. Long ones stay as they are, and are looked at again.
+    /// Packs the runs that fell silent, where there are many. The others stay as they are, and are looked at again.
     fn lay_to_rest(&mut self) {
+        let is_crowded = self.runs.len() >= CROWDED;
         while let Some(key) = due(&mut self.awake, self.now, REST_AFTER) {
             let Some(kept) = self.runs.get_mut(&key).filter(|kept| !kept.is_resting()) else { continue };
             let last_seen = kept.last_seen();
@@ -179,14 +183,16 @@ impl Tracker {
                 continue;
             }
             if kept.is_over() {
-                self.over.push_back((last_seen, key.clone()));
-            } else if !kept.is_queued {
+                self.over.push_back((last_seen, key));
+                continue;
+            }
+            if !kept.is_queued {
                 kept.is_queued = true;
                 self.idle.push_back((last_seen, key.clone()));
             }
-            let is_resting = kept.rest();
-            self.budget.charge(kept);
-            if !is_resting {
+            if is_crowded && kept.rest() {
+                self.budget.charge(kept);
+            } else {
                 self.awake.push_back((self.now, key));
             }
         }
@@ -195,9 +201,11 @@ impl Tracker {
     /// Closes the runs that are over and stayed silent.
     fn close_over(&mut self, closed: &mut Vec<Run>) {
         while let Some(key) = due(&mut self.over, self.now, OVER_AFTER) {
-            let is_silent = |kept: &Kept| kept.is_over() && self.now.since(kept.last_seen()) > OVER_AFTER;
-            if self.runs.get(&key).is_some_and(is_silent) {
+            let Some(kept) = self.runs.get(&key).filter(|kept| !kept.is_resting()) else { continue };
+            if kept.is_over() && self.now.since(kept.last_seen()) > OVER_AFTER {
                 closed.extend(self.take(&key));
+            } else {
+                self.awake.push_back((kept.last_seen(), key));
             }
         }
     }
