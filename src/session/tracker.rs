@@ -24,8 +24,8 @@ const OVER_AFTER: Duration = Duration::from_secs(32);
 /// eighth of the room.
 const REST_AFTER: Duration = Duration::from_secs(8);
 
-/// Packing takes as long as judging does. Fewer runs than these fit in 100 MiB as they are.
-const CROWDED: usize = 20_000;
+/// Packing takes longer than judging does. Fewer runs than these fit in 300 MiB as they are.
+const CROWDED: usize = 65_536;
 
 /// Call-IDs, in the order of the time at which something is known of them.
 type Queue = VecDeque<(CaptureTime, Arc<[u8]>)>;
