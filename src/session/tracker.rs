@@ -20,9 +20,9 @@ use crate::sip::Message;
 /// After such a silence nothing comes any more of transactions that were answered: 64 times T1, RFC 3261's timers B, F, H and J.
 const OVER_AFTER: Duration = Duration::from_secs(32);
 
-/// After such a silence a run is looked at: is it over, or should it be packed? Most answers and the requests that follow them
-/// come sooner. A packed run takes an eighth of the room.
-const REST_AFTER: Duration = OVER_AFTER;
+/// After such a silence a run is packed. Most answers and the requests that follow them come sooner, and a packed run takes an
+/// eighth of the room.
+const REST_AFTER: Duration = Duration::from_secs(8);
 
 /// Packing takes longer than judging does. Fewer runs than these fit in 300 MiB as they are.
 const CROWDED: usize = 65_536;
