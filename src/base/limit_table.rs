@@ -147,6 +147,8 @@ static ROWS: &[LimitRow] = rows! {
     session_gap_s_max: Seconds, "of capture time", None,
         "what follows is a session of its own: a definition, nothing is lost", [];
     sessions_max: Count, "Call-IDs at a time", None, "the oldest idle session is ended and reported", ["state_evicted"];
+    sessions_unpacked_max: Count, "Call-IDs at a time", None,
+        "sessions that fall silent are packed: that takes time, and nothing is lost", [];
     state_bytes_max: Bytes, "for Call-IDs, by estimate", Some("--memory"), "the oldest idle sessions are ended and reported",
         ["state_evicted"];
     session_transactions_max: Count, "", None, "further messages of that Call-ID are counted only",

@@ -59,6 +59,8 @@ pub struct Limits {
     pub session_gap_s_max: u64,
     /// Call-IDs followed at a time.
     pub sessions_max: usize,
+    /// Call-IDs followed at a time that are all kept as they are; from then on those that fall silent are packed.
+    pub sessions_unpacked_max: usize,
     /// Bytes that the Call-IDs take up, by estimate.
     pub state_bytes_max: usize,
     /// Transactions kept for one session.
@@ -179,6 +181,7 @@ impl Default for Limits {
             body_bytes_max: 16 * 1024 * 1024,
             session_gap_s_max: 600,
             sessions_max: 1_000_000,
+            sessions_unpacked_max: 65_536,
             state_bytes_max: 512 * 1024 * 1024,
             session_transactions_max: 100_000,
             nonces_max: 1_000_000,

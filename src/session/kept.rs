@@ -1,5 +1,7 @@
 //! A run that the tracker keeps: as it is while messages come, packed while it rests.
 
+use std::sync::Arc;
+
 use crate::base::CaptureTime;
 use crate::base::FrameRef;
 use crate::session::Run;
@@ -10,8 +12,10 @@ use crate::session::packed::Packed;
 #[derive(Debug)]
 pub(super) struct Kept {
     form: Form,
+    /// It stands in the queue of those to which messages came lately.
+    pub(super) is_watched: bool,
     /// It stands in the queue of those that are closed after a long silence.
-    pub(super) is_queued: bool,
+    pub(super) is_idle: bool,
     /// What the budget counts it for.
     pub(super) charged_bytes: u32,
 }
@@ -26,7 +30,14 @@ enum Form {
 impl Kept {
     /// A run that begins.
     pub(super) fn new(run: Run) -> Kept {
-        Kept { form: Form::Awake(Box::new(run)), is_queued: false, charged_bytes: 0 }
+        Kept { form: Form::Awake(Box::new(run)), is_watched: false, is_idle: false, charged_bytes: 0 }
+    }
+
+    pub(super) fn call_id(&self) -> &Arc<[u8]> {
+        match &self.form {
+            Form::Awake(run) => &run.call_id,
+            Form::Resting(packed) => &packed.call_id,
+        }
     }
 
     /// The frame of its first message.
@@ -54,28 +65,22 @@ impl Kept {
         }
     }
 
-    pub(super) fn is_resting(&self) -> bool {
-        matches!(self.form, Form::Resting(_))
-    }
-
-    /// Packs it, where that is worth it; says whether it was.
-    pub(super) fn rest(&mut self) -> bool {
+    /// Packs it, where that is worth it.
+    pub(super) fn rest(&mut self) {
         if let Form::Awake(run) = &self.form
             && let Some(packed) = Packed::pack(run)
         {
             self.form = Form::Resting(packed);
         }
-        self.is_resting()
     }
 
-    /// The run as it is, and whether it was resting. `None` never comes of what was packed here.
-    pub(super) fn wake(&mut self) -> Option<(&mut Run, bool)> {
-        let was_resting = self.is_resting();
+    /// The run as it is. `None` never comes of what was packed here.
+    pub(super) fn wake(&mut self) -> Option<&mut Run> {
         if let Form::Resting(packed) = &self.form {
             self.form = Form::Awake(Box::new(packed.unpack()?));
         }
         match &mut self.form {
-            Form::Awake(run) => Some((run, was_resting)),
+            Form::Awake(run) => Some(run),
             Form::Resting(_) => None,
         }
     }

@@ -20,12 +20,8 @@ use crate::sip::Message;
 /// After such a silence nothing comes any more of transactions that were answered: 64 times T1, RFC 3261's timers B, F, H and J.
 const OVER_AFTER: Duration = Duration::from_secs(32);
 
-/// After such a silence a run is packed. Most answers and the requests that follow them come sooner, and a packed run takes an
-/// eighth of the room.
+/// After such a silence a run is laid to rest: most answers, and the requests that follow them, come sooner.
 const REST_AFTER: Duration = Duration::from_secs(8);
-
-/// Packing takes longer than judging does. Fewer runs than these fit in 300 MiB as they are.
-const CROWDED: usize = 65_536;
 
 /// Call-IDs, in the order of the time at which something is known of them.
 type Queue = VecDeque<(CaptureTime, Arc<[u8]>)>;
@@ -35,12 +31,14 @@ type Queue = VecDeque<(CaptureTime, Arc<[u8]>)>;
 pub struct Tracker {
     limits: Limits,
     runs: WireMap<Arc<[u8]>, Kept>,
-    /// Runs that are not packed, in the order in which they were last known to be awake.
-    awake: Queue,
+    /// Runs to which messages came lately.
+    watched: Queue,
     /// Runs that were over when they fell silent.
     over: Queue,
-    /// Runs of which more may come, after a long silence too.
+    /// Runs that fell silent, of which more may come.
     idle: Queue,
+    /// There were so many runs at a time that those at rest are packed: an eighth of the room, for more time than judging takes.
+    is_crowded: bool,
     now: CaptureTime,
     evicted: u64,
     untracked: u64,
@@ -55,9 +53,10 @@ impl Tracker {
         Tracker {
             limits: limits.clone(),
             runs: WireMap::default(),
-            awake: VecDeque::new(),
+            watched: VecDeque::new(),
             over: VecDeque::new(),
             idle: VecDeque::new(),
+            is_crowded: false,
             now: CaptureTime::from_ns(i64::MIN),
             evicted: 0,
             untracked: 0,
@@ -89,11 +88,8 @@ impl Tracker {
         }
         let gap = self.gap();
         if let Some(kept) = self.runs.get_mut(call_id)
-            && let Some((run, was_resting)) = kept.wake()
+            && let Some(run) = kept.wake()
         {
-            if was_resting {
-                self.awake.push_back((self.now, run.call_id.clone()));
-            }
             // A silence longer than the gap begins a new run, whether or not the queue came round to closing the old one.
             if sighting.time.since(run.last_seen) > gap {
                 let fresh = Run::new(run.call_id.clone(), &sighting);
@@ -103,6 +99,7 @@ impl Tracker {
             budget::push(run, sighting, &self.limits);
             self.bodies_len_bytes += run.bodies_len_bytes() - bodies;
             self.budget.charge(kept);
+            watch(kept, &mut self.watched, self.now);
             return;
         }
         while self.runs.len() >= self.limits.sessions_max && self.evict_oldest(closed) {}
@@ -110,37 +107,30 @@ impl Tracker {
         let mut run = Run::new(key.clone(), &sighting);
         budget::push(&mut run, sighting, &self.limits);
         self.bodies_len_bytes += run.bodies_len_bytes();
-        self.awake.push_back((self.now, key.clone()));
         let mut kept = Kept::new(run);
         self.budget.charge(&mut kept);
+        watch(&mut kept, &mut self.watched, self.now);
         self.runs.insert(key, kept);
+        self.note_crowd();
     }
 
     /// The run of a Call-ID, awake.
-    fn wake<'t>(
-        runs: &'t mut WireMap<Arc<[u8]>, Kept>,
-        awake: &mut Queue,
-        now: CaptureTime,
-        call_id: &[u8],
-    ) -> Option<&'t mut Run> {
-        let (run, was_resting) = runs.get_mut(call_id)?.wake()?;
-        if was_resting {
-            awake.push_back((now, run.call_id.clone()));
-        }
-        Some(run)
+    fn wake(&mut self, call_id: &[u8]) -> Option<&mut Run> {
+        let kept = self.runs.get_mut(call_id)?;
+        watch(kept, &mut self.watched, self.now);
+        kept.wake()
     }
 
     /// Marks a message that was pushed before as one that can be read two ways.
     pub fn contradict(&mut self, flow: Flow, message: &Message<'_>) {
-        let run = Tracker::wake(&mut self.runs, &mut self.awake, self.now, message.call_id());
-        if let Some(run) = run {
+        if let Some(run) = self.wake(message.call_id()) {
             run.contradict(flow, message);
         }
     }
 
     /// The transaction of that Call-ID whose answer that frame completed, if it is a recent one.
     pub fn answered_at(&mut self, call_id: &[u8], at: FrameRef) -> Option<&mut Transaction> {
-        Tracker::wake(&mut self.runs, &mut self.awake, self.now, call_id)?.answered_at(at)
+        self.wake(call_id)?.answered_at(at)
     }
 
     fn gap(&self) -> Duration {
@@ -149,7 +139,7 @@ impl Tracker {
 
     /// Ends the capture: the runs that are left, in order of their first frame.
     pub fn finish(&mut self) -> impl Iterator<Item = Run> + use<> {
-        for queue in [&mut self.awake, &mut self.over, &mut self.idle] {
+        for queue in [&mut self.watched, &mut self.over, &mut self.idle] {
             *queue = Queue::new();
         }
         let mut runs: Vec<(Arc<[u8]>, Kept)> = std::mem::take(&mut self.runs).into_iter().collect();
@@ -172,40 +162,51 @@ impl Tracker {
         (self.now != CaptureTime::from_ns(i64::MIN)).then_some(self.now)
     }
 
-    /// Packs the runs that fell silent, where there are many. The others stay as they are, and are looked at again.
+    /// From now on runs at rest are packed, and those that rest already are, if there are too many.
+    fn note_crowd(&mut self) {
+        if self.is_crowded || self.runs.len() <= self.limits.sessions_unpacked_max {
+            return;
+        }
+        self.is_crowded = true;
+        for (_, key) in &self.idle {
+            let Some(kept) = self.runs.get_mut(key).filter(|kept| !kept.is_watched && !kept.is_over()) else {
+                continue;
+            };
+            kept.rest();
+            self.budget.charge(kept);
+        }
+    }
+
+    /// Sorts the runs that fell silent by what is expected of them.
     fn lay_to_rest(&mut self) {
-        let is_crowded = self.runs.len() >= CROWDED;
-        while let Some(key) = due(&mut self.awake, self.now, REST_AFTER) {
-            let Some(kept) = self.runs.get_mut(&key).filter(|kept| !kept.is_resting()) else { continue };
+        while let Some(key) = due(&mut self.watched, self.now, REST_AFTER) {
+            let Some(kept) = self.runs.get_mut(&key) else { continue };
             let last_seen = kept.last_seen();
             if self.now.since(last_seen) <= REST_AFTER {
-                self.awake.push_back((last_seen, key));
+                self.watched.push_back((last_seen, key));
                 continue;
             }
+            kept.is_watched = false;
             if kept.is_over() {
                 self.over.push_back((last_seen, key));
                 continue;
             }
-            if !kept.is_queued {
-                kept.is_queued = true;
-                self.idle.push_back((last_seen, key.clone()));
-            }
-            if is_crowded && kept.rest() {
+            if self.is_crowded {
+                kept.rest();
                 self.budget.charge(kept);
-            } else {
-                self.awake.push_back((self.now, key));
+            }
+            if !std::mem::replace(&mut kept.is_idle, true) {
+                self.idle.push_back((last_seen, key));
             }
         }
     }
 
-    /// Closes the runs that are over and stayed silent.
+    /// Closes the runs that are over and stayed silent. One that did not is watched again.
     fn close_over(&mut self, closed: &mut Vec<Run>) {
         while let Some(key) = due(&mut self.over, self.now, OVER_AFTER) {
-            let Some(kept) = self.runs.get(&key).filter(|kept| !kept.is_resting()) else { continue };
-            if kept.is_over() && self.now.since(kept.last_seen()) > OVER_AFTER {
+            let is_silent = |kept: &Kept| kept.is_over() && self.now.since(kept.last_seen()) > OVER_AFTER;
+            if self.runs.get(&key).is_some_and(is_silent) {
                 closed.extend(self.take(&key));
-            } else {
-                self.awake.push_back((kept.last_seen(), key));
             }
         }
     }
@@ -230,7 +231,7 @@ impl Tracker {
     /// Ends the run that has been silent longest; false where there is none.
     fn evict_oldest(&mut self, closed: &mut Vec<Run>) -> bool {
         loop {
-            let queues = [&mut self.over, &mut self.idle, &mut self.awake];
+            let queues = [&mut self.over, &mut self.idle, &mut self.watched];
             let oldest = queues.into_iter().filter(|queue| !queue.is_empty()).min_by_key(|queue| alive(queue));
             let Some((queue, (alive, key))) = oldest.and_then(|queue| queue.pop_front().map(|front| (queue, front)))
             else {
@@ -245,6 +246,13 @@ impl Tracker {
             self.evicted += 1;
             return true;
         }
+    }
+}
+
+/// Puts a run into the queue of those to which messages came lately.
+fn watch(kept: &mut Kept, watched: &mut Queue, now: CaptureTime) {
+    if !std::mem::replace(&mut kept.is_watched, true) {
+        watched.push_back((now, kept.call_id().clone()));
     }
 }
 

@@ -4,9 +4,12 @@ use std::io::Cursor;
 
 use sipauth::analyzer::Analyzer;
 use sipauth::analyzer::Settings;
+use sipauth::base::CaptureTime;
 use sipauth::base::InputId;
 use sipauth::base::Limits;
+use sipauth::capture::Frame;
 use sipauth::capture::Reader;
+use sipauth::capture::Record;
 use sipauth::digest::keyring;
 use sipauth::filter::Filter;
 use sipauth::filter::MatchBy;
@@ -171,4 +174,46 @@ fn no_memory_is_too_little_to_end_and_report_every_session() {
     // Each message is a session of its own.
     assert_eq!(evicted, 4);
     assert!(!outcomes.is_empty());
+}
+
+/// The report on a sample whose clock runs so fast that a moment between two messages becomes a long silence.
+fn slowly(sample: &corpus::Sample, limits: &Limits) -> String {
+    let settings = Settings { limits: limits.clone(), keyring: sample.keyring(), ..Settings::default() };
+    let mut analyzer = Analyzer::new(settings);
+    let mut reader = Reader::open(Box::new(Cursor::new(sample.bytes.clone())), InputId(0), limits).expect("a capture");
+    let mut first = None;
+    while let Ok(Some(record)) = reader.next_record() {
+        let stretched = |time: CaptureTime| {
+            let first = *first.get_or_insert(time);
+            first.plus(time.since(first) * 20)
+        };
+        match record {
+            Record::Frame(frame) => {
+                let time = frame.time.map(stretched);
+                analyzer.push(&Record::Frame(Frame { time, ..frame }));
+            }
+            other => analyzer.push(&other),
+        }
+    }
+    let report = analyzer.finish();
+    serde_json::to_string_pretty(&report).expect("a report is JSON")
+}
+
+#[test]
+fn packing_what_is_silent_changes_no_report() {
+    let packed = Limits { sessions_unpacked_max: 0, ..Limits::default() };
+    for sample in corpus::samples() {
+        assert_eq!(slowly(&sample, &packed), slowly(&sample, &Limits::default()), "{}", sample.name);
+    }
+}
+
+#[test]
+fn what_rests_when_it_becomes_crowded_is_packed_and_kept() {
+    let all = outcomes_within(Limits::default(), &among_the_silent(60));
+    let limits = Limits { sessions_unpacked_max: 30, ..Limits::default() };
+    assert_eq!(outcomes_within(limits.clone(), &among_the_silent(60)), all);
+    // What is packed takes less of the same memory.
+    let little =
+        |limits: Limits| outcomes_within(Limits { state_bytes_max: 48 * 1024, ..limits }, &among_the_silent(60)).1;
+    assert!(little(limits) < little(Limits::default()));
 }
