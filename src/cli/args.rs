@@ -122,18 +122,6 @@ pub struct Analyze {
     #[arg(long, requires = "write")]
     pub show_secrets: bool,
 
-    #[command(flatten)]
-    pub secrets: SecretOptions,
-
-    #[command(flatten)]
-    pub input: InputOptions,
-
-    #[command(flatten)]
-    pub live: LiveOptions,
-
-    #[command(flatten)]
-    pub limits: LimitOptions,
-
     /// Exit with 1 when a finding is at least this severe.
     #[arg(long, value_enum, default_value_t = FailOn::High, value_name = "SEVERITY")]
     pub fail_on: FailOn,
@@ -177,7 +165,19 @@ pub struct Analyze {
     pub quiet: bool,
 
     #[command(flatten)]
+    pub input: InputOptions,
+
+    #[command(flatten)]
+    pub live: LiveOptions,
+
+    #[command(flatten)]
+    pub secrets: SecretOptions,
+
+    #[command(flatten)]
     pub show: ShowOptions,
+
+    #[command(flatten)]
+    pub limits: LimitOptions,
 }
 
 /// `sipauth flow`.
@@ -211,18 +211,18 @@ pub struct Flow {
     #[command(flatten)]
     pub place: Place,
 
-    #[command(flatten)]
-    pub secrets: SecretOptions,
+    /// No notes and warnings on stderr; errors stay.
+    #[arg(short, long)]
+    pub quiet: bool,
 
     #[command(flatten)]
     pub input: InputOptions,
 
     #[command(flatten)]
-    pub limits: LimitOptions,
+    pub secrets: SecretOptions,
 
-    /// No notes and warnings on stderr; errors stay.
-    #[arg(short, long)]
-    pub quiet: bool,
+    #[command(flatten)]
+    pub limits: LimitOptions,
 }
 
 /// Where a drawing or a comparison is written.
@@ -259,18 +259,18 @@ pub struct Compare {
     #[command(flatten)]
     pub place: Place,
 
-    #[command(flatten)]
-    pub secrets: SecretOptions,
+    /// No notes and warnings on stderr; errors stay.
+    #[arg(short, long)]
+    pub quiet: bool,
 
     #[command(flatten)]
     pub input: InputOptions,
 
     #[command(flatten)]
-    pub limits: LimitOptions,
+    pub secrets: SecretOptions,
 
-    /// No notes and warnings on stderr; errors stay.
-    #[arg(short, long)]
-    pub quiet: bool,
+    #[command(flatten)]
+    pub limits: LimitOptions,
 }
 
 /// Formats of comparisons.
@@ -404,9 +404,6 @@ pub struct Verify {
     #[arg(long, value_name = "FILE")]
     pub body: Option<PathBuf>,
 
-    #[command(flatten)]
-    pub secrets: SecretOptions,
-
     /// How to write the verdict.
     #[arg(short = 'T', long, value_enum, default_value_t = ListFormat::Human, value_name = "FMT")]
     pub format: ListFormat,
@@ -414,6 +411,9 @@ pub struct Verify {
     /// No warnings on stderr; errors stay.
     #[arg(short, long)]
     pub quiet: bool,
+
+    #[command(flatten)]
+    pub secrets: SecretOptions,
 }
 
 /// `sipauth explain`.

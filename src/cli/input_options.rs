@@ -7,8 +7,11 @@ use clap::Args;
 use sipauth::base::DecodeAs;
 use sipauth::base::Told;
 
+const INPUT: &str = "Input";
+
 /// Reading what is still being written.
 #[derive(Args, Debug)]
+#[command(next_help_heading = INPUT)]
 pub struct LiveOptions {
     /// Go on reading the capture while it grows, and the next one of its ring, until SIGINT or SIGTERM; of several captures, and of
     /// a folder, the one written last. With --format ndjson sessions are printed as they close: when their Call-ID has been silent
@@ -19,6 +22,7 @@ pub struct LiveOptions {
 
 /// What every command that reads captures can be told of them.
 #[derive(Args, Debug)]
+#[command(next_help_heading = INPUT)]
 pub struct InputOptions {
     /// Secrets of TLS connections, as SSLKEYLOGFILE has them written; may be given several times. Those within a pcapng are used
     /// without asking.

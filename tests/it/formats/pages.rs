@@ -44,3 +44,34 @@ fn completions_are_for_their_shells() {
         assert!(printed(&["completions", shell]).contains("pseudonym-key"), "{shell}");
     }
 }
+
+#[test]
+fn each_option_stands_under_the_heading_of_its_kind() {
+    let check = |command: &str, option: &str, expected: &str| {
+        let help = printed(&[command, "--help"]);
+        let mut heading = "";
+        for line in help.lines() {
+            if !line.starts_with(' ') && line.ends_with(':') {
+                heading = line;
+            }
+            if line.trim_start().split([' ', ',']).any(|word| word == option) && line.starts_with("  ") {
+                break;
+            }
+        }
+        assert!(heading.starts_with(expected), "{command} {option} stands under {heading:?}");
+    };
+    for command in ["analyze", "flow", "compare"] {
+        check(command, "--quiet", "Options:");
+        check(command, "--format", "Options:");
+        check(command, "--tls-keylog", "Input:");
+        check(command, "--credentials", "Secrets:");
+        check(command, "--memory", "Limits:");
+    }
+    for option in ["--fail-on", "--redact", "--strict", "--color", "--limit-sessions"] {
+        check("analyze", option, "Options:");
+    }
+    check("analyze", "--follow", "Input:");
+    check("analyze", "--time", "Showing:");
+    check("verify", "--format", "Options:");
+    check("verify", "--credentials", "Secrets:");
+}
