@@ -58,8 +58,7 @@ fn rules_table() -> String {
     for rule in RULES {
         table.add_row([rule.code, rule.name, rule.severity.name(), rule.summary]);
     }
-    let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned() + "\n").collect();
-    lines.concat()
+    lines(&table).concat()
 }
 
 fn rules_json() -> serde_json::Value {
@@ -107,7 +106,7 @@ fn fields_table() -> String {
     for field in fields::filled() {
         table.add_row([field.name, field.kind.name(), field.what, &field.example()]);
     }
-    let mut lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned() + "\n").collect();
+    let mut lines = lines(&table);
     lines.push("\nWireshark has these fields as well; sipauth does not fill them:\n\n".to_owned());
     let unfilled = fields::all().filter_map(|field| Some(format!("{}: {}\n", field.name, page::unfilled(field)?)));
     lines.extend(unfilled);
@@ -155,8 +154,7 @@ fn limits_table() -> String {
         let default = format!("{} {}", (row.value)(&limits), row.of);
         table.add_row([row.name, default.trim_end(), row.flag.unwrap_or("-"), row.then, &row.events.join(", ")]);
     }
-    let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned() + "\n").collect();
-    lines.concat()
+    lines(&table).concat()
 }
 
 fn limits_json() -> serde_json::Value {
@@ -180,4 +178,9 @@ fn limits_json() -> serde_json::Value {
         })
     });
     rows.collect::<Vec<_>>().into()
+}
+
+/// The lines of a table, without the blanks that fill its last column.
+fn lines(table: &Table) -> Vec<String> {
+    table.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
 }

@@ -47,7 +47,7 @@ pub struct Changed {
 /// The inputs that were opened, in the order of their numbers, and where to read them again.
 #[derive(Default)]
 pub struct Opened {
-    inputs: Vec<(PathBuf, Option<Kept>)>,
+    inputs: Vec<(PathBuf, Option<Spool>)>,
     /// Where what can be read only once is kept; `None`: nothing is to be read again.
     folder: Option<PathBuf>,
     limits: Limits,
@@ -72,7 +72,7 @@ impl Opened {
             let spool = tempfile::tempfile_in(folder).map_err(told)?;
             let failure = Arc::new(OnceLock::new());
             source = Box::new(Spooled { source, spool: spool.try_clone().map_err(told)?, failure: failure.clone() });
-            kept = Some(Kept { spool, failure });
+            kept = Some(Spool { file: spool, failure });
         }
         self.inputs.push((path.to_owned(), kept));
         Ok(source)
@@ -93,7 +93,7 @@ impl Opened {
         let (path, kept) = self.inputs.get(usize::from(input))?;
         let file = match kept {
             Some(kept) => {
-                let mut spool = kept.spool.try_clone().ok()?;
+                let mut spool = kept.file.try_clone().ok()?;
                 spool.rewind().ok()?;
                 spool
             }
@@ -173,8 +173,8 @@ impl Opened {
 }
 
 /// What was read of a source that can be read only once.
-struct Kept {
-    spool: File,
+struct Spool {
+    file: File,
     failure: Arc<OnceLock<String>>,
 }
 

@@ -318,7 +318,7 @@ fn names(sample: &Sample) -> Vec<String> {
 }
 
 /// The same talk with one password or another; `$SECRET` stands for it.
-const TALK: &str = "
+pub const TALK: &str = "
     > REGISTER
     < 401
     WWW-Authenticate: challenge

@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::corpus;
 use crate::corpus::RawFrame;
 use crate::formats::packets::fields;
+use crate::golden::TALK;
 use crate::golden::tests_of_a_guess;
 use crate::properties::in_fragments;
 use crate::properties::over_tcp;
@@ -102,19 +103,7 @@ fn checksums(capture: &Path) -> Vec<String> {
 
 /// Two answers to one challenge, of which the second is accepted, with one password or another.
 fn talk(secret: &str) -> Vec<u8> {
-    let talk = "
-    > REGISTER
-    < 401
-    WWW-Authenticate: challenge
-    > REGISTER
-    Authorization: digest user=1001 password=$SECRET cnonce=c1
-    < 401
-    WWW-Authenticate: challenge
-    > REGISTER
-    Authorization: digest user=1001 password=$SECRET cnonce=c2
-    < 200
-";
-    scenario::pcap(&talk.replace("$SECRET", secret))
+    scenario::pcap(&TALK.replace("$SECRET", secret))
 }
 
 #[test]
