@@ -152,6 +152,10 @@ impl Run {
             self.add_copy(index, &sighting);
             return Placement::Known;
         }
+        if let Some(index) = self.overtaken(&key, &sighting, &identity) {
+            self.adopt(index, sighting, &identity, &key);
+            return Placement::New;
+        }
         if self.transactions.len() >= limits.session_transactions_max {
             self.dropped += 1;
             return Placement::Dropped;
@@ -175,6 +179,27 @@ impl Run {
             // A client that answers a challenge under its old branch sent another request all the same.
             is_same_key && known.flow == sighting.flow && has_same_credentials(request, &sighting.credentials)
         })
+    }
+
+    /// The transaction of which only responses were seen so far, and this is the request: a capture of several queues or
+    /// points may hold them in the wrong order, and a hole in a TCP stream holds a request back.
+    fn overtaken(&self, key: &Key, sighting: &Sighting<'_>, identity: &Identity<'_>) -> Option<usize> {
+        self.newest(key, |known| {
+            known.request.is_none()
+                && known.flow == sighting.flow
+                && identity.branch.map_or(known.branch.is_none(), |branch| self.has_branch(known, branch))
+        })
+    }
+
+    fn adopt(&mut self, index: usize, sighting: Sighting<'_>, identity: &Identity<'_>, key: &Key) {
+        let forwarded_from = self.previous_hop(key, &sighting, identity);
+        let time = sighting.time;
+        let request = self.keep_request(sighting, identity);
+        self.started = self.started.min(time);
+        let Some(transaction) = self.transactions.get_mut(index) else { return };
+        transaction.request = Some(request);
+        transaction.last_sent = time;
+        transaction.forwarded_from = forwarded_from;
     }
 
     pub(super) fn has_branch(&self, known: &Transaction, branch: &[u8]) -> bool {

@@ -439,6 +439,75 @@ fn tcp_segments_do_not_matter() {
     assert!(tcp_sessions > 200, "only {tcp_sessions} sessions went over TCP");
 }
 
+/// What is left unsaid where an answer overtakes its request, and why.
+const NEEDS_THE_REQUEST_FIRST: &[(&str, &str)] = &[
+    ("nextnonce-ignored", "Authentication-Info is read with the credentials that it answers"),
+    ("rspauth-mismatch", "Authentication-Info is read with the credentials that it answers"),
+    ("ack-mismatch", "an ACK that answers nothing yet is not compared with it"),
+];
+
+/// Samples in which an answer that overtakes its request is taken for another one's, and why.
+const NOT_OVERTAKEN: &[(&str, &str)] =
+    &[("invite-branch-reused", "by branch and CSeq it answers the request before it, sent under the same ones")];
+
+/// As captures of several queues or points hold them: the answer first, and the request within milliseconds behind it.
+#[test]
+fn an_answer_that_overtakes_its_request_changes_nothing() {
+    let mut differences = Differences::default();
+    let mut overtaken = 0;
+    for sample in corpus::samples() {
+        if NOT_OVERTAKEN.iter().any(|(name, _)| *name == sample.name) {
+            continue;
+        }
+        let frames = sample.frames();
+        let expect = essence(&sample.report_on(&corpus::plain_pcap(&frames)));
+        for (at, pair) in frames.windows(2).enumerate() {
+            let [request, answer] = pair else { continue };
+            if is_answered_by(request, answer) {
+                let mut swapped = frames.clone();
+                swapped.swap(at, at + 1);
+                let mut found = essence(&sample.report_on(&corpus::plain_pcap(&swapped)));
+                let mut expect = expect.clone();
+                [&mut found, &mut expect].into_iter().for_each(leave_unsaid);
+                differences.compare(&sample, &format!("frame {} first", at + 2), &expect, &found);
+                overtaken += 1;
+            }
+        }
+    }
+    differences.none();
+    assert!(overtaken > 300, "only {overtaken} answers overtook their requests");
+}
+
+/// Whether the frames hold a request over UDP and the answer to it, on the same hop.
+fn is_answered_by(request: &RawFrame, answer: &RawFrame) -> bool {
+    let (Some(request), Some(answer)) = (datagram(request), datagram(answer)) else { return false };
+    let is_back = request.ip.get(12..16) == answer.ip.get(16..20) && request.ip.get(16..20) == answer.ip.get(12..16);
+    let sip = |datagram: &Datagram| datagram.udp.get(8..).unwrap_or_default().to_vec();
+    let (request, answer) = (sip(&request), sip(&answer));
+    let branch = |message: &[u8]| {
+        let text = String::from_utf8_lossy(message).into_owned();
+        let line = text.lines().find(|line| line.to_lowercase().starts_with("v"))?.to_owned();
+        Some(line.split("branch=").nth(1)?.split([';', ',']).next()?.trim().to_owned())
+    };
+    is_back && !request.starts_with(b"SIP/2.0") && answer.starts_with(b"SIP/2.0") && branch(&request) == branch(&answer)
+}
+
+fn leave_unsaid(essence: &mut Value) {
+    let is_said = |finding: &Value| !NEEDS_THE_REQUEST_FIRST.iter().any(|(rule, _)| finding[0] == *rule);
+    if let Some(findings) = essence["findings"].as_array_mut() {
+        findings.retain(is_said);
+    }
+}
+
+/// A stream joined in the middle waits for its first segments, and its request is read behind the answer.
+#[test]
+fn a_request_that_waits_in_a_joined_stream_finds_its_answer() {
+    let mut differences = Differences::default();
+    let sample = corpus::sample("compact-headers");
+    check_rewritten(&sample, "over TCP", &over_tcp(&sample.frames(), 11_011_118_514_278_157_565), &mut differences);
+    differences.none();
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
