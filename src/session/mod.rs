@@ -5,6 +5,7 @@
 
 pub mod ack;
 pub mod attempt;
+mod bodies;
 mod budget;
 pub mod exchange;
 pub mod judge;

@@ -25,6 +25,7 @@ use crate::session::Sighting;
 use crate::session::TextId;
 use crate::session::Texts;
 use crate::session::Transaction;
+use crate::session::bodies::Bodies;
 use crate::session::marks::joined;
 use crate::sip::HeaderName;
 use crate::sip::Message;
@@ -414,29 +415,12 @@ impl Run {
 
     /// The body of the request that this frame completed, where it was kept.
     pub fn body(&self, request: FrameRef) -> Option<&[u8]> {
-        self.bodies.as_ref()?.by_frame.get(&request).map(AsRef::as_ref)
+        self.bodies.as_ref()?.get(request)
     }
 
     /// What the bodies that were kept take up.
     pub fn bodies_len_bytes(&self) -> usize {
-        self.bodies.as_ref().map_or(0, |bodies| bodies.len_bytes)
-    }
-}
-
-/// Bodies of requests, by the frame that completed them.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Bodies {
-    by_frame: BTreeMap<FrameRef, Box<[u8]>>,
-    len_bytes: usize,
-}
-
-/// What a body takes up beside its bytes.
-const BODY_OVERHEAD_BYTES: usize = 64;
-
-impl Bodies {
-    fn keep(&mut self, request: FrameRef, body: &[u8]) {
-        self.len_bytes += body.len() + BODY_OVERHEAD_BYTES;
-        self.by_frame.insert(request, body.into());
+        self.bodies.as_ref().map_or(0, |bodies| bodies.len_bytes())
     }
 }
 
