@@ -372,6 +372,8 @@ pub fn same_nonce_count<'s, 'run>(
     let (position, earlier) = with_attempt.take(USES_MAX).find(|(_, earlier)| {
         earlier.transaction.flow.source.address == attempt.transaction.flow.source.address
             && !is_same_request(earlier, attempt)
+            // An answer that the capture lacks may have brought the nonce anew.
+            && earlier.answer().is_some()
             && earlier.credentials.iter().any(earlier_use)
     })?;
     let is_delivered_again = session.lookup().is_offered_between(nonce, position, index);

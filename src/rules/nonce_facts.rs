@@ -280,10 +280,16 @@ pub fn is_count_in_order(session: &Session<'_>, index: usize, presented: &Presen
     }
 }
 
-/// Whether these are the first credentials with their nonce in this session.
+/// Whether these are the first credentials with their nonce in this session. Behind a request that the capture lacks nobody knows.
 pub fn is_first_use(session: &Session<'_>, index: usize, presented: &Presented<'_>) -> bool {
-    presented.nonce.is_some_and(|nonce| session.lookup().used_first(nonce) == Some(index))
+    let is_first_seen = presented.nonce.is_some_and(|nonce| session.lookup().used_first(nonce) == Some(index));
+    let issuer = presented.answers.map_or(index, |at| at.attempt);
+    let between = session.attempts.get(issuer.saturating_add(1)..index).unwrap_or_default();
+    is_first_seen && between.iter().rev().take(UNSEEN_BACK_MAX).all(|other| other.request().is_some())
 }
+
+/// How many attempts back a request that the capture lacks is looked for. Bounds the search in endless sessions.
+const UNSEEN_BACK_MAX: usize = 16;
 
 /// A counted use of a nonce, and the one of the same client and user before it.
 pub struct Step<'s, 'run> {

@@ -86,7 +86,7 @@ pub struct ChallengeAt {
     pub is_same_realm: bool,
 }
 
-/// What became of one row of credentials (RFC 3261 §22; findings part B.1.6).
+/// What became of one row of credentials (RFC 3261 §22).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Judgement {
     /// A 2xx, or a challenge of another realm: this realm's owner let it pass.

@@ -262,27 +262,53 @@ fn silence(attempt: &Attempt<'_>, end: CaptureTime) -> AttemptOutcome {
 }
 
 fn group(run: &Run, attempts: &mut [Attempt<'_>]) -> Vec<Exchange> {
-    let mut exchanges: Vec<Exchange> = Vec::new();
-    let mut by_key: BTreeMap<(IpAddr, IpAddr, &Method, &[u8]), usize> = BTreeMap::new();
+    let mut groups = Groups::default();
     for (index, attempt) in attempts.iter_mut().enumerate() {
         let transaction = attempt.transaction;
-        let (client, server) = (transaction.flow.source.address, transaction.flow.destination.address);
-        let tag = transaction.request.as_ref().and_then(|request| request.from_tag);
-        let tag = tag.map(|id| run.text(id)).unwrap_or_default();
-        let exchange = *by_key.entry((client, server, &transaction.method, tag)).or_insert_with(|| {
-            exchanges.push(Exchange {
-                client,
-                server,
-                method: transaction.method.clone(),
-                attempts: Vec::new(),
-                let_past_last: None,
-            });
-            exchanges.len() - 1
-        });
-        attempt.exchange = exchange;
-        if let Some(exchange) = exchanges.get_mut(exchange) {
+        let hop = (transaction.flow.source.address, transaction.flow.destination.address, &transaction.method);
+        let tag =
+            transaction.request.as_ref().map(|request| request.from_tag.map(|id| run.text(id)).unwrap_or_default());
+        attempt.exchange = groups.place(hop, tag);
+        if let Some(exchange) = groups.exchanges.get_mut(attempt.exchange) {
             exchange.attempts.push(index);
         }
     }
-    exchanges
+    groups.exchanges
+}
+
+/// Client, server and method.
+type Hop<'a> = (IpAddr, IpAddr, &'a Method);
+
+/// The exchanges, as they are found.
+#[derive(Default)]
+struct Groups<'a> {
+    exchanges: Vec<Exchange>,
+    by_tag: BTreeMap<(Hop<'a>, &'a [u8]), usize>,
+    latest: BTreeMap<Hop<'a>, usize>,
+    /// Exchanges of which only answers were seen so far.
+    unseen: BTreeMap<Hop<'a>, usize>,
+}
+
+impl<'a> Groups<'a> {
+    /// The exchange of an attempt. Where the capture holds its answer alone there is no From tag, and it is taken for a part of
+    /// the exchange that was going on: else that would seem to have gone on otherwise.
+    fn place(&mut self, hop: Hop<'a>, tag: Option<&'a [u8]>) -> usize {
+        let known = match tag {
+            Some(tag) => self.by_tag.get(&(hop, tag)).copied().or_else(|| self.unseen.remove(&hop)),
+            None => self.latest.get(&hop).copied(),
+        };
+        let place = known.unwrap_or(self.exchanges.len());
+        if known.is_none() {
+            let (client, server, method) = hop;
+            let method = method.clone();
+            self.exchanges.push(Exchange { client, server, method, attempts: Vec::new(), let_past_last: None });
+        }
+        self.latest.insert(hop, place);
+        match tag {
+            Some(tag) => self.by_tag.insert((hop, tag), place),
+            None if known.is_none() => self.unseen.insert(hop, place),
+            None => None,
+        };
+        place
+    }
 }

@@ -96,6 +96,10 @@ pub(super) fn find_start_in(line: &[u8]) -> Option<usize> {
         // What looks like an unknown method may be the end of a body and a known one.
         let method = method_len(line).and_then(|len| line.get(..len)).unwrap_or_default();
         let known = METHODS.iter().filter(|known| method.ends_with(known)).map(|known| known.len()).max();
+        // And the end of a known one is all that a hole in the stream has left of it.
+        if known.is_none() && !method.is_empty() && METHODS.iter().any(|known| known.ends_with(method)) {
+            return None;
+        }
         return Some(known.map_or(0, |known_len| method.len() - known_len));
     }
     if let Some(at) = memmem::find(line, b"SIP/2.0 ")
@@ -183,5 +187,7 @@ mod tests {
         check(b"X-NEW sip:a SIP/2.0\r\n", Some(0));
         check(b"Via: SIP/2.0/TCP 192.0.2.1\r\n", None);
         check(b" we speak of sip:a SIP/2.0\r\n", None);
+        check(b"ISTER sip:a SIP/2.0\r\n", None);
+        check(b"SIP/2.0 200 OK\r\n", Some(0));
     }
 }

@@ -13,6 +13,7 @@ mod faults;
 mod filters;
 mod folders;
 mod formats;
+mod gaps;
 mod golden;
 mod hep;
 mod hostile;

@@ -57,7 +57,7 @@ fn without(value: &mut Value, keys: &[&str]) {
 }
 
 /// What remains when frames are numbered anew and travel otherwise: who tried what, how it ended, and what was found.
-fn essence(report: &Report) -> Value {
+pub fn essence(report: &Report) -> Value {
     let mut sessions: Vec<Value> = report.sessions.iter().map(session_essence).collect();
     sessions.sort_by_key(Value::to_string);
     json!({ "sessions": sessions, "findings": findings(report), "verifications": report.summary.verifications })
@@ -144,17 +144,17 @@ fn without_frames(title: &str) -> String {
 
 /// The differences that a test has met: all of them are told at its end.
 #[derive(Default)]
-struct Differences(Vec<String>);
+pub struct Differences(Vec<String>);
 
 impl Differences {
-    fn compare(&mut self, sample: &Sample, what: &str, expect: &Value, found: &Value) {
+    pub fn compare(&mut self, sample: &Sample, what: &str, expect: &Value, found: &Value) {
         if expect != found {
             self.0.push(format!("{}, {what}: {}", sample.name, first_difference("", expect, found)));
         }
     }
 
     #[track_caller]
-    fn none(self) {
+    pub fn none(self) {
         assert!(self.0.is_empty(), "{}", self.0.join("\n"));
     }
 }
@@ -293,13 +293,13 @@ fn a_file_cut_anywhere_gives_what_stood_before_the_cut() {
 }
 
 /// What is in an Ethernet frame with a whole UDP datagram over IPv4.
-struct Datagram {
-    ethernet: Vec<u8>,
-    ip: Vec<u8>,
-    udp: Vec<u8>,
+pub struct Datagram {
+    pub ethernet: Vec<u8>,
+    pub ip: Vec<u8>,
+    pub udp: Vec<u8>,
 }
 
-fn datagram(frame: &RawFrame) -> Option<Datagram> {
+pub fn datagram(frame: &RawFrame) -> Option<Datagram> {
     let bytes = &frame.bytes;
     let is_plain = frame.link == 1
         && frame.original_len as usize == bytes.len()
@@ -437,66 +437,6 @@ fn tcp_segments_do_not_matter() {
     }
     differences.none();
     assert!(tcp_sessions > 200, "only {tcp_sessions} sessions went over TCP");
-}
-
-/// What is left unsaid where an answer overtakes its request, and why.
-const NEEDS_THE_REQUEST_FIRST: &[(&str, &str)] = &[
-    ("nextnonce-ignored", "Authentication-Info is read with the credentials that it answers"),
-    ("rspauth-mismatch", "Authentication-Info is read with the credentials that it answers"),
-    ("ack-mismatch", "an ACK that answers nothing yet is not compared with it"),
-];
-
-/// Samples in which an answer that overtakes its request is taken for another one's, and why.
-const NOT_OVERTAKEN: &[(&str, &str)] =
-    &[("invite-branch-reused", "by branch and CSeq it answers the request before it, sent under the same ones")];
-
-/// As captures of several queues or points hold them: the answer first, and the request within milliseconds behind it.
-#[test]
-fn an_answer_that_overtakes_its_request_changes_nothing() {
-    let mut differences = Differences::default();
-    let mut overtaken = 0;
-    for sample in corpus::samples() {
-        if NOT_OVERTAKEN.iter().any(|(name, _)| *name == sample.name) {
-            continue;
-        }
-        let frames = sample.frames();
-        let expect = essence(&sample.report_on(&corpus::plain_pcap(&frames)));
-        for (at, pair) in frames.windows(2).enumerate() {
-            let [request, answer] = pair else { continue };
-            if is_answered_by(request, answer) {
-                let mut swapped = frames.clone();
-                swapped.swap(at, at + 1);
-                let mut found = essence(&sample.report_on(&corpus::plain_pcap(&swapped)));
-                let mut expect = expect.clone();
-                [&mut found, &mut expect].into_iter().for_each(leave_unsaid);
-                differences.compare(&sample, &format!("frame {} first", at + 2), &expect, &found);
-                overtaken += 1;
-            }
-        }
-    }
-    differences.none();
-    assert!(overtaken > 300, "only {overtaken} answers overtook their requests");
-}
-
-/// Whether the frames hold a request over UDP and the answer to it, on the same hop.
-fn is_answered_by(request: &RawFrame, answer: &RawFrame) -> bool {
-    let (Some(request), Some(answer)) = (datagram(request), datagram(answer)) else { return false };
-    let is_back = request.ip.get(12..16) == answer.ip.get(16..20) && request.ip.get(16..20) == answer.ip.get(12..16);
-    let sip = |datagram: &Datagram| datagram.udp.get(8..).unwrap_or_default().to_vec();
-    let (request, answer) = (sip(&request), sip(&answer));
-    let branch = |message: &[u8]| {
-        let text = String::from_utf8_lossy(message).into_owned();
-        let line = text.lines().find(|line| line.to_lowercase().starts_with("v"))?.to_owned();
-        Some(line.split("branch=").nth(1)?.split([';', ',']).next()?.trim().to_owned())
-    };
-    is_back && !request.starts_with(b"SIP/2.0") && answer.starts_with(b"SIP/2.0") && branch(&request) == branch(&answer)
-}
-
-fn leave_unsaid(essence: &mut Value) {
-    let is_said = |finding: &Value| !NEEDS_THE_REQUEST_FIRST.iter().any(|(rule, _)| finding[0] == *rule);
-    if let Some(findings) = essence["findings"].as_array_mut() {
-        findings.retain(is_said);
-    }
 }
 
 /// A stream joined in the middle waits for its first segments, and its request is read behind the answer.

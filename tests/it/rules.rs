@@ -165,7 +165,7 @@ fn is_at_least_medium(finding: &Finding) -> bool {
     matches!(finding.severity, "critical" | "high" | "medium")
 }
 
-/// Findings part B.5: one root cause, one high finding.
+/// One root cause, one high finding.
 fn two_causes(report: &Report) -> Option<String> {
     report.sessions.iter().find_map(|session| {
         let high = report.findings.iter().filter(|finding| {

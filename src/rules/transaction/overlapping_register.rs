@@ -1,5 +1,7 @@
 //! SA409: a REGISTER before the last one was answered.
 
+use std::time::Duration;
+
 use crate::rules::Check;
 use crate::rules::Confidence;
 use crate::rules::Context;
@@ -25,12 +27,15 @@ pub static RULE: Rule = Rule {
             may drop the binding that came out of order.",
     advice: "Let the client wait for the final answer, or 32 seconds, before it sends the next REGISTER.",
     not_this: "Retransmissions have the same CSeq. Flows of one client to several proxies, and over several connections, \
-            are registrations of their own. Without any answer to the earlier one it is possible only: the capture \
-            may have missed it.",
+            are registrations of their own. Without any answer to the earlier one it is possible only, and only where the \
+            client sent that again, or the next within half a second: else the capture may have missed the answer.",
     sources: &["RFC 3261 section 10.2", "RFC 5626 section 4.2"],
     sample: "register-overlapping",
     check: Check::Session(check),
 };
+
+/// RFC 3261 §17.1.2.1: T1, after which a request that was not answered is sent again over UDP.
+const RETRANSMITTED_AFTER: Duration = Duration::from_millis(500);
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     if session.is_one_way {
@@ -74,7 +79,10 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
 
 fn overlaps(earlier: &Attempt<'_>, next: &Attempt<'_>) -> bool {
     let (Some(first), Some(second)) = (earlier.request(), next.request()) else { return false };
-    let is_open = earlier.answer().is_none_or(|answer| answer.time > second.time);
+    let is_open = match earlier.answer() {
+        Some(answer) => answer.time > second.time,
+        None => seems_open(earlier, next),
+    };
     // A server that answers nothing is a matter of its own.
     let is_there = earlier.answer().is_some() || next.answer().is_some();
     let is_newer = earlier.transaction.cseq.zip(next.transaction.cseq).is_some_and(|(one, other)| other > one);
@@ -86,4 +94,13 @@ fn overlaps(earlier: &Attempt<'_>, next: &Attempt<'_>) -> bool {
         && earlier.transaction.flow == next.transaction.flow
         && earlier.transaction.forwarded_from.is_none()
         && second.time.since(first.time) < facts::ANSWER_WITHIN
+}
+
+/// Whether an earlier one that has no answer in the capture had none when the next was sent: the client sent it again, as it
+/// does over UDP half a second after it heard nothing, or went on sooner and answers nothing that the capture may have missed.
+fn seems_open(earlier: &Attempt<'_>, next: &Attempt<'_>) -> bool {
+    let (Some(first), Some(second)) = (earlier.request(), next.request()) else { return false };
+    let answers_unseen = next.credentials.iter().any(|presented| presented.is_attempt && presented.answers.is_none());
+    let is_soon = second.time.since(first.time) < RETRANSMITTED_AFTER;
+    earlier.transaction.retransmissions() > 0 || (is_soon && !answers_unseen)
 }
