@@ -58,7 +58,7 @@ fn unanswered_at(session: &Session<'_>, context: &Context<'_>, index: usize) -> 
         _ if facts::is_ping(attempt) => (Severity::Info, Confidence::Likely),
         true if is_asked_by_caller(session, attempt) => (Severity::Medium, Confidence::Possible),
         // What the client did before, a digest that is wrong perhaps, nobody has seen.
-        _ if attempt.request().is_none() => (Severity::Medium, Confidence::Possible),
+        _ if !facts::shows_credentials(attempt) => (Severity::Medium, Confidence::Possible),
         true => (Severity::High, Confidence::Proven),
         false => (Severity::Medium, Confidence::Possible),
     };

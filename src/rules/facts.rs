@@ -99,6 +99,11 @@ pub fn server(session: &Session<'_>, attempt: &Attempt<'_>) -> Subject {
     Subject { user: Vec::new(), client: None, ..subject(session, attempt) }
 }
 
+/// Whether the capture shows what credentials a request carried, or that it carried none.
+pub fn shows_credentials(attempt: &Attempt<'_>) -> bool {
+    attempt.has_credentials() || attempt.request().is_some_and(|request| request.has_all_headers)
+}
+
 /// The request and the answer of an attempt.
 pub fn frames_of(attempt: &Attempt<'_>) -> impl Iterator<Item = FrameRef> {
     let request = attempt.request().map(|request| request.at);

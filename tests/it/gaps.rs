@@ -136,6 +136,21 @@ fn a_challenge_of_an_unseen_request_rules_nothing_out() {
     assert!(!finding.excluded.iter().any(|cause| cause.contains("wrong password")), "{:?}", finding.excluded);
 }
 
+/// The snap length took the credentials: that none were sent is not known.
+#[test]
+fn credentials_beyond_the_snap_length_are_not_missed() {
+    for name in ["register-refused-no-password", "register-password-with-newline", "telos-vx-register-wrong-password"] {
+        let sample = corpus::sample(name);
+        let mut frames = sample.frames();
+        frames.iter_mut().for_each(|frame| frame.bytes.truncate(560));
+        let report = sample.report_on(&corpus::plain_pcap(&frames));
+        let cut =
+            |finding: &&sipauth::report::Finding| finding.excluded.iter().any(|cause| cause.contains("no digest"));
+        assert!(!report.findings.iter().any(|finding| cut(&finding)), "{name}");
+        assert!(grave(&report).iter().all(|(_, severity)| *severity == "medium"), "{name}: {:?}", grave(&report));
+    }
+}
+
 /// A client that goes on seconds later, and sent nothing again, had its answer.
 #[test]
 fn an_answer_that_the_capture_lost_makes_no_overlap() {

@@ -26,7 +26,7 @@ pub static RULE: Rule = Rule {
             like also from the same address of record and source) within 32 s, while the capture goes on. Where the capture ends \
             earlier, the finding is medium and possible, and says how long it went on. Where the challenge itself shows why, the \
             cause says so: scheme, algorithm, second-realm, late-challenge or challenge-kind. Where the capture lacks the request \
-            that was challenged, it is medium and possible.",
+            that was challenged, or its headers, it is medium and possible.",
     matters: "The client was asked and did not answer: it has no credentials for that realm, does not know the header or the \
               algorithm, or never got the challenge.",
     advice: "Set user name and password for the realm named in the challenge. Where a REGISTER was challenged with 407, or two \
@@ -62,7 +62,7 @@ fn finding(session: &Session<'_>, unanswered: &Unanswered) -> Option<Finding> {
     } else {
         format!("No request with credentials for it follows, but the capture ends {gap} after the challenge.")
     };
-    let is_seen = attempt.request().is_some();
+    let is_seen = facts::shows_credentials(attempt);
     let fault = match is_seen {
         _ if is_lost => Fault::Path,
         true => Fault::Client,
@@ -73,7 +73,7 @@ fn finding(session: &Session<'_>, unanswered: &Unanswered) -> Option<Finding> {
         format!("The {} to {method} in frame {} asks for credentials. {silence}", answer.status, answer.at.number);
     if !is_seen {
         finding.explanation.push_str(
-            " The request that was challenged is not in the capture: it may have carried credentials that the server refused.",
+            " The request that was challenged is not in the capture, or not whole: it may have carried credentials that the server refused.",
         );
     }
     if is_lost {
@@ -162,7 +162,7 @@ fn explain_circumstances(session: &Session<'_>, mut finding: Finding, attempt: &
     if let Some(algorithm) = challenge_facts::demanding_algorithm(session, attempt) {
         finding = finding.advises(challenge_facts::algorithm_advice(attempt, &algorithm));
     }
-    if session.attempts.iter().all(|attempt| attempt.request().is_some() && !attempt.has_credentials()) {
+    if session.attempts.iter().all(|attempt| facts::shows_credentials(attempt) && !attempt.has_credentials()) {
         finding = finding.excludes("wrong password: no digest was ever sent");
     }
     finding.advises("Check that user name, password and realm are set on the client")

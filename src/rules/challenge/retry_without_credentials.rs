@@ -86,6 +86,8 @@ fn is_ignored(first: &Attempt<'_>, next: &Attempt<'_>) -> bool {
     let has_headers = next.request().is_some_and(|request| request.has_all_headers);
     first.outcome == AttemptOutcome::Challenged
         && first.has_challenge()
+        // Behind credentials that the capture lacks, and that were refused, a client may begin anew.
+        && facts::shows_credentials(first)
         && is_later
         && had_answer
         && has_headers
