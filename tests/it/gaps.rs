@@ -159,3 +159,14 @@ fn an_answer_that_the_capture_lost_makes_no_overlap() {
         assert!(!grave.iter().any(|(rule, _)| *rule == "overlapping-register"), "{name} without frame {number}");
     }
 }
+
+/// Of two proxies one alone was captured, and what it sends on answers the challenge of the other.
+#[test]
+fn credentials_on_their_way_are_not_compared_with_another_hops_realm() {
+    let sample = corpus::sample("invite-two-realms-ok");
+    let mut frames = sample.frames();
+    frames.retain(|frame| frame.bytes.get(26..30) == Some(&[127, 0, 1, 11]));
+    let report = sample.report_on(&corpus::plain_pcap(&frames));
+    assert!(!report.sessions.is_empty());
+    assert!(!report.findings.iter().any(|finding| finding.rule == "realm-mismatch"), "{:?}", grave(&report));
+}
