@@ -7,9 +7,11 @@ use pcap_parser::OptionCode;
 use pcap_parser::PcapNGOption;
 use pcap_parser::pcapng;
 
+use crate::capture::frame::FrameNotes;
 use crate::capture::frame::LinkType;
 use crate::capture::interfaces::Interface;
 use crate::capture::interfaces::Resolution;
+use crate::capture::options::Options;
 
 pub(super) const SECTION_HEADER: u32 = 0x0a0d_0d0a;
 const INTERFACE_DESCRIPTION: u32 = 1;
@@ -44,7 +46,7 @@ impl Order {
         Some(if self == Order::Little { u32::from_le_bytes(array) } else { u32::from_be_bytes(array) })
     }
 
-    fn u16_at(self, bytes: &[u8], at: usize) -> Option<u16> {
+    pub(super) fn u16_at(self, bytes: &[u8], at: usize) -> Option<u16> {
         let array = *bytes.get(at..)?.first_chunk()?;
         Some(if self == Order::Little { u16::from_le_bytes(array) } else { u16::from_be_bytes(array) })
     }
@@ -68,6 +70,7 @@ pub(super) enum Block {
         kind: u32,
         data: Range<usize>,
     },
+    Section,
     /// Nothing to us, but Wireshark numbers it like a frame.
     Numbered,
     Other,
@@ -90,6 +93,7 @@ pub(super) fn parse(order: Order, block: &[u8], interface_0: &Interface) -> Opti
         PACKET => obsolete_packet(order, block).map(Block::Packet),
         INTERFACE_STATISTICS => statistics(order, block),
         DECRYPTION_SECRETS => secrets(order, block),
+        SECTION_HEADER => Some(Block::Section),
         SYSTEMD_JOURNAL => Some(Block::Numbered),
         _ => Some(Block::Other),
     }
@@ -175,6 +179,28 @@ fn secrets(order: Order, block: &[u8]) -> Option<Block> {
     };
     let (_, secrets) = parse(block).ok()?;
     Some(Block::Secrets { kind: secrets.secrets_type.0, data: data_range(16, secrets.secrets_len, block)? })
+}
+
+/// What a packet block says beside the packet; nothing where it is no such block.
+pub(super) fn notes(order: Order, block: &[u8]) -> FrameNotes<'_> {
+    if !matches!(order.u32_at(block, 0), Some(ENHANCED_PACKET | PACKET)) {
+        return FrameNotes::default();
+    }
+    let ticks = order.u32_at(block, 12).zip(order.u32_at(block, 16));
+    let data_len = order.u32_at(block, 20).map_or(block.len(), |len| len as usize);
+    let options = Options::of(order, block, data_len.next_multiple_of(4).saturating_add(28));
+    let ticks = ticks.map(|(high, low)| u64::from(high) << 32 | u64::from(low));
+    FrameNotes { ticks, flags: options.flags(), options }
+}
+
+/// What a section header says of its section.
+pub(super) fn section_options(order: Order, block: &[u8]) -> Options<'_> {
+    Options::of(order, block, 24)
+}
+
+/// What an interface description says beside its numbers.
+pub(super) fn interface_options(order: Order, block: &[u8]) -> Options<'_> {
+    Options::of(order, block, 16)
 }
 
 /// `len` bytes from `start`, if they end before the block's trailing length.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::base::CaptureTime;
 use crate::base::FrameRef;
+use crate::capture::options::Options;
 
 /// Which link layer a frame begins with: a number of the tcpdump.org LINKTYPE registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -108,4 +109,34 @@ pub enum Record<'a> {
         /// Packets that the interface or the operating system dropped, where the capture says.
         dropped: Option<u64>,
     },
+    /// An interface, before its first frame. A pcap has one, without options.
+    Interface(InterfaceNotes<'a>),
+}
+
+/// What a capture says of one of its interfaces.
+#[derive(Clone, Copy, Debug)]
+pub struct InterfaceNotes<'a> {
+    /// Its number within its section, as [`Frame::interface`] names it. With a new section numbers begin anew.
+    pub number: u32,
+    /// What its frames begin with.
+    pub link: LinkType,
+    /// Bytes kept of each frame; 0 means all.
+    pub snaplen: u32,
+    /// Ticks per second, as the option `if_tsresol` codes them.
+    pub resolution: u8,
+    /// Seconds that are added to every time.
+    pub offset_s: i64,
+    /// Name, description and whatever else is said, as it stands there.
+    pub options: Options<'a>,
+}
+
+/// What a capture says of a frame beside its bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FrameNotes<'a> {
+    /// When it was captured, in ticks of its interface; `None` where the format does not say.
+    pub ticks: Option<u64>,
+    /// Direction and length of the frame check sequence (`epb_flags`), where the capture says.
+    pub flags: Option<u32>,
+    /// Comments and whatever else is said, as it stands there.
+    pub options: Options<'a>,
 }

@@ -67,13 +67,14 @@ impl Interfaces {
         self.list.clear();
     }
 
-    /// Remembers an interface; false where there are `interfaces_max` of them.
-    pub(super) fn push(&mut self, interface: Interface, interfaces_max: usize) -> bool {
-        let has_room = self.list.len() < interfaces_max;
-        if has_room {
-            self.list.push(interface);
+    /// Remembers an interface and says its number; `None` where there are `interfaces_max` of them.
+    pub(super) fn push(&mut self, interface: Interface, interfaces_max: usize) -> Option<u32> {
+        let number = self.list.len();
+        if number >= interfaces_max {
+            return None;
         }
-        has_room
+        self.list.push(interface);
+        u32::try_from(number).ok()
     }
 
     /// The interface of that number, or one of unknown link type.

@@ -11,8 +11,11 @@ use crate::base::FrameRef;
 use crate::base::InputId;
 use crate::base::Limits;
 use crate::capture::frame::Frame;
+use crate::capture::frame::FrameNotes;
+use crate::capture::frame::InterfaceNotes;
 use crate::capture::frame::LinkType;
 use crate::capture::frame::Record;
+use crate::capture::options::Options;
 use crate::capture::reader::Reader;
 use crate::capture::summary::InputSummary;
 
@@ -46,6 +49,16 @@ pub enum Next<'a> {
     },
 }
 
+/// What comes next, and where it stands.
+pub struct Noted<'a> {
+    /// A record, or news of a file.
+    pub next: Next<'a>,
+    /// The file that a record stands in.
+    pub input: InputId,
+    /// What is said of a frame beside its bytes.
+    pub notes: FrameNotes<'a>,
+}
+
 /// What is known of a file behind its last record.
 pub struct Ended {
     /// The number that its frames have.
@@ -56,6 +69,13 @@ pub struct Ended {
     pub summary: Box<InputSummary>,
     /// Why it could not be read to its end.
     pub error: Option<String>,
+}
+
+/// What comes next, before it is lent.
+enum Step {
+    /// The record of the file that is handed out.
+    Record,
+    News(Next<'static>),
 }
 
 struct Waiting {
@@ -84,6 +104,8 @@ struct Kept {
     interface: u32,
     secrets: Option<u32>,
     statistics: (Option<u64>, Option<u64>),
+    /// Its options are still in the reader.
+    described: Option<InterfaceNotes<'static>>,
 }
 
 impl Merge {
@@ -99,20 +121,43 @@ impl Merge {
 
     /// The next record by time, or the news that a file has ended; None behind the last one.
     pub fn next_record(&mut self) -> Option<Next<'_>> {
+        self.advance_all().map(|step| self.lend(step))
+    }
+
+    /// The same, with what the capture says of a frame beside its bytes.
+    pub fn next_noted(&mut self) -> Option<Noted<'_>> {
+        let step = self.advance_all()?;
+        let handed = self.handed.and_then(|index| self.open.get(index));
+        let (input, notes) = handed.map(|one| (one.input, one.reader.frame_notes())).unwrap_or_default();
+        Some(Noted { next: self.lend(step), input, notes })
+    }
+
+    fn advance_all(&mut self) -> Option<Step> {
         if let Some(index) = self.handed.take()
             && let Some(ended) = self.advance(index)
         {
-            return Some(Next::Ended(ended));
+            return Some(Step::News(Next::Ended(ended)));
         }
         while self.is_due() {
             if let Some(news) = self.open_next() {
-                return Some(news);
+                return Some(Step::News(news));
             }
         }
         let earliest = self.open.iter().enumerate().min_by_key(|(_, one)| (one.record.time, one.input));
-        let index = earliest.map(|(index, _)| index)?;
-        self.handed = Some(index);
-        Some(Next::Record(self.open.get(index)?.record.lend()))
+        self.handed = Some(earliest.map(|(index, _)| index)?);
+        Some(Step::Record)
+    }
+
+    fn lend(&self, step: Step) -> Next<'_> {
+        let handed = self.handed.and_then(|index| self.open.get(index));
+        match (step, handed) {
+            (Step::News(news), _) => news,
+            (Step::Record, Some(one)) => Next::Record(match one.record.described {
+                Some(notes) => Record::Interface(InterfaceNotes { options: one.reader.interface_options(), ..notes }),
+                None => one.record.lend(),
+            }),
+            (Step::Record, None) => Next::Record(Record::InterfaceStatistics { received: None, dropped: None }),
+        }
     }
 
     /// Whether the next file begins before everything that is open.
@@ -192,6 +237,9 @@ impl Kept {
                 self.secrets = Some(kind);
             }
             Record::InterfaceStatistics { received, dropped } => self.statistics = (received, dropped),
+            Record::Interface(notes) => {
+                self.described = Some(InterfaceNotes { options: Options::default(), ..notes });
+            }
         }
     }
 

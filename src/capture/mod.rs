@@ -10,14 +10,16 @@ mod frame;
 mod interfaces;
 mod merge;
 mod open;
+mod options;
 mod reader;
 mod summary;
 mod write;
 mod zstd;
 
 pub use error::{CaptureError, CaptureErrorKind};
-pub use frame::{Frame, LinkType, Record};
-pub use merge::{Ended, Merge, Next, Open};
+pub use frame::{Frame, FrameNotes, InterfaceNotes, LinkType, Record};
+pub use merge::{Ended, Merge, Next, Noted, Open};
+pub use options::Options;
 pub use reader::Reader;
 pub use summary::{Compression, Format, InputSummary};
 pub use write::PcapngWriter;

@@ -19,11 +19,16 @@ use crate::capture::blocks::Order;
 use crate::capture::buffer::Buffer;
 use crate::capture::error::CaptureError;
 use crate::capture::frame::Frame;
+use crate::capture::frame::FrameNotes;
+use crate::capture::frame::InterfaceNotes;
 use crate::capture::frame::LinkType;
 use crate::capture::frame::Record;
+use crate::capture::interfaces::Interface;
 use crate::capture::interfaces::Interfaces;
+use crate::capture::interfaces::Resolution;
 use crate::capture::open;
 use crate::capture::open::Source;
+use crate::capture::options::Options;
 use crate::capture::summary::Format;
 use crate::capture::summary::InputSummary;
 
@@ -43,6 +48,8 @@ pub struct Reader {
     summary: InputSummary,
     input: InputId,
     next_number: FrameNumber,
+    /// The number of the latest frame.
+    latest: FrameNumber,
     /// Bytes of the record handed out last; dropped when the next one is asked for.
     pending: usize,
     /// Where the bytes of the latest frame begin and end.
@@ -57,6 +64,8 @@ enum Container {
     Pcap {
         header: PcapHeader,
         link: LinkType,
+        /// Whether its interface was handed out.
+        is_told: bool,
     },
     PcapNg {
         order: Order,
@@ -71,6 +80,7 @@ enum Found {
     Frame { time: Option<CaptureTime>, link: LinkType, data: Range<usize>, original_len: u32, interface: u32 },
     Secrets { kind: u32, data: Range<usize> },
     Statistics { received: Option<u64>, dropped: Option<u64> },
+    Interface { number: u32, interface: Interface },
 }
 
 impl Reader {
@@ -95,6 +105,7 @@ impl Reader {
             summary: InputSummary::new(format, compression),
             input,
             next_number: FrameNumber::FIRST,
+            latest: FrameNumber::FIRST,
             pending: 0,
             span: 0..0,
             packet_len_bytes_max: limits.packet_len_bytes_max,
@@ -114,6 +125,20 @@ impl Reader {
     /// # Errors
     /// Reading failed. Everything read before has been handed out; the next call answers `None`.
     pub fn next_record(&mut self) -> Result<Option<Record<'_>>, CaptureError> {
+        let found = self.next_found()?;
+        Ok(found.map(|found| self.lend(found)))
+    }
+
+    /// The same, with what the capture says of a frame beside its bytes.
+    ///
+    /// # Errors
+    /// As [`Reader::next_record`].
+    pub fn next_noted(&mut self) -> Result<Option<(Record<'_>, FrameNotes<'_>)>, CaptureError> {
+        let found = self.next_found()?;
+        Ok(found.map(|found| (self.lend(found), self.frame_notes())))
+    }
+
+    fn next_found(&mut self) -> Result<Option<Found>, CaptureError> {
         self.buffer.consume(std::mem::take(&mut self.pending));
         let found = match self.container {
             Container::Pcap { .. } => self.next_pcap(),
@@ -121,15 +146,38 @@ impl Reader {
             Container::Ended => None,
         };
         self.summary.bytes = self.buffer.source().bytes_read();
-        match found {
-            Some(found) => Ok(Some(self.record(found))),
-            None => self.end().map(|()| None),
+        match &found {
+            Some(found) => self.count(found),
+            None => self.end()?,
         }
+        Ok(found)
     }
 
     /// Where the bytes of the frame handed out last stand in the file; `None` in one that is compressed.
     pub fn frame_span(&self) -> Option<Range<u64>> {
         self.summary.compression.is_none().then(|| self.span.clone())
+    }
+
+    /// What the capture says of the frame handed out last, beside its bytes.
+    pub(super) fn frame_notes(&self) -> FrameNotes<'_> {
+        let record = self.buffer.window().get(..self.pending).unwrap_or_default();
+        match &self.container {
+            Container::PcapNg { order, .. } => blocks::notes(*order, record),
+            Container::Pcap { header, .. } => {
+                let order = if header.is_bigendian() { Order::Big } else { Order::Little };
+                let per_s: u64 = if header.is_nanosecond_precision() { 1_000_000_000 } else { 1_000_000 };
+                let time = order.u32_at(record, 0).zip(order.u32_at(record, 4));
+                let ticks = time.map(|(seconds, ticks)| u64::from(seconds) * per_s + u64::from(ticks));
+                FrameNotes { ticks, ..FrameNotes::default() }
+            }
+            Container::Ended => FrameNotes::default(),
+        }
+    }
+
+    /// What the interface description handed out last says beside its numbers.
+    pub(super) fn interface_options(&self) -> Options<'_> {
+        let Container::PcapNg { order, .. } = &self.container else { return Options::default() };
+        blocks::interface_options(*order, self.buffer.window().get(..self.pending).unwrap_or_default())
     }
 
     /// What is known of the input so far; complete once [`Reader::next_record`] has answered `None`.
@@ -147,11 +195,17 @@ impl Reader {
         let link = LinkType(u16::try_from(header.network.0 & 0xffff).unwrap_or(u16::MAX));
         self.summary.add_link_type(link);
         self.buffer.consume(PCAP_HEADER_BYTES);
-        Container::Pcap { header, link }
+        Container::Pcap { header, link, is_told: false }
     }
 
     fn next_pcap(&mut self) -> Option<Found> {
-        let Container::Pcap { header, link } = &self.container else { return None };
+        let Container::Pcap { header, link, is_told } = &mut self.container else { return None };
+        if !std::mem::replace(is_told, true) {
+            let resolution = Resolution(if header.is_nanosecond_precision() { 9 } else { 6 });
+            let interface = Interface { link: *link, snaplen: header.snaplen, resolution, offset_s: 0, drops: 0 };
+            return Some(Found::Interface { number: 0, interface });
+        }
+        let header = &*header;
         let (parse, record_header_len): (fn(_) -> _, usize) = match header {
             header if header.is_modified_format() => (pcap::parse_pcap_frame_modified, 24),
             header if header.is_bigendian() => (pcap::parse_pcap_frame_be, 16),
@@ -203,8 +257,11 @@ impl Reader {
             if order.u32_at(block, len - 4) != u32::try_from(len).ok() {
                 return self.stop_damaged("a block whose two lengths differ");
             }
-            let block = blocks::parse(*order, block, &interfaces.of(0));
-            if let Some(found) = self.digest(block) {
+            let parsed = blocks::parse(*order, block, &interfaces.of(0));
+            if matches!(parsed, Some(Block::Section)) {
+                self.summary.add_comments(blocks::section_options(*order, block));
+            }
+            if let Some(found) = self.digest(parsed) {
                 self.pending = len;
                 return Some(found);
             }
@@ -268,15 +325,16 @@ impl Reader {
                 Some(Found::Statistics { received, dropped })
             }
             Some(Block::Interface(interface)) => {
-                self.summary.interfaces_refused += u64::from(!interfaces.push(interface, self.interfaces_max));
+                let number = interfaces.push(interface, self.interfaces_max);
+                self.summary.interfaces_refused += u64::from(number.is_none());
                 self.summary.add_link_type(interface.link);
-                None
+                number.map(|number| Found::Interface { number, interface })
             }
             Some(Block::Numbered) => {
                 self.next_number = self.next_number.next();
                 None
             }
-            Some(Block::Other) => None,
+            Some(Block::Section | Block::Other) => None,
             Some(Block::Packet(_)) | None => {
                 self.summary.skipped_blocks += 1;
                 None
@@ -284,23 +342,35 @@ impl Reader {
         }
     }
 
-    fn record(&mut self, found: Found) -> Record<'_> {
+    /// Counts what was found, before it is lent.
+    fn count(&mut self, found: &Found) {
+        let Found::Frame { time, data, original_len, .. } = found else { return };
+        let start = self.buffer.offset() + data.start as u64;
+        let captured_len = self.buffer.window().get(data.clone()).unwrap_or_default().len();
+        self.span = start..start + captured_len as u64;
+        self.latest = self.next_number;
+        self.next_number = self.next_number.next();
+        self.summary.packets += 1;
+        self.summary.snaplen_cut_frames += u64::from(captured_len < *original_len as usize);
+        if let Some(time) = *time {
+            self.summary.add_time(time);
+        }
+    }
+
+    fn lend(&self, found: Found) -> Record<'_> {
         let window = self.buffer.window();
         match found {
             Found::Secrets { kind, data } => Record::Secrets { kind, bytes: window.get(data).unwrap_or_default() },
             Found::Statistics { received, dropped } => Record::InterfaceStatistics { received, dropped },
+            Found::Interface { number, interface } => {
+                let Interface { link, snaplen, resolution, offset_s, .. } = interface;
+                let options = self.interface_options();
+                Record::Interface(InterfaceNotes { number, link, snaplen, resolution: resolution.0, offset_s, options })
+            }
             Found::Frame { time, link, data, original_len, interface } => {
-                let start = self.buffer.offset() + data.start as u64;
                 let bytes = window.get(data).unwrap_or_default();
-                self.span = start..start + bytes.len() as u64;
                 let captured_len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-                let at = FrameRef { input: self.input, number: self.next_number };
-                self.next_number = self.next_number.next();
-                self.summary.packets += 1;
-                self.summary.snaplen_cut_frames += u64::from(captured_len < original_len);
-                if let Some(time) = time {
-                    self.summary.add_time(time);
-                }
+                let at = FrameRef { input: self.input, number: self.latest };
                 Record::Frame(Frame { at, time, link, bytes, original_len: original_len.max(captured_len), interface })
             }
         }

@@ -2,6 +2,7 @@
 
 use crate::base::CaptureTime;
 use crate::capture::frame::LinkType;
+use crate::capture::options::Options;
 
 /// The container format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +70,14 @@ pub struct InputSummary {
     pub interfaces_refused: u64,
     /// pcapng blocks that were malformed within or too large, and skipped.
     pub skipped_blocks: u64,
+    /// Comments on the sections of a pcapng, as they stand there: at most [`COMMENTS_MAX`].
+    pub comments: Vec<Vec<u8>>,
+    /// Comments on sections beyond those.
+    pub comments_left_out: u64,
 }
+
+/// Comments on sections that are kept of an input; Wireshark writes one.
+pub const COMMENTS_MAX: usize = 16;
 
 impl InputSummary {
     pub(super) fn new(format: Format, compression: Option<Compression>) -> InputSummary {
@@ -86,6 +94,8 @@ impl InputSummary {
             snaplen_cut_frames: 0,
             interfaces_refused: 0,
             skipped_blocks: 0,
+            comments: Vec::new(),
+            comments_left_out: 0,
         }
     }
 
@@ -93,6 +103,16 @@ impl InputSummary {
         // Few interfaces have distinct types; a hostile file has at most 65,536.
         if !self.link_types.contains(&link) && self.link_types.len() < LINK_TYPES_MAX {
             self.link_types.push(link);
+        }
+    }
+
+    /// Keeps the comments of a section.
+    pub(super) fn add_comments(&mut self, options: Options<'_>) {
+        for comment in options.comments() {
+            match self.comments.len() < COMMENTS_MAX {
+                true => self.comments.push(comment.to_owned()),
+                false => self.comments_left_out += 1,
+            }
         }
     }
 

@@ -22,6 +22,7 @@ use sipauth::report::human;
 use crate::cli::args::Analyze;
 use crate::cli::args::Format;
 use crate::cli::args::Match;
+use crate::cli::copying::Changed;
 use crate::cli::exit::Exit;
 use crate::cli::exit::usage;
 use crate::cli::filters;
@@ -31,7 +32,6 @@ use crate::cli::output::Notes;
 use crate::cli::output::Sink;
 use crate::cli::printer::Printer;
 use crate::cli::progress::Progress;
-use crate::cli::second_pass::Changed;
 use crate::cli::second_pass::Opened;
 use crate::cli::secrets;
 
@@ -83,7 +83,7 @@ pub fn run(options: Analyze) -> Result<Exit> {
     });
     failure.map_or(Ok(()), Err)?;
     if let Some((sink, carriers)) = frames_sink.zip(carriers) {
-        tell_changed(opened.write(sink, &report, &carriers, options.show_secrets)?, &notes);
+        tell_changed(opened.write(sink, &report, &carriers, hides(&options))?, &notes);
     }
     if options.show.verbose {
         tell_inputs(&report, began.elapsed(), &notes);
@@ -163,12 +163,23 @@ fn hides(options: &Analyze) -> Option<Hides> {
 }
 
 fn tell_changed(changed: Changed, notes: &Notes) {
-    let Changed { rewritten, withheld } = changed;
+    let Changed { rewritten, withheld, texts_rewritten, comments_left_out } = changed;
     let frames = |count: u64| format!("{count} frame{}", if count == 1 { "" } else { "s" });
     if rewritten > 0 {
         notes.note(&format!(
             "--write: in {} what a password can be guessed from is overwritten by x; --redact none leaves it there",
             frames(rewritten)
+        ));
+    }
+    if texts_rewritten > 0 {
+        notes.note(&format!(
+            "--write: in {texts_rewritten} of the capture's own comments and names, what may be a secret is overwritten by x; \
+             --redact none leaves digests there"
+        ));
+    }
+    if comments_left_out > 0 {
+        notes.warn(&format!(
+            "--write: {comments_left_out} comments on whole captures are left out, as there are too many"
         ));
     }
     if withheld > 0 {

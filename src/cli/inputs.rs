@@ -258,7 +258,7 @@ fn read_merged(analyzer: &mut Analyzer, files: &[PathBuf], opened: &mut Opened, 
     ended.sort_by_key(|file| file.input);
     for file in ended {
         analyzer.end_input(&shown(&file.path), &file.summary);
-        opened.note(&file.path);
+        opened.merged(&file.path, &file.summary);
     }
     Ok(unreadable)
 }
@@ -299,10 +299,12 @@ fn read_one(
         }
     }
     analyzer.end_input(&shown(path), reader.summary());
+    opened.end(reader.summary());
     Ok(outcome)
 }
 
-fn open(path: &Path) -> Result<Box<dyn Read + Send>, String> {
+/// Opens a file. The error is a sentence for people.
+pub fn open(path: &Path) -> Result<Box<dyn Read + Send>, String> {
     let file = File::open(path).map_err(|error| error.to_string())?;
     if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
         return Err("is a folder".to_owned());

@@ -3,6 +3,7 @@
 mod analyze;
 mod args;
 mod compare;
+mod copying;
 mod draft;
 mod exit;
 mod explain;

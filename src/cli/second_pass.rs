@@ -17,32 +17,28 @@ use anyhow::Result;
 use sipauth::analyzer::carriers::Carriers;
 use sipauth::base::InputId;
 use sipauth::base::Limits;
-use sipauth::capture::Frame;
-use sipauth::capture::PcapngWriter;
+use sipauth::capture::InputSummary;
+use sipauth::capture::Merge;
+use sipauth::capture::Next;
+use sipauth::capture::Noted;
 use sipauth::capture::Reader;
 use sipauth::capture::Record;
-use sipauth::packet::Masked;
 use sipauth::report::Report;
-use sipauth::report::comments;
+use sipauth::report::hidden::Hides;
 use sipauth::report::sarif;
 use sipauth::report::sarif::Spans;
 
+use crate::cli::copying::Changed;
+use crate::cli::copying::Copying;
 use crate::cli::draft::folder_of;
 use crate::cli::exit::unwritable;
+use crate::cli::folders::shown;
+use crate::cli::inputs;
 use crate::cli::output::Sink;
 use crate::cli::progress::Progress;
 
-/// What the file of `--write` says of itself.
-const MASKED: &str = "Written by sipauth: what it hides is overwritten by x, and checksums are made anew";
-
-/// What was changed in what was written.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Changed {
-    /// Frames in which something was hidden.
-    pub rewritten: u64,
-    /// Frames that were left out, because it could not be.
-    pub withheld: u64,
-}
+/// Comments on sections that are copied, of all inputs; further ones are counted.
+const SECTION_COMMENTS_MAX: usize = 64;
 
 /// The inputs that were opened, in the order of their numbers, and where to read them again.
 #[derive(Default)]
@@ -50,6 +46,11 @@ pub struct Opened {
     inputs: Vec<(PathBuf, Option<Spool>)>,
     /// Where what can be read only once is kept; `None`: nothing is to be read again.
     folder: Option<PathBuf>,
+    /// The first so many inputs were read by turns, in the order of time.
+    merged: usize,
+    /// Comments on sections of inputs, by the input.
+    comments: Vec<(usize, Vec<u8>)>,
+    comments_left_out: u64,
     limits: Limits,
     /// What is told of the first reading.
     pub progress: Progress,
@@ -59,7 +60,7 @@ impl Opened {
     /// None yet. What can be read only once is kept in the folder of `place`, if there is one.
     pub fn new(place: Option<&Path>, limits: &Limits, progress: Progress) -> Opened {
         let folder = place.map(|place| folder_of(place).to_owned());
-        Opened { inputs: Vec::new(), folder, limits: limits.clone(), progress }
+        Opened { folder, limits: limits.clone(), progress, ..Opened::default() }
     }
 
     /// Notes that an input is being opened; what is read of it is kept where it has to be.
@@ -78,9 +79,20 @@ impl Opened {
         Ok(source)
     }
 
-    /// Notes a file that was read, in the order of the numbers.
-    pub fn note(&mut self, path: &Path) {
+    /// Notes a file that was read by turns with others, in the order of the numbers.
+    pub fn merged(&mut self, path: &Path, summary: &InputSummary) {
         self.inputs.push((path.to_owned(), None));
+        self.merged = self.inputs.len();
+        self.end(summary);
+    }
+
+    /// Notes what is known of the latest input at its end.
+    pub fn end(&mut self, summary: &InputSummary) {
+        let input = self.inputs.len().saturating_sub(1);
+        self.comments.extend(summary.comments.iter().map(|comment| (input, comment.clone())));
+        let further = self.comments.len().saturating_sub(SECTION_COMMENTS_MAX);
+        self.comments.truncate(SECTION_COMMENTS_MAX);
+        self.comments_left_out += summary.comments_left_out + further as u64;
     }
 
     /// Takes the latest input back: it is no capture, and has no number.
@@ -133,43 +145,60 @@ impl Opened {
         self.inputs.get(usize::from(input)).is_some_and(|(_, kept)| kept.is_none())
     }
 
-    /// Writes the frames with what the report says of them. `has_secrets` writes them as they are, and copies the keys that a
-    /// capture brings along.
-    pub fn write(&self, sink: Sink, report: &Report, carriers: &Carriers, has_secrets: bool) -> Result<Changed> {
-        let told = |error: io::Error| unwritable(format!("--write: {error}"));
+    /// Writes the frames with what the report says of them, in the order in which they were read. `hides`: what is not to be written;
+    /// `None` writes them as they are, with the keys that a capture brings along.
+    pub fn write(&self, sink: Sink, report: &Report, carriers: &Carriers, hides: Option<Hides>) -> Result<Changed> {
         let failures = self.inputs.iter().filter_map(|(_, kept)| kept.as_ref()?.failure.get());
         if let Some(error) = failures.into_iter().next() {
             return Err(unwritable(format!("--write: what a pipe brought could not be kept: {error}")));
         }
-        let comments = comments::comments(&report.findings, &carriers.frames);
-        let application = format!("sipauth {}", report.tool.version);
-        let mut writer = PcapngWriter::new(sink, &application, (!has_secrets).then_some(MASKED)).map_err(told)?;
-        let mut changed = Changed::default();
-        for input in self.numbers() {
-            let Some(mut reader) = self.again(input) else {
-                return Err(unwritable("--write: an input could not be read a second time"));
-            };
+        let comments: Vec<Vec<u8>> = self.comments.iter().map(|(input, text)| self.named(*input, text)).collect();
+        let mut copying = Copying::begin(sink, report, carriers, hides, &comments)?;
+        if self.merged > 0 {
+            self.write_merged(&mut copying)?;
+        }
+        for input in self.numbers().skip(self.merged) {
+            let Some(mut reader) = self.again(input) else { return Err(not_again()) };
             // Where reading fails it failed before: the report says so.
-            while let Ok(Some(record)) = reader.next_record() {
-                match record {
-                    Record::Frame(frame) if carriers.frames.contains(frame.at) => {
-                        let key = (frame.at.input.0, frame.at.number.value());
-                        let of_frame = comments.get(&key).map(Vec::as_slice).unwrap_or_default();
-                        let Masked::Frame(bytes) = carriers.written(&frame) else {
-                            changed.withheld += 1;
-                            continue;
-                        };
-                        changed.rewritten += u64::from(*bytes != *frame.bytes);
-                        writer.frame(&Frame { bytes: &bytes, ..frame }, of_frame).map_err(told)?;
-                    }
-                    Record::Secrets { kind, bytes } if has_secrets => writer.secrets(kind, bytes).map_err(told)?,
-                    _ => {}
-                }
+            while let Ok(Some((record, notes))) = reader.next_noted() {
+                copying.record(InputId(input), self.name(input), &record, &notes)?;
+            }
+            copying.end_input(InputId(input));
+        }
+        let (sink, changed) = copying.finish();
+        sink.finish()?;
+        Ok(Changed { comments_left_out: self.comments_left_out, ..changed })
+    }
+
+    fn write_merged(&self, copying: &mut Copying<'_, Sink>) -> Result<()> {
+        let paths: Vec<PathBuf> = self.inputs.iter().take(self.merged).map(|(path, _)| path.clone()).collect();
+        let mut merge = Merge::new(&paths, inputs::open, &self.limits);
+        while let Some(Noted { next, input, notes }) = merge.next_noted() {
+            match next {
+                Next::Record(record) => copying.record(input, self.name(input.0), &record, &notes)?,
+                Next::Ended(file) => copying.end_input(file.input),
+                Next::Unreadable { .. } => return Err(not_again()),
             }
         }
-        writer.finish().finish()?;
-        Ok(changed)
+        Ok(())
     }
+
+    /// The name of an input, where there are several.
+    fn name(&self, input: u16) -> Option<&Path> {
+        let name = self.inputs.get(usize::from(input)).map(|(path, _)| path.as_path())?;
+        (self.inputs.len() > 1 && name != Path::new("-")).then_some(name)
+    }
+
+    /// A comment on a section of an input, which its name is put before where there are several.
+    fn named(&self, input: usize, text: &[u8]) -> Vec<u8> {
+        let name = u16::try_from(input).ok().and_then(|input| self.name(input));
+        let name = name.map(|name| format!("{}: ", shown(name))).unwrap_or_default();
+        [name.as_bytes(), text].concat()
+    }
+}
+
+fn not_again() -> anyhow::Error {
+    unwritable("--write: an input could not be read a second time")
 }
 
 /// What was read of a source that can be read only once.

@@ -42,6 +42,28 @@ pub fn secrets(text: &[u8], hides: Hides) -> Vec<Range<usize>> {
     found
 }
 
+/// The places of secrets in what somebody wrote about a message: those of a message, and whatever may be a digest or a part of one,
+/// wherever it stands. They may overlap.
+pub fn secrets_of_prose(text: &[u8], hides: Hides) -> Vec<Range<usize>> {
+    let mut found = secrets(text, hides);
+    if hides == Hides::InClear {
+        return found;
+    }
+    let mut start = 0;
+    for run in text.split(|byte| !byte.is_ascii_hexdigit()) {
+        let is_number = run.iter().all(u8::is_ascii_digit) && run.len() < DIGEST_DIGITS_MIN;
+        if run.len() >= PART_DIGITS_MIN && !is_number {
+            found.push(start..start + run.len());
+        }
+        start += run.len() + 1;
+    }
+    found
+}
+
+/// Hex digits of MD5, the shortest digest; and of a part of one that is told from words, numbers and addresses of hardware.
+const DIGEST_DIGITS_MIN: usize = 32;
+const PART_DIGITS_MIN: usize = 13;
+
 /// A line with those that continue it (RFC 3261 §7.3.1).
 struct Line {
     physical: Vec<Range<usize>>,
@@ -198,6 +220,21 @@ mod tests {
         digest("Authentication-Info: rspauth=\"77\", nextnonce=\"n\"\r\n", &["77"]);
         digest("WWW-Authenticate: Digest nonce=\"n\", realm=\"r\"\r\n", &[]);
         check("Authorization: Digest response=\"0123\"\r\n", Hides::InClear, &[]);
+    }
+
+    #[test]
+    fn digests_in_prose_are_found() {
+        let check = |text: &str, expected: &[&str]| {
+            let spans = secrets_of_prose(text.as_bytes(), Hides::Digests);
+            let hidden: Vec<&str> = spans.into_iter().map(|span| text.get(span).expect("it is ASCII")).collect();
+            assert_eq!(hidden, expected, "{text:?}");
+        };
+        check("the server wants 88a699b6346558d4d462601d677c4ac0, why?", &["88a699b6346558d4d462601d677c4ac0"]);
+        check("begins with 88a699b634655: see above", &["88a699b634655"]);
+        check("called +4930123456789012 from 00:15:65:aa:bb:cc, defaced facade 001565aabbcc", &[]);
+        check("Authorization: Basic dXNlcjpw", &["dXNlcjpw"]);
+        check("to sip:alice:secret@a.example\nresponse=\"0123\"", &["secret", "0123"]);
+        assert!(secrets_of_prose(b"88a699b6346558d4d462601d677c4ac0", Hides::InClear).is_empty());
     }
 
     #[test]

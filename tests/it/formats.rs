@@ -11,6 +11,7 @@ use crate::run::run;
 use crate::run::sipauth;
 
 mod compared;
+mod copied;
 mod escapes;
 mod hidden;
 mod html;
