@@ -169,7 +169,8 @@ impl Comparison {
     pub fn to_html(&self) -> String {
         let mut page = Markup::default();
         html::push_head(&mut page, "Comparison of two SIP sessions");
-        page.raw("<main id=\"main\"><h2>What the failing client does in another way</h2><div class=\"scroll\"><table>");
+        page.raw("<header><h1>What the failing client does in another way</h1></header><main id=\"main\">");
+        page.raw("<h2>Differences</h2><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Differences\"><table>");
         page.raw("<thead><tr><th scope=\"col\">what</th><th scope=\"col\">good</th><th scope=\"col\">bad</th></tr></thead><tbody>");
         let mut row = |aspect: &'static str, good: &str, bad: &str| {
             page.raw("<tr><th scope=\"row\">").raw(aspect).raw("</th><td>").text(good);
@@ -178,7 +179,8 @@ impl Comparison {
         row("capture", &self.good.path, &self.bad.path);
         row("session", &self.good.session, &self.bad.session);
         self.differences.iter().for_each(|one| row(one.aspect, &one.good, &one.bad));
-        page.raw("</tbody></table></div><h2>Found of the failing one alone</h2><ul>");
+        page.raw("</tbody></table></div><h2>Found of the failing one alone</h2>");
+        page.raw(if self.findings.is_empty() { "<p>Nothing.</p>" } else { "<ul>" });
         for finding in &self.findings {
             page.raw("<li><span class=\"badge ").text(finding.severity).raw("\">").text(finding.severity);
             page.raw("</span> ")
@@ -189,7 +191,7 @@ impl Comparison {
                 .text(&finding.title)
                 .raw("</li>");
         }
-        page.raw("</ul></main></body></html>\n");
+        page.raw(if self.findings.is_empty() { "" } else { "</ul>" }).raw("</main></body></html>\n");
         page.into_string()
     }
 }

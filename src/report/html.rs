@@ -26,6 +26,13 @@ pub use markup::escaped;
 /// Rows of the sessions table; more are only counted.
 const ROWS_MAX: usize = 10_000;
 
+/// Sessions that a finding names.
+const SESSIONS_NAMED: usize = 20;
+
+/// Up to so many sessions and findings all is laid out at once, and nothing moves while somebody scrolls.
+const ROWS_AT_ONCE: usize = 500;
+const FINDINGS_AT_ONCE: usize = 100;
+
 /// Sessions that are drawn, and rows of each drawing.
 const LADDERS_MAX: usize = 20;
 const LADDER_ROWS_MAX: usize = 60;
@@ -91,7 +98,8 @@ impl HtmlReport {
         let mut page = Markup::default();
         push_head(&mut page, report.summary.headlines.first().map_or("SIP authentication report", String::as_str));
         self.push_verdict(&mut page, report);
-        page.raw("<main id=\"main\">");
+        let is_long = self.rows.len() > ROWS_AT_ONCE || report.findings.len() > FINDINGS_AT_ONCE;
+        page.raw(if is_long { "<main id=\"main\" class=\"many\">" } else { "<main id=\"main\">" });
         push_ticket(&mut page, report);
         let drawn: Vec<&str> =
             self.kept.worst_or_first(&report.findings, LADDERS_MAX).iter().map(|session| session.id.as_str()).collect();
@@ -142,6 +150,9 @@ impl HtmlReport {
     fn push_drawings(&self, page: &mut Markup, report: &Report) {
         page.raw("<h2 id=\"drawings\">Ladders and time</h2>");
         let drawn = self.kept.worst_or_first(&report.findings, LADDERS_MAX);
+        if drawn.is_empty() {
+            page.raw("<p>No session to draw.</p>");
+        }
         if let Some(timeline) = charts::timeline(self.kept.all()) {
             page.raw(
                 "<h3>Attempts in time</h3><p class=\"dim\">● accepted, ✕ refused, ▲ challenged, ■ other final answer, ",
@@ -294,10 +305,19 @@ fn push_finding(page: &mut Markup, finding: &Finding, drawn: &[&str]) {
         page.raw("</ul></details>");
     }
     page.raw("<p>Wireshark: <code>").text(&finding.wireshark_filter).raw("</code></p><p class=\"dim\">");
-    for session in finding.sessions.iter().take(20) {
+    page.raw(match finding.sessions.len() {
+        0 => "",
+        1 => "Session ",
+        _ => "Sessions ",
+    });
+    for session in finding.sessions.iter().take(SESSIONS_NAMED) {
         // The drawing where there is one, else the row of the table.
         page.raw(if drawn.contains(&session.as_str()) { "<a href=\"#" } else { "<a href=\"#r-" });
         page.text(session).raw("\">").text(session).raw("</a> ");
+    }
+    let more = finding.sessions.len().saturating_sub(SESSIONS_NAMED);
+    if more > 0 {
+        page.raw("and ").number(more as u64).raw(" more ");
     }
     page.text(&finding.references.join(" · ")).raw("</p></article>");
 }
@@ -307,23 +327,13 @@ fn push_item(page: &mut Markup, item: &str) {
 }
 
 fn push_coverage(page: &mut Markup, report: &Report) {
-    let summary = &report.summary;
     page.raw("<h2 id=\"coverage\">What was read</h2><ul>");
     for input in &report.inputs {
-        page.raw("<li>").text(&input.path).raw(": ").number(input.packets).raw(" frames, ").text(input.format);
-        page.raw(if input.truncated { ", ends within a record</li>" } else { "</li>" });
+        page.raw("<li>").text(&input.path).raw(": ").text(&human::counted(input.packets, "frame")).raw(", ");
+        page.text(input.format).raw(if input.truncated { ", ends within a record</li>" } else { "</li>" });
     }
-    page.raw("</ul><p>").number(summary.sip_messages).raw(" SIP messages, ").number(summary.challenges);
-    page.raw(" challenges, ").number(summary.credentials).raw(" credentials (");
-    let checks = &summary.verifications;
-    page.number(checks.matched).raw(" match, ").number(checks.mismatch).raw(" mismatch, ").number(checks.near_miss);
-    page.raw(" near miss, ").number(checks.unverifiable).raw(" unverifiable, ").number(checks.not_checked);
-    page.raw(" not checked).</p><p>").number(report.coverage.used).raw(" of ").number(report.coverage.frames);
-    page.raw(" frames hold SIP.");
-    for (reason, count) in &report.coverage.set_aside {
-        page.raw(" Set aside: ").number(*count).raw(" ").text(&reason.replace('_', " ")).raw(".");
-    }
-    page.raw("</p>");
+    page.raw("</ul><p>").text(&human::counted(report.summary.sip_messages, "SIP message")).raw(", ");
+    page.text(&human::checked(report)).raw(".</p><p>").text(&human::used(report)).raw(".</p>");
     if !report.diagnostics.is_empty() {
         page.raw("<h3>Odd about the capture</h3><ul>");
         for diagnostic in &report.diagnostics {

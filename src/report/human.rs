@@ -244,7 +244,7 @@ pub const PSEUDONYMISED: &str =
     "PSEUDONYMISED: people, hosts and addresses have other names here; for whoever has the key it is personal data";
 
 /// `1 frame`, `3 frames`.
-fn counted(number: u64, noun: &str) -> String {
+pub(super) fn counted(number: u64, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
@@ -378,6 +378,12 @@ fn push_noted(text: &mut String, noted: &[&Finding], width: usize) {
 }
 
 fn push_coverage(text: &mut String, report: &Report, width: usize) {
+    let _ = writeln!(text, "\n{}", wrapped(&checked(report), width, "", "  "));
+    let _ = writeln!(text, "{}", wrapped(&used(report), width, "", "  "));
+}
+
+/// `2 challenges, 1 set of credentials (1 match)`.
+pub(super) fn checked(report: &Report) -> String {
     let summary = &report.summary;
     let checks = &summary.verifications;
     let results = [
@@ -394,25 +400,18 @@ fn push_coverage(text: &mut String, report: &Report, width: usize) {
         1 => format!("1 set of credentials ({})", results.join(", ")),
         all => format!("{all} sets of credentials ({})", results.join(", ")),
     };
-    let aside: Vec<String> = report
-        .coverage
-        .set_aside
-        .iter()
-        .map(|(reason, count)| format!("{count} {}", reason.replace('_', " ")))
-        .collect();
-    let frames = match aside.is_empty() {
-        true => format!("{}, all with SIP", counted(report.coverage.frames, "frame")),
-        false => format!(
-            "{} of {} frames hold SIP; set aside: {}",
-            report.coverage.used,
-            report.coverage.frames,
-            aside.join(", ")
-        ),
-    };
-    let _ = writeln!(
-        text,
-        "\n{}",
-        wrapped(&format!("{}, {credentials}", counted(summary.challenges, "challenge")), width, "", "  ")
-    );
-    let _ = writeln!(text, "{}", wrapped(&frames, width, "", "  "));
+    format!("{}, {credentials}", counted(summary.challenges, "challenge"))
+}
+
+/// `4 frames, all with SIP`.
+pub(super) fn used(report: &Report) -> String {
+    let coverage = &report.coverage;
+    let aside: Vec<String> =
+        coverage.set_aside.iter().map(|(reason, count)| format!("{count} {}", reason.replace('_', " "))).collect();
+    match aside.is_empty() {
+        true => format!("{}, all with SIP", counted(coverage.frames, "frame")),
+        false => {
+            format!("{} of {} frames hold SIP; set aside: {}", coverage.used, coverage.frames, aside.join(", "))
+        }
+    }
 }

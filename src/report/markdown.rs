@@ -66,7 +66,7 @@ impl MarkdownReport {
             let _ = writeln!(text, "**{verdict}:** {}\n", escaped(headline));
         }
         for input in &report.inputs {
-            let _ = writeln!(text, "- {}: {} frames", code(&input.path), input.packets);
+            let _ = writeln!(text, "- {}: {}", code(&input.path), human::counted(input.packets, "frame"));
         }
         self.push_sessions(&mut text, report);
         for finding in report.findings.iter().filter(|finding| finding.severity != "info") {
@@ -169,22 +169,9 @@ fn push_noted(text: &mut String, report: &Report) {
 }
 
 fn push_counts(text: &mut String, report: &Report) {
-    let summary = &report.summary;
-    let _ = writeln!(
-        text,
-        "\n---\n\n{} SIP messages, {} challenges, {} credentials; {} of {} frames used. Made by sipauth {}.",
-        summary.sip_messages,
-        summary.challenges,
-        summary.credentials,
-        report.coverage.used,
-        report.coverage.frames,
-        report.tool.version
-    );
-    let set_aside = report.coverage.set_aside.iter().map(|(why, count)| format!("{count} {}", why.replace('_', " ")));
-    let set_aside: Vec<String> = set_aside.collect();
-    if !set_aside.is_empty() {
-        let _ = writeln!(text, "Set aside: {}.", set_aside.join(", "));
-    }
+    let messages = human::counted(report.summary.sip_messages, "SIP message");
+    let (checked, used) = (human::checked(report), human::used(report));
+    let _ = writeln!(text, "\n---\n\n{messages}, {checked}; {used}. Made by sipauth {}.", report.tool.version);
     for diagnostic in &report.diagnostics {
         let _ = writeln!(text, "\n- note: {} ({})", escaped(&diagnostic.text), diagnostic.count);
     }

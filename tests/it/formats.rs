@@ -11,6 +11,7 @@ use crate::run::run;
 use crate::run::sipauth;
 
 mod compared;
+mod conformance;
 mod copied;
 mod escapes;
 mod hidden;

@@ -5,8 +5,9 @@ use std::fmt::Write;
 use crate::base::CaptureTime;
 use crate::report::Session;
 use crate::report::html::markup::escaped;
+use crate::report::human::counted;
 
-const LABELS: f64 = 150.0;
+const LABELS: f64 = 170.0;
 const WIDTH: f64 = 900.0;
 const STEP: f64 = 26.0;
 
@@ -148,7 +149,7 @@ pub fn timeline<'s>(sessions: impl Iterator<Item = &'s Session>) -> Option<Strin
     let scale = Scale::of(start, end);
     #[expect(clippy::cast_precision_loss, reason = "a chart has a few rows")]
     let height = (rows.len() + 1) as f64 * STEP;
-    let mut svg = head(height, "timeline", &format!("Attempts of {} sessions in time", rows.len()));
+    let mut svg = head(height, "timeline", &format!("Attempts of {} in time", counted(rows.len() as u64, "session")));
     let mut y = STEP / 2.0;
     for session in rows {
         let _ = write!(

@@ -9,9 +9,9 @@ use crate::report::ladder::Row;
 use crate::report::ladder::Tone;
 use crate::report::ladder::text::duration;
 
-const LEFT: usize = 110;
+const LEFT: usize = 140;
 const LANE: usize = 250;
-const NOTES: usize = 420;
+const NOTES: usize = 480;
 const HEAD: usize = 46;
 const STEP: usize = 26;
 
