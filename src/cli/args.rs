@@ -15,6 +15,7 @@ use sipauth::rules::Severity;
 use crate::cli::input_options::InputOptions;
 use crate::cli::input_options::LiveOptions;
 use crate::cli::limit_options::LimitOptions;
+use crate::cli::name_options::NameOptions;
 use crate::cli::secret_options::SecretOptions;
 use crate::cli::show_options::ShowOptions;
 
@@ -211,6 +212,9 @@ pub struct Flow {
     #[command(flatten)]
     pub place: Place,
 
+    #[command(flatten)]
+    pub names: NameOptions,
+
     /// No notes and warnings on stderr; errors stay.
     #[arg(short, long)]
     pub quiet: bool,
@@ -258,6 +262,9 @@ pub struct Compare {
 
     #[command(flatten)]
     pub place: Place,
+
+    #[command(flatten)]
+    pub names: NameOptions,
 
     /// No notes and warnings on stderr; errors stay.
     #[arg(short, long)]

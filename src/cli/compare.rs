@@ -8,7 +8,6 @@ use anyhow::Result;
 
 use sipauth::analyzer::Analyzer;
 use sipauth::analyzer::Settings;
-use sipauth::digest::Keyring;
 use sipauth::report::Report;
 use sipauth::report::Session;
 use sipauth::report::compare::Compared;
@@ -20,7 +19,6 @@ use crate::cli::args::Compare;
 use crate::cli::args::CompareFormat;
 use crate::cli::exit::Exit;
 use crate::cli::exit::usage;
-use crate::cli::folders::shown;
 use crate::cli::inputs;
 use crate::cli::inputs::Inputs;
 use crate::cli::inputs::Reached;
@@ -51,14 +49,17 @@ pub fn run(options: &Compare) -> Result<Exit> {
     };
     // Both captures are checked with the same secrets; a keyring belongs to one run, so they are read for each.
     let keyring = secrets::read(&options.secrets, &notes)?.keyring;
-    let Some(good) = read(&good, keyring, options, &notes)? else { return Ok(Exit::Unreadable) };
+    let names = options.names.settings(&notes)?;
+    let (pseudonym_key, redaction) = (names.pseudonym_key, names.redaction);
+    let Some(good) = read(&good, Settings { keyring, ..names }, options, &notes)? else { return Ok(Exit::Unreadable) };
     let quiet = Notes { is_quiet: true };
     let again = secrets::read(&options.secrets, &quiet)?;
-    let Some(bad) = read(&bad, again.keyring, options, &notes)? else { return Ok(Exit::Unreadable) };
+    let settings = Settings { keyring: again.keyring, pseudonym_key, redaction, ..Settings::default() };
+    let Some(bad) = read(&bad, settings, options, &notes)? else { return Ok(Exit::Unreadable) };
     let failing = bad.kept.worst_or_first(&bad.report.findings, 1).first().copied();
     let failing = failing.ok_or_else(|| usage(nothing(&options.bad)))?;
     let working = working(&good.kept, &failing.method).ok_or_else(|| usage(nothing(&options.good)))?;
-    let (good_path, bad_path) = (shown(&options.good), shown(&options.bad));
+    let (good_path, bad_path) = (options.names.input(1, &options.good), options.names.input(2, &options.bad));
     let comparison = Comparison::of(
         Compared { path: &good_path, session: working, findings: &good.report.findings },
         Compared { path: &bad_path, session: failing, findings: &bad.report.findings },
@@ -86,9 +87,9 @@ struct Analysed {
 }
 
 /// Analyses a capture; `None` where it could not be read, which has been said.
-fn read(inputs: &Inputs, keyring: Keyring, options: &Compare, notes: &Notes) -> Result<Option<Analysed>> {
+fn read(inputs: &Inputs, settings: Settings, options: &Compare, notes: &Notes) -> Result<Option<Analysed>> {
     let (limits, decode_as) = (options.limits.limits(), options.input.told());
-    let settings = Settings { limits, keyring, decode_as, sessions_max: Some(u64::MAX), ..Settings::default() };
+    let settings = Settings { limits, decode_as, sessions_max: Some(u64::MAX), ..settings };
     let mut analyzer = Analyzer::new(settings);
     let mut kept = Kept::new(SESSIONS_MAX);
     let reached = inputs.read(&mut analyzer, &mut Opened::default(), notes, &mut |session| {

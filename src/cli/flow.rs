@@ -48,7 +48,7 @@ pub fn run(options: &Flow) -> Result<Exit> {
         keyring: secrets.keyring,
         decode_as: options.input.told(),
         sessions_max: Some(u64::MAX),
-        ..Settings::default()
+        ..options.names.settings(&notes)?
     });
     let mut kept = Kept::new(SESSIONS_MAX);
     let mut take = |session: &Session| {
@@ -98,6 +98,9 @@ fn is_asked_for(session: &Session, options: &Flow) -> bool {
 fn missing(options: &Flow) -> String {
     match (&options.session, &options.call_id) {
         (Some(id), _) => format!("--session {id}: no such session; sipauth analyze lists those there are"),
+        (_, Some(_)) if options.names.is_strict() => {
+            "--call-id: with --redact strict Call-IDs have other names; name the --session".to_owned()
+        }
         (_, Some(call_id)) => format!("--call-id {call_id}: no session about authentication has it"),
         _ => "no session about authentication in the capture: there is nothing to draw".to_owned(),
     }

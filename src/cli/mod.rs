@@ -15,6 +15,7 @@ mod inputs;
 mod limit_options;
 mod list;
 mod live;
+mod name_options;
 mod output;
 mod pages;
 mod printer;

@@ -61,6 +61,16 @@ impl Pseudonyms {
 
     /// A user name or number: of numbers the country code and the length are kept.
     pub fn user(&self, text: &str) -> String {
+        match text.rsplit_once('@') {
+            // How a name is written is worth knowing.
+            Some((user, host)) if !user.is_empty() && !host.is_empty() => {
+                format!("{}@{}", self.local_user(user), self.host(host))
+            }
+            _ => self.local_user(text),
+        }
+    }
+
+    fn local_user(&self, text: &str) -> String {
         let digits = text.strip_prefix('+').unwrap_or(text);
         if digits.len() < 3 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
             return self.named("user", text);
@@ -288,6 +298,7 @@ mod tests {
         let number = names.user("+4930123456789");
         assert!(number.starts_with("+49·num-") && number.ends_with("·13"), "{number}");
         assert!(names.user("1001").starts_with("num-"));
+        assert_eq!(names.user("alice@b.example"), format!("{}@{}", names.user("alice"), names.host("b.example")));
         assert_eq!(names.uri("sip:alice@EXAMPLE.com;x=alice"), names.uri("sip:alice@example.com"));
         assert!(names.uri("sip:1001@192.168.1.4").contains("@192.168."));
         assert_eq!(names.agent("Phone 1.2.3 001565aabbcc 00:15:65:aa:bb:cc", &[]), "Phone 1.2.3 [id] [id]");

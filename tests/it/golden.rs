@@ -339,7 +339,7 @@ fn two_passwords_give_the_same_report() {
         std::fs::write(folder.path().join("talk.pcap"), crate::scenario::pcap(&TALK.replace("$SECRET", secret)))
             .expect("it can be written");
         let mut command = crate::run::sipauth(folder.path());
-        command.args(["analyze", "--user", "1001", "--password-stdin", "--format", format, "talk.pcap", "--quiet"]);
+        command.args(["analyze", "--user", "1001", "--password-stdin", "--format", format, "talk.pcap"]);
         command.args(redact);
         let run = crate::run::run(command.write_stdin(secret));
         assert!(!matches!(format, "human" | "json") || run.stdout.contains("match"), "{}", run.stdout);

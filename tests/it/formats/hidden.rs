@@ -113,7 +113,8 @@ fn two_passwords_give_the_same_bytes() {
         std::fs::write(folder.path().join("talk.pcap"), talk(secret)).expect("it can be written");
         let mut command = sipauth(folder.path());
         std::fs::write(folder.path().join("users.csv"), format!("1001,*,{secret}\n")).expect("it can be written");
-        command.args(words).args(["--quiet", "--credentials", "users.csv"]);
+        // What is told on stderr is compared as well.
+        command.args(words).args(["--credentials", "users.csv"]);
         let run = run(&mut command);
         assert!(run.code <= 1, "{words:?}: {}", run.stderr);
         (run.code, run.stdout, run.stderr, std::fs::read(folder.path().join("out.pcapng")).unwrap_or_default())
@@ -123,11 +124,14 @@ fn two_passwords_give_the_same_bytes() {
         assert!(one == other, "{words:?}:\n{}\n{}", one.1, other.1);
         one
     };
-    for format in ["text", "mermaid", "svg"] {
-        check(&["flow", "--format", format, "talk.pcap"]);
-    }
-    for format in ["human", "json", "markdown", "html"] {
-        check(&["compare", "--format", format, "talk.pcap", "talk.pcap"]);
+    std::fs::write(folder.path().join("key"), "0123456789abcdef").expect("it can be written");
+    for hides in [&["--redact", "default"][..], &["--redact", "strict", "--pseudonym-key", "key"]] {
+        for format in ["text", "mermaid", "svg"] {
+            check(&[&["flow", "--format", format, "talk.pcap"], hides].concat());
+        }
+        for format in ["human", "json", "markdown", "html"] {
+            check(&[&["compare", "--format", format, "talk.pcap", "talk.pcap"], hides].concat());
+        }
     }
     let (_, _, _, bytes) = check(&["analyze", "--force", "-w", "out.pcapng", "talk.pcap"]);
     assert!(holds(&bytes, b"response=\"xxxxxxxx"));

@@ -1,7 +1,6 @@
 //! Strict redaction: no name, number, host, address or Call-ID of the capture stands in any report, and names stay the same.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::net::SocketAddr;
 
 use serde_json::Value;
@@ -87,54 +86,116 @@ fn holds(text: &str, name: &str) -> bool {
         .any(|(at, _)| !is_word(text[..at].chars().next_back()) && !is_word(text[at + name.len()..].chars().next()))
 }
 
-#[test]
-fn no_name_of_a_capture_stands_in_a_strict_report() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let key = folder.path().join("key");
-    std::fs::write(&key, "0123456789abcdef").expect("it can be written");
-    let key = key.to_str().expect("a plain name");
-    let pseudonyms = Pseudonyms::new(&Sha256::digest("0123456789abcdef").into());
-    let mut looked_for = 0;
-    for sample in Sample::all() {
-        let default: Value = serde_json::from_str(&report(&sample, &["-T", "json"])).expect("JSON");
-        let names = names(&default);
-        // Whatever a format prints is in this one; numbers, times and filters are no names.
-        let strict = report(&sample, &["-T", "json", "--redact", "strict", "--pseudonym-key", key]);
-        // The documentation networks of the samples are small: one address may be the pseudonym of another.
+/// A key for pseudonyms, in a file.
+struct Key {
+    _folder: tempfile::TempDir,
+    path: String,
+    pseudonyms: Pseudonyms,
+}
+
+impl Key {
+    fn new() -> Key {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("key");
+        std::fs::write(&path, "0123456789abcdef").expect("it can be written");
+        let path = path.to_str().expect("a plain name").to_owned();
+        Key { _folder: folder, path, pseudonyms: Pseudonyms::new(&Sha256::digest("0123456789abcdef").into()) }
+    }
+
+    /// The names in a capture, but for those that are the pseudonyms of others: the documentation networks of the samples are
+    /// small, and one address may be that of another.
+    fn hidden(&self, default: &Value) -> BTreeSet<String> {
+        let names = names(default);
         let image = |name: &String| match name.parse::<SocketAddr>() {
             Ok(place) => SocketAddr::new(
-                pseudonyms.host(&place.ip().to_string()).parse().expect("it names an address by an address"),
+                self.pseudonyms.host(&place.ip().to_string()).parse().expect("it names an address by an address"),
                 place.port(),
             )
             .to_string(),
-            Err(_) => pseudonyms.host(name),
+            Err(_) => self.pseudonyms.host(name),
         };
         let images: BTreeSet<String> = names.iter().map(image).collect();
+        names.difference(&images).cloned().collect()
+    }
+}
+
+#[test]
+fn no_name_of_a_capture_stands_in_a_strict_report() {
+    let key = Key::new();
+    let mut looked_for = 0;
+    for sample in Sample::all() {
+        let default: Value = serde_json::from_str(&report(&sample, &["-T", "json"])).expect("JSON");
+        // Whatever a format prints is in this one; numbers, times and filters are no names.
+        let strict = report(&sample, &["-T", "json", "--redact", "strict", "--pseudonym-key", &key.path]);
         let mut texts = String::new();
         push_texts(&mut texts, &serde_json::from_str(&strict).expect("JSON"));
-        for name in names.difference(&images) {
+        for name in key.hidden(&default) {
             looked_for += 1;
-            assert!(!holds(&texts, name), "{}: holds {name}", sample.name);
+            assert!(!holds(&texts, &name), "{}: holds {name}", sample.name);
         }
     }
     assert!(looked_for > 1_000, "only {looked_for} names were looked for");
 }
 
+/// What each command prints in each format, stderr included.
+fn strict_outputs(sample: &Sample, key: &Key) -> Vec<(String, String)> {
+    let good = Sample::named("register-ok");
+    let good = good.folder.join(good.capture());
+    let (good, capture) = (good.to_str().expect("a plain name"), sample.capture());
+    let mut commands: Vec<Vec<&str>> =
+        FORMATS.iter().map(|format| vec!["analyze", "-v", "--fail-on", "never", "-T", format, &capture]).collect();
+    commands.extend(["text", "mermaid", "svg"].map(|format| vec!["flow", "-T", format, &capture]));
+    commands.extend(["human", "json", "markdown", "html"].map(|format| vec!["compare", "-T", format, good, &capture]));
+    let secrets = sample.credentials();
+    let secrets: Vec<&str> = secrets.iter().flat_map(|file| ["--credentials", file]).collect();
+    let printed = |words: Vec<&str>| {
+        let mut command = sipauth(&sample.folder);
+        let run = run(command.args(&words).args(&secrets).args(["--redact", "strict", "--pseudonym-key", &key.path]));
+        assert!(run.code == 0 && run.stdout.len() > 60, "{}: {words:?}: {}", sample.name, run.stderr);
+        // The page's own script counts milliseconds.
+        let text = run.stdout.split("<script>").next().unwrap_or_default().to_owned();
+        (words[..words.len() - 1].join(" "), text + &run.stderr)
+    };
+    commands.into_iter().map(printed).collect()
+}
+
 #[test]
-fn every_format_hides_names() {
-    for name in ["invite-two-realms-ok", "register-wrong-password-403", "brute-force"] {
+fn every_command_and_format_hides_names() {
+    let key = Key::new();
+    let mut looked_for = 0;
+    for name in [
+        "invite-two-realms-ok",
+        "register-wrong-password-403",
+        "brute-force",
+        "register-username-both-forms",
+        "span-port-duplicates",
+        "vos3000-realm-mismatch",
+        "ipv6-register-ok",
+    ] {
         let sample = Sample::named(name);
         let default: Value = serde_json::from_str(&report(&sample, &["-T", "json"])).expect("JSON");
-        for format in FORMATS {
-            let strict = report(&sample, &["-T", format, "--redact", "strict"]);
-            // The page's own script counts milliseconds.
-            let strict = strict.split("<script>").next().unwrap_or_default();
-            let is_address = |name: &&String| name.parse::<IpAddr>().is_ok() || name.parse::<SocketAddr>().is_ok();
-            for name in names(&default).iter().filter(|name| !is_address(name)) {
-                assert!(!holds(strict, name), "{format}: holds {name}");
+        let hidden = key.hidden(&default);
+        for (command, text) in strict_outputs(&sample, &key) {
+            for name in &hidden {
+                looked_for += 1;
+                assert!(!holds(&text, name), "{}: {command}: holds {name}", sample.name);
             }
         }
     }
+    assert!(looked_for > 500, "only {looked_for} names were looked for");
+}
+
+#[test]
+fn a_drawing_is_found_by_its_session_where_call_ids_have_other_names() {
+    let sample = Sample::named("register-wrong-password-403");
+    let drawn = |words: &[&str]| {
+        run(sipauth(&sample.folder).args(["flow", "--redact", "strict"]).args(words).arg(sample.capture()))
+    };
+    let (by_session, by_call_id) = (drawn(&["--session", "s1"]), drawn(&["--call-id", "f6a44cbf3a27abe6"]));
+    assert!(by_session.code == 0 && by_session.stdout.contains("403"), "{by_session:?}");
+    assert!(by_call_id.code == 2 && by_call_id.stderr.contains("name the --session"), "{by_call_id:?}");
+    let wrong = run(sipauth(&sample.folder).args(["flow", "--pseudonym-key", "capture.pcap", "capture.pcap"]));
+    assert!(wrong.code == 2 && wrong.stderr.contains("is for --redact strict"), "{wrong:?}");
 }
 
 #[test]
