@@ -88,7 +88,6 @@ impl Analyzer {
                     .collect(),
             },
             diagnostics: facts.events.iter().map(diagnostic).collect(),
-            ticket: ticket::ticket(&findings, self.messages.worst.as_ref().map(|(_, session)| session)),
             findings,
             summary,
             ..Report::empty()
@@ -96,6 +95,8 @@ impl Analyzer {
         if let Some(pseudonyms) = self.messages.builder.pseudonyms() {
             pseudonyms.rest(&mut report);
         }
+        let worst = self.messages.worst.as_ref().map(|(_, session)| session);
+        report.ticket = ticket::ticket(&report.findings, worst, &report.inputs);
         report
     }
 

@@ -17,6 +17,7 @@ use crate::report::ladder::Ladder;
 use crate::report::ladder::account;
 use crate::report::ladder::svg;
 use crate::report::showing::Showing;
+use crate::report::wireshark;
 
 pub mod charts;
 pub mod markup;
@@ -55,8 +56,9 @@ pub struct HtmlReport {
 struct Row {
     id: String,
     started: CaptureTime,
-    cells: [String; 6],
+    cells: [String; 5],
     tries: u64,
+    call_id: String,
 }
 
 impl HtmlReport {
@@ -87,8 +89,8 @@ impl HtmlReport {
                 session.client.to_string(),
                 session.server.to_string(),
                 format!("{}{status}", session.outcome.replace('_', " ")),
-                session.call_id.clone(),
             ],
+            call_id: session.call_id.clone(),
             tries: session.attempts.len() as u64,
         });
     }
@@ -196,7 +198,7 @@ impl HtmlReport {
         );
         page.raw("<span id=\"count\" class=\"dim\" role=\"status\"></span></p>");
         page.raw("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Sessions\"><table id=\"rows\"><thead><tr>");
-        for name in ["id", "started", "who", "what", "client", "server", "outcome", "Call-ID", "tries", "see"] {
+        for name in ["id", "see", "started", "who", "what", "client", "server", "outcome", "tries", "Call-ID"] {
             page.raw("<th scope=\"col\">").raw(name).raw("</th>");
         }
         page.raw("</tr></thead><tbody>");
@@ -207,16 +209,16 @@ impl HtmlReport {
             });
         }
         for row in &self.rows {
-            page.raw("<tr id=\"r-").text(&row.id).raw("\"><td>").text(&row.id).raw("</td>");
-            page.raw("<td>").text(&self.showing.time(row.started, report)).raw("</td>");
-            for cell in &row.cells {
-                page.raw("<td>").text(&self.showing.cell(cell)).raw("</td>");
-            }
-            page.raw("<td class=\"n\">").number(row.tries).raw("</td><td>");
+            page.raw("<tr id=\"r-").text(&row.id).raw("\"><td>").text(&row.id).raw("</td><td>");
             if let Some(finding) = first.get(row.id.as_str()) {
                 page.raw("<a href=\"#").text(&finding.id).raw("\">").text(&finding.id).raw("</a>");
             }
-            page.raw("</td></tr>");
+            page.raw("</td><td>").text(&self.showing.time(row.started, report)).raw("</td>");
+            for cell in &row.cells {
+                page.raw("<td>").text(&self.showing.cell(cell)).raw("</td>");
+            }
+            page.raw("<td class=\"n\">").number(row.tries).raw("</td>");
+            page.raw("<td>").text(&self.showing.cell(&row.call_id)).raw("</td></tr>");
         }
         page.raw("</tbody></table></div>");
         let more = report.summary.sessions.saturating_sub(self.rows.len() as u64);
@@ -256,7 +258,7 @@ fn push_findings(page: &mut Markup, report: &Report, drawn: &[&str]) {
         page.raw("<p>None.</p>");
     }
     for finding in report.findings.iter().filter(|finding| finding.severity != "info") {
-        push_finding(page, finding, drawn);
+        push_finding(page, finding, report, drawn);
     }
     let noted: Vec<&Finding> = report.findings.iter().filter(|finding| finding.severity == "info").collect();
     if noted.is_empty() {
@@ -274,7 +276,7 @@ fn push_findings(page: &mut Markup, report: &Report, drawn: &[&str]) {
     }
 }
 
-fn push_finding(page: &mut Markup, finding: &Finding, drawn: &[&str]) {
+fn push_finding(page: &mut Markup, finding: &Finding, report: &Report, drawn: &[&str]) {
     page.raw("<article class=\"card\" id=\"").text(&finding.id).raw("\"><h3>").text(&finding.id);
     page.raw(" <span class=\"badge ").text(finding.severity).raw("\">").text(finding.severity).raw("</span> ");
     page.text(&finding.title).raw("</h3><p class=\"dim\">").text(finding.rule).raw(" (").text(finding.code);
@@ -289,8 +291,8 @@ fn push_finding(page: &mut Markup, finding: &Finding, drawn: &[&str]) {
     if !finding.evidence.is_empty() {
         page.raw("<h4>Evidence</h4><ul>");
         for piece in &finding.evidence {
-            page.raw("<li>frame ").number(piece.frame.number).raw(": <code>").text(piece.header).raw(": ");
-            page.text(&piece.value).raw("</code></li>");
+            page.raw("<li>").text(&wireshark::frame(piece.frame, &report.inputs)).raw(": <code>").text(piece.header);
+            page.raw(": ").text(&piece.value).raw("</code></li>");
         }
         page.raw("</ul>");
     }
@@ -304,7 +306,11 @@ fn push_finding(page: &mut Markup, finding: &Finding, drawn: &[&str]) {
         finding.excluded.iter().for_each(|item| push_item(page, item));
         page.raw("</ul></details>");
     }
-    page.raw("<p>Wireshark: <code>").text(&finding.wireshark_filter).raw("</code></p><p class=\"dim\">");
+    page.raw("<p>Wireshark");
+    if let Some(capture) = wireshark::capture(&finding.frames, &report.inputs) {
+        page.raw(", in ").text(capture);
+    }
+    page.raw(": <code>").text(&finding.wireshark_filter).raw("</code></p><p class=\"dim\">");
     page.raw(match finding.sessions.len() {
         0 => "",
         1 => "Session ",

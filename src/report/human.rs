@@ -21,6 +21,7 @@ use crate::report::ladder::text::Characters;
 use crate::report::ladder::text::draw;
 use crate::report::model::Selected;
 use crate::report::showing::Showing;
+use crate::report::wireshark;
 
 /// Sessions shown in the table; the others are in the JSON report.
 const ROWS_MAX: usize = 40;
@@ -325,8 +326,8 @@ fn push_finding(text: &mut String, finding: &Finding, report: &Report, with: Sho
     paragraph(&fault_text(finding), "    ", "    ");
     paragraph(&finding.explanation, "    ", "    ");
     for piece in &finding.evidence {
-        let at = format!("    frame {}: ", piece.frame.number);
-        paragraph(&format!("{}: {}", piece.header, showing.cell(&piece.value)), &at, "        ");
+        let at = wireshark::frame(piece.frame, &report.inputs);
+        paragraph(&format!("{at}: {}: {}", piece.header, showing.cell(&piece.value)), "    ", "        ");
     }
     let explained = |other: &&Finding| other.severity != "info" && other.caused_by.as_deref() == Some(&finding.id);
     for consequence in report.findings.iter().filter(explained) {
@@ -344,7 +345,9 @@ fn push_finding(text: &mut String, finding: &Finding, report: &Report, with: Sho
         }
     }
     push_places(text, finding, places, width);
-    let _ = writeln!(text, "    Wireshark: {}", shown(&finding.wireshark_filter));
+    let capture = wireshark::capture(&finding.frames, &report.inputs);
+    let capture = capture.map(|capture| format!(", in {}", shown(capture))).unwrap_or_default();
+    let _ = writeln!(text, "    Wireshark{capture}: {}", shown(&finding.wireshark_filter));
 }
 
 /// Sessions that a finding names in full; further ones are in the JSON report.

@@ -16,6 +16,7 @@ use crate::report::ladder::mermaid;
 use crate::report::ladder::text::Characters;
 use crate::report::ladder::text::draw;
 use crate::report::showing::Showing;
+use crate::report::wireshark;
 
 /// Sessions in the table, and sessions that are drawn.
 const ROWS_MAX: usize = 200;
@@ -70,7 +71,7 @@ impl MarkdownReport {
         }
         self.push_sessions(&mut text, report);
         for finding in report.findings.iter().filter(|finding| finding.severity != "info") {
-            push_finding(&mut text, finding);
+            push_finding(&mut text, finding, report);
         }
         push_noted(&mut text, report);
         for session in self.kept.worst_or_first(&report.findings, LADDERS_MAX) {
@@ -114,7 +115,7 @@ impl MarkdownReport {
     }
 }
 
-fn push_finding(text: &mut String, finding: &Finding) {
+fn push_finding(text: &mut String, finding: &Finding, report: &Report) {
     let _ = writeln!(
         text,
         "\n## {} {}: {} ({})\n\n**{}**\n",
@@ -132,12 +133,14 @@ fn push_finding(text: &mut String, finding: &Finding) {
         text.push('\n');
     }
     for piece in &finding.evidence {
-        let _ =
-            writeln!(text, "- frame {}: {}", piece.frame.number, code(&format!("{}: {}", piece.header, piece.value)));
+        let frame = escaped(&wireshark::frame(piece.frame, &report.inputs));
+        let _ = writeln!(text, "- {frame}: {}", code(&format!("{}: {}", piece.header, piece.value)));
     }
     push_list(text, "Ruled out", "-", &finding.excluded);
     push_list(text, "Do", "1.", &finding.remedy);
-    let _ = writeln!(text, "\nWireshark: {}", code(&finding.wireshark_filter));
+    let capture = wireshark::capture(&finding.frames, &report.inputs);
+    let capture = capture.map(|capture| format!(", in {}", code(capture))).unwrap_or_default();
+    let _ = writeln!(text, "\nWireshark{capture}: {}", code(&finding.wireshark_filter));
 }
 
 fn push_list(text: &mut String, heading: &str, mark: &str, items: &[String]) {

@@ -1,16 +1,18 @@
 //! Text for a ticket system: what happened, why, what to do, and how to see it.
 
 use crate::report::Finding;
+use crate::report::Input;
 use crate::report::Session;
 use crate::report::Ticket;
+use crate::report::wireshark;
 
 /// Characters that Jira Cloud accepts in a summary and in a description.
 const SUMMARY_CHARACTERS_MAX: usize = 255;
 const DESCRIPTION_CHARACTERS_MAX: usize = 32_767;
 
 /// A ticket about the first finding; none where there is nothing to act on. `session` is the worst one, which is told where
-/// the finding speaks of it.
-pub fn ticket(findings: &[Finding], session: Option<&Session>) -> Option<Ticket> {
+/// the finding speaks of it; `inputs` are named where there are several.
+pub fn ticket(findings: &[Finding], session: Option<&Session>, inputs: &[Input]) -> Option<Ticket> {
     let first = findings.first().filter(|finding| matches!(finding.severity, "critical" | "high" | "medium"))?;
     let mut description = format!("**What happened** {}\n\n", sentence(&first.explanation));
     if let Some(session) = session.filter(|session| first.sessions.contains(&session.id)) {
@@ -37,7 +39,9 @@ pub fn ticket(findings: &[Finding], session: Option<&Session>) -> Option<Ticket>
     }
     push_list(&mut description, "Excluded", &first.excluded);
     push_list(&mut description, "Do", &first.remedy);
-    description.push_str(&format!("Wireshark filter: `{}`\n", first.wireshark_filter.replace('`', "")));
+    let capture = wireshark::capture(&first.frames, inputs);
+    let capture = capture.map(|capture| format!(", in `{}`", plain(capture))).unwrap_or_default();
+    description.push_str(&format!("Wireshark filter{capture}: `{}`\n", first.wireshark_filter.replace('`', "")));
     Some(Ticket {
         summary: cut(&format!("SIP authentication: {}", plain(&first.title)), SUMMARY_CHARACTERS_MAX),
         description: cut(&description, DESCRIPTION_CHARACTERS_MAX),

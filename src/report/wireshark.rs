@@ -1,6 +1,8 @@
 //! Display filters to paste into Wireshark.
 
 use crate::base::FrameRef;
+use crate::report::FrameAt;
+use crate::report::Input;
 
 /// Selects a Call-ID; `None` where the filter language cannot write it: then frames must do.
 pub fn call_id(call_id: &[u8]) -> Option<String> {
@@ -14,6 +16,20 @@ pub fn call_id(call_id: &[u8]) -> Option<String> {
 pub fn frames(frames: &[FrameRef]) -> String {
     let input = frames.first().map(|frame| frame.input);
     numbers(frames.iter().filter(|frame| Some(frame.input) == input).map(|frame| frame.number.value()).collect())
+}
+
+/// `frame 3`, and of which capture where there are several.
+pub fn frame(frame: FrameAt, inputs: &[Input]) -> String {
+    match capture(&[frame], inputs) {
+        Some(capture) => format!("frame {} of {capture}", frame.number),
+        None => format!("frame {}", frame.number),
+    }
+}
+
+/// The capture whose frames a filter of [`frames`] selects; `None` where there is but one.
+pub fn capture<'i>(frames: &[FrameAt], inputs: &'i [Input]) -> Option<&'i str> {
+    let first = inputs.get(usize::from(frames.first()?.input))?;
+    (inputs.len() > 1).then_some(first.path.as_str())
 }
 
 /// Selects frames by number.

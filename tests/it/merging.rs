@@ -77,3 +77,33 @@ fn files_of_a_ring_and_of_several_capture_points_are_one_capture() {
         }
     }
 }
+
+/// Frames are numbered anew in each file: whoever looks one up has to know where.
+#[test]
+fn frames_of_several_files_are_told_with_the_name_of_theirs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let frames = sample("register-wrong-password-loop").frames();
+    let (first, second) = frames.split_at(2);
+    write(folder.path(), "one.pcap", &first.iter().collect::<Vec<_>>());
+    write(folder.path(), "two.pcap", &second.iter().collect::<Vec<_>>());
+    let printed = |words: &[&str]| {
+        let common = ["analyze", "--quiet", "--fail-on", "never", "--format"];
+        let run = run(sipauth(folder.path()).args(common).args(words));
+        assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{words:?}");
+        run.stdout
+    };
+    for format in ["human", "markdown", "html"] {
+        let (both, one) = (printed(&[format, "one.pcap", "two.pcap"]), printed(&[format, "two.pcap"]));
+        assert!(both.contains("frame 1 of two.pcap"), "{format}: {both}");
+        assert!(both.contains("Wireshark, in "), "{format}: {both}");
+        assert!(!one.contains(" of two.pcap") && !one.contains("Wireshark, in "), "{format}: {one}");
+        let strict = printed(&[format, "--redact", "strict", "one.pcap", "two.pcap"]);
+        assert!(!strict.contains("two.pcap") && strict.contains("Wireshark, in "), "{format}: {strict}");
+    }
+    let report: Value = serde_json::from_str(&printed(&["json", "one.pcap", "two.pcap"])).expect("it prints JSON");
+    let text = report["ticket"]["description"].as_str().expect("a ticket");
+    assert!(
+        text.contains("Wireshark filter, in `two.pcap`: ") || text.contains("Wireshark filter, in `one.pcap`: "),
+        "{text}"
+    );
+}
