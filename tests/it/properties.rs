@@ -193,6 +193,9 @@ fn the_container_does_not_matter() {
         read("pcapng", corpus::pcapng(Order::Little, Resolution::Micro, &frames));
         read("pcapng, big endian, nanoseconds", corpus::pcapng(Order::Big, Resolution::Nano, &frames));
         read("gzip", wire::gzip(&plain));
+        let (front, back) = plain.split_at(plain.len() / 3);
+        read("gzip of several members", [wire::gzip(front), wire::gzip(back)].concat());
+        read("zstd", wire::zstd(&plain));
         let pipe = corpus::analyze_from(ByteByByte(Cursor::new(plain)), sample.keyring()).expect("it is a capture");
         differences.compare(&sample, "pipe", &expect, &all_but_inputs(&pipe));
         // The sample as it is; a file that is cut short says so beside the rest.

@@ -69,6 +69,35 @@ fn ipv6_in_tunnels_gives_the_report_of_the_plain_capture() {
     check("ipv6-register-ok");
 }
 
+/// Each wrapping meets a dozen samples, and each sample several wrappings.
+#[test]
+fn every_sample_in_links_and_tunnels_gives_the_report_of_the_plain_capture() {
+    const WRAPPINGS_EACH: usize = 5;
+    let mut differ = Vec::new();
+    let mut turns = LINKS.iter().chain(TUNNELS).cycle();
+    let mut samples = 0;
+    for sample in corpus::samples() {
+        let frames = sample.frames();
+        let is_plain =
+            |frame: &RawFrame| frame.link == wrap::ETHERNET && frame.bytes.len() >= 60 && frame.bytes[12] < 0x81;
+        // What is tagged or in a tunnel already has a place of its own, and shows its own headers.
+        if !frames.iter().all(is_plain) {
+            continue;
+        }
+        samples += 1;
+        let expect = on_messages(&sample.report_on(&corpus::plain_pcap(&frames)));
+        for wrapping in turns.by_ref().take(WRAPPINGS_EACH) {
+            let capture = corpus::plain_pcap(&wrapped(&frames, wrapping));
+            if on_messages(&sample.report_on(&capture)) != expect {
+                differ.push(format!("{} in {}", sample.name, wrapping.name));
+            }
+        }
+    }
+    assert!(differ.is_empty(), "{}", differ.join("\n"));
+    let all = LINKS.len() + TUNNELS.len();
+    assert!(samples * WRAPPINGS_EACH >= 12 * all, "only {samples} samples for {all} wrappings");
+}
+
 /// A pcapng file of frames with any link types, each run of frames on an interface of its own.
 fn on_interfaces(runs: &[Vec<RawFrame>]) -> Vec<u8> {
     let order = Order::Little;

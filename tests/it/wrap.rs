@@ -3,13 +3,18 @@
 use crate::corpus::RawFrame;
 use crate::wire::ethernet;
 
+pub const NULL: u16 = 0;
 pub const ETHERNET: u16 = 1;
 pub const PPP: u16 = 9;
 pub const PPP_HDLC: u16 = 50;
 pub const PPP_ETHER: u16 = 51;
+pub const RAW: u16 = 101;
 pub const C_HDLC: u16 = 104;
+pub const LOOP: u16 = 108;
+pub const LINUX_SLL: u16 = 113;
 pub const PPP_WITH_DIR: u16 = 204;
 pub const MPLS: u16 = 219;
+pub const LINUX_SLL2: u16 = 276;
 
 /// One way to wrap an Ethernet frame: its name, the link type that it leads to, and what it does.
 pub struct Wrapping {
@@ -112,10 +117,62 @@ pub const GRE: Wrapping = Wrapping {
 
 pub const VXLAN: Wrapping = Wrapping { name: "VXLAN", link: ETHERNET, wrap: |frame| over_udp(4789, &vxlan(frame)) };
 
+/// What `tcpdump -i any` writes, in either version: the type, and what follows the header.
+fn cooked(frame: &[u8]) -> Vec<u8> {
+    let head = [0, 0, 0, 1, 0, 6, 0x02, 0, 0, 0, 0, 1, 0, 0];
+    [&head[..], &ether_type(frame), inner(frame).1].concat()
+}
+
+fn cooked_2(frame: &[u8]) -> Vec<u8> {
+    let head = [0, 0, 0, 0, 0, 3, 0, 1, 0, 6, 0x02, 0, 0, 0, 0, 1, 0, 0];
+    [&ether_type(frame)[..], &head, inner(frame).1].concat()
+}
+
+/// The family of a loopback header, as FreeBSD numbers it.
+fn family(frame: &[u8]) -> u32 {
+    if is_v6(frame) { 28 } else { 2 }
+}
+
 /// Link headers and tags.
 pub const LINKS: &[Wrapping] = &[
     Wrapping { name: "one VLAN tag", link: ETHERNET, wrap: |frame| vlans(1, frame) },
     Wrapping { name: "seven VLAN tags", link: ETHERNET, wrap: |frame| vlans(7, frame) },
+    Wrapping {
+        name: "QinQ (802.1ad)",
+        link: ETHERNET,
+        wrap: |frame| [&frame[..12], &[0x88, 0xa8, 0, 7], &vlans(1, frame)[12..]].concat(),
+    },
+    Wrapping {
+        name: "QinQ, as it was before it was a standard",
+        link: ETHERNET,
+        wrap: |frame| [&frame[..12], &[0x91, 0, 0, 7], &vlans(1, frame)[12..]].concat(),
+    },
+    Wrapping { name: "Linux cooked", link: LINUX_SLL, wrap: cooked },
+    Wrapping { name: "Linux cooked, version 2", link: LINUX_SLL2, wrap: cooked_2 },
+    Wrapping {
+        name: "a VLAN in Linux cooked",
+        link: LINUX_SLL,
+        wrap: |frame| {
+            let tagged = vlans(1, frame);
+            [&[0, 0, 0, 1, 0, 6, 0x02, 0, 0, 0, 0, 1, 0, 0][..], &tagged[12..]].concat()
+        },
+    },
+    Wrapping {
+        name: "BSD loopback, of a little-endian host",
+        link: NULL,
+        wrap: |frame| [&family(frame).to_le_bytes()[..], inner(frame).1].concat(),
+    },
+    Wrapping {
+        name: "BSD loopback, of a big-endian host",
+        link: NULL,
+        wrap: |frame| [&family(frame).to_be_bytes()[..], inner(frame).1].concat(),
+    },
+    Wrapping {
+        name: "OpenBSD loopback",
+        link: LOOP,
+        wrap: |frame| [&(if is_v6(frame) { 24_u32 } else { 2 }).to_be_bytes()[..], inner(frame).1].concat(),
+    },
+    Wrapping { name: "raw IP", link: RAW, wrap: |frame| inner(frame).1.to_vec() },
     Wrapping {
         name: "MPLS, three labels",
         link: ETHERNET,
@@ -180,6 +237,15 @@ pub const LINKS: &[Wrapping] = &[
         wrap: |frame| {
             let len = u16::try_from(inner(frame).1.len() + 8).unwrap();
             ethernet(len, &[&[0xaa, 0xaa, 3, 0, 0, 0][..], &ether_type(frame), inner(frame).1].concat())
+        },
+    },
+    Wrapping {
+        name: "a VLAN before LLC and SNAP",
+        link: ETHERNET,
+        wrap: |frame| {
+            let len = u16::try_from(inner(frame).1.len() + 8).unwrap().to_be_bytes();
+            let head = [&[0, 100][..], &len, &[0xaa, 0xaa, 3, 0, 0, 0], &ether_type(frame)].concat();
+            ethernet(0x8100, &[&head, inner(frame).1].concat())
         },
     },
 ];
