@@ -305,7 +305,8 @@ fn transport_events(events: &transport::Events, overlap: Overlap) -> Vec<Event> 
             "websocket_compressed",
             &events.websocket_compressed,
             true,
-            "WebSocket messages that are compressed (permessage-deflate), which is not read: switch it off at the server",
+            "compressed WebSocket messages (permessage-deflate) that cannot be unpacked: damaged, or made of what was sent \
+             before and is not in the capture",
         ),
         (
             "websocket_malformed",

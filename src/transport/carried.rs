@@ -42,7 +42,7 @@ pub(super) fn probe<F: Framer>(window: &[u8]) -> Probe {
         // RFC 8446 §5.1: content type 20 to 24, then a version whose first byte is 3.
         [20..=24] | [20..=24, 3] => Probe::More,
         [20..=24, 3, 0..=4, ..] => Probe::Tls,
-        [b'G' | b'H' | 0x81 | 0x82 | 0x89 | 0x8a, ..] => websocket::probe::<F>(window),
+        [b'G' | b'H' | 0x01 | 0x02 | 0x81 | 0x82 | 0x89 | 0x8a | 0xc1 | 0xc2, ..] => websocket::probe::<F>(window),
         _ => Probe::Plain,
     }
 }
@@ -52,7 +52,9 @@ pub(super) fn begins<F: Framer>(window: &[u8]) -> bool {
     match window {
         // The head of a TLS record: no record is longer than 2^14 + 2048 bytes (RFC 5246 §6.2.3).
         [20..=24, 3, 0..=4, 0..=72, ..] => true,
-        [b'G' | b'H' | 0x81 | 0x82 | 0x89 | 0x8a, ..] => matches!(websocket::probe::<F>(window), Probe::WebSocket(_)),
+        [b'G' | b'H' | 0x01 | 0x02 | 0x81 | 0x82 | 0x89 | 0x8a | 0xc1 | 0xc2, ..] => {
+            matches!(websocket::probe::<F>(window), Probe::WebSocket(_))
+        }
         _ => false,
     }
 }

@@ -63,7 +63,7 @@ pub struct Events {
     pub overlap_ambiguous: Event,
     /// Messages of which bytes are missing.
     pub message_cut: Event,
-    /// WebSocket messages that are compressed (RFC 7692), which is not read.
+    /// Compressed WebSocket messages (RFC 7692) that cannot be unpacked.
     pub websocket_compressed: Event,
     /// WebSocket frames that contradict RFC 6455: what follows is searched for the next message.
     pub websocket_malformed: Event,

@@ -2,6 +2,7 @@
 //!
 //! The handshake may not be in the capture: frames are believed where their payload begins a SIP message.
 
+use std::borrow::Cow;
 use std::marker::PhantomData;
 
 use crate::base::Flow;
@@ -17,15 +18,21 @@ use crate::transport::ledger::Outlet;
 use crate::transport::ledger::Payload;
 use crate::transport::websocket::frame::Head;
 use crate::transport::websocket::frame::Opcode;
+use crate::transport::websocket::inflate::INFLATER_BYTES;
+use crate::transport::websocket::inflate::Inflater;
+use crate::transport::websocket::inflate::Unread;
 use crate::transport::websocket::upgrade::Upgrade;
 
 mod frame;
+mod inflate;
 mod upgrade;
 
 /// Bytes of messages that are no SIP, after which a stream that never had any is given up.
 const FOREIGN_BYTES_MAX: usize = 64 * 1024;
 /// A frame whose connection's beginning is not known is believed after so much of its payload.
 const RECOGNISED_BYTES: usize = 256;
+/// What that may be decompressed to.
+const RECOGNISED_COMPRESSED_MAX: usize = 1 << 20;
 
 /// What the bytes begin with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +74,17 @@ fn frame_begins<F: Framer>(window: &[u8]) -> Option<bool> {
     };
     let first = window.get(..head.len + RECOGNISED_BYTES).unwrap_or(window);
     let payload = head.payload(first);
+    if head.is_compressed {
+        // Only what begins a stream is asked this.
+        let is_whole = (window.len() - head.len) as u64 >= head.payload_len;
+        return match Inflater::new().read(&payload, false, RECOGNISED_COMPRESSED_MAX) {
+            Ok(text) if F::recognises(&text) => Some(true),
+            Ok(_) if !is_whole && window.len() < head.len + RECOGNISED_BYTES => None,
+            Ok(_) => Some(false),
+            // It may refer to messages before it, of which it is said that they are missing.
+            Err(_) => Some(is_followed(window)),
+        };
+    }
     if F::recognises(&payload) {
         return Some(true);
     }
@@ -92,7 +110,8 @@ struct Partial {
     frames: Vec<FrameRef>,
     fragments: usize,
     is_ambiguous: bool,
-    /// It is not to be read: compressed, or too long.
+    is_compressed: bool,
+    /// It is not to be read: too long, or compressed against what is not there.
     is_dropped: bool,
 }
 
@@ -101,6 +120,8 @@ pub(super) struct WebSocket<F> {
     transport: Transport,
     state: State,
     partial: Option<Partial>,
+    /// Once a message was compressed.
+    inflater: Option<Inflater>,
     has_messages: bool,
     foreign_bytes: usize,
     framer: PhantomData<F>,
@@ -110,17 +131,32 @@ impl<F: Framer> WebSocket<F> {
     /// A stream that begins so; `transport` is what its messages are said to have come by.
     pub(super) fn new(start: Start, transport: Transport) -> WebSocket<F> {
         let state = if start == Start::Handshake { State::Handshake { scanned: 0 } } else { State::Frames };
-        WebSocket { transport, state, partial: None, has_messages: false, foreign_bytes: 0, framer: PhantomData }
+        WebSocket {
+            transport,
+            state,
+            partial: None,
+            inflater: None,
+            has_messages: false,
+            foreign_bytes: 0,
+            framer: PhantomData,
+        }
     }
 
     pub(super) fn held_bytes(&self) -> usize {
-        self.partial.as_ref().map_or(0, |partial| partial.bytes.len() + partial.frames.len() * size_of::<FrameRef>())
+        let partial = |partial: &Partial| partial.bytes.len() + partial.frames.len() * size_of::<FrameRef>();
+        self.partial.as_ref().map_or(0, partial) + self.inflater.as_ref().map_or(0, |_| INFLATER_BYTES)
     }
 
     /// Bytes are missing behind those that were seen.
     pub(super) fn interrupt(&mut self) {
         self.partial = None;
         self.state = State::Lost;
+        self.restart_inflater();
+    }
+
+    /// Of a compressed message not all was read, and later ones may refer to it.
+    fn restart_inflater(&mut self) {
+        self.inflater.iter_mut().for_each(Inflater::restart);
     }
 
     /// See [`crate::transport::carried::Carried::unit`].
@@ -176,7 +212,8 @@ impl<F: Framer> WebSocket<F> {
         let len = usize::try_from(head.payload_len).ok().filter(|len| *len <= out.limits.websocket_message_bytes_max);
         let Some(len) = len else {
             out.ledger.events.websocket_too_large.add(out.now);
-            self.partial = (!head.is_last).then(|| Partial { is_dropped: true, ..Partial::default() });
+            self.restart_inflater();
+            self.partial = (!head.is_last).then(Partial::dropped);
             self.state = State::Within { left: head.payload_len };
             return Some(Unit::Skip { len: head.len, reason: SetAside::Limit });
         };
@@ -195,11 +232,15 @@ impl<F: Framer> WebSocket<F> {
         Unit::Skip { len: len.max(1), reason: SetAside::Limit }
     }
 
-    /// Looks for a frame that begins a message: others cannot be told from what is within frames.
+    /// Looks for a frame that begins a message: others cannot be told from what is within frames. What is compressed shows
+    /// nothing of what it is; there the next frame has to stand where this one ends.
     fn search(&mut self, window: &[u8], interrupted: bool) -> Option<Unit> {
         let skip = |len: usize| Some(Unit::Skip { len, reason: SetAside::TcpGap });
-        for (at, _) in window.iter().enumerate().filter(|(_, byte)| matches!(byte, 0x81 | 0x82)) {
-            match frame_begins::<F>(window.get(at..).unwrap_or_default()) {
+        let is_head = |byte: u8| matches!(byte, 0x81 | 0x82) || self.inflater.is_some() && matches!(byte, 0xc1 | 0xc2);
+        for (at, first) in window.iter().enumerate().filter(|(_, byte)| is_head(**byte)) {
+            let window = window.get(at..).unwrap_or_default();
+            let begins = if *first < 0xc0 { frame_begins::<F>(window) } else { Some(is_followed(window)) };
+            match begins {
                 Some(false) => {}
                 Some(true) if at == 0 => {
                     self.state = State::Frames;
@@ -227,25 +268,32 @@ impl<F: Framer> WebSocket<F> {
         match head.opcode {
             Opcode::Close => return Some(SetAside::Handshake),
             Opcode::Ping => return Some(SetAside::KeepAlive),
-            Opcode::Message if self.partial.take().is_some() => out.ledger.events.websocket_malformed.add(out.now),
+            Opcode::Message if self.partial.take().is_some() => {
+                out.ledger.events.websocket_malformed.add(out.now);
+                self.restart_inflater();
+            }
             Opcode::Continuation if self.partial.is_none() => {
                 out.ledger.events.websocket_malformed.add(out.now);
                 return Some(SetAside::NotSip);
             }
             Opcode::Message | Opcode::Continuation => {}
         }
-        if head.is_compressed {
-            // RFC 7692: what the messages before have said is needed to read it.
-            out.ledger.events.websocket_compressed.add(out.now);
-            self.partial = (!head.is_last).then(|| Partial { is_dropped: true, ..Partial::default() });
+        let is_compressed = head.is_compressed || self.partial.as_ref().is_some_and(|partial| partial.is_compressed);
+        let payload =
+            if is_compressed { self.inflated(&payload, head.is_last, out).map(Cow::Owned) } else { Some(payload) };
+        let Some(payload) = payload else {
+            self.partial = (!head.is_last).then(Partial::dropped);
             return Some(SetAside::NotSip);
-        }
+        };
         let is_whole = head.is_last && self.partial.is_none();
         if is_whole || cut && self.partial.is_none() {
             return self.deliver(&payload, cut, &origin, flow, out);
         }
-        let partial = self.partial.get_or_insert_with(Partial::default);
+        let partial = self.partial.get_or_insert_with(|| Partial { is_compressed, ..Partial::default() });
         partial.add(&payload, &origin, out);
+        if partial.is_dropped && is_compressed {
+            self.inflater.iter_mut().for_each(Inflater::restart);
+        }
         if !head.is_last && !cut {
             let first = partial.bytes.get(..RECOGNISED_BYTES).unwrap_or(&partial.bytes);
             let is_message = !partial.is_dropped && F::recognises(first);
@@ -256,6 +304,19 @@ impl<F: Framer> WebSocket<F> {
         let ambiguous = origin.ambiguous || partial.is_ambiguous;
         let origin = Origin { ambiguous, ..origin.with_frames(partial.frames) };
         self.deliver(&partial.bytes, cut, &origin, flow, out)
+    }
+
+    /// What a frame of a compressed message holds; `None` where that cannot be told, which is counted.
+    fn inflated<S>(&mut self, payload: &[u8], is_last: bool, out: &mut Outlet<'_, S>) -> Option<Vec<u8>> {
+        let held = self.partial.as_ref().map_or(0, |partial| partial.bytes.len());
+        let len_max = out.limits.websocket_message_bytes_max.saturating_sub(held);
+        let read = self.inflater.get_or_insert_with(Inflater::new).read(payload, is_last, len_max);
+        match &read {
+            Ok(_) => {}
+            Err(Unread::Damaged) => out.ledger.events.websocket_compressed.add(out.now),
+            Err(Unread::TooLarge) => out.ledger.events.websocket_too_large.add(out.now),
+        }
+        read.ok()
     }
 
     fn deliver<S: FnMut(Payload<'_>)>(
@@ -281,7 +342,23 @@ impl<F: Framer> WebSocket<F> {
     }
 }
 
+/// Whether a frame stands at the front and another one behind it, or nothing.
+fn is_followed(window: &[u8]) -> bool {
+    let Ok(Some(head)) = Head::read(window) else { return false };
+    let len = usize::try_from(head.payload_len).unwrap_or(usize::MAX).saturating_add(head.len);
+    match window.get(len..) {
+        None => false,
+        Some([]) => true,
+        Some(behind) => Head::read(behind).is_ok(),
+    }
+}
+
 impl Partial {
+    /// A message of which the rest is passed over.
+    fn dropped() -> Partial {
+        Partial { is_dropped: true, ..Partial::default() }
+    }
+
     /// Adds a frame's payload, unless the message grows beyond what is kept.
     fn add<S>(&mut self, payload: &[u8], origin: &Origin, out: &mut Outlet<'_, S>) {
         if self.is_dropped {
@@ -292,7 +369,7 @@ impl Partial {
             || self.fragments > out.limits.websocket_fragments_max
         {
             out.ledger.events.websocket_too_large.add(out.now);
-            *self = Partial { is_dropped: true, ..Partial::default() };
+            *self = Partial::dropped();
             return;
         }
         self.bytes.extend_from_slice(payload);

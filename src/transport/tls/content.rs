@@ -22,7 +22,7 @@ enum Kind<F> {
     /// Open yet.
     Fresh,
     Messages(F),
-    WebSocket(WebSocket<F>),
+    WebSocket(Box<WebSocket<F>>),
     /// Nothing that is read here.
     Foreign,
 }
@@ -109,7 +109,7 @@ impl<F: Framer> Content<F> {
                 Kind::Fresh => match carried::probe::<F>(window) {
                     Probe::More if !interrupted => break,
                     Probe::WebSocket(start) => {
-                        self.kind = Kind::WebSocket(WebSocket::new(start, Transport::Wss));
+                        self.kind = Kind::WebSocket(Box::new(WebSocket::new(start, Transport::Wss)));
                         continue;
                     }
                     Probe::More | Probe::Plain | Probe::Tls => {
