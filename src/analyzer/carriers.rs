@@ -36,8 +36,8 @@ impl Carriers {
         if is_written {
             payload.frames.iter().for_each(|frame| self.frames.insert(frame));
         }
-        // Its packets tell nothing to whom has no keys.
-        if payload.transport.is_encrypted() {
+        // Its packets tell nothing to whom has no keys, unless an agent reports what was in them.
+        if payload.transport.is_encrypted() && !payload.link.is_reported() {
             return;
         }
         let Some((hides, masks)) = &mut self.hidden else { return };

@@ -20,8 +20,6 @@ use crate::packet::link::LinkContext;
 use crate::packet::link::u16_at;
 use crate::packet::link::u32_at;
 
-/// For [`LinkContext::within`]: agents differ by their number.
-const HEP: u8 = 8;
 const CHUNK_HEADER_BYTES: usize = 6;
 /// Version, length, family, protocol, two ports.
 const HEADER_BYTES: usize = 8;
@@ -50,10 +48,17 @@ pub struct Captured<'a> {
 /// The message in a datagram with this payload; `None` where it is not HEP. `time` is that of the datagram.
 pub(super) fn in_udp<'a>(packet: &IpPayload<'a>, time: Option<CaptureTime>) -> Option<Result<Captured<'a>, SetAside>> {
     match packet.bytes {
-        [b'H', b'E', b'P', b'3', ..] => version_3(packet),
+        [b'H', b'E', b'P', b'3', ..] => version_3(packet.bytes, packet.missing_len, packet.link),
         [1 | 2, ..] => versions_1_and_2(packet, time),
         _ => None,
     }
+}
+
+/// The message in a packet of version 3 that came in a stream: all of it, or what is there of it.
+pub fn captured_in_stream(bytes: &[u8], link: LinkContext) -> Result<Captured<'_>, SetAside> {
+    let total = usize::from(u16_at(bytes, 4).unwrap_or(0));
+    let missing_len = u32::try_from(total.saturating_sub(bytes.len())).unwrap_or(u32::MAX);
+    version_3(bytes, missing_len, link).unwrap_or(Err(SetAside::HepUnreadable))
 }
 
 /// What the chunks have said so far.
@@ -71,14 +76,14 @@ struct Chunks<'a> {
     payload: Option<&'a [u8]>,
 }
 
-fn version_3<'a>(packet: &IpPayload<'a>) -> Option<Result<Captured<'a>, SetAside>> {
-    let has_all = packet.missing_len == 0;
-    let total = usize::from(u16_at(packet.bytes, 4)?);
-    if total < CHUNK_HEADER_BYTES || (has_all && total > packet.bytes.len()) {
+fn version_3(bytes: &[u8], missing_len: u32, link: LinkContext) -> Option<Result<Captured<'_>, SetAside>> {
+    let has_all = missing_len == 0;
+    let total = usize::from(u16_at(bytes, 4)?);
+    if total < CHUNK_HEADER_BYTES || (has_all && total > bytes.len()) {
         // `HEP3 ` might still be a method: nothing forbids that.
-        return (packet.bytes.get(4) != Some(&b' ')).then_some(Err(SetAside::HepUnreadable));
+        return (bytes.get(4) != Some(&b' ')).then_some(Err(SetAside::HepUnreadable));
     }
-    let mut rest = packet.bytes.get(CHUNK_HEADER_BYTES..total.min(packet.bytes.len())).unwrap_or_default();
+    let mut rest = bytes.get(CHUNK_HEADER_BYTES..total.min(bytes.len())).unwrap_or_default();
     let (mut chunks, mut cut) = (Chunks::default(), false);
     while !rest.is_empty() {
         let header = (u16_at(rest, 0), u16_at(rest, 2), u16_at(rest, 4).map(usize::from));
@@ -99,7 +104,7 @@ fn version_3<'a>(packet: &IpPayload<'a>) -> Option<Result<Captured<'a>, SetAside
     if cut && has_all {
         return Some(Err(SetAside::HepUnreadable));
     }
-    Some(chunks.message(packet, cut))
+    Some(chunks.message(missing_len, link, cut))
 }
 
 const PAYLOAD: u16 = 15;
@@ -127,13 +132,13 @@ impl<'a> Chunks<'a> {
         }
     }
 
-    fn message(self, packet: &IpPayload<'_>, cut: bool) -> Result<Captured<'a>, SetAside> {
+    fn message(self, missing_len: u32, link: LinkContext, cut: bool) -> Result<Captured<'a>, SetAside> {
         if self.is_other {
             return Err(SetAside::NotSip);
         }
         let ends = self.source.zip(self.source_port).zip(self.destination.zip(self.destination_port));
         let (Some((source, destination)), Some(payload)) = (ends, self.payload) else {
-            return Err(if packet.missing_len > 0 { SetAside::CutHeaders } else { SetAside::HepUnreadable });
+            return Err(if missing_len > 0 { SetAside::CutHeaders } else { SetAside::HepUnreadable });
         };
         let end = |(address, port)| Endpoint { address, port };
         Ok(Captured {
@@ -142,7 +147,7 @@ impl<'a> Chunks<'a> {
             time: self.seconds.map(|seconds| time(seconds, self.microseconds.unwrap_or(0))),
             payload,
             cut,
-            link: packet.link.within(HEP, self.agent),
+            link: link.reported_by(self.agent),
         })
     }
 }
@@ -185,7 +190,7 @@ fn versions_1_and_2<'a>(
         time,
         payload,
         cut: packet.missing_len > 0,
-        link: packet.link.within(HEP, agent),
+        link: packet.link.reported_by(agent),
     }))
 }
 

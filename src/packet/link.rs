@@ -12,6 +12,9 @@ const IPV6: u16 = 0x86dd;
 /// Below this the field behind the addresses is a length, and LLC follows (IEEE 802.3 §3.2.6).
 const ETHER_TYPE_MIN: u16 = 0x0600;
 
+/// Stands in [`LinkContext::tunnel`] of what an agent reports, and of nothing else.
+const REPORTED: u32 = 1 << 31;
+
 /// Where on the capturing machine a packet was seen. The same packet seen in two places differs in this alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkContext {
@@ -30,7 +33,20 @@ impl LinkContext {
     #[must_use]
     pub(super) fn within(self, kind: u8, key: u32) -> LinkContext {
         let mixed = (self.tunnel.rotate_left(5) ^ key).wrapping_mul(0x9e37_79b1) ^ u32::from(kind);
-        LinkContext { tunnel: mixed.max(1), ..self }
+        LinkContext { tunnel: (mixed & !REPORTED).max(1), ..self }
+    }
+
+    /// The place of what an agent of this number reports.
+    #[must_use]
+    pub(super) fn reported_by(self, agent: u32) -> LinkContext {
+        const HEP: u8 = 8;
+        let within = self.within(HEP, agent);
+        LinkContext { tunnel: within.tunnel | REPORTED, ..within }
+    }
+
+    /// Whether an agent reports what is seen here: then frames show it in clear, whatever it was carried by.
+    pub fn is_reported(self) -> bool {
+        self.tunnel & REPORTED != 0
     }
 }
 

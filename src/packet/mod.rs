@@ -23,6 +23,7 @@ pub use decode::Segment;
 pub use decode::decode;
 pub use decode::decode_payload;
 pub use hep::Captured;
+pub use hep::captured_in_stream;
 pub use link::LinkContext;
 pub use masks::MASK;
 pub use masks::Masked;

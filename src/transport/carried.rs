@@ -1,10 +1,12 @@
-//! What a stream holds where it is not messages one behind the other: WebSocket, TLS, or WebSocket within TLS. Each is told
-//! by its first bytes, on any port.
+//! What a stream holds where it is not messages one behind the other: WebSocket, TLS, what an agent reports with HEP, or one of
+//! these within TLS. Each is told by its first bytes, on any port.
 
 use crate::base::Flow;
 use crate::base::Framer;
 use crate::base::SetAside;
 use crate::base::Transport;
+use crate::transport::hep;
+use crate::transport::hep::HepStream;
 use crate::transport::ledger::Origin;
 use crate::transport::ledger::Outlet;
 use crate::transport::ledger::Payload;
@@ -33,6 +35,7 @@ pub(super) enum Probe {
     Plain,
     WebSocket(websocket::Start),
     Tls,
+    Hep,
 }
 
 /// Looks at the first bytes of a stream. Asked of every stream, so it decides by the first byte where it can.
@@ -42,6 +45,11 @@ pub(super) fn probe<F: Framer>(window: &[u8]) -> Probe {
         // RFC 8446 §5.1: content type 20 to 24, then a version whose first byte is 3.
         [20..=24] | [20..=24, 3] => Probe::More,
         [20..=24, 3, 0..=4, ..] => Probe::Tls,
+        [b'H', b'E', ..] => match hep::begins(window) {
+            Some(true) => Probe::Hep,
+            Some(false) => Probe::Plain,
+            None => Probe::More,
+        },
         [b'G' | b'H' | 0x01 | 0x02 | 0x81 | 0x82 | 0x89 | 0x8a | 0xc1 | 0xc2, ..] => websocket::probe::<F>(window),
         _ => Probe::Plain,
     }
@@ -52,6 +60,7 @@ pub(super) fn begins<F: Framer>(window: &[u8]) -> bool {
     match window {
         // The head of a TLS record: no record is longer than 2^14 + 2048 bytes (RFC 5246 §6.2.3).
         [20..=24, 3, 0..=4, 0..=72, ..] => true,
+        [b'H', b'E', ..] => hep::begins(window) == Some(true),
         [b'G' | b'H' | 0x01 | 0x02 | 0x81 | 0x82 | 0x89 | 0x8a | 0xc1 | 0xc2, ..] => {
             matches!(websocket::probe::<F>(window), Probe::WebSocket(_))
         }
@@ -63,6 +72,7 @@ pub(super) fn begins<F: Framer>(window: &[u8]) -> bool {
 pub(super) enum Carried<F> {
     WebSocket(Box<WebSocket<F>>),
     Tls(Box<Tls<F>>),
+    Hep(HepStream<F>),
     /// TLS of which nothing more is read.
     TlsGivenUp,
 }
@@ -74,6 +84,7 @@ impl<F: Framer> Carried<F> {
             Probe::More | Probe::Plain => None,
             Probe::WebSocket(start) => Some(Carried::WebSocket(Box::new(WebSocket::new(start, Transport::Ws)))),
             Probe::Tls => Some(Carried::Tls(Box::new(Tls::new()))),
+            Probe::Hep => Some(Carried::Hep(HepStream::new())),
         }
     }
 
@@ -82,6 +93,7 @@ impl<F: Framer> Carried<F> {
         match self {
             Carried::WebSocket(websocket) => websocket.unit(window, interrupted, out),
             Carried::Tls(tls) => tls.unit(window, interrupted, flow, out),
+            Carried::Hep(hep) => hep.unit(window, interrupted),
             Carried::TlsGivenUp => Unit::Foreign(SetAside::Encrypted),
         }
     }
@@ -98,6 +110,7 @@ impl<F: Framer> Carried<F> {
         match self {
             Carried::WebSocket(websocket) => websocket.take(unit, cut, origin, flow, out),
             Carried::Tls(tls) => tls.take(unit, origin, flow, out),
+            Carried::Hep(hep) => hep.take(unit, origin, out),
             Carried::TlsGivenUp => Some(SetAside::Encrypted),
         }
     }
@@ -107,6 +120,7 @@ impl<F: Framer> Carried<F> {
         match self {
             Carried::WebSocket(websocket) => websocket.interrupt(),
             Carried::Tls(tls) => tls.interrupt(flow, out),
+            Carried::Hep(hep) => hep.interrupt(),
             Carried::TlsGivenUp => {}
         }
     }
@@ -115,12 +129,12 @@ impl<F: Framer> Carried<F> {
         match self {
             Carried::WebSocket(websocket) => websocket.held_bytes(),
             Carried::Tls(tls) => tls.held_bytes(),
-            Carried::TlsGivenUp => 0,
+            Carried::Hep(_) | Carried::TlsGivenUp => 0,
         }
     }
 
     pub(super) fn is_tls(&self) -> bool {
-        !matches!(self, Carried::WebSocket(_))
+        matches!(self, Carried::Tls(_) | Carried::TlsGivenUp)
     }
 
     /// Forgets what is known of a stream of which nothing more is read: there may be a million of them.

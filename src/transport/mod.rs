@@ -11,6 +11,7 @@ mod connections;
 mod defrag;
 mod delivered;
 mod events;
+mod hep;
 mod ledger;
 mod reassembly;
 mod sctp;

@@ -6,10 +6,15 @@ use sipauth::digest::Keyring;
 
 use crate::corpus;
 use crate::corpus::RawFrame;
+use crate::properties::Differences;
+use crate::properties::essence;
 use crate::tunnels::on_messages;
 use crate::tunnels::set_aside;
+use crate::wire::ACK;
+use crate::wire::SYN;
 use crate::wire::message;
 use crate::wire::read_frames;
+use crate::wire::tcp_frame;
 use crate::wire::udp_frame;
 use crate::wrap;
 use crate::wrap::hep_1_or_2;
@@ -78,6 +83,74 @@ fn recorded_reports_of_an_agent_equal_what_it_saw() {
         sessions
     };
     assert_eq!(sessions(&sample.bytes), sessions(&plain));
+}
+
+/// Version 3 over TCP from one agent, in segments of so many bytes; the messages went over a transport of this number.
+pub fn over_tcp(frames: &[RawFrame], segment_len: usize, protocol: u8) -> Vec<RawFrame> {
+    let mut segments = vec![RawFrame { bytes: tcp_frame(0, SYN, b""), ..frames[0].clone() }];
+    let mut next = 1;
+    for frame in frames {
+        let mut chunks = hep_3_chunks(frame);
+        chunks[1] = wrap::hep_chunk(2, &[protocol]);
+        for part in hep_3_of(&chunks).chunks(segment_len) {
+            segments.push(RawFrame { bytes: tcp_frame(next, ACK, part), ..frame.clone() });
+            next += u32::try_from(part.len()).unwrap();
+        }
+    }
+    for segment in &mut segments {
+        segment.original_len = u32::try_from(segment.bytes.len()).unwrap();
+    }
+    segments
+}
+
+#[test]
+fn what_agents_report_over_tcp_gives_the_sessions_and_findings_of_the_plain_capture() {
+    let mut differences = Differences::default();
+    for name in
+        ["register-stale-recovered", "register-wrong-password-loop", "ipv6-register-ok", "invite-wrong-password"]
+    {
+        let sample = corpus::sample(name);
+        let frames = sample.frames();
+        let expect = essence(&sample.report_on(&corpus::plain_pcap(&frames)));
+        for segment_len in [1, 100, 1400] {
+            let report = sample.report_on(&corpus::plain_pcap(&over_tcp(&frames, segment_len, 17)));
+            differences.compare(&sample, &format!("in segments of {segment_len}"), &expect, &essence(&report));
+            assert!(report.sessions.iter().all(|session| session.transport == "udp"), "{name}");
+        }
+    }
+    differences.none();
+}
+
+#[test]
+fn reading_goes_on_behind_a_lost_segment_and_a_packet_that_is_none() {
+    let frames: Vec<RawFrame> =
+        (0..20).map(|number| RawFrame { bytes: udp_frame(&message(number, 300)), ..one_frame() }).collect();
+    let segments: Vec<Vec<u8>> = over_tcp(&frames, 200, 17).into_iter().map(|segment| segment.bytes).collect();
+    assert_eq!(read_frames(&segments).seen.len(), 20);
+    for lost in 1..segments.len() {
+        let mut fewer = segments.clone();
+        fewer.remove(lost);
+        let outcome = read_frames(&fewer);
+        // Some of them are there but for their end.
+        assert!((19..=20).contains(&outcome.seen.len()), "{} of 20 without segment {lost}", outcome.seen.len());
+    }
+    // Joined in the middle, where a packet begins.
+    let packets: Vec<Vec<u8>> = frames.iter().map(|frame| hep_3_of(&hep_3_chunks(frame))).collect();
+    let joined = tcp_frame(9000, ACK, &packets.concat());
+    assert_eq!(read_frames(&[joined]).seen.len(), 20);
+    // A length that lies, and what stands behind it.
+    for lie in [0_u16, 5, 40, 65_535] {
+        let mut lying = packets.clone();
+        lying[3][4..6].copy_from_slice(&lie.to_be_bytes());
+        let stream = lying.concat();
+        let outcome = read_frames(&[tcp_frame(0, SYN, b""), tcp_frame(1, ACK, &stream)]);
+        assert!(outcome.seen.len() >= 3, "{lie}: {}", outcome.seen.len());
+        assert!(lie > 1000 || outcome.seen.len() >= 19, "{lie}: {}", outcome.seen.len());
+    }
+    // A method may be named so in a stream, too.
+    let text = String::from_utf8(message(1, 0)).unwrap().replacen("MESSAGE", "HEP3", 1);
+    let outcome = read_frames(&[tcp_frame(0, SYN, b""), tcp_frame(1, ACK, text.as_bytes())]);
+    assert_eq!(outcome.seen.iter().map(|seen| seen.transport).collect::<Vec<_>>(), [Transport::Tcp]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What a direction of a TLS connection carries: messages one behind the other, or a WebSocket.
+//! What a direction of a TLS connection carries: messages one behind the other, a WebSocket, or what an agent reports with HEP.
 
 use crate::base::Flow;
 use crate::base::Framer;
@@ -10,6 +10,7 @@ use crate::transport::backlog::Backlog;
 use crate::transport::carried;
 use crate::transport::carried::Probe;
 use crate::transport::carried::Unit;
+use crate::transport::hep::HepStream;
 use crate::transport::ledger::Origin;
 use crate::transport::ledger::Outlet;
 use crate::transport::ledger::Payload;
@@ -23,8 +24,19 @@ enum Kind<F> {
     Fresh,
     Messages(F),
     WebSocket(Box<WebSocket<F>>),
+    Hep(HepStream<F>),
     /// Nothing that is read here.
     Foreign,
+}
+
+impl<F: Framer> Kind<F> {
+    fn of(probe: Probe) -> Kind<F> {
+        match probe {
+            Probe::WebSocket(start) => Kind::WebSocket(Box::new(WebSocket::new(start, Transport::Wss))),
+            Probe::Hep => Kind::Hep(HepStream::new()),
+            Probe::More | Probe::Plain | Probe::Tls => Kind::Messages(F::new(StreamStart::Opened)),
+        }
+    }
 }
 
 /// Decrypted bytes, and the records that brought them.
@@ -82,7 +94,7 @@ impl<F: Framer> Content<F> {
             Kind::Messages(_) => {
                 !window.is_empty() && (self.has_messages || F::recognises(window.get(..FIRST_BYTES).unwrap_or(window)))
             }
-            Kind::WebSocket(_) => !window.is_empty(),
+            Kind::WebSocket(_) | Kind::Hep(_) => !window.is_empty(),
             Kind::Fresh | Kind::Foreign => false,
         };
         (!fate.is_used && !is_begun).then_some(fate.reason.unwrap_or(SetAside::NotSip))
@@ -96,6 +108,7 @@ impl<F: Framer> Content<F> {
                 framer.interrupt(&[], out.limits);
             }
             Kind::WebSocket(websocket) => websocket.interrupt(),
+            Kind::Hep(hep) => hep.interrupt(),
             Kind::Fresh | Kind::Foreign => {}
         }
     }
@@ -108,12 +121,8 @@ impl<F: Framer> Content<F> {
             let unit = match &mut self.kind {
                 Kind::Fresh => match carried::probe::<F>(window) {
                     Probe::More if !interrupted => break,
-                    Probe::WebSocket(start) => {
-                        self.kind = Kind::WebSocket(Box::new(WebSocket::new(start, Transport::Wss)));
-                        continue;
-                    }
-                    Probe::More | Probe::Plain | Probe::Tls => {
-                        self.kind = Kind::Messages(F::new(StreamStart::Opened));
+                    probe => {
+                        self.kind = Kind::of(probe);
                         continue;
                     }
                 },
@@ -138,6 +147,7 @@ impl<F: Framer> Content<F> {
                     }
                 }
                 Kind::WebSocket(websocket) => websocket.unit(window, interrupted, out),
+                Kind::Hep(hep) => hep.unit(window, interrupted),
                 Kind::Foreign => return fate,
             };
             let (len, reason) = match (unit, &mut self.kind) {
@@ -147,6 +157,10 @@ impl<F: Framer> Content<F> {
                     let frame = backlog.window().get(..len).unwrap_or_default();
                     let origin = backlog.origin(len);
                     (len, origin.map_or(Some(SetAside::TcpGap), |origin| websocket.take(frame, cut, origin, flow, out)))
+                }
+                (Unit::Whole { len, .. }, Kind::Hep(hep)) => {
+                    let packet = backlog.window().get(..len).unwrap_or_default();
+                    (len, backlog.origin(len).map_or(Some(SetAside::TcpGap), |origin| hep.take(packet, origin, out)))
                 }
                 (Unit::Foreign(_) | Unit::Whole { .. }, kind) => {
                     *kind = Kind::Foreign;

@@ -7,6 +7,7 @@ use crate::corpus::RawFrame;
 use crate::formats::packets::fields;
 use crate::golden::TALK;
 use crate::golden::tests_of_a_guess;
+use crate::hep;
 use crate::properties::in_fragments;
 use crate::properties::over_tcp;
 use crate::run::Run;
@@ -191,4 +192,26 @@ fn a_response_in_pieces_is_hidden_in_each() {
         assert!(texts.len() >= values.len(), "{what}: {} messages are left", texts.len());
     }
     assert!(in_pieces > 10, "{in_pieces} responses stood in more than one packet");
+}
+
+/// Over TCP, and of messages that went over UDP or TLS: reports show them in clear.
+#[test]
+fn a_response_that_an_agent_reports_is_hidden() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sample = Sample::named("register-wrong-password-loop");
+    let values = tests_of_a_guess(&sample);
+    let frames = corpus::sample(&sample.name).frames();
+    for (segment_len, protocol) in [(31, 22), (1400, 22), (31, 17), (1400, 17)] {
+        let reported = hep::over_tcp(&frames, segment_len, protocol);
+        std::fs::write(folder.path().join("in.pcap"), corpus::plain_pcap(&reported)).expect("it can be written");
+        let mut command = sipauth(folder.path());
+        command.args(["analyze", "-q", "--fail-on", "never", "--force", "-w", "out.pcapng", "in.pcap"]);
+        assert_eq!(run(&mut command).code, 0);
+        let bytes = std::fs::read(folder.path().join("out.pcapng")).expect("it was written");
+        assert!(holds(&bytes, b"xxxxxxxx"), "{protocol} in segments of {segment_len}");
+        for value in values.keys() {
+            let is_shown = value.windows(8).any(|part| holds(&bytes, part));
+            assert!(!is_shown, "{protocol} in segments of {segment_len}: holds a part of {}", value.escape_ascii());
+        }
+    }
 }
