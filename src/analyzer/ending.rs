@@ -377,7 +377,13 @@ fn tls_events(events: &transport::TlsEvents) -> Vec<Event> {
             true,
             "TLS records that no key opens: damaged, behind a hole, or sealed with another secret".to_owned(),
         ),
-        ("tls_early_data", &events.early_data, true, "TLS records of 0-RTT data, which is not read".to_owned()),
+        (
+            "tls_early_data",
+            &events.early_data,
+            true,
+            "TLS records of 0-RTT data without a key (CLIENT_EARLY_TRAFFIC_SECRET), or refused by the server"
+                .to_owned(),
+        ),
     ];
     let happened = all.into_iter().filter(|(_, event, _, _)| event.count > 0);
     let mut told: Vec<Event> = happened

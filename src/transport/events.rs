@@ -34,7 +34,7 @@ pub struct TlsEvents {
     pub unsupported_first: Option<(u16, u16)>,
     /// Records that the keys do not open.
     pub undecryptable: Event,
-    /// Records of 0-RTT data (RFC 8446 §2.3), which is not read.
+    /// Records of 0-RTT data (RFC 8446 §2.3) for which there is no key, or which the server refused.
     pub early_data: Event,
     /// Secrets beyond the limit.
     pub secrets_refused: u64,

@@ -67,6 +67,8 @@ struct Session {
     client: Option<Flow>,
     client_random: Option<ClientRandom>,
     has_early_data: bool,
+    /// What the server said of it.
+    is_early_data_refused: bool,
     resumes: Vec<Vec<u8>>,
     server_hello: Option<ServerHello>,
     /// A HelloRetryRequest was seen.
@@ -220,6 +222,22 @@ impl TlsTable {
         let session_id = hello.session_id.clone();
         self.note_resumable(session_id, random);
         protection
+    }
+
+    fn note_early_data(&mut self, flow: Flow, is_accepted: bool) {
+        self.session(flow).is_early_data_refused = !is_accepted;
+    }
+
+    /// The secret of 0-RTT data, where there is any that the server took.
+    fn early_secret(&self, flow: Flow) -> Option<&Secret> {
+        let session = self.sessions.get(&key(flow))?;
+        let is_taken = session.has_early_data && !session.is_retried && !session.is_early_data_refused;
+        let random = session.client_random.filter(|_| is_taken && session.side(flow) == Side::Client)?;
+        self.key_log.get(&random)?.get(Label::ClientEarly)
+    }
+
+    fn suite(&self, flow: Flow) -> Option<Suite> {
+        self.sessions.get(&key(flow))?.suite()
     }
 
     /// One side's secret of TLS 1.3, of the handshake or of what follows it.

@@ -91,6 +91,7 @@ const FINE: &[&str] = &[
     "telos-vx-register-ok",
     "tls-cipher-suites",
     "tls-rare-ciphers",
+    "tls-early-data",
     "tls-key-update",
     "tls-register-ok",
     "tls-session-resumed",

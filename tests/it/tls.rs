@@ -123,6 +123,26 @@ fn the_order_of_the_two_directions_does_not_matter() {
 }
 
 #[test]
+fn early_data_is_read_with_its_key_and_counted_without() {
+    let (frames, all) = whole("tls-early-data");
+    assert_eq!((all.seen.len(), all.events.tls.early_data.count), (4, 0));
+    let keys = Sample::named("tls-early-data").read("tls.keys");
+    let without: Vec<&str> = keys.lines().filter(|line| !line.starts_with("CLIENT_EARLY")).collect();
+    let outcome = read(&frames, without.join("\n").as_bytes());
+    // Its end is sealed with the same key.
+    assert_eq!((outcome.seen.len(), outcome.events.tls.early_data.count), (3, 2));
+    // Frame 24 holds the end of the early data, and of the handshake.
+    let mut fewer = frames.clone();
+    fewer.remove(23);
+    assert_eq!(read(&fewer, keys.as_bytes()).seen.len(), 4);
+    // The server's hello comes when the early data have long been there, and late.
+    let mut late = frames.clone();
+    let hello = late.remove(21);
+    late.insert(25, hello);
+    assert_eq!(read(&late, keys.as_bytes()).seen.len(), 4);
+}
+
+#[test]
 fn one_side_of_a_handshake_is_too_little() {
     let (frames, _) = whole("tls-register-ok");
     for port in [5061_u16.to_be_bytes(), 33485_u16.to_be_bytes()] {

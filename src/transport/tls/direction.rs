@@ -37,12 +37,26 @@ const FAILURES_MAX: u32 = 16;
 enum Epoch {
     /// None: the handshake is in clear.
     Clear,
+    /// Those of 0-RTT data, of TLS 1.3.
+    Early(Protection),
     /// Those of the handshake, of TLS 1.3.
     Handshake(Protection),
     /// Those of TLS 1.2, which have no successor but by another handshake.
     Master(Protection),
     /// Those of TLS 1.3, and the secret that the next are made of (RFC 8446 §7.2).
     Traffic { protection: Protection, suite: Suite, secret: Secret },
+}
+
+impl Epoch {
+    fn protection(&mut self) -> Option<&mut Protection> {
+        match self {
+            Epoch::Clear => None,
+            Epoch::Early(protection)
+            | Epoch::Handshake(protection)
+            | Epoch::Master(protection)
+            | Epoch::Traffic { protection, .. } => Some(protection),
+        }
+    }
 }
 
 /// See the file.
@@ -129,8 +143,13 @@ impl<F: Framer> Tls<F> {
         if !matches!(self.epoch, Epoch::Clear) || !is_sealed {
             return Readiness::Ready;
         }
+        let has_key = out.tls.early_secret(flow).is_some();
         let session = out.tls.session(flow);
         let is_early = session.has_early_data && session.server_hello.is_none() && session.client == Some(flow);
+        if kind == APPLICATION_DATA && is_early && has_key {
+            // Which cipher it is, only the server says.
+            return Readiness::Waiting;
+        }
         // RFC 8446 §5: in TLS 1.3 the change of cipher means nothing.
         if kind == CHANGE_CIPHER_SPEC && (session.is_1_3() || is_early) || kind == APPLICATION_DATA && is_early {
             return Readiness::Ready;
@@ -225,23 +244,24 @@ impl<F: Framer> Tls<F> {
     /// Opens a record with the keys in use, or with those that follow them where their change was not seen.
     fn open<S>(&mut self, record: Sealed<'_>, flow: Flow, out: &mut Outlet<'_, S>) -> Option<Opened> {
         let count = if self.is_uncounted { LOST_RECORDS_MAX } else { 1 };
-        let opened = match &mut self.epoch {
-            Epoch::Clear => None,
-            Epoch::Handshake(protection) | Epoch::Master(protection) | Epoch::Traffic { protection, .. } => {
-                open_one_of(protection, count, record)
-            }
-        };
+        let opened = self.epoch.protection().and_then(|protection| open_one_of(protection, count, record));
         if opened.is_some() {
             self.is_uncounted = false;
             return opened;
         }
         let mut next = match &self.epoch {
+            Epoch::Early(_) => handshake_epoch(flow, out)?,
             Epoch::Handshake(_) => traffic_epoch(flow, out)?,
             Epoch::Traffic { suite, secret, .. } if self.is_uncounted => next_traffic(*suite, secret)?,
             _ => return None,
         };
-        let Epoch::Traffic { protection, .. } = &mut next else { return None };
-        let opened = open_one_of(protection, count, record)?;
+        let opened = loop {
+            if let Some(opened) = next.protection().and_then(|protection| open_one_of(protection, count, record)) {
+                break opened;
+            }
+            // Behind 0-RTT data, the whole handshake may be missing.
+            next = if matches!(next, Epoch::Handshake(_)) { traffic_epoch(flow, out)? } else { return None };
+        };
         self.epoch = next;
         self.is_uncounted = false;
         self.messages.restart();
@@ -269,6 +289,14 @@ impl<F: Framer> Tls<F> {
                         out.tls.note_ticket(flow, ticket);
                     }
                 }
+                handshake::END_OF_EARLY_DATA if matches!(self.epoch, Epoch::Early(_)) => {
+                    if let Some(epoch) = handshake_epoch(flow, out) {
+                        self.epoch = epoch;
+                    }
+                }
+                handshake::ENCRYPTED_EXTENSIONS if matches!(self.epoch, Epoch::Handshake(_)) => {
+                    out.tls.note_early_data(flow, handshake::accepts_early_data(&body));
+                }
                 handshake::FINISHED if matches!(self.epoch, Epoch::Handshake(_)) => {
                     if let Some(epoch) = traffic_epoch(flow, out) {
                         self.epoch = epoch;
@@ -294,6 +322,14 @@ fn first_epoch<S>(flow: Flow, out: &mut Outlet<'_, S>) -> Option<Epoch> {
     if !session.is_1_3() {
         return out.tls.master_protection(flow).map(Epoch::Master);
     }
+    let early = out.tls.early_secret(flow).zip(out.tls.suite(flow));
+    match early.and_then(|(secret, suite)| Protection::of_traffic_secret(suite, secret)) {
+        Some(protection) => Some(Epoch::Early(protection)),
+        None => handshake_epoch(flow, out),
+    }
+}
+
+fn handshake_epoch<S>(flow: Flow, out: &Outlet<'_, S>) -> Option<Epoch> {
     let handshake = out.tls.traffic_secret(flow, true);
     match handshake.and_then(|(suite, secret)| Protection::of_traffic_secret(suite, secret)) {
         Some(protection) => Some(Epoch::Handshake(protection)),

@@ -12,6 +12,8 @@ use crate::transport::tls::suite::TLS_1_3;
 pub(super) const CLIENT_HELLO: u8 = 1;
 pub(super) const SERVER_HELLO: u8 = 2;
 pub(super) const NEW_SESSION_TICKET: u8 = 4;
+pub(super) const END_OF_EARLY_DATA: u8 = 5;
+pub(super) const ENCRYPTED_EXTENSIONS: u8 = 8;
 pub(super) const FINISHED: u8 = 20;
 pub(super) const KEY_UPDATE: u8 = 24;
 
@@ -61,8 +63,16 @@ impl Messages {
             let [kind, len_0, len_1, len_2, body @ ..] = self.buffer.as_slice() else { return whole };
             let len = usize::from(*len_0) << 16 | usize::from(*len_1) << 8 | usize::from(*len_2);
             let kind = *kind;
-            let is_of_interest =
-                matches!(kind, CLIENT_HELLO | SERVER_HELLO | NEW_SESSION_TICKET | FINISHED | KEY_UPDATE);
+            let is_of_interest = matches!(
+                kind,
+                CLIENT_HELLO
+                    | SERVER_HELLO
+                    | NEW_SESSION_TICKET
+                    | END_OF_EARLY_DATA
+                    | ENCRYPTED_EXTENSIONS
+                    | FINISHED
+                    | KEY_UPDATE
+            );
             let behind_len = match body.split_at_checked(len) {
                 Some((message, behind)) => {
                     if is_of_interest {
@@ -139,6 +149,12 @@ pub(super) fn server_hello(body: &[u8]) -> Option<ServerHello> {
         is_compressed: hello.compression.0 != 0,
         is_retry: version == TLS_1_3 && random == HELLO_RETRY_REQUEST,
     })
+}
+
+/// Whether the EncryptedExtensions of TLS 1.3 accept 0-RTT data (RFC 8446 §4.2.10).
+pub(super) fn accepts_early_data(body: &[u8]) -> bool {
+    let accepts = |extension: &TlsExtension<'_>| matches!(extension, TlsExtension::EarlyData(_));
+    extensions(body.get(2..)).iter().any(accepts)
 }
 
 /// The ticket in a NewSessionTicket of TLS 1.2 (RFC 5077 §3.3).

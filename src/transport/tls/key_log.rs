@@ -21,6 +21,8 @@ const TRAFFIC_SECRET_BYTES: [usize; 2] = [32, 48];
 pub(super) enum Label {
     /// A connection of TLS 1.2 and before.
     Master,
+    /// 0-RTT data.
+    ClientEarly,
     ClientHandshake,
     ServerHandshake,
     ClientTraffic,
@@ -28,11 +30,12 @@ pub(super) enum Label {
 }
 
 impl Label {
-    const COUNT: usize = 5;
+    const COUNT: usize = 6;
 
     fn of(name: &[u8]) -> Option<Label> {
         match name {
             b"CLIENT_RANDOM" => Some(Label::Master),
+            b"CLIENT_EARLY_TRAFFIC_SECRET" => Some(Label::ClientEarly),
             b"CLIENT_HANDSHAKE_TRAFFIC_SECRET" => Some(Label::ClientHandshake),
             b"SERVER_HANDSHAKE_TRAFFIC_SECRET" => Some(Label::ServerHandshake),
             b"CLIENT_TRAFFIC_SECRET_0" => Some(Label::ClientTraffic),
