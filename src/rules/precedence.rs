@@ -178,7 +178,13 @@ static EXPLAINS: &[(&str, &[&str])] = &[
     ),
     (
         "nc-repeated",
-        &["uri-differs-from-request-uri", "digest-ok-but-rejected", "challenge-loop", "rejected-credentials"],
+        &[
+            "uri-differs-from-request-uri",
+            "digest-ok-but-rejected",
+            "challenge-loop",
+            "rejected-credentials",
+            "forbidden-after-credentials",
+        ],
     ),
     (
         "malformed-credentials",

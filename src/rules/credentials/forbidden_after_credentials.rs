@@ -8,8 +8,11 @@ use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::credentials::uri_differs_from_request_uri;
 use crate::rules::facts;
+use crate::session::Attempt;
 use crate::session::Judgement;
+use crate::session::Presented;
 use crate::session::Session;
 
 /// The rule.
@@ -73,6 +76,13 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     finding = finding.advises(
         "Check that the account may use the From, To and Contact addresses sent here, and what it is allowed to do",
     );
+    let is_for_uri = |(index, attempt, p): &(usize, &Attempt<'_>, &Presented<'_>)| {
+        !session.is_accepted_later(*index) && uri_differs_from_request_uri::is_blamed(session, attempt, p)
+    };
+    if forbidden.iter().all(is_for_uri) {
+        (finding.explained_by, finding.severity) = (Some(uri_differs_from_request_uri::RULE.name), Severity::Medium);
+        finding.fault = Fault::Client;
+    }
     finding.attempt = facts::lead(session, forbidden.iter().map(|(index, _, _)| *index));
     finding.subject = facts::subject(session, attempt);
     finding.frames = facts::frames_of_all(forbidden.iter().map(|(_, attempt, _)| *attempt));

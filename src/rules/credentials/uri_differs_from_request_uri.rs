@@ -24,7 +24,8 @@ pub static RULE: Rule = Rule {
     severity: Severity::Info,
     summary: "The uri in the credentials is not the Request-URI",
     finds: "Credentials whose uri differs from the request line, compared by the SIP URI rules: the part that differs is named. It \
-            is medium where the request was refused on the client's own hop and the client never got in with such a uri.",
+            is medium where the request was refused on the client's own hop and the client never got in with such a uri, and high where \
+            a right digest gets a 403 that itself speaks of the uri.",
     matters: "A server may compare the two and refuse. RFC 3261 calls inequality no error by itself, since proxies rewrite the \
               request line.",
     advice: "Let the client hash and send the Request-URI as it stands in the request line, port and parameters included.",
@@ -43,11 +44,15 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let Some((index, attempt, presented, part)) = differing.first().copied() else { return Vec::new() };
     let Some(request) = attempt.request() else { return Vec::new() };
     let sent = presented.credentials.uri().unwrap_or_default();
-    let is_refused = differing.iter().any(|(index, attempt, presented, _)| {
-        matches!(presented.judgement, Judgement::Refused | Judgement::Forbidden | Judgement::BadRequest)
-            && !session.is_accepted_later(*index)
-            && attempt.request().is_some_and(|request| request.via_count <= 1)
-    });
+    let refused: Vec<_> = differing
+        .iter()
+        .filter(|(index, attempt, presented, _)| {
+            matches!(presented.judgement, Judgement::Refused | Judgement::Forbidden | Judgement::BadRequest)
+                && !session.is_accepted_later(*index)
+                && attempt.request().is_some_and(|request| request.via_count <= 1)
+        })
+        .collect();
+    let blamed = refused.iter().find(|(_, attempt, presented, _)| is_blamed(session, attempt, presented));
     let mut finding = Finding::new(
         &RULE,
         format!("The uri in the credentials differs from the Request-URI in its {}", part.name()),
@@ -68,15 +73,32 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     if differing.iter().all(|(_, attempt, _, _)| attempt.request().is_some_and(|request| request.via_count > 1)) {
         finding.fault = Fault::Path;
     }
-    if is_refused {
+    if !refused.is_empty() {
         finding = finding.graded(Severity::Medium, Confidence::Possible);
         finding.attempt = Some(index);
+    }
+    if let Some((index, attempt, _, _)) = blamed {
+        finding = finding.graded(Severity::High, Confidence::Likely);
+        finding.attempt = Some(*index);
+        finding.evidence.extend(facts::status_evidence(session, attempt));
     }
     finding.subject = facts::subject(session, attempt);
     finding.frames =
         differing.iter().filter_map(|(_, attempt, _, _)| attempt.request().map(|request| request.at)).collect();
-    finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
+    finding.evidence.splice(..0, facts::credentials_evidence(attempt, presented));
     vec![finding]
+}
+
+/// Whether a right digest was forbidden for its uri: the reason phrase of the answer names it, as those of some SBCs do.
+pub fn is_blamed(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
+    let is_forbidden = presented.judgement == Judgement::Forbidden && presented.verdict() == Some(Verdict::Match);
+    let is_first_hop = attempt.request().is_some_and(|request| request.via_count <= 1);
+    if !is_forbidden || !is_first_hop || difference(session, attempt, presented).is_none() {
+        return false;
+    }
+    let reason = attempt.answer().map(|answer| session.text(answer.reason)).unwrap_or_default();
+    let words = reason.split(|byte| !byte.is_ascii_alphanumeric());
+    words.into_iter().any(|word| word.eq_ignore_ascii_case(b"uri"))
 }
 
 fn difference(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> Option<UriPart> {

@@ -9,7 +9,9 @@ use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::facts;
+use crate::session::Attempt;
 use crate::session::Judgement;
+use crate::session::Presented;
 use crate::session::Session;
 
 /// The rule.
@@ -20,7 +22,8 @@ pub static RULE: Rule = Rule {
     severity: Severity::Medium,
     summary: "A nonce count was used twice with the same nonce",
     finds: "The same user, realm, nonce and nonce count in two transactions, with no challenge in between that delivered the nonce \
-            anew. It is high where the repeat was refused although the digest is right, and info where it was accepted.",
+            anew. It is high where the repeat was refused although the digest is right, and info where it was accepted. A 403 refuses it \
+            where the first use was let past.",
     matters: "The count exists so that servers can tell replays: one that counts refuses the repeat, often with stale=true. Some \
               clients print 00000001 for ever.",
     advice: "Fix the client: each new request with a nonce counts one up, in eight hex digits.",
@@ -40,8 +43,13 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         .collect();
     let Some((_, attempt, presented, earlier)) = repeated.first().copied() else { return Vec::new() };
     let user = facts::account(&presented.username(), &presented.realm());
-    let is_refused = repeated.iter().any(|(_, _, p, _)| p.is_refused());
-    let is_right = repeated.iter().any(|(_, _, p, _)| p.verdict() == Some(Verdict::Match) && p.is_refused());
+    // Some servers take a repeat for fraud, and forbid what they allowed before.
+    let is_turned_down = |presented: &Presented<'_>, earlier: &Attempt<'_>| {
+        presented.is_refused() || presented.judgement == Judgement::Forbidden && earlier.is_let_past()
+    };
+    let is_refused = repeated.iter().any(|(_, _, p, earlier)| is_turned_down(p, earlier));
+    let is_right =
+        repeated.iter().any(|(_, _, p, earlier)| p.verdict() == Some(Verdict::Match) && is_turned_down(p, earlier));
     let is_stale = repeated.iter().any(|(_, _, p, _)| p.judgement == Judgement::Stale);
     let (severity, confidence) = match () {
         () if is_right || is_stale => (Severity::High, Confidence::Likely),
