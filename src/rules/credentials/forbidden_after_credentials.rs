@@ -37,7 +37,7 @@ pub static RULE: Rule = Rule {
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let forbidden: Vec<_> =
         facts::presented(session).filter(|(_, _, p)| p.judgement == Judgement::Forbidden && !p.is_wrong()).collect();
-    let Some((_, attempt, presented)) = forbidden.first().copied() else { return Vec::new() };
+    let Some((index, attempt, presented)) = forbidden.first().copied() else { return Vec::new() };
     let status = attempt.status().unwrap_or_default();
     let user = facts::account(&presented.username(), &presented.realm());
     let is_right = presented.verdict() == Some(Verdict::Match);
@@ -68,6 +68,12 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         .explained(explanation);
     if is_right {
         finding = finding.excludes("wrong password: the digest fits the one given");
+        if has_served(session, index, attempt, presented) {
+            finding = finding.advises(
+                "See whether the server forbids the second use of a nonce, which it had accepted: a 401 with stale=true would \
+                 let the client go on",
+            );
+        }
     } else {
         finding = finding.advises(
             "Give the password (--user with --ask-password, or --credentials) to tell password from permission",
@@ -89,4 +95,11 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
     finding.evidence.extend(facts::status_evidence(session, attempt));
     vec![finding]
+}
+
+/// Whether the same nonce let a request of this kind past before.
+fn has_served(session: &Session<'_>, index: usize, attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
+    let first = presented.nonce.and_then(|nonce| session.lookup().let_past_first(nonce)).filter(|first| *first < index);
+    let first = first.and_then(|first| session.attempts.get(first));
+    first.is_some_and(|first| first.transaction.method == attempt.transaction.method)
 }

@@ -345,3 +345,13 @@ fn every_failure_of_the_field_has_its_cause_first() {
     assert!(wrong.is_empty(), "{} of {count}:\n{}", wrong.len(), wrong.join("\n"));
     assert!(count >= 70, "only {count} failures");
 }
+
+#[test]
+fn a_403_to_a_nonce_that_had_served_asks_for_stale() {
+    let again = "+60 > REGISTER\nAuthorization: digest user=1001 password=secret\n";
+    check(&[ASKED, RIGHT, OK, again, FORBIDDEN], SECRET, "high forbidden-after-credentials says=second_use_of_a_nonce");
+    let first = analyse(&[ASKED, RIGHT, FORBIDDEN], SECRET);
+    assert!(!super::shown(&first).contains("second use"));
+    let remedy = first.findings.iter().flat_map(|finding| &finding.remedy).any(|text| text.contains("second use"));
+    assert!(!remedy, "nothing was accepted before");
+}
