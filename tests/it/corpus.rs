@@ -82,6 +82,11 @@ impl Sample {
         analyze(capture, self.keyring())
     }
 
+    /// The report on another capture, with the secrets of its TLS connections.
+    pub fn report_with_keys(&self, capture: &[u8], keys: &[u8]) -> Report {
+        analyze_with(Cursor::new(capture.to_vec()), self.keyring(), keys).expect("it is a capture")
+    }
+
     pub fn frames(&self) -> Vec<RawFrame> {
         frames(&self.bytes)
     }
@@ -103,8 +108,12 @@ pub fn analyze(capture: &[u8], keyring: Keyring) -> Report {
 
 /// The report on what a source gives, read to its end or to its first fault; `None` where it is no capture at all.
 pub fn analyze_from(source: impl Read + Send + 'static, keyring: Keyring) -> Option<Report> {
+    analyze_with(source, keyring, key_logs())
+}
+
+fn analyze_with(source: impl Read + Send + 'static, keyring: Keyring, keys: &[u8]) -> Option<Report> {
     let mut analyzer = Analyzer::new(Settings { keyring, ..Settings::default() });
-    analyzer.add_tls_key_log(key_logs());
+    analyzer.add_tls_key_log(keys);
     let mut reader = Reader::open(Box::new(source), InputId(0), &Limits::default()).ok()?;
     while let Ok(Some(record)) = reader.next_record() {
         analyzer.push(&record);

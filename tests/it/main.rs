@@ -25,6 +25,7 @@ mod lookalikes;
 mod merging;
 mod near_misses;
 mod oracle;
+mod over_tls;
 mod properties;
 mod rules;
 mod run;
