@@ -154,6 +154,8 @@ def methods():
     for method in ("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "SUBSCRIBE", "NOTIFY", "MESSAGE", "PUBLISH", "REFER",
                    "INFO", "UPDATE", "PRACK", "register"):
         one("method-other", f"{method} hashed", PLAIN, method=method)
+    for method in ("REGISTER", "ACK", "BYE", "invite"):
+        one("method-other", f"{method} hashed for INVITE", CALL.but(qop="auth"), method=method)
 
 
 def realms():
@@ -164,6 +166,7 @@ def realms():
     generic = PLAIN.but(realm="asterisk")
     one("realm-domain", "SIP domain hashed", generic, realm="pbx.example.com")
     one("realm-domain", "no realm hashed", generic, realm="")
+    one("realm-domain", "domain of To hashed", generic.but(to="sip:1001@office.example"), realm="office.example")
     one("realm-domain", "domain of From hashed", generic.but(sender="sip:1001@home.example"), realm="home.example")
 
 
@@ -173,6 +176,8 @@ def usernames():
     one("username-from", "To user hashed", auth.but(to="sip:1002@pbx.example.com"), user="1002")
     one("username-with-domain", "domain hashed", PLAIN, user="1001@pbx.example.com")
     one("username-with-domain", "realm hashed", PLAIN.but(realm="asterisk"), user="1001@asterisk")
+    office = PLAIN.but(to="sip:1001@office.example")
+    one("username-with-domain", "domain of To hashed", office, user="1001@office.example")
     one("username-with-domain", "scheme and domain hashed", PLAIN, user="sip:1001@pbx.example.com")
     full = PLAIN.but(user="acct-7@pbx.example.com")
     one("username-with-domain", "domain left out", full, user="acct-7")
@@ -243,6 +248,7 @@ def qops():
     one("qop-other", "auth-int for auth", CALL.but(qop="auth"), qop="auth-int")
     one("qop-other", "body taken in", CALL.but(qop="auth"), body_hashed=True)
     one("qop-other", "auth-int for auth, no body", PLAIN, qop="auth-int")
+    one("qop-other", "lower case hashed", PLAIN.but(qop="AUTH"), qop="auth")
 
 
 def bodies():
@@ -258,6 +264,10 @@ def nonces():
     one("nonce-previous", "the nonce before that hashed", PLAIN.but(before=(old, "mF8s3LqT")), nonce=old)
     padded = PLAIN.but(nonce="aX7dQk0v1uY2mWJx9sT4cg==")
     one("nonce-altered", "padding left out", padded, nonce="aX7dQk0v1uY2mWJx9sT4cg")
+    one("nonce-altered", "upper case hashed", padded, nonce=padded["nonce"].upper())
+    unpadded = PLAIN.but(nonce="aX7dQk0v1uY2mWJx9sT4cg")
+    one("nonce-altered", "padding added", unpadded, nonce="aX7dQk0v1uY2mWJx9sT4cg==")
+    one("nonce-altered", "one character of padding added", unpadded, nonce="aX7dQk0v1uY2mWJx9sT4cg=")
     one("nonce-altered", "lower case hashed", padded, nonce=padded["nonce"].lower())
     bare = PLAIN.but(nonce="aX7dQk0v1uY2mWJx9sT4cg", offered="aX7dQk0v1uY2mWJx9sT4cg==")
     one("nonce-altered", "sent without padding, hashed with", bare, nonce=bare["offered"])
@@ -285,6 +295,9 @@ def quotes():
     one("escape-kept", "escapes of the realm hashed", lab, realm=escape(lab["realm"]))
     one("escape-kept", "escapes of the user hashed", lab, user=escape(lab["user"]))
     one("escape-kept", "all escapes hashed", lab, realm=escape(lab["realm"]), user=escape(lab["user"]))
+    marked = PLAIN.but(nonce='aX7d"Qk0v1uY2', cnonce='0a"4f')
+    one("escape-kept", "escapes of the nonce hashed", marked, nonce=escape(marked["nonce"]))
+    one("escape-kept", "escapes of the cnonce hashed", marked, cnonce=escape(marked["cnonce"]))
     one("escape-kept", "escapes of the password hashed", PLAIN, given='a"b', password='a\\"b')
 
 
