@@ -147,6 +147,14 @@ fn reading_goes_on_behind_a_lost_segment_and_a_packet_that_is_none() {
         assert!(outcome.seen.len() >= 3, "{lie}: {}", outcome.seen.len());
         assert!(lie > 1000 || outcome.seen.len() >= 19, "{lie}: {}", outcome.seen.len());
     }
+    // Any bit of two packets, one of them whole.
+    let stream = packets[..2].concat();
+    let headers_len = packets[0].len() - message(0, 300).len();
+    for bit in (0..headers_len * 8).chain(packets[0].len() * 8..(packets[0].len() + headers_len) * 8) {
+        let mut flipped = stream.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        read_frames(&[tcp_frame(0, SYN, b""), tcp_frame(1, ACK, &flipped)]);
+    }
     // A method may be named so in a stream, too.
     let text = String::from_utf8(message(1, 0)).unwrap().replacen("MESSAGE", "HEP3", 1);
     let outcome = read_frames(&[tcp_frame(0, SYN, b""), tcp_frame(1, ACK, text.as_bytes())]);

@@ -189,6 +189,19 @@ fn compressed_messages_without_end_are_bounded() {
     assert_eq!((texts(&outcome), outcome.events.websocket_too_large.count), (vec![message(1, 0)], 1));
 }
 
+#[test]
+fn no_flipped_bit_in_compressed_messages_does_harm() {
+    let messages: Vec<Vec<u8>> = (0..3).map(|number| message(number, 20)).collect();
+    let frames: Vec<Vec<u8>> = deflated(&messages).iter().map(|message| frame(0xc1, message)).collect();
+    let stream = [UPGRADE, &frames.concat()].concat();
+    for bit in UPGRADE.len() * 8..stream.len() * 8 {
+        let mut flipped = stream.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        // The ledger is checked in there.
+        assert!(read(&flipped, 1400).seen.len() <= 3, "bit {bit}");
+    }
+}
+
 /// What becomes of the messages of one direction of one connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Manner {

@@ -64,6 +64,7 @@ const ATTACKS: &[(&str, &[&str])] = &[
             "one_layer_of_compression_is_unpacked",
             "bombs_are_read_as_they_unpack",
             "zstd_is_unpacked_in_bounded_memory",
+            "compressed_messages_without_end_are_bounded",
         ],
     ),
     (
