@@ -11,7 +11,7 @@ use crate::report::ladder::text::duration;
 
 const LEFT: usize = 140;
 const LANE: usize = 250;
-const NOTES: usize = 480;
+const NOTES: usize = 436;
 const HEAD: usize = 46;
 const STEP: usize = 26;
 
