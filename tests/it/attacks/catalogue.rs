@@ -118,7 +118,7 @@ const ATTACKS: &[(&str, &[&str])] = &[
             "reports_of_near_misses_hold_no_password_and_nothing_to_test_one_on",
         ],
     ),
-    ("names of people", &["no_name_of_a_capture_stands_in_a_strict_report", "every_format_hides_names"]),
+    ("names of people", &["no_name_of_a_capture_stands_in_a_strict_report", "every_command_and_format_hides_names"]),
     ("use as a cracker", &["the_fourth_secret_of_a_user_and_realm_is_refused", "limits_hold_across_files"]),
 ];
 
