@@ -70,7 +70,7 @@ pub struct InputSummary {
     pub interfaces_refused: u64,
     /// pcapng blocks that were malformed within or too large, and skipped.
     pub skipped_blocks: u64,
-    /// Comments on the sections of a pcapng, as they stand there: at most [`COMMENTS_MAX`].
+    /// Comments on the sections of a pcapng, as they stand there: at most 16.
     pub comments: Vec<Vec<u8>>,
     /// Comments on sections beyond those.
     pub comments_left_out: u64,
