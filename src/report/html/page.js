@@ -40,19 +40,37 @@
       keyed.sort(function (a, b) { return order(a.key, b.key) * (down ? -1 : 1); });
       rows = keyed.map(function (one) { return one.row; });
       body.append.apply(body, rows);
+      show();
     });
   });
   var search = document.getElementById("search");
   var count = document.getElementById("count");
   document.getElementById("searchbox").hidden = false;
-  search.addEventListener("input", function () {
+  // A browser takes seconds to lay out thousands of rows anew: more are on paper, and where scripts are off.
+  var most = 500;
+  var show = function () {
     var words = search.value.toLowerCase().split(/\s+/);
-    var shown = 0;
+    var found = 0;
     rows.forEach(function (row) {
       var text = row.textContent.toLowerCase();
-      row.hidden = !words.every(function (word) { return text.indexOf(word) >= 0; });
-      shown += row.hidden ? 0 : 1;
+      var fits = words.every(function (word) { return text.indexOf(word) >= 0; });
+      found += fits ? 1 : 0;
+      row.hidden = !fits || found > most;
     });
-    count.textContent = shown + " of " + rows.length + " shown";
-  });
+    count.textContent = found > most ? "the first " + most + " of " + found + " found" : found + " of " + rows.length + " shown";
+  };
+  search.addEventListener("input", show);
+  addEventListener("beforeprint", function () { most = Infinity; show(); });
+  addEventListener("afterprint", function () { most = 500; show(); });
+  // A link leads to its row wherever that is.
+  var follow = function () {
+    var row = document.getElementById(location.hash.slice(1));
+    if (row && row.hidden) {
+      row.hidden = false;
+      row.scrollIntoView();
+    }
+  };
+  addEventListener("hashchange", follow);
+  show();
+  follow();
 }());
