@@ -286,6 +286,9 @@ impl<F: Framer> Stream<F> {
 
     /// Bytes from before the place where the stream was joined, which came too late to be put in order.
     fn early<S: FnMut(Payload<'_>)>(&mut self, payload: &[u8], origin: Origin, out: &mut Outlet<'_, S>) {
+        if payload.is_empty() {
+            return out.ledger.set_aside(SetAside::CutHeaders, origin.frame_count());
+        }
         let mut early: Stream<F> = Stream::at(self.flow, StreamStart::Joined, Phase::Open, 0);
         early.advance(payload.len() as u64);
         early.deliver(payload, origin, out);

@@ -210,6 +210,16 @@ fn no_flipped_bit_does_harm() {
     }
 }
 
+/// A segment from before the place where the stream was joined, of which the capture holds the headers alone.
+#[test]
+fn an_early_segment_without_its_payload_is_counted() {
+    let early = tcp_frame(900, ACK, b"0123456789");
+    let frames = [tcp_frame(1000, ACK, &message(1, 0)), early[..early.len() - 10].to_vec()];
+    // `read_frames` asserts that the ledger balances.
+    let outcome = read_frames(&frames);
+    assert_eq!(outcome.seen.len(), 1);
+}
+
 #[test]
 fn a_read_error_comes_after_what_was_read() {
     struct Broken(Cursor<Vec<u8>>);
