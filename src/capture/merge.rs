@@ -73,8 +73,8 @@ pub struct Ended {
 
 /// What comes next, before it is lent.
 enum Step {
-    /// The record of the file that is handed out.
-    Record,
+    /// The record of that open file.
+    Record(usize),
     News(Next<'static>),
 }
 
@@ -121,18 +121,19 @@ impl Merge {
 
     /// The next record by time, or the news that a file has ended; None behind the last one.
     pub fn next_record(&mut self) -> Option<Next<'_>> {
-        self.advance_all().map(|step| self.lend(step))
+        let step = self.next_step()?;
+        self.lend(step)
     }
 
     /// The same, with what the capture says of a frame beside its bytes.
     pub fn next_noted(&mut self) -> Option<Noted<'_>> {
-        let step = self.advance_all()?;
+        let step = self.next_step()?;
         let handed = self.handed.and_then(|index| self.open.get(index));
         let (input, notes) = handed.map(|one| (one.input, one.reader.frame_notes())).unwrap_or_default();
-        Some(Noted { next: self.lend(step), input, notes })
+        Some(Noted { next: self.lend(step)?, input, notes })
     }
 
-    fn advance_all(&mut self) -> Option<Step> {
+    fn next_step(&mut self) -> Option<Step> {
         if let Some(index) = self.handed.take()
             && let Some(ended) = self.advance(index)
         {
@@ -144,20 +145,20 @@ impl Merge {
             }
         }
         let earliest = self.open.iter().enumerate().min_by_key(|(_, one)| (one.record.time, one.input));
-        self.handed = Some(earliest.map(|(index, _)| index)?);
-        Some(Step::Record)
+        let index = earliest.map(|(index, _)| index)?;
+        self.handed = Some(index);
+        Some(Step::Record(index))
     }
 
-    fn lend(&self, step: Step) -> Next<'_> {
-        let handed = self.handed.and_then(|index| self.open.get(index));
-        match (step, handed) {
-            (Step::News(news), _) => news,
-            (Step::Record, Some(one)) => Next::Record(match one.record.described {
-                Some(notes) => Record::Interface(InterfaceNotes { options: one.reader.interface_options(), ..notes }),
-                None => one.record.lend(),
-            }),
-            (Step::Record, None) => Next::Record(Record::InterfaceStatistics { received: None, dropped: None }),
-        }
+    fn lend(&self, step: Step) -> Option<Next<'_>> {
+        let one = match step {
+            Step::News(news) => return Some(news),
+            Step::Record(index) => self.open.get(index)?,
+        };
+        Some(Next::Record(match one.record.described {
+            Some(notes) => Record::Interface(InterfaceNotes { options: one.reader.interface_options(), ..notes }),
+            None => one.record.lend(),
+        }))
     }
 
     /// Whether the next file begins before everything that is open.

@@ -184,7 +184,7 @@ fn tell_changed(changed: Changed, notes: &Notes) {
     }
     if withheld > 0 {
         notes.warn(&format!(
-            "--write: {} left out, where it cannot be overwritten (tunnels, HEP, SCTP, masked WebSocket); --redact none \
+            "--write: {} left out, where it cannot be overwritten (tunnels, HEP over UDP, SCTP, masked or compressed WebSocket); --redact none \
              --show-secrets writes them as they are",
             frames(withheld)
         ));

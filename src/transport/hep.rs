@@ -6,7 +6,6 @@ use std::marker::PhantomData;
 use memchr::memmem;
 
 use crate::base::Framer;
-use crate::base::Framing;
 use crate::base::SetAside;
 use crate::packet;
 use crate::transport::carried::Unit;
@@ -89,17 +88,7 @@ impl<F: Framer> HepStream<F> {
             Ok(_) => return Some(SetAside::NotSip),
             Err(reason) => return Some(reason),
         };
-        out.deliver(Payload {
-            flow: captured.flow,
-            transport: captured.transport,
-            frames: origin.frames,
-            time: captured.time.or(origin.time),
-            bytes: captured.payload.trim_ascii_start(),
-            cut: captured.cut,
-            ambiguous: origin.ambiguous,
-            link: captured.link,
-            framing: Framing::default(),
-        });
+        out.deliver(origin.reported(captured));
         None
     }
 }

@@ -15,6 +15,7 @@ use crate::base::Limits;
 use crate::base::SetAside;
 use crate::base::Transport;
 use crate::packet::Addresses;
+use crate::packet::Captured;
 use crate::packet::LinkContext;
 use crate::transport::events::Events;
 use crate::transport::tls::TlsTable;
@@ -78,6 +79,21 @@ impl Origin {
             ambiguous: self.ambiguous,
             link: self.link,
             framing,
+        }
+    }
+
+    /// What an agent reports in this packet, seen where and when the agent saw it.
+    pub(super) fn reported(self, captured: Captured<'_>) -> Payload<'_> {
+        Payload {
+            flow: captured.flow,
+            transport: captured.transport,
+            frames: self.frames,
+            time: captured.time.or(self.time),
+            bytes: captured.payload.trim_ascii_start(),
+            cut: captured.cut,
+            ambiguous: self.ambiguous,
+            link: captured.link,
+            framing: Framing::default(),
         }
     }
 }

@@ -134,17 +134,7 @@ impl<F: Framer> Reassembly<F> {
             Decoded::Sctp(packet) => self.associations.push::<F, _>(&packet, &origin, &mut out),
             Decoded::Captured(captured) if F::recognises(captured.payload) => {
                 out.ledger.used(origin.frame_count());
-                out.deliver(Payload {
-                    flow: captured.flow,
-                    transport: captured.transport,
-                    frames: origin.frames,
-                    time: captured.time.or(origin.time),
-                    bytes: captured.payload.trim_ascii_start(),
-                    cut: captured.cut,
-                    ambiguous: origin.ambiguous,
-                    link: origin.link,
-                    framing: Framing::default(),
-                });
+                out.deliver(origin.reported(captured));
             }
             Decoded::Udp(datagram) if F::recognises(datagram.payload) => {
                 out.ledger.used(origin.frame_count());

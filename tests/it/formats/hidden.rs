@@ -165,6 +165,15 @@ fn what_was_sent_in_clear_is_hidden_even_where_nothing_else_is() {
     }
 }
 
+/// What `--write` makes of these frames, as `out.pcapng` in that folder.
+fn written_of(folder: &Path, frames: &[RawFrame]) -> Vec<u8> {
+    std::fs::write(folder.join("in.pcap"), corpus::plain_pcap(frames)).expect("it can be written");
+    let mut command = sipauth(folder);
+    command.args(["analyze", "-q", "--fail-on", "never", "--force", "-w", "out.pcapng", "in.pcap"]);
+    assert_eq!(run(&mut command).code, 0);
+    std::fs::read(folder.join("out.pcapng")).expect("it was written")
+}
+
 /// Wherever packets end, each holds but masked digits.
 #[test]
 fn a_response_in_pieces_is_hidden_in_each() {
@@ -176,12 +185,8 @@ fn a_response_in_pieces_is_hidden_in_each() {
     let made = made.chain((1..=6).map(|seed| (format!("segments {seed}"), over_tcp(&frames, seed))));
     let mut in_pieces = 0;
     for (what, frames) in made {
-        std::fs::write(folder.path().join("in.pcap"), corpus::plain_pcap(&frames)).expect("it can be written");
         in_pieces += values.keys().filter(|value| !frames.iter().any(|frame| holds(&frame.bytes, value))).count();
-        let mut command = sipauth(folder.path());
-        command.args(["analyze", "-q", "--fail-on", "never", "--force", "-w", "out.pcapng", "in.pcap"]);
-        assert_eq!(run(&mut command).code, 0, "{what}");
-        let bytes = std::fs::read(folder.path().join("out.pcapng")).expect("it was written");
+        let bytes = written_of(folder.path(), &frames);
         for value in values.keys() {
             let shown = String::from_utf8_lossy(value);
             assert!(!value.windows(6).any(|part| holds(&bytes, part)), "{what}: holds a part of {shown}");
@@ -203,11 +208,7 @@ fn a_response_that_an_agent_reports_is_hidden() {
     let frames = corpus::sample(&sample.name).frames();
     for (segment_len, protocol) in [(31, 22), (1400, 22), (31, 17), (1400, 17)] {
         let reported = hep::over_tcp(&frames, segment_len, protocol);
-        std::fs::write(folder.path().join("in.pcap"), corpus::plain_pcap(&reported)).expect("it can be written");
-        let mut command = sipauth(folder.path());
-        command.args(["analyze", "-q", "--fail-on", "never", "--force", "-w", "out.pcapng", "in.pcap"]);
-        assert_eq!(run(&mut command).code, 0);
-        let bytes = std::fs::read(folder.path().join("out.pcapng")).expect("it was written");
+        let bytes = written_of(folder.path(), &reported);
         assert!(holds(&bytes, b"xxxxxxxx"), "{protocol} in segments of {segment_len}");
         for value in values.keys() {
             let is_shown = value.windows(8).any(|part| holds(&bytes, part));
