@@ -1,20 +1,3 @@
-//! Files of secrets, in every format.
-
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use sipauth::digest::Kind;
-use sipauth::digest::keyring;
-
-fuzz_target!(|bytes: &[u8]| {
-    let kinds = [None].into_iter().chain(Kind::ALL.map(Some));
-    for kind in kinds {
-        match keyring::read(bytes, "file", kind) {
-            Ok((keyring, warnings)) => {
-                assert!(keyring.len() <= keyring::ENTRIES_MAX);
-                warnings.iter().for_each(|warning| drop(warning.to_string()));
-            }
-            Err(error) => drop(error.to_string()),
-        }
-    }
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| sipauth_fuzz::targets::keyrings::run(bytes));

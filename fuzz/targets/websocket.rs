@@ -1,18 +1,3 @@
-//! WebSocket: the frames of both directions behind their upgrade.
-
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use sipauth_fuzz::Tape;
-use sipauth_fuzz::connection;
-use sipauth_fuzz::read;
-use sipauth_fuzz::small_limits;
-
-const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
-const RESPONSE: &[u8] = b"HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
-
-fuzz_target!(|bytes: &[u8]| {
-    let mut tape = Tape(bytes);
-    let (request, response) = if tape.byte() & 1 == 0 { (REQUEST, RESPONSE) } else { (&b""[..], &b""[..]) };
-    read(&connection(&mut tape, request, response), &small_limits(), b"");
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| sipauth_fuzz::targets::websocket::run(bytes));

@@ -13,6 +13,7 @@ mod faults;
 mod filters;
 mod folders;
 mod formats;
+mod fuzz;
 mod gaps;
 mod golden;
 mod hep;
@@ -32,6 +33,8 @@ mod run;
 mod scenario;
 mod sctp;
 mod streams;
+#[path = "../../fuzz/src/targets/mod.rs"]
+mod targets;
 mod tickets;
 mod tls;
 mod torture;
