@@ -89,9 +89,15 @@ impl<F: Framer> Carried<F> {
     }
 
     /// What stands at the front of the window; `interrupted` where bytes are missing behind it.
-    pub(super) fn unit<S>(&mut self, window: &[u8], interrupted: bool, flow: Flow, out: &mut Outlet<'_, S>) -> Unit {
+    pub(super) fn unit<S: FnMut(Payload<'_>)>(
+        &mut self,
+        window: &[u8],
+        interrupted: bool,
+        flow: Flow,
+        out: &mut Outlet<'_, S>,
+    ) -> Unit {
         match self {
-            Carried::WebSocket(websocket) => websocket.unit(window, interrupted, out),
+            Carried::WebSocket(websocket) => websocket.unit(window, interrupted, flow, out),
             Carried::Tls(tls) => tls.unit(window, interrupted, flow, out),
             Carried::Hep(hep) => hep.unit(window, interrupted),
             Carried::TlsGivenUp => Unit::Foreign(SetAside::Encrypted),
@@ -118,7 +124,7 @@ impl<F: Framer> Carried<F> {
     /// Bytes are missing here, or nothing follows.
     pub(super) fn interrupt<S: FnMut(Payload<'_>)>(&mut self, flow: Flow, out: &mut Outlet<'_, S>) {
         match self {
-            Carried::WebSocket(websocket) => websocket.interrupt(),
+            Carried::WebSocket(websocket) => websocket.interrupt(flow, out),
             Carried::Tls(tls) => tls.interrupt(flow, out),
             Carried::Hep(hep) => hep.interrupt(),
             Carried::TlsGivenUp => {}

@@ -9,6 +9,7 @@ use crate::base::Flow;
 use crate::base::FrameRef;
 use crate::base::Framer;
 use crate::base::Framing;
+use crate::base::Limits;
 use crate::base::SetAside;
 use crate::base::Transport;
 use crate::transport::carried::Probe;
@@ -108,6 +109,8 @@ enum State {
 struct Partial {
     bytes: Vec<u8>,
     frames: Vec<FrameRef>,
+    /// Of the last fragment.
+    origin: Option<Origin>,
     fragments: usize,
     is_ambiguous: bool,
     is_compressed: bool,
@@ -147,11 +150,19 @@ impl<F: Framer> WebSocket<F> {
         self.partial.as_ref().map_or(0, partial) + self.inflater.as_ref().map_or(0, |_| INFLATER_BYTES)
     }
 
-    /// Bytes are missing behind those that were seen.
-    pub(super) fn interrupt(&mut self) {
-        self.partial = None;
+    /// Bytes are missing behind those that were seen, or none follow.
+    pub(super) fn interrupt<S: FnMut(Payload<'_>)>(&mut self, flow: Flow, out: &mut Outlet<'_, S>) {
+        self.cut_short(flow, out);
         self.state = State::Lost;
         self.restart_inflater();
+    }
+
+    /// What is there of a message that will not be whole.
+    fn cut_short<S: FnMut(Payload<'_>)>(&mut self, flow: Flow, out: &mut Outlet<'_, S>) {
+        let begun = self.partial.take().filter(Partial::is_message::<F>);
+        if let Some((message, origin)) = begun.and_then(Partial::into_message) {
+            self.deliver(&message, true, &origin, flow, out);
+        }
     }
 
     /// Of a compressed message not all was read, and later ones may refer to it.
@@ -160,7 +171,13 @@ impl<F: Framer> WebSocket<F> {
     }
 
     /// See [`crate::transport::carried::Carried::unit`].
-    pub(super) fn unit<S>(&mut self, window: &[u8], interrupted: bool, out: &mut Outlet<'_, S>) -> Unit {
+    pub(super) fn unit<S: FnMut(Payload<'_>)>(
+        &mut self,
+        window: &[u8],
+        interrupted: bool,
+        flow: Flow,
+        out: &mut Outlet<'_, S>,
+    ) -> Unit {
         if self.foreign_bytes > FOREIGN_BYTES_MAX && !self.has_messages {
             return Unit::Foreign(SetAside::NotSip);
         }
@@ -168,7 +185,7 @@ impl<F: Framer> WebSocket<F> {
             let unit = match self.state {
                 _ if window.is_empty() => Some(Unit::More),
                 State::Handshake { scanned } => Some(self.handshake(window, scanned, interrupted)),
-                State::Frames => self.frame(window, interrupted, out),
+                State::Frames => self.frame(window, interrupted, flow, out),
                 State::Within { left } => Some(self.within(window, left)),
                 State::Lost => self.search(window, interrupted),
             };
@@ -196,14 +213,20 @@ impl<F: Framer> WebSocket<F> {
         }
     }
 
-    fn frame<S>(&mut self, window: &[u8], interrupted: bool, out: &mut Outlet<'_, S>) -> Option<Unit> {
+    fn frame<S: FnMut(Payload<'_>)>(
+        &mut self,
+        window: &[u8],
+        interrupted: bool,
+        flow: Flow,
+        out: &mut Outlet<'_, S>,
+    ) -> Option<Unit> {
         let head = match Head::read(window) {
             Ok(Some(head)) => head,
             Ok(None) if interrupted => return Some(Unit::Skip { len: window.len(), reason: SetAside::TcpGap }),
             Ok(None) => return Some(Unit::More),
             Err(_) => {
                 out.ledger.events.websocket_malformed.add(out.now);
-                self.partial = None;
+                self.cut_short(flow, out);
                 self.state = State::Lost;
                 // Else the search would find what has just been refused.
                 return Some(Unit::Skip { len: 1, reason: SetAside::NotSip });
@@ -213,6 +236,7 @@ impl<F: Framer> WebSocket<F> {
         let Some(len) = len else {
             out.ledger.events.websocket_too_large.add(out.now);
             self.restart_inflater();
+            self.cut_short(flow, out);
             self.partial = (!head.is_last).then(Partial::dropped);
             self.state = State::Within { left: head.payload_len };
             return Some(Unit::Skip { len: head.len, reason: SetAside::Limit });
@@ -268,8 +292,9 @@ impl<F: Framer> WebSocket<F> {
         match head.opcode {
             Opcode::Close => return Some(SetAside::Handshake),
             Opcode::Ping => return Some(SetAside::KeepAlive),
-            Opcode::Message if self.partial.take().is_some() => {
+            Opcode::Message if self.partial.is_some() => {
                 out.ledger.events.websocket_malformed.add(out.now);
+                self.cut_short(flow, out);
                 self.restart_inflater();
             }
             Opcode::Continuation if self.partial.is_none() => {
@@ -282,6 +307,7 @@ impl<F: Framer> WebSocket<F> {
         let payload =
             if is_compressed { self.inflated(&payload, head.is_last, out).map(Cow::Owned) } else { Some(payload) };
         let Some(payload) = payload else {
+            self.cut_short(flow, out);
             self.partial = (!head.is_last).then(Partial::dropped);
             return Some(SetAside::NotSip);
         };
@@ -290,20 +316,24 @@ impl<F: Framer> WebSocket<F> {
             return self.deliver(&payload, cut, &origin, flow, out);
         }
         let partial = self.partial.get_or_insert_with(|| Partial { is_compressed, ..Partial::default() });
-        partial.add(&payload, &origin, out);
-        if partial.is_dropped && is_compressed {
-            self.inflater.iter_mut().for_each(Inflater::restart);
+        if !partial.has_room(payload.len(), out.limits) {
+            out.ledger.events.websocket_too_large.add(out.now);
+            self.cut_short(flow, out);
+            self.partial = Some(Partial::dropped());
+            if is_compressed {
+                self.restart_inflater();
+            }
+        } else if !partial.is_dropped {
+            partial.add(&payload, origin);
         }
         if !head.is_last && !cut {
-            let first = partial.bytes.get(..RECOGNISED_BYTES).unwrap_or(&partial.bytes);
-            let is_message = !partial.is_dropped && F::recognises(first);
-            return (!is_message).then_some(SetAside::NotSip);
+            let is_begun = self.partial.as_ref().is_some_and(Partial::is_message::<F>);
+            return (!is_begun).then_some(SetAside::NotSip);
         }
-        let partial = self.partial.take().filter(|partial| !partial.is_dropped);
-        let Some(partial) = partial else { return Some(SetAside::Limit) };
-        let ambiguous = origin.ambiguous || partial.is_ambiguous;
-        let origin = Origin { ambiguous, ..origin.with_frames(partial.frames) };
-        self.deliver(&partial.bytes, cut, &origin, flow, out)
+        match self.partial.take().and_then(Partial::into_message) {
+            Some((message, origin)) => self.deliver(&message, cut, &origin, flow, out),
+            None => Some(SetAside::Limit),
+        }
     }
 
     /// What a frame of a compressed message holds; `None` where that cannot be told, which is counted.
@@ -359,21 +389,27 @@ impl Partial {
         Partial { is_dropped: true, ..Partial::default() }
     }
 
-    /// Adds a frame's payload, unless the message grows beyond what is kept.
-    fn add<S>(&mut self, payload: &[u8], origin: &Origin, out: &mut Outlet<'_, S>) {
-        if self.is_dropped {
-            return;
-        }
+    /// Whether a frame's payload fits into what is kept of a message.
+    fn has_room(&self, len: usize, limits: &Limits) -> bool {
+        let fits = self.bytes.len() + len <= limits.websocket_message_bytes_max;
+        self.is_dropped || fits && self.fragments < limits.websocket_fragments_max
+    }
+
+    fn is_message<F: Framer>(&self) -> bool {
+        F::recognises(self.bytes.get(..RECOGNISED_BYTES).unwrap_or(&self.bytes))
+    }
+
+    fn add(&mut self, payload: &[u8], origin: Origin) {
         self.fragments += 1;
-        if self.bytes.len() + payload.len() > out.limits.websocket_message_bytes_max
-            || self.fragments > out.limits.websocket_fragments_max
-        {
-            out.ledger.events.websocket_too_large.add(out.now);
-            *self = Partial::dropped();
-            return;
-        }
         self.bytes.extend_from_slice(payload);
         self.frames.extend(origin.frames.iter());
         self.is_ambiguous |= origin.ambiguous;
+        self.origin = Some(origin);
+    }
+
+    /// The message, as far as it is there, and the frames that brought it.
+    fn into_message(self) -> Option<(Vec<u8>, Origin)> {
+        let origin = self.origin?;
+        Some((self.bytes, Origin { ambiguous: self.is_ambiguous, ..origin.with_frames(self.frames) }))
     }
 }

@@ -319,11 +319,39 @@ fn lengths_that_lie_do_no_harm() {
 
 #[test]
 fn fragments_without_end_are_bounded() {
-    let begin = frame(0x01, b"MESSAGE sip:bob@example.test SIP/2.0\r\n");
+    let start_line = b"MESSAGE sip:bob@example.test SIP/2.0\r\n";
+    let begin = frame(0x01, start_line);
     let stream =
         [UPGRADE, &begin, &frame(0x00, b"X").repeat(50_000), &frame(0x80, b""), &frame(0x81, &message(1, 0))].concat();
     let outcome = read(&stream, 1400);
-    assert_eq!((texts(&outcome), outcome.events.websocket_too_large.count), (vec![message(1, 0)], 1));
+    let [long, short] = &outcome.seen[..] else { panic!("{} messages", outcome.seen.len()) };
+    assert_eq!((&long.bytes, long.cut), (&[&start_line[..], &b"X".repeat(1023)].concat(), true));
+    assert_eq!((&short.bytes, short.cut), (&message(1, 0), false));
+    assert_eq!(outcome.events.websocket_too_large.count, 1);
+}
+
+/// What is there of a message is shown, whatever stands in its end's stead: nothing, a hole, another message, or garbage.
+#[test]
+fn a_message_in_fragments_whose_end_is_missing_is_shown_cut() {
+    let [one, two] = [message(1, 10), message(2, 10)];
+    let (begin, middle) = one.split_at(90);
+    let fragments = [frame(0x01, begin), frame(0x00, &middle[..40])].concat();
+    let shown = one[..130].to_vec();
+    let next = frame(0x81, &two);
+    for (behind, is_malformed) in [(vec![], false), (next.clone(), true), ([&[0xf3, 0x81][..], &next].concat(), true)] {
+        let outcome = read(&[UPGRADE, &fragments, &behind].concat(), 1400);
+        let expected = if is_malformed { vec![shown.clone(), two.clone()] } else { vec![shown.clone()] };
+        assert_eq!(texts(&outcome), expected, "before {behind:02x?}");
+        assert!(outcome.seen[0].cut && outcome.seen[1..].iter().all(|seen| !seen.cut));
+        assert_eq!(outcome.events.websocket_malformed.count, u64::from(is_malformed));
+    }
+
+    let stream = [UPGRADE, &fragments, &next].concat();
+    let mut frames = vec![tcp_frame(0, SYN, b""), tcp_frame(1, ACK, &stream[..UPGRADE.len() + fragments.len()])];
+    frames.push(tcp_frame(u32::try_from(1 + stream.len() - next.len() + 500).unwrap(), ACK, &next));
+    let outcome = wire::read_frames(&frames);
+    assert_eq!(texts(&outcome), [shown, two]);
+    assert_eq!(outcome.seen.iter().map(|seen| &seen.frames[..]).collect::<Vec<_>>(), [[2], [3]]);
 }
 
 #[test]

@@ -107,7 +107,7 @@ impl<F: Framer> Content<F> {
             Kind::Messages(framer) => {
                 framer.interrupt(&[], out.limits);
             }
-            Kind::WebSocket(websocket) => websocket.interrupt(),
+            Kind::WebSocket(websocket) => websocket.interrupt(flow, out),
             Kind::Hep(hep) => hep.interrupt(),
             Kind::Fresh | Kind::Foreign => {}
         }
@@ -146,7 +146,7 @@ impl<F: Framer> Content<F> {
                         }
                     }
                 }
-                Kind::WebSocket(websocket) => websocket.unit(window, interrupted, out),
+                Kind::WebSocket(websocket) => websocket.unit(window, interrupted, flow, out),
                 Kind::Hep(hep) => hep.unit(window, interrupted),
                 Kind::Foreign => return fate,
             };
