@@ -92,9 +92,12 @@ const NOTES_MAX: usize = 20;
 /// The name nearest to what was written, if one is near.
 pub fn nearest<'n>(written: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let written = written.to_lowercase();
+    let tolerance = (written.len() / 4).max(1);
+    // What differs by so many letters in length alone is not near, and a word of thousands of letters is near to nothing.
+    let names = names.filter(|name| name.len().abs_diff(written.len()) <= tolerance);
     let distance = |name: &str| strsim::damerau_levenshtein(&written, &name.to_lowercase());
     let near = names.map(|name| (distance(name), name)).min_by_key(|(distance, _)| *distance)?;
-    (near.0 <= (written.len() / 4).max(1)).then_some(near.1)
+    (near.0 <= tolerance).then_some(near.1)
 }
 
 #[cfg(test)]
