@@ -10,6 +10,7 @@ pub mod framing;
 pub mod hep;
 pub mod keyrings;
 pub mod message;
+pub mod mutation;
 pub mod reassembly;
 pub mod seeds;
 pub mod tls;
