@@ -128,7 +128,7 @@ impl Analyzer {
     }
 
     /// Remembers which frames hold a part of a SIP message, or of one that matches where there is a filter:
-    /// [`Analyzer::finish_with_frames`] tells them, and hides in them what `hides` says.
+    /// [`Analyzer::finish_with_rows`] tells them, and hides in them what `hides` says.
     pub fn keep_frames(&mut self, hides: Option<Hides>) {
         if let Some(selection) = &mut self.messages.selection {
             selection.keep_carriers();
@@ -207,14 +207,19 @@ impl Analyzer {
         self.messages.findings.has(severity)
     }
 
-    /// Ends the capture: closes every session, hands those that are to be listed to `each`, and gives the rest of the report.
-    /// [`Report::sessions`] is empty in it.
-    pub fn finish_with(self, each: impl FnMut(model::Session)) -> Report {
-        self.finish_with_frames(each).0
+    /// Ends the capture for those who need sessions: they are handed to `each`. [`Report::sessions`] and [`Report::nonces`] are
+    /// empty in what is given back.
+    pub fn finish_with(self, mut each: impl FnMut(model::Session)) -> Report {
+        let sessions = |row| match row {
+            model::Row::Session(session) => each(session),
+            model::Row::Nonce(_) => {}
+        };
+        self.finish_with_rows(sessions).0
     }
 
-    /// The same, with the frames that were to be kept; none unless [`Analyzer::keep_frames`] was called before the first.
-    pub fn finish_with_frames(mut self, mut each: impl FnMut(model::Session)) -> (Report, Option<Carriers>) {
+    /// Ends the capture: closes every session, hands those that are to be listed to `each`, behind them their nonces, and gives
+    /// the rest of the report, with the frames that were to be kept; none unless [`Analyzer::keep_frames`] was called before the first.
+    pub fn finish_with_rows(mut self, mut each: impl FnMut(model::Row)) -> (Report, Option<Carriers>) {
         let (messages, carriers) = (&mut self.messages, &mut self.carriers);
         self.reassembly.finish(&mut |payload| {
             if let Some(carriers) = carriers {
@@ -224,11 +229,12 @@ impl Analyzer {
         });
         self.tell_losses();
         let end = self.end();
-        self.messages.ready.drain(..).for_each(&mut each);
+        self.messages.ready.drain(..).map(model::Row::Session).for_each(&mut each);
         for run in self.messages.tracker.finish() {
             self.messages.close(&run, end);
-            self.messages.ready.drain(..).for_each(&mut each);
+            self.messages.ready.drain(..).map(model::Row::Session).for_each(&mut each);
         }
+        self.nonce_rows().map(model::Row::Nonce).for_each(&mut each);
         let selection = self.messages.selection.as_mut();
         let selected = selection.and_then(|selection| selection.take_carriers());
         let mut carriers = self.carriers.take();
@@ -240,9 +246,12 @@ impl Analyzer {
 
     /// Ends the capture and gives the whole report, with the sessions that were not drained.
     pub fn finish(self) -> Report {
-        let mut sessions = Vec::new();
-        let report = self.finish_with(|session| sessions.push(session));
-        Report { sessions, ..report }
+        let (mut sessions, mut nonces) = (Vec::new(), Vec::new());
+        let (report, _) = self.finish_with_rows(|row| match row {
+            model::Row::Session(session) => sessions.push(session),
+            model::Row::Nonce(nonce) => nonces.push(nonce),
+        });
+        Report { sessions, nonces, ..report }
     }
 
     /// Tells what the rules should know of packets that are missing.

@@ -45,7 +45,19 @@ static EXPLAINED_ACROSS: &[(&str, &[&str])] =
     &[digest_leak::EXPLAINS, replay_suspected::EXPLAINS, blocked_after_failures::EXPLAINS];
 
 impl Analyzer {
-    /// Everything but the sessions.
+    /// The nonces that sessions of the report show.
+    pub(super) fn nonce_rows(&self) -> impl Iterator<Item = model::Nonce> {
+        let (nonces, pseudonyms) = (&self.messages.nonces, self.messages.builder.pseudonyms());
+        nonces.listed().map(move |(id, nonce)| {
+            let mut row = nonce_model(nonces, id, nonce);
+            if let Some(pseudonyms) = pseudonyms {
+                pseudonyms.nonce(&mut row);
+            }
+            row
+        })
+    }
+
+    /// Everything but the sessions and the nonces.
     pub(super) fn report(mut self) -> Report {
         let facts = self.facts();
         let claims = self.messages.kept_attacks(security::claims(&facts));
@@ -65,8 +77,6 @@ impl Analyzer {
         }
         let redaction = self.messages.builder.redaction();
         let by_severity = self.messages.findings.by_severity();
-        let all = &self.messages.nonces;
-        let nonces = all.listed().map(|(id, nonce)| nonce_model(all, id, nonce)).collect();
         let (findings, not_listed) =
             std::mem::replace(&mut self.messages.findings, crate::report::findings::Findings::new(0))
                 .finish(redaction, self.messages.builder.pseudonyms());
@@ -76,7 +86,6 @@ impl Analyzer {
         summary.selected = self.messages.selection.as_deref().map(selecting::summary);
         let coverage = self.reassembly.coverage();
         let mut report = Report {
-            nonces,
             inputs: self.inputs.iter().map(|(path, input)| input_model(path, input)).collect(),
             coverage: model::Coverage {
                 frames: coverage.frames,

@@ -15,6 +15,7 @@ use sipauth::filter::MatchBy;
 use sipauth::report::Input;
 use sipauth::report::Redaction;
 use sipauth::report::Report;
+use sipauth::report::Row;
 use sipauth::report::Selection;
 use sipauth::report::hidden::Hides;
 use sipauth::report::human;
@@ -76,8 +77,12 @@ pub fn run(options: Analyze) -> Result<Exit> {
     }
     let fails = |report: &Report| is_failing(report, &options);
     let mut failure = None;
-    let (report, carriers) = analyzer.finish_with_frames(|session| {
-        if let Err(error) = printer.session(&session) {
+    let (report, carriers) = analyzer.finish_with_rows(|row| {
+        let printed = match row {
+            Row::Session(session) => printer.session(&session),
+            Row::Nonce(nonce) => printer.nonce(&nonce),
+        };
+        if let Err(error) = printed {
             failure.get_or_insert(error);
         }
     });

@@ -5,6 +5,7 @@ use std::io::Write;
 
 use anyhow::Result;
 
+use sipauth::report::Nonce;
 use sipauth::report::Redaction;
 use sipauth::report::Report;
 use sipauth::report::Session;
@@ -85,6 +86,20 @@ impl Printer {
             Printer::Sarif(..) => {}
         }
         Ok(())
+    }
+
+    /// Takes a nonce, behind the sessions.
+    pub fn nonce(&mut self, nonce: &Nonce) -> Result<()> {
+        match self {
+            Printer::Json(writer) => writer.nonce(nonce).map_err(told),
+            Printer::Ndjson(writer) => writer.nonce(nonce).map_err(told),
+            // What a nonce's life shows is told where it matters.
+            Printer::Human { .. }
+            | Printer::Markdown(..)
+            | Printer::Html(..)
+            | Printer::Csv(_)
+            | Printer::Sarif(..) => Ok(()),
+        }
     }
 
     /// Hands what was written on to whoever reads it, in the formats that grow line by line; whether anybody still does.

@@ -5,6 +5,7 @@ use std::io::Write;
 
 use serde::Serialize;
 
+use crate::report::Nonce;
 use crate::report::Report;
 use crate::report::Session;
 use crate::report::json::layout::Layout;
@@ -17,23 +18,32 @@ mod text;
 pub struct JsonWriter<W: Write> {
     out: W,
     head: Report,
-    /// One session at a time is laid out here: many small writes to memory, one to `out`.
+    /// One row at a time is laid out here: many small writes to memory, one to `out`.
     page: Vec<u8>,
-    is_begun: bool,
-    sessions: u64,
+    list: Option<List>,
+    /// Rows of that list so far.
+    rows: u64,
+}
+
+/// The long lists of a report, in the order of its keys.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum List {
+    Sessions,
+    Nonces,
 }
 
 impl<W: Write> JsonWriter<W> {
     /// A writer whose head is that of a report that is still empty.
     pub fn new(out: W, head: Report) -> JsonWriter<W> {
-        JsonWriter { out, head, page: Vec::new(), is_begun: false, sessions: 0 }
+        JsonWriter { out, head, page: Vec::new(), list: None, rows: 0 }
     }
 
     /// Everything in front of the sessions.
     fn begin(&mut self) -> io::Result<()> {
-        if std::mem::replace(&mut self.is_begun, true) {
+        if self.list.is_some() {
             return Ok(());
         }
+        self.list = Some(List::Sessions);
         let head = std::mem::replace(&mut self.head, Report::empty());
         self.out.write_all(b"{")?;
         self.entry("\n", "schema", &head.schema)?;
@@ -51,11 +61,27 @@ impl<W: Write> JsonWriter<W> {
     /// When `out` cannot be written.
     pub fn session(&mut self, session: &Session) -> io::Result<()> {
         self.begin()?;
-        self.page.clear();
-        self.page.extend_from_slice(if self.sessions == 0 { b"\n  " } else { b",\n  " });
-        self.sessions += 1;
-        value(&mut self.page, session, 2)?;
-        self.out.write_all(&self.page)
+        self.row(session)
+    }
+
+    /// Writes one nonce, behind the sessions.
+    ///
+    /// # Errors
+    ///
+    /// When `out` cannot be written.
+    pub fn nonce(&mut self, nonce: &Nonce) -> io::Result<()> {
+        self.begin_nonces()?;
+        self.row(nonce)
+    }
+
+    fn begin_nonces(&mut self) -> io::Result<()> {
+        self.begin()?;
+        if self.list == Some(List::Sessions) {
+            self.list = Some(List::Nonces);
+            self.end_rows()?;
+            self.begin_rows("nonces")?;
+        }
+        Ok(())
     }
 
     /// Writes everything behind the sessions, and gives the writer back.
@@ -64,29 +90,37 @@ impl<W: Write> JsonWriter<W> {
     ///
     /// When `out` cannot be written.
     pub fn finish(mut self, tail: &Report) -> io::Result<W> {
-        self.begin()?;
-        self.out.write_all(if self.sessions == 0 { b"]" } else { b"\n ]" })?;
-        self.rows("nonces", &tail.nonces)?;
+        self.begin_nonces()?;
+        tail.nonces.iter().try_for_each(|nonce| self.row(nonce))?;
+        self.end_rows()?;
         self.entry(",\n", "inputs", &tail.inputs)?;
         self.entry(",\n", "coverage", &tail.coverage)?;
         self.entry(",\n", "diagnostics", &tail.diagnostics)?;
-        self.rows("findings", &tail.findings)?;
+        self.begin_rows("findings")?;
+        tail.findings.iter().try_for_each(|finding| self.row(finding))?;
+        self.end_rows()?;
         self.entry(",\n", "summary", &tail.summary)?;
         self.entry(",\n", "ticket", &tail.ticket)?;
         self.out.write_all(b"\n}\n")?;
         Ok(self.out)
     }
 
-    /// A long list: one row at a time is laid out in memory.
-    fn rows(&mut self, key: &str, rows: &[impl Serialize]) -> io::Result<()> {
-        write!(self.out, ",\n \"{key}\": [")?;
-        for (index, row) in rows.iter().enumerate() {
-            self.page.clear();
-            self.page.extend_from_slice(if index == 0 { b"\n  " } else { b",\n  " });
-            value(&mut self.page, row, 2)?;
-            self.out.write_all(&self.page)?;
-        }
-        self.out.write_all(if rows.is_empty() { b"]" } else { b"\n ]" })
+    fn begin_rows(&mut self, key: &str) -> io::Result<()> {
+        write!(self.out, ",\n \"{key}\": [")
+    }
+
+    /// A row of a long list: one at a time is laid out in memory.
+    fn row(&mut self, row: &impl Serialize) -> io::Result<()> {
+        self.page.clear();
+        self.page.extend_from_slice(if self.rows == 0 { b"\n  " } else { b",\n  " });
+        self.rows += 1;
+        value(&mut self.page, row, 2)?;
+        self.out.write_all(&self.page)
+    }
+
+    fn end_rows(&mut self) -> io::Result<()> {
+        let is_empty = std::mem::take(&mut self.rows) == 0;
+        self.out.write_all(if is_empty { b"]" } else { b"\n ]" })
     }
 
     fn entry(&mut self, before: &str, key: &str, content: &impl Serialize) -> io::Result<()> {

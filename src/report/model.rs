@@ -69,6 +69,15 @@ impl Report {
     }
 }
 
+/// What a report has thousands of: handed out one by one, and not kept.
+#[derive(Clone, Debug)]
+pub enum Row {
+    /// One of [`Report::sessions`].
+    Session(Session),
+    /// One of [`Report::nonces`].
+    Nonce(Nonce),
+}
+
 /// What wrote the report.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Tool {

@@ -66,6 +66,15 @@ impl<W: Write> NdjsonWriter<W> {
         self.line(&Line::Session(session))
     }
 
+    /// Writes one nonce, behind the sessions.
+    ///
+    /// # Errors
+    ///
+    /// When `out` cannot be written.
+    pub fn nonce(&mut self, nonce: &Nonce) -> io::Result<()> {
+        self.line(&Line::Nonce(nonce))
+    }
+
     /// Where it goes.
     pub fn get_mut(&mut self) -> &mut W {
         &mut self.out
@@ -77,7 +86,7 @@ impl<W: Write> NdjsonWriter<W> {
     ///
     /// When `out` cannot be written.
     pub fn finish(mut self, tail: &Report) -> io::Result<W> {
-        tail.nonces.iter().try_for_each(|nonce| self.line(&Line::Nonce(nonce)))?;
+        tail.nonces.iter().try_for_each(|nonce| self.nonce(nonce))?;
         tail.inputs.iter().try_for_each(|input| self.line(&Line::Input(input)))?;
         tail.diagnostics.iter().try_for_each(|diagnostic| self.line(&Line::Diagnostic(diagnostic)))?;
         tail.findings.iter().try_for_each(|finding| self.line(&Line::Finding(finding)))?;

@@ -15,6 +15,7 @@ use crate::report::Attempt;
 use crate::report::Credentials;
 use crate::report::FrameAt;
 use crate::report::Hop;
+use crate::report::Nonce;
 use crate::report::Place;
 use crate::report::Report;
 use crate::report::Session;
@@ -214,13 +215,15 @@ impl Pseudonyms {
         model.fingerprint = format!("hmac-sha256:{}", self.digits("fingerprint", &model.fingerprint));
     }
 
-    /// Replaces the names in everything that is no session and no finding.
+    /// Replaces the names in the life of a nonce.
+    pub fn nonce(&self, nonce: &mut Nonce) {
+        nonce.value.clone_from(&nonce.id);
+        nonce.value_hex = None;
+        nonce.realm = self.realm(&nonce.realm);
+    }
+
+    /// Replaces the names in everything that is no session, no nonce and no finding.
     pub fn rest(&self, report: &mut Report) {
-        for nonce in &mut report.nonces {
-            nonce.value.clone_from(&nonce.id);
-            nonce.value_hex = None;
-            nonce.realm = self.realm(&nonce.realm);
-        }
         for (number, input) in (1..).zip(&mut report.inputs) {
             input.path = format!("input {number}");
         }
