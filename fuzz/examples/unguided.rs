@@ -25,6 +25,9 @@ fn main() -> ExitCode {
     let seeds: Vec<Vec<u8>> = files.iter().map(|file| std::fs::read(file).expect("a seed can be read")).collect();
     let mut random = Random::new(words.next().and_then(|word| word.parse().ok()).unwrap_or(1));
     for number in 0..runs {
+        if number % 100_000 == 0 {
+            println!("{name}: {number} runs");
+        }
         let input = random.input(&seeds, number);
         if catch_unwind(AssertUnwindSafe(|| run(&input))).is_err() {
             let place = fuzz.join("artifacts").join(format!("{name}-{number}"));

@@ -20,6 +20,9 @@ use sipauth::report::ndjson::NdjsonWriter;
 use sipauth::report::sarif;
 use sipauth::report::sarif::Spans;
 
+/// One input of so many is written as SARIF.
+const SARIF_EVERY: usize = 8;
+
 fn check_clean(format: &str, text: &str) {
     let harmful = text.chars().find(|character| is_harmful(*character) && !matches!(character, '\n' | '\r'));
     assert_eq!(harmful, None, "{format}");
@@ -67,10 +70,13 @@ fn check(bytes: &[u8], redaction: Redaction) {
         serde_json::from_str::<serde_json::Value>(line).expect("every line is JSON");
     }
     let csv = String::from_utf8(csv.finish().unwrap()).expect("CSV is UTF-8");
-    // The rules are the same in all.
-    let sarif = sarif::log(&report, redaction, &Spans::default())["runs"][0]["results"].to_string();
-    for (format, text) in [("json", json), ("ndjson", ndjson), ("csv", csv), ("sarif", sarif)] {
+    for (format, text) in [("json", json), ("ndjson", ndjson), ("csv", csv)] {
         check_clean(format, &text);
+    }
+    // Nearly all of SARIF are the rules, which are the same in all: it would take most of the time.
+    if bytes.len() % SARIF_EVERY == 0 {
+        let log = sarif::log(&report, redaction, &Spans::default());
+        check_clean("sarif", &log["runs"][0]["results"].to_string());
     }
     check_clean("markdown", &markdown.print(&report));
     check_clean("html", body(&html.print(&report)));
