@@ -22,7 +22,7 @@ pub fn answered<'c, 'a>(challenges: &'c [Challenge<'a>], credentials: &Credentia
         let is_nonce = credentials.nonce().is_some() && challenge.nonce() == credentials.nonce();
         let is_realm = credentials.realm().is_some() && challenge.realm() == credentials.realm();
         let is_algorithm = is_same_algorithm(challenge, credentials);
-        usize::from(is_nonce) * 4 + usize::from(is_realm) * 2 + usize::from(is_algorithm)
+        (is_nonce, is_realm, is_algorithm)
     };
     challenges
         .iter()

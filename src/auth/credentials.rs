@@ -146,7 +146,7 @@ fn percent_decode(encoded: &[u8]) -> Option<Vec<u8>> {
     while let Some(byte) = bytes.next() {
         if byte == b'%' {
             let mut digit = || bytes.next().and_then(|byte| char::from(byte).to_digit(16));
-            let value = digit()? * 16 + digit()?;
+            let value = digit()?.saturating_mul(16).saturating_add(digit()?);
             decoded.push(u8::try_from(value).ok()?);
         } else {
             decoded.push(byte);

@@ -197,7 +197,7 @@ impl<'a> Params<'a> {
         } else if self.defects.len() < DEFECTS_MAX {
             self.defects.push(Defect { kind, span });
         } else {
-            self.defects_left_out += 1;
+            self.defects_left_out = self.defects_left_out.saturating_add(1);
         }
     }
 
@@ -206,13 +206,13 @@ impl<'a> Params<'a> {
             self.params.reserve(PARAMS_USUAL);
         }
         if let Some(name) = Name::from_bytes(param.name) {
-            let next = u32::try_from(self.params.len() + 1).unwrap_or(u32::MAX);
+            let next = u32::try_from(self.params.len().saturating_add(1)).unwrap_or(u32::MAX);
             match self.slots.get_mut(name as usize) {
                 Some(slot) if *slot == 0 => *slot = next,
                 _ => self.note(DefectKind::DuplicateParam, param.span.range()),
             }
         } else {
-            self.unknown_names += 1;
+            self.unknown_names = self.unknown_names.saturating_add(1);
         }
         self.params.push(param);
     }

@@ -44,7 +44,7 @@ impl<'a> Scanner<'a> {
         } else if self.peek() == Some(b'=') || scheme.is_empty() {
             // The first word is a parameter's name: the scheme is missing, or the blank after it.
             const DIGEST: usize = "digest".len();
-            let digest = start..start + DIGEST;
+            let digest = start..start.saturating_add(DIGEST);
             let glued = scheme.len() > DIGEST && self.slice(digest.clone()).eq_ignore_ascii_case(b"digest");
             self.at = if glued { digest.end } else { start };
             let kind = if glued { DefectKind::NoBlankAfterScheme } else { DefectKind::NoScheme };
@@ -67,13 +67,13 @@ impl<'a> Scanner<'a> {
             }
             let name = self.token();
             if name.is_empty() {
-                self.at += 1;
+                self.at = self.at.saturating_add(1);
                 params.note(DefectKind::Junk, name.start..self.at);
                 continue;
             }
             self.skip_blanks();
             if self.peek() == Some(b'=') {
-                self.at += 1;
+                self.at = self.at.saturating_add(1);
                 self.skip_blanks();
                 self.value_of(name, params);
             } else if comma && self.is_scheme(&name) {
@@ -94,25 +94,25 @@ impl<'a> Scanner<'a> {
         while let Some(byte) = self.peek() {
             match byte {
                 b',' => {
-                    commas += 1;
+                    commas = commas.saturating_add(1);
                     if commas > 1 || is_first {
-                        params.note(DefectKind::EmptyElement, self.at..self.at + 1);
+                        params.note(DefectKind::EmptyElement, self.at..self.at.saturating_add(1));
                     }
                 }
                 b';' => {
-                    semicolons += 1;
-                    params.note(DefectKind::SemicolonSeparator, self.at..self.at + 1);
+                    semicolons = semicolons.saturating_add(1);
+                    params.note(DefectKind::SemicolonSeparator, self.at..self.at.saturating_add(1));
                 }
                 _ if is_blank(byte) => {}
                 _ => break,
             }
-            self.at += 1;
+            self.at = self.at.saturating_add(1);
         }
         if self.peek().is_none() {
             if commas == 1 && !is_first {
                 params.note(DefectKind::EmptyElement, start..self.at);
             }
-        } else if commas + semicolons == 0 && !params.is_empty() && !self.is_after_defect(params, start) {
+        } else if commas.saturating_add(semicolons) == 0 && !params.is_empty() && !self.is_after_defect(params, start) {
             params.note(DefectKind::MissingComma, start..self.at);
         }
         commas > 0
@@ -169,18 +169,18 @@ impl<'a> Scanner<'a> {
     /// Reads a quoted string. The range lies between the quotes; true when it holds an escape or a line fold.
     fn quoted_string(&mut self, params: &mut Params<'a>) -> (Range<usize>, bool) {
         let open = self.at;
-        let start = open + 1;
+        let start = open.saturating_add(1);
         let mut altered = false;
         self.at = start;
         while let Some(offset) = memchr3(b'"', b'\\', b'\n', self.slice(self.at..self.value.len())) {
-            let found = self.at + offset;
+            let found = self.at.saturating_add(offset);
             match self.value.get(found) {
                 Some(b'"') => {
-                    self.at = found + 1;
+                    self.at = found.saturating_add(1);
                     return (start..found, altered);
                 }
-                Some(b'\\') => self.at = (found + 2).min(self.value.len()),
-                _ => self.at = found + 1,
+                Some(b'\\') => self.at = found.saturating_add(2).min(self.value.len()),
+                _ => self.at = found.saturating_add(1),
             }
             altered = true;
         }
@@ -196,9 +196,9 @@ impl<'a> Scanner<'a> {
         if !rest.get(len..)?.starts_with(b"\"\"") {
             return None;
         }
-        let start = self.at + 2;
-        self.at = start + len + 2;
-        Some(start..start + len)
+        let start = self.at.saturating_add(2);
+        self.at = start.saturating_add(len).saturating_add(2);
+        Some(start..start.saturating_add(len))
     }
 
     fn peek(&self) -> Option<u8> {
@@ -217,6 +217,6 @@ impl<'a> Scanner<'a> {
 
     fn skip_while(&mut self, belongs: impl Fn(u8) -> bool) {
         let rest = self.value.get(self.at..).unwrap_or_default();
-        self.at += rest.iter().position(|&byte| !belongs(byte)).unwrap_or(rest.len());
+        self.at = self.at.saturating_add(rest.iter().position(|&byte| !belongs(byte)).unwrap_or(rest.len()));
     }
 }

@@ -58,11 +58,11 @@ impl Buffer {
     /// Makes the window at least `len` bytes long; false where the input ends or breaks before.
     /// The caller has checked `len` against its limit: this allocates.
     pub(super) fn fill(&mut self, len: usize) -> bool {
-        if self.end - self.start >= len {
+        if self.end.saturating_sub(self.start) >= len {
             return true;
         }
         self.bytes.copy_within(self.start..self.end, 0);
-        self.end -= self.start;
+        self.end = self.end.saturating_sub(self.start);
         self.start = 0;
         if self.bytes.len() < len {
             self.bytes.resize(len.next_power_of_two(), 0);
@@ -85,8 +85,8 @@ impl Buffer {
             // A reader that claims more than it was given room for is broken; the space bounds it.
             Ok(len) => {
                 let len = len.min(space.len());
-                self.end += len;
-                self.left -= len as u64;
+                self.end = self.end.saturating_add(len);
+                self.left = self.left.saturating_sub(len as u64);
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => {
@@ -98,9 +98,9 @@ impl Buffer {
 
     /// Drops `len` bytes from the front of the window.
     pub(super) fn consume(&mut self, len: usize) {
-        let len = len.min(self.end - self.start);
-        self.start += len;
-        self.offset += len as u64;
+        let len = len.min(self.end.saturating_sub(self.start));
+        self.start = self.start.saturating_add(len);
+        self.offset = self.offset.saturating_add(len as u64);
     }
 
     /// Drops `len` bytes that may lie beyond the window; false where the input ends before.
@@ -111,7 +111,7 @@ impl Buffer {
             }
             let step = usize::try_from(len).unwrap_or(usize::MAX).min(self.window().len());
             self.consume(step);
-            len -= step as u64;
+            len = len.saturating_sub(step as u64);
         }
         true
     }

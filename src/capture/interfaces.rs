@@ -27,7 +27,7 @@ impl Interface {
     /// A timestamp in ticks of this interface, as time.
     pub(super) fn time(&self, ticks: u64) -> CaptureTime {
         let since_offset = self.resolution.to_ns(ticks);
-        CaptureTime::from_ns_saturating(since_offset.saturating_add(i128::from(self.offset_s) * NS_PER_S))
+        CaptureTime::from_ns_saturating(since_offset.saturating_add(i128::from(self.offset_s).saturating_mul(NS_PER_S)))
     }
 }
 
@@ -47,11 +47,11 @@ impl Resolution {
         let ticks = i128::from(ticks);
         let exponent = u32::from(self.0 & 0x7f);
         if self.0 & 0x80 != 0 {
-            return (ticks * NS_PER_S).checked_shr(exponent).unwrap_or(0);
+            return ticks.saturating_mul(NS_PER_S).checked_shr(exponent).unwrap_or(0);
         }
         match exponent.checked_sub(9) {
-            None => ticks * 10_i128.pow(9 - exponent),
-            Some(finer) => 10_i128.checked_pow(finer).map_or(0, |divisor| ticks / divisor),
+            None => ticks.saturating_mul(10_i128.pow(9_u32.saturating_sub(exponent))),
+            Some(finer) => 10_i128.checked_pow(finer).and_then(|divisor| ticks.checked_div(divisor)).unwrap_or(0),
         }
     }
 }

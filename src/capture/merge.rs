@@ -176,7 +176,7 @@ impl Merge {
         match open(&path, self.opener, input, &self.limits) {
             Ok(reader) => {
                 self.open.push(Opened { path, input, reader, record: Kept::default() });
-                self.advance(self.open.len() - 1).map(Next::Ended)
+                self.advance(self.open.len().saturating_sub(1)).map(Next::Ended)
             }
             Err(error) => Some(Next::Ended(Ended { input, path, summary, error: Some(error) })),
         }

@@ -2,6 +2,8 @@
 //!
 //! Damage is data here: a file that ends early or breaks in the middle gives its frames up to that point and says so in
 //! [`InputSummary::truncated`]. Only opening and reading can fail.
+// What is summed here may come off the wire: no sum of it ends the process.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 mod blocks;
 mod buffer;

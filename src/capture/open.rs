@@ -67,7 +67,7 @@ pub(super) struct Counted {
 impl Read for Counted {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
         let len = self.inner.read(space)?;
-        self.bytes += len as u64;
+        self.bytes = self.bytes.saturating_add(len as u64);
         Ok(len)
     }
 }

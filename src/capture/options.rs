@@ -36,8 +36,8 @@ impl<'a> Options<'a> {
         let Options { mut bytes, order } = self;
         std::iter::from_fn(move || {
             let (code, len) = (order.u16_at(bytes, 0)?, usize::from(order.u16_at(bytes, 2)?));
-            let value = bytes.get(4..4 + len).filter(|_| code != END)?;
-            bytes = bytes.get(4 + len.next_multiple_of(4)..).unwrap_or_default();
+            let value = bytes.get(4..len.saturating_add(4)).filter(|_| code != END)?;
+            bytes = bytes.get(len.next_multiple_of(4).saturating_add(4)..).unwrap_or_default();
             Some((code, value))
         })
     }

@@ -167,7 +167,8 @@ impl Reader {
                 let order = if header.is_bigendian() { Order::Big } else { Order::Little };
                 let per_s: u64 = if header.is_nanosecond_precision() { 1_000_000_000 } else { 1_000_000 };
                 let time = order.u32_at(record, 0).zip(order.u32_at(record, 4));
-                let ticks = time.map(|(seconds, ticks)| u64::from(seconds) * per_s + u64::from(ticks));
+                let ticks = time
+                    .map(|(seconds, ticks)| u64::from(seconds).saturating_mul(per_s).saturating_add(u64::from(ticks)));
                 FrameNotes { ticks, ..FrameNotes::default() }
             }
             Container::Ended => FrameNotes::default(),
@@ -222,14 +223,16 @@ impl Reader {
             let limit = self.packet_len_bytes_max;
             return self.stop_damaged(&format!("a record claims {captured} bytes, the limit is {limit}"));
         }
-        let record_len = record_header_len + captured;
+        let record_len = record_header_len.saturating_add(captured);
         if !self.buffer.fill(record_len) {
             return self.stop_cut("a record", record_len);
         }
         let Ok((_, record)) = parse(self.buffer.window()) else {
             return self.stop_damaged("a record that does not parse");
         };
-        let ns = i128::from(record.ts_sec) * 1_000_000_000 + i128::from(record.ts_usec) * ns_per_tick;
+        let ns = i128::from(record.ts_sec)
+            .saturating_mul(1_000_000_000)
+            .saturating_add(i128::from(record.ts_usec).saturating_mul(ns_per_tick));
         let original_len = record.origlen;
         self.pending = record_len;
         Some(Found::Frame {
@@ -254,7 +257,7 @@ impl Reader {
             }
             let Container::PcapNg { order, interfaces } = &self.container else { return None };
             let block = self.buffer.window().get(..len).unwrap_or_default();
-            if order.u32_at(block, len - 4) != u32::try_from(len).ok() {
+            if order.u32_at(block, len.saturating_sub(4)) != u32::try_from(len).ok() {
                 return self.stop_damaged("a block whose two lengths differ");
             }
             let parsed = blocks::parse(*order, block, &interfaces.of(0));
@@ -295,14 +298,14 @@ impl Reader {
 
     fn skip_large_block(&mut self, len: usize) -> Option<()> {
         let (start, limit) = (self.buffer.offset(), self.block_len_bytes_max);
-        let skipped = self.buffer.discard(len as u64 - 4) && self.buffer.fill(4);
+        let skipped = self.buffer.discard((len as u64).saturating_sub(4)) && self.buffer.fill(4);
         let Container::PcapNg { order, .. } = &self.container else { return None };
         if !skipped || order.u32_at(self.buffer.window(), 0) != u32::try_from(len).ok() {
             let what = format!("damaged at byte {start}: a block claims {len} bytes, the limit is {limit}");
             return self.stop(what);
         }
         self.buffer.consume(4);
-        self.summary.skipped_blocks += 1;
+        self.summary.skipped_blocks = self.summary.skipped_blocks.saturating_add(1);
         Some(())
     }
 
@@ -321,12 +324,14 @@ impl Reader {
             }
             Some(Block::Secrets { kind, data }) => Some(Found::Secrets { kind, data }),
             Some(Block::Statistics { interface, received, dropped }) => {
-                self.summary.interface_drops += interfaces.set_drops(interface, dropped.unwrap_or(0));
+                self.summary.interface_drops =
+                    self.summary.interface_drops.saturating_add(interfaces.set_drops(interface, dropped.unwrap_or(0)));
                 Some(Found::Statistics { received, dropped })
             }
             Some(Block::Interface(interface)) => {
                 let number = interfaces.push(interface, self.interfaces_max);
-                self.summary.interfaces_refused += u64::from(number.is_none());
+                self.summary.interfaces_refused =
+                    self.summary.interfaces_refused.saturating_add(u64::from(number.is_none()));
                 self.summary.add_link_type(interface.link);
                 number.map(|number| Found::Interface { number, interface })
             }
@@ -336,7 +341,7 @@ impl Reader {
             }
             Some(Block::Section | Block::Other) => None,
             Some(Block::Packet(_)) | None => {
-                self.summary.skipped_blocks += 1;
+                self.summary.skipped_blocks = self.summary.skipped_blocks.saturating_add(1);
                 None
             }
         }
@@ -345,13 +350,14 @@ impl Reader {
     /// Counts what was found, before it is lent.
     fn count(&mut self, found: &Found) {
         let Found::Frame { time, data, original_len, .. } = found else { return };
-        let start = self.buffer.offset() + data.start as u64;
+        let start = self.buffer.offset().saturating_add(data.start as u64);
         let captured_len = self.buffer.window().get(data.clone()).unwrap_or_default().len();
-        self.span = start..start + captured_len as u64;
+        self.span = start..start.saturating_add(captured_len as u64);
         self.latest = self.next_number;
         self.next_number = self.next_number.next();
-        self.summary.packets += 1;
-        self.summary.snaplen_cut_frames += u64::from(captured_len < *original_len as usize);
+        self.summary.packets = self.summary.packets.saturating_add(1);
+        self.summary.snaplen_cut_frames =
+            self.summary.snaplen_cut_frames.saturating_add(u64::from(captured_len < *original_len as usize));
         if let Some(time) = *time {
             self.summary.add_time(time);
         }
@@ -383,7 +389,7 @@ impl Reader {
             self.container = Container::Ended;
             return None;
         }
-        let end = self.buffer.offset() + has as u64;
+        let end = self.buffer.offset().saturating_add(has as u64);
         self.stop(format!("ends at byte {end} within {what} ({has} of {len} bytes)"))
     }
 
@@ -409,7 +415,7 @@ impl Reader {
             matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::InvalidData | ErrorKind::InvalidInput);
         if let Some(compression) = self.summary.compression.filter(|_| broken) {
             // Damage of the file, not of the disk: what could be unpacked has been.
-            let end = self.buffer.offset() + self.buffer.window().len() as u64;
+            let end = self.buffer.offset().saturating_add(self.buffer.window().len() as u64);
             self.summary.truncated =
                 Some(format!("{} data damaged or cut after {end} unpacked bytes: {error}", compression.name()));
             return Ok(());

@@ -111,7 +111,7 @@ impl InputSummary {
         for comment in options.comments() {
             match self.comments.len() < COMMENTS_MAX {
                 true => self.comments.push(comment.to_owned()),
-                false => self.comments_left_out += 1,
+                false => self.comments_left_out = self.comments_left_out.saturating_add(1),
             }
         }
     }

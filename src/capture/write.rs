@@ -190,7 +190,7 @@ impl<W: Write> PcapngWriter<W> {
         if text.len() <= OPTION_LEN_BYTES_MAX {
             return self.option(code, text.as_bytes());
         }
-        let end = (0..=OPTION_LEN_BYTES_MAX - CUT.len()).rev().find(|end| text.is_char_boundary(*end));
+        let end = (0..=OPTION_LEN_BYTES_MAX.saturating_sub(CUT.len())).rev().find(|end| text.is_char_boundary(*end));
         self.option(code, format!("{}{CUT}", text.get(..end.unwrap_or(0)).unwrap_or_default()).as_bytes());
     }
 
@@ -211,7 +211,7 @@ impl<W: Write> PcapngWriter<W> {
 
     /// Writes what was put together between the type and the two lengths of a block.
     fn end_block(&mut self, kind: u32) -> io::Result<()> {
-        let len = u32::try_from(self.block.len() + 12).unwrap_or(u32::MAX).to_le_bytes();
+        let len = u32::try_from(self.block.len().saturating_add(12)).unwrap_or(u32::MAX).to_le_bytes();
         self.out.write_all(&kind.to_le_bytes())?;
         self.out.write_all(&len)?;
         self.out.write_all(&self.block)?;

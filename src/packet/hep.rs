@@ -165,9 +165,9 @@ fn versions_1_and_2<'a>(
         10 | 24 | 28 | 30 => 32,
         _ => return None,
     };
-    let mut len = HEADER_BYTES + addresses_len;
+    let mut len = HEADER_BYTES.saturating_add(addresses_len);
     let claimed_len = usize::from(*header_len);
-    if claimed_len != len && claimed_len != len + TIME_BYTES {
+    if claimed_len != len && claimed_len != len.saturating_add(TIME_BYTES) {
         return None;
     }
     let addresses = packet.bytes.get(HEADER_BYTES..len).and_then(addresses);
@@ -178,10 +178,12 @@ fn versions_1_and_2<'a>(
     };
     let (mut time, mut agent) = (None, 0);
     if *version == 2 {
-        let Some(header) = packet.bytes.get(len..len + TIME_BYTES) else { return Some(Err(SetAside::HepUnreadable)) };
+        let Some(header) = packet.bytes.get(len..len.saturating_add(TIME_BYTES)) else {
+            return Some(Err(SetAside::HepUnreadable));
+        };
         time = host_order_time(header, received);
         agent = u32::from(u16_at(header, 8).unwrap_or(0));
-        len += TIME_BYTES;
+        len = len.saturating_add(TIME_BYTES);
     }
     let payload = packet.bytes.get(len..).unwrap_or_default();
     Some(Ok(Captured {
@@ -214,7 +216,11 @@ fn host_order_time(header: &[u8], received: Option<CaptureTime>) -> Option<Captu
 }
 
 fn time(seconds: u32, microseconds: u32) -> CaptureTime {
-    CaptureTime::from_ns_saturating(i128::from(seconds) * 1_000_000_000 + i128::from(microseconds) * 1_000)
+    CaptureTime::from_ns_saturating(
+        i128::from(seconds)
+            .saturating_mul(1_000_000_000)
+            .saturating_add(i128::from(microseconds).saturating_mul(1_000)),
+    )
 }
 
 /// By the number that IP gives the protocol. Agents report whole messages, whatever they came in.

@@ -77,7 +77,7 @@ fn ipv6<'a>(inner: &Inner<'a>, layers_max: usize) -> Result<Network<'a>, SetAsid
         // Zero is a jumbogram (RFC 2675) or a segment that the network card was to split.
         _ if claimed_len == 0 => (rest, inner.missing_len),
         Some(payload) => (payload, 0),
-        None => (rest, u32::try_from(claimed_len - rest.len()).unwrap_or(u32::MAX)),
+        None => (rest, u32::try_from(claimed_len.saturating_sub(rest.len())).unwrap_or(u32::MAX)),
     };
     let address = |at: usize| {
         let bytes: [u8; 16] = *header.get(at..)?.first_chunk()?;
@@ -96,7 +96,7 @@ fn ipv6<'a>(inner: &Inner<'a>, layers_max: usize) -> Result<Network<'a>, SetAsid
             bytes: extensions.payload,
             missing_len,
             link: inner.context,
-            layers: inner.layers + extensions.count,
+            layers: inner.layers.saturating_add(extensions.count),
         },
         fragment: extensions.fragment,
     })
@@ -114,9 +114,11 @@ fn ipv6_extensions(mut next: u8, mut payload: &[u8], headers_max: usize) -> Resu
     for count in 0..=headers_max {
         let len = match next {
             // Hop-by-hop, routing, destination options, mobility, HIP, Shim6 (IANA's list of RFC 7045).
-            0 | 43 | 60 | 135 | 139 | 140 => (usize::from(*payload.get(1).ok_or(SetAside::CutHeaders)?) + 1) * 8,
+            0 | 43 | 60 | 135 | 139 | 140 => {
+                (usize::from(*payload.get(1).ok_or(SetAside::CutHeaders)?) + 1).saturating_mul(8)
+            }
             // The authentication header counts in words and less two (RFC 4302 §2.2).
-            51 => (usize::from(*payload.get(1).ok_or(SetAside::CutHeaders)?) + 2) * 4,
+            51 => (usize::from(*payload.get(1).ok_or(SetAside::CutHeaders)?) + 2).saturating_mul(4),
             44 => 8,
             _ => return Ok(Extensions { protocol: next, payload, fragment: None, count }),
         };

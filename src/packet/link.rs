@@ -149,7 +149,7 @@ fn by_ether_type(inner: &mut Inner<'_>, ether_type: u16) -> Result<Kind, SetAsid
         IPV4 | IPV6 => Ok(Kind::Ip),
         // IEEE 802.1Q, 802.1ad, and the values used before that was a standard.
         0x8100 | 0x88a8 | 0x9100 | 0x9200 => {
-            inner.layers += 1;
+            inner.layers = inner.layers.saturating_add(1);
             let tag = u16_at(inner.bytes, 0).ok_or(SetAside::CutHeaders)?;
             inner.context.vlan.get_or_insert(tag & 0x0fff);
             let ether_type = u16_at(inner.bytes, 2).ok_or(SetAside::CutHeaders)?;
@@ -161,7 +161,7 @@ fn by_ether_type(inner: &mut Inner<'_>, ether_type: u16) -> Result<Kind, SetAsid
         0x880b => Ok(Kind::Ppp),
         // Transparent Ethernet bridging, in tunnels only.
         0x6558 => {
-            inner.layers += 1;
+            inner.layers = inner.layers.saturating_add(1);
             Ok(Kind::Ethernet)
         }
         // MACsec is encrypted.
@@ -178,7 +178,7 @@ fn llc(inner: &mut Inner<'_>) -> Result<Kind, SetAside> {
         [6, 6, 3, ..] => (Kind::Ip, 3),
         _ => return Err(SetAside::NotIp),
     };
-    inner.layers += 1;
+    inner.layers = inner.layers.saturating_add(1);
     inner.skip(len)?;
     Ok(kind)
 }
@@ -186,13 +186,13 @@ fn llc(inner: &mut Inner<'_>) -> Result<Kind, SetAside> {
 /// One label. Behind the last one nothing says what follows: RFC 4928 §3 keeps the first half byte for that.
 fn mpls(inner: &mut Inner<'_>) -> Result<Kind, SetAside> {
     let label = u32_at(inner.bytes, 0).ok_or(SetAside::CutHeaders)?;
-    inner.layers += 1;
+    inner.layers = inner.layers.saturating_add(1);
     inner.skip(4)?;
     if label & 0x100 == 0 {
         return Ok(Kind::Mpls);
     }
     let is_frame_at = |at: usize| {
-        let ether_type = u16_at(inner.bytes, at + 12);
+        let ether_type = u16_at(inner.bytes, at.saturating_add(12));
         ether_type.is_some_and(|ether_type| {
             matches!(ether_type, IPV4 | IPV6 | 0x8100 | 0x88a8 | 0x9100 | 0x9200 | 0x8847 | 0x8848 | 0x8864)
         })
@@ -215,7 +215,7 @@ fn pppoe(inner: &mut Inner<'_>) -> Result<Kind, SetAside> {
     if *code != 0 {
         return Err(SetAside::NotIp);
     }
-    inner.layers += 1;
+    inner.layers = inner.layers.saturating_add(1);
     inner.skip(6)?;
     Ok(Kind::Ppp)
 }
@@ -231,7 +231,7 @@ fn ppp(inner: &mut Inner<'_>) -> Result<Kind, SetAside> {
         _ => (u16_at(inner.bytes, 0).ok_or(SetAside::CutHeaders)?, 2),
     };
     inner.skip(len)?;
-    inner.layers += 1;
+    inner.layers = inner.layers.saturating_add(1);
     match protocol {
         0x0021 | 0x0057 => Ok(Kind::Ip),
         0x0281 | 0x0283 => Ok(Kind::Mpls),

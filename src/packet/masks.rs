@@ -63,13 +63,17 @@ impl Masks {
     pub fn hide(&mut self, frames: &Frames, message: &[u8], secret: Range<usize>) {
         let mut start = secret.start;
         while start < secret.end {
-            let end = secret.end.min(start + PIECE_BYTES);
+            let end = secret.end.min(start.saturating_add(PIECE_BYTES));
             let first = start.saturating_sub(CONTEXT_BYTES);
-            let bytes = message.get(first..message.len().min(end + CONTEXT_BYTES)).unwrap_or_default();
+            let bytes = message.get(first..message.len().min(end.saturating_add(CONTEXT_BYTES))).unwrap_or_default();
             let is_whole = frames.others.is_empty();
-            let pattern = Pattern { bytes: bytes.into(), secret: start - first..end - first, is_whole };
+            let pattern = Pattern {
+                bytes: bytes.into(),
+                secret: start.saturating_sub(first)..end.saturating_sub(first),
+                is_whole,
+            };
             for frame in frames.iter() {
-                self.count += 1;
+                self.count = self.count.saturating_add(1);
                 if self.count > self.count_max {
                     self.withheld.insert(frame);
                     continue;
@@ -128,7 +132,7 @@ impl Carrier {
             Decoded::Udp(datagram) if datagram.link.tunnel == 0 => {
                 let payload = place(frame.bytes, datagram.payload)?;
                 let (at, header) = (payload.start.checked_sub(2)?, payload.start.checked_sub(8)?);
-                let is_absent = frame.bytes.get(at..at + 2)? == [0, 0];
+                let is_absent = frame.bytes.get(at..at.saturating_add(2))? == [0, 0];
                 let checksum = match () {
                     () if is_absent => Checksum::None,
                     () if datagram.cut => Checksum::Unknown(at),
@@ -139,7 +143,7 @@ impl Carrier {
             Decoded::Tcp(segment) if segment.link.tunnel == 0 => {
                 let payload = place(frame.bytes, segment.payload)?;
                 let header = tcp_header(frame.bytes, payload.start, segment.flow, segment.sequence)?;
-                let at = header + 16;
+                let at = header.saturating_add(16);
                 let checksum = match segment.missing_len {
                     0 => Checksum::Known { at, header, flow: segment.flow, protocol: TCP },
                     _ => Checksum::Unknown(at),
@@ -149,8 +153,8 @@ impl Carrier {
             Decoded::Fragment(fragment) if fragment.part.link.tunnel == 0 => {
                 let payload = place(frame.bytes, fragment.part.bytes)?;
                 let checksum = match (fragment.offset_bytes, fragment.part.protocol) {
-                    (0, UDP) => Checksum::Unknown(payload.start + 6),
-                    (0, TCP) => Checksum::Unknown(payload.start + 16),
+                    (0, UDP) => Checksum::Unknown(payload.start.saturating_add(6)),
+                    (0, TCP) => Checksum::Unknown(payload.start.saturating_add(16)),
                     (0, _) => return None,
                     _ => Checksum::None,
                 };
@@ -183,14 +187,14 @@ impl Carrier {
             Checksum::None => return Some(()),
             Checksum::Unknown(at) => (at, 0),
             Checksum::Known { at, header, flow, protocol } => {
-                frame.get_mut(at..at + 2)?.fill(0);
+                frame.get_mut(at..at.saturating_add(2))?.fill(0);
                 let covered = frame.get(header..self.payload.end)?;
                 let sum = internet_checksum(flow, protocol, covered)?;
                 // RFC 768: a sum of zero is sent as all ones.
                 (at, if sum == 0 && protocol == UDP { u16::MAX } else { sum })
             }
         };
-        frame.get_mut(at..at + 2)?.copy_from_slice(&sum.to_be_bytes());
+        frame.get_mut(at..at.saturating_add(2))?.copy_from_slice(&sum.to_be_bytes());
         Some(())
     }
 }
@@ -199,9 +203,9 @@ impl Pattern {
     /// Hides every part of the secret that a payload holds: all of it, or what is left of it at either end. Says whether it held all.
     fn hide(&self, payload: &[u8], masked: &mut [u8]) -> bool {
         let mut mask = |pattern_at: usize, payload_at: usize, len: usize| {
-            let part = self.secret.start.max(pattern_at)..self.secret.end.min(pattern_at + len);
-            let place =
-                part.start.saturating_sub(pattern_at) + payload_at..part.end.saturating_sub(pattern_at) + payload_at;
+            let part = self.secret.start.max(pattern_at)..self.secret.end.min(pattern_at.saturating_add(len));
+            let place = part.start.saturating_sub(pattern_at).saturating_add(payload_at)
+                ..part.end.saturating_sub(pattern_at).saturating_add(payload_at);
             if let Some(bytes) = masked.get_mut(place).filter(|_| part.start < part.end) {
                 bytes.iter_mut().filter(|byte| !matches!(byte, b'\r' | b'\n')).for_each(|byte| *byte = MASK);
             }
@@ -215,12 +219,12 @@ impl Pattern {
             return found;
         }
         for len in 1..self.bytes.len() {
-            let (first, last) = (self.bytes.get(..len), self.bytes.get(self.bytes.len() - len..));
+            let (first, last) = (self.bytes.get(..len), self.bytes.get(self.bytes.len().saturating_sub(len)..));
             if first.is_some_and(|first| payload.ends_with(first)) {
-                mask(0, payload.len() - len, len);
+                mask(0, payload.len().saturating_sub(len), len);
             }
             if last.is_some_and(|last| payload.starts_with(last)) {
-                mask(self.bytes.len() - len, 0, len);
+                mask(self.bytes.len().saturating_sub(len), 0, len);
             }
         }
         for at in memmem::find_iter(&self.bytes, payload).filter(|_| !payload.is_empty()) {
@@ -267,7 +271,7 @@ fn internet_checksum(flow: Flow, protocol: u8, covered: &[u8]) -> Option<u16> {
     });
     let mut sum: u64 = words.sum();
     while sum > 0xffff {
-        sum = (sum & 0xffff) + (sum >> 16);
+        sum = (sum & 0xffff).saturating_add(sum >> 16);
     }
     Some(!u16::try_from(sum).ok()?)
 }

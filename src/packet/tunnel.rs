@@ -45,7 +45,7 @@ pub(super) fn in_ip<'a>(packet: &IpPayload<'a>) -> Option<Result<Inner<'a>, SetA
 /// One layer further in than `packet`, with all of its bytes.
 fn inside<'a>(packet: &IpPayload<'a>, context: LinkContext) -> Inner<'a> {
     let IpPayload { bytes, missing_len, layers, .. } = *packet;
-    Inner { kind: Kind::Ip, bytes, missing_len, context, layers: layers + 1 }
+    Inner { kind: Kind::Ip, bytes, missing_len, context, layers: layers.saturating_add(1) }
 }
 
 /// RFC 2784, with the key and sequence number of RFC 2890; version 1 is that of PPTP (RFC 2637 §4.1).
@@ -54,25 +54,27 @@ fn gre<'a>(packet: &IpPayload<'a>) -> Result<Inner<'a>, SetAside> {
     let flags = u16_at(packet.bytes, 0).ok_or(short)?;
     let protocol = u16_at(packet.bytes, 2).ok_or(short)?;
     let has = |flag: u16| flags & flag != 0;
-    let optional = |flag: u16| if has(flag) { 4 } else { 0 };
+    let optional = |flag: u16| if has(flag) { 4_usize } else { 0 };
     let (key, len) = match flags & 7 {
         // Source routes (RFC 1701) were never used.
         0 if has(0x4000) => return Err(SetAside::OtherProtocol),
         0 => {
-            let key_at = 4 + optional(0x8000);
+            let key_at = optional(0x8000).saturating_add(4);
             let key = if has(0x2000) { u32_at(packet.bytes, key_at).ok_or(short)? } else { 0 };
-            (key, key_at + optional(0x2000) + optional(0x1000))
+            (key, key_at.saturating_add(optional(0x2000)).saturating_add(optional(0x1000)))
         }
         1 if protocol == 0x880b && has(0x2000) => {
             let call = u16_at(packet.bytes, 6).ok_or(short)?;
-            (u32::from(call), 8 + optional(0x1000) + optional(0x0080))
+            (u32::from(call), optional(0x1000).saturating_add(8).saturating_add(optional(0x0080)))
         }
         _ => return Err(SetAside::Malformed),
     };
     let bytes = packet.bytes.get(len..).ok_or(short)?;
     let mut inner = Inner { bytes, ..inside(packet, packet.link.within(GRE, key)) };
     match protocol {
-        0x88be | 0x22eb => return erspan(packet, inner, if protocol == 0x22eb { 12 } else { optional(0x1000) * 2 }),
+        0x88be | 0x22eb => {
+            return erspan(packet, inner, if protocol == 0x22eb { 12 } else { optional(0x1000).saturating_mul(2) });
+        }
         // An acknowledgement of PPTP alone.
         0x880b if bytes.is_empty() => return Err(SetAside::OtherProtocol),
         0x6558 => inner.kind = Kind::Ethernet,
@@ -158,7 +160,7 @@ fn geneve<'a>(packet: &IpPayload<'a>) -> Option<Result<Inner<'a>, SetAside>> {
         return Some(Err(SetAside::OtherProtocol));
     }
     let network = u32_at(packet.bytes, 4)? >> 8;
-    let header_len = 8 + usize::from(version_and_len & 0x3f) * 4;
+    let header_len = (usize::from(version_and_len & 0x3f) * 4).saturating_add(8);
     let Some(bytes) = packet.bytes.get(header_len..) else { return Some(Err(SetAside::CutHeaders)) };
     let kind = if protocol == 0x6558 { Kind::Ethernet } else { Kind::Ip };
     Some(Ok(Inner { kind, bytes, ..inside(packet, packet.link.within(GENEVE, network)) }))
@@ -191,7 +193,7 @@ fn gtp_u_payload<'a>(packet: &IpPayload<'a>, flags: u8) -> Result<&'a [u8], SetA
         if len == 0 {
             return Err(SetAside::Malformed);
         }
-        next = *bytes.get(len - 1).ok_or(short)?;
+        next = *bytes.get(len.saturating_sub(1)).ok_or(short)?;
         bytes = bytes.get(len..).ok_or(short)?;
     }
     Ok(bytes)

@@ -16,7 +16,7 @@ impl<'a> Address<'a> {
     pub fn parse(value: &'a [u8]) -> Address<'a> {
         let (uri, rest) = match opening_bracket(value) {
             Some(open) => {
-                let inside = value.get(open + 1..).unwrap_or_default();
+                let inside = value.get(open.saturating_add(1)..).unwrap_or_default();
                 let close = memchr::memchr(b'>', inside).unwrap_or(inside.len());
                 (inside.get(..close).unwrap_or_default(), inside.get(close..).unwrap_or_default())
             }

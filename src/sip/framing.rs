@@ -150,7 +150,7 @@ impl SipFramer {
     /// The end of the line that begins the window, behind its line feed.
     fn first_line_end(&mut self, window: &[u8]) -> Option<usize> {
         let unseen = window.get(self.scanned..).unwrap_or_default();
-        let end = memchr(b'\n', unseen).map(|at| self.scanned + at + 1);
+        let end = memchr(b'\n', unseen).map(|at| self.scanned.saturating_add(at).saturating_add(1));
         if end.is_none() {
             self.scanned = window.len();
         }
@@ -209,9 +209,10 @@ impl SipFramer {
         let mut line_start = 0;
         while let Some(end) = self.first_line_end(window) {
             let line = window.get(line_start..end).unwrap_or_default();
-            let found = find_start_in(line).filter(|within| line.len() - within <= limits.header_section_bytes_max);
+            let found = find_start_in(line)
+                .filter(|within| line.len().saturating_sub(*within) <= limits.header_section_bytes_max);
             if let Some(within) = found {
-                let at = line_start + within;
+                let at = line_start.saturating_add(within);
                 self.enter(State::Start);
                 return (at > 0).then(|| self.skip_junk(window.get(..at).unwrap_or_default()));
             }
@@ -234,7 +235,8 @@ impl SipFramer {
         let State::Headers(headers) = &mut self.state else { return None };
         loop {
             let looked = headers.looked.max(self.scanned);
-            let line_end = memchr(b'\n', window.get(looked..).unwrap_or_default()).map(|at| looked + at + 1);
+            let line_end = memchr(b'\n', window.get(looked..).unwrap_or_default())
+                .map(|at| looked.saturating_add(at).saturating_add(1));
             let line = line_end.and_then(|end| window.get(self.scanned..end)).unwrap_or_default();
             headers.looked = line_end.unwrap_or(window.len());
             if self.scanned.saturating_add(line.len()) > limits.header_section_bytes_max
@@ -248,7 +250,7 @@ impl SipFramer {
                 [] => return Some(Step::More),
                 b"\r\n" | b"\n" => {
                     headers.close_value(window, self.scanned, limits);
-                    let head_len = self.scanned + line.len();
+                    let head_len = self.scanned.saturating_add(line.len());
                     let (body_len, content_length) = headers.body_len();
                     let framing = Framing { content_length, too_large: false };
                     self.state = State::Body { len: head_len.saturating_add(body_len), framing };
@@ -263,10 +265,10 @@ impl SipFramer {
                 [b' ' | b'\t', ..] => {}
                 line => {
                     headers.close_value(window, self.scanned, limits);
-                    headers.open_value = content_length_value(line).map(|at| self.scanned + at);
+                    headers.open_value = content_length_value(line).map(|at| self.scanned.saturating_add(at));
                 }
             }
-            self.scanned += line.len();
+            self.scanned = self.scanned.saturating_add(line.len());
         }
     }
 
@@ -319,7 +321,7 @@ fn content_length_value(line: &[u8]) -> Option<usize> {
     }
     let colon = memchr(b':', line)?;
     let name = line.get(..colon)?.trim_ascii_end();
-    (name.eq_ignore_ascii_case(b"Content-Length") || name.eq_ignore_ascii_case(b"l")).then_some(colon + 1)
+    (name.eq_ignore_ascii_case(b"Content-Length") || name.eq_ignore_ascii_case(b"l")).then_some(colon.saturating_add(1))
 }
 
 /// RFC 3261 §25.1: `1*DIGIT`, and nothing else but blanks and folds around it.
@@ -333,7 +335,7 @@ fn parse_content_length(value: &[u8], max: usize) -> Result<usize, ContentLength
         if !digit.is_ascii_digit() {
             return Err(ContentLength::Bad);
         }
-        let next = len.checked_mul(10).and_then(|len| len.checked_add(usize::from(digit - b'0')));
+        let next = len.checked_mul(10).and_then(|len| len.checked_add(usize::from(digit.saturating_sub(b'0'))));
         len = next.filter(|len| *len <= max).ok_or(ContentLength::Bad)?;
     }
     Ok(len)

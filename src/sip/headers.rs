@@ -24,7 +24,7 @@ impl Headers {
 
     /// Adds the next one.
     pub fn push(&mut self, header: Header) {
-        let place = u32::try_from(self.rows.len() + 1).unwrap_or(u32::MAX);
+        let place = u32::try_from(self.rows.len().saturating_add(1)).unwrap_or(u32::MAX);
         self.rows.push(header);
         let name = header.name as usize;
         match (self.first.get_mut(name), self.repeats.get_mut(name)) {
@@ -43,7 +43,7 @@ impl Headers {
     pub fn all(&self, name: HeaderName) -> impl Iterator<Item = &Header> {
         let repeats = self.repeats.get(name as usize).copied().unwrap_or_default();
         let rows = self.place(name).and_then(|first| {
-            let end = if repeats { self.rows.len() } else { first + 1 };
+            let end = if repeats { self.rows.len() } else { first.saturating_add(1) };
             self.rows.get(first..end)
         });
         rows.unwrap_or_default().iter().filter(move |header| header.name == name)

@@ -2,6 +2,8 @@
 //!
 //! The scanner is tolerant: it never drops a message and never fails. What was odd is a [`Defect`] with its byte range.
 //! Read RFC 3261 §7 first.
+// What is summed here may come off the wire: no sum of it ends the process.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 pub mod address;
 pub mod defect;

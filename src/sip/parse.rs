@@ -99,10 +99,10 @@ impl<'a> Scanner<'a> {
             self.at = self.bytes.len();
             return Some(Line { start, end: self.bytes.len(), is_lf_only: false, is_terminated: false });
         };
-        let end = self.lines_start + newline;
-        self.at = end + 1;
+        let end = self.lines_start.saturating_add(newline);
+        self.at = end.saturating_add(1);
         let has_cr = self.slice(start, end).ends_with(b"\r");
-        let end = if has_cr { end - 1 } else { end };
+        let end = if has_cr { end.saturating_sub(1) } else { end };
         Some(Line { start, end, is_lf_only: !has_cr, is_terminated: true })
     }
 
@@ -120,12 +120,12 @@ impl<'a> Scanner<'a> {
         let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t');
         let method_end = memchr::memchr2(b' ', b'\t', text).unwrap_or(text.len());
         let after = text.get(method_end..).unwrap_or_default();
-        let uri_start = method_end + after.iter().take_while(|byte| is_blank(byte)).count();
+        let uri_start = method_end.saturating_add(after.iter().take_while(|byte| is_blank(byte)).count());
         // The version is the last word; a URI with a blank inside keeps it.
         let last_blank = memchr::memrchr2(b' ', b'\t', text.trim_ascii_end()).filter(|&blank| blank >= uri_start);
         let version_start = last_blank.unwrap_or(text.len());
         let uri = text.get(uri_start.min(version_start)..version_start).unwrap_or_default().trim_ascii_end();
-        let uri_end = uri_start.min(version_start) + uri.len();
+        let uri_end = uri_start.min(version_start).saturating_add(uri.len());
         // RFC 3261 §7.1: single blanks, and none behind the version or in the URI, which has neither brackets nor headers.
         let is_plain = text.get(method_end..uri_start) == Some(b" ")
             && text.get(uri_end..).is_some_and(|version| version.eq_ignore_ascii_case(b" SIP/2.0"))
@@ -135,13 +135,13 @@ impl<'a> Scanner<'a> {
             self.defect(DefectKind::StartLine, line.start..line.end);
         }
         StartLine::Request {
-            method: Span::new(line.start..line.start + method_end),
-            uri: Span::new(line.start + uri_start.min(uri_end)..line.start + uri_end),
+            method: Span::new(line.start..line.start.saturating_add(method_end)),
+            uri: Span::new(line.start.saturating_add(uri_start.min(uri_end))..line.start.saturating_add(uri_end)),
         }
     }
 
     fn status_line(&mut self, line: &Line, text: &[u8]) -> StartLine {
-        let code_start = memchr::memchr(b' ', text).map_or(text.len(), |blank| blank + 1);
+        let code_start = memchr::memchr(b' ', text).map_or(text.len(), |blank| blank.saturating_add(1));
         let digits = text.get(code_start..).unwrap_or_default();
         let count = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
         let status = match digits.get(..count).map(std::str::from_utf8) {
@@ -151,8 +151,8 @@ impl<'a> Scanner<'a> {
         if status == 0 {
             self.defect(DefectKind::StartLine, line.start..line.end);
         }
-        let reason_start = (code_start + count + 1).min(text.len());
-        StartLine::Response { status, reason: Span::new(line.start + reason_start..line.end) }
+        let reason_start = code_start.saturating_add(count).saturating_add(1).min(text.len());
+        StartLine::Response { status, reason: Span::new(line.start.saturating_add(reason_start)..line.end) }
     }
 
     /// Reads header fields up to the blank line. Returns whether it was there.
@@ -181,7 +181,7 @@ impl<'a> Scanner<'a> {
 
     fn header_line(&mut self, line: &Line, text: &[u8]) {
         if let Some((name, name_end)) = HeaderName::usual(text) {
-            return self.header(line, name, name_end, text.get(name_end + 1..).unwrap_or_default());
+            return self.header(line, name, name_end, text.get(name_end.saturating_add(1)..).unwrap_or_default());
         }
         // A name is a few bytes long: a plain loop is through before a search has begun.
         let name_end = text.iter().take_while(|&&byte| is_token(byte)).count();
@@ -191,7 +191,10 @@ impl<'a> Scanner<'a> {
             return self.stray_line(line);
         };
         if blanks > 0 && self.headers.len() < self.header_fields_max {
-            self.defect(DefectKind::BlankBeforeColon, line.start + name_end..line.start + name_end + blanks);
+            self.defect(
+                DefectKind::BlankBeforeColon,
+                line.start.saturating_add(name_end)..line.start.saturating_add(name_end).saturating_add(blanks),
+            );
         }
         self.header(line, HeaderName::parse(written), name_end, value);
     }
@@ -201,11 +204,11 @@ impl<'a> Scanner<'a> {
             return self.defect(DefectKind::TooManyHeaders, line.start..line.end);
         }
         let value = value.trim_ascii_start();
-        let value_start = line.end - value.len();
+        let value_start = line.end.saturating_sub(value.len());
         self.headers.push(Header {
             name,
-            name_at: Span::new(line.start..line.start + name_end),
-            value_at: Span::new(value_start..value_start + value.trim_ascii_end().len()),
+            name_at: Span::new(line.start..line.start.saturating_add(name_end)),
+            value_at: Span::new(value_start..value_start.saturating_add(value.trim_ascii_end().len())),
         });
     }
 
@@ -222,12 +225,14 @@ impl<'a> Scanner<'a> {
 
     fn continuation(&mut self, line: &Line, kind: DefectKind) {
         self.defect(kind, line.start..line.end);
-        let end = line.start + self.slice(line.start, line.end).trim_ascii_end().len();
+        let end = line.start.saturating_add(self.slice(line.start, line.end).trim_ascii_end().len());
         if let Some(header) = self.headers.last_mut() {
             let start = header.value_at.start as usize;
             // A value that starts on the next line (`Authorization:` CRLF blank …) begins with its first byte there.
             let text = self.bytes.get(start..end).unwrap_or_default();
-            header.value_at = Span::new(start + (text.len() - text.trim_ascii_start().len())..end.max(start));
+            header.value_at = Span::new(
+                start.saturating_add(text.len().saturating_sub(text.trim_ascii_start().len()))..end.max(start),
+            );
         }
     }
 
@@ -242,9 +247,9 @@ impl<'a> Scanner<'a> {
             }
             Some(length) => {
                 if length < available {
-                    self.defect(DefectKind::BytesAfterBody, start + length..self.bytes.len());
+                    self.defect(DefectKind::BytesAfterBody, start.saturating_add(length)..self.bytes.len());
                 }
-                (Span::new(start..start + length), true)
+                (Span::new(start..start.saturating_add(length)), true)
             }
             // RFC 3261 §18.3: without Content-Length the body ends with the datagram.
             None => (Span::new(start..self.bytes.len()), !is_cut),

@@ -100,7 +100,7 @@ pub(super) fn find_start_in(line: &[u8]) -> Option<usize> {
         if known.is_none() && !method.is_empty() && METHODS.iter().any(|known| known.ends_with(method)) {
             return None;
         }
-        return Some(known.map_or(0, |known_len| method.len() - known_len));
+        return Some(known.map_or(0, |known_len| method.len().saturating_sub(known_len)));
     }
     if let Some(at) = memmem::find(line, b"SIP/2.0 ")
         && is_status_line(line.get(at..)?)
@@ -109,7 +109,7 @@ pub(super) fn find_start_in(line: &[u8]) -> Option<usize> {
     }
     let trimmed = line.trim_ascii_end();
     let head = trimmed.strip_suffix(VERSION)?.trim_ascii_end();
-    let uri_at = head.iter().rposition(|byte| *byte == b' ')? + 1;
+    let uri_at = head.iter().rposition(|byte| *byte == b' ')?.saturating_add(1);
     let before = head.get(..uri_at)?.trim_ascii_end();
     // Within a line only upper-case words are believed, so that prose about SIP is not.
     let method_len = before.iter().rev().take_while(|byte| byte.is_ascii_uppercase()).count();

@@ -24,7 +24,7 @@ impl<'a> Uri<'a> {
         let (scheme, rest) = split_scheme(text);
         // The user part may hold `;` and `?` (RFC 3261 §19.1.1), so the last `@` before any header part ends it.
         let (user, rest) = match memchr::memrchr(b'@', rest) {
-            Some(at) => (rest.get(..at).unwrap_or_default(), rest.get(at + 1..).unwrap_or_default()),
+            Some(at) => (rest.get(..at).unwrap_or_default(), rest.get(at.saturating_add(1)..).unwrap_or_default()),
             None => (Default::default(), rest),
         };
         let end = memchr::memchr2(b';', b'?', rest).unwrap_or(rest.len());
@@ -106,8 +106,8 @@ fn split_port(host_port: &[u8]) -> (&[u8], &[u8]) {
     let tail = host_port.get(search_from..).unwrap_or_default();
     match memchr::memchr(b':', tail) {
         Some(colon) => {
-            let at = search_from + colon;
-            (host_port.get(..at).unwrap_or_default(), host_port.get(at + 1..).unwrap_or_default())
+            let at = search_from.saturating_add(colon);
+            (host_port.get(..at).unwrap_or_default(), host_port.get(at.saturating_add(1)..).unwrap_or_default())
         }
         None => (host_port, &[]),
     }

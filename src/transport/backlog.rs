@@ -101,7 +101,10 @@ impl Backlog {
     }
 
     pub(super) fn held_bytes(&self) -> usize {
-        self.buffer.len() + self.held_bytes + (self.held.len() + self.pending.len()) * PIECE_OVERHEAD_BYTES
+        self.buffer
+            .len()
+            .saturating_add(self.held_bytes)
+            .saturating_add(self.held.len().saturating_add(self.pending.len()).saturating_mul(PIECE_OVERHEAD_BYTES))
     }
 
     pub(super) fn pieces(&self) -> usize {
@@ -118,7 +121,7 @@ impl Backlog {
 
     fn add_pending(&mut self, origin: Origin, pieces: usize, used: bool, reason: SetAside) -> u64 {
         self.pending.push_back(Pending { origin, pieces, used, reason });
-        self.first_pending + self.pending.len() as u64 - 1
+        self.first_pending.saturating_add(self.pending.len() as u64).saturating_sub(1)
     }
 
     fn pending_mut(&mut self, id: u64) -> Option<&mut Pending> {
@@ -137,12 +140,12 @@ impl Backlog {
 
     /// The frame that came last.
     pub(super) fn newest(&self) -> Option<u64> {
-        (self.first_pending + self.pending.len() as u64).checked_sub(1)
+        self.first_pending.saturating_add(self.pending.len() as u64).checked_sub(1)
     }
 
     fn append_marked(&mut self, pending: u64, unlocked_by: Option<u64>, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
-        let end = self.window_start + self.window().len() as u64;
+        let end = self.window_start.saturating_add(self.window().len() as u64);
         self.marks.push_back(Mark { end, pending, unlocked_by });
     }
 
@@ -156,7 +159,7 @@ impl Backlog {
         missing_len: u32,
         overlap: Overlap,
     ) -> (Option<Origin>, bool) {
-        let end = start + bytes.len() as u64;
+        let end = start.saturating_add(bytes.len() as u64);
         let split = assembler::split(start..end, &self.held, |piece| piece.bytes.len() as u64);
         let mut differs = false;
         for seen in &split.seen {
@@ -174,7 +177,7 @@ impl Backlog {
         let pending = self.add_pending(origin, split.fresh.len(), false, SetAside::KeepAlive);
         for fresh in split.fresh {
             let bytes = slice_of(bytes, start, &fresh).to_vec();
-            self.held_bytes += bytes.len();
+            self.held_bytes = self.held_bytes.saturating_add(bytes.len());
             let missing_len = if fresh.end == end { missing_len } else { 0 };
             self.held.insert(fresh.start, Piece { pending, bytes, missing_len });
         }
@@ -194,8 +197,8 @@ impl Backlog {
     /// Compares `bytes`, sent again, with the part of the window that they overlap. Where they differ it is marked, and where the
     /// last copy is to be read it gives way, unless that has happened to the message too often: each time it is looked at anew.
     pub(super) fn compare_with_window(&mut self, start: u64, bytes: &[u8], overlap: Overlap) -> Again {
-        let window_end = self.window_start + self.window().len() as u64;
-        let range = start.max(self.window_start)..(start + bytes.len() as u64).min(window_end);
+        let window_end = self.window_start.saturating_add(self.window().len() as u64);
+        let range = start.max(self.window_start)..start.saturating_add(bytes.len() as u64).min(window_end);
         let new = slice_of(bytes, start, &range);
         if range.start >= range.end || slice_of(self.window(), self.window_start, &range) == new {
             return Again::Same;
@@ -221,7 +224,7 @@ impl Backlog {
     /// `unlocked_by` is the frame that filled the hole, if one did.
     pub(super) fn take_held(&mut self, offset: u64, unlocked_by: Option<u64>) -> Option<(u64, u32)> {
         let piece = self.held.remove(&offset)?;
-        self.held_bytes -= piece.bytes.len();
+        self.held_bytes = self.held_bytes.saturating_sub(piece.bytes.len());
         if self.window().is_empty() {
             self.window_start = offset;
         }
@@ -238,7 +241,7 @@ impl Backlog {
 
     /// What brought the `len` bytes at the front of the window, as if it were one packet.
     pub(super) fn origin(&self, len: usize) -> Option<Origin> {
-        let range = self.window_start..self.window_start + len as u64;
+        let range = self.window_start..self.window_start.saturating_add(len as u64);
         let (mut ids, mut unlocked_by) = (Vec::with_capacity(4), None);
         for mark in &self.marks {
             if ids.last() != Some(&mark.pending) {
@@ -274,7 +277,7 @@ impl Backlog {
     /// Drops `len` bytes from the front of the window: a message, or bytes set aside for `reason`. Frames whose last byte
     /// this was are handed to `decide`.
     pub(super) fn consume(&mut self, len: usize, reason: Option<SetAside>, mut decide: impl FnMut(Decided)) {
-        let end = self.window_start + len as u64;
+        let end = self.window_start.saturating_add(len as u64);
         while let Some(mark) = self.marks.front() {
             let (id, whole, last) = (mark.pending, mark.end <= end, mark.end >= end);
             if let Some(pending) = self.pending_mut(id) {
@@ -283,7 +286,7 @@ impl Backlog {
                     Some(reason) if pending.reason == SetAside::KeepAlive => pending.reason = reason,
                     Some(_) => {}
                 }
-                pending.pieces -= usize::from(whole);
+                pending.pieces = pending.pieces.saturating_sub(usize::from(whole));
                 if pending.pieces == 0 {
                     let set_aside = (!pending.used).then_some(pending.reason);
                     decide(Decided { frames: pending.origin.frame_count(), set_aside });
@@ -298,15 +301,15 @@ impl Backlog {
         }
         while self.pending.front().is_some_and(|pending| pending.pieces == 0) {
             self.pending.pop_front();
-            self.first_pending += 1;
+            self.first_pending = self.first_pending.saturating_add(1);
         }
         self.ambiguous.retain(|range| range.end > end);
         self.window_start = end;
-        self.consumed += len;
+        self.consumed = self.consumed.saturating_add(len);
         if self.consumed >= self.buffer.len() {
             self.buffer.clear();
             self.consumed = 0;
-        } else if self.consumed >= COMPACT_BYTES_MIN && self.consumed * 2 >= self.buffer.len() {
+        } else if self.consumed >= COMPACT_BYTES_MIN && self.consumed.saturating_mul(2) >= self.buffer.len() {
             self.buffer.drain(..self.consumed);
             self.consumed = 0;
         }

@@ -58,7 +58,7 @@ impl<F: Framer> Connections<F> {
         let Some(stream) = self.streams.get_mut(&segment.flow) else {
             return out.ledger.set_aside(SetAside::TcpNoPayload, origin.frame_count());
         };
-        self.clock += 1;
+        self.clock = self.clock.saturating_add(1);
         stream.stamp = self.clock;
         stream.last_seen = time.or(stream.last_seen);
         let held_before = stream.held_bytes();
@@ -80,7 +80,7 @@ impl<F: Framer> Connections<F> {
         if segment.flags.rst {
             stream.reset(segment.sequence, out);
         }
-        self.held_bytes = (self.held_bytes + stream.held_bytes()).saturating_sub(held_before);
+        self.held_bytes = self.held_bytes.saturating_add(stream.held_bytes()).saturating_sub(held_before);
         if out.tls.take_news() {
             self.resume(segment.flow.reversed(), out);
         }
@@ -92,7 +92,7 @@ impl<F: Framer> Connections<F> {
         if let Some(stream) = self.streams.get_mut(&flow) {
             let held_before = stream.held_bytes();
             stream.resume(out);
-            self.held_bytes = (self.held_bytes + stream.held_bytes()).saturating_sub(held_before);
+            self.held_bytes = self.held_bytes.saturating_add(stream.held_bytes()).saturating_sub(held_before);
         }
     }
 
@@ -115,11 +115,11 @@ impl<F: Framer> Connections<F> {
     }
 
     fn insert(&mut self, mut stream: Stream<F>, flow: Flow) {
-        self.clock += 1;
+        self.clock = self.clock.saturating_add(1);
         stream.stamp = self.clock;
         self.order.push_back((flow, self.clock));
         self.streams.insert(flow, Box::new(stream));
-        if self.order.len() > 2 * self.streams.len() + ORDER_SLACK {
+        if self.order.len() > self.streams.len().saturating_mul(2).saturating_add(ORDER_SLACK) {
             self.rebuild_order();
         }
     }

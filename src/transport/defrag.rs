@@ -102,8 +102,8 @@ impl Defragmenter {
         self.expire(time, limits, ledger);
         let part = &fragment.part;
         let start = u64::from(fragment.offset_bytes);
-        let wire_len = part.bytes.len() as u64 + u64::from(part.missing_len);
-        let end = start + wire_len;
+        let wire_len = (part.bytes.len() as u64).saturating_add(u64::from(part.missing_len));
+        let end = start.saturating_add(wire_len);
         // All but the last fragment are a multiple of eight bytes; and none is empty.
         if wire_len == 0 || end > DATAGRAM_BYTES_MAX || (fragment.more && !wire_len.is_multiple_of(8)) {
             ledger.events.fragments_malformed.add(frame);
@@ -114,7 +114,7 @@ impl Defragmenter {
         let key = Key { addresses, identification: fragment.identification, protocol, link };
         let (serial, order) = (&mut self.next_serial, &mut self.order);
         let datagram = self.waiting.entry(key).or_insert_with(|| {
-            *serial += 1;
+            *serial = (*serial).saturating_add(1);
             order.push_back((key, *serial));
             Datagram::new(*serial, time)
         });
@@ -123,7 +123,7 @@ impl Defragmenter {
         datagram.ambiguous |= origin.ambiguous;
         datagram.layers = datagram.layers.max(part.layers);
         datagram.add(frame, fragment, start..end, (limits.overlap, ledger));
-        self.bytes = (self.bytes + datagram.held_bytes()).saturating_sub(held_before);
+        self.bytes = self.bytes.saturating_add(datagram.held_bytes()).saturating_sub(held_before);
         if datagram.is_whole() {
             let datagram = self.waiting.remove(&key)?;
             self.bytes = self.bytes.saturating_sub(datagram.held_bytes());
@@ -194,7 +194,10 @@ impl Datagram {
     }
 
     fn held_bytes(&self) -> usize {
-        self.bytes.capacity() + self.frames.len() * FRAGMENT_OVERHEAD_BYTES + DATAGRAM_OVERHEAD_BYTES
+        self.bytes
+            .capacity()
+            .saturating_add(self.frames.len().saturating_mul(FRAGMENT_OVERHEAD_BYTES))
+            .saturating_add(DATAGRAM_OVERHEAD_BYTES)
     }
 
     fn add(
@@ -215,12 +218,13 @@ impl Datagram {
             self.end = Some(range.end);
         }
         if part.missing_len > 0 {
-            let cut_at = range.start + part.bytes.len() as u64;
+            let cut_at = range.start.saturating_add(part.bytes.len() as u64);
             self.cut_at = Some(self.cut_at.map_or(cut_at, |at| at.min(cut_at)));
         }
         let split = assembler::split(range.clone(), &self.parts, |len| *len);
         let is_v6 = part.addresses.source.is_ipv6();
-        let again = split.fresh.is_empty() && self.parts.get(&range.start) == Some(&(range.end - range.start));
+        let again =
+            split.fresh.is_empty() && self.parts.get(&range.start) == Some(&(range.end.saturating_sub(range.start)));
         let differs = split.seen.iter().any(|seen| self.differs(part.bytes, range.start, seen));
         // RFC 8200 §4.5 lets an exact copy of an IPv6 fragment pass; any other overlap ends the datagram.
         if is_v6 && !split.seen.is_empty() && (!again || differs) {
@@ -236,8 +240,8 @@ impl Datagram {
             self.bytes.resize(needed, 0);
         }
         for fresh in split.fresh {
-            self.parts.insert(fresh.start, fresh.end - fresh.start);
-            self.part_bytes += fresh.end - fresh.start;
+            self.parts.insert(fresh.start, fresh.end.saturating_sub(fresh.start));
+            self.part_bytes = self.part_bytes.saturating_add(fresh.end.saturating_sub(fresh.start));
             self.copy(part.bytes, range.start, &fresh);
         }
         if overlap == Overlap::Last {
@@ -304,7 +308,7 @@ impl Datagram {
             if *start != end {
                 break;
             }
-            end = start + len;
+            end = start.saturating_add(*len);
         }
         usize::try_from(self.cut_at.map_or(end, |cut_at| cut_at.min(end))).unwrap_or(0)
     }
@@ -318,7 +322,7 @@ impl Datagram {
             addresses: key.addresses,
             protocol: key.protocol,
             bytes: self.bytes,
-            missing_len: u32::try_from(total - kept).unwrap_or(u32::MAX),
+            missing_len: u32::try_from(total.saturating_sub(kept)).unwrap_or(u32::MAX),
             layers: self.layers,
             origin: Origin {
                 frames: Frames { last, others: self.frames.into_boxed_slice() },

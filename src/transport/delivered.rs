@@ -31,12 +31,12 @@ impl Delivered {
             self.starts.clear();
         }
         let bytes_max = newest.len().max(DELIVERED_BYTES_MAX);
-        let excess = (self.bytes.len() + newest.len()).saturating_sub(bytes_max);
+        let excess = self.bytes.len().saturating_add(newest.len()).saturating_sub(bytes_max);
         self.bytes.drain(..excess.min(self.bytes.len()));
         self.bytes.shrink_to(bytes_max);
         self.bytes.reserve_exact(newest.len());
         self.bytes.extend_from_slice(newest);
-        self.end = start + message.len() as u64;
+        self.end = start.saturating_add(message.len() as u64);
         self.starts.push_back(start);
         let kept = self.end.saturating_sub(self.bytes.len() as u64);
         while self.starts.front().is_some_and(|start| *start < kept) {
@@ -55,7 +55,7 @@ impl Delivered {
         let kept = self.end.saturating_sub(self.bytes.len() as u64);
         let ends = self.starts.iter().skip(1).copied().chain([self.end]);
         self.starts.iter().copied().zip(ends).filter_map(move |(from, to)| {
-            let overlap = start.max(from)..(start + bytes.len() as u64).min(to);
+            let overlap = start.max(from)..start.saturating_add(bytes.len() as u64).min(to);
             let differs =
                 overlap.start < overlap.end && part(&self.bytes, kept, &overlap) != part(bytes, start, &overlap);
             differs.then(|| part(&self.bytes, kept, &(from..to)))
@@ -65,7 +65,7 @@ impl Delivered {
     /// Whether `bytes`, sent again, differ from what was delivered of them.
     pub(super) fn differs(&self, start: u64, bytes: &[u8]) -> bool {
         let kept = self.end.saturating_sub(self.bytes.len() as u64)..self.end;
-        let overlap = start.max(kept.start)..(start + bytes.len() as u64).min(kept.end);
+        let overlap = start.max(kept.start)..start.saturating_add(bytes.len() as u64).min(kept.end);
         overlap.start < overlap.end && part(&self.bytes, kept.start, &overlap) != part(bytes, start, &overlap)
     }
 }

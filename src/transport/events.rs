@@ -13,7 +13,7 @@ pub struct Event {
 
 impl Event {
     pub(super) fn add(&mut self, frame: FrameRef) {
-        self.count += 1;
+        self.count = self.count.saturating_add(1);
         self.first = Some(self.first.map_or(frame, |first| first.min(frame)));
     }
 }

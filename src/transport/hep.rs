@@ -101,7 +101,7 @@ fn search(window: &[u8], interrupted: bool) -> usize {
     };
     let found = memmem::find_iter(window, MAGIC).find(is_next);
     // The magic number itself may be cut in two.
-    let kept = if interrupted { 0 } else { MAGIC.len() - 1 };
+    let kept = if interrupted { 0 } else { MAGIC.len().saturating_sub(1) };
     let last = window.len().saturating_sub(kept)..window.len();
     found.or_else(|| last.into_iter().find(is_next)).unwrap_or(window.len())
 }

@@ -55,7 +55,7 @@ pub(super) struct Origin {
 
 impl Origin {
     pub(super) fn frame_count(&self) -> u64 {
-        self.frames.others.len() as u64 + 1
+        (self.frames.others.len() as u64).saturating_add(1)
     }
 
     /// The same with further frames, in the order of their capture.
@@ -128,12 +128,13 @@ const LOST_BETWEEN_MAX: usize = 4096;
 
 impl Ledger {
     pub(super) fn used(&mut self, frames: u64) {
-        self.coverage.used += frames;
+        self.coverage.used = self.coverage.used.saturating_add(frames);
     }
 
     pub(super) fn set_aside(&mut self, reason: SetAside, frames: u64) {
         if frames > 0 {
-            *self.coverage.set_aside.entry(reason).or_insert(0) += frames;
+            let counted = self.coverage.set_aside.entry(reason).or_insert(0);
+            *counted = counted.saturating_add(frames);
         }
     }
 

@@ -3,6 +3,8 @@
 //! Two verbs: [`Reassembly::push`] takes a decoded frame, [`Reassembly::finish`] gives up what still waits. Both hand
 //! every whole payload to a sink. Each frame ends in the ledger exactly once, used or set aside; a frame that waits for
 //! others is decided when they come or when they are given up.
+// What is summed here may come off the wire: no sum of it ends the process.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 mod assembler;
 mod backlog;

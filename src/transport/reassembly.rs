@@ -88,7 +88,7 @@ impl<F: Framer> Reassembly<F> {
 
     /// Takes one frame and what it was decoded to; hands each message that it completes to `sink`.
     pub fn push(&mut self, frame: &Frame<'_>, decoded: Decoded<'_>, sink: &mut impl FnMut(Payload<'_>)) {
-        self.ledger.coverage.frames += 1;
+        self.ledger.coverage.frames = self.ledger.coverage.frames.saturating_add(1);
         self.last = Some(frame.at);
         match decoded {
             Decoded::SetAside(reason) => self.ledger.set_aside(reason, 1),

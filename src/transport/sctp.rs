@@ -69,7 +69,9 @@ struct Part {
 
 impl Part {
     fn held_bytes(&self) -> usize {
-        PART_OVERHEAD_BYTES + self.bytes.len() + self.frames.len() * FRAME_OVERHEAD_BYTES
+        PART_OVERHEAD_BYTES
+            .saturating_add(self.bytes.len())
+            .saturating_add(self.frames.len().saturating_mul(FRAME_OVERHEAD_BYTES))
     }
 }
 
@@ -129,7 +131,7 @@ impl Associations {
     fn is_new(&mut self, key: Key, number: u32) -> bool {
         let direction = self.directions.entry(key).or_insert_with(|| {
             self.order.push_back(key);
-            self.bytes += DIRECTION_OVERHEAD_BYTES;
+            self.bytes = self.bytes.saturating_add(DIRECTION_OVERHEAD_BYTES);
             Direction::default()
         });
         if direction.seen.contains(&number) || direction.runs.contains_key(&number) {
@@ -150,7 +152,7 @@ impl Associations {
             cut: data.cut,
             ambiguous: origin.ambiguous,
         };
-        self.bytes += part.held_bytes();
+        self.bytes = self.bytes.saturating_add(part.held_bytes());
         let run = Run { parts: [part].into(), begins: data.begins, ends: data.ends, undecided };
         let whole = self.directions.get_mut(&key)?.join(data.number, run)?;
         self.bytes = self.bytes.saturating_sub(whole.held_bytes());
@@ -227,7 +229,7 @@ impl Run {
 
     /// Both, at the cost of the shorter one: so that parts in any order cost little.
     fn followed_by(mut self, mut later: Run) -> Run {
-        let (begins, ends, undecided) = (self.begins, later.ends, self.undecided + later.undecided);
+        let (begins, ends, undecided) = (self.begins, later.ends, self.undecided.saturating_add(later.undecided));
         let parts = if self.parts.len() >= later.parts.len() {
             self.parts.extend(later.parts);
             self.parts

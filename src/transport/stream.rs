@@ -123,7 +123,8 @@ impl<F: Framer> Stream<F> {
 
     pub(super) fn held_bytes(&self) -> usize {
         let carried = self.carried.as_ref().map_or(0, |carried| carried.held_bytes());
-        self.backlog.as_ref().map_or(0, |backlog| backlog.held_bytes()) + self.delivered.len() + carried
+        let waiting = self.backlog.as_ref().map_or(0, |backlog| backlog.held_bytes());
+        carried.saturating_add(waiting).saturating_add(self.delivered.len())
     }
 
     /// Drops what is kept for comparison alone.
@@ -137,7 +138,7 @@ impl<F: Framer> Stream<F> {
     }
 
     fn advance(&mut self, len: u64) {
-        self.next += len;
+        self.next = self.next.saturating_add(len);
         // Truncation is what sequence numbers are about.
         let low = u32::try_from(len & u64::from(u32::MAX)).unwrap_or(0);
         self.next_sequence = self.next_sequence.wrapping_add(low);
@@ -160,10 +161,10 @@ impl<F: Framer> Stream<F> {
             return out.ledger.set_aside(SetAside::TcpGap, origin.frame_count());
         }
         let start = self.offset_of(sequence);
-        let end = start + segment.payload.len() as u64;
+        let end = start.saturating_add(segment.payload.len() as u64);
         if self.phase == Phase::Joining {
             self.join(start, segment, origin, out);
-        } else if end + u64::from(segment.missing_len) <= self.next || self.phase == Phase::Closed {
+        } else if end.saturating_add(u64::from(segment.missing_len)) <= self.next || self.phase == Phase::Closed {
             self.old(start, segment.payload, origin, out);
         } else {
             self.take(start, segment, origin, out);
@@ -186,7 +187,7 @@ impl<F: Framer> Stream<F> {
             self.flush(out);
             out.ledger.events.tcp_gap.add(out.now);
             self.next_sequence = sequence;
-            self.next += WINDOW_BYTES;
+            self.next = self.next.saturating_add(WINDOW_BYTES);
             self.floor = self.next;
             self.end = None;
         }
@@ -276,7 +277,7 @@ impl<F: Framer> Stream<F> {
     /// Bytes before what is expected: sent again, or, where the stream was joined, sent before.
     fn old<S: FnMut(Payload<'_>)>(&mut self, start: u64, payload: &[u8], origin: Origin, out: &mut Outlet<'_, S>) {
         if start < self.floor && self.initial_sequence.is_none() {
-            let early_len = usize::try_from(self.floor - start).unwrap_or(usize::MAX).min(payload.len());
+            let early_len = usize::try_from(self.floor.saturating_sub(start)).unwrap_or(usize::MAX).min(payload.len());
             self.floor = start;
             return self.early(payload.get(..early_len).unwrap_or_default(), origin, out);
         }
@@ -330,7 +331,7 @@ impl<F: Framer> Stream<F> {
     }
 
     fn open_at(&mut self, offset: u64) {
-        let distance = offset.cast_signed() - self.next.cast_signed();
+        let distance = offset.cast_signed().saturating_sub(self.next.cast_signed());
         self.phase = Phase::Open;
         self.next = offset;
         let low = u32::try_from(distance.rem_euclid(1 << 32)).unwrap_or(0);

@@ -61,7 +61,7 @@ pub(super) fn probe<F: Framer>(window: &[u8]) -> Probe {
 /// Whether the bytes are one frame that keeps a connection open: a ping, a pong, or the blank lines of RFC 5626 §3.5.1.
 fn is_ping(window: &[u8]) -> bool {
     let Ok(Some(head)) = Head::read(window) else { return false };
-    let is_whole = (window.len() - head.len) as u64 == head.payload_len;
+    let is_whole = (window.len().saturating_sub(head.len)) as u64 == head.payload_len;
     let is_blank = || head.payload_len > 0 && head.payload(window).iter().all(u8::is_ascii_whitespace);
     is_whole && (head.opcode == Opcode::Ping || head.opcode == Opcode::Message && head.payload_len <= 4 && is_blank())
 }
@@ -73,14 +73,14 @@ fn frame_begins<F: Framer>(window: &[u8]) -> Option<bool> {
         Ok(None) => return None,
         _ => return Some(false),
     };
-    let first = window.get(..head.len + RECOGNISED_BYTES).unwrap_or(window);
+    let first = window.get(..head.len.saturating_add(RECOGNISED_BYTES)).unwrap_or(window);
     let payload = head.payload(first);
     if head.is_compressed {
         // Only what begins a stream is asked this.
-        let is_whole = (window.len() - head.len) as u64 >= head.payload_len;
+        let is_whole = (window.len().saturating_sub(head.len)) as u64 >= head.payload_len;
         return match Inflater::new().read(&payload, false, RECOGNISED_COMPRESSED_MAX) {
             Ok(text) if F::recognises(&text) => Some(true),
-            Ok(_) if !is_whole && window.len() < head.len + RECOGNISED_BYTES => None,
+            Ok(_) if !is_whole && window.len() < head.len.saturating_add(RECOGNISED_BYTES) => None,
             Ok(_) => Some(false),
             // It may refer to messages before it, of which it is said that they are missing.
             Err(_) => Some(is_followed(window)),
@@ -146,8 +146,10 @@ impl<F: Framer> WebSocket<F> {
     }
 
     pub(super) fn held_bytes(&self) -> usize {
-        let partial = |partial: &Partial| partial.bytes.len() + partial.frames.len() * size_of::<FrameRef>();
-        self.partial.as_ref().map_or(0, partial) + self.inflater.as_ref().map_or(0, |_| INFLATER_BYTES)
+        let partial = |partial: &Partial| {
+            partial.bytes.len().saturating_add(partial.frames.len().saturating_mul(size_of::<FrameRef>()))
+        };
+        self.partial.as_ref().map_or(0, partial).saturating_add(self.inflater.as_ref().map_or(0, |_| INFLATER_BYTES))
     }
 
     /// Bytes are missing behind those that were seen, or none follow.
@@ -241,7 +243,7 @@ impl<F: Framer> WebSocket<F> {
             self.state = State::Within { left: head.payload_len };
             return Some(Unit::Skip { len: head.len, reason: SetAside::Limit });
         };
-        let len = head.len + len;
+        let len = head.len.saturating_add(len);
         match window.len() {
             available if available >= len => Some(Unit::Whole { len, cut: false }),
             available if interrupted => Some(Unit::Whole { len: available, cut: true }),
@@ -251,7 +253,7 @@ impl<F: Framer> WebSocket<F> {
 
     fn within(&mut self, window: &[u8], left: u64) -> Unit {
         let len = usize::try_from(left).unwrap_or(usize::MAX).min(window.len());
-        let left = left - len as u64;
+        let left = left.saturating_sub(len as u64);
         self.state = if left == 0 { State::Frames } else { State::Within { left } };
         Unit::Skip { len: len.max(1), reason: SetAside::Limit }
     }
@@ -391,7 +393,7 @@ impl Partial {
 
     /// Whether a frame's payload fits into what is kept of a message.
     fn has_room(&self, len: usize, limits: &Limits) -> bool {
-        let fits = self.bytes.len() + len <= limits.websocket_message_bytes_max;
+        let fits = self.bytes.len().saturating_add(len) <= limits.websocket_message_bytes_max;
         self.is_dropped || fits && self.fragments < limits.websocket_fragments_max
     }
 
@@ -400,7 +402,7 @@ impl Partial {
     }
 
     fn add(&mut self, payload: &[u8], origin: Origin) {
-        self.fragments += 1;
+        self.fragments = self.fragments.saturating_add(1);
         self.bytes.extend_from_slice(payload);
         self.frames.extend(origin.frames.iter());
         self.is_ambiguous |= origin.ambiguous;

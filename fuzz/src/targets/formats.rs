@@ -74,7 +74,7 @@ fn check(bytes: &[u8], redaction: Redaction) {
         check_clean(format, &text);
     }
     // Nearly all of SARIF are the rules, which are the same in all: it would take most of the time.
-    if bytes.len() % SARIF_EVERY == 0 {
+    if bytes.len().is_multiple_of(SARIF_EVERY) {
         let log = sarif::log(&report, redaction, &Spans::default());
         check_clean("sarif", &log["runs"][0]["results"].to_string());
     }

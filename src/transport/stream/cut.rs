@@ -26,7 +26,7 @@ impl<F: Framer> Stream<F> {
             return self.cut(false, out);
         }
         if is_open || self.carried.is_some() {
-            let mut backlog = Box::new(Backlog::new(self.next - payload.len() as u64));
+            let mut backlog = Box::new(Backlog::new(self.next.saturating_sub(payload.len() as u64)));
             backlog.append(origin, payload, false, SetAside::KeepAlive);
             self.backlog = Some(backlog);
             return self.cut(false, out);
@@ -49,7 +49,8 @@ impl<F: Framer> Stream<F> {
                     rest = behind;
                     used = true;
                     self.note_message(out.ledger);
-                    self.delivered.keep(self.next - bytes.len() as u64 - rest.len() as u64, bytes);
+                    self.delivered
+                        .keep(self.next.saturating_sub(bytes.len() as u64).saturating_sub(rest.len() as u64), bytes);
                     out.deliver(origin.payload(self.flow, bytes, framing, cut));
                 }
             }
@@ -58,7 +59,7 @@ impl<F: Framer> Stream<F> {
             let set_aside = (!used).then_some(reason);
             return self.decide(Decided { frames: origin.frame_count(), set_aside }, out.ledger);
         }
-        let mut backlog = Box::new(Backlog::new(self.next - rest.len() as u64));
+        let mut backlog = Box::new(Backlog::new(self.next.saturating_sub(rest.len() as u64)));
         backlog.append(origin, rest, used, reason);
         self.backlog = Some(backlog);
     }
@@ -186,7 +187,9 @@ impl<F: Framer> Stream<F> {
     fn decide(&mut self, decided: Decided, ledger: &mut Ledger) {
         match decided.set_aside {
             None => ledger.used(decided.frames),
-            Some(SetAside::NotSip) if !self.has_messages => self.undecided += decided.frames,
+            Some(SetAside::NotSip) if !self.has_messages => {
+                self.undecided = self.undecided.saturating_add(decided.frames)
+            }
             Some(reason) => ledger.set_aside(reason, decided.frames),
         }
     }
@@ -203,7 +206,7 @@ impl<F: Framer> Stream<F> {
     /// Bytes that are there already, in another copy.
     pub(super) fn compare<S>(&mut self, start: u64, old: &[u8], out: &mut Outlet<'_, S>) {
         // RFC 9293 §3.8.4: a keep-alive probe may hold an octet of garbage, which is zero where it is sent (Windows).
-        if old == [0] && start + 1 == self.next {
+        if old == [0] && start.saturating_add(1) == self.next {
             return;
         }
         let backlog = self.backlog.as_mut();

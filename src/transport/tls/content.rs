@@ -68,7 +68,7 @@ impl<F: Framer> Content<F> {
             Kind::WebSocket(websocket) => websocket.held_bytes(),
             _ => 0,
         };
-        self.backlog.as_ref().map_or(0, |backlog| backlog.held_bytes()) + websocket
+        self.backlog.as_ref().map_or(0, |backlog| backlog.held_bytes()).saturating_add(websocket)
     }
 
     /// Takes the content of a record; `None` where it holds a part of a message. The end of a message may be to come: what
@@ -85,7 +85,7 @@ impl<F: Framer> Content<F> {
             return Some(SetAside::KeepAlive);
         }
         let start = self.next;
-        self.next += bytes.len() as u64;
+        self.next = self.next.saturating_add(bytes.len() as u64);
         let backlog = self.backlog.get_or_insert_with(|| Box::new(Backlog::new(start)));
         backlog.append(origin, bytes, false, SetAside::KeepAlive);
         let fate = self.cut(false, flow, out);

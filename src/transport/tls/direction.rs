@@ -89,7 +89,7 @@ impl<F: Framer> Tls<F> {
     }
 
     pub(in crate::transport) fn held_bytes(&self) -> usize {
-        self.content.held_bytes() + self.messages.held_bytes()
+        self.content.held_bytes().saturating_add(self.messages.held_bytes())
     }
 
     /// See [`crate::transport::carried::Carried::unit`].
@@ -234,7 +234,7 @@ impl<F: Framer> Tls<F> {
         self.content.interrupt(flow, out);
         self.messages.restart();
         self.is_uncounted = true;
-        self.failures += 1;
+        self.failures = self.failures.saturating_add(1);
         if self.failures >= FAILURES_MAX {
             self.over = Some(SetAside::Encrypted);
         }
@@ -387,7 +387,7 @@ fn search(window: &[u8], interrupted: bool) -> Unit {
     let heads = window.iter().enumerate().filter(|(_, byte)| matches!(byte, 20..=24)).map(|(at, _)| at);
     for at in heads {
         let behind = match head(window.get(at..).unwrap_or_default()) {
-            Head::Record { len, .. } => window.get(at + len..),
+            Head::Record { len, .. } => window.get(at.saturating_add(len)..),
             Head::Short => None,
             Head::Wrong => continue,
         };

@@ -54,7 +54,7 @@ impl Messages {
         let mut whole = Vec::new();
         loop {
             let skipped = self.skip.min(bytes.len());
-            self.skip -= skipped;
+            self.skip = self.skip.saturating_sub(skipped);
             bytes = bytes.get(skipped..).unwrap_or_default();
             if bytes.is_empty() {
                 return whole;
@@ -82,12 +82,12 @@ impl Messages {
                 }
                 None if is_of_interest && len <= MESSAGE_BYTES_MAX => return whole,
                 None => {
-                    self.skip = len - body.len();
+                    self.skip = len.saturating_sub(body.len());
                     0
                 }
             };
             self.buffer.clear();
-            bytes = bytes.get(bytes.len() - behind_len.min(bytes.len())..).unwrap_or_default();
+            bytes = bytes.get(bytes.len().saturating_sub(behind_len.min(bytes.len()))..).unwrap_or_default();
         }
     }
 }

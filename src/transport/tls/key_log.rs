@@ -95,12 +95,12 @@ impl KeyLog {
             return None;
         }
         if self.count >= self.count_max {
-            self.refused += 1;
+            self.refused = self.refused.saturating_add(1);
             return None;
         }
         let secrets = self.connections.entry(random).or_default();
         let place = secrets.0.get_mut(label as usize)?;
-        self.count += usize::from(place.is_none());
+        self.count = self.count.saturating_add(usize::from(place.is_none()));
         *place = Some(secret);
         Some(())
     }

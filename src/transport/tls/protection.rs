@@ -116,16 +116,16 @@ impl Protection {
             Cipher::AesCbc { key_len, mac } if suite.version == TLS_1_0 => (mac.len(), key_len, AES_BLOCK_BYTES),
             Cipher::AesCbc { key_len, mac } => (mac.len(), key_len, 0),
         };
-        let len = 2 * (mac_len + key_len + iv_len);
+        let len = mac_len.saturating_add(key_len).saturating_add(iv_len).saturating_mul(2);
         let block = schedule::key_block(suite, master, &randoms.server, &randoms.client, len);
         // The client's part stands before the server's.
         let part = |start: usize, len: usize| {
-            let start = if side == Side::Client { start } else { start + len };
-            block.get(start..start + len)
+            let start = if side == Side::Client { start } else { start.saturating_add(len) };
+            block.get(start..start.saturating_add(len))
         };
         let mac_key = part(0, mac_len)?;
-        let key = part(2 * mac_len, key_len)?;
-        let first_iv = part(2 * (mac_len + key_len), iv_len)?;
+        let key = part(mac_len.saturating_mul(2), key_len)?;
+        let first_iv = part(mac_len.saturating_add(key_len).saturating_mul(2), iv_len)?;
         let mut iv = [0; NONCE_BYTES];
         iv.iter_mut().zip(first_iv).for_each(|(byte, first)| *byte = *first);
         let keys = match suite.cipher {

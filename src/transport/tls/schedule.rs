@@ -41,7 +41,7 @@ pub(super) fn key_block(suite: Suite, master: &[u8], server_random: &[u8], clien
     // RFC 2246 §5: one hash takes one half of the secret, one the other, and both outputs are mixed.
     let half = master.len().div_ceil(2);
     let (first, second) =
-        (master.get(..half).unwrap_or_default(), master.get(master.len() - half..).unwrap_or_default());
+        (master.get(..half).unwrap_or_default(), master.get(master.len().saturating_sub(half)..).unwrap_or_default());
     let mut block = expand(Hash::Md5, first, seed, len);
     block.iter_mut().zip(expand(Hash::Sha1, second, seed, len).iter()).for_each(|(byte, other)| *byte ^= *other);
     block
@@ -49,7 +49,7 @@ pub(super) fn key_block(suite: Suite, master: &[u8], server_random: &[u8], clien
 
 /// P_hash of RFC 5246 §5.
 fn expand(hash: Hash, secret: &[u8], seed: [&[u8]; 3], len: usize) -> Secret {
-    let mut block = Zeroizing::new(Vec::with_capacity(len + hash.len()));
+    let mut block = Zeroizing::new(Vec::with_capacity(len.saturating_add(hash.len())));
     let mut chain = hmac(hash, secret, &seed);
     while block.len() < len {
         let [label, server, client] = seed;
@@ -62,7 +62,7 @@ fn expand(hash: Hash, secret: &[u8], seed: [&[u8]; 3], len: usize) -> Secret {
 
 /// HKDF-Expand-Label with an empty context: `len` bytes, at most 255.
 pub(super) fn expand_label(hash: Hash, secret: &[u8], label: &str, len: u8) -> Option<Secret> {
-    let label_len = u8::try_from(6 + label.len()).ok()?;
+    let label_len = u8::try_from(label.len().saturating_add(6)).ok()?;
     let info: [&[u8]; 4] = [&[0, len, label_len], b"tls13 ", label.as_bytes(), &[0]];
     let mut output = Zeroizing::new(vec![0; usize::from(len)]);
     match hash {

@@ -69,7 +69,14 @@ impl Head {
             (true, Some((mask, rest))) => (Some(*mask), rest),
             (true, None) => return Ok(None),
         };
-        Ok(Some(Head { is_last, is_compressed, opcode, mask, len: bytes.len() - rest.len(), payload_len }))
+        Ok(Some(Head {
+            is_last,
+            is_compressed,
+            opcode,
+            mask,
+            len: bytes.len().saturating_sub(rest.len()),
+            payload_len,
+        }))
     }
 
     /// The bytes of the payload that are there, unmasked (RFC 6455 §5.3).

@@ -55,7 +55,7 @@ impl Inflater {
             let (taken, given) = (self.0.total_in(), output.len());
             let decoded = self.0.decompress_vec(input, output, FlushDecompress::Sync);
             let status = decoded.map_err(|_| Unread::Damaged)?;
-            let taken = usize::try_from(self.0.total_in() - taken).unwrap_or(usize::MAX);
+            let taken = usize::try_from(self.0.total_in().saturating_sub(taken)).unwrap_or(usize::MAX);
             input = input.get(taken..).unwrap_or_default();
             if output.len() > len_max {
                 return Err(Unread::TooLarge);

@@ -29,7 +29,9 @@ pub(super) fn may_begin(bytes: &[u8]) -> Option<bool> {
 /// Reads the handshake at the front of the bytes, of which the first `scanned` are known not to hold its end.
 pub(super) fn read(bytes: &[u8], scanned: usize) -> Upgrade {
     let from = scanned.saturating_sub(3);
-    let Some(end) = memmem::find(bytes.get(from..).unwrap_or_default(), b"\r\n\r\n").map(|at| from + at + 4) else {
+    let Some(end) = memmem::find(bytes.get(from..).unwrap_or_default(), b"\r\n\r\n")
+        .map(|at| from.saturating_add(at).saturating_add(4))
+    else {
         return if bytes.len() > HANDSHAKE_BYTES_MAX { Upgrade::No } else { Upgrade::More };
     };
     let head = bytes.get(..end).unwrap_or_default();
