@@ -50,6 +50,8 @@ pub struct Findings {
     claimable: WireMap<PairKey, [u64; 5]>,
     by_severity: BTreeMap<Severity, u64>,
     findings_max: usize,
+    /// There are enough that are worse than this, or as bad and earlier.
+    floor: Option<Severity>,
     not_listed: u64,
     order: u64,
 }
@@ -63,6 +65,7 @@ impl Findings {
             claimable: WireMap::default(),
             by_severity: BTreeMap::new(),
             findings_max,
+            floor: None,
             not_listed: 0,
             order: 0,
         }
@@ -97,9 +100,14 @@ impl Findings {
         if let Some(count) = pair.and_then(|pair| self.count_of(pair, finding.severity)) {
             *count += 1;
         }
+        if finding.merge.is_none() && self.floor.is_some_and(|floor| finding.severity <= floor) {
+            self.not_listed += 1;
+            return;
+        }
         let sessions_count = u64::try_from(sessions.len()).unwrap_or(u64::MAX).max(finding.sessions_count);
         let sessions = sessions.iter().copied().take(SESSIONS_MAX).collect();
         finding.frames.truncate(FRAMES_MAX);
+        finding.shrink();
         self.collected.push(Collected { finding, sessions, sessions_count, order: self.order, pair });
         if self.collected.len() > self.findings_max.saturating_mul(2).max(64) {
             self.drop_least();
@@ -130,6 +138,7 @@ impl Findings {
         let removed = u64::try_from(before - self.collected.len()).unwrap_or(0);
         self.not_listed = self.not_listed.saturating_sub(dropped.saturating_sub(removed));
         self.by_severity.retain(|_, count| *count > 0);
+        self.floor = None;
         self.index();
     }
 
@@ -165,6 +174,7 @@ impl Findings {
         let excess = self.collected.len().saturating_sub(findings_max);
         self.not_listed += u64::try_from(excess).unwrap_or(u64::MAX);
         self.collected.truncate(findings_max);
+        self.floor = self.collected.get(findings_max.saturating_sub(1)).map(|least| least.finding.severity);
         self.index();
     }
 
@@ -242,8 +252,8 @@ impl Collected {
             fault: finding.fault.name(),
             title: finding.title.clone(),
             explanation,
-            excluded: finding.excluded.clone(),
-            remedy: finding.remedy.clone(),
+            excluded: finding.excluded.iter().map(|text| text.to_string()).collect(),
+            remedy: finding.remedy.iter().map(|text| text.to_string()).collect(),
             session: if self.sessions_count == 1 { sessions.first().cloned() } else { None },
             wireshark_filter: wireshark::frames(&frames),
             frames: frames.into_iter().map(frame_at).collect(),

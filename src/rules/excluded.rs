@@ -2,6 +2,8 @@
 //!
 //! Each line holds for all credentials that the finding speaks of and the server turned down.
 
+use std::borrow::Cow;
+
 use crate::digest::Verdict;
 use crate::rules::Finding;
 use crate::rules::Severity;
@@ -26,40 +28,40 @@ static LISTED: &[&str] = &[
 /// A cause of refusals that a capture can rule out.
 struct Cause {
     is_ruled_out: fn(&Session<'_>, &Row<'_, '_>) -> bool,
-    text: fn(&Session<'_>, &Row<'_, '_>) -> String,
+    text: fn(&Session<'_>, &Row<'_, '_>) -> Cow<'static, str>,
 }
 
 /// In the order in which an engineer asks. What stands before the colon names the cause.
 static CAUSES: &[Cause] = &[
     Cause {
         is_ruled_out: |_, (_, _, presented)| presented.verdict() == Some(Verdict::Match),
-        text: |_, _| "wrong password: the digest fits the one given".to_owned(),
+        text: |_, _| "wrong password: the digest fits the one given".into(),
     },
     Cause {
         is_ruled_out: |_, (_, _, presented)| presented.answers.is_some_and(|at| at.is_same_realm),
         text: |_, (_, _, presented)| {
-            format!("wrong realm: {} is the realm of the challenge", facts::quoted(&presented.realm()))
+            format!("wrong realm: {} is the realm of the challenge", facts::quoted(&presented.realm())).into()
         },
     },
     Cause {
         is_ruled_out: has_newest_nonce,
-        text: |_, _| "old nonce: the credentials answer the newest challenge, and it was not called stale".to_owned(),
+        text: |_, _| "old nonce: the credentials answer the newest challenge, and it was not called stale".into(),
     },
     Cause {
         is_ruled_out: |session, row| challenge(session, row).is_some_and(|(_, offered)| offered.header == row.2.header),
         text: |session, row| {
             let asked =
                 challenge(session, row).map_or("the challenge", |(_, offered)| offered.header.challenge_header());
-            format!("wrong header: {} answers {asked}", row.2.header.credentials_header())
+            format!("wrong header: {} answers {asked}", row.2.header.credentials_header()).into()
         },
     },
     Cause {
         is_ruled_out: |session, (_, _, presented)| {
             credentials_facts::algorithm_fit(session, presented) == Some(AlgorithmFit::Same)
         },
-        text: |_, _| "wrong algorithm: it is the one of the challenge".to_owned(),
+        text: |_, _| "wrong algorithm: it is the one of the challenge".into(),
     },
-    Cause { is_ruled_out: has_offered_qop, text: |_, _| "wrong qop: it is one that the challenge offers".to_owned() },
+    Cause { is_ruled_out: has_offered_qop, text: |_, _| "wrong qop: it is one that the challenge offers".into() },
     Cause {
         is_ruled_out: |session, row| {
             challenge(session, row).is_some() && !credentials_facts::differs_in_opaque(session, row.2)
@@ -67,31 +69,31 @@ static CAUSES: &[Cause] = &[
         text: |session, row| {
             let opaque = challenge(session, row).and_then(|(_, offered)| offered.challenge.opaque());
             match opaque.filter(|opaque| !opaque.is_empty()) {
-                Some(_) => "wrong opaque: it is that of the challenge".to_owned(),
-                None => "wrong opaque: the challenge has none".to_owned(),
+                Some(_) => "wrong opaque: it is that of the challenge".into(),
+                None => "wrong opaque: the challenge has none".into(),
             }
         },
     },
-    Cause { is_ruled_out: has_request_uri, text: |_, _| "wrong uri: it equals the Request-URI".to_owned() },
+    Cause { is_ruled_out: has_request_uri, text: |_, _| "wrong uri: it equals the Request-URI".into() },
     Cause {
         is_ruled_out: |session, (index, _, presented)| {
             let count = presented.credentials.nonce_count().and_then(|count| count.value);
             let uses = presented.nonce.map(|nonce| session.lookup().counted(nonce, count));
             count.is_some() && uses.is_some_and(|uses| uses.first() == Some(index))
         },
-        text: |_, _| "repeated nonce count: this one was not used before with this nonce in this Call-ID".to_owned(),
+        text: |_, _| "repeated nonce count: this one was not used before with this nonce in this Call-ID".into(),
     },
     Cause {
         is_ruled_out: |_, (_, _, presented)| {
             presented.credentials.nonce_count().and_then(|count| count.value).is_some_and(|count| count > 0)
         },
-        text: |_, _| "malformed nonce count: it is eight hex digits".to_owned(),
+        text: |_, _| "malformed nonce count: it is eight hex digits".into(),
     },
     Cause {
         is_ruled_out: has_whole_response,
         text: |_, (_, _, presented)| {
             let digits = credentials_facts::response_digits(presented).unwrap_or_default();
-            format!("malformed response: it is {digits} hex digits in lower case")
+            format!("malformed response: it is {digits} hex digits in lower case").into()
         },
     },
     Cause {
@@ -104,6 +106,7 @@ static CAUSES: &[Cause] = &[
         text: |_, (_, attempt, _)| {
             let transport = attempt.transaction.transport.name();
             format!("changed transport or address: challenge and answer went over {transport} between the same ports")
+                .into()
         },
     },
     Cause {
@@ -112,7 +115,7 @@ static CAUSES: &[Cause] = &[
             let numbers = asking.and_then(|asking| asking.transaction.cseq.zip(row.1.transaction.cseq));
             numbers.is_some_and(|(asked, sent)| sent > asked)
         },
-        text: |_, _| "CSeq not raised: it is above that of the challenged request".to_owned(),
+        text: |_, _| "CSeq not raised: it is above that of the challenged request".into(),
     },
     Cause {
         is_ruled_out: |session, row| {
@@ -121,7 +124,7 @@ static CAUSES: &[Cause] = &[
             let sent = credentials_facts::branch(session, row.1);
             asked.zip(sent).is_some_and(|(asked, sent)| asked != sent)
         },
-        text: |_, _| "reused branch: it is not that of the challenged request".to_owned(),
+        text: |_, _| "reused branch: it is not that of the challenged request".into(),
     },
 ];
 

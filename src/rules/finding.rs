@@ -1,5 +1,6 @@
 //! A finding: what a rule says of a session or of the capture.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use crate::base::FrameRef;
@@ -134,9 +135,9 @@ pub struct Finding {
     /// The headers that prove it.
     pub evidence: Vec<Evidence>,
     /// What the capture rules out.
-    pub excluded: Vec<String>,
+    pub excluded: Vec<Cow<'static, str>>,
     /// What to do, in order.
-    pub remedy: Vec<String>,
+    pub remedy: Vec<Cow<'static, str>>,
     /// The frames it speaks of, in order.
     pub frames: Vec<FrameRef>,
     /// Whom and what it is about.
@@ -201,6 +202,14 @@ impl Finding {
         self.sessions.dedup();
     }
 
+    /// Gives back the room that its lists do not need: it is going to be kept.
+    pub fn shrink(&mut self) {
+        self.evidence.shrink_to_fit();
+        self.excluded.shrink_to_fit();
+        self.remedy.shrink_to_fit();
+        self.frames.shrink_to_fit();
+    }
+
     /// Says how bad and how sure.
     #[must_use]
     pub fn graded(mut self, severity: Severity, confidence: Confidence) -> Finding {
@@ -224,14 +233,14 @@ impl Finding {
 
     /// Adds a cause that the capture rules out.
     #[must_use]
-    pub fn excludes(mut self, excluded: impl Into<String>) -> Finding {
+    pub fn excludes(mut self, excluded: impl Into<Cow<'static, str>>) -> Finding {
         self.excluded.push(excluded.into());
         self
     }
 
     /// Adds a thing to do.
     #[must_use]
-    pub fn advises(mut self, remedy: impl Into<String>) -> Finding {
+    pub fn advises(mut self, remedy: impl Into<Cow<'static, str>>) -> Finding {
         self.remedy.push(remedy.into());
         self
     }

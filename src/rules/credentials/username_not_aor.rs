@@ -59,8 +59,9 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     if forbidden.is_some() {
         finding = finding.graded(Severity::Medium, Confidence::Possible).fault(Fault::Operator);
         finding.explanation.push_str(" The server answered 403: it may not allow this user that address.");
-        finding.remedy =
-            vec![format!("See on the server whether {user} may use {address}, and correct the one that is wrong")];
+        finding.remedy = vec![
+            format!("See on the server whether {user} may use {address}, and correct the one that is wrong").into(),
+        ];
     }
     let about = if forbidden.is_some() { vec![row] } else { rows };
     vec![credentials_facts::about(finding, session, &about)]

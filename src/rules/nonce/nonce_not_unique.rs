@@ -61,7 +61,7 @@ fn of_server(server: &NonceServerFacts) -> Option<Finding> {
         )
         .advises("Let the server make a new nonce for each challenge; in Kamailio, nonce_count or one_time_nonce do");
     if severity == Severity::Info {
-        finding.remedy = vec!["Nothing: digests of one second can be told apart by user and cnonce".to_owned()];
+        finding.remedy = vec!["Nothing: digests of one second can be told apart by user and cnonce".into()];
     }
     finding.frames = vec![shared.first, shared.again];
     finding.frames.sort_unstable();

@@ -139,7 +139,7 @@ fn told_by_nonces(
     let waits = stale.iter().filter_map(|(_, attempt, presented)| nonce_facts::wait(session, attempt, presented));
     if waits.min().is_some_and(|wait| wait > nonce_facts::ANSWER_PROMPTLY) {
         finding.fault = Fault::Client;
-        finding.remedy.insert(0, "Find what the client waits for before it answers a challenge".to_owned());
+        finding.remedy.insert(0, "Find what the client waits for before it answers a challenge".into());
     }
     finding.excludes("nodes that do not share their nonces: each nonce was too old for all of them")
 }
