@@ -32,6 +32,8 @@ use crate::rules::Severity;
 use crate::sip::framing::SipFramer;
 use crate::transport::Reassembly;
 
+pub use nonce_list::NonceRows;
+
 pub mod carriers;
 mod clock;
 mod conduct;
@@ -39,6 +41,7 @@ mod ending;
 mod infos;
 mod messages;
 mod near_misses;
+mod nonce_list;
 mod outcomes;
 mod peers;
 mod selecting;
@@ -66,6 +69,8 @@ pub struct Settings {
     pub filter: Option<Filter>,
     /// What of a session that matches.
     pub match_by: MatchBy,
+    /// When nonces are told of.
+    pub nonce_rows: NonceRows,
 }
 
 /// Sessions and findings that are listed unless settings say otherwise.
@@ -105,6 +110,7 @@ impl Analyzer {
             trusted,
             filter,
             match_by,
+            nonce_rows,
         } = settings;
         let mut builder = ReportBuilder::new(redaction, sessions_max.unwrap_or(SESSIONS_LISTED), limits.accounts_max);
         if redaction == Redaction::Strict {
@@ -112,6 +118,7 @@ impl Analyzer {
         }
         let findings = Findings::new(findings_max.unwrap_or(FINDINGS_LISTED));
         let mut messages = Messages::new(&limits, keyring, builder, findings);
+        messages.nonce_list.rows = nonce_rows;
         messages.selection = filter.map(|filter| Box::new(Selection::new(filter, match_by, &limits)));
         Analyzer {
             reassembly: Reassembly::new(limits.clone()).told(decode_as.clone()),
@@ -197,8 +204,8 @@ impl Analyzer {
         self.passed_over.push((count, text.to_owned()));
     }
 
-    /// The sessions that have closed since the last call.
-    pub fn drain(&mut self) -> std::vec::Drain<'_, model::Session> {
+    /// The sessions that have closed since the last call, and nonces as [`Settings::nonce_rows`] says.
+    pub fn drain(&mut self) -> std::vec::Drain<'_, model::Row> {
         self.messages.ready.drain(..)
     }
 
@@ -229,12 +236,13 @@ impl Analyzer {
         });
         self.tell_losses();
         let end = self.end();
-        self.messages.ready.drain(..).map(model::Row::Session).for_each(&mut each);
+        self.messages.ready.drain(..).for_each(&mut each);
         for run in self.messages.tracker.finish() {
             self.messages.close(&run, end);
-            self.messages.ready.drain(..).map(model::Row::Session).for_each(&mut each);
+            self.messages.ready.drain(..).for_each(&mut each);
         }
-        self.nonce_rows().map(model::Row::Nonce).for_each(&mut each);
+        let Messages { nonce_list, nonces, builder, .. } = &self.messages;
+        nonce_list.rest(nonces, builder.pseudonyms()).map(model::Row::Nonce).for_each(&mut each);
         let selection = self.messages.selection.as_mut();
         let selected = selection.and_then(|selection| selection.take_carriers());
         let mut carriers = self.carriers.take();

@@ -12,18 +12,14 @@ use crate::base::Coverage;
 use crate::base::Overlap;
 use crate::base::SetAside;
 use crate::capture::InputSummary;
-use crate::history::Nonce;
 use crate::history::Nonces;
 use crate::history::PairKey;
+use crate::history::nonce_server::First;
 use crate::history::nonce_server::Shared;
 use crate::report::Report;
 use crate::report::build::frame_at;
-use crate::report::build::hex_of;
-use crate::report::build::milliseconds;
-use crate::report::build::text;
 use crate::report::model;
 use crate::report::model::Time;
-use crate::report::redact::nonce_name;
 use crate::report::ticket;
 use crate::rules;
 use crate::rules::Confidence;
@@ -37,7 +33,6 @@ use crate::rules::security;
 use crate::rules::security::blocked_after_failures;
 use crate::rules::security::digest_leak;
 use crate::rules::security::replay_suspected;
-use crate::session::NonceId;
 use crate::transport;
 
 /// Which findings of single sessions are explained by one that spans them.
@@ -45,18 +40,6 @@ static EXPLAINED_ACROSS: &[(&str, &[&str])] =
     &[digest_leak::EXPLAINS, replay_suspected::EXPLAINS, blocked_after_failures::EXPLAINS];
 
 impl Analyzer {
-    /// The nonces that sessions of the report show.
-    pub(super) fn nonce_rows(&self) -> impl Iterator<Item = model::Nonce> {
-        let (nonces, pseudonyms) = (&self.messages.nonces, self.messages.builder.pseudonyms());
-        nonces.listed().map(move |(id, nonce)| {
-            let mut row = nonce_model(nonces, id, nonce);
-            if let Some(pseudonyms) = pseudonyms {
-                pseudonyms.nonce(&mut row);
-            }
-            row
-        })
-    }
-
     /// Everything but the sessions and the nonces.
     pub(super) fn report(mut self) -> Report {
         let facts = self.facts();
@@ -192,7 +175,12 @@ fn message_counters(messages: &Messages) -> Vec<(&'static str, u64, bool, &'stat
             true,
             "messages without a place in a session that is too long, or without a method",
         ),
-        ("nonces_not_followed", messages.nonces.refused(), false, "nonces without a place in the history"),
+        (
+            "nonces_not_followed",
+            messages.nonces.forgotten(),
+            false,
+            "old nonces that were forgotten, because many newer ones came: one that is used again counts as one from before the capture",
+        ),
         ("fragments_not_followed", messages.lost.refused(), false, "first fragments without a place in the history"),
         (
             "nonce_servers_not_followed",
@@ -230,27 +218,23 @@ fn message_counters(messages: &Messages) -> Vec<(&'static str, u64, bool, &'stat
 
 /// What servers did with their nonces, by address.
 pub(super) fn nonce_servers(nonces: &Nonces) -> Vec<NonceServerFacts> {
-    let issued = |id: NonceId| {
-        let nonce = nonces.get(id)?;
-        let issue = nonce.issued?;
-        Some(IssuedNonce {
-            value: nonce.value.clone(),
-            realm: (*nonce.realm).into(),
-            at: issue.at,
-            time: issue.time,
-            format: nonces.format(id, issue.time),
-        })
+    let issued = |first: &First| IssuedNonce {
+        value: first.value.clone(),
+        realm: (*first.realm).into(),
+        at: first.issue.at,
+        time: first.issue.time,
+        format: nonces.format_of(first),
     };
     let shared = |shared: &Shared| SharedNonce {
         times: shared.times,
-        realm: nonces.get(shared.example.nonce).map(|nonce| Box::from(&*nonce.realm)).unwrap_or_default(),
+        realm: (*shared.example.realm).into(),
         first: shared.example.first,
         again: shared.example.again,
         apart: shared.example.apart,
     };
     let servers = nonces.servers().into_iter().map(|(address, server)| NonceServerFacts {
         address,
-        nonces: server.first().filter_map(issued).collect(),
+        nonces: server.first().map(issued).collect(),
         shared_in_a_moment: server.in_a_moment.as_ref().map(shared),
         shared_later: server.later.as_ref().map(shared),
     });
@@ -436,36 +420,5 @@ fn input_model(path: &str, input: &InputSummary) -> model::Input {
         first_packet: time(input.first),
         last_packet: time(input.last),
         truncated: input.truncated.is_some(),
-    }
-}
-
-/// The stack that a nonce's form tells of, and how old it was when it was last used, by its own time.
-fn stack_model(nonces: &Nonces, id: NonceId, nonce: &Nonce) -> Option<model::Stack> {
-    let format = nonces.format(id, nonce.last_used.or(nonce.issued.map(|issue| issue.time))?)?;
-    let age = format.issued.zip(nonce.last_used).map(|(issued, used)| milliseconds(issued, used));
-    Some(model::Stack {
-        name: format.stack.name().to_owned(),
-        inferred: true,
-        issued_at: format.issued.map(Time),
-        expires_at: format.expires.map(Time),
-        age_at_use_ms: age,
-    })
-}
-
-fn nonce_model(nonces: &Nonces, id: NonceId, nonce: &Nonce) -> model::Nonce {
-    let lifetime = nonce.issued.zip(nonce.last_used).map(|(issue, last)| milliseconds(issue.time, last));
-    model::Nonce {
-        id: nonce_name(id),
-        value: text(&nonce.value),
-        value_hex: hex_of(&nonce.value),
-        realm: text(&nonce.realm),
-        issued: nonce.issued.map(|issue| frame_at(issue.at)),
-        issued_at: nonce.issued.map(|issue| Time(issue.time)),
-        last_used_at: nonce.last_used.map(Time),
-        uses: nonce.uses.into(),
-        accepted: nonce.accepted.into(),
-        lifetime_ms: lifetime,
-        refused: nonce.refused.into(),
-        stack: stack_model(nonces, id, nonce),
     }
 }

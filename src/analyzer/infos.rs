@@ -67,8 +67,8 @@ impl Messages {
                     nextnonce = info.nextnonce().and_then(|nonce| self.nonces.id(&realm.unwrap_or_default(), &nonce));
                 }
             }
-            if let Some(id) = nextnonce {
-                self.nonces.issued(id, issue);
+            if let Some((id, nonce)) = nextnonce.zip(info.nextnonce()) {
+                self.nonces.issued(id, &nonce, issue);
             }
             rows.push(InfoRow { header, value: value.into(), nextnonce, proof });
         }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use crate::analyzer::conduct;
 use crate::analyzer::near_misses;
+use crate::analyzer::nonce_list::NonceList;
 use crate::analyzer::selecting;
 use crate::auth::Algorithm;
 use crate::auth::parse_challenges;
@@ -72,7 +73,8 @@ pub(super) struct Messages {
     pub(super) sip_messages: u64,
     pub(super) messages_cut: u64,
     pub(super) closed: Vec<Run>,
-    pub(super) ready: Vec<model::Session>,
+    pub(super) ready: Vec<model::Row>,
+    pub(super) nonce_list: NonceList,
     /// Who sent datagrams to whom of which fragments are missing.
     pub(super) lost_between: BTreeSet<(IpAddr, IpAddr)>,
     /// The first session with the worst finding so far: the one that a ticket is about.
@@ -102,6 +104,7 @@ impl Messages {
             messages_cut: 0,
             closed: Vec::new(),
             ready: Vec::new(),
+            nonce_list: NonceList::default(),
             lost_between: BTreeSet::new(),
             worst: None,
             run_dropped: 0,
@@ -148,6 +151,9 @@ impl Messages {
         for run in std::mem::take(&mut self.closed) {
             self.close(&run, time);
         }
+        if self.nonces.is_crowded() {
+            self.nonces.forget(self.tracker.nonces());
+        }
         if let (Some(answers), Some(selection)) = (answers, &mut self.selection) {
             selection.note(message.call_id(), at, answers);
         }
@@ -179,10 +185,11 @@ impl Messages {
         let user = self.nonces.user(Uri::parse(message.from().unwrap_or_default().uri).user);
         let rows = rows.map(|(header, value)| {
             let nonces = parse_challenges(value).into_iter().map(|challenge| {
-                let id = self.nonces.id(&challenge.realm().unwrap_or_default(), &challenge.nonce()?)?;
+                let nonce = challenge.nonce()?;
+                let id = self.nonces.id(&challenge.realm().unwrap_or_default(), &nonce)?;
                 let is_aka = matches!(challenge.algorithm(), Algorithm::Aka { .. });
                 let (at, flow) = (payload.frames.last, payload.flow);
-                self.nonces.issued(id, Issue { at, time, flow, purpose, is_aka, user });
+                self.nonces.issued(id, &nonce, Issue { at, time, flow, purpose, is_aka, user });
                 Some(id)
             });
             ChallengeRow { header, nonces: nonces.collect(), value: value.into() }
@@ -210,7 +217,7 @@ impl Messages {
                 let realm = credentials.realm().unwrap_or_default();
                 let nonce = credentials.nonce().and_then(|nonce| self.nonces.named(&realm, &nonce));
                 if let Some(nonce) = nonce {
-                    self.nonces.sent(nonce, payload.frames.last, payload.flow, purpose);
+                    self.nonces.sent(nonce, (payload.frames.last, time), payload.flow, purpose);
                 }
                 let challenge_realm = credentials.nonce().and_then(|nonce| self.nonces.issuing_realm(&nonce));
                 let checked = self.verifier.check(&credentials, &request, challenge_realm);
@@ -299,13 +306,13 @@ impl Messages {
         }
         let Some(mut model) = listed else { return };
         selecting::narrow(&mut model, &session, &selected);
-        for id in nonces_of(&session) {
-            self.nonces.list(id);
-        }
+        self.nonce_list.note(&session, &mut self.nonces);
         if severity >= Severity::Medium && self.worst.as_ref().is_none_or(|(worst, _)| severity > *worst) {
             self.worst = Some((severity, model.clone()));
         }
-        self.ready.push(model);
+        self.ready.push(model::Row::Session(model));
+        let pseudonyms = self.builder.pseudonyms();
+        self.ready.extend(self.nonce_list.at_rest(&mut self.nonces, end, pseudonyms).map(model::Row::Nonce));
     }
 
     fn collect(&mut self, finding: rules::Finding, number: u64, pair: Option<PairKey>) {
@@ -384,15 +391,6 @@ fn auth_headers<'m, 'a: 'm>(
     let headers = message.headers.iter().take(if has_any { usize::MAX } else { 0 });
     let headers = headers.filter(move |header| names.contains(&header.name));
     headers.filter_map(|header| Some((HeaderKind::of(header.name)?, message.text(header.value_at))))
-}
-
-fn nonces_of<'s>(session: &'s Session<'_>) -> impl Iterator<Item = crate::session::NonceId> + 's {
-    session.attempts.iter().flat_map(|attempt| {
-        let used = attempt.credentials.iter().chain(&attempt.ack_credentials).filter_map(|presented| presented.nonce);
-        let announced =
-            attempt.answer().into_iter().flat_map(|answer| answer.infos()).filter_map(|info| info.nextnonce);
-        used.chain(attempt.challenges.iter().filter_map(|offered| offered.nonce)).chain(announced)
-    })
 }
 
 fn link_of(payload: &Payload<'_>) -> LinkId {

@@ -54,7 +54,7 @@ fn closest(
         Some(Challenged { method: issuer.transaction.method.as_bytes(), uri })
     });
     let realm = answered.map(|(_, offered)| offered.realm());
-    let issued = presented.nonce.and_then(|id| nonces.get(id)).filter(|nonce| nonce.issued.is_some());
+    let issued = presented.nonce.and_then(|id| nonces.get(id)).filter(|nonce| nonce.issued().is_some());
     let around = Surroundings {
         request_uri: session.text(sent.uri),
         from: session.text(sent.from),

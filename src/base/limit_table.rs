@@ -153,7 +153,7 @@ static ROWS: &[LimitRow] = rows! {
         ["state_evicted"];
     session_transactions_max: Count, "", None, "further messages of that Call-ID are counted only",
         ["transactions_dropped"];
-    nonces_max: Count, "", None, "further nonces have no history", ["nonces_not_followed"];
+    nonces_max: Count, "", None, "the oldest are forgotten, and of thousands those of closed sessions whose users had eight newer ones", ["nonces_not_followed"];
     accounts_max: Count, "", None,
         "further accounts, pairs of source and server, and servers have no history",
         ["accounts_not_followed", "sources_not_followed", "logins_not_followed"];

@@ -188,7 +188,7 @@ impl Default for Limits {
             nonce_servers_max: 65_536,
             accounts_max: 1_000_000,
             source_names_max: 10_000,
-            digests_max: 131_072,
+            digests_max: 16_384,
             outcomes_max: 250_000,
             near_miss_account_searches_max: 2,
             near_miss_searches_max: 20_000,

@@ -19,7 +19,7 @@ pub mod wire_map;
 pub use chunks::Chunks;
 pub use coverage::{Coverage, SetAside};
 pub use decode_as::{DecodeAs, Over, Protocol, Told};
-pub use flow::{Endpoint, Flow, Transport};
+pub use flow::{Endpoint, Flow, PackedFlow, Transport};
 pub use frame::{FrameNumber, FrameRef, Frames, InputId};
 pub use frame_set::FrameSet;
 pub use framing::{ContentLength, Framer, Framing, Step, StreamStart};

@@ -12,7 +12,7 @@ pub struct CaptureTime(i64);
 
 impl CaptureTime {
     /// From nanoseconds since the epoch.
-    pub fn from_ns(ns: i64) -> CaptureTime {
+    pub const fn from_ns(ns: i64) -> CaptureTime {
         CaptureTime(ns)
     }
 

@@ -8,6 +8,7 @@ use std::time::Instant;
 use anyhow::Result;
 
 use sipauth::analyzer::Analyzer;
+use sipauth::analyzer::NonceRows;
 use sipauth::analyzer::Settings;
 use sipauth::digest::Keyring;
 use sipauth::filter::Filter;
@@ -15,7 +16,6 @@ use sipauth::filter::MatchBy;
 use sipauth::report::Input;
 use sipauth::report::Redaction;
 use sipauth::report::Report;
-use sipauth::report::Row;
 use sipauth::report::Selection;
 use sipauth::report::hidden::Hides;
 use sipauth::report::human;
@@ -64,8 +64,8 @@ pub fn run(options: Analyze) -> Result<Exit> {
         analyzer.keep_frames(hides(&options));
     }
     let (is_live, stop) = (inputs.is_live(), inputs.stop());
-    let reached = inputs.read(&mut analyzer, &mut opened, &notes, &mut |session| {
-        printer.session(session)?;
+    let reached = inputs.read(&mut analyzer, &mut opened, &notes, &mut |row| {
+        printer.row(row)?;
         if is_live && !printer.flush()? {
             stop.ask();
         }
@@ -78,11 +78,7 @@ pub fn run(options: Analyze) -> Result<Exit> {
     let fails = |report: &Report| is_failing(report, &options);
     let mut failure = None;
     let (report, carriers) = analyzer.finish_with_rows(|row| {
-        let printed = match row {
-            Row::Session(session) => printer.session(&session),
-            Row::Nonce(nonce) => printer.nonce(&nonce),
-        };
-        if let Err(error) = printed {
+        if let Err(error) = printer.row(&row) {
             failure.get_or_insert(error);
         }
     });
@@ -136,6 +132,12 @@ fn settings(options: &Analyze, keyring: Keyring, filter: Option<Filter>, notes: 
         findings_max: Some(options.limit_findings),
         trusted: options.trusted.clone(),
         filter,
+        nonce_rows: match options.format {
+            Format::Json => NonceRows::AtEnd,
+            Format::Ndjson => NonceRows::AtRest,
+            // What a nonce's life shows is told where it matters.
+            Format::Human | Format::Markdown | Format::Html | Format::Csv | Format::Sarif => NonceRows::Never,
+        },
         match_by: match options.match_by {
             Match::Session => MatchBy::Session,
             Match::Message => MatchBy::Message,

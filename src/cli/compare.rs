@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use sipauth::analyzer::Analyzer;
+use sipauth::analyzer::NonceRows;
 use sipauth::analyzer::Settings;
 use sipauth::report::Report;
 use sipauth::report::Session;
@@ -89,11 +90,12 @@ struct Analysed {
 /// Analyses a capture; `None` where it could not be read, which has been said.
 fn read(inputs: &Inputs, settings: Settings, options: &Compare, notes: &Notes) -> Result<Option<Analysed>> {
     let (limits, decode_as) = (options.limits.limits(), options.input.told());
-    let settings = Settings { limits, decode_as, sessions_max: Some(u64::MAX), ..settings };
+    let settings =
+        Settings { limits, decode_as, sessions_max: Some(u64::MAX), nonce_rows: NonceRows::Never, ..settings };
     let mut analyzer = Analyzer::new(settings);
     let mut kept = Kept::new(SESSIONS_MAX);
-    let reached = inputs.read(&mut analyzer, &mut Opened::default(), notes, &mut |session| {
-        kept.note(session);
+    let reached = inputs.read(&mut analyzer, &mut Opened::default(), notes, &mut |row| {
+        row.session().into_iter().for_each(|session| kept.note(session));
         Ok(())
     })?;
     if matches!(reached, Reached::Some | Reached::Nothing) {

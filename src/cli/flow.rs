@@ -5,6 +5,7 @@ use std::io::Write;
 use anyhow::Result;
 
 use sipauth::analyzer::Analyzer;
+use sipauth::analyzer::NonceRows;
 use sipauth::analyzer::Settings;
 use sipauth::report::Session;
 use sipauth::report::kept::Kept;
@@ -48,6 +49,7 @@ pub fn run(options: &Flow) -> Result<Exit> {
         keyring: secrets.keyring,
         decode_as: options.input.told(),
         sessions_max: Some(u64::MAX),
+        nonce_rows: NonceRows::Never,
         ..options.names.settings(&notes)?
     });
     let mut kept = Kept::new(SESSIONS_MAX);
@@ -56,8 +58,8 @@ pub fn run(options: &Flow) -> Result<Exit> {
             kept.note(session);
         }
     };
-    let reached = inputs.read(&mut analyzer, &mut Opened::default(), &notes, &mut |session| {
-        take(session);
+    let reached = inputs.read(&mut analyzer, &mut Opened::default(), &notes, &mut |row| {
+        row.session().into_iter().for_each(&mut take);
         Ok(())
     })?;
     if reached == Reached::Nothing {

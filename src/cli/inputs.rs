@@ -13,7 +13,7 @@ use sipauth::capture::Ended;
 use sipauth::capture::Merge;
 use sipauth::capture::Next;
 use sipauth::capture::Reader;
-use sipauth::report::Session;
+use sipauth::report::Row;
 
 use crate::cli::exit::Exit;
 use crate::cli::exit::usage;
@@ -33,7 +33,7 @@ use crate::cli::secrets;
 const INPUTS_MAX: usize = 1 << 16;
 
 /// What becomes of a session once it has closed.
-pub type Each<'e> = &'e mut dyn FnMut(&Session) -> Result<()>;
+pub type Each<'e> = &'e mut dyn FnMut(&Row) -> Result<()>;
 
 /// How much of the captures could be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -251,8 +251,8 @@ fn read_merged(analyzer: &mut Analyzer, files: &[PathBuf], opened: &mut Opened, 
                 unreadable += 1;
             }
         }
-        for session in analyzer.drain() {
-            each(&session)?;
+        for row in analyzer.drain() {
+            each(&row)?;
         }
     }
     ended.sort_by_key(|file| file.input);
@@ -294,8 +294,8 @@ fn read_one(
                 break;
             }
         }
-        for session in analyzer.drain() {
-            each(&session)?;
+        for row in analyzer.drain() {
+            each(&row)?;
         }
     }
     analyzer.end_input(&shown(path), reader.summary());

@@ -8,6 +8,7 @@ use anyhow::Result;
 use sipauth::report::Nonce;
 use sipauth::report::Redaction;
 use sipauth::report::Report;
+use sipauth::report::Row;
 use sipauth::report::Session;
 use sipauth::report::csv::CsvWriter;
 use sipauth::report::html::HtmlReport;
@@ -74,8 +75,15 @@ impl Printer {
         }
     }
 
-    /// Takes a session.
-    pub fn session(&mut self, session: &Session) -> Result<()> {
+    /// Takes a session, or a nonce as [`sipauth::analyzer::NonceRows`] says.
+    pub fn row(&mut self, row: &Row) -> Result<()> {
+        match row {
+            Row::Session(session) => self.session(session),
+            Row::Nonce(nonce) => self.nonce(nonce),
+        }
+    }
+
+    fn session(&mut self, session: &Session) -> Result<()> {
         match self {
             Printer::Human { report, .. } => report.session(session),
             Printer::Markdown(report, _) => report.session(session),
@@ -88,12 +96,10 @@ impl Printer {
         Ok(())
     }
 
-    /// Takes a nonce, behind the sessions.
-    pub fn nonce(&mut self, nonce: &Nonce) -> Result<()> {
+    fn nonce(&mut self, nonce: &Nonce) -> Result<()> {
         match self {
             Printer::Json(writer) => writer.nonce(nonce).map_err(told),
             Printer::Ndjson(writer) => writer.nonce(nonce).map_err(told),
-            // What a nonce's life shows is told where it matters.
             Printer::Human { .. }
             | Printer::Markdown(..)
             | Printer::Html(..)

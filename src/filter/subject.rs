@@ -118,7 +118,7 @@ impl<'s> Spoken<'s> {
         };
         let Some(used) = used else { return };
         for nonce in self.presented().iter().filter_map(|presented| presented.nonce) {
-            let issued = self.closed.nonces.get(nonce).and_then(|nonce| nonce.issued);
+            let issued = self.closed.nonces.get(nonce).and_then(|nonce| nonce.issued());
             if let Some(issue) = issued.filter(|issue| issue.time <= used) {
                 found(Value::Nanoseconds(i128::from(used.as_ns()) - i128::from(issue.time.as_ns())));
             }

@@ -2,9 +2,11 @@
 //! several users, and whose nonces it takes. However busy a server is, this stays small.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::FrameRef;
+use crate::history::nonce::Issue;
 use crate::session::NonceId;
 
 /// The first nonces that are remembered: enough to see a pattern.
@@ -19,7 +21,7 @@ pub const SAME_MOMENT: Duration = Duration::from_secs(2);
 /// One server address.
 #[derive(Debug, Default)]
 pub struct NonceServer {
-    first: Vec<NonceId>,
+    first: Vec<First>,
     issuers: Vec<IpAddr>,
     /// Times that a nonce was given to another user within a moment, and the first of them.
     pub in_a_moment: Option<Shared>,
@@ -27,8 +29,21 @@ pub struct NonceServer {
     pub later: Option<Shared>,
 }
 
+/// One of the first nonces of a server. The history may have forgotten it.
+#[derive(Debug)]
+pub struct First {
+    /// Which.
+    pub nonce: NonceId,
+    /// Its text, unescaped.
+    pub value: Box<[u8]>,
+    /// Its realm.
+    pub realm: Arc<[u8]>,
+    /// The challenge.
+    pub issue: Issue,
+}
+
 /// Nonces that were given to several users.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Shared {
     /// How often.
     pub times: u64,
@@ -37,10 +52,10 @@ pub struct Shared {
 }
 
 /// One nonce given to two users.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Sharing {
-    /// Which.
-    pub nonce: NonceId,
+    /// Its realm.
+    pub realm: Arc<[u8]>,
     /// The challenge to the first user.
     pub first: FrameRef,
     /// The challenge to the other.
@@ -51,15 +66,15 @@ pub struct Sharing {
 
 impl NonceServer {
     /// Notes a new nonce.
-    pub fn issued(&mut self, nonce: NonceId) {
+    pub fn issued(&mut self, nonce: impl FnOnce() -> First) {
         if self.first.len() < FIRST_MAX {
-            self.first.push(nonce);
+            self.first.push(nonce());
         }
     }
 
     /// The first nonces, in order.
-    pub fn first(&self) -> impl Iterator<Item = NonceId> + '_ {
-        self.first.iter().copied()
+    pub fn first(&self) -> impl Iterator<Item = &First> {
+        self.first.iter()
     }
 
     /// Notes a nonce that was given to another user before.

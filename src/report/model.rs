@@ -78,6 +78,16 @@ pub enum Row {
     Nonce(Nonce),
 }
 
+impl Row {
+    /// The session, where it is one.
+    pub fn session(&self) -> Option<&Session> {
+        match self {
+            Row::Session(session) => Some(session),
+            Row::Nonce(_) => None,
+        }
+    }
+}
+
 /// What wrote the report.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Tool {

@@ -301,7 +301,7 @@ pub fn lead(session: &Session<'_>, attempts: impl IntoIterator<Item = usize>) ->
 pub fn answers_known_challenge(context: &Context<'_>, presented: &Presented<'_>) -> bool {
     match presented.answers {
         Some(at) => at.is_same_realm,
-        None => presented.nonce.and_then(|id| context.nonces.get(id)).is_some_and(|nonce| nonce.issued.is_some()),
+        None => presented.nonce.and_then(|id| context.nonces.get(id)).is_some_and(|nonce| nonce.issued().is_some()),
     }
 }
 

@@ -239,12 +239,12 @@ impl<'s, 'run> Hops<'s, 'run, '_> {
 
     /// Whether the challenge that these credentials answer came from the host that the next hop goes to.
     fn is_asked_by_next(&self, row: &CredentialsRow) -> bool {
-        let issued = row.first.nonce.and_then(|nonce| self.context.nonces.get(nonce)?.issued);
+        let issued = row.first.nonce.and_then(|nonce| self.context.nonces.get(nonce)?.issued());
         issued.is_some_and(|issue| issue.flow.source.address == self.next.flow.destination.address)
     }
 
     fn is_issued(&self, nonce: Option<NonceId>) -> bool {
-        nonce.and_then(|nonce| self.context.nonces.get(nonce)).is_some_and(|nonce| nonce.issued.is_some())
+        nonce.and_then(|nonce| self.context.nonces.get(nonce)).is_some_and(|nonce| nonce.issued().is_some())
     }
 }
 

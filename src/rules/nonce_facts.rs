@@ -41,14 +41,14 @@ pub struct Age {
 
 /// What the form of the nonce of some credentials says.
 pub fn format(context: &Context<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> Option<NonceFormat> {
-    context.nonces.format(presented.nonce?, attempt.request()?.time)
+    context.nonces.format(presented.nonce?, &presented.credentials.nonce()?, attempt.request()?.time)
 }
 
 /// How old a nonce of a known form was when it was used. Where its challenge was captured, the two clocks need not agree.
 pub fn age(context: &Context<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> Option<Age> {
     let format = format(context, attempt, presented)?;
     let sent = attempt.request()?.time;
-    let delivered = context.nonces.get(presented.nonce?)?.issued.map(|issue| issue.time);
+    let delivered = context.nonces.get(presented.nonce?)?.issued().map(|issue| issue.time);
     let at_use = delivered.or(format.issued).map(|issued| sent.since(issued));
     let over = match (at_use.zip(format.life()), format.expires) {
         (Some((age, life)), _) => age.checked_sub(life),
@@ -116,7 +116,7 @@ pub fn other_server(
     let refuses = flow.destination.address;
     let Some((issuer, _)) = presented.answers.and_then(|at| session.challenge(at)) else {
         // Issued under another Call-ID: its first challenge must have gone to this client, else it was another hop's.
-        let issue = context.nonces.get(presented.nonce?)?.issued?;
+        let issue = context.nonces.get(presented.nonce?)?.issued()?;
         let issued_by = issue.flow.source.address;
         let is_ours = issue.flow.destination.address == flow.source.address;
         let is_other = issued_by != refuses && is_ours && !context.nonces.are_shared(issued_by, refuses);
@@ -236,7 +236,7 @@ pub fn was_let_past(session: &Session<'_>, index: usize, presented: &Presented<'
 /// When a nonce ends by the capture's clock, by what it says itself.
 pub fn end_of(context: &Context<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> Option<CaptureTime> {
     let format = format(context, attempt, presented)?;
-    let delivered = context.nonces.get(presented.nonce?)?.issued.map(|issue| issue.time);
+    let delivered = context.nonces.get(presented.nonce?)?.issued().map(|issue| issue.time);
     match (delivered, format.life()) {
         (Some(delivered), Some(life)) => Some(delivered.plus(life)),
         _ => format.expires,
@@ -264,10 +264,11 @@ pub fn highest_before(session: &Session<'_>, index: usize, presented: &Presented
     uses.filter(|used| used.nonce == presented.nonce).filter_map(count_of).max()
 }
 
-/// Whether no other session is known to have used the nonce of these credentials: its uses are counted there, too.
+/// Whether no other Call-ID is known to have used the nonce of these credentials: its uses are counted there, too.
 pub fn is_used_here_only(session: &Session<'_>, context: &Context<'_>, presented: &Presented<'_>) -> bool {
     let known = presented.nonce.and_then(|id| Some((id, context.nonces.get(id)?)));
-    known.is_some_and(|(id, nonce)| session.lookup().uses(id) == u64::from(nonce.uses))
+    // A silence may have made several sessions of one Call-ID.
+    known.is_some_and(|(id, nonce)| !nonce.is_shared && session.lookup().uses(id) == u64::from(nonce.uses))
 }
 
 /// Whether the nonce count is one that no server can object to: higher than those before it, and no higher than Kamailio

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use crate::base::CaptureTime;
 use crate::base::FrameRef;
+use crate::session::NonceId;
 use crate::session::Run;
+use crate::session::Transaction;
 use crate::session::budget;
 use crate::session::packed::Packed;
 
@@ -83,6 +85,15 @@ impl Kept {
             Form::Awake(run) => Some(run),
             Form::Resting(_) => None,
         }
+    }
+
+    /// The nonces that its messages name.
+    pub(super) fn nonces(&self) -> impl Iterator<Item = NonceId> {
+        let (awake, resting): (&[Transaction], &[NonceId]) = match &self.form {
+            Form::Awake(run) => (&run.transactions, &[]),
+            Form::Resting(packed) => (&[], &packed.nonces),
+        };
+        awake.iter().flat_map(Transaction::nonces).chain(resting.iter().copied())
     }
 
     /// What it takes up, by estimate.

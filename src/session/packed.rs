@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use crate::base::CaptureTime;
 use crate::base::FrameRef;
+use crate::session::NonceId;
 use crate::session::Run;
+use crate::session::Transaction;
 
 /// A run as bytes, compressed.
 #[derive(Debug)]
@@ -14,6 +16,7 @@ pub(super) struct Packed {
     pub(super) first: FrameRef,
     /// When its latest message came.
     pub(super) last_seen: CaptureTime,
+    pub(super) nonces: Box<[NonceId]>,
     bytes: Box<[u8]>,
 }
 
@@ -35,7 +38,8 @@ impl Packed {
         }
         let plain = postcard::to_allocvec(run).ok()?;
         let bytes = lz4_flex::block::compress_prepend_size_with_dict(&plain, COMMON).into();
-        Some(Packed { call_id: run.call_id.clone(), first: run.first, last_seen: run.last_seen, bytes })
+        let nonces = run.transactions.iter().flat_map(Transaction::nonces).collect();
+        Some(Packed { call_id: run.call_id.clone(), first: run.first, last_seen: run.last_seen, nonces, bytes })
     }
 
     /// The run again. `None` never comes of what [`Packed::pack`] gave.
@@ -68,7 +72,6 @@ mod tests {
     use crate::session::HeaderKind;
     use crate::session::KnownCredentials;
     use crate::session::LinkId;
-    use crate::session::NonceId;
     use crate::session::Sighting;
     use crate::sip::parse::Source;
 

@@ -1,5 +1,6 @@
 //! Messages in, closed runs out; bounded; ages by capture time.
 
+use std::collections::BTreeSet;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use crate::base::Flow;
 use crate::base::FrameRef;
 use crate::base::Limits;
 use crate::base::WireMap;
+use crate::session::NonceId;
 use crate::session::Run;
 use crate::session::Sighting;
 use crate::session::Transaction;
@@ -35,8 +37,9 @@ pub struct Tracker {
     watched: Queue,
     /// Runs that were over when they fell silent.
     over: Queue,
-    /// Runs that fell silent, of which more may come.
-    idle: Queue,
+    /// Runs that fell silent, of which more may come. Sorted: of some more came since they were put here, and they are put here
+    /// again, before others that were silent for less.
+    idle: BTreeSet<(CaptureTime, Arc<[u8]>)>,
     /// There were so many runs at a time that those at rest are packed: an eighth of the room, for more time than judging takes.
     is_crowded: bool,
     now: CaptureTime,
@@ -55,7 +58,7 @@ impl Tracker {
             runs: WireMap::default(),
             watched: VecDeque::new(),
             over: VecDeque::new(),
-            idle: VecDeque::new(),
+            idle: BTreeSet::new(),
             is_crowded: false,
             now: CaptureTime::from_ns(i64::MIN),
             evicted: 0,
@@ -139,9 +142,7 @@ impl Tracker {
 
     /// Ends the capture: the runs that are left, in order of their first frame.
     pub fn finish(&mut self) -> impl Iterator<Item = Run> + use<> {
-        for queue in [&mut self.watched, &mut self.over, &mut self.idle] {
-            *queue = Queue::new();
-        }
+        (self.watched, self.over, self.idle) = (Queue::new(), Queue::new(), BTreeSet::new());
         let mut runs: Vec<(Arc<[u8]>, Kept)> = std::mem::take(&mut self.runs).into_iter().collect();
         runs.sort_unstable_by(|(one_id, one), (other_id, other)| (one.first(), one_id).cmp(&(other.first(), other_id)));
         runs.into_iter().filter_map(|(_, kept)| kept.into_run())
@@ -150,6 +151,11 @@ impl Tracker {
     /// Runs that were ended early because they were too many or took up too much.
     pub fn evicted(&self) -> u64 {
         self.evicted
+    }
+
+    /// The nonces that sessions name which are not closed yet.
+    pub fn nonces(&self) -> impl Iterator<Item = NonceId> {
+        self.runs.values().flat_map(Kept::nonces)
     }
 
     /// Messages without a Call-ID, which belong to no session.
@@ -196,7 +202,7 @@ impl Tracker {
                 self.budget.charge(kept);
             }
             if !std::mem::replace(&mut kept.is_idle, true) {
-                self.idle.push_back((last_seen, key));
+                self.idle.insert((last_seen, key));
             }
         }
     }
@@ -213,10 +219,15 @@ impl Tracker {
 
     fn close_idle(&mut self, closed: &mut Vec<Run>) {
         let gap = self.gap();
-        while let Some(key) = due(&mut self.idle, self.now, gap) {
+        while let Some((alive, _)) = self.idle.first()
+            && self.now.since(*alive) > gap
+            && let Some((_, key)) = self.idle.pop_first()
+        {
             let last_seen = self.runs.get(&key).map(Kept::last_seen);
             match last_seen {
-                Some(last_seen) if self.now.since(last_seen) <= gap => self.idle.push_back((last_seen, key)),
+                Some(last_seen) if self.now.since(last_seen) <= gap => {
+                    self.idle.insert((last_seen, key));
+                }
                 _ => closed.extend(self.take(&key)),
             }
         }
@@ -231,15 +242,19 @@ impl Tracker {
     /// Ends the run that has been silent longest; false where there is none.
     fn evict_oldest(&mut self, closed: &mut Vec<Run>) -> bool {
         loop {
-            let queues = [&mut self.over, &mut self.idle, &mut self.watched];
-            let oldest = queues.into_iter().filter(|queue| !queue.is_empty()).min_by_key(|queue| alive(queue));
-            let Some((queue, (alive, key))) = oldest.and_then(|queue| queue.pop_front().map(|front| (queue, front)))
-            else {
-                return false;
+            let idle = self.idle.first().map(|(alive, _)| *alive);
+            let busy = [&mut self.over, &mut self.watched].into_iter().filter(|queue| !queue.is_empty());
+            let busy = busy.min_by_key(|queue| alive(queue));
+            let is_idle_older =
+                idle.is_some_and(|idle| busy.as_deref().and_then(alive).is_none_or(|busy| idle <= busy));
+            let oldest = match busy {
+                Some(queue) if !is_idle_older => queue.pop_front(),
+                _ => self.idle.pop_first(),
             };
+            let Some((alive, key)) = oldest else { return false };
             let Some(last_seen) = self.runs.get(&key).map(Kept::last_seen) else { continue };
             if last_seen > alive {
-                queue.push_back((last_seen, key));
+                self.idle.insert((last_seen, key));
                 continue;
             }
             closed.extend(self.take(&key));

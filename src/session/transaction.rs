@@ -13,6 +13,7 @@ use crate::session::CredentialsRow;
 use crate::session::InfoRow;
 use crate::session::LinkId;
 use crate::session::Marks;
+use crate::session::NonceId;
 use crate::session::TextId;
 use crate::sip::Method;
 
@@ -45,6 +46,17 @@ pub struct Transaction {
     pub last_sent: CaptureTime,
     /// The transaction this one is the next hop of, as an index into the run's transactions.
     pub forwarded_from: Option<usize>,
+}
+
+impl Transaction {
+    /// The nonces that its messages name, some of them more than once.
+    pub fn nonces(&self) -> impl Iterator<Item = NonceId> {
+        let sent = self.request.iter().flat_map(|request| &request.credentials);
+        let sent = sent.chain(self.ack.iter().flat_map(|ack| &ack.credentials)).flat_map(CredentialsRow::known);
+        let offered = self.answer.iter().flat_map(|answer| &answer.challenges).flat_map(|row| &row.nonces);
+        let infos = self.answer.iter().flat_map(Answer::infos).map(|info| info.nextnonce);
+        sent.map(|known| known.nonce).chain(offered.copied()).chain(infos).flatten()
+    }
 }
 
 /// The request of a transaction, as first seen.

@@ -3,6 +3,7 @@
 use std::io::Cursor;
 
 use sipauth::analyzer::Analyzer;
+use sipauth::analyzer::NonceRows;
 use sipauth::analyzer::Settings;
 use sipauth::base::CaptureTime;
 use sipauth::base::InputId;
@@ -14,6 +15,7 @@ use sipauth::digest::keyring;
 use sipauth::filter::Filter;
 use sipauth::filter::MatchBy;
 use sipauth::report::Report;
+use sipauth::report::Row;
 
 use crate::corpus;
 use crate::scenario;
@@ -54,7 +56,11 @@ const LATER: &str = "
 ";
 
 fn push(analyzer: &mut Analyzer, scenario: &[&str]) {
-    let source = Box::new(Cursor::new(scenario::pcap(&scenario.concat())));
+    push_capture(analyzer, &scenario::pcap(&scenario.concat()));
+}
+
+fn push_capture(analyzer: &mut Analyzer, capture: &[u8]) {
+    let source = Box::new(Cursor::new(capture.to_vec()));
     let mut reader = Reader::open(source, InputId(0), &Limits::default()).expect("it is a capture");
     while let Ok(Some(record)) = reader.next_record() {
         analyzer.push(&record);
@@ -65,7 +71,7 @@ fn push(analyzer: &mut Analyzer, scenario: &[&str]) {
 fn closed_before_the_end(scenario: &[&str]) -> Vec<String> {
     let mut analyzer = Analyzer::new(Settings::default());
     push(&mut analyzer, scenario);
-    analyzer.drain().map(|session| session.method).collect()
+    analyzer.drain().filter_map(|row| Some(row.session()?.method.clone())).collect()
 }
 
 fn report(scenario: &[&str]) -> Report {
@@ -216,4 +222,59 @@ fn what_rests_when_it_becomes_crowded_is_packed_and_kept() {
     let little =
         |limits: Limits| outcomes_within(Limits { state_bytes_max: 48 * 1024, ..limits }, &among_the_silent(60)).1;
     assert!(little(limits) < little(Limits::default()));
+}
+
+/// What is told of nonces, in order of what is told: before the capture ends, and then.
+fn nonce_rows(capture: &[u8], nonce_rows: NonceRows) -> [Vec<String>; 2] {
+    let told = |row: Row| match row {
+        Row::Nonce(nonce) => Some(serde_json::to_string(&nonce).expect("it is JSON")),
+        Row::Session(_) => None,
+    };
+    let mut analyzer = Analyzer::new(Settings { nonce_rows, ..Settings::default() });
+    push_capture(&mut analyzer, capture);
+    let before: Vec<String> = analyzer.drain().filter_map(told).collect();
+    let mut behind = Vec::new();
+    analyzer.finish_with_rows(|row| behind.extend(told(row)));
+    [before, behind]
+}
+
+#[test]
+fn a_session_closes_after_its_silence_whoever_spoke_before_it() {
+    let register = |wait: u32, label: &str| {
+        let said = |line: &str| match line.trim() {
+            line if line.starts_with(['>', '<']) => format!("[{label}] {line}\n"),
+            line => format!("{line}\n"),
+        };
+        let text: String = FORBIDDEN.lines().map(said).collect();
+        format!("+{wait} [w{wait}] > OPTIONS\n[w{wait}] < 200\n{text}")
+    };
+    // The first one speaks again behind the second, and is silent again before the third.
+    let talk = [register(1, "a"), register(300, "b"), register(200, "a"), register(60, "c")].concat();
+    let later = |wait: u32| format!("+{wait} [later{wait}] > OPTIONS\n[later{wait}] < 200\n");
+    assert_eq!(closed_before_the_end(&[&talk, &later(530)]), ["REGISTER"]);
+    assert_eq!(closed_before_the_end(&[&talk, &later(530), &later(20)]), ["REGISTER", "REGISTER"]);
+}
+
+#[test]
+fn nonces_are_told_of_when_nobody_uses_them_any_more() {
+    let register = |number: usize| {
+        format!(
+            "
+            +30 [r{number}] > REGISTER
+            [r{number}] < 401
+            WWW-Authenticate: challenge
+            [r{number}] > REGISTER
+            Authorization: digest user=1001 password=secret
+            [r{number}] < 200
+            "
+        )
+    };
+    let capture = scenario::pcap(&(0..1_200).map(register).collect::<String>());
+    let [none, at_end] = nonce_rows(&capture, NonceRows::AtEnd);
+    assert_eq!((none.len(), at_end.len()), (0, 1_200));
+    let [before, behind] = nonce_rows(&capture, NonceRows::AtRest);
+    // Ten minutes of 30 s are 20; what is left has waited for the next look.
+    assert!(before.len() > 900 && behind.len() > 20, "{} {}", before.len(), behind.len());
+    assert_eq!([before, behind].concat(), at_end);
+    assert_eq!(nonce_rows(&capture, NonceRows::Never), [Vec::<String>::new(), Vec::new()]);
 }

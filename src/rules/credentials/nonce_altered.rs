@@ -79,7 +79,7 @@ fn altered<'s, 'run>(
         return None;
     }
     let sent = presented.credentials.nonce().filter(|nonce| !nonce.is_empty())?;
-    if presented.nonce.and_then(|id| context.nonces.get(id)).is_some_and(|nonce| nonce.issued.is_some()) {
+    if presented.nonce.and_then(|id| context.nonces.get(id)).is_some_and(|nonce| nonce.issued().is_some()) {
         return None;
     }
     let attempt = session.attempts.get(index)?;

@@ -86,6 +86,6 @@ fn was_accepted_before(session: &Session<'_>, context: &Context<'_>, index: usiz
         && presented
             .nonce
             .and_then(|id| context.nonces.get(id))
-            .is_some_and(|nonce| nonce.issued.is_some() && nonce.accepted > 0);
+            .is_some_and(|nonce| nonce.issued().is_some() && nonce.accepted > 0);
     here || elsewhere
 }

@@ -40,7 +40,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let Some(row @ (_, attempt, presented)) = rows.first().copied() else { return Vec::new() };
     let other_tag = challenged_under_other_tag(session, &row);
     let under_tag = other_tag.and_then(Attempt::answer).map(|answer| answer.at);
-    let issued = presented.nonce.and_then(|id| context.nonces.get(id)).and_then(|nonce| nonce.issued);
+    let issued = presented.nonce.and_then(|id| context.nonces.get(id)).and_then(|nonce| nonce.issued());
     let Some(asked) = under_tag.or(issued.map(|issue| issue.at)) else { return Vec::new() };
     let what = if other_tag.is_some() { "From tag" } else { "Call-ID" };
     let (severity, confidence) = credentials_facts::grade(&rows);
@@ -64,8 +64,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
 
 /// Whether this is the first use of a nonce that was given under another Call-ID, for the same purpose.
 fn is_moved_here(context: &Context<'_>, (_, attempt, presented): &Row<'_, '_>) -> bool {
-    let moved_to =
-        presented.nonce.and_then(|id| context.nonces.get(id)).and_then(|nonce| nonce.moved_to.as_deref().copied());
+    let moved_to = presented.nonce.and_then(|id| context.nonces.get(id)).and_then(|nonce| nonce.moved_to());
     presented.answers.is_none() && moved_to.is_some() && attempt.request().map(|request| request.at) == moved_to
 }
 

@@ -89,6 +89,19 @@ fn nc_gap_is_not_said_of_decimal_counts_acks_and_other_calls() {
 }
 
 #[test]
+fn nc_gap_knows_the_uses_of_calls_that_are_still_open() {
+    let other = |count: &str| {
+        format!(
+            "[b] > SUBSCRIBE\nAuthorization: digest user=1001 password=secret realm=pbx.example.com qop=auth nonce=cafe nc={count}\n[b] < 200\n"
+        )
+    };
+    let first = "> REGISTER\n< 401\nWWW-Authenticate: challenge nonce=cafe\n";
+    let uses = [RIGHT, OK, &other("00000002"), &counted("00000003"), OK, "+400 ", &other("00000004")].concat();
+    // The registration closes now, and the other Call-ID does not.
+    check(&[first, &uses, "+300 [c] > OPTIONS\n[c] < 200\n"], SECRET, "no nc-gap");
+}
+
+#[test]
 fn nc_backwards_is_found() {
     let back = [ASKED, &counted("00000001"), OK, &counted("00000005"), OK, &counted("00000003")];
     check(&[&back.concat(), OK], SECRET, "medium nc-backwards fault=client sure=likely");
