@@ -6,6 +6,7 @@ use std::hash::RandomState;
 use crate::analyzer::carriers::Carriers;
 use crate::analyzer::clock::Clock;
 use crate::analyzer::messages::Messages;
+use crate::analyzer::parallel::Worker;
 use crate::base::CaptureTime;
 use crate::base::DecodeAs;
 use crate::base::InputId;
@@ -28,8 +29,8 @@ use crate::report::hidden::Hides;
 use crate::report::model;
 use crate::report::pseudonyms::Pseudonyms;
 use crate::rules::CaptureFacts;
-use crate::rules::Severity;
 use crate::sip::framing::SipFramer;
+use crate::transport::Payload;
 use crate::transport::Reassembly;
 
 pub use nonce_list::NonceRows;
@@ -43,6 +44,7 @@ mod messages;
 mod near_misses;
 mod nonce_list;
 mod outcomes;
+mod parallel;
 mod peers;
 mod selecting;
 
@@ -71,6 +73,9 @@ pub struct Settings {
     pub match_by: MatchBy,
     /// When nonces are told of.
     pub nonce_rows: NonceRows,
+    /// Threads that may be used, the caller's among them; none but that for 0 and 1. The report is the same with any number. Sessions
+    /// are handed out a little later with more: where each is wanted as it closes, there should be one.
+    pub jobs: usize,
 }
 
 /// Sessions and findings that are listed unless settings say otherwise.
@@ -87,7 +92,13 @@ pub struct Analyzer {
     decode_as: DecodeAs,
     reassembly: Reassembly<SipFramer>,
     clock: Clock,
+    /// Where a worker has them, this holds the rows that it sent, and nothing else.
     messages: Messages,
+    /// It is still to be started: with the first frame, when it is known what is wanted.
+    wants_worker: bool,
+    worker: Option<Worker>,
+    /// How many pairs of hosts it is known of that packets between them were lost.
+    losses_told: usize,
     inputs: Vec<(String, InputSummary)>,
     unreadable: Vec<String>,
     passed_over: Vec<(u64, String)>,
@@ -111,6 +122,7 @@ impl Analyzer {
             filter,
             match_by,
             nonce_rows,
+            jobs,
         } = settings;
         let mut builder = ReportBuilder::new(redaction, sessions_max.unwrap_or(SESSIONS_LISTED), limits.accounts_max);
         if redaction == Redaction::Strict {
@@ -131,6 +143,9 @@ impl Analyzer {
             passed_over: Vec::new(),
             trusted,
             carriers: None,
+            wants_worker: jobs > 1,
+            worker: None,
+            losses_told: 0,
         }
     }
 
@@ -173,20 +188,29 @@ impl Analyzer {
     fn push_frame(&mut self, frame: &Frame<'_>) {
         self.clock.note(frame);
         let decoded = packet::decode(frame, &self.limits, &self.decode_as);
-        let (messages, carriers) = (&mut self.messages, &mut self.carriers);
-        if let Some(selection) = &mut messages.selection {
+        if let Some(selection) = &mut self.messages.selection {
             selection.note_time(frame.time);
             if let Decoded::Tcp(segment) = &decoded {
                 selection.note_segment(segment);
             }
         }
-        self.reassembly.push(frame, decoded, &mut |payload| {
-            if let Some(carriers) = carriers {
-                carriers.note(&payload, messages.selection.is_none());
-            }
-            messages.push(payload);
+        if std::mem::take(&mut self.wants_worker) {
+            self.start_worker();
+        }
+        let Analyzer { messages, carriers, worker, .. } = self;
+        self.reassembly.push(frame, decoded, &mut |payload| match worker {
+            Some(worker) => worker.push(payload),
+            None => take(messages, carriers, payload),
         });
         self.tell_losses();
+    }
+
+    /// Filters look at frames and sessions at once, and so do those who want to know which frames hold what: they do it on one thread.
+    fn start_worker(&mut self) {
+        if self.messages.selection.is_none() && self.carriers.is_none() {
+            let messages = std::mem::replace(&mut self.messages, Messages::elsewhere(&self.limits));
+            self.worker = Some(Worker::start(messages));
+        }
     }
 
     /// Notes that an input is read to its end, with what its reader says of it.
@@ -206,12 +230,10 @@ impl Analyzer {
 
     /// The sessions that have closed since the last call, and nonces as [`Settings::nonce_rows`] says.
     pub fn drain(&mut self) -> std::vec::Drain<'_, model::Row> {
+        if let Some(worker) = &mut self.worker {
+            worker.receive(&mut self.messages.ready);
+        }
         self.messages.ready.drain(..)
-    }
-
-    /// Whether a finding so far is at least this severe.
-    pub fn has_finding(&self, severity: Severity) -> bool {
-        self.messages.findings.has(severity)
     }
 
     /// Ends the capture for those who need sessions: they are handed to `each`. [`Report::sessions`] and [`Report::nonces`] are
@@ -227,19 +249,17 @@ impl Analyzer {
     /// Ends the capture: closes every session, hands those that are to be listed to `each`, behind them their nonces, and gives
     /// the rest of the report, with the frames that were to be kept; none unless [`Analyzer::keep_frames`] was called before the first.
     pub fn finish_with_rows(mut self, mut each: impl FnMut(model::Row)) -> (Report, Option<Carriers>) {
-        let (messages, carriers) = (&mut self.messages, &mut self.carriers);
-        self.reassembly.finish(&mut |payload| {
-            if let Some(carriers) = carriers {
-                carriers.note(&payload, messages.selection.is_none());
-            }
-            messages.push(payload);
+        let Analyzer { reassembly, messages, carriers, worker, .. } = &mut self;
+        reassembly.finish(&mut |payload| match worker {
+            Some(worker) => worker.push(payload),
+            None => take(messages, carriers, payload),
         });
         self.tell_losses();
-        let end = self.end();
         self.messages.ready.drain(..).for_each(&mut each);
-        for run in self.messages.tracker.finish() {
-            self.messages.close(&run, end);
-            self.messages.ready.drain(..).for_each(&mut each);
+        let latest = self.clock.latest();
+        match self.worker.take() {
+            Some(worker) => self.messages = worker.finish(latest, &mut each),
+            None => self.messages.finish(latest, &mut each),
         }
         let Messages { nonce_list, nonces, builder, .. } = &self.messages;
         nonce_list.rest(nonces, builder.pseudonyms()).map(model::Row::Nonce).for_each(&mut each);
@@ -264,12 +284,22 @@ impl Analyzer {
 
     /// Tells what the rules should know of packets that are missing.
     fn tell_losses(&mut self) {
-        let messages = &mut self.messages;
-        self.reassembly.contradicted(&mut |flow, message| messages.contradict(flow, message));
-        self.reassembly.lost_messages(&mut |lost| messages.lose(lost));
+        let Analyzer { messages, worker, .. } = self;
+        self.reassembly.contradicted(&mut |flow, message| match worker {
+            Some(worker) => worker.contradict(flow, message),
+            None => messages.contradict(flow, message),
+        });
+        self.reassembly.lost_messages(&mut |lost| match worker {
+            Some(worker) => worker.lose(&lost),
+            None => messages.lose(lost),
+        });
         let lost = self.reassembly.lost_between();
-        if lost.len() != self.messages.lost_between.len() {
-            self.messages.lost_between = lost.clone();
+        if lost.len() != self.losses_told {
+            self.losses_told = lost.len();
+            match worker {
+                Some(worker) => worker.lost_between(lost.clone()),
+                None => messages.lost_between.clone_from(lost),
+            }
         }
     }
 
@@ -295,8 +325,16 @@ impl Analyzer {
 
     /// The latest time of the capture: frames that hold no SIP count too. Where its clock was set back, the latest behind that.
     fn end(&self) -> CaptureTime {
-        self.clock.latest().or(self.messages.tracker.now()).unwrap_or(CaptureTime::from_ns(0))
+        self.messages.end(self.clock.latest())
     }
+}
+
+/// Takes a message on the caller's thread.
+fn take(messages: &mut Messages, carriers: &mut Option<Carriers>, payload: Payload<'_>) {
+    if let Some(carriers) = carriers {
+        carriers.note(&payload, messages.selection.is_none());
+    }
+    messages.push(payload);
 }
 
 /// A key that nobody is told: from the seeds that the system gives to hash maps.

@@ -28,6 +28,7 @@ use crate::history::PairKey;
 use crate::history::StepKind;
 use crate::history::nonce::Issue;
 use crate::history::nonce::Purpose;
+use crate::report::Redaction;
 use crate::report::ReportBuilder;
 use crate::report::findings::Findings;
 use crate::report::findings::is_claimable;
@@ -113,18 +114,29 @@ impl Messages {
         }
     }
 
-    /// One message: parsed, its auth headers read, its digests checked, and put where it belongs.
+    /// Stands for the one that a worker has.
+    pub(super) fn elsewhere(limits: &Limits) -> Messages {
+        let builder = ReportBuilder::new(Redaction::Default, 0, 0);
+        Messages::new(limits, Keyring::default(), builder, Findings::new(0))
+    }
+
+    /// One message, still to be parsed.
     pub(super) fn push(&mut self, payload: Payload<'_>) {
-        self.sip_messages += 1;
         let source = Source { is_cut: payload.cut, header_fields_max: self.limits.header_fields_max };
         let message = crate::sip::parse(payload.bytes, source);
+        self.take(payload, &message);
+    }
+
+    /// One message: its auth headers read, its digests checked, and put where it belongs.
+    pub(super) fn take(&mut self, payload: Payload<'_>, message: &Message<'_>) {
+        self.sip_messages += 1;
         self.messages_cut += u64::from(!message.has_all_headers);
         let time = payload.time.or(self.tracker.now()).unwrap_or(CaptureTime::from_ns(0));
-        let answers = self.ask(&message, &payload, time);
+        let answers = self.ask(message, &payload, time);
         let (credentials, challenges) = if message.status().is_some() {
-            (Vec::new(), self.challenges(&message, &payload, time))
+            (Vec::new(), self.challenges(message, &payload, time))
         } else {
-            (self.credentials(&message, &payload, time), Vec::new())
+            (self.credentials(message, &payload, time), Vec::new())
         };
         let has_wrong_digest = credentials
             .iter()
@@ -134,7 +146,7 @@ impl Messages {
             has_wrong_digest && message.has_whole_body && message.body().len() <= self.limits.near_miss_body_bytes_max;
         let (at, flow) = (payload.frames.last, payload.flow);
         let sighting = Sighting {
-            message: &message,
+            message,
             flow: payload.flow,
             transport: payload.transport,
             link: link_of(&payload),
@@ -147,7 +159,7 @@ impl Messages {
             keeps_body,
         };
         self.tracker.push(sighting, &mut self.closed);
-        self.note_infos(&message, at, time, flow);
+        self.note_infos(message, at, time, flow);
         for run in std::mem::take(&mut self.closed) {
             self.close(&run, time);
         }
@@ -157,6 +169,21 @@ impl Messages {
         if let (Some(answers), Some(selection)) = (answers, &mut self.selection) {
             selection.note(message.call_id(), at, answers);
         }
+    }
+
+    /// Closes every session of a capture whose latest frame is of that time, and hands out the rows that are left.
+    pub(super) fn finish(&mut self, latest: Option<CaptureTime>, each: &mut impl FnMut(model::Row)) {
+        let end = self.end(latest);
+        self.ready.drain(..).for_each(&mut *each);
+        for run in self.tracker.finish() {
+            self.close(&run, end);
+            self.ready.drain(..).for_each(&mut *each);
+        }
+    }
+
+    /// When a capture ended whose latest frame is of that time.
+    pub(super) fn end(&self, latest: Option<CaptureTime>) -> CaptureTime {
+        latest.or(self.tracker.now()).unwrap_or(CaptureTime::from_ns(0))
     }
 
     /// A message whose end never came: it is no message, and is remembered for what it shows.

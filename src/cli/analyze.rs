@@ -55,7 +55,10 @@ pub fn run(options: Analyze) -> Result<Exit> {
     };
     let frames_sink = frames_sink(&options, &inputs.files())?;
     let mut printer = Printer::new(sink, head(&options, filter.as_ref(), secrets.sources), &options);
-    let mut analyzer = Analyzer::new(settings(&options, secrets.keyring, filter, &notes)?);
+    // What is read while it is written is told at once.
+    let jobs = if inputs.is_live() { 1 } else { options.show.jobs() };
+    let settings = settings(&options, secrets.keyring, filter, &notes)?;
+    let mut analyzer = Analyzer::new(Settings { jobs, ..settings });
     // What grows has no end to be told of.
     let is_progress_wanted = !(options.quiet || options.show.no_progress || options.live.follow);
     let progress = Progress::new(&inputs.files(), is_progress_wanted);
@@ -138,6 +141,7 @@ fn settings(options: &Analyze, keyring: Keyring, filter: Option<Filter>, notes: 
             // What a nonce's life shows is told where it matters.
             Format::Human | Format::Markdown | Format::Html | Format::Csv | Format::Sarif => NonceRows::Never,
         },
+        jobs: 1,
         match_by: match options.match_by {
             Match::Session => MatchBy::Session,
             Match::Message => MatchBy::Message,

@@ -185,11 +185,6 @@ impl Findings {
         known.is_some_and(|known| known.finding.frames.len() >= FRAMES_MAX)
     }
 
-    /// Whether anything is at least this severe.
-    pub fn has(&self, severity: Severity) -> bool {
-        self.by_severity.range(severity..).any(|(_, count)| *count > 0)
-    }
-
     /// How many there are of each severity.
     pub fn by_severity(&self) -> BTreeMap<String, u64> {
         self.by_severity.iter().map(|(severity, count)| (severity.name().to_owned(), *count)).collect()

@@ -214,7 +214,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("std::fs", &["cli/"]),
     ("std::net::Tcp", &[]),
     ("std::net::Udp", &[]),
-    ("std::thread", &["parallel", "cli/"]),
+    ("std::thread", &["analyzer/parallel.rs", "cli/"]),
     ("Instant", &["cli/"]),
     ("SystemTime", &["cli/"]),
     ("Timestamp::now", &["cli/"]),

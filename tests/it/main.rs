@@ -19,6 +19,7 @@ mod golden;
 mod hep;
 mod hostile;
 mod house;
+mod jobs;
 mod keyrings;
 mod limits;
 mod live;

@@ -1,0 +1,193 @@
+//! Sessions followed on a thread of their own, while the caller's reads, decodes and parses. Messages pass from one to the other in
+//! the order of the capture, so the report is the same as that of one thread.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::ops::Range;
+use std::panic;
+use std::sync::mpsc;
+use std::thread;
+use std::thread::JoinHandle;
+
+use crate::analyzer::messages::Messages;
+use crate::base::CaptureTime;
+use crate::base::Flow;
+use crate::report::model::Row;
+use crate::sip::Message;
+use crate::sip::parse::Source;
+use crate::transport::LostMessage;
+use crate::transport::Payload;
+
+/// Bytes and steps of a batch: small enough to be in the cache still when the other thread looks at it.
+const BATCH_LEN_BYTES: usize = 64 << 10;
+const STEPS_MAX: usize = 256;
+
+/// Rows that are sent together when the capture is over.
+const ROWS_MAX: usize = 128;
+
+/// Batches under way. More would only wait.
+const BATCHES: usize = 3;
+
+/// What the other thread is to do. Bytes stand in the batch.
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are messages")]
+enum Step {
+    Message { payload: Payload<'static>, message: Message<'static>, bytes: Range<usize> },
+    Contradiction { flow: Flow, bytes: Range<usize> },
+    Lost { lost: LostMessage<'static>, bytes: Range<usize> },
+    LostBetween(BTreeSet<(IpAddr, IpAddr)>),
+}
+
+/// Steps in order.
+#[derive(Default)]
+struct Batch {
+    bytes: Vec<u8>,
+    steps: Vec<Step>,
+}
+
+impl Batch {
+    fn add(&mut self, bytes: &[u8], step: impl FnOnce(Range<usize>) -> Step) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        self.steps.push(step(start..self.bytes.len()));
+    }
+
+    fn is_full(&self) -> bool {
+        self.bytes.len() >= BATCH_LEN_BYTES || self.steps.len() >= STEPS_MAX
+    }
+
+    /// Does all that is to be done, and is empty then.
+    fn run(&mut self, messages: &mut Messages) {
+        let Batch { bytes, steps } = self;
+        let part = |range: Range<usize>| bytes.get(range).unwrap_or_default();
+        for step in steps.drain(..) {
+            match step {
+                Step::Message { payload, message, bytes } => {
+                    let bytes = part(bytes);
+                    messages.take(Payload { bytes, ..payload }, &Message { bytes, ..message });
+                }
+                Step::Contradiction { flow, bytes } => messages.contradict(flow, part(bytes)),
+                Step::Lost { lost, bytes } => messages.lose(LostMessage { bytes: part(bytes), ..lost }),
+                Step::LostBetween(hosts) => messages.lost_between = hosts,
+            }
+        }
+        bytes.clear();
+    }
+}
+
+/// What is sent to the other thread.
+enum Order {
+    Do(Batch),
+    /// The capture is over, at that time. Rows that are left go there: it takes only a few at a time.
+    Finish(Option<CaptureTime>, mpsc::SyncSender<Vec<Row>>),
+}
+
+impl Order {
+    /// Nobody takes what comes back where writing has failed.
+    fn run(self, messages: &mut Messages, back: &mpsc::Sender<Done>) {
+        match self {
+            Order::Do(mut batch) => {
+                batch.run(messages);
+                let _ = back.send((batch, std::mem::take(&mut messages.ready)));
+            }
+            Order::Finish(latest, left) => {
+                let mut rows = Vec::new();
+                messages.finish(latest, &mut |row| {
+                    rows.push(row);
+                    if rows.len() == ROWS_MAX {
+                        let _ = left.send(std::mem::take(&mut rows));
+                    }
+                });
+                let _ = left.send(rows);
+            }
+        }
+    }
+}
+
+/// What comes back: a batch to be filled again, and the rows of the sessions that it closed.
+type Done = (Batch, Vec<Row>);
+
+/// The other thread, and what is on its way there and back.
+pub(super) struct Worker {
+    batch: Batch,
+    header_fields_max: usize,
+    orders: mpsc::SyncSender<Order>,
+    done: mpsc::Receiver<Done>,
+    spare: Vec<Batch>,
+    thread: JoinHandle<Messages>,
+}
+
+impl Worker {
+    /// A thread that goes on with what is given.
+    pub(super) fn start(mut messages: Messages) -> Worker {
+        let (orders, given) = mpsc::sync_channel(BATCHES);
+        let (back, done) = mpsc::channel::<Done>();
+        let header_fields_max = messages.limits.header_fields_max;
+        let thread = thread::spawn(move || {
+            given.into_iter().for_each(|order: Order| order.run(&mut messages, &back));
+            messages
+        });
+        Worker { batch: Batch::default(), header_fields_max, orders, done, spare: Vec::new(), thread }
+    }
+
+    /// Hands a message over, parsed.
+    pub(super) fn push(&mut self, payload: Payload<'_>) {
+        let Payload { flow, transport, frames, time, bytes, cut, ambiguous, link, framing } = payload;
+        let source = Source { is_cut: cut, header_fields_max: self.header_fields_max };
+        let Message { bytes: _, start, headers, body, has_all_headers, has_whole_body, defects } =
+            crate::sip::parse(bytes, source);
+        let payload = Payload { flow, transport, frames, time, bytes: &[], cut, ambiguous, link, framing };
+        let message = Message { bytes: &[], start, headers, body, has_all_headers, has_whole_body, defects };
+        self.add(bytes, |bytes| Step::Message { payload, message, bytes });
+    }
+
+    /// As [`Messages::contradict`].
+    pub(super) fn contradict(&mut self, flow: Flow, bytes: &[u8]) {
+        self.add(bytes, |bytes| Step::Contradiction { flow, bytes });
+    }
+
+    /// As [`Messages::lose`].
+    pub(super) fn lose(&mut self, lost: &LostMessage<'_>) {
+        let LostMessage { flow, at, time, bytes } = *lost;
+        self.add(bytes, |bytes| Step::Lost { lost: LostMessage { flow, at, time, bytes: &[] }, bytes });
+    }
+
+    /// Tells between whom packets were lost.
+    pub(super) fn lost_between(&mut self, hosts: BTreeSet<(IpAddr, IpAddr)>) {
+        self.add(&[], |_| Step::LostBetween(hosts));
+    }
+
+    /// The rows of the sessions that have closed.
+    pub(super) fn receive(&mut self, rows: &mut Vec<Row>) {
+        for (batch, closed) in self.done.try_iter() {
+            self.spare.push(batch);
+            rows.extend(closed);
+        }
+    }
+
+    fn add(&mut self, bytes: &[u8], step: impl FnOnce(Range<usize>) -> Step) {
+        self.batch.add(bytes, step);
+        if self.batch.is_full() {
+            self.send();
+        }
+    }
+
+    fn send(&mut self) {
+        let next = self.spare.pop().unwrap_or_default();
+        // A thread that has ended has panicked: `finish` tells.
+        let _ = self.orders.send(Order::Do(std::mem::replace(&mut self.batch, next)));
+    }
+
+    /// Ends the capture as [`Messages::finish`] does, and gives back what was given.
+    pub(super) fn finish(mut self, latest: Option<CaptureTime>, each: &mut impl FnMut(Row)) -> Messages {
+        self.send();
+        let (left, rows_left) = mpsc::sync_channel(BATCHES);
+        let _ = self.orders.send(Order::Finish(latest, left));
+        drop(self.orders);
+        for rows in rows_left {
+            // All that was done before has come by now.
+            self.done.try_iter().flat_map(|(_, rows)| rows).for_each(&mut *each);
+            rows.into_iter().for_each(&mut *each);
+        }
+        self.thread.join().unwrap_or_else(|fault| panic::resume_unwind(fault))
+    }
+}
