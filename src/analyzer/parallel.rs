@@ -22,8 +22,8 @@ use crate::transport::Payload;
 const BATCH_LEN_BYTES: usize = 64 << 10;
 const STEPS_MAX: usize = 256;
 
-/// Rows that are sent together when the capture is over.
-const ROWS_MAX: usize = 128;
+/// Rows that are sent together when the capture is over: each is some kilobytes.
+const ROWS_MAX: usize = 16;
 
 /// Batches under way. More would only wait.
 const BATCHES: usize = 3;
