@@ -1,6 +1,7 @@
 //! The report for people: first the answer, then the proof. Whatever came from the wire is escaped here.
 
 use std::collections::HashMap;
+use std::collections::HashSet;
 use std::fmt::Write;
 
 use anstyle::AnsiColor;
@@ -108,8 +109,11 @@ impl HumanReport {
         let mut text = String::new();
         push_heading(&mut text, report, self.redaction, width);
         let first = first_findings(report);
+        // Those that findings name: there may be a hundred thousand others.
+        let named: HashSet<&str> = report.findings.iter().flat_map(|f| &f.sessions).map(String::as_str).collect();
+        let named = self.rows.iter().filter(|row| named.contains(row.id.as_str()));
         let places: HashMap<String, String> =
-            self.rows.iter().map(|row| (row.id.clone(), row.place(&self.showing, report))).collect();
+            named.map(|row| (row.id.clone(), row.place(&self.showing, report))).collect();
         push_table(
             &mut text,
             self.rows,
