@@ -244,7 +244,7 @@ impl Messages {
                 let realm = credentials.realm().unwrap_or_default();
                 let nonce = credentials.nonce().and_then(|nonce| self.nonces.named(&realm, &nonce));
                 if let Some(nonce) = nonce {
-                    self.nonces.sent(nonce, (payload.frames.last, time), payload.flow, purpose);
+                    self.nonces.sent(nonce, payload.frames.last, time, payload.flow, purpose);
                 }
                 let challenge_realm = credentials.nonce().and_then(|nonce| self.nonces.issuing_realm(&nonce));
                 let checked = self.verifier.check(&credentials, &request, challenge_realm);

@@ -1,7 +1,9 @@
 //! `sipauth analyze`: captures in, report out.
 
+use std::num::NonZero;
 use std::path::Path;
 use std::path::PathBuf;
+use std::thread;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -55,10 +57,12 @@ pub fn run(options: Analyze) -> Result<Exit> {
     };
     let frames_sink = frames_sink(&options, &inputs.files())?;
     let mut printer = Printer::new(sink, head(&options, filter.as_ref(), secrets.sources), &options);
-    // What is read while it is written is told at once.
-    let jobs = if inputs.is_live() { 1 } else { options.show.jobs() };
-    let settings = settings(&options, secrets.keyring, filter, &notes)?;
-    let mut analyzer = Analyzer::new(Settings { jobs, ..settings });
+    let mut settings = settings(&options, secrets.keyring, filter, &notes)?;
+    if inputs.is_live() {
+        // What is read while it is written is told at once.
+        settings.jobs = 1;
+    }
+    let mut analyzer = Analyzer::new(settings);
     // What grows has no end to be told of.
     let is_progress_wanted = !(options.quiet || options.show.no_progress || options.live.follow);
     let progress = Progress::new(&inputs.files(), is_progress_wanted);
@@ -104,6 +108,10 @@ pub fn run(options: Analyze) -> Result<Exit> {
     })
 }
 
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get)
+}
+
 /// The report before anything is known but how it was asked for.
 fn head(options: &Analyze, filter: Option<&Filter>, sources: Vec<String>) -> Report {
     // Filters and files name what strict reports must not.
@@ -141,7 +149,7 @@ fn settings(options: &Analyze, keyring: Keyring, filter: Option<Filter>, notes: 
             // What a nonce's life shows is told where it matters.
             Format::Human | Format::Markdown | Format::Html | Format::Csv | Format::Sarif => NonceRows::Never,
         },
-        jobs: 1,
+        jobs: options.jobs.map_or_else(cores, usize::from),
         match_by: match options.match_by {
             Match::Session => MatchBy::Session,
             Match::Message => MatchBy::Message,

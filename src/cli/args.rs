@@ -157,6 +157,11 @@ pub struct Analyze {
     #[arg(long)]
     pub stamp: bool,
 
+    /// Use at most so many threads: two are of use, and by default used where there are two cores. The report is the same with any
+    /// number.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+
     /// When to use colour.
     #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
     pub color: Color,

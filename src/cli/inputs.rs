@@ -32,7 +32,7 @@ use crate::cli::secrets;
 /// Captures of a run: each has a number, of 16 bits.
 const INPUTS_MAX: usize = 1 << 16;
 
-/// What becomes of a session once it has closed.
+/// What becomes of a session once it has closed, and of a nonce that is told of.
 pub type Each<'e> = &'e mut dyn FnMut(&Row) -> Result<()>;
 
 /// How much of the captures could be read.

@@ -1,8 +1,5 @@
 //! How a report is shown, and what is told on the way.
 
-use std::num::NonZero;
-use std::thread;
-
 use clap::Args;
 use clap::ValueEnum;
 use jiff::tz::TimeZone;
@@ -30,11 +27,6 @@ pub struct ShowOptions {
     #[arg(long)]
     pub no_progress: bool,
 
-    /// Threads to use: two are, where the machine has two cores. More are of no use. The report is the same with any
-    /// number.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    jobs: Option<u16>,
-
     /// Tell on stderr what is read, and how.
     #[arg(short, long, conflicts_with = "quiet")]
     pub verbose: bool,
@@ -57,12 +49,6 @@ impl ShowOptions {
     /// Sessions without trouble that are listed: as many as the table has rows, and at least these.
     pub fn sessions_listed(&self, at_least: u64) -> u64 {
         at_least.max(self.max_rows.and_then(|rows| u64::try_from(rows).ok()).unwrap_or(0))
-    }
-
-    /// How many threads to use.
-    pub fn jobs(&self) -> usize {
-        let cores = || thread::available_parallelism().map_or(1, NonZero::get);
-        self.jobs.map_or_else(cores, usize::from)
     }
 
     /// What they mean.

@@ -193,8 +193,7 @@ impl Nonces {
     }
 
     /// Notes that credentials name a nonce, while the capture is read.
-    pub fn sent(&mut self, id: NonceId, at: (FrameRef, CaptureTime), flow: Flow, purpose: Purpose) {
-        let (at, time) = at;
+    pub fn sent(&mut self, id: NonceId, at: FrameRef, time: CaptureTime, flow: Flow, purpose: Purpose) {
         self.now = self.now.max(time);
         let Some(nonce) = self.store.get_mut(id) else { return };
         nonce.last_heard = nonce.last_heard.max(time);
@@ -236,14 +235,14 @@ impl Nonces {
     }
 
     fn believed(&self, id: NonceId, value: &[u8], issue: Option<Issue>, time: CaptureTime) -> Option<NonceFormat> {
-        let format = read(value, issue.map(|issue| (issue.time, issue.is_aka)).unwrap_or((time, false)))?;
+        let (seen, is_aka) = issue.map_or((time, false), |issue| (issue.time, issue.is_aka));
+        let format = nonce_format::read(value, seen, is_aka)?;
         let server = issue.and_then(|issue| self.servers.get(&issue.flow.source.address));
         let others = server.into_iter().flat_map(|server| server.first()).filter(|other| other.nonce != id);
         let (mut agree, mut differ) = (0, 0);
         for other in others.filter(|other| *other.value != *value).take(AGREEMENT_OF) {
-            match read(&other.value, (other.issue.time, other.issue.is_aka))
-                .is_some_and(|read| read.stack == format.stack)
-            {
+            let read = nonce_format::read(&other.value, other.issue.time, other.issue.is_aka);
+            match read.is_some_and(|read| read.stack == format.stack) {
                 true => agree += 1,
                 false => differ += 1,
             }
@@ -312,10 +311,6 @@ impl Nonces {
     }
 }
 
-fn read(value: &[u8], (seen, is_aka): (CaptureTime, bool)) -> Option<NonceFormat> {
-    nonce_format::read(value, seen, is_aka)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -355,7 +350,7 @@ mod tests {
             challenge(&mut nonces, number, &format!("user {number}"), 700);
             let issue = nonces.get(used).and_then(Nonce::issued).unwrap();
             let (purpose, time) = (issue.purpose, CaptureTime::from_ns(700_000_000_000));
-            nonces.sent(used, (issue.at, time), issue.flow.reversed(), purpose);
+            nonces.sent(used, issue.at, time, issue.flow.reversed(), purpose);
             if nonces.is_crowded() {
                 nonces.forget([open].into_iter());
             }
