@@ -32,6 +32,17 @@ struct Collected {
     pair: Option<PairKey>,
 }
 
+/// Where a finding is that sessions share.
+enum Place {
+    /// The index among those collected.
+    Kept(usize),
+    /// It found no room: it is counted, as this bad, and not told.
+    Dropped(Severity),
+}
+
+/// Shared findings without a place that are remembered, lest they be counted again.
+const DROPPED_MAX: usize = 65_536;
+
 /// Sources whose findings are counted, lest they turn out to be attackers.
 const CLAIMABLE_MAX: usize = 1_000_000;
 
@@ -46,7 +57,7 @@ pub fn is_claimable(finding: &Finding) -> bool {
 /// All findings of a run.
 pub struct Findings {
     collected: Vec<Collected>,
-    merged: WireMap<(&'static str, String), usize>,
+    merged: WireMap<(&'static str, String), Place>,
     claimable: WireMap<PairKey, [u64; 5]>,
     by_severity: BTreeMap<Severity, u64>,
     findings_max: usize,
@@ -81,11 +92,14 @@ impl Findings {
     /// Takes a finding of some sessions, by number, and of the source and server that they begin with.
     pub fn add(&mut self, mut finding: Finding, sessions: &[u64], pair: Option<PairKey>) {
         let key = finding.merge.clone().map(|key| (finding.rule.name, key));
-        if let Some(index) = key.as_ref().and_then(|key| self.merged.get(key)) {
-            if let Some(known) = self.collected.get_mut(*index) {
-                known.absorb(finding, sessions);
+        match key.as_ref().and_then(|key| self.merged.get(key)) {
+            Some(&Place::Kept(index)) => return self.absorb(index, finding, sessions),
+            Some(&Place::Dropped(before)) if finding.severity > before => {
+                self.uncount(before);
+                self.not_listed = self.not_listed.saturating_sub(1);
             }
-            return;
+            Some(Place::Dropped(_)) => return,
+            None => {}
         }
         // The one that it repeats found no place.
         if finding.is_repeat {
@@ -93,7 +107,7 @@ impl Findings {
         }
         *self.by_severity.entry(finding.severity).or_insert(0) += 1;
         if let Some(key) = key {
-            self.merged.insert(key, self.collected.len());
+            self.merged.insert(key, Place::Kept(self.collected.len()));
         }
         self.order += 1;
         let pair = pair.filter(|_| is_claimable(&finding));
@@ -112,6 +126,29 @@ impl Findings {
         if self.collected.len() > self.findings_max.saturating_mul(2).max(64) {
             self.drop_least();
         }
+    }
+
+    fn absorb(&mut self, index: usize, finding: Finding, sessions: &[u64]) {
+        let Some(known) = self.collected.get_mut(index) else { return };
+        let before = known.finding.severity;
+        known.absorb(finding, sessions);
+        let severity = known.finding.severity;
+        self.recount(before, severity);
+    }
+
+    /// Counts as bad as `severity` what was counted as bad as `before`.
+    fn recount(&mut self, before: Severity, severity: Severity) {
+        if before != severity {
+            self.uncount(before);
+            *self.by_severity.entry(severity).or_insert(0) += 1;
+        }
+    }
+
+    fn uncount(&mut self, severity: Severity) {
+        if let Some(count) = self.by_severity.get_mut(&severity) {
+            *count = count.saturating_sub(1);
+        }
+        self.by_severity.retain(|_, count| *count > 0);
     }
 
     fn count_of(&mut self, pair: PairKey, severity: Severity) -> Option<&mut u64> {
@@ -144,6 +181,7 @@ impl Findings {
 
     /// Names the rule that explains findings of some sessions, by the names of their rules.
     pub fn explain(&mut self, by: &'static str, sessions: &[u64], names: &[&str]) {
+        let mut softened = Vec::new();
         for collected in &mut self.collected {
             let finding = &mut collected.finding;
             let is_within =
@@ -153,18 +191,21 @@ impl Findings {
             }
             finding.explained_by = Some(by);
             if finding.severity > Severity::Medium {
-                let known = self.by_severity.entry(finding.severity).or_insert(0);
-                *known = known.saturating_sub(1);
-                *self.by_severity.entry(Severity::Medium).or_insert(0) += 1;
+                softened.push(finding.severity);
                 finding.severity = Severity::Medium;
             }
         }
-        self.by_severity.retain(|_, count| *count > 0);
+        softened.into_iter().for_each(|before| self.recount(before, Severity::Medium));
     }
 
+    /// Notes where the shared ones are, behind a change of places.
     fn index(&mut self) {
-        let kept = self.collected.iter().enumerate();
-        self.merged = kept.filter_map(|(i, c)| Some(((c.finding.rule.name, c.finding.merge.clone()?), i))).collect();
+        let places = self.collected.iter().enumerate();
+        for (index, finding) in places.map(|(index, collected)| (index, &collected.finding)) {
+            if let Some(key) = finding.merge.clone() {
+                self.merged.insert((finding.rule.name, key), Place::Kept(index));
+            }
+        }
     }
 
     /// The worst of them stay, in order.
@@ -173,7 +214,14 @@ impl Findings {
         self.collected.sort_by_key(|collected| (std::cmp::Reverse(collected.finding.severity), collected.order));
         let excess = self.collected.len().saturating_sub(findings_max);
         self.not_listed += u64::try_from(excess).unwrap_or(u64::MAX);
-        self.collected.truncate(findings_max);
+        for Collected { finding, .. } in self.collected.drain(self.collected.len().saturating_sub(excess)..) {
+            if let Some(key) = finding.merge {
+                self.merged.insert((finding.rule.name, key), Place::Dropped(finding.severity));
+            }
+        }
+        if self.merged.len() > DROPPED_MAX.saturating_add(findings_max) {
+            self.merged.retain(|_, place| matches!(place, Place::Kept(_)));
+        }
         self.floor = self.collected.get(findings_max.saturating_sub(1)).map(|least| least.finding.severity);
         self.index();
     }
@@ -181,8 +229,14 @@ impl Findings {
     /// Whether a shared finding has all the frames that it will show.
     pub fn is_full(&self, finding: &Finding) -> bool {
         let Some(key) = finding.merge.clone() else { return false };
-        let known = self.merged.get(&(finding.rule.name, key)).and_then(|index| self.collected.get(*index));
-        known.is_some_and(|known| known.finding.frames.len() >= FRAMES_MAX)
+        match self.merged.get(&(finding.rule.name, key)) {
+            Some(Place::Kept(index)) => {
+                self.collected.get(*index).is_some_and(|known| known.finding.frames.len() >= FRAMES_MAX)
+            }
+            // It shows none.
+            Some(Place::Dropped(_)) => true,
+            None => false,
+        }
     }
 
     /// How many there are of each severity.
@@ -285,4 +339,47 @@ fn fingerprint(rule: &str, subject: &Subject) -> String {
     }
     let hex: String = hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     format!("sha256:{hex}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::Confidence;
+    use crate::rules::challenge::challenge_loop;
+    use crate::rules::credentials::auth_param_quoting;
+
+    fn shared(severity: Severity) -> Finding {
+        Finding::new(&auth_param_quoting::RULE, "").merged_by("a server").graded(severity, Confidence::Proven)
+    }
+
+    fn counts(findings: &Findings) -> Vec<(Severity, u64)> {
+        findings.by_severity.iter().map(|(severity, count)| (*severity, *count)).collect()
+    }
+
+    #[test]
+    fn a_shared_finding_that_gets_worse_is_counted_as_what_it_is() {
+        let mut findings = Findings::new(10);
+        findings.add(shared(Severity::Low), &[1], None);
+        findings.add(shared(Severity::Medium), &[2], None);
+        findings.add(shared(Severity::Low), &[3], None);
+        assert_eq!(counts(&findings), [(Severity::Medium, 1)]);
+        let (listed, _) = findings.finish(Redaction::Default, None);
+        assert_eq!((listed.len(), listed[0].severity, listed[0].count), (1, "medium", 3));
+    }
+
+    #[test]
+    fn a_shared_finding_that_finds_no_place_is_counted_once() {
+        let mut findings = Findings::new(2);
+        findings.add(shared(Severity::Low), &[1], None);
+        for session in 2..200 {
+            findings.add(Finding::new(&challenge_loop::RULE, ""), &[session], None);
+            findings.add(shared(Severity::Low), &[session], None);
+        }
+        assert_eq!(counts(&findings), [(Severity::Low, 1), (Severity::High, 198)]);
+        // It comes back where it turns out worse than what is listed.
+        findings.add(shared(Severity::Critical), &[200], None);
+        assert_eq!(counts(&findings), [(Severity::High, 198), (Severity::Critical, 1)]);
+        let (listed, not_listed) = findings.finish(Redaction::Default, None);
+        assert_eq!((listed.len(), listed[0].severity, not_listed), (2, "critical", 197));
+    }
 }
