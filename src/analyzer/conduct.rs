@@ -285,7 +285,7 @@ impl<'run> Scribe<'_, 'run> {
             return;
         }
         let uri = if attempt.transaction.method == Method::Invite { request.uri } else { request.to };
-        let user = Uri::parse(self.session.text(uri)).user;
+        let user = Uri::user_of(self.session.text(uri));
         let is_let_past = exchange.let_past_last.is_some() || is_through(attempt);
         let is_tried = attempt.has_credentials();
         let is_asked = attempt.outcome == AttemptOutcome::Challenged;

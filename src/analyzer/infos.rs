@@ -40,7 +40,7 @@ impl Messages {
             return;
         }
         let purpose = purpose_of(&self.nonces, message);
-        let user = self.nonces.user(Uri::parse(message.from().unwrap_or_default().uri).user);
+        let user = self.nonces.user(Uri::user_of(message.from().unwrap_or_default().uri));
         let issue = Issue { at, time, flow, purpose, is_aka: false, user };
         let Some(transaction) = self.tracker.answered_at(message.call_id(), at) else { return };
         let method = transaction.method.as_bytes();

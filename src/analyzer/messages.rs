@@ -209,7 +209,7 @@ impl Messages {
             return Vec::new();
         }
         let purpose = purpose_of(&self.nonces, message);
-        let user = self.nonces.user(Uri::parse(message.from().unwrap_or_default().uri).user);
+        let user = self.nonces.user(Uri::user_of(message.from().unwrap_or_default().uri));
         let rows = rows.map(|(header, value)| {
             let nonces = parse_challenges(value).into_iter().map(|challenge| {
                 let nonce = challenge.nonce()?;
@@ -405,7 +405,7 @@ impl Messages {
 /// What a message is for, by its Call-ID, method and users. Hosts are left out: some clients name another one with each try.
 pub(super) fn purpose_of(nonces: &Nonces, message: &Message<'_>) -> Purpose {
     let method = message.method().or(message.cseq().map(|cseq| cseq.method)).unwrap_or_default();
-    let users = [message.from(), message.to()].map(|address| Uri::parse(address.unwrap_or_default().uri).user);
+    let users = [message.from(), message.to()].map(|address| Uri::user_of(address.unwrap_or_default().uri));
     nonces.purpose(message.call_id(), method, users)
 }
 

@@ -2,7 +2,9 @@
 //! whose digest covers the body.
 
 use std::net::IpAddr;
+use std::sync::LazyLock;
 
+use memchr::memmem::Finder;
 use serde::Deserialize;
 use serde::Serialize;
 use sha2::Digest;
@@ -16,6 +18,10 @@ use crate::sip::HeaderName;
 use crate::sip::Message;
 use crate::sip::address::Address;
 use crate::sip::uri::Uri;
+use crate::sip::via::Via;
+
+/// What `qop` says where the digest covers the body.
+static AUTH_INT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("auth-int"));
 
 /// The marks of one request.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -50,19 +56,18 @@ pub struct OddAddresses {
 }
 
 impl Marks {
-    /// The marks of a request; `None` where there is nothing to keep.
-    pub(super) fn of(sighting: &Sighting<'_>, texts: &mut Texts) -> Option<Box<Marks>> {
+    /// The marks of a request with that top Via; `None` where there is nothing to keep.
+    pub(super) fn of(sighting: &Sighting<'_>, via: Option<Via<'_>>, texts: &mut Texts) -> Option<Box<Marks>> {
         let message = sighting.message;
         let security_verify = joined(message, HeaderName::SecurityVerify, texts);
         if sighting.credentials.is_empty() {
             return security_verify.map(|_| Box::new(Marks { security_verify, ..Marks::default() }));
         }
-        let covers_body =
-            sighting.credentials.iter().any(|row| memchr::memmem::find(&row.value, b"auth-int").is_some());
+        let covers_body = sighting.credentials.iter().any(|row| AUTH_INT.find(&row.value).is_some());
         let marks = Marks {
             body: (covers_body && message.has_whole_body).then(|| BodyMark::of(message.body())),
             is_length_wrong: !sighting.is_cut && is_length_wrong(message),
-            addresses: odd_addresses(message, texts),
+            addresses: via.and_then(|via| odd_addresses(message, via, texts)),
             security_verify,
         };
         let is_empty = marks.body.is_none()
@@ -104,8 +109,8 @@ fn is_length_wrong(message: &Message<'_>) -> bool {
 }
 
 /// On the client's own hop alone: behind a proxy, Via and Contact are those of two hosts.
-fn odd_addresses(message: &Message<'_>, texts: &mut Texts) -> Option<OddAddresses> {
-    let via = message.top_via()?.sent_by();
+fn odd_addresses(message: &Message<'_>, via: Via<'_>, texts: &mut Texts) -> Option<OddAddresses> {
+    let via = via.sent_by();
     let contact = Address::parse(message.value(HeaderName::Contact)?).uri;
     // Mostly both are the client's own, and nothing has to be read.
     if Uri::parse(contact).host == Uri::parse(via).host {

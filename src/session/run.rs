@@ -31,6 +31,7 @@ use crate::sip::HeaderName;
 use crate::sip::Message;
 use crate::sip::Method;
 use crate::sip::address::Address;
+use crate::sip::via::Via;
 
 /// Two appearances of one packet that lie closer than this are one packet seen twice: RFC 3261 §17.1.1.2 waits T1, 500 ms,
 /// before it retransmits.
@@ -271,7 +272,7 @@ impl Run {
         }
         let (from, to) = (identity.from, identity.to);
         let texts = &mut self.texts;
-        let marks = Marks::of(&sighting, texts);
+        let marks = Marks::of(&sighting, identity.via, texts);
         Request {
             at: sighting.frames.last,
             time: sighting.time,
@@ -429,6 +430,8 @@ pub(super) struct Identity<'a> {
     /// The top Via's branch. One without the magic cookie identifies nothing (RFC 3261 §17.2.3), yet old stacks keep it
     /// equal within a transaction: it is compared as it stands.
     pub(super) branch: Option<&'a [u8]>,
+    /// The top Via.
+    pub(super) via: Option<Via<'a>>,
     /// From and To, of a request or where there is no branch: responses mostly need neither.
     pub(super) from: Address<'a>,
     pub(super) to: Address<'a>,
@@ -436,11 +439,12 @@ pub(super) struct Identity<'a> {
 
 impl<'a> Identity<'a> {
     fn of(message: &Message<'a>) -> Identity<'a> {
-        let branch = message.top_via().and_then(|via| via.branch);
+        let via = message.top_via();
+        let branch = via.and_then(|via| via.branch);
         if branch.is_some() && message.status().is_some() {
-            return Identity { branch, from: Address::default(), to: Address::default() };
+            return Identity { branch, via, from: Address::default(), to: Address::default() };
         }
-        Identity { branch, from: message.from().unwrap_or_default(), to: message.to().unwrap_or_default() }
+        Identity { branch, via, from: message.from().unwrap_or_default(), to: message.to().unwrap_or_default() }
     }
 }
 

@@ -148,7 +148,7 @@ impl<'run> Session<'run> {
     /// The user part of the first From URI.
     pub fn from_user(&self) -> &'run [u8] {
         let from = self.attempts.iter().find_map(Attempt::request).map(|request| self.text(request.from));
-        Uri::parse(from.unwrap_or_default()).user
+        Uri::user_of(from.unwrap_or_default())
     }
 
     /// The realms challenged or answered, in order of appearance.

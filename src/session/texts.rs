@@ -32,6 +32,9 @@ impl Texts {
             if self.bytes.capacity() - self.bytes.len() < text.len() {
                 self.bytes.reserve_exact(text.len() + self.bytes.len() / 3 + ROOM_BYTES);
             }
+            if self.ends.is_empty() {
+                self.ends.reserve_exact(COMPARED_MAX);
+            }
             self.bytes.extend_from_slice(text);
             self.ends.push(u32::try_from(self.bytes.len()).unwrap_or(u32::MAX));
             self.ends.len() - 1
@@ -53,13 +56,16 @@ impl Texts {
     /// The latest text that equals this one. Lengths are compared first, and mostly settle it.
     fn recent(&self, text: &[u8]) -> Option<usize> {
         let oldest = self.ends.len().saturating_sub(COMPARED_MAX);
-        let before = oldest.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
-        let recent = self.ends.get(oldest..)?;
-        let starts = std::iter::once(&before).chain(recent);
-        let fits = |(start, end): (&u32, &u32)| {
-            (*end - *start) as usize == text.len() && self.bytes.get(*start as usize..*end as usize) == Some(text)
-        };
-        starts.zip(recent).position(fits).map(|position| oldest + position)
+        let before = oldest.checked_sub(1).and_then(|before| self.ends.get(before));
+        let mut start = before.map_or(0, |before| *before as usize);
+        for (index, end) in self.ends.iter().enumerate().skip(oldest) {
+            let end = *end as usize;
+            if end - start == text.len() && self.bytes.get(start..end) == Some(text) {
+                return Some(index);
+            }
+            start = end;
+        }
+        None
     }
 
     fn at(&self, index: usize) -> &[u8] {

@@ -41,9 +41,8 @@ impl Headers {
 
     /// Every one of that name, in order.
     pub fn all(&self, name: HeaderName) -> impl Iterator<Item = &Header> {
-        let repeats = self.repeats.get(name as usize).copied().unwrap_or_default();
         let rows = self.place(name).and_then(|first| {
-            let end = if repeats { self.rows.len() } else { first.saturating_add(1) };
+            let end = if self.repeats(name) { self.rows.len() } else { first.saturating_add(1) };
             self.rows.get(first..end)
         });
         rows.unwrap_or_default().iter().filter(move |header| header.name == name)
@@ -52,6 +51,11 @@ impl Headers {
     /// Whether there is one of that name.
     pub fn has(&self, name: HeaderName) -> bool {
         self.place(name).is_some()
+    }
+
+    /// Whether there is more than one of that name.
+    pub fn repeats(&self, name: HeaderName) -> bool {
+        self.repeats.get(name as usize).copied().unwrap_or_default()
     }
 
     /// How many there are.

@@ -313,6 +313,9 @@ fn check_mandatory_headers(message: &mut Message<'_>) {
 
 /// The first header of that name that says something else than the one before it.
 fn repeated(message: &Message<'_>, name: HeaderName) -> Option<Span> {
+    if !message.headers.repeats(name) {
+        return None;
+    }
     let mut values = message.headers.all(name).map(|header| header.value_at);
     let first = values.next()?.of(message.bytes);
     values.find(|at| at.of(message.bytes) != first)

@@ -15,26 +15,26 @@ pub struct Uri<'a> {
     pub parameters: &'a [u8],
 }
 
+/// The longest word before a colon that is taken for a scheme.
+const SCHEME_LEN_MAX: usize = 8;
+
 impl<'a> Uri<'a> {
     /// Reads a URI. Angle brackets and blanks around it are dropped.
     pub fn parse(text: &'a [u8]) -> Uri<'a> {
-        let text = text.trim_ascii();
-        let text = text.strip_prefix(b"<").unwrap_or(text);
-        let text = text.strip_suffix(b">").unwrap_or(text);
-        let (scheme, rest) = split_scheme(text);
-        // The user part may hold `;` and `?` (RFC 3261 §19.1.1), so the last `@` before any header part ends it.
-        let (user, rest) = match memchr::memrchr(b'@', rest) {
-            Some(at) => (rest.get(..at).unwrap_or_default(), rest.get(at.saturating_add(1)..).unwrap_or_default()),
-            None => (Default::default(), rest),
-        };
+        let (scheme, user, rest) = split_user(text);
         let end = memchr::memchr2(b';', b'?', rest).unwrap_or(rest.len());
         let (host_port, parameters) = rest.split_at_checked(end).unwrap_or((rest, &[]));
         if scheme.eq_ignore_ascii_case(b"tel") {
             return Uri { scheme, user: host_port.trim_ascii(), parameters, ..Uri::default() };
         }
         let (host, port) = split_port(host_port.trim_ascii());
-        let user = memchr::memchr(b':', user).and_then(|colon| user.get(..colon)).unwrap_or(user);
-        Uri { scheme, user: user.trim_ascii(), host, port, parameters }
+        Uri { scheme, user: without_password(user), host, port, parameters }
+    }
+
+    /// The user part alone, as [`Uri::parse`] finds it.
+    pub fn user_of(text: &'a [u8]) -> &'a [u8] {
+        let (scheme, user, _) = split_user(text);
+        if scheme.eq_ignore_ascii_case(b"tel") { Uri::parse(text).user } else { without_password(user) }
     }
 
     /// The user part without its own parameters (`+1555;npdi` → `+1555`).
@@ -88,17 +88,30 @@ impl UriPart {
     }
 }
 
-fn split_scheme(text: &[u8]) -> (&[u8], &[u8]) {
-    let colon = memchr::memchr(b':', text).unwrap_or(0);
-    match text.split_at_checked(colon) {
-        Some((scheme, rest)) if is_scheme(scheme) => (scheme, rest.get(1..).unwrap_or_default()),
-        _ => (&[], text),
+/// The scheme, what stands before the host, and the rest.
+fn split_user(text: &[u8]) -> (&[u8], &[u8], &[u8]) {
+    let text = text.trim_ascii();
+    let text = text.strip_prefix(b"<").unwrap_or(text);
+    let text = text.strip_suffix(b">").unwrap_or(text);
+    let (scheme, rest) = split_scheme(text);
+    // The user part may hold `;` and `?` (RFC 3261 §19.1.1), so the last `@` before any header part ends it.
+    match memchr::memrchr(b'@', rest) {
+        Some(at) => (scheme, rest.get(..at).unwrap_or_default(), rest.get(at.saturating_add(1)..).unwrap_or_default()),
+        None => (scheme, &[], rest),
     }
 }
 
-/// `example.com:5060` has a colon and no scheme; `sip`, `sips`, `tel`, `urn`… are short words.
-fn is_scheme(word: &[u8]) -> bool {
-    !word.is_empty() && word.len() <= 8 && word.iter().all(u8::is_ascii_alphabetic)
+fn without_password(user: &[u8]) -> &[u8] {
+    memchr::memchr(b':', user).and_then(|colon| user.get(..colon)).unwrap_or(user).trim_ascii()
+}
+
+fn split_scheme(text: &[u8]) -> (&[u8], &[u8]) {
+    // `example.com:5060` has a colon and no scheme; `sip`, `sips`, `tel`, `urn`… are short words.
+    let letters = text.iter().take(SCHEME_LEN_MAX + 1).take_while(|byte| byte.is_ascii_alphabetic()).count();
+    match text.split_at_checked(letters) {
+        Some((scheme, [b':', rest @ ..])) if (1..=SCHEME_LEN_MAX).contains(&letters) => (scheme, rest),
+        _ => (&[], text),
+    }
 }
 
 fn split_port(host_port: &[u8]) -> (&[u8], &[u8]) {
@@ -144,6 +157,17 @@ mod tests {
         check("<sip: 122@10.1.1.200>", "sip", "122", "10.1.1.200", "", "");
         check("example.com:5060", "", "", "example.com", "5060", "");
         check("", "", "", "", "", "");
+        check("abcdefgh:a@b", "abcdefgh", "a", "b", "", "");
+        check("abcdefghi:a@b", "", "abcdefghi", "b", "", "");
+        check(":a@b", "", "", "b", "", "");
+    }
+
+    #[test]
+    fn the_user_alone_is_that_of_the_whole() {
+        for uri in ["sip:a:secret@b", "<sip: 122@10.1.1.200>", "tel:+1-555;phone-context=x", "a@b@c", "example.com", ""]
+        {
+            assert_eq!(Uri::user_of(uri.as_bytes()), Uri::parse(uri.as_bytes()).user, "{uri}");
+        }
     }
 
     #[test]

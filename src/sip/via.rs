@@ -37,7 +37,7 @@ impl<'a> Via<'a> {
 
     /// Host and port, as written.
     pub fn sent_by(&self) -> &'a [u8] {
-        self.words().last().unwrap_or_default()
+        self.head.trim_ascii_end().rsplit(u8::is_ascii_whitespace).next().unwrap_or_default()
     }
 
     fn words(&self) -> impl Iterator<Item = &'a [u8]> {

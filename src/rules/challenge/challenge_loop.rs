@@ -340,7 +340,7 @@ pub fn across_sessions(key: &AccountKey, steps: &[&LoopStep]) -> Option<(Finding
     let mut frames: Vec<FrameRef> = streak.iter().map(|step| step.at).collect();
     frames.sort_unstable();
     let realm = streak.first().map(|step| step.realm.to_vec()).unwrap_or_default();
-    let user = crate::sip::uri::Uri::parse(&key.aor).user.to_vec();
+    let user = crate::sip::uri::Uri::user_of(&key.aor).to_vec();
     let mut finding = Finding::new(
         &RULE,
         format!("{} was challenged again after every answer, under a new Call-ID each time", facts::account(&user, &realm)),
