@@ -11,6 +11,7 @@ pub mod info;
 pub mod name;
 pub mod nonce_count;
 pub mod params;
+mod plain;
 pub mod qop;
 mod scanner;
 pub mod scheme;

@@ -415,10 +415,7 @@ pub fn has_uppercase_response(presented: &Presented<'_>) -> bool {
 pub fn presented<'s, 'run>(
     session: &'s Session<'run>,
 ) -> impl Iterator<Item = (usize, &'s Attempt<'run>, &'s Presented<'run>)> + 's {
-    session.attempts.iter().enumerate().flat_map(|(index, attempt)| {
-        let rows = attempt.credentials.iter().filter(|presented| presented.is_attempt);
-        rows.map(move |presented| (index, attempt, presented))
-    })
+    session.presented()
 }
 
 /// The client's own hop shows the right digest: what came out wrong on the next one was changed on the way.

@@ -72,6 +72,9 @@ pub enum Check {
     /// One closed session in which something was refused, failed, or was left open. Most sessions are not so: a rule that
     /// speaks of failures alone is not asked about them.
     Trouble(fn(&Session<'_>, &Context<'_>) -> Vec<Finding>),
+    /// One closed session with an auth header in which something about the form is odd. Most are plain
+    /// ([`crate::auth::Credentials::is_plain`]): a rule that speaks of form alone is not asked about them.
+    Form(fn(&Session<'_>, &Context<'_>) -> Vec<Finding>),
     /// One closed session.
     Session(fn(&Session<'_>, &Context<'_>) -> Vec<Finding>),
     /// The whole capture, at its end.
@@ -236,9 +239,12 @@ pub fn check_session(session: &Session<'_>, context: &Context<'_>) -> Vec<Findin
     for rule in RULES {
         match rule.check {
             Check::Trouble(check) if session.has_trouble => findings.extend(check(session, context)),
+            Check::Form(check) if session.has_odd_form => findings.extend(check(session, context)),
             Check::Session(check) => findings.extend(check(session, context)),
-            // A rule that has something to say after all is no rule about failures: tests tell.
-            Check::Trouble(check) => debug_assert!(check(session, context).is_empty(), "{} is not asked", rule.name),
+            // A rule that has something to say after all is no rule of its kind: tests tell.
+            Check::Trouble(check) | Check::Form(check) => {
+                debug_assert!(check(session, context).is_empty(), "{} is not asked", rule.name)
+            }
             Check::Capture(_) => {}
         }
     }
@@ -251,7 +257,7 @@ pub fn check_session(session: &Session<'_>, context: &Context<'_>) -> Vec<Findin
 pub fn check_capture(facts: &CaptureFacts) -> Vec<Finding> {
     let checks = RULES.iter().filter_map(|rule| match rule.check {
         Check::Capture(check) => Some(check(facts)),
-        Check::Session(_) | Check::Trouble(_) => None,
+        Check::Session(_) | Check::Form(_) | Check::Trouble(_) => None,
     });
     checks.flatten().collect()
 }

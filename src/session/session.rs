@@ -34,6 +34,10 @@ pub struct Session<'run> {
     /// Something was refused, failed, or was left open: not every request was answered well, and every challenge with
     /// credentials that were let past.
     pub has_trouble: bool,
+    /// The form of some credentials or of a challenge is odd, or may be.
+    pub has_odd_form: bool,
+    /// Where credentials stand that try to prove something: the attempt, and which of its rows.
+    presented: Vec<(usize, usize)>,
     lookup: OnceCell<Lookup>,
 }
 
@@ -81,7 +85,18 @@ impl<'run> Session<'run> {
         let outcome = outcome(&attempts);
         let is_one_way = is_one_way(run);
         let has_trouble = has_trouble(&attempts, &exchanges);
-        Session { run, attempts, exchanges, outcome, is_one_way, has_trouble, lookup: OnceCell::new() }
+        let has_odd_form = attempts.iter().any(has_odd_form);
+        let presented = presented(&attempts);
+        let lookup = OnceCell::new();
+        Session { run, attempts, exchanges, outcome, is_one_way, has_trouble, has_odd_form, presented, lookup }
+    }
+
+    /// Every row of credentials that tries to prove something, with the index of its attempt.
+    pub fn presented(&self) -> impl Iterator<Item = (usize, &Attempt<'run>, &Presented<'run>)> {
+        self.presented.iter().filter_map(|&(index, row)| {
+            let attempt = self.attempts.get(index)?;
+            Some((index, attempt, attempt.credentials.get(row)?))
+        })
     }
 
     /// The attempts of an exchange.
@@ -230,6 +245,19 @@ fn has_trouble(attempts: &[Attempt<'_>], exchanges: &[Exchange]) -> bool {
     };
     let is_open = |exchange: &Exchange| exchange.let_past_last != exchange.attempts.last().copied();
     !attempts.iter().all(is_well) || exchanges.iter().any(is_open)
+}
+
+fn has_odd_form(attempt: &Attempt<'_>) -> bool {
+    attempt.credentials.iter().any(|presented| !presented.credentials.is_plain())
+        || attempt.challenges.iter().any(|offered| !offered.challenge.is_plain())
+}
+
+fn presented(attempts: &[Attempt<'_>]) -> Vec<(usize, usize)> {
+    let all = attempts.iter().enumerate().flat_map(|(index, attempt)| {
+        let rows = attempt.credentials.iter().enumerate();
+        rows.filter(|(_, presented)| presented.is_attempt).map(move |(row, _)| (index, row))
+    });
+    all.collect()
 }
 
 /// No answer was seen although the client plainly got one (it acknowledged it, or answered a challenge), or answers were

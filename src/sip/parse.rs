@@ -70,19 +70,21 @@ struct Scanner<'a> {
     is_cut: bool,
 }
 
-/// One line: its text without the line end.
-struct Line {
+/// One line: where it begins, and its text without the line end.
+struct Line<'a> {
     start: usize,
-    end: usize,
+    text: &'a [u8],
     is_lf_only: bool,
     is_terminated: bool,
 }
 
-impl<'a> Scanner<'a> {
-    fn slice(&self, start: usize, end: usize) -> &'a [u8] {
-        self.bytes.get(start..end).unwrap_or_default()
+impl Line<'_> {
+    fn range(&self) -> std::ops::Range<usize> {
+        self.start..self.start.saturating_add(self.text.len())
     }
+}
 
+impl<'a> Scanner<'a> {
     fn defect(&mut self, kind: DefectKind, at: std::ops::Range<usize>) {
         // The same oddity on each line (LF-only, folding) is said once: the first place is enough.
         if !self.defects.iter().any(|defect| defect.kind == kind) {
@@ -90,20 +92,20 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn line(&mut self) -> Option<Line> {
+    fn line(&mut self) -> Option<Line<'a>> {
         let start = self.at;
-        if start >= self.bytes.len() {
-            return None;
-        }
+        let rest = self.bytes.get(start..).filter(|rest| !rest.is_empty())?;
         let Some(newline) = self.newlines.next() else {
             self.at = self.bytes.len();
-            return Some(Line { start, end: self.bytes.len(), is_lf_only: false, is_terminated: false });
+            return Some(Line { start, text: rest, is_lf_only: false, is_terminated: false });
         };
         let end = self.lines_start.saturating_add(newline);
         self.at = end.saturating_add(1);
-        let has_cr = self.slice(start, end).ends_with(b"\r");
-        let end = if has_cr { end.saturating_sub(1) } else { end };
-        Some(Line { start, end, is_lf_only: !has_cr, is_terminated: true })
+        let text = rest.get(..end.saturating_sub(start)).unwrap_or_default();
+        Some(match text {
+            [text @ .., b'\r'] => Line { start, text, is_lf_only: false, is_terminated: true },
+            _ => Line { start, text, is_lf_only: true, is_terminated: true },
+        })
     }
 
     fn start_line(&mut self) -> StartLine {
@@ -111,11 +113,11 @@ impl<'a> Scanner<'a> {
             return StartLine::Request { method: Span::default(), uri: Span::default() };
         };
         if line.is_lf_only {
-            self.defect(DefectKind::LineFeedOnly, line.start..line.end);
+            self.defect(DefectKind::LineFeedOnly, line.range());
         }
-        let text = self.slice(line.start, line.end);
+        let text = line.text;
         if text.get(..4).is_some_and(|head| head.eq_ignore_ascii_case(b"SIP/")) {
-            return self.status_line(&line, text);
+            return self.status_line(&line);
         }
         let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t');
         let method_end = memchr::memchr2(b' ', b'\t', text).unwrap_or(text.len());
@@ -132,7 +134,7 @@ impl<'a> Scanner<'a> {
             && !uri.iter().any(|byte| is_blank(byte) || matches!(byte, b'<' | b'>'))
             && !has_headers(uri);
         if !is_plain || !line.is_terminated {
-            self.defect(DefectKind::StartLine, line.start..line.end);
+            self.defect(DefectKind::StartLine, line.range());
         }
         StartLine::Request {
             method: Span::new(line.start..line.start.saturating_add(method_end)),
@@ -140,7 +142,8 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn status_line(&mut self, line: &Line, text: &[u8]) -> StartLine {
+    fn status_line(&mut self, line: &Line<'_>) -> StartLine {
+        let text = line.text;
         let code_start = memchr::memchr(b' ', text).map_or(text.len(), |blank| blank.saturating_add(1));
         let digits = text.get(code_start..).unwrap_or_default();
         let count = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -149,10 +152,10 @@ impl<'a> Scanner<'a> {
             _ => 0,
         };
         if status == 0 {
-            self.defect(DefectKind::StartLine, line.start..line.end);
+            self.defect(DefectKind::StartLine, line.range());
         }
         let reason_start = code_start.saturating_add(count).saturating_add(1).min(text.len());
-        StartLine::Response { status, reason: Span::new(line.start.saturating_add(reason_start)..line.end) }
+        StartLine::Response { status, reason: Span::new(line.start.saturating_add(reason_start)..line.range().end) }
     }
 
     /// Reads header fields up to the blank line. Returns whether it was there.
@@ -163,23 +166,20 @@ impl<'a> Scanner<'a> {
                 self.at = line.start;
                 return false;
             }
-            let text = self.slice(line.start, line.end);
-            if text.is_empty() && line.is_terminated {
-                return true;
+            if line.is_lf_only && !line.text.is_empty() {
+                self.defect(DefectKind::LineFeedOnly, line.range());
             }
-            if line.is_lf_only {
-                self.defect(DefectKind::LineFeedOnly, line.start..line.end);
-            }
-            if matches!(text.first(), Some(b' ' | b'\t')) {
-                self.continuation(&line, DefectKind::Folded);
-            } else {
-                self.header_line(&line, text);
+            match line.text {
+                [] if line.is_terminated => return true,
+                [b' ' | b'\t', ..] => self.continuation(&line, DefectKind::Folded),
+                _ => self.header_line(&line),
             }
         }
         false
     }
 
-    fn header_line(&mut self, line: &Line, text: &[u8]) {
+    fn header_line(&mut self, line: &Line<'_>) {
+        let text = line.text;
         if let Some((name, name_end)) = HeaderName::usual(text) {
             return self.header(line, name, name_end, text.get(name_end.saturating_add(1)..).unwrap_or_default());
         }
@@ -199,12 +199,13 @@ impl<'a> Scanner<'a> {
         self.header(line, HeaderName::parse(written), name_end, value);
     }
 
-    fn header(&mut self, line: &Line, name: HeaderName, name_end: usize, value: &[u8]) {
+    /// A header of that name, `name_end` bytes long; `value` is the end of the line.
+    fn header(&mut self, line: &Line<'_>, name: HeaderName, name_end: usize, value: &[u8]) {
         if self.headers.len() >= self.header_fields_max {
-            return self.defect(DefectKind::TooManyHeaders, line.start..line.end);
+            return self.defect(DefectKind::TooManyHeaders, line.range());
         }
         let value = value.trim_ascii_start();
-        let value_start = line.end.saturating_sub(value.len());
+        let value_start = line.range().end.saturating_sub(value.len());
         self.headers.push(Header {
             name,
             name_at: Span::new(line.start..line.start.saturating_add(name_end)),
@@ -214,18 +215,18 @@ impl<'a> Scanner<'a> {
 
     /// A line without `name:`. Text pasted from manuals loses the blank that marks a fold: where the header before ends in
     /// a comma, the line goes on with it.
-    fn stray_line(&mut self, line: &Line) {
+    fn stray_line(&mut self, line: &Line<'_>) {
         let goes_on = self.headers.last_mut().is_some_and(|header| header.value_at.of(self.bytes).ends_with(b","));
         if goes_on {
             self.continuation(line, DefectKind::FoldedWithoutBlank);
         } else {
-            self.defect(DefectKind::NotAHeader, line.start..line.end);
+            self.defect(DefectKind::NotAHeader, line.range());
         }
     }
 
-    fn continuation(&mut self, line: &Line, kind: DefectKind) {
-        self.defect(kind, line.start..line.end);
-        let end = line.start.saturating_add(self.slice(line.start, line.end).trim_ascii_end().len());
+    fn continuation(&mut self, line: &Line<'_>, kind: DefectKind) {
+        self.defect(kind, line.range());
+        let end = line.start.saturating_add(line.text.trim_ascii_end().len());
         if let Some(header) = self.headers.last_mut() {
             let start = header.value_at.start as usize;
             // A value that starts on the next line (`Authorization:` CRLF blank …) begins with its first byte there.

@@ -27,7 +27,7 @@ pub static RULE: Rule = Rule {
     not_this: "The same names in a second challenge that is joined to the first by a comma are combined-challenges-one-row.",
     sources: &["RFC 3261 section 7.3.1", "RFC 7616 section 3.4"],
     sample: "register-duplicate-parameter",
-    check: Check::Session(check),
+    check: Check::Form(check),
 };
 
 /// A parameter that stands twice: where, which, and whether the values differ.

@@ -34,7 +34,7 @@ pub static RULE: Rule = Rule {
             quotes.",
     sources: &["RFC 7616 section 3.3", "RFC 7616 section 3.4", "RFC 2617 section 3.2.2"],
     sample: "register-quoted-tokens",
-    check: Check::Session(check),
+    check: Check::Form(check),
 };
 
 /// Which parameters are words without quotes, and which stand between quotes (RFC 7616 §3.3, §3.4).

@@ -27,7 +27,7 @@ pub static RULE: Rule = Rule {
             too. A nonce count of the wrong width is nc-malformed.",
     sources: &["RFC 7616 section 3.4", "RFC 2617 section 3.2.2"],
     sample: "register-qop-without-cnonce",
-    check: Check::Session(check),
+    check: Check::Form(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {

@@ -30,7 +30,7 @@ pub static RULE: Rule = Rule {
                length of another algorithm, and right for that one, is digest-near-miss.",
     sources: &["RFC 7616 section 3.4.1", "RFC 3261 section 25.1 (request-digest)", "RFC 8760 section 2.2"],
     sample: "register-response-malformed",
-    check: Check::Session(check),
+    check: Check::Form(check),
 };
 
 /// What is wrong with a response that is no digest of its algorithm; None where it is one, or empty, or not whole.

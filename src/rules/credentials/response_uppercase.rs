@@ -24,7 +24,7 @@ pub static RULE: Rule = Rule {
     not_this: "Upper-case digits in nonce or opaque are the server's own text and harmless.",
     sources: &["RFC 7616 section 3.4", "RFC 8760 section 2.2", "RFC 3261 section 25.1 (LHEX)"],
     sample: "register-response-uppercase",
-    check: Check::Session(check),
+    check: Check::Form(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {

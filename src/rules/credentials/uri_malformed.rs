@@ -27,7 +27,7 @@ pub static RULE: Rule = Rule {
             no password was given for may be refused for their password: the finding is possible then.",
     sources: &["RFC 3261 section 22.4", "RFC 7616 section 3.4"],
     sample: "register-uri-malformed",
-    check: Check::Session(check),
+    check: Check::Form(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {

@@ -28,7 +28,7 @@ pub static RULE: Rule = Rule {
     not_this: "Two username parameters are duplicate-auth-param.",
     sources: &["RFC 7616 section 3.4"],
     sample: "register-username-both-forms",
-    check: Check::Session(check),
+    check: Check::Form(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {

@@ -28,7 +28,7 @@ pub static RULE: Rule = Rule {
     not_this: "The first REGISTER of an IMS client, AKA, and the user anonymous of RFC 3261 section 22.1 are legal.",
     sources: &["RFC 7616 section 3.4", "RFC 3261 section 22.1"],
     sample: "register-username-empty",
-    check: Check::Session(check),
+    check: Check::Form(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {

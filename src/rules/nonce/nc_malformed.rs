@@ -29,7 +29,7 @@ pub static RULE: Rule = Rule {
             they are qop-params-missing. Where the server answered 400, malformed-credentials stands first.",
     sources: &["RFC 7616 section 3.4", "RFC 2617 section 3.2.2"],
     sample: "register-nonce-count-malformed",
-    check: Check::Session(check),
+    check: Check::Form(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
