@@ -195,6 +195,10 @@ impl<'run> Scribe<'_, 'run> {
                 }
                 _ => {}
             }
+            // What a proxy passes on is what those behind it do.
+            if !is_scanner && attempt.request().is_some_and(|request| request.via_count > 1) {
+                continue;
+            }
             self.target(chronicle, exchange, key, attempt, is_scanner);
             for presented in attempt.credentials.iter().filter(|presented| presented.is_attempt) {
                 let tried = Tried { key, index, attempt, presented, later, is_scanner, was_let_past };

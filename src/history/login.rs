@@ -83,6 +83,15 @@ impl Logins {
         }
     }
 
+    /// The latest acceptance of an account at the place of that client.
+    pub fn latest(&self, key: u64, client: IpAddr) -> Option<Login> {
+        let (account, place) = (self.accounts.get(&key)?, place(client));
+        match &account.spread {
+            Some(spread) => spread.places.get(&place).copied(),
+            None => (account.place == place).then_some(account.first),
+        }
+    }
+
     /// The accounts that are used from several places, in order of their names.
     pub fn spread(&self) -> Vec<&Spread> {
         let mut all: Vec<&Spread> = self.accounts.values().filter_map(|account| account.spread.as_deref()).collect();

@@ -237,17 +237,20 @@ impl Outcomes {
         type Group<'a> = (Vec<(&'a UserKey, &'a Ending)>, Vec<(&'a UserKey, &'a Ending)>);
         let mut groups: BTreeMap<(IpAddr, &[u8]), Group<'_>> = BTreeMap::new();
         for (key, outcomes) in self.users.iter().filter(|(_, outcomes)| outcomes.let_past.is_empty()) {
-            let Some(ending) = outcomes.failed.iter().min_by_key(|ending| ending.at) else { continue };
+            let Some(ending) = outcomes.failed.iter().min_by_key(|ending| (ending.at, &ending.realm)) else { continue };
             groups.entry((key.client, &ending.realm)).or_default().0.push((key, ending));
         }
         for (key, outcomes) in &self.users {
-            let Some(ending) = outcomes.let_past.iter().min_by_key(|ending| ending.at) else { continue };
+            let Some(ending) = outcomes.let_past.iter().min_by_key(|ending| (ending.at, &ending.realm)) else {
+                continue;
+            };
             if let Some((_, let_past)) = groups.get_mut(&(key.client, &*ending.realm)) {
                 let_past.push((key, ending));
             }
         }
         let groups = groups.into_iter().map(|((client, realm), (mut failed, let_past))| {
-            failed.sort_by_key(|(_, ending)| ending.at);
+            // One frame may hold requests of several.
+            failed.sort_by_key(|(key, ending)| (ending.at, *key));
             let owned = |(key, ending): &(&UserKey, &Ending)| (key.user.clone(), (*ending).clone());
             Neighbours {
                 client,
@@ -255,7 +258,7 @@ impl Outcomes {
                 failed_count: failed.len(),
                 failed: failed.iter().take(FAILED_MAX).map(owned).collect(),
                 let_past_count: let_past.len(),
-                let_past_first: let_past.iter().min_by_key(|(_, ending)| ending.at).map(owned),
+                let_past_first: let_past.iter().min_by_key(|(key, ending)| (ending.at, *key)).map(owned),
             }
         });
         groups.collect()
@@ -264,7 +267,10 @@ impl Outcomes {
     /// Every server that asked one client for the same with 401 and with 407, in order.
     pub fn mixed_modes(&self) -> Vec<MixedModes> {
         let mut mixed: Vec<MixedModes> = self.modes.values().filter_map(|modes| modes.mixed.clone()).collect();
-        mixed.sort_by(|one, other| (one.seen, &one.realm).cmp(&(other.seen, &other.realm)));
+        mixed.sort_by(|one, other| {
+            let key = |mixed: &MixedModes| (mixed.seen, mixed.server, mixed.client, mixed.method.to_string());
+            (key(one), &one.realm).cmp(&(key(other), &other.realm))
+        });
         mixed
     }
 

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use std::hash::BuildHasher;
 use std::hash::Hash;
 use std::net::IpAddr;
+use std::net::Ipv4Addr;
+use std::net::Ipv6Addr;
 
 use crate::base::CaptureTime;
 use crate::base::FrameRef;
@@ -198,14 +200,23 @@ impl Sources {
 
     /// Those of some clients that have dealt with a server other than the one named with them.
     pub fn have_other_server(&self, candidates: &BTreeSet<PairKey>) -> BTreeSet<PairKey> {
+        self.with_server(candidates, |server, named| server != named)
+    }
+
+    /// Those of some clients that have dealt with another server of the same network: of the same 24 bits, or 64 of IPv6.
+    pub fn have_neighbour(&self, candidates: &BTreeSet<PairKey>) -> BTreeSet<PairKey> {
+        self.with_server(candidates, |server, named| server != named && network(server) == network(named))
+    }
+
+    fn with_server(&self, candidates: &BTreeSet<PairKey>, fits: impl Fn(IpAddr, IpAddr) -> bool) -> BTreeSet<PairKey> {
         let mut found = BTreeSet::new();
         if candidates.is_empty() {
             return found;
         }
         for key in self.pairs.keys() {
-            let lowest = PairKey { client: key.client, server: IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED) };
+            let lowest = PairKey { client: key.client, server: IpAddr::V4(Ipv4Addr::UNSPECIFIED) };
             let same_client = candidates.range(lowest..).take_while(|candidate| candidate.client == key.client);
-            found.extend(same_client.filter(|candidate| candidate.server != key.server));
+            found.extend(same_client.filter(|candidate| fits(key.server, candidate.server)));
         }
         found
     }
@@ -213,6 +224,13 @@ impl Sources {
     /// How many pairs and user names found no place.
     pub fn refused(&self) -> u64 {
         self.refused
+    }
+}
+
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => Ipv4Addr::from_bits(address.to_bits() & 0xffff_ff00).into(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
     }
 }
 

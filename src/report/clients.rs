@@ -9,16 +9,18 @@ use crate::history::PairKey;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::facts;
 use crate::session::Run;
 use crate::session::Session;
 use crate::session::SessionOutcome;
+use crate::session::Transaction;
 use crate::sip::Method;
 
 /// Every user of every address.
 pub struct Clients {
     clients: WireMap<(IpAddr, Vec<u8>), Client>,
     clients_max: usize,
-    /// REGISTERs and INVITEs that were accepted without anybody being asked.
+    /// Call-IDs of which a REGISTER or INVITE was accepted without anybody being asked.
     unasked: BTreeMap<String, u64>,
     /// Who is no client but an attacker, and by which rule.
     attackers: BTreeMap<IpAddr, &'static Rule>,
@@ -70,7 +72,7 @@ impl Clients {
         // A call that fails behind authentication has got in, too.
         client.is_in |= session.outcome == SessionOutcome::Accepted || session.is_let_past();
         let ended = Some(session.run.last_seen);
-        if session.outcome == SessionOutcome::Undecided || ended < client.ended {
+        if session.outcome == SessionOutcome::Undecided || ended < client.ended || is_unheard(session) {
             return;
         }
         client.ended = ended;
@@ -85,7 +87,10 @@ impl Clients {
         let Some(address) = finding.subject.client else { return };
         if let Some(client) = self.client(address, finding.subject.user.clone()) {
             client.trouble.get_or_insert((CaptureTime::from_ns(i64::MAX), finding.rule));
-            client.failure.get_or_insert_with(|| finding.rule.label.to_owned());
+            // Whoever got in behind it did not fail in the end.
+            if !client.is_in {
+                client.failure.get_or_insert_with(|| finding.rule.label.to_owned());
+            }
         }
     }
 
@@ -101,7 +106,11 @@ impl Clients {
     /// Takes a run in which nobody was asked for credentials.
     pub fn note_unasked(&mut self, run: &Run) {
         let Some(first) = run.transactions.first() else { return };
-        if matches!(first.method, Method::Register | Method::Invite) {
+        let is_accepted = |known: &Transaction| {
+            known.method == first.method
+                && known.answer.as_ref().is_some_and(|answer| (200..=299).contains(&answer.status))
+        };
+        if matches!(first.method, Method::Register | Method::Invite) && run.transactions.iter().any(is_accepted) {
             *self.unasked.entry(first.method.to_string()).or_insert(0) += 1;
         }
     }
@@ -125,15 +134,20 @@ impl Clients {
             let failure = client.failure.as_deref()?;
             Some(client.trouble.map_or(failure, |(_, rule)| rule.label))
         });
-        let beside =
-            self.clients.values().filter(|client| client.failure.is_none()).filter_map(|client| client.trouble);
-        let (failing, beside) = (count(failing), count(beside.map(|(_, rule)| rule.label)));
+        let labels_where = |is_in: bool| {
+            let others = self.clients.values().filter(move |client| client.failure.is_none() && client.is_in == is_in);
+            count(others.filter_map(|client| client.trouble).map(|(_, rule)| rule.label))
+        };
+        let (failing, beside, open) = (count(failing), labels_where(true), labels_where(false));
         if !failing.is_empty() {
             let total: usize = failing.iter().map(|(number, _)| number).sum();
             lines.push(format!("{total} of {} did not get in: {}", clients(all), list(&failing)));
         }
         if !beside.is_empty() {
             lines.push(format!("beside clients that got in: {}", list(&beside)));
+        }
+        if !open.is_empty() {
+            lines.push(format!("of clients that are not seen to get in: {}", list(&open)));
         }
         if !self.attackers.is_empty() {
             let attacks = count(self.attackers.values().map(|rule| rule.label));
@@ -180,13 +194,33 @@ impl Clients {
     }
 }
 
+/// Whether nobody seems to have answered because one direction alone was captured.
+fn is_unheard(session: &Session<'_>) -> bool {
+    session.is_one_way && matches!(session.outcome, SessionOutcome::NoAnswer | SessionOutcome::UnansweredChallenge)
+}
+
 /// How a failed session ended, where authentication or the request itself was refused. How a call ends with the called party
 /// is not the caller's failure to authenticate.
 fn failure(session: &Session<'_>, findings: &[Finding]) -> Option<String> {
     let method = session.method()?;
     let status = session.final_status();
-    let is_own = !matches!(method, Method::Invite) || matches!(status, Some(400 | 420 | 421 | 481 | 482 | 494));
+    let last = session.attempts.iter().rev().find(|attempt| attempt.transaction.method == *method);
+    let is_own = match method {
+        Method::Register => true,
+        Method::Invite => {
+            let is_of_server = last.is_none_or(|last| last.transaction.provisional_at.is_none());
+            is_of_server && matches!(status, Some(400 | 420 | 421 | 481 | 482 | 494))
+        }
+        // Who is asked by whom, and for what, is another matter than who asks.
+        _ => !last.is_some_and(|last| last.has_credentials() && last.is_let_past()),
+    };
     if session.outcome == SessionOutcome::Failed && !is_own {
+        return None;
+    }
+    // Nobody answers a challenge of a call that was called off.
+    if session.outcome == SessionOutcome::UnansweredChallenge
+        && last.is_some_and(|last| facts::is_cancelled(session, last))
+    {
         return None;
     }
     // Pings want any answer.

@@ -14,6 +14,7 @@ use crate::rules::facts;
 use crate::session::Attempt;
 use crate::session::AttemptOutcome;
 use crate::session::Offered;
+use crate::session::Presented;
 use crate::session::Session;
 use crate::sip::Method;
 
@@ -150,6 +151,14 @@ pub fn is_second_realm(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
         session.attempts.iter().flat_map(|attempt| &attempt.credentials).all(|presented| presented.realm() != realm)
     };
     attempt.has_credentials() && attempt.challenges.iter().all(is_first_time)
+}
+
+/// Whether who asks for a second realm may be another node of the server that asked for the first: both answer 401, and on a
+/// way there is one who does (RFC 3261 §22.2, §22.3).
+pub fn may_be_another_node(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
+    let answered = |presented: &Presented<'_>| Some(session.challenge(presented.answers?)?.0);
+    attempt.status() == Some(401)
+        && attempt.credentials.iter().filter_map(answered).any(|asking| asking.status() == Some(401))
 }
 
 /// A scheme that is none of those which have rules of their own: not Digest, not Basic, not missing.

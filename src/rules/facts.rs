@@ -216,6 +216,22 @@ pub fn is_answered_in_call_id(session: &Session<'_>, index: usize) -> bool {
     })
 }
 
+/// Whether a later request of the Call-ID carries a nonce of an attempt's challenge, whoever it went to.
+pub fn is_nonce_used_later(session: &Session<'_>, index: usize) -> bool {
+    let Some(attempt) = session.attempts.get(index) else { return false };
+    let mut nonces = attempt.challenges.iter().filter_map(|offered| offered.nonce);
+    nonces.any(|nonce| session.lookup().used_last(nonce) > Some(index))
+}
+
+/// Whether the request was called off: a CANCEL has its CSeq number (RFC 3261 §9.1).
+pub fn is_cancelled(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
+    session.run.transactions.iter().any(|other| {
+        other.method == Method::Cancel
+            && other.cseq == attempt.transaction.cseq
+            && other.is_same_hop(attempt.transaction)
+    })
+}
+
 /// The challenge that was offered under one kind of header only and answered under the other. A nonce offered in both
 /// kinds, as Kamailio's may be within one second, decides nothing.
 pub fn wrong_header<'s, 'run>(session: &'s Session<'run>, presented: &Presented<'_>) -> Option<&'s Offered<'run>> {
@@ -333,6 +349,24 @@ pub fn newer_challenge<'s, 'run>(
     let has_same_nonce = newest.challenges.iter().any(|other| other.challenge.nonce() == nonce);
     let is_newer = newest.answer()?.time > issuer.answer()?.time;
     (is_newer && !has_same_nonce && !was_under_way(session, index, presented, newest)).then_some(newest)
+}
+
+/// The same of credentials that name a nonce of another Call-ID instead: the client was asked just before, and answers as if it
+/// had not been.
+pub fn ignored_challenge<'s, 'run>(
+    session: &'s Session<'run>,
+    context: &Context<'_>,
+    index: usize,
+    presented: &Presented<'_>,
+) -> Option<&'s Attempt<'run>> {
+    if presented.answers.is_some() {
+        return newer_challenge(session, index, presented);
+    }
+    let exchange = session.exchanges.get(session.attempts.get(index)?.exchange)?;
+    let position = exchange.attempts.binary_search(&index).ok()?.checked_sub(1)?;
+    let before = session.attempts.get(*exchange.attempts.get(position)?)?;
+    let newest = newest_challenge(session, index, &presented.realm(), presented.header)?;
+    (std::ptr::eq(before, newest) && answers_known_challenge(context, presented)).then_some(newest)
 }
 
 /// A challenge may cross a request that is under way. At the server that looks as if the client had answered within less

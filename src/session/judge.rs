@@ -9,6 +9,7 @@ use crate::auth::Scheme;
 use crate::auth::parse_challenges;
 use crate::auth::parse_credentials;
 use crate::base::CaptureTime;
+use crate::digest::Verdict;
 use crate::digest::near_miss::Closest;
 use crate::session::Attempt;
 use crate::session::AttemptOutcome;
@@ -157,9 +158,18 @@ fn join(attempts: &mut [Attempt<'_>]) {
         for presented in &mut attempt.credentials {
             let all = presented.nonce.and_then(|nonce| brought.get(&nonce)).map(Vec::as_slice).unwrap_or_default();
             let latest = all.iter().rev().find(|(time, _, _)| sent.is_none_or(|sent| *time <= sent));
-            presented.answers = latest.and_then(|&(_, attempt, challenge)| {
-                let offered = before.get(attempt)?.challenges.get(challenge)?;
-                Some(ChallengeAt { attempt, challenge, is_same_realm: offered.realm() == presented.realm() })
+            presented.answers = latest.and_then(|&(_, attempt, _)| {
+                // One nonce may stand in several challenges of an answer, for each algorithm (RFC 7616 §3.7) or realm.
+                let rows = all.iter().filter(|(_, other, _)| *other == attempt).map(|(_, _, challenge)| *challenge);
+                let fit = |&challenge: &usize| {
+                    let offered = before.get(attempt).and_then(|asking| asking.challenges.get(challenge));
+                    offered.map(|offered| {
+                        let is_same_algorithm = offered.challenge.algorithm() == presented.credentials.algorithm();
+                        (offered.realm() == presented.realm(), is_same_algorithm)
+                    })
+                };
+                let challenge = rows.max_by_key(fit)?;
+                Some(ChallengeAt { attempt, challenge, is_same_realm: fit(&challenge)?.0 })
             });
         }
         let Some(answer) = &attempt.transaction.answer else { continue };
@@ -212,12 +222,18 @@ fn judgement(attempts: &[Attempt<'_>], attempt: &Attempt<'_>, presented: &Presen
         200..=299 => Judgement::Accepted,
         401 | 407 => {
             // A client that names a wrong realm is refused by the realm whose nonce it used.
-            let used_realm = presented
-                .answers
-                .and_then(|at| attempts.get(at.attempt)?.challenges.get(at.challenge))
-                .map(|offered| offered.realm().into_owned())
-                .unwrap_or_else(|| presented.realm().into_owned());
-            let mut again = attempt.challenges.iter().filter(|offered| offered.realm() == used_realm).peekable();
+            let used = presented.answers.and_then(|at| attempts.get(at.attempt)?.challenges.get(at.challenge));
+            let used_realm = used.map_or_else(|| presented.realm(), Offered::realm);
+            // A proxy and the server behind it may share a realm: who asks under the other header has not seen these (RFC 3261
+            // §22.1). Where the digest is not known to be right, it may be one server that asks now so, now otherwise.
+            let is_of_other = |offered: &Offered<'_>| {
+                presented.verdict() == Some(Verdict::Match) && used.is_some_and(|used| used.header != offered.header)
+            };
+            let mut again = attempt
+                .challenges
+                .iter()
+                .filter(|offered| offered.realm() == used_realm && !is_of_other(offered))
+                .peekable();
             if attempt.challenges.is_empty() {
                 Judgement::Refused
             } else if again.peek().is_none() {
@@ -228,10 +244,11 @@ fn judgement(attempts: &[Attempt<'_>], attempt: &Attempt<'_>, presented: &Presen
                 Judgement::Refused
             }
         }
-        // RFC 3261 §10.3: a registrar answers 403 or 404 once it knows who asks. Behind a 1xx, another party refuses the call.
-        403 if attempt.transaction.provisional_at.is_none() => Judgement::Forbidden,
+        // RFC 3261 §10.3: a registrar answers 403 or 404 once it knows who asks. Behind a 1xx, another party refuses the call, or
+        // an announcement says why the server does: a digest that is known to be wrong was let past by nobody.
+        403 if attempt.transaction.provisional_at.is_none() || presented.is_wrong() => Judgement::Forbidden,
         404 if attempt.transaction.method == Method::Register => Judgement::Forbidden,
-        400 => Judgement::BadRequest,
+        400 if attempt.transaction.provisional_at.is_none() => Judgement::BadRequest,
         _ => Judgement::Passed,
     }
 }

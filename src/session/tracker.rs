@@ -28,6 +28,13 @@ const REST_AFTER: Duration = Duration::from_secs(8);
 /// Call-IDs, in the order of the time at which something is known of them.
 type Queue = VecDeque<(CaptureTime, Arc<[u8]>)>;
 
+/// In which queue a run stood.
+enum Queued {
+    Watched,
+    Over,
+    Idle,
+}
+
 /// Follows every Call-ID of the capture.
 #[derive(Debug)]
 pub struct Tracker {
@@ -241,25 +248,37 @@ impl Tracker {
 
     /// Ends the run that has been silent longest; false where there is none.
     fn evict_oldest(&mut self, closed: &mut Vec<Run>) -> bool {
-        loop {
-            let idle = self.idle.first().map(|(alive, _)| *alive);
-            let busy = [&mut self.over, &mut self.watched].into_iter().filter(|queue| !queue.is_empty());
-            let busy = busy.min_by_key(|queue| alive(queue));
-            let is_idle_older =
-                idle.is_some_and(|idle| busy.as_deref().and_then(alive).is_none_or(|busy| idle <= busy));
-            let oldest = match busy {
-                Some(queue) if !is_idle_older => queue.pop_front(),
-                _ => self.idle.pop_first(),
-            };
-            let Some((alive, key)) = oldest else { return false };
-            let Some(last_seen) = self.runs.get(&key).map(Kept::last_seen) else { continue };
-            if last_seen > alive {
-                self.idle.insert((last_seen, key));
-                continue;
+        while let Some((alive, key, queue)) = self.pop_oldest() {
+            let Some(kept) = self.runs.get_mut(&key) else { continue };
+            let last_seen = kept.last_seen();
+            if last_seen <= alive {
+                closed.extend(self.take(&key));
+                self.evicted += 1;
+                return true;
             }
-            closed.extend(self.take(&key));
-            self.evicted += 1;
-            return true;
+            // It spoke since: it goes back to where it was, unless it stands among the watched already.
+            match queue {
+                Queued::Watched => self.watched.push_back((last_seen, key)),
+                Queued::Over => watch(kept, &mut self.watched, last_seen),
+                Queued::Idle => {
+                    self.idle.insert((last_seen, key));
+                }
+            }
+        }
+        false
+    }
+
+    /// Takes the run off its queue that was alive the longest ago, as far as the queues know.
+    fn pop_oldest(&mut self) -> Option<(CaptureTime, Arc<[u8]>, Queued)> {
+        let idle = self.idle.first().map(|(alive, _)| *alive);
+        let (over, watched) = (alive(&self.over), alive(&self.watched));
+        let oldest = [idle, over, watched].into_iter().flatten().min()?;
+        if idle == Some(oldest) {
+            self.idle.pop_first().map(|(alive, key)| (alive, key, Queued::Idle))
+        } else if over == Some(oldest) {
+            self.over.pop_front().map(|(alive, key)| (alive, key, Queued::Over))
+        } else {
+            self.watched.pop_front().map(|(alive, key)| (alive, key, Queued::Watched))
         }
     }
 }

@@ -312,11 +312,19 @@ fn remedy(cause: &str) -> &'static str {
 /// The same loop spread over several Call-IDs: the steps of one account, in order of time.
 pub fn across_sessions(key: &AccountKey, steps: &[&LoopStep]) -> Option<(Finding, Vec<u64>)> {
     let mut streak: Vec<&LoopStep> = Vec::new();
+    let mut is_recovered = false;
     for step in steps {
         let is_apart = streak.last().is_some_and(|last| step.time.since(last.time).as_secs() > TRIES_WITHIN_S);
         let is_other_realm = streak.last().is_some_and(|last| last.realm != step.realm);
+        if step.kind == StepKind::Accepted {
+            // What came before it under its Call-ID was the way in.
+            while streak.last().is_some_and(|last| last.session == step.session) {
+                streak.pop();
+            }
+        }
         if step.kind == StepKind::Accepted || is_apart || is_other_realm {
             if is_loop(&streak) {
+                is_recovered = step.kind == StepKind::Accepted && !is_apart;
                 break;
             }
             streak.clear();
@@ -354,6 +362,10 @@ pub fn across_sessions(key: &AccountKey, steps: &[&LoopStep]) -> Option<(Finding
     ))
     .excludes("retransmission: every attempt counted here is a new transaction")
     .advises(remedy(cause));
+    if is_recovered {
+        finding.explanation.push_str(" The next Call-ID got in.");
+        finding.severity = Severity::Medium;
+    }
     if let Some(rule) = explained_by {
         (finding.explained_by, finding.severity) = (Some(rule), Severity::Medium);
     }

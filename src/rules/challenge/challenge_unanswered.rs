@@ -12,6 +12,7 @@ use crate::rules::challenge_facts::Unanswered;
 use crate::rules::facts;
 use crate::session::Attempt;
 use crate::session::AttemptOutcome;
+use crate::session::Presented;
 use crate::session::Session;
 use crate::sip::Method;
 
@@ -105,17 +106,12 @@ pub fn is_settled(session: &Session<'_>, context: &Context<'_>, index: usize) ->
     if facts::is_answered_in_call_id(session, index) || context.lost.iter().any(|lost| lost.retries(attempt)) {
         return true;
     }
-    let is_cancelled = session.run.transactions.iter().any(|other| {
-        other.method == Method::Cancel
-            && other.cseq == attempt.transaction.cseq
-            && other.is_same_hop(attempt.transaction)
-    });
     let is_answered_elsewhere =
         matches!(attempt.transaction.method, Method::Register | Method::Message | Method::Subscribe | Method::Publish)
             && facts::account_key(session, attempt)
                 .zip(attempt.answer())
                 .is_some_and(|(key, answer)| context.accounts.has_presented(&key, answer.time, facts::ANSWER_WITHIN));
-    is_cancelled || is_answered_elsewhere || has_other_branch_won(session, attempt)
+    facts::is_cancelled(session, attempt) || is_answered_elsewhere || has_other_branch_won(session, attempt)
 }
 
 /// RFC 3261 §16.7: a forking proxy passes the best of its branches' answers back. Where that was a 2xx, nobody waits for the
@@ -132,11 +128,23 @@ fn explain_circumstances(session: &Session<'_>, mut finding: Finding, attempt: &
     if challenge_facts::is_second_realm(session, attempt) {
         let answered: Vec<String> =
             attempt.credentials.iter().filter(|p| p.is_attempt).map(|p| facts::quoted(&p.realm())).collect();
-        finding.explanation.push_str(&format!(
-            " The credentials for realm {} were accepted: the request went on to another server, which asks for its own.",
-            answered.join(", ")
-        ));
-        finding = finding.excludes("wrong password for the first realm: its server let the request pass").advises(
+        let answered = answered.join(", ");
+        if challenge_facts::may_be_another_node(session, attempt) {
+            finding.explanation.push_str(&format!(
+                " Credentials for realm {answered} came before: another server on the way asks for its own, or another node of the \
+                 same server, which names another realm.",
+            ));
+            finding =
+                finding.advises("See whether the nodes behind that address name different realms, and give them one");
+        } else {
+            finding.explanation.push_str(&format!(
+                " The credentials for realm {answered} were accepted: the request went on to another server, which asks for its own.",
+            ));
+            if !attempt.credentials.iter().any(Presented::is_wrong) {
+                finding = finding.excludes("wrong password for the first realm: its server let the request pass");
+            }
+        }
+        finding = finding.advises(
             "Give the client an account for the second realm too, or let the first server authenticate on its behalf",
         );
     }

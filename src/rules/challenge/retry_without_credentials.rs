@@ -40,7 +40,8 @@ fn finding(session: &Session<'_>, exchange: &crate::session::Exchange) -> Option
         .iter()
         .zip(exchange.attempts.iter().skip(1))
         .filter_map(|(&first, &next)| Some((first, session.attempts.get(first)?, session.attempts.get(next)?)))
-        .filter(|(_, first, next)| is_ignored(first, next))
+        // The answer may have gone to another of the server's addresses.
+        .filter(|(index, first, next)| is_ignored(first, next) && !facts::is_nonce_used_later(session, *index))
         .collect();
     let is_harmless = |(_, first, next): &&(usize, &Attempt<'_>, &Attempt<'_>)| {
         next.outcome == AttemptOutcome::Accepted || facts::is_ping(first)

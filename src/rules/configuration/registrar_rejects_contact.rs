@@ -9,6 +9,7 @@ use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::facts;
 use crate::session::Attempt;
+use crate::session::Presented;
 use crate::session::Session;
 use crate::sip::Method;
 
@@ -39,14 +40,29 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let status = attempt.status().unwrap_or_default();
     let is_last = index + 1 == session.attempts.len();
     let method = attempt.transaction.method.to_string();
-    let past =
-        if attempt.has_credentials() { "The credentials were let past" } else { "The request was never challenged" };
-    let mut finding = Finding::new(&RULE, format!("{method} failed with {status}: authentication is not the problem"))
-        .graded(if is_last { Severity::Medium } else { Severity::Info }, Confidence::Likely)
+    let is_let_past = !attempt.has_credentials() || attempt.is_let_past();
+    let past = match attempt.has_credentials() {
+        false => "The request was never challenged",
+        true if is_let_past => "The credentials were let past",
+        // Nothing says that it looked at them first.
+        true => "The server did not ask for other credentials",
+    };
+    let (title, confidence) = match is_let_past {
+        true => (format!("{method} failed with {status}: authentication is not the problem"), Confidence::Likely),
+        false => {
+            (format!("{method} with credentials failed with {status}: the server is in trouble"), Confidence::Possible)
+        }
+    };
+    let mut finding = Finding::new(&RULE, title)
+        .graded(if is_last { Severity::Medium } else { Severity::Info }, confidence)
         .fault(fault(status))
         .explained(format!("{past}, and the final answer is {status}."))
-        .excludes("wrong password: the server did not ask for another answer")
         .advises(advice(status));
+    if attempt.credentials.iter().any(Presented::is_wrong) {
+        finding.explanation.push_str(" The digest does not fit the secret given.");
+    } else if is_let_past {
+        finding = finding.excludes("wrong password: the server did not ask for another answer");
+    }
     finding.attempt = Some(index);
     finding.subject = facts::subject(session, attempt);
     finding.frames = facts::frames_of_all(failed.iter().map(|(_, attempt)| *attempt));
@@ -57,15 +73,17 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
 fn is_other_failure(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
     let is_registrar_business =
         matches!(attempt.transaction.method, Method::Register | Method::Subscribe | Method::Publish | Method::Message);
-    let was_challenged =
-        session.attempts.iter().any(|other| other.exchange == attempt.exchange && other.is_challenged());
+    let was_challenged = || {
+        let exchange = session.exchanges.get(attempt.exchange);
+        exchange.is_some_and(|exchange| session.attempts_of(exchange).any(Attempt::is_challenged))
+    };
     let Some(status) = attempt.status() else { return false };
     let got_past = attempt.has_credentials()
         && status >= 400
         && !matches!(status, 400 | 401 | 403 | 407 | 420 | 421 | 482 | 494)
         && !(status == 404 && attempt.transaction.method == Method::Register);
-    let never_asked = !attempt.has_credentials() && !was_challenged && matches!(status, 402 | 403 | 404 | 408 | 423);
-    is_registrar_business && (got_past || never_asked)
+    let is_turned_down = || !attempt.has_credentials() && matches!(status, 402 | 403 | 404 | 408 | 423);
+    is_registrar_business && (got_past || (is_turned_down() && !was_challenged()))
 }
 
 fn fault(status: u16) -> Fault {

@@ -45,7 +45,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
                 && !attempt.challenges.is_empty()
                 && facts::answers_known_challenge(context, presented)
                 && facts::wrong_header(session, presented).is_none()
-                && facts::newer_challenge(session, *index, presented).is_none()
+                && facts::ignored_challenge(session, context, *index, presented).is_none()
                 && facts::same_nonce_count(session, *index, presented).is_none()
                 && !facts::has_uppercase_response(presented)
                 && !credentials_facts::differs_in_opaque(session, presented)

@@ -23,8 +23,8 @@ pub static RULE: Rule = Rule {
     severity: Severity::High,
     summary: "Credentials were answered with 403 (or 404 to a REGISTER)",
     finds: "A request with credentials answered 403, or a REGISTER with credentials answered 404, without a 1xx from behind the \
-            server before it. With a secret that fits, the password is cleared; without one the finding is possible: password or \
-            permission.",
+            server before it. With a secret that fits, the client is cleared: permission, or another secret on the server; without \
+            one the finding is possible: password or permission.",
     matters: "403 has many causes: a registrar sends it when the account may not use that address of record, a proxy when the \
               account may not call there, and some servers in place of a second 401.",
     advice: "Compare From, To and Contact with what the account may use. Look at the account's permissions and at its balance.",
@@ -43,9 +43,10 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let is_right = presented.verdict() == Some(Verdict::Match);
     let (title, confidence, explanation) = if is_right {
         (
-            format!("{user} sent the right digest and got {status}: identity or permission, not the password"),
+            format!("{user} sent the digest of the password given and got {status}"),
             Confidence::Likely,
-            "The digest fits the secret given. The server knows who asks, and does not allow what is asked.",
+            "The digest fits the secret given: the client holds it. Either the server does not allow this account what is asked, or it \
+             holds another secret and refuses with this status.",
         )
     } else if status == 404 {
         (
@@ -67,7 +68,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         .fault(if is_right { Fault::Server } else { Fault::Unknown })
         .explained(explanation);
     if is_right {
-        finding = finding.excludes("wrong password: the digest fits the one given");
+        finding = finding.excludes("wrong password on the client: the digest fits the one given");
         if has_served(session, index, attempt, presented) {
             finding = finding.advises(
                 "See whether the server forbids the second use of a nonce, which it had accepted: a 401 with stale=true would \

@@ -8,24 +8,28 @@ use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::credentials_facts;
+use crate::rules::credentials_facts::AlgorithmFit;
 use crate::rules::facts;
 use crate::session::Judgement;
+use crate::session::Presented;
 use crate::session::Session;
 
 /// The rule.
 pub static RULE: Rule = Rule {
     code: "SA231",
     name: "malformed-credentials",
-    label: "credentials not readable",
+    label: "credentials answered 400",
     severity: Severity::High,
-    summary: "Credentials were answered with 400: the server could not read them",
+    summary: "Credentials were answered with 400: the server could not read them, or the rest of the request",
     finds: "A request with credentials answered 400 Bad Request, where the same request without them had been challenged. What \
-            sipauth itself finds odd about them is listed.",
+            sipauth itself finds odd about them is listed. It is high where something is, or where the reason phrase speaks of \
+            them; else it is medium, and the request may be at fault.",
     matters: "The digest was never looked at: the server stumbles over the form. Clients show this as a failed registration, and \
               nobody looks at the header.",
     advice: "Compare the header with what RFC 7616 section 3.4 allows: which values are quoted, that nc and cnonce come with qop, \
              and that no parameter stands twice.",
-    not_this: "A 400 to a request without credentials speaks of the request itself.",
+    not_this: "A 400 to a request without credentials speaks of the request itself, and one behind a 1xx comes from another party.",
     sources: &["RFC 2617 section 3.2.2", "RFC 7616 section 3.4", "RFC 3261 section 21.4.1"],
     sample: "register-quoted-tokens",
     check: Check::Session(check),
@@ -40,14 +44,28 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let odd: Vec<String> =
         presented.credentials.defects().iter().map(|defect| defect.kind.name().replace('_', " ")).collect();
     let found = if odd.is_empty() { String::new() } else { format!(" What is odd about them: {}.", odd.join(", ")) };
-    let mut finding = Finding::new(&RULE, format!("The server could not read the credentials of {user}"))
-        .graded(Severity::High, Confidence::Likely)
-        .fault(Fault::Client)
-        .explained(format!(
-            "The bare request was challenged, and {} with credentials {} answered 400.{found}",
+    let reason = attempt.answer().map(|answer| session.text(answer.reason)).unwrap_or_default();
+    let is_of_form = refused.iter().any(|(_, _, presented)| is_odd(session, presented)) || speaks_of_form(reason);
+    let (title, doubt) = match is_of_form {
+        true => (format!("The server could not read the credentials of {user}"), ""),
+        false => (
+            format!("The request of {user} with credentials was answered 400"),
+            " Nothing about their form is odd: it may be the rest of the request that the server could not read.",
+        ),
+    };
+    let mut finding =
+        Finding::new(&RULE, title).graded(Severity::High, Confidence::Likely).fault(Fault::Client).explained(format!(
+            "The bare request was challenged, and {} with credentials {} answered 400.{found}{doubt}",
             facts::count(refused.len(), &attempt.transaction.method.to_string()),
             if refused.len() == 1 { "was" } else { "were" },
-        ))
+        ));
+    if !is_of_form {
+        finding = finding
+            .graded(Severity::Medium, Confidence::Possible)
+            .fault(Fault::Unknown)
+            .advises("Read the reason phrase and the server's log: which header or line of the body it stumbled over");
+    }
+    finding = finding
         .advises("Compare the header with RFC 7616 section 3.4: quoting, nc and cnonce beside qop, no parameter twice");
     if refused.iter().all(|(_, _, presented)| presented.verdict() == Some(Verdict::Match)) {
         finding = finding.excludes("wrong password: the digest fits the one given");
@@ -58,4 +76,20 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
     finding.evidence.extend(facts::status_evidence(session, attempt));
     vec![finding]
+}
+
+/// Whether something about the credentials is not as the standards or their challenge want it.
+fn is_odd(session: &Session<'_>, presented: &Presented<'_>) -> bool {
+    !presented.credentials.is_plain()
+        || credentials_facts::algorithm_fit(session, presented) == Some(AlgorithmFit::NotOffered)
+        || credentials_facts::drops_qop(session, presented)
+        || credentials_facts::qop_not_offered(session, presented).is_some()
+        || credentials_facts::differs_in_opaque(session, presented)
+}
+
+/// Whether a reason phrase names what is wrong, and that is the credentials (RFC 3261 §21.4.1).
+fn speaks_of_form(reason: &[u8]) -> bool {
+    let reason = reason.to_ascii_lowercase();
+    let words: [&[u8]; 4] = [b"auth", b"credential", b"digest", b"nonce"];
+    words.iter().any(|word| memchr::memmem::find(&reason, word).is_some())
 }

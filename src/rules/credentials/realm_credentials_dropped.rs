@@ -43,6 +43,8 @@ struct Drop<'s, 'run> {
     retry: usize,
     realm: Vec<u8>,
     other: Vec<u8>,
+    /// The credentials for the realm are known to be wrong.
+    is_wrong: bool,
 }
 
 fn in_exchange(session: &Session<'_>, attempts: &[usize], context: &Context<'_>) -> Option<Finding> {
@@ -51,25 +53,40 @@ fn in_exchange(session: &Session<'_>, attempts: &[usize], context: &Context<'_>)
     let (first, last) = (drops.first()?, drops.last()?);
     let attempt = session.attempts.get(last.retry)?;
     let (realm, other) = (facts::quoted(&first.realm), facts::quoted(&first.other));
+    let next = session.attempts.get(first.retry)?;
+    // A registrar, or whoever answers a call, is one server: two that answer 401 may be its nodes, of which each names a realm.
+    let may_be_nodes = first.before.status() == Some(401) && next.status() == Some(401);
+    let is_cut_off = drops.len() == 1 && facts::capture_after(attempt, context) < facts::ANSWER_WITHIN;
     let (severity, confidence) = if session.is_accepted_later(last.retry) {
         (Severity::Info, Confidence::Proven)
-    } else if drops.len() == 1 && facts::capture_after(attempt, context) < facts::ANSWER_WITHIN {
+    } else if is_cut_off {
         (Severity::Medium, Confidence::Possible)
     } else {
-        (Severity::High, Confidence::Proven)
+        (Severity::High, if may_be_nodes { Confidence::Possible } else { Confidence::Proven })
     };
     let mut finding = Finding::new(&RULE, format!("The client answers realm {other} and drops its credentials for realm {realm}"))
         .graded(severity, confidence)
         .fault(Fault::Client)
         .explained(format!(
-            "Realm {realm} let the request through and realm {other} asked next. The retry in frame {} answers {other} alone, and {realm} \
+            "Behind credentials for realm {realm}, realm {other} asked. The retry in frame {} answers {other} alone, and {realm} \
              challenges again{}.",
-            session.attempts.get(first.retry)?.request()?.at.number,
+            next.request()?.at.number,
             if drops.len() == 1 { String::new() } else { format!("; so it goes, {} times", drops.len()) }
-        ))
-        .excludes(format!("wrong password for realm {realm}: its credentials were let through"))
-        .advises("Update the client: the credentials of all realms on the way go into each request together");
-    if severity == Severity::Medium {
+        ));
+    if may_be_nodes {
+        finding.explanation.push_str(
+            " Both answer 401, as one server on a way does: nodes of one server may name different realms, and neither may have \
+             looked at credentials for the other.",
+        );
+        finding = finding
+            .fault(Fault::Unknown)
+            .advises("See whether the nodes behind that address name different realms, and give them one");
+    } else if !first.is_wrong {
+        finding = finding.excludes(format!("wrong password for realm {realm}: its credentials were let through"));
+    }
+    finding =
+        finding.advises("Update the client: the credentials of all realms on the way go into each request together");
+    if severity == Severity::Medium && is_cut_off {
         finding.explanation.push_str(" The capture ends there: the next request may hold both.");
     }
     finding.attempt = facts::lead(session, drops.iter().map(|drop| drop.retry));
@@ -100,5 +117,6 @@ fn dropped<'s, 'run>(session: &'s Session<'run>, before: usize, retry: usize) ->
             && next.credentials.iter().all(|other| other.realm() != realm)
     })?;
     let answered = next.credentials.iter().find(|other| other.is_attempt && before.offers_realm(&other.realm()))?;
-    Some(Drop { before, retry, realm: passed.realm().into_owned(), other: answered.realm().into_owned() })
+    let (realm, other) = (passed.realm().into_owned(), answered.realm().into_owned());
+    Some(Drop { before, retry, realm, other, is_wrong: passed.is_wrong() })
 }

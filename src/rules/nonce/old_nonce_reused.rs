@@ -28,14 +28,14 @@ pub static RULE: Rule = Rule {
     check: Check::Session(check),
 };
 
-fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
+fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let old: Vec<_> = facts::presented(session)
         .filter(|(index, _, presented)| {
-            presented.is_refused() && facts::newer_challenge(session, *index, presented).is_some()
+            presented.is_refused() && facts::ignored_challenge(session, context, *index, presented).is_some()
         })
         .collect();
     let Some((index, attempt, presented)) = old.first().copied() else { return Vec::new() };
-    let Some(newer) = facts::newer_challenge(session, index, presented) else { return Vec::new() };
+    let Some(newer) = facts::ignored_challenge(session, context, index, presented) else { return Vec::new() };
     let user = facts::account(&presented.username(), &presented.realm());
     let requests: Vec<_> =
         old.iter().filter_map(|(_, attempt, _)| attempt.request().map(|request| request.at)).collect();

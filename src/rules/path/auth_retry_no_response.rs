@@ -1,6 +1,7 @@
 //! SA601: the first request was answered, the one with credentials is not.
 
 use crate::base::FrameRef;
+use crate::digest::Verdict;
 use crate::rules::Check;
 use crate::rules::Confidence;
 use crate::rules::Context;
@@ -11,6 +12,7 @@ use crate::rules::Severity;
 use crate::rules::facts;
 use crate::rules::path_facts;
 use crate::session::Attempt;
+use crate::session::Presented;
 use crate::session::Session;
 
 /// The rule.
@@ -59,16 +61,32 @@ fn finding(session: &Session<'_>, context: &Context<'_>, index: usize, all: &[us
         0 => "once".to_owned(),
         repeated => format!("repeated the request {}", facts::count(repeated, "time")),
     };
-    let mut finding = about(challenged, attempt.transaction.flow.destination)
-        .graded(severity, confidence)
-        .explained(format!(
-            "The {} in frame {} asks for credentials. {} sent them in frame {}, {times}, and got no answer of any kind.{}",
-            answer.status,
-            answer.at.number,
-            attempt.transaction.flow.source,
-            request.at.number,
-            sizes(challenged, attempt),
-        ));
+    let mut finding = about(challenged, attempt.transaction.flow.destination);
+    if !attempt.transaction.transport.is_reliable() {
+        finding.remedy.insert(
+            1,
+            "Send it over TCP or shorten its body: it is longer than the first request by its credentials".into(),
+        );
+    }
+    let is_wrong = attempt.credentials.iter().any(Presented::is_wrong);
+    if is_wrong {
+        finding
+            .remedy
+            .insert(0, "Correct the password: some servers and firewalls drop whoever sends a wrong one".into());
+    } else if attempt.credentials.iter().any(|presented| presented.verdict() == Some(Verdict::Match)) {
+        finding = finding.excludes("wrong password: the digest fits the one given");
+    }
+    let mut finding = finding.graded(severity, confidence).explained(format!(
+        "The {} in frame {} asks for credentials. {} sent them in frame {}, {times}, and got no answer of any kind.{}",
+        answer.status,
+        answer.at.number,
+        attempt.transaction.flow.source,
+        request.at.number,
+        sizes(challenged, attempt),
+    ));
+    if is_wrong {
+        finding.explanation.push_str(" The digest does not fit the secret given.");
+    }
     finding.attempt = Some(index);
     finding.subject = facts::subject(session, attempt);
     let silent = all.iter().filter_map(|&index| session.attempts.get(index));
@@ -109,9 +127,7 @@ fn about(challenged: &Attempt<'_>, server: crate::base::Endpoint) -> Finding {
     let title = format!("{server} answered {method} with {status}, and {method} with credentials not at all");
     let finding = Finding::new(&RULE, title)
         .fault(Fault::Path)
-        .excludes("wrong password: the server did not refuse anything, it did not answer")
-        .advises("Capture at the server, too, and see whether the request with credentials arrives there")
-        .advises("Send it over TCP or shorten its body: it is longer than the first request by its credentials");
+        .advises("Capture at the server, too, and see whether the request with credentials arrives there");
     finding.advises("Switch the router's SIP ALG off, and see whether the server bans the client's address")
 }
 

@@ -1,5 +1,6 @@
 //! SA607: asked again and again, and nobody answers.
 
+use crate::digest::Verdict;
 use crate::rules::Check;
 use crate::rules::Confidence;
 use crate::rules::Context;
@@ -8,6 +9,7 @@ use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::facts;
+use crate::session::Presented;
 use crate::session::Session;
 use crate::session::judge::RETRANSMISSIONS_OF_PATIENCE;
 
@@ -57,9 +59,13 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
             attempt.transaction.flow.source,
             if answered_before { ", although an earlier request to the same server was answered" } else { "" }
         ))
-        .excludes("wrong password: the server did not refuse anything, it did not answer")
         .advises("Check that the server listens on this address and port, and that firewall and NAT let both directions pass")
         .advises("See whether the server bans or does not admit the client's address (fail2ban, IP authentication)");
+    let is_right = |presented: &Presented<'_>| presented.verdict() == Some(Verdict::Match);
+    // Some servers and firewalls drop whoever sends a wrong one.
+    if attempt.credentials.iter().all(is_right) {
+        finding = finding.excludes("wrong password: the server did not refuse anything, it did not answer");
+    }
     if facts::is_ping(attempt) {
         finding.severity = Severity::Info;
     }

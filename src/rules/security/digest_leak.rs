@@ -23,8 +23,8 @@ pub static RULE: Rule = Rule {
     summary: "The other party of a call asked for credentials and got them",
     finds: "A request within a dialog, most often BYE, that the party which called challenges, and that the client answers with \
             credentials, although that address never challenged or accepted this client outside of dialogs. It is medium where \
-            the client does not answer, which is right, and where the capture begins within the dialog or does not show that \
-            the client has another server.",
+            the client does not answer, which is right, and where the capture begins within the dialog, does not show that \
+            the client has another server, or where that is a neighbour of the one that asked: carriers have several.",
     matters: "With the digest, the caller can try passwords at home as fast as its machines are, unseen. It calls, waits until the phone hangs \
               up, and asks.",
     advice: "Let the phone answer challenges of its registrar and proxy only, and take calls from them only. Change the password of the account.",
@@ -47,21 +47,42 @@ fn check(facts: &CaptureFacts) -> Vec<Finding> {
         .collect();
     let pairs: BTreeSet<PairKey> = strangers.iter().map(|peer| peer.pair).collect();
     let with_server = chronicle.sources.have_other_server(&pairs);
-    strangers.into_iter().filter_map(|peer| finding(peer, with_server.contains(&peer.pair))).collect()
+    let neighbours = chronicle.sources.have_neighbour(&pairs);
+    let known = |peer: &PeerChallenge| match with_server.contains(&peer.pair) {
+        true if neighbours.contains(&peer.pair) => OwnServer::Neighbour,
+        true => OwnServer::Elsewhere,
+        false => OwnServer::Unseen,
+    };
+    strangers.into_iter().filter_map(|peer| finding(peer, known(peer))).collect()
 }
 
-fn finding(peer: &PeerChallenge, has_other_server: bool) -> Option<Finding> {
+/// Where the client's own server is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum OwnServer {
+    /// The capture shows none.
+    Unseen,
+    /// In the network of the one that asked.
+    Neighbour,
+    /// In another network.
+    Elsewhere,
+}
+
+fn finding(peer: &PeerChallenge, own: OwnServer) -> Option<Finding> {
     let PairKey { client, server: stranger } = peer.pair;
-    let is_shown = peer.invited.is_some() && peer.is_direct && has_other_server;
+    let is_shown = peer.invited.is_some() && peer.is_direct && own == OwnServer::Elsewhere;
     let realm = facts::quoted(&peer.realm);
     let mut finding = match peer.answered {
         Some(answered) => {
             let doubt = match (peer.invited, is_shown) {
                 (_, true) => "",
+                (Some(_), _) if own == OwnServer::Neighbour => {
+                    " Its address is next to that of the client's own server: it may be another one of the same carrier."
+                }
                 (None, _) => " The capture begins within the dialog: who called, and through whom, is not seen.",
                 (Some(_), _) => " The capture does not show another server of this client: the caller may be its own proxy.",
             };
-            Finding::new(&RULE, format!("{client} gave a digest of its account to {stranger}, which had called it"))
+            let caller = if peer.invited.is_some() { "which had called it" } else { "the other party of a call" };
+            let finding = Finding::new(&RULE, format!("{client} gave a digest of its account to {stranger}, {caller}"))
                 .graded(
                     if is_shown { Severity::Critical } else { Severity::Medium },
                     if is_shown { Confidence::Likely } else { Confidence::Possible },
@@ -71,9 +92,14 @@ fn finding(peer: &PeerChallenge, has_other_server: bool) -> Option<Finding> {
                      Nothing else in the capture shows {stranger} as a server of {client}.{doubt}",
                     peer.method, answered.number
                 ))
-                .advises("Let the phone answer challenges of its own registrar and proxy only: update it, or take calls from the proxy only")
-                .advises("Change the password of the account: passwords can now be tried on the digest without anybody seeing it")
-                .advises(format!("Block {stranger}"))
+                .advises("Let the phone answer challenges of its own registrar and proxy only: update it, or take calls from the proxy only");
+            if is_shown {
+                finding
+                    .advises("Change the password of the account: passwords can now be tried on the digest without anybody seeing it")
+                    .advises(format!("Block {stranger}"))
+            } else {
+                finding.advises(format!("Find out whose {stranger} is; if it is no server of yours, block it and change the password"))
+            }
         }
         // Without a call by the challenger this says nothing.
         None if !is_shown => return None,

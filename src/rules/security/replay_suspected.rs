@@ -1,5 +1,8 @@
 //! SA706: the same digest from another address.
 
+use std::collections::BTreeSet;
+
+use crate::base::FrameRef;
 use crate::history::Replay;
 use crate::rules::CaptureFacts;
 use crate::rules::Check;
@@ -20,7 +23,8 @@ pub static RULE: Rule = Rule {
     summary: "The same digest is sent from a second address",
     finds: "The same nonce, nonce count and response from two source addresses, in requests that differ in Call-ID or CSeq. It is \
             medium and possible where the digest holds no nonce of the client's own (no qop), or where the Call-ID is the same: \
-            then a client that has moved may have repeated itself.",
+            then a client that has moved may have repeated itself. The same where the second address gets in later with a digest \
+            of its own: it holds the password.",
     matters: "Whoever can read the packets can send the digest again. A server that does not count accepts it.",
     advice: "Let the server use qop=auth, count nonces and give each out for a short time. Carry SIP over TLS. Look into who has \
              the second address.",
@@ -36,15 +40,26 @@ pub static RULE: Rule = Rule {
 pub const EXPLAINS: (&str, &[&str]) = ("replay-suspected", &["stale-ignored-by-client", "challenge-unanswered"]);
 
 fn check(facts: &CaptureFacts) -> Vec<Finding> {
-    facts.chronicle.uses.replays().into_iter().map(finding).collect()
+    let replays = facts.chronicle.uses.replays();
+    let repeated: BTreeSet<FrameRef> = replays.iter().map(|replay| replay.second.at).collect();
+    let holds_password = |replay: &Replay| {
+        let key = facts.chronicle.sources.hash((&*replay.user, &*replay.realm));
+        let login = facts.chronicle.logins.latest(key, replay.second.client);
+        login.is_some_and(|login| login.time > replay.second.sent && !repeated.contains(&login.at))
+    };
+    replays.into_iter().map(|replay| finding(replay, holds_password(replay))).collect()
 }
 
-fn finding(replay: &Replay) -> Finding {
+/// `holds_password`: the second place got in later, with a digest that is no repeat.
+fn finding(replay: &Replay, holds_password: bool) -> Finding {
     let Replay { first, second, .. } = replay;
     let user = facts::account(&replay.user, &replay.realm);
     let is_same_call = first.call == second.call;
-    let is_clear = replay.has_cnonce && !is_same_call;
+    let is_clear = replay.has_cnonce && !is_same_call && !holds_password;
     let doubt = match (is_same_call, replay.has_cnonce) {
+        _ if holds_password => {
+            " The same address then got in with a fresh digest: it holds the password, and may be the client that has moved."
+        }
         (true, _) => " They share a Call-ID: a client that has moved may have repeated its credentials.",
         (false, false) => " Without qop, a client that has moved computes the same digest for the same nonce.",
         (false, true) => "",

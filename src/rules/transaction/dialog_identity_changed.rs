@@ -1,6 +1,7 @@
 //! SA402: the answer to a challenge comes under another Call-ID or From tag.
 
 use crate::rules::Check;
+use crate::rules::Confidence;
 use crate::rules::Context;
 use crate::rules::Fault;
 use crate::rules::Finding;
@@ -43,7 +44,11 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let issued = presented.nonce.and_then(|id| context.nonces.get(id)).and_then(|nonce| nonce.issued());
     let Some(asked) = under_tag.or(issued.map(|issue| issue.at)) else { return Vec::new() };
     let what = if other_tag.is_some() { "From tag" } else { "Call-ID" };
-    let (severity, confidence) = credentials_facts::grade(&rows);
+    // Nothing of it stands in the digest, and to keep From is a recommendation (RFC 3261 §8.1.3.5).
+    let (severity, confidence) = match credentials_facts::grade(&rows) {
+        (Severity::High, _) if other_tag.is_some() => (Severity::Medium, Confidence::Possible),
+        graded => graded,
+    };
     let finding = Finding::new(&RULE, format!("The retry of the {} has another {what}", attempt.transaction.method))
         .graded(severity, confidence)
         .fault(Fault::Client)
