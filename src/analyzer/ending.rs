@@ -194,6 +194,12 @@ fn message_counters(messages: &Messages) -> Vec<(&'static str, u64, bool, &'stat
             false,
             "wrong digests that were not searched for a near miss: enough of the account's others fit none, or they are too long",
         ),
+        (
+            "clients_not_followed",
+            messages.builder.clients_refused(),
+            false,
+            "sessions of clients without a place: the first line of the report leaves them out",
+        ),
         ("accounts_not_followed", messages.accounts.refused(), false, "accounts without a place in the history"),
         (
             "outcomes_not_followed",

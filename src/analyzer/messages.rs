@@ -164,11 +164,19 @@ impl Messages {
             self.close(&run, time);
         }
         if self.nonces.is_crowded() {
-            self.nonces.forget(self.tracker.nonces());
+            self.forget_nonces();
         }
         if let (Some(answers), Some(selection)) = (answers, &mut self.selection) {
             selection.note(message.call_id(), at, answers);
         }
+    }
+
+    /// Forgets nonces that nobody is expected to use again, whatever the report shows of them: that is written down before.
+    fn forget_nonces(&mut self) {
+        let unwanted = self.nonces.unwanted(self.tracker.nonces());
+        let rows = self.nonce_list.before_forgetting(&unwanted, &self.nonces, self.builder.pseudonyms());
+        self.ready.extend(rows.into_iter().map(model::Row::Nonce));
+        self.nonces.forget(&unwanted);
     }
 
     /// Closes every session of a capture whose latest frame is of that time, and hands out the rows that are left.
@@ -333,13 +341,13 @@ impl Messages {
         }
         let Some(mut model) = listed else { return };
         selecting::narrow(&mut model, &session, &selected);
-        self.nonce_list.note(&session, &mut self.nonces);
+        self.nonce_list.note(&session);
         if severity >= Severity::Medium && self.worst.as_ref().is_none_or(|(worst, _)| severity > *worst) {
             self.worst = Some((severity, model.clone()));
         }
         self.ready.push(model::Row::Session(model));
         let pseudonyms = self.builder.pseudonyms();
-        self.ready.extend(self.nonce_list.at_rest(&mut self.nonces, end, pseudonyms).map(model::Row::Nonce));
+        self.ready.extend(self.nonce_list.at_rest(&self.nonces, end, pseudonyms).map(model::Row::Nonce));
     }
 
     fn collect(&mut self, finding: rules::Finding, number: u64, pair: Option<PairKey>) {

@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::collections::HashSet;
+use std::hash::BuildHasher;
 use std::time::Duration;
 
 use crate::auth::AuthenticationInfo;
@@ -43,19 +46,20 @@ const CROWD: usize = 1024;
 pub(super) struct NonceList {
     pub(super) rows: NonceRows,
     texts: BTreeMap<NonceId, Box<[u8]>>,
+    /// Rows for the end, of nonces that are forgotten.
+    made: BTreeMap<NonceId, model::Nonce>,
     /// How many there were when those at rest had been handed out.
     awake: usize,
 }
 
 impl NonceList {
     /// Lists the nonces of a session.
-    pub(super) fn note(&mut self, session: &Session<'_>, nonces: &mut Nonces) {
+    pub(super) fn note(&mut self, session: &Session<'_>) {
         if self.rows == NonceRows::Never {
             return;
         }
         for (id, value) in nonces_of(session) {
             self.texts.entry(id).or_insert_with(|| value.into());
-            nonces.list(id, true);
         }
     }
 
@@ -63,7 +67,7 @@ impl NonceList {
     /// came as were awake the last time.
     pub(super) fn at_rest(
         &mut self,
-        nonces: &mut Nonces,
+        nonces: &Nonces,
         now: CaptureTime,
         names: Option<&Pseudonyms>,
     ) -> impl Iterator<Item = model::Nonce> + use<> {
@@ -74,7 +78,6 @@ impl NonceList {
                 let is_at_rest = latest(nonce).is_none_or(|latest| now.since(latest) >= REST_AFTER);
                 if is_at_rest {
                     rows.push(row(nonces, *id, nonce, value, names));
-                    nonces.list(*id, false);
                 }
                 !is_at_rest
             });
@@ -83,13 +86,40 @@ impl NonceList {
         rows.into_iter()
     }
 
+    /// The rows of nonces that are going to be forgotten, where they are told of before the end.
+    pub(super) fn before_forgetting(
+        &mut self,
+        unwanted: &HashSet<NonceId, impl BuildHasher>,
+        nonces: &Nonces,
+        names: Option<&Pseudonyms>,
+    ) -> Vec<model::Nonce> {
+        let mut rows = Vec::new();
+        self.texts.retain(|id, value| {
+            if !unwanted.contains(id) {
+                return true;
+            }
+            let made = nonces.get(*id).map(|nonce| row(nonces, *id, nonce, value, names));
+            match self.rows {
+                NonceRows::AtEnd => self.made.extend(made.map(|row| (*id, row))),
+                NonceRows::AtRest => rows.extend(made),
+                NonceRows::Never => {}
+            }
+            false
+        });
+        rows
+    }
+
     /// The rows of all that are left, in order.
     pub(super) fn rest<'l>(
         &'l self,
         nonces: &'l Nonces,
         names: Option<&'l Pseudonyms>,
     ) -> impl Iterator<Item = model::Nonce> + 'l {
-        self.texts.iter().filter_map(move |(id, value)| Some(row(nonces, *id, nonces.get(*id)?, value, names)))
+        let ids: BTreeSet<NonceId> = self.made.keys().chain(self.texts.keys()).copied().collect();
+        ids.into_iter().filter_map(move |id| match self.made.get(&id) {
+            Some(made) => Some(made.clone()),
+            None => Some(row(nonces, id, nonces.get(id)?, self.texts.get(&id)?, names)),
+        })
     }
 }
 

@@ -155,8 +155,8 @@ static ROWS: &[LimitRow] = rows! {
         ["transactions_dropped"];
     nonces_max: Count, "", None, "the oldest are forgotten, and of thousands those of closed sessions whose users had eight newer ones", ["nonces_not_followed"];
     accounts_max: Count, "", None,
-        "further accounts, pairs of source and server, and servers have no history",
-        ["accounts_not_followed", "sources_not_followed", "logins_not_followed"];
+        "further accounts, clients, pairs of source and server, and servers have no history",
+        ["accounts_not_followed", "clients_not_followed", "sources_not_followed", "logins_not_followed"];
     source_names_max: Count, "", None,
         "further user names that one source tries at one server are not told apart", ["sources_not_followed"];
     digests_max: Count, "", None, "older digests make room, and are not compared with later ones",

@@ -32,8 +32,6 @@ pub struct Nonce {
     pub(super) used_by: u32,
     /// Requests of another Call-ID used it, too.
     pub is_shared: bool,
-    /// The report is still to tell of it.
-    pub(super) is_listed: bool,
     /// The nonce before it with the same text and another realm.
     pub(super) same_value: Option<NonceId>,
 }
@@ -54,7 +52,6 @@ impl Nonce {
             moved_to: None,
             used_by: 0,
             is_shared: false,
-            is_listed: false,
             same_value: None,
         }
     }
@@ -139,6 +136,7 @@ pub struct Purpose {
     pub(super) request: u32,
 }
 
-/// Stands for a user name, so that two can be told apart without keeping them. Zero stands for none.
+/// Stands for a user name, so that two can be told apart without keeping them; chance does not make two of them equal. Zero
+/// stands for none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct UserHash(pub(super) u32);
+pub struct UserHash(pub(super) u64);

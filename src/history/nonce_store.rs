@@ -96,14 +96,11 @@ impl NonceStore {
         kept.into_iter().for_each(|slot| self.link(slot));
     }
 
-    /// Forgets the oldest, so many of them.
-    pub(super) fn forget_oldest(&mut self, count: usize) {
-        let left = self.len().saturating_sub(count);
-        let mut asked = 0;
-        self.retain_newest_first(|_| {
-            asked += 1;
-            asked <= left
-        });
+    /// All of them, from the newest to the oldest.
+    pub(super) fn newest_first(&self) -> impl Iterator<Item = &Nonce> {
+        let mut ids: Vec<(NonceId, u32)> = self.by_id.iter().map(|(id, slot)| (*id, *slot)).collect();
+        ids.sort_unstable();
+        ids.into_iter().rev().filter_map(|(_, slot)| self.at(slot))
     }
 
     fn at(&self, slot: u32) -> Option<&Nonce> {

@@ -103,27 +103,41 @@ impl Nonces {
         self.store.len() >= self.crowd
     }
 
-    /// Forgets those that nobody is expected to use again, and the oldest where that does not make room. Those of sessions that are
-    /// open stay. Looks at every nonce.
-    pub fn forget(&mut self, open: impl Iterator<Item = NonceId>) {
+    /// Those that nobody is expected to use again, and the oldest where that does not make room: [`Nonces::forget`] them. Those of
+    /// sessions that are open are not among the first. Looks at every nonce.
+    pub fn unwanted(&self, open: impl Iterator<Item = NonceId>) -> HashSet<NonceId, RandomState> {
         let open: HashSet<NonceId, RandomState> = open.collect();
-        let Nonces { store, now, nonces_max, .. } = self;
-        let before = store.len();
         let mut newer: WireMap<(UserHash, IpAddr, IpAddr), u8> = WireMap::default();
-        store.retain_newest_first(|nonce| {
-            let is_wanted = nonce.is_listed || open.contains(&nonce.id) || now.since(nonce.last_heard) < IDLE_AFTER;
-            let Some(issue) = nonce.issued() else { return is_wanted };
+        let mut is_wanted = |nonce: &Nonce| {
+            let is_used = open.contains(&nonce.id) || self.now.since(nonce.last_heard) < IDLE_AFTER;
+            let Some(issue) = nonce.issued() else { return is_used };
             let client = (issue.user, issue.flow.source.address, issue.flow.destination.address);
             let newer = newer.entry(client).or_default();
             *newer = newer.saturating_add(1);
-            is_wanted || *newer <= KEPT_OF_USER
-        });
-        // An eighth at a time, or it would have to be done for each new one.
-        let room = (*nonces_max / 8).max(1);
-        if store.len() > nonces_max.saturating_sub(room) {
-            store.forget_oldest(room);
+            is_used || *newer <= KEPT_OF_USER
+        };
+        let mut wanted = Vec::new();
+        let mut unwanted: HashSet<NonceId, RandomState> = HashSet::default();
+        for nonce in self.store.newest_first() {
+            if is_wanted(nonce) {
+                wanted.push(nonce.id);
+            } else {
+                unwanted.insert(nonce.id);
+            }
         }
-        self.forgotten += u64::try_from(before - store.len()).unwrap_or(0);
+        // An eighth at a time, or it would have to be done for each new one.
+        let room = (self.nonces_max / 8).max(1);
+        if wanted.len() > self.nonces_max.saturating_sub(room) {
+            unwanted.extend(wanted.iter().rev().take(room));
+        }
+        unwanted
+    }
+
+    /// Forgets nonces: one that comes again is a new one.
+    pub fn forget(&mut self, unwanted: &HashSet<NonceId, RandomState>) {
+        let before = self.store.len();
+        self.store.retain_newest_first(|nonce| !unwanted.contains(&nonce.id));
+        self.forgotten += u64::try_from(before - self.store.len()).unwrap_or(0);
         self.crowd = (self.store.len() + self.store.len() / 2).max(KEPT_ALWAYS).min(self.nonces_max);
     }
 
@@ -187,6 +201,12 @@ impl Nonces {
         }
     }
 
+    /// Whether a Call-ID, and no other, used a nonce, and that was heard of behind a time.
+    pub fn is_used_after(&self, nonce: &Nonce, call_id: &[u8], time: CaptureTime) -> bool {
+        let call = self.short_hash(call_id).max(1);
+        nonce.used_by == call && !nonce.is_shared && nonce.last_heard > time
+    }
+
     /// What a message is for: its Call-ID, and its method with the users it names.
     pub fn purpose(&self, call_id: &[u8], method: &[u8], users: [&[u8]; 2]) -> Purpose {
         Purpose { call_id: self.short_hash(call_id), request: self.short_hash((method, users)) }
@@ -216,7 +236,7 @@ impl Nonces {
 
     /// What tells one user from another. Holds within one run only.
     pub fn user(&self, name: &[u8]) -> UserHash {
-        UserHash(if name.is_empty() { 0 } else { self.short_hash(name).max(1) })
+        UserHash(if name.is_empty() { 0 } else { self.seed.hash_one(name).max(1) })
     }
 
     fn short_hash(&self, what: impl Hash) -> u32 {
@@ -288,13 +308,6 @@ impl Nonces {
         }
     }
 
-    /// Marks a nonce as one that the report is still to tell of, or that it has told of: that one may be forgotten.
-    pub fn list(&mut self, id: NonceId, is_listed: bool) {
-        if let Some(nonce) = self.store.get_mut(id) {
-            nonce.is_listed = is_listed;
-        }
-    }
-
     /// A nonce's record.
     pub fn get(&self, id: NonceId) -> Option<&Nonce> {
         self.store.get(id)
@@ -352,7 +365,8 @@ mod tests {
             let (purpose, time) = (issue.purpose, CaptureTime::from_ns(700_000_000_000));
             nonces.sent(used, issue.at, time, issue.flow.reversed(), purpose);
             if nonces.is_crowded() {
-                nonces.forget([open].into_iter());
+                let unwanted = nonces.unwanted([open].into_iter());
+                nonces.forget(&unwanted);
             }
         }
         let is_kept = |id: &NonceId| nonces.get(*id).is_some();
@@ -373,7 +387,8 @@ mod tests {
         let ids = (0..1000).map(|number| {
             let id = challenge(&mut nonces, number, &number.to_string(), 0);
             if nonces.is_crowded() {
-                nonces.forget(std::iter::empty());
+                let unwanted = nonces.unwanted(std::iter::empty());
+                nonces.forget(&unwanted);
             }
             id
         });

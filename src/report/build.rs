@@ -94,6 +94,11 @@ impl ReportBuilder {
         self.clients.note_trouble(finding);
     }
 
+    /// How many sessions are of clients that found no place.
+    pub fn clients_refused(&self) -> u64 {
+        self.clients.refused()
+    }
+
     /// Notes who is no client but an attacker.
     pub fn note_attacks(&mut self, claims: &BTreeMap<PairKey, &'static Rule>) {
         self.clients.note_attacks(claims);

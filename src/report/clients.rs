@@ -20,6 +20,8 @@ use crate::sip::Method;
 pub struct Clients {
     clients: WireMap<(IpAddr, Vec<u8>), Client>,
     clients_max: usize,
+    /// Sessions of clients beyond those.
+    refused: u64,
     /// Call-IDs of which a REGISTER or INVITE was accepted without anybody being asked.
     unasked: BTreeMap<String, u64>,
     /// Who is no client but an attacker, and by which rule.
@@ -50,12 +52,19 @@ impl Client {
 impl Clients {
     /// Nobody yet; at most `clients_max` are told apart.
     pub fn new(clients_max: usize) -> Clients {
-        Clients { clients: WireMap::default(), clients_max, unasked: BTreeMap::new(), attackers: BTreeMap::new() }
+        Clients {
+            clients: WireMap::default(),
+            clients_max,
+            refused: 0,
+            unasked: BTreeMap::new(),
+            attackers: BTreeMap::new(),
+        }
     }
 
     fn client(&mut self, address: IpAddr, user: Vec<u8>) -> Option<&mut Client> {
         let key = (address, user);
         if self.clients.len() >= self.clients_max && !self.clients.contains_key(&key) {
+            self.refused += 1;
             return None;
         }
         Some(self.clients.entry(key).or_default())
@@ -126,6 +135,11 @@ impl Clients {
         }
     }
 
+    /// How many sessions are of clients that found no place: the verdict in words leaves them out.
+    pub fn refused(&self) -> u64 {
+        self.refused
+    }
+
     /// The verdict in words, a line for each kind of answer.
     pub fn headlines(&self, verdict: &str, sip_messages: u64, is_lossy: bool) -> Vec<String> {
         let mut lines = Vec::new();
@@ -141,7 +155,8 @@ impl Clients {
         let (failing, beside, open) = (count(failing), labels_where(true), labels_where(false));
         if !failing.is_empty() {
             let total: usize = failing.iter().map(|(number, _)| number).sum();
-            lines.push(format!("{total} of {} did not get in: {}", clients(all), list(&failing)));
+            let least = if self.refused > 0 { "at least " } else { "" };
+            lines.push(format!("{least}{total} of {} did not get in: {}", clients(all), list(&failing)));
         }
         if !beside.is_empty() {
             lines.push(format!("beside clients that got in: {}", list(&beside)));

@@ -6,7 +6,10 @@ use crate::session::Run;
 use crate::session::Sighting;
 use crate::session::Transaction;
 use crate::session::kept::Kept;
+use crate::session::packed::Packed;
 use crate::session::run::Placement;
+use crate::sip::HeaderName;
+use crate::sip::Message;
 
 /// The places of a run in the tables, and its Call-ID.
 const PLACES_BYTES: usize = size_of::<Kept>() * 2 + 160;
@@ -44,25 +47,38 @@ impl Budget {
 /// What a run takes up while messages come.
 pub(super) fn awake_bytes(run: &Run) -> usize {
     let transactions = run.transactions.capacity().saturating_mul(size_of::<Transaction>());
-    let parts = [size_of::<Run>(), transactions, run.texts.held_bytes(), run.bodies_len_bytes(), run.rows_bytes];
+    let texts = run.texts.held_bytes().saturating_add(run.call_id.len());
+    let parts = [size_of::<Run>(), transactions, texts, run.bodies_len_bytes(), run.rows_bytes];
     parts.iter().fold(PLACES_BYTES, |sum, part| sum.saturating_add(*part))
 }
 
 /// What a packed run takes up.
-pub(super) fn resting_bytes(packed_len_bytes: usize) -> usize {
-    PLACES_BYTES.saturating_add(packed_len_bytes)
+pub(super) fn resting_bytes(packed: &Packed) -> usize {
+    let nonces = size_of_val(&*packed.nonces);
+    PLACES_BYTES.saturating_add(packed.call_id.len()).saturating_add(packed.len_bytes()).saturating_add(nonces)
+}
+
+/// The rows of Authentication-Info, which come to the transaction of a 2xx.
+fn infos<'a>(message: &Message<'a>) -> impl Iterator<Item = &'a [u8]> {
+    let names = [HeaderName::AuthenticationInfo, HeaderName::ProxyAuthenticationInfo];
+    names.into_iter().flat_map(|name| message.values(name))
 }
 
 /// Gives a run a message, and notes what it makes the run keep beside its transaction and its texts.
 pub(super) fn push(run: &mut Run, sighting: Sighting<'_>, limits: &Limits) {
     let credentials = sighting.credentials.iter().map(|row| row.value.len());
     let challenges = sighting.challenges.iter().map(|row| row.value.len());
-    let rows_bytes: usize = credentials.chain(challenges).map(|len| len.saturating_add(ROW_BYTES)).sum();
+    let infos = infos(sighting.message).map(<[u8]>::len);
+    let rows = credentials.chain(challenges).chain(infos);
+    let rows_bytes: usize = rows.map(|len| len.saturating_add(ROW_BYTES)).sum();
+    let is_ack = sighting.message.method() == Some(b"ACK");
     let copy_bytes = if sighting.message.status().is_none() { COPY_BYTES } else { 0 };
     let others = sighting.frames.others.len();
     let parts_bytes = if others > 0 { PARTS_BYTES.saturating_add(others.saturating_mul(16)) } else { 0 };
     let kept_bytes = match run.push(sighting, limits) {
         Placement::New => rows_bytes,
+        // It joins its INVITE, and leaves its credentials there.
+        Placement::Known if is_ack => rows_bytes.saturating_add(copy_bytes),
         Placement::Known => copy_bytes,
         Placement::Dropped => 0,
     };

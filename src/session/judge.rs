@@ -1,6 +1,8 @@
 //! Joins credentials to the challenges they answer, and says what became of them. Each realm is judged by itself.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -188,8 +190,9 @@ fn decide(attempts: &mut [Attempt<'_>], exchanges: &[Exchange], index: usize, en
         let position = exchange.attempts.binary_search(&index).ok()?.checked_sub(1)?;
         attempts.get(*exchange.attempts.get(position)?)
     });
+    let passed_over = PassedOver::of(attempt, previous);
     let judge = |presented| match judgement(attempts, attempt, presented) {
-        Judgement::Accepted if is_passed_over(attempt, presented, previous) => Judgement::Refused,
+        Judgement::Accepted if passed_over.as_ref().is_some_and(|over| over.holds(presented)) => Judgement::Refused,
         judgement => judgement,
     };
     let judgements: Vec<Judgement> = attempt.credentials.iter().map(judge).collect();
@@ -201,19 +204,37 @@ fn decide(attempts: &mut [Attempt<'_>], exchanges: &[Exchange], index: usize, en
     }
 }
 
-/// Whether these credentials are the client's answer to the challenge before, under a realm and nonce of its own, and the
-/// same realm asks again: nobody has let them pass. Credentials that went along before that challenge are in transit.
-fn is_passed_over(attempt: &Attempt<'_>, presented: &Presented<'_>, previous: Option<&Attempt<'_>>) -> bool {
-    let Some(previous) = previous.filter(|_| attempt.is_challenged() && presented.answers.is_none()) else {
-        return false;
-    };
-    let realm = presented.realm();
-    let names_asked =
-        attempt.credentials.iter().any(|other| previous.offers_realm(&other.realm()) || other.answers.is_some());
-    let is_carried_along = previous.credentials.iter().any(|other| other.realm() == realm && other.answers.is_none())
-        && !previous.credentials.iter().any(|other| other.realm() == realm && other.is_refused());
-    let asks_again = attempt.challenges.iter().any(|offered| previous.offers_realm(&offered.realm()));
-    presented.is_attempt && !names_asked && !is_carried_along && asks_again
+/// An answer to a challenge that names none of its realms and nonces, and is asked for the same realm again: nobody has let it
+/// pass.
+struct PassedOver<'a> {
+    /// Realms whose credentials went along before that challenge: they are in transit.
+    carried_along: BTreeSet<Cow<'a, [u8]>>,
+    refused: BTreeSet<Cow<'a, [u8]>>,
+}
+
+impl<'a> PassedOver<'a> {
+    /// Looks at the attempt before. What all of its credentials have in common is asked once: there may be thousands.
+    fn of(attempt: &Attempt<'_>, previous: Option<&'a Attempt<'_>>) -> Option<PassedOver<'a>> {
+        let previous = previous.filter(|_| attempt.is_challenged())?;
+        let offered: BTreeSet<Cow<'_, [u8]>> = previous.challenges.iter().map(Offered::realm).collect();
+        let names_asked =
+            attempt.credentials.iter().any(|other| other.answers.is_some() || offered.contains(&other.realm()));
+        if names_asked || !attempt.challenges.iter().any(|again| offered.contains(&again.realm())) {
+            return None;
+        }
+        let unasked = previous.credentials.iter().filter(|other| other.answers.is_none());
+        let refused = previous.credentials.iter().filter(|other| other.is_refused());
+        Some(PassedOver {
+            carried_along: unasked.map(Presented::realm).collect(),
+            refused: refused.map(Presented::realm).collect(),
+        })
+    }
+
+    fn holds(&self, presented: &Presented<'_>) -> bool {
+        let realm = presented.realm();
+        let is_in_transit = self.carried_along.contains(&*realm) && !self.refused.contains(&*realm);
+        presented.is_attempt && presented.answers.is_none() && !is_in_transit
+    }
 }
 
 fn judgement(attempts: &[Attempt<'_>], attempt: &Attempt<'_>, presented: &Presented<'_>) -> Judgement {

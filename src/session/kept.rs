@@ -100,7 +100,7 @@ impl Kept {
     pub(super) fn held_bytes(&self) -> usize {
         match &self.form {
             Form::Awake(run) => budget::awake_bytes(run),
-            Form::Resting(packed) => budget::resting_bytes(packed.len_bytes()),
+            Form::Resting(packed) => budget::resting_bytes(packed),
         }
     }
 

@@ -2,6 +2,7 @@
 //! say whether the other side got it. Yet they show what was tried.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::base::CaptureTime;
 use crate::base::Flow;
@@ -15,6 +16,9 @@ use crate::sip::Method;
 /// Messages that are remembered at a time, and those of one Call-ID.
 const LOST_MAX: usize = 65_536;
 const LOST_OF_CALL_MAX: usize = 256;
+
+/// How long one is kept of which no other message comes: as long as a silent session.
+const KEPT_FOR: Duration = Duration::from_secs(600);
 
 /// The first fragment of a message.
 #[derive(Clone, Debug)]
@@ -56,11 +60,13 @@ impl Lost {
     }
 }
 
-/// All of them whose sessions are open, by Call-ID.
+/// All of them whose sessions are open, or may still begin, by Call-ID.
 #[derive(Debug, Default)]
 pub struct LostMessages {
     by_call: WireMap<Box<[u8]>, Vec<Lost>>,
     count: usize,
+    /// When room was made the last time.
+    cleared: Option<CaptureTime>,
     refused: u64,
 }
 
@@ -73,6 +79,7 @@ impl LostMessages {
         if call_id.is_empty() {
             return;
         }
+        self.clear(time);
         let of_call = self.by_call.get(call_id).map_or(0, Vec::len);
         if self.count >= LOST_MAX || of_call >= LOST_OF_CALL_MAX {
             self.refused += 1;
@@ -90,6 +97,18 @@ impl LostMessages {
         };
         self.count += 1;
         self.by_call.entry(call_id.into()).or_default().push(lost);
+    }
+
+    /// Makes room, where there is none, by those that nothing came of.
+    fn clear(&mut self, now: Option<CaptureTime>) {
+        let Some(now) = now.filter(|_| self.count >= LOST_MAX) else { return };
+        if self.cleared.is_some_and(|cleared| now.since(cleared) < KEPT_FOR) {
+            return;
+        }
+        self.cleared = Some(now);
+        let is_new = |lost: &Lost| lost.time.is_none_or(|time| now.since(time) < KEPT_FOR);
+        self.by_call.retain(|_, lost| lost.iter().any(is_new));
+        self.count = self.by_call.values().map(Vec::len).sum();
     }
 
     /// Those of a Call-ID, which closes with this.

@@ -25,6 +25,13 @@ const OVER_AFTER: Duration = Duration::from_secs(32);
 /// After such a silence a run is laid to rest: most answers, and the requests that follow them, come sooner.
 const REST_AFTER: Duration = Duration::from_secs(8);
 
+/// A message from so far ahead may have a wrong time: the clock follows once another one is as far.
+const JUMP_MIN: Duration = Duration::from_secs(3600);
+
+/// Messages from so far back show that the clock was ahead: it follows, so often that it costs next to nothing.
+const STEP_BACK_MIN: Duration = Duration::from_secs(60);
+const STEPS_BACK_MAX: u32 = 1000;
+
 /// Call-IDs, in the order of the time at which something is known of them.
 type Queue = VecDeque<(CaptureTime, Arc<[u8]>)>;
 
@@ -50,6 +57,9 @@ pub struct Tracker {
     /// There were so many runs at a time that those at rest are packed: an eighth of the room, for more time than judging takes.
     is_crowded: bool,
     now: CaptureTime,
+    /// The time of the last message, where that was far ahead.
+    ahead: Option<CaptureTime>,
+    steps_back: u32,
     evicted: u64,
     untracked: u64,
     /// What the bodies take up that runs keep.
@@ -68,6 +78,8 @@ impl Tracker {
             idle: BTreeSet::new(),
             is_crowded: false,
             now: CaptureTime::from_ns(i64::MIN),
+            ahead: None,
+            steps_back: 0,
             evicted: 0,
             untracked: 0,
             bodies_len_bytes: 0,
@@ -87,7 +99,7 @@ impl Tracker {
     }
 
     fn place(&mut self, sighting: Sighting<'_>, closed: &mut Vec<Run>) {
-        self.now = self.now.max(sighting.time);
+        self.advance(sighting.time);
         self.lay_to_rest();
         self.close_over(closed);
         self.close_idle(closed);
@@ -122,6 +134,29 @@ impl Tracker {
         watch(&mut kept, &mut self.watched, self.now);
         self.runs.insert(key, kept);
         self.note_crowd();
+    }
+
+    /// Follows the time of the messages. One with a wrong time must not keep sessions from closing ever after, nor close them all.
+    fn advance(&mut self, time: CaptureTime) {
+        let before = self.ahead.take();
+        if self.now().is_some_and(|now| time.since(now) > JUMP_MIN) {
+            self.now = before.map_or(self.now, |before| before.min(time));
+            self.ahead = Some(time);
+        } else if self.now.since(time) > STEP_BACK_MIN && self.steps_back < STEPS_BACK_MAX {
+            self.steps_back += 1;
+            self.step_back(time);
+        } else {
+            self.now = self.now.max(time);
+        }
+    }
+
+    /// Sets the clock back, and that of the queues: who stands first in one holds up all others.
+    fn step_back(&mut self, time: CaptureTime) {
+        self.now = time;
+        let queues = self.watched.iter_mut().chain(&mut self.over);
+        queues.for_each(|(alive, _)| *alive = time.min(*alive));
+        let idle = std::mem::take(&mut self.idle);
+        self.idle = idle.into_iter().map(|(alive, key)| (alive.min(time), key)).collect();
     }
 
     /// The run of a Call-ID, awake.
@@ -196,7 +231,8 @@ impl Tracker {
             let Some(kept) = self.runs.get_mut(&key) else { continue };
             let last_seen = kept.last_seen();
             if self.now.since(last_seen) <= REST_AFTER {
-                self.watched.push_back((last_seen, key));
+                // A time that is still to come would hold up all others.
+                self.watched.push_back((last_seen.min(self.now), key));
                 continue;
             }
             kept.is_watched = false;

@@ -174,6 +174,12 @@ impl<F: Framer> Connections<F> {
         for _ in 0..2 {
             let Some((flow, stamp)) = self.order.front().copied() else { return };
             match self.streams.get(&flow) {
+                // Nobody knows how long it was silent: it may not hold up the others.
+                Some(stream) if stream.last_seen.is_none_or(|seen| seen > now) => {
+                    let renewed = stream.stamp;
+                    self.order.pop_front();
+                    self.order.push_back((flow, renewed));
+                }
                 Some(stream) if stream.last_seen.is_some_and(|seen| now.since(seen) <= idle_max) => {
                     if stream.stamp != stamp {
                         let renewed = stream.stamp;
@@ -182,7 +188,6 @@ impl<F: Framer> Connections<F> {
                     }
                     return;
                 }
-                Some(stream) if stream.last_seen.is_none() => return,
                 _ => {
                     self.order.pop_front();
                     self.remove(flow, out);

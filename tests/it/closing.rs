@@ -256,6 +256,47 @@ fn a_session_closes_after_its_silence_whoever_spoke_before_it() {
 }
 
 #[test]
+fn a_message_with_a_wrong_time_keeps_no_session_open() {
+    let far = "    +94608000 [far] > OPTIONS\n";
+    let behind = |time: u32| format!("    @{time} [at{time}] > OPTIONS\n    [at{time}] < 200\n");
+    // One is not believed, and closes nothing.
+    let none: [&str; 0] = [];
+    assert_eq!(closed_before_the_end(&[CALL, BYE, far]), none);
+    assert_eq!(closed_before_the_end(&[CALL, BYE, far, &behind(30)]), none);
+    assert_eq!(closed_before_the_end(&[CALL, BYE, far, &behind(70), &behind(71)]), ["INVITE"]);
+    // Two are: the clock goes back with what comes then.
+    let call = [CALL, BYE].concat().replace("+5 [call] >", "@100 [call] >").replace("+20", "@120");
+    let twice = [far, "    +1 [further] > OPTIONS\n"].concat();
+    let first = "    > OPTIONS\n    < 200\n";
+    assert_eq!(closed_before_the_end(&[first, &twice, &call, &behind(180), &behind(181)]), ["INVITE"]);
+}
+
+#[test]
+fn what_the_report_shows_of_nonces_changes_no_finding() {
+    let asked = |call: &str, user: usize| {
+        let who = format!("From: <sip:{user}@pbx.example.com>;tag=t{user}\nTo: <sip:{user}@pbx.example.com>\n");
+        format!("+10 [{call}] > REGISTER\n{who}[{call}] < 401\nWWW-Authenticate: challenge nonce={call}\n")
+    };
+    let answered = "[first] > REGISTER\nAuthorization: digest user=1001 password=secret\n[first] < 200\n";
+    let others: String = (0..400).map(|number| asked(&format!("n{number}"), 2000 + number)).collect();
+    let late = "+700 [late] > REGISTER\nAuthorization: digest user=1001 password=secret realm=pbx.example.com nonce=first\n\
+        [late] < 401\nWWW-Authenticate: challenge nonce=new\n";
+    let capture = scenario::pcap(&[&asked("first", 1001), answered, &others, late].concat());
+    let reports = [NonceRows::AtEnd, NonceRows::AtRest, NonceRows::Never].map(|nonce_rows| {
+        let limits = Limits { nonces_max: 128, ..Limits::default() };
+        let mut analyzer = Analyzer::new(Settings { limits, nonce_rows, ..Settings::default() });
+        push_capture(&mut analyzer, &capture);
+        analyzer.finish()
+    });
+    let findings = |report: &Report| serde_json::to_string(&(&report.findings, &report.diagnostics)).expect("JSON");
+    assert!(reports.iter().all(|report| findings(report) == findings(&reports[0])));
+    assert!(reports[0].diagnostics.iter().any(|diagnostic| diagnostic.event == "nonces_not_followed"));
+    // Those that are forgotten are told of all the same.
+    let values: Vec<&str> = reports[0].nonces.iter().map(|nonce| nonce.value.as_str()).collect();
+    assert!(values.contains(&"first") && values.contains(&"n0") && values.contains(&"n399"), "{values:?}");
+}
+
+#[test]
 fn nonces_are_told_of_when_nobody_uses_them_any_more() {
     let register = |number: usize| {
         format!(

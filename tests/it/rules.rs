@@ -12,6 +12,7 @@ mod credentials;
 mod field;
 mod hops;
 mod loops;
+mod modesty;
 mod near_misses;
 mod nonce_counts;
 mod nonce_life;
@@ -91,6 +92,7 @@ fn analyse_capture(capture: Vec<u8>, credentials: &str) -> Report {
 /// - `high RULE` (or another severity), then any of `cause=`, `fault=`, `sure=`, `by=` (the rule of the finding that causes
 ///   it, `by=-` for none) and `says=` (a word of the title, the explanation or what is excluded);
 /// - `no RULE…`: these are not found; `clean`: nothing of medium or above;
+/// - `verdict WORD`, `told TEXT` and `untold TEXT`: what the first lines of the report say, and do not;
 /// - `sessions OUTCOME…` and `attempts OUTCOME…`: all of them, in order.
 ///
 /// No session may have two findings of high or above, whatever is expected, unless a line `several` says so.
@@ -123,6 +125,11 @@ fn objection(report: &Report, line: &str) -> Option<String> {
         "no" => {
             let found = words.iter().find(|rule| report.findings.iter().any(|finding| finding.rule == **rule));
             found.map(|rule| format!("{rule} is found"))
+        }
+        "verdict" => (report.summary.verdict != rest).then(|| format!("{line}: it is {}", report.summary.verdict)),
+        "told" | "untold" => {
+            let headlines = report.summary.headlines.join("; ");
+            (headlines.contains(rest) != (word == "told")).then(|| format!("{line}: they are {headlines}"))
         }
         "sessions" => outcomes(report.sessions.iter().map(|session| session.outcome).collect()),
         "attempts" => outcomes(

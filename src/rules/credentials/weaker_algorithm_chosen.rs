@@ -51,6 +51,10 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
             && used.answers.is_some_and(|at| at.is_same_realm)
             && challenge_facts::is_md5(used.credentials.algorithm()) == Some(false)
     });
+    // What was refused with the stronger one may be tried with the weaker.
+    if stronger_use.is_some_and(|(_, other, used)| used.is_refused() && is_before(other, attempt)) {
+        return Vec::new();
+    }
     let name = challenge_facts::algorithm_name(stronger);
     let used = challenge_facts::algorithm_name(presented.credentials.algorithm());
     let mut finding = Finding::new(&RULE, format!("{client} answers with {used} although {name} was offered first"))
@@ -74,6 +78,10 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     }
     let key = format!("{client} {:?} {name}", finding.subject.server);
     vec![finding.merged_by(key)]
+}
+
+fn is_before(one: &Attempt<'_>, other: &Attempt<'_>) -> bool {
+    one.transaction.started() < other.transaction.started()
 }
 
 /// The stronger algorithm that stood above the one used, for the same realm and under the same header.

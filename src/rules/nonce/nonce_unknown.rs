@@ -44,7 +44,10 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let last = unknown.last().map_or(index, |(last, _, _)| *last);
     let is_recovered = session.is_accepted_later(last) || nonce_facts::has_recovered(session, last);
     let is_the_nonce = unknown.iter().any(|(_, _, presented)| nonce_facts::is_about_the_nonce(presented));
+    // Of thousands of nonces those are forgotten that nobody seems to use any more.
+    let may_be_forgotten = context.nonces.forgotten() > 0;
     let (severity, confidence) = match () {
+        () if may_be_forgotten => (Severity::Info, Confidence::Possible),
         () if is_recovered => (Severity::Info, Confidence::Likely),
         () if is_kept && is_the_nonce => (Severity::High, Confidence::Likely),
         () if is_the_nonce => (Severity::Medium, Confidence::Likely),
@@ -52,6 +55,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     };
     let user = facts::account(&presented.username(), &presented.realm());
     let title = match is_kept {
+        _ if may_be_forgotten => format!("{user} used a nonce from long before, and was refused"),
         true => format!("{user} keeps a nonce from before the capture, and the server does not take it"),
         false => format!("{user} used a nonce that nobody in this capture has issued, and was refused"),
     };
@@ -61,14 +65,20 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         .graded(severity, confidence)
         .fault(if is_kept { Fault::Client } else { Fault::Unknown })
         .explained(format!(
-            "No challenge of this capture brings the nonce of {}; the server answered {} with a new one.{}",
+            "{} brings the nonce of {}; the server answered {} with a new one.{}",
+            match may_be_forgotten {
+                true => "No challenge of late, of those that are remembered,",
+                false => "No challenge of this capture",
+            },
             facts::frames_text(&requests),
             attempt.status().unwrap_or_default(),
             age_text(context, attempt, presented),
         ))
-        .excludes("a challenge of another realm: the nonce stands in no challenge at all")
         .advises("Let the client answer the newest challenge and forget the nonce that it had kept")
         .advises("Where many clients show this at once, look for a restart of the server, or for nodes that do not share their nonces");
+    if !may_be_forgotten {
+        finding = finding.excludes("a challenge of another realm: the nonce stands in no challenge at all");
+    }
     if is_recovered {
         finding.explanation.push_str(" A later try was let past: all that it cost is a round trip.");
     }

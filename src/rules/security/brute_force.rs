@@ -44,8 +44,10 @@ const WITHIN: Duration = Duration::from_secs(60);
 const HURRIED_WITHIN: Duration = Duration::from_secs(20);
 /// Call-IDs of one try each.
 const CALLS_MIN: u64 = 5;
-/// Users that are tried in the same way.
+/// Users that are tried in the same way, where they are tried in a hurry …
 const USERS_MIN: usize = 3;
+/// … and where they are not: a gateway or a phone with several lines has fewer that are all refused.
+const USERS_OF_NO_GATEWAY: usize = 10;
 
 /// What shows that refused credentials are guesses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,29 +108,27 @@ pub fn guesses(conduct: &Conduct) -> impl Iterator<Item = Guess<'_>> {
 
 fn sign(conduct: &Conduct, tries: &Tries, is_scanner: bool) -> Option<Sign> {
     let is_mostly_accepted = tries.acceptances >= tries.refused.count();
-    let is_anew = |tries: &&Tries| tries.single_calls * 2 >= tries.calls && tries.refused.count() <= tries.calls * 2;
+    let is_hurried = tries.shortest.is_some_and(|shortest| shortest <= HURRIED_WITHIN);
     if is_scanner {
         Some(Sign::Scanner)
     } else if tries.differing.is_some() {
         Some(Sign::Differing)
     } else if is_mostly_accepted || tries.single_calls < CALLS_MIN {
         None
-    } else if conduct
-        .tries
-        .values()
-        .map(Box::as_ref)
-        .filter(|tries| tries.acceptances == 0)
-        .filter(is_anew)
-        .take(USERS_MIN)
-        .count()
-        >= USERS_MIN
-    {
+    } else if users_tried_anew(conduct) >= if is_hurried { USERS_MIN } else { USERS_OF_NO_GATEWAY } {
         Some(Sign::Users)
-    } else if tries.shortest.is_some_and(|shortest| shortest <= HURRIED_WITHIN) {
+    } else if is_hurried {
         Some(Sign::HurriedCalls)
     } else {
         Some(Sign::Calls)
     }
+}
+
+/// Users of a source that never got in and are tried under a new Call-ID each time; no more are counted than it takes.
+fn users_tried_anew(conduct: &Conduct) -> usize {
+    let is_anew = |tries: &&Tries| tries.single_calls * 2 >= tries.calls && tries.refused.count() <= tries.calls * 2;
+    let all = conduct.tries.values().map(Box::as_ref).filter(|tries| tries.acceptances == 0);
+    all.filter(is_anew).take(USERS_OF_NO_GATEWAY).count()
 }
 
 fn check(facts: &CaptureFacts) -> Vec<Finding> {
@@ -141,7 +141,8 @@ fn check(facts: &CaptureFacts) -> Vec<Finding> {
         let user = facts::account(first.user, &first.tries.realm);
         let refused = usize::try_from(all.iter().map(|guess| guess.tries.refused.count()).sum::<u64>());
         let whom = if all.len() == 1 { user } else { format!("{user} and {}", facts::count(all.len() - 1, "other")) };
-        let mut finding = Finding::new(&RULE, format!("{} tries password after password for {whom}", key.client))
+        let what = if first.confidence() == Confidence::Proven { "password after password" } else { "again and again" };
+        let mut finding = Finding::new(&RULE, format!("{} tries {what} for {whom}", key.client))
             .graded(Severity::Critical, first.confidence())
             .fault(Fault::Client)
             .explained(format!(

@@ -85,6 +85,32 @@ fn three_stuck_phones_behind_one_address_are_no_brute_force() {
     check(&[&phone("1001"), &phone("1002"), &phone("1003")], NOTHING, "no brute-force user-enumeration");
 }
 
+/// Users whose one wrong password is tried under a new Call-ID each time, in turn.
+fn lines(wait: &str, users: usize, via: &str) -> String {
+    let mut text = String::new();
+    for index in 0..12 * users {
+        let user = 1001 + index % users;
+        let who = format!("{via}From: <sip:{user}@pbx.example.com>;tag=t{index}\nTo: <sip:{user}@pbx.example.com>\n");
+        writeln!(text, "+{wait} [c{index}] > REGISTER\n{who}[c{index}] < 401\nWWW-Authenticate: challenge").unwrap();
+        writeln!(text, "[c{index}] > REGISTER\n{who}Authorization: digest user={user} password=wrong").unwrap();
+        writeln!(text, "[c{index}] < 401\nWWW-Authenticate: challenge").unwrap();
+    }
+    text
+}
+
+#[test]
+fn a_gateway_with_wrong_passwords_is_at_most_possible() {
+    check(&[&lines("1.2", 4, "")], NOTHING, "medium brute-force sure=possible says=looks_the_same");
+    check(&[&lines("0.2", 4, "")], NOTHING, "critical brute-force sure=likely");
+    check(&[&lines("0.3", 12, "")], NOTHING, "critical brute-force sure=likely");
+}
+
+#[test]
+fn what_a_proxy_passes_on_is_not_its_own_guessing() {
+    let via = "Via: SIP/2.0/UDP 198.51.100.7:5060;branch=z9hG4bKp\nVia: SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bKc\n";
+    check(&[&lines("0.2", 4, via)], NOTHING, "no brute-force user-enumeration");
+}
+
 #[test]
 fn a_password_that_was_corrected_is_not_guessed() {
     let again = [WRONG, REFUSED].concat().repeat(14);

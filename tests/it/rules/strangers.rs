@@ -83,6 +83,35 @@ fn the_same_digest_from_elsewhere_is_a_replay() {
 }
 
 #[test]
+fn a_phone_that_moved_and_proves_its_password_replays_nothing() {
+    let fresh = "[x] stranger > server REGISTER\nAuthorization: digest user=1001 password=secret cnonce=new\n[x] server > stranger 200\n";
+    check(
+        &[CAST, &first("", "cnonce=own"), &replayed("stranger", "x", COPY), fresh],
+        SECRET,
+        "medium replay-suspected sure=possible says=holds_the_password",
+    );
+    // That the repeat itself was let past proves nothing.
+    let accepted = replayed("stranger", "x", COPY).replace("401\nWWW-Authenticate: challenge stale=true", "200");
+    check(&[CAST, &first("", "cnonce=own"), &accepted], SECRET, "critical replay-suspected");
+}
+
+#[test]
+fn a_neighbour_of_the_own_server_may_be_of_the_same_carrier() {
+    let cast = CAST.replace("192.0.2.66", "203.0.113.66");
+    check(
+        &[&cast, REGISTERED, CALLED, HANGS_UP, ANSWERS],
+        SECRET,
+        "medium digest-leak sure=possible says=the_same_carrier\nno challenge-unanswered",
+    );
+}
+
+#[test]
+fn who_called_is_said_where_it_is_seen() {
+    check(&[CAST, REGISTERED, HANGS_UP, ANSWERS], SECRET, "medium digest-leak says=the_other_party_of_a_call");
+    check(&[CAST, REGISTERED, CALLED, HANGS_UP, ANSWERS], SECRET, "critical digest-leak says=which_had_called_it");
+}
+
+#[test]
 fn without_a_nonce_of_the_clients_own_a_replay_is_possible() {
     let copy = "Authorization: digest user=1001 password=secret realm=pbx.example.com nonce=n1 uri=sip:pbx.example.com qop=none";
     check(
