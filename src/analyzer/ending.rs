@@ -136,7 +136,7 @@ pub(super) fn events(analyzer: &Analyzer) -> Vec<Event> {
     events.extend(frame_events(analyzer.reassembly.coverage()));
     events.extend(tls_events(&analyzer.reassembly.events().tls));
     let messages = &analyzer.messages;
-    let refused = messages.chronicle.refused().map(|(name, count, text)| (name, count, false, text));
+    let refused = history_counters(messages).into_iter().map(|(name, count, text)| (name, count, false, text));
     let counted = message_counters(messages).into_iter().chain(refused).filter(|(_, count, _, _)| *count > 0);
     events.extend(counted.map(|(name, count, loses_messages, text)| Event {
         name,
@@ -176,38 +176,6 @@ fn message_counters(messages: &Messages) -> Vec<(&'static str, u64, bool, &'stat
             "messages without a place in a session that is too long, or without a method",
         ),
         (
-            "nonces_not_followed",
-            messages.nonces.forgotten(),
-            false,
-            "old nonces that were forgotten, because many newer ones came: one that is used again counts as one from before the capture",
-        ),
-        ("fragments_not_followed", messages.lost.refused(), false, "first fragments without a place in the history"),
-        (
-            "nonce_servers_not_followed",
-            messages.nonces.servers_refused(),
-            false,
-            "servers without a place in the history of nonces",
-        ),
-        (
-            "near_misses_not_searched",
-            messages.verifier.passed_over(),
-            false,
-            "wrong digests that were not searched for a near miss: enough of the account's others fit none, or they are too long",
-        ),
-        (
-            "clients_not_followed",
-            messages.builder.clients_refused(),
-            false,
-            "sessions of clients without a place: the first line of the report leaves them out",
-        ),
-        ("accounts_not_followed", messages.accounts.refused(), false, "accounts without a place in the history"),
-        (
-            "outcomes_not_followed",
-            messages.outcomes.refused(),
-            false,
-            "outcomes without a place in the history: they are compared with no others",
-        ),
-        (
             "filter_messages_dropped",
             messages.selection.as_ref().map_or(0, |selection| selection.counts().forgotten),
             true,
@@ -220,6 +188,41 @@ fn message_counters(messages: &Messages) -> Vec<(&'static str, u64, bool, &'stat
             "requests that the capture holds twice, as span ports and -i any show them; counted once",
         ),
     ]
+}
+
+/// What found no place in the histories, by the name of its diagnostic.
+fn history_counters(messages: &Messages) -> Vec<(&'static str, u64, &'static str)> {
+    let mut counters = vec![
+        (
+            "nonces_not_followed",
+            messages.nonces.forgotten(),
+            "old nonces that were forgotten, because many newer ones came: one that is used again counts as one from before the capture",
+        ),
+        ("fragments_not_followed", messages.lost.refused(), "first fragments without a place in the history"),
+        (
+            "nonce_servers_not_followed",
+            messages.nonces.servers_refused(),
+            "servers without a place in the history of nonces",
+        ),
+        (
+            "near_misses_not_searched",
+            messages.verifier.passed_over(),
+            "wrong digests that were not searched for a near miss: enough of the account's others fit none, or they are too long",
+        ),
+        (
+            "clients_not_followed",
+            messages.builder.clients_refused(),
+            "sessions of clients without a place: the first line of the report leaves them out",
+        ),
+        ("accounts_not_followed", messages.accounts.refused(), "accounts without a place in the history"),
+        (
+            "outcomes_not_followed",
+            messages.outcomes.refused(),
+            "outcomes without a place in the history: they are compared with no others",
+        ),
+    ];
+    counters.extend(messages.chronicle.refused());
+    counters
 }
 
 /// What servers did with their nonces, by address.

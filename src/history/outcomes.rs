@@ -302,3 +302,43 @@ impl Modes {
         mine.push_back((challenged.client, challenged.at, challenged.session));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::FrameNumber;
+    use crate::base::InputId;
+
+    #[test]
+    fn users_of_one_frame_stand_in_the_order_of_their_names() {
+        let at = FrameRef { input: InputId(0), number: FrameNumber::FIRST };
+        let address = IpAddr::from([192, 0, 2, 1]);
+        // The maps have another order each time.
+        for _ in 0..20 {
+            let mut outcomes = Outcomes::new(100);
+            for name in [b'd', b'b', b'a', b'e', b'c'] {
+                let is_in = name > b'c';
+                let kind = if is_in {
+                    EndingKind::LetPast
+                } else {
+                    EndingKind::Refused { why: "refused", is_digest_right: false }
+                };
+                let ending = Ending {
+                    method: Method::Register,
+                    realm: b"r"[..].into(),
+                    server: address,
+                    session: 1,
+                    at,
+                    answer_at: at,
+                    status: 403,
+                    kind,
+                };
+                outcomes.ended(UserKey { client: address, user: [name][..].into() }, ending);
+            }
+            let neighbours = outcomes.neighbours();
+            let failed: Vec<&[u8]> = neighbours[0].failed.iter().map(|(user, _)| &**user).collect();
+            assert_eq!(failed, [b"a", b"b", b"c"]);
+            assert_eq!(neighbours[0].let_past_first.as_ref().map(|(user, _)| &**user), Some(&b"d"[..]));
+        }
+    }
+}

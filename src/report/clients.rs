@@ -226,8 +226,11 @@ fn failure(session: &Session<'_>, findings: &[Finding]) -> Option<String> {
             let is_of_server = last.is_none_or(|last| last.transaction.provisional_at.is_none());
             is_of_server && matches!(status, Some(400 | 420 | 421 | 481 | 482 | 494))
         }
-        // Who is asked by whom, and for what, is another matter than who asks.
-        _ => !last.is_some_and(|last| last.has_credentials() && last.is_let_past()),
+        // What is asked of whom is another matter than who asks.
+        _ => last.is_none_or(|last| match last.has_credentials() {
+            true => !last.is_let_past(),
+            false => status == Some(403),
+        }),
     };
     if session.outcome == SessionOutcome::Failed && !is_own {
         return None;

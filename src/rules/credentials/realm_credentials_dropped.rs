@@ -27,7 +27,7 @@ pub static RULE: Rule = Rule {
     advice: "Update the client: it must send the credentials of all realms on the way together. Or take the second \
             challenge away, for instance by trusting the first proxy.",
     not_this: "A second realm behind a first one is progress as long as the retry answers both. One realm that asks \
-            again and again is a challenge loop.",
+            again and again is a challenge loop. Two that both answer 401 may be nodes of one server: then it is possible.",
     sources: &["RFC 3261 section 22.3", "RFC 3261 section 16.7"],
     sample: "invite-realm-dropped",
     check: Check::Session(check),

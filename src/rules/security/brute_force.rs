@@ -32,7 +32,8 @@ pub static RULE: Rule = Rule {
     advice: "Block the source, and look whether any of its tries was accepted. Let fail2ban or the server's own defence do so \
              from now on. Choose long random passwords.",
     not_this: "A phone that repeats itself under one Call-ID is stuck and guesses nothing. Neither is it one whose digest is \
-               right, nor an account whose old nonce is refused and whose next request is accepted.",
+               right, nor an account whose old nonce is refused and whose next request is accepted. What a proxy passes on is not \
+               its own doing.",
     sources: &["RFC 7616 section 5.3", "RFC 3261 section 26.3.2"],
     sample: "brute-force",
     check: Check::Capture(check),

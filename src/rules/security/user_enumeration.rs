@@ -32,7 +32,7 @@ pub static RULE: Rule = Rule {
     advice: "Block the source. Let the server challenge unknown users as it challenges known ones (Asterisk chan_sip: \
              alwaysauthreject=yes; chan_pjsip does so by itself).",
     not_this: "Many phones behind one address send from many ports, answer their challenges and get in. A trunk that carries thousands of users mostly \
-               succeeds. Pings want any answer. Users that were tried with credentials are another matter.",
+               succeeds. What a proxy passes on is not its own doing. Pings want any answer. Users that were tried with credentials are another matter.",
     sources: &["RFC 3261 section 26.1", "RFC 7616 section 5.3"],
     sample: "user-enumeration",
     check: Check::Capture(check),

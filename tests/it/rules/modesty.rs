@@ -124,6 +124,9 @@ fn what_the_other_party_refuses_is_no_failure_to_get_in() {
         check(&[&message], SECRET, "verdict ok\nuntold did not get in");
     }
     check(&[CALL_ASKED, CALL_RIGHT, "< 183\n< 482\n> ACK\n"], NOTHING, "untold did not get in");
+    // A key for an extension that is gone.
+    check(&[ASKED, RIGHT, OK, "+5 [blf] > SUBSCRIBE\n[blf] < 404\n"], SECRET, "verdict ok");
+    check(&["> SUBSCRIBE\n< 403\n"], NOTHING, "told did not get in");
 }
 
 #[test]
