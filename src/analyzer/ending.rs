@@ -164,6 +164,12 @@ fn message_counters(messages: &Messages) -> Vec<(&'static str, u64, bool, &'stat
             "messages without a Call-ID, which belong to no session",
         ),
         (
+            "auth_rows_dropped",
+            messages.auth_rows_dropped,
+            true,
+            "credentials or challenges beyond 64 rows of one message, or 64 of one row",
+        ),
+        (
             "state_evicted",
             messages.tracker.evicted(),
             true,

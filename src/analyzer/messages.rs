@@ -51,6 +51,7 @@ use crate::session::Session;
 use crate::session::SessionOutcome;
 use crate::session::Sighting;
 use crate::session::Tracker;
+use crate::sip::HeaderName;
 use crate::sip::Message;
 use crate::sip::Method;
 use crate::sip::parse::Source;
@@ -73,6 +74,7 @@ pub(super) struct Messages {
     said: Said,
     pub(super) sip_messages: u64,
     pub(super) messages_cut: u64,
+    pub(super) auth_rows_dropped: u64,
     pub(super) closed: Vec<Run>,
     pub(super) ready: Vec<model::Row>,
     pub(super) nonce_list: NonceList,
@@ -103,6 +105,7 @@ impl Messages {
             limits: limits.clone(),
             sip_messages: 0,
             messages_cut: 0,
+            auth_rows_dropped: 0,
             closed: Vec::new(),
             ready: Vec::new(),
             nonce_list: NonceList::default(),
@@ -208,18 +211,18 @@ impl Messages {
     }
 
     fn challenges(&mut self, message: &Message<'_>, payload: &Payload<'_>, time: CaptureTime) -> Vec<ChallengeRow> {
-        let rows = auth_headers(
-            message,
-            &[crate::sip::HeaderName::WwwAuthenticate, crate::sip::HeaderName::ProxyAuthenticate],
-        );
+        let rows = auth_headers(message, &CHALLENGES);
         let mut rows = rows.peekable();
         if rows.peek().is_none() {
             return Vec::new();
         }
+        self.auth_rows_dropped += beyond(count(message, &CHALLENGES));
         let purpose = purpose_of(&self.nonces, message);
         let user = self.nonces.user(Uri::user_of(message.from().unwrap_or_default().uri));
         let rows = rows.map(|(header, value)| {
-            let nonces = parse_challenges(value).into_iter().map(|challenge| {
+            let all = parse_challenges(value);
+            self.auth_rows_dropped += beyond(all.len());
+            let nonces = all.into_iter().take(AUTH_ROWS_MAX).map(|challenge| {
                 let nonce = challenge.nonce()?;
                 let id = self.nonces.id(&challenge.realm().unwrap_or_default(), &nonce)?;
                 let is_aka = matches!(challenge.algorithm(), Algorithm::Aka { .. });
@@ -233,11 +236,11 @@ impl Messages {
     }
 
     fn credentials(&mut self, message: &Message<'_>, payload: &Payload<'_>, time: CaptureTime) -> Vec<CredentialsRow> {
-        let names = [crate::sip::HeaderName::Authorization, crate::sip::HeaderName::ProxyAuthorization];
-        let rows: Vec<(HeaderKind, &[u8])> = auth_headers(message, &names).collect();
+        let rows: Vec<(HeaderKind, &[u8])> = auth_headers(message, &CREDENTIALS).collect();
         if rows.is_empty() {
             return Vec::new();
         }
+        self.auth_rows_dropped += beyond(count(message, &CREDENTIALS));
         let mut is_attempt = false;
         let purpose = purpose_of(&self.nonces, message);
         let request = Request {
@@ -247,7 +250,9 @@ impl Messages {
             headers_cut: !message.has_all_headers,
         };
         let rows = rows.into_iter().map(|(header, value)| {
-            let mut known = parse_credentials(value).into_iter().map(|credentials| {
+            let all = parse_credentials(value);
+            self.auth_rows_dropped += beyond(all.len());
+            let mut known = all.into_iter().take(AUTH_ROWS_MAX).map(|credentials| {
                 is_attempt |= !credentials.is_ims_initial();
                 let realm = credentials.realm().unwrap_or_default();
                 let nonce = credentials.nonce().and_then(|nonce| self.nonces.named(&realm, &nonce));
@@ -417,14 +422,30 @@ pub(super) fn purpose_of(nonces: &Nonces, message: &Message<'_>) -> Purpose {
     nonces.purpose(message.call_id(), method, users)
 }
 
+/// Rows of credentials or challenges of one message that are read, and what of each row. A proxy chain leaves a few, and the work that
+/// rules have with a message grows with their square.
+const AUTH_ROWS_MAX: usize = 64;
+
+const CHALLENGES: [HeaderName; 2] = [HeaderName::WwwAuthenticate, HeaderName::ProxyAuthenticate];
+const CREDENTIALS: [HeaderName; 2] = [HeaderName::Authorization, HeaderName::ProxyAuthorization];
+
+/// How many of so many find no place.
+fn beyond(rows: usize) -> u64 {
+    u64::try_from(rows.saturating_sub(AUTH_ROWS_MAX)).unwrap_or(u64::MAX)
+}
+
+fn count(message: &Message<'_>, names: &[HeaderName]) -> usize {
+    message.headers.iter().filter(|header| names.contains(&header.name)).count()
+}
+
 fn auth_headers<'m, 'a: 'm>(
     message: &'m Message<'a>,
-    names: &'m [crate::sip::HeaderName],
+    names: &'m [HeaderName],
 ) -> impl Iterator<Item = (HeaderKind, &'a [u8])> + 'm {
     // Most messages have none of them.
     let has_any = names.iter().any(|name| message.headers.has(*name));
     let headers = message.headers.iter().take(if has_any { usize::MAX } else { 0 });
-    let headers = headers.filter(move |header| names.contains(&header.name));
+    let headers = headers.filter(move |header| names.contains(&header.name)).take(AUTH_ROWS_MAX);
     headers.filter_map(|header| Some((HeaderKind::of(header.name)?, message.text(header.value_at))))
 }
 

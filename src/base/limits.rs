@@ -1,5 +1,9 @@
 //! Every bound on time, memory and depth, with its unit in its name.
 
+/// User names, realms and addresses longer than this have no place in a history: there may be as many as messages, and each would
+/// take the room of a message. Those that people use have a few dozen bytes.
+pub const NAME_BYTES_MAX: usize = 1024;
+
 /// The bounds of one run. Reaching one is counted and said in the report, never silent.
 #[derive(Clone, Debug)]
 pub struct Limits {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::base::CaptureTime;
 use crate::base::FrameRef;
 use crate::base::WireMap;
+use crate::base::limits::NAME_BYTES_MAX;
 
 /// An address of record, as used from one source.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -92,7 +93,8 @@ impl Accounts {
     }
 
     fn account(&mut self, key: AccountKey) -> Option<&mut Account> {
-        if self.accounts.len() >= self.accounts_max && !self.accounts.contains_key(&key) {
+        let is_full = self.accounts.len() >= self.accounts_max && !self.accounts.contains_key(&key);
+        if is_full || key.aor.len() > NAME_BYTES_MAX {
             self.refused += 1;
             return None;
         }

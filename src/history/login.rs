@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::base::CaptureTime;
 use crate::base::FrameRef;
 use crate::base::WireMap;
+use crate::base::limits::NAME_BYTES_MAX;
 
 /// One acceptance.
 #[derive(Clone, Copy, Debug)]
@@ -62,7 +63,8 @@ impl Logins {
         let (client, server) = from;
         // A host of IPv6 changes its address within its network as it likes (RFC 8981).
         let place = place(client);
-        if self.accounts.len() >= self.accounts_max && !self.accounts.contains_key(&key) {
+        let is_full = self.accounts.len() >= self.accounts_max && !self.accounts.contains_key(&key);
+        if is_full || user.len().max(realm.len()) > NAME_BYTES_MAX {
             self.refused += 1;
             return;
         }

@@ -14,6 +14,7 @@ use crate::base::Flow;
 use crate::base::FrameRef;
 use crate::base::Limits;
 use crate::base::WireMap;
+use crate::base::limits::NAME_BYTES_MAX;
 use crate::history::nonce::Issue;
 use crate::history::nonce::Nonce;
 use crate::history::nonce::Purpose;
@@ -85,9 +86,13 @@ impl Nonces {
         }
     }
 
-    /// The id of a realm's nonce. `None` where the nonce is empty.
+    /// The id of a realm's nonce. `None` where the nonce is empty, or the realm too long.
     pub fn id(&mut self, realm: &[u8], value: &[u8]) -> Option<NonceId> {
         if value.is_empty() {
+            return None;
+        }
+        if realm.len() > NAME_BYTES_MAX {
+            self.forgotten += 1;
             return None;
         }
         let key = self.seed.hash_one(value);

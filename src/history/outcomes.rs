@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use crate::base::Endpoint;
 use crate::base::FrameRef;
 use crate::base::WireMap;
+use crate::base::limits::NAME_BYTES_MAX;
 use crate::sip::Method;
 
 /// A user, as one source uses it.
@@ -200,7 +201,8 @@ impl Outcomes {
 
     /// Notes how a session of a user ended.
     pub fn ended(&mut self, key: UserKey, ending: Ending) {
-        if self.users.len() >= self.outcomes_max && !self.users.contains_key(&key) {
+        let is_full = self.users.len() >= self.outcomes_max && !self.users.contains_key(&key);
+        if is_full || key.user.len().max(ending.realm.len()) > NAME_BYTES_MAX {
             self.refused += 1;
             return;
         }
@@ -209,6 +211,10 @@ impl Outcomes {
 
     /// Notes how a server challenged a client.
     pub fn challenged(&mut self, challenged: &Challenged<'_>) {
+        if challenged.realm.len() > NAME_BYTES_MAX {
+            self.refused += 1;
+            return;
+        }
         let key = (challenged.server, challenged.method.clone(), challenged.realm.into());
         if self.modes.len() >= self.outcomes_max && !self.modes.contains_key(&key) {
             self.refused += 1;

@@ -11,6 +11,7 @@ use std::net::Ipv6Addr;
 use crate::base::CaptureTime;
 use crate::base::FrameRef;
 use crate::base::WireMap;
+use crate::base::limits::NAME_BYTES_MAX;
 use crate::history::Trail;
 use crate::history::Tries;
 
@@ -140,7 +141,8 @@ impl Sources {
 
     /// The tries of a user name; `first` makes the record where there is none.
     pub fn tries(&mut self, key: PairKey, user: &[u8], first: impl FnOnce() -> Tries) -> Option<&mut Tries> {
-        let is_full = |known: usize| known >= self.names_max || self.names >= self.pairs_max;
+        let is_long = user.len() > NAME_BYTES_MAX;
+        let is_full = |known: usize| is_long || known >= self.names_max || self.names >= self.pairs_max;
         let Some(pair) = self.pairs.get_mut(&key) else {
             self.refused += 1;
             return None;
@@ -159,7 +161,8 @@ impl Sources {
 
     /// The record of a user name that was asked for; `first` makes it where there is none.
     pub fn target(&mut self, key: PairKey, user: &[u8], first: impl FnOnce() -> Target) -> Option<&mut Target> {
-        let is_full = |known: usize| known >= self.names_max || self.names >= self.pairs_max;
+        let is_long = user.len() > NAME_BYTES_MAX;
+        let is_full = |known: usize| is_long || known >= self.names_max || self.names >= self.pairs_max;
         let Some(pair) = self.pairs.get_mut(&key) else {
             self.refused += 1;
             return None;

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use crate::base::CaptureTime;
 use crate::base::WireMap;
+use crate::base::limits::NAME_BYTES_MAX;
 use crate::history::PairKey;
 use crate::rules::Finding;
 use crate::rules::Rule;
@@ -63,7 +64,8 @@ impl Clients {
 
     fn client(&mut self, address: IpAddr, user: Vec<u8>) -> Option<&mut Client> {
         let key = (address, user);
-        if self.clients.len() >= self.clients_max && !self.clients.contains_key(&key) {
+        let is_full = self.clients.len() >= self.clients_max && !self.clients.contains_key(&key);
+        if is_full || key.1.len() > NAME_BYTES_MAX {
             self.refused += 1;
             return None;
         }

@@ -137,8 +137,7 @@ fn is_attempt(credentials: &Credentials<'_>) -> bool {
 
 fn offered(rows: &[crate::session::ChallengeRow]) -> Vec<Offered<'_>> {
     let challenges = rows.iter().flat_map(|row| {
-        let nonces = row.nonces.iter().copied().chain(std::iter::repeat(None));
-        parse_challenges(&row.value).into_iter().zip(nonces).map(|(challenge, nonce)| Offered {
+        parse_challenges(&row.value).into_iter().zip(row.nonces.iter().copied()).map(|(challenge, nonce)| Offered {
             header: row.header,
             challenge,
             nonce,

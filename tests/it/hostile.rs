@@ -340,21 +340,14 @@ fn over_tcp(message: &[u8]) -> Vec<Vec<u8>> {
     frames
 }
 
-// FIXME: quadratic, because the rules `registrar-rejects-contact` and `facts::challenge_passed_over` look at all attempts
-// for each attempt. `check_linear` in place of `check_finishes` once they do not.
 #[test]
-fn many_transactions_of_one_call_id_come_to_an_end() {
-    check_finishes(10_000, |n| (1..=n).map(|cseq| udp_frame(&request(1, cseq, ""))).collect());
+fn many_transactions_of_one_call_id_cost_linear_time() {
+    check_linear("transactions", 5_000, |n| (1..=n).map(|cseq| udp_frame(&request(1, cseq, ""))).collect());
 }
 
 #[test]
-fn many_answers_of_one_account_come_to_an_end() {
-    check_finishes(5_000, |n| (1..=n).map(|cseq| udp_frame(&request(1, cseq, &credentials(1)))).collect());
-}
-
-fn check_finishes(n: usize, capture: impl Fn(usize) -> Vec<Vec<u8>>) {
-    let file = wire::pcap(wire::Order::Little, wire::Resolution::Micro, &wire::timed(&capture(n)));
-    assert_eq!(corpus::analyze(&file, keyring()).coverage.used, n as u64);
+fn many_answers_of_one_account_cost_linear_time() {
+    check_linear("answers", 2_500, |n| (1..=n).map(|cseq| udp_frame(&request(1, cseq, &credentials(1)))).collect());
 }
 
 #[test]
@@ -415,4 +408,35 @@ fn many_sessions_fit_in_little_memory() {
     shell.args(["-c", script, env!("CARGO_BIN_EXE_sipauth")]).arg(capture.path());
     let output = shell.output().expect("there is a shell");
     assert!(output.status.code() == Some(0), "{:?} {}", output.status, String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn more_credentials_than_any_proxy_chain_asks_for_are_counted_and_left_out() {
+    let rows: String = (0..100).map(credentials).collect();
+    let joined = format!("Authorization: {}\r\n", vec!["Digest a=b"; 70].join(", "));
+    let asked = format!("Proxy-Authenticate: {}\r\n", vec!["Digest realm=\"r\", nonce=\"n\""; 65].join(", "));
+    let answer = String::from_utf8(request(1, 1, &asked)).expect("text");
+    let answer = answer.replace("REGISTER sip:a SIP/2.0", "SIP/2.0 407 Proxy Authentication Required");
+    let frames = [request(1, 1, &rows), answer.into_bytes(), request(2, 1, &joined)].map(|message| udp_frame(&message));
+    let file = wire::pcap(wire::Order::Little, wire::Resolution::Micro, &wire::timed(&frames));
+    let report = corpus::analyze(&file, keyring());
+    let dropped = report.diagnostics.iter().find(|diagnostic| diagnostic.event == "auth_rows_dropped");
+    assert_eq!(dropped.map(|dropped| dropped.count), Some(36 + 6 + 1));
+    assert_eq!(report.summary.credentials, 64 + 64);
+}
+
+#[test]
+fn names_longer_than_any_are_counted_and_have_no_history() {
+    let long = "x".repeat(2_000);
+    let more = credentials(1).replace("username=\"1001\"", &format!("username=\"{long}\"")).replace("r1", &long);
+    let message =
+        String::from_utf8(request(1, 1, &more)).expect("text").replace("sip:1001@a", &format!("sip:{long}@a"));
+    let answer = message.replace("REGISTER sip:a SIP/2.0", "SIP/2.0 403 Forbidden").replace(&more, "");
+    let frames = [message, answer].map(|text| udp_frame(text.as_bytes()));
+    let file = wire::pcap(wire::Order::Little, wire::Resolution::Micro, &wire::timed(&frames));
+    let report = corpus::analyze(&file, keyring());
+    for event in ["accounts_not_followed", "clients_not_followed", "nonces_not_followed", "sources_not_followed"] {
+        assert!(report.diagnostics.iter().any(|diagnostic| diagnostic.event == event), "{event}");
+    }
+    assert_eq!(report.summary.credentials, 1);
 }

@@ -34,8 +34,11 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
-    let failed: Vec<_> =
-        session.attempts.iter().enumerate().filter(|(_, attempt)| is_other_failure(session, attempt)).collect();
+    let is_challenged = |exchange| session.attempts_of(exchange).any(Attempt::is_challenged);
+    let challenged: Vec<bool> = session.exchanges.iter().map(is_challenged).collect();
+    let was_challenged = |attempt: &Attempt<'_>| challenged.get(attempt.exchange) == Some(&true);
+    let all = session.attempts.iter().enumerate();
+    let failed: Vec<_> = all.filter(|(_, attempt)| is_other_failure(attempt, was_challenged(attempt))).collect();
     let Some((index, attempt)) = failed.last().copied() else { return Vec::new() };
     let status = attempt.status().unwrap_or_default();
     let is_last = index + 1 == session.attempts.len();
@@ -70,20 +73,16 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     vec![finding]
 }
 
-fn is_other_failure(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
+fn is_other_failure(attempt: &Attempt<'_>, was_challenged: bool) -> bool {
     let is_registrar_business =
         matches!(attempt.transaction.method, Method::Register | Method::Subscribe | Method::Publish | Method::Message);
-    let was_challenged = || {
-        let exchange = session.exchanges.get(attempt.exchange);
-        exchange.is_some_and(|exchange| session.attempts_of(exchange).any(Attempt::is_challenged))
-    };
     let Some(status) = attempt.status() else { return false };
     let got_past = attempt.has_credentials()
         && status >= 400
         && !matches!(status, 400 | 401 | 403 | 407 | 420 | 421 | 482 | 494)
         && !(status == 404 && attempt.transaction.method == Method::Register);
-    let is_turned_down = || !attempt.has_credentials() && matches!(status, 402 | 403 | 404 | 408 | 423);
-    is_registrar_business && (got_past || (is_turned_down() && !was_challenged()))
+    let never_asked = !attempt.has_credentials() && !was_challenged && matches!(status, 402 | 403 | 404 | 408 | 423);
+    is_registrar_business && (got_past || never_asked)
 }
 
 fn fault(status: u16) -> Fault {
