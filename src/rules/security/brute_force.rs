@@ -1,5 +1,6 @@
 //! SA701: password after password.
 
+use std::cell::OnceCell;
 use std::time::Duration;
 
 use crate::history::Conduct;
@@ -104,10 +105,15 @@ impl Guess<'_> {
 pub fn guesses(conduct: &Conduct) -> impl Iterator<Item = Guess<'_>> {
     let is_scanner = security::is_scanner(conduct);
     let quick = conduct.tries.iter().filter(|(_, tries)| tries.shortest.is_some_and(|shortest| shortest <= WITHIN));
-    quick.filter_map(move |(user, tries)| Some(Guess { user, tries, sign: sign(conduct, tries, is_scanner)? }))
+    // Looks at all users, and mostly nobody asks.
+    let tried_anew = OnceCell::new();
+    quick.filter_map(move |(user, tries)| {
+        let tried_anew = || *tried_anew.get_or_init(|| users_tried_anew(conduct));
+        Some(Guess { user, tries, sign: sign(tries, tried_anew, is_scanner)? })
+    })
 }
 
-fn sign(conduct: &Conduct, tries: &Tries, is_scanner: bool) -> Option<Sign> {
+fn sign(tries: &Tries, tried_anew: impl Fn() -> usize, is_scanner: bool) -> Option<Sign> {
     let is_mostly_accepted = tries.acceptances >= tries.refused.count();
     let is_hurried = tries.shortest.is_some_and(|shortest| shortest <= HURRIED_WITHIN);
     if is_scanner {
@@ -116,7 +122,7 @@ fn sign(conduct: &Conduct, tries: &Tries, is_scanner: bool) -> Option<Sign> {
         Some(Sign::Differing)
     } else if is_mostly_accepted || tries.single_calls < CALLS_MIN {
         None
-    } else if users_tried_anew(conduct) >= if is_hurried { USERS_MIN } else { USERS_OF_NO_GATEWAY } {
+    } else if tried_anew() >= if is_hurried { USERS_MIN } else { USERS_OF_NO_GATEWAY } {
         Some(Sign::Users)
     } else if is_hurried {
         Some(Sign::HurriedCalls)
