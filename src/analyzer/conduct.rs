@@ -195,9 +195,10 @@ impl<'run> Scribe<'_, 'run> {
                 }
                 _ => {}
             }
-            // What a proxy passes on is what those behind it do.
-            if !is_scanner && attempt.request().is_some_and(|request| request.via_count > 1) {
-                continue;
+            if attempt.request().is_some_and(|request| request.via_count > 1)
+                && let Some(conduct) = chronicle.sources.conduct(key)
+            {
+                conduct.forwarded += 1;
             }
             self.target(chronicle, exchange, key, attempt, is_scanner);
             for presented in attempt.credentials.iter().filter(|presented| presented.is_attempt) {

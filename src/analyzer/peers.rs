@@ -92,6 +92,7 @@ pub(super) fn note_uses(chronicle: &mut Chronicle, session: &Session<'_>, number
                 has_cnonce: credentials.qop().is_some() && credentials.cnonce().is_some_and(|own| !own.is_empty()),
                 server: (second.at == this.at).then_some(flow.destination.address),
                 is_accepted: second.at == this.at && attempt.is_let_past(),
+                latest: second.sent,
                 count: 1,
             });
         }

@@ -48,6 +48,8 @@ pub struct Replay {
     pub server: Option<IpAddr>,
     /// The second was let past.
     pub is_accepted: bool,
+    /// When the last one of this pair of places was sent.
+    pub latest: CaptureTime,
     /// How often in all, for this pair of places.
     pub count: u64,
 }
@@ -114,6 +116,7 @@ impl Uses {
         };
         if let Some(known) = self.replays.iter_mut().find(is_same) {
             known.count += 1;
+            known.latest = known.latest.max(replay.latest);
         } else if self.replays.len() < REPLAYS_MAX {
             self.replays.push(replay);
         } else {

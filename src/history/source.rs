@@ -48,6 +48,8 @@ pub struct Conduct {
     pub tries: BTreeMap<Box<[u8]>, Box<Tries>>,
     /// Source ports of requests that were not let past: phones behind one address have one each.
     pub ports: BTreeSet<u16>,
+    /// Requests with several Vias: a proxy passes them on, unless somebody makes believe so.
+    pub forwarded: u64,
     /// Refused credentials.
     pub refusals: u64,
     /// The last of them.
@@ -203,23 +205,29 @@ impl Sources {
 
     /// Those of some clients that have dealt with a server other than the one named with them.
     pub fn have_other_server(&self, candidates: &BTreeSet<PairKey>) -> BTreeSet<PairKey> {
-        self.with_server(candidates, |server, named| server != named)
+        self.with_server(candidates, |server, _, named| server != named)
     }
 
-    /// Those of some clients that have dealt with another server of the same network: of the same 24 bits, or 64 of IPv6.
+    /// Those of some clients that another server of the same network has challenged or accepted outside of dialogs: of the same 24 bits, or 64 of IPv6.
     pub fn have_neighbour(&self, candidates: &BTreeSet<PairKey>) -> BTreeSet<PairKey> {
-        self.with_server(candidates, |server, named| server != named && network(server) == network(named))
+        let is_next =
+            |server, pair: &Pair, named| pair.is_known && server != named && network(server) == network(named);
+        self.with_server(candidates, is_next)
     }
 
-    fn with_server(&self, candidates: &BTreeSet<PairKey>, fits: impl Fn(IpAddr, IpAddr) -> bool) -> BTreeSet<PairKey> {
+    fn with_server(
+        &self,
+        candidates: &BTreeSet<PairKey>,
+        fits: impl Fn(IpAddr, &Pair, IpAddr) -> bool,
+    ) -> BTreeSet<PairKey> {
         let mut found = BTreeSet::new();
         if candidates.is_empty() {
             return found;
         }
-        for key in self.pairs.keys() {
+        for (key, pair) in &self.pairs {
             let lowest = PairKey { client: key.client, server: IpAddr::V4(Ipv4Addr::UNSPECIFIED) };
             let same_client = candidates.range(lowest..).take_while(|candidate| candidate.client == key.client);
-            found.extend(same_client.filter(|candidate| fits(key.server, candidate.server)));
+            found.extend(same_client.filter(|candidate| fits(key.server, pair, candidate.server)));
         }
         found
     }

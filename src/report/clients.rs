@@ -11,10 +11,14 @@ use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::facts;
+use crate::session::Attempt;
+use crate::session::AttemptOutcome;
+use crate::session::Presented;
 use crate::session::Run;
 use crate::session::Session;
 use crate::session::SessionOutcome;
 use crate::session::Transaction;
+use crate::session::judge::RETRANSMISSIONS_OF_PATIENCE;
 use crate::sip::Method;
 
 /// Every user of every address.
@@ -81,7 +85,7 @@ impl Clients {
             client.note_trouble(session.run.started, finding.rule);
         }
         // A call that fails behind authentication has got in, too.
-        client.is_in |= session.outcome == SessionOutcome::Accepted || session.is_let_past();
+        client.is_in |= session.outcome == SessionOutcome::Accepted || session.attempts.iter().any(is_let_past);
         let ended = Some(session.run.last_seen);
         if session.outcome == SessionOutcome::Undecided || ended < client.ended || is_unheard(session) {
             return;
@@ -211,9 +215,24 @@ impl Clients {
     }
 }
 
+/// Whether credentials were let past, and may have been looked at: those that are known to be wrong were not.
+fn is_let_past(attempt: &Attempt<'_>) -> bool {
+    let is_wrong = attempt.credentials.iter().any(Presented::is_wrong);
+    attempt.has_credentials() && attempt.is_let_past() && (!is_wrong || attempt.outcome == AttemptOutcome::Accepted)
+}
+
 /// Whether nobody seems to have answered because one direction alone was captured.
 fn is_unheard(session: &Session<'_>) -> bool {
-    session.is_one_way && matches!(session.outcome, SessionOutcome::NoAnswer | SessionOutcome::UnansweredChallenge)
+    let last = session.attempts.last().map_or(0, |last| last.transaction.retransmissions());
+    let challenged = session.attempts.iter().filter(|attempt| attempt.is_challenged()).count();
+    session.is_one_way
+        && match session.outcome {
+            // Who has an answer does not repeat the request.
+            SessionOutcome::NoAnswer => last < RETRANSMISSIONS_OF_PATIENCE,
+            // One challenge begins most sessions that end well.
+            SessionOutcome::UnansweredChallenge => challenged < 2,
+            _ => false,
+        }
 }
 
 /// How a failed session ended, where authentication or the request itself was refused. How a call ends with the called party
@@ -230,7 +249,7 @@ fn failure(session: &Session<'_>, findings: &[Finding]) -> Option<String> {
         }
         // What is asked of whom is another matter than who asks.
         _ => last.is_none_or(|last| match last.has_credentials() {
-            true => !last.is_let_past(),
+            true => !is_let_past(last),
             false => status == Some(403),
         }),
     };

@@ -366,7 +366,9 @@ pub fn ignored_challenge<'s, 'run>(
     let position = exchange.attempts.binary_search(&index).ok()?.checked_sub(1)?;
     let before = session.attempts.get(*exchange.attempts.get(position)?)?;
     let newest = newest_challenge(session, index, &presented.realm(), presented.header)?;
-    (std::ptr::eq(before, newest) && answers_known_challenge(context, presented)).then_some(newest)
+    // One that another Call-ID was given later is not the older one.
+    let issued = presented.nonce.and_then(|id| context.nonces.get(id)?.issued())?;
+    (std::ptr::eq(before, newest) && issued.time < newest.answer()?.time).then_some(newest)
 }
 
 /// A challenge may cross a request that is under way. At the server that looks as if the client had answered within less

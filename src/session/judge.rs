@@ -190,7 +190,7 @@ fn decide(attempts: &mut [Attempt<'_>], exchanges: &[Exchange], index: usize, en
         attempts.get(*exchange.attempts.get(position)?)
     });
     let passed_over = PassedOver::of(attempt, previous);
-    let judge = |presented| match judgement(attempts, attempt, presented) {
+    let judge = |presented| match judgement(attempts, index, attempt, presented) {
         Judgement::Accepted if passed_over.as_ref().is_some_and(|over| over.holds(presented)) => Judgement::Refused,
         judgement => judgement,
     };
@@ -236,7 +236,7 @@ impl<'a> PassedOver<'a> {
     }
 }
 
-fn judgement(attempts: &[Attempt<'_>], attempt: &Attempt<'_>, presented: &Presented<'_>) -> Judgement {
+fn judgement(attempts: &[Attempt<'_>], index: usize, attempt: &Attempt<'_>, presented: &Presented<'_>) -> Judgement {
     let Some(status) = attempt.status() else { return Judgement::None };
     match status {
         200..=299 => Judgement::Accepted,
@@ -247,7 +247,9 @@ fn judgement(attempts: &[Attempt<'_>], attempt: &Attempt<'_>, presented: &Presen
             // A proxy and the server behind it may share a realm: who asks under the other header has not seen these (RFC 3261
             // §22.1). Where the digest is not known to be right, it may be one server that asks now so, now otherwise.
             let is_of_other = |offered: &Offered<'_>| {
-                presented.verdict() == Some(Verdict::Match) && used.is_some_and(|used| used.header != offered.header)
+                presented.verdict() == Some(Verdict::Match)
+                    && used.is_some_and(|used| used.header != offered.header)
+                    && !has_asked_before(attempts, index, attempt, offered)
             };
             let mut again = attempt
                 .challenges
@@ -271,6 +273,18 @@ fn judgement(attempts: &[Attempt<'_>], attempt: &Attempt<'_>, presented: &Presen
         400 if attempt.transaction.provisional_at.is_none() => Judgement::BadRequest,
         _ => Judgement::Passed,
     }
+}
+
+/// How many attempts back a server is looked for that asked in the same way. Bounds the search in endless sessions.
+const ASKED_BEFORE_MAX: usize = 64;
+
+/// Whether who asks here for a realm asked for it before under the same header, or got an answer: then it is no other server.
+fn has_asked_before(attempts: &[Attempt<'_>], index: usize, attempt: &Attempt<'_>, offered: &Offered<'_>) -> bool {
+    let realm = offered.realm();
+    let is_answered = attempt.credentials.iter().any(|other| other.header == offered.header && other.realm() == realm);
+    let before = attempts.iter().take(index).rev().take(ASKED_BEFORE_MAX);
+    let mut asked = before.filter(|before| before.exchange == attempt.exchange).flat_map(|before| &before.challenges);
+    is_answered || asked.any(|before| before.header == offered.header && before.realm() == realm)
 }
 
 fn outcome(attempt: &Attempt<'_>, judgements: &[Judgement], end: CaptureTime) -> AttemptOutcome {

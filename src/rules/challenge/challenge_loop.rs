@@ -311,31 +311,7 @@ fn remedy(cause: &str) -> &'static str {
 
 /// The same loop spread over several Call-IDs: the steps of one account, in order of time.
 pub fn across_sessions(key: &AccountKey, steps: &[&LoopStep]) -> Option<(Finding, Vec<u64>)> {
-    let mut streak: Vec<&LoopStep> = Vec::new();
-    let mut is_recovered = false;
-    for step in steps {
-        let is_apart = streak.last().is_some_and(|last| step.time.since(last.time).as_secs() > TRIES_WITHIN_S);
-        let is_other_realm = streak.last().is_some_and(|last| last.realm != step.realm);
-        if step.kind == StepKind::Accepted {
-            // What came before it under its Call-ID was the way in.
-            while streak.last().is_some_and(|last| last.session == step.session) {
-                streak.pop();
-            }
-        }
-        if step.kind == StepKind::Accepted || is_apart || is_other_realm {
-            if is_loop(&streak) {
-                is_recovered = step.kind == StepKind::Accepted && !is_apart;
-                break;
-            }
-            streak.clear();
-        }
-        if step.kind != StepKind::Accepted {
-            streak.push(step);
-        }
-    }
-    if !is_loop(&streak) {
-        return None;
-    }
+    let (streak, is_recovered) = loop_among(steps)?;
     let refused = streak.iter().filter(|step| step.is_refused()).count();
     let explained_by = explanation(&streak);
     let cause = match explained_by.and_then(cause_of) {
@@ -379,6 +355,35 @@ pub fn across_sessions(key: &AccountKey, steps: &[&LoopStep]) -> Option<(Finding
     finding.frames = frames;
     finding.subject = Subject { realm, user, client: Some(key.source), server: None };
     Some((finding, sessions))
+}
+
+/// The first loop among the steps that the account did not get out of, else the last one that it did get out of, and whether it
+/// did.
+fn loop_among<'s>(steps: &[&'s LoopStep]) -> Option<(Vec<&'s LoopStep>, bool)> {
+    let mut streak: Vec<&LoopStep> = Vec::new();
+    let mut recovered = None;
+    for step in steps {
+        let is_apart = streak.last().is_some_and(|last| step.time.since(last.time).as_secs() > TRIES_WITHIN_S);
+        let is_other_realm = streak.last().is_some_and(|last| last.realm != step.realm);
+        let is_accepted = step.kind == StepKind::Accepted;
+        if is_accepted {
+            // What came before it under its Call-ID was the way in.
+            while streak.last().is_some_and(|last| last.session == step.session) {
+                streak.pop();
+            }
+        }
+        if is_accepted || is_apart || is_other_realm {
+            let ended = std::mem::take(&mut streak);
+            if is_loop(&ended) && (!is_accepted || is_apart) {
+                return Some((ended, false));
+            }
+            recovered = Some(ended).filter(|ended| is_loop(ended)).or(recovered);
+        }
+        if !is_accepted {
+            streak.push(step);
+        }
+    }
+    if is_loop(&streak) { Some((streak, false)) } else { recovered.map(|streak| (streak, true)) }
 }
 
 /// The rule that explains every refusal of the loop, where it is the same one.

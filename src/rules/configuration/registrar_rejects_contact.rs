@@ -43,7 +43,8 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let status = attempt.status().unwrap_or_default();
     let is_last = index + 1 == session.attempts.len();
     let method = attempt.transaction.method.to_string();
-    let is_let_past = !attempt.has_credentials() || attempt.is_let_past();
+    let is_wrong = attempt.credentials.iter().any(Presented::is_wrong);
+    let is_let_past = !attempt.has_credentials() || (attempt.is_let_past() && !is_wrong);
     let past = match attempt.has_credentials() {
         false => "The request was never challenged",
         true if is_let_past => "The credentials were let past",
@@ -52,16 +53,17 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     };
     let (title, confidence) = match is_let_past {
         true => (format!("{method} failed with {status}: authentication is not the problem"), Confidence::Likely),
-        false => {
+        false if status >= 500 || status == 408 => {
             (format!("{method} with credentials failed with {status}: the server is in trouble"), Confidence::Possible)
         }
+        false => (format!("{method} with credentials failed with {status}"), Confidence::Possible),
     };
     let mut finding = Finding::new(&RULE, title)
         .graded(if is_last { Severity::Medium } else { Severity::Info }, confidence)
         .fault(fault(status))
         .explained(format!("{past}, and the final answer is {status}."))
         .advises(advice(status));
-    if attempt.credentials.iter().any(Presented::is_wrong) {
+    if is_wrong {
         finding.explanation.push_str(" The digest does not fit the secret given.");
     } else if is_let_past {
         finding = finding.excludes("wrong password: the server did not ask for another answer");

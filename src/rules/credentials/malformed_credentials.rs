@@ -11,6 +11,7 @@ use crate::rules::Severity;
 use crate::rules::credentials_facts;
 use crate::rules::credentials_facts::AlgorithmFit;
 use crate::rules::facts;
+use crate::session::Attempt;
 use crate::session::Judgement;
 use crate::session::Presented;
 use crate::session::Session;
@@ -45,7 +46,8 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         presented.credentials.defects().iter().map(|defect| defect.kind.name().replace('_', " ")).collect();
     let found = if odd.is_empty() { String::new() } else { format!(" What is odd about them: {}.", odd.join(", ")) };
     let reason = attempt.answer().map(|answer| session.text(answer.reason)).unwrap_or_default();
-    let is_of_form = refused.iter().any(|(_, _, presented)| is_odd(session, presented)) || speaks_of_form(reason);
+    let is_of_form =
+        refused.iter().any(|(_, attempt, presented)| is_odd(session, attempt, presented)) || speaks_of_form(reason);
     let (title, doubt) = match is_of_form {
         true => (format!("The server could not read the credentials of {user}"), ""),
         false => (
@@ -79,8 +81,13 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
 }
 
 /// Whether something about the credentials is not as the standards or their challenge want it.
-fn is_odd(session: &Session<'_>, presented: &Presented<'_>) -> bool {
+fn is_odd(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
+    let request_uri = attempt.request().map(|request| session.text(request.uri));
     !presented.credentials.is_plain()
+        // RFC 7616 §3.4.6: 400 is the answer to a uri that is not that of the request.
+        || presented.credentials.uri().as_deref() != request_uri
+        || presented.answers.is_none_or(|at| !at.is_same_realm)
+        || facts::wrong_header(session, presented).is_some()
         || credentials_facts::algorithm_fit(session, presented) == Some(AlgorithmFit::NotOffered)
         || credentials_facts::drops_qop(session, presented)
         || credentials_facts::qop_not_offered(session, presented).is_some()
@@ -90,6 +97,7 @@ fn is_odd(session: &Session<'_>, presented: &Presented<'_>) -> bool {
 /// Whether a reason phrase names what is wrong, and that is the credentials (RFC 3261 §21.4.1).
 fn speaks_of_form(reason: &[u8]) -> bool {
     let reason = reason.to_ascii_lowercase();
-    let words: [&[u8]; 4] = [b"auth", b"credential", b"digest", b"nonce"];
+    let words: [&[u8]; 8] =
+        [b"auth", b"credential", b"digest", b"nonce", b"realm", b"username", b"response", b"opaque"];
     words.iter().any(|word| memchr::memmem::find(&reason, word).is_some())
 }

@@ -82,12 +82,12 @@ fn brings_other_nonce(attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool 
 fn was_accepted_before(session: &Session<'_>, context: &Context<'_>, index: usize, presented: &Presented<'_>) -> bool {
     let first = presented.nonce.and_then(|nonce| session.lookup().let_past_first(nonce));
     let here = first.is_some_and(|first| first < index);
-    let user = context.nonces.user(session.from_user());
+    let users = [session.from_user(), &*presented.username()].map(|user| context.nonces.user(user));
     // A nonce of a REGISTER may serve an INVITE under another Call-ID.
     let elsewhere = presented.answers.is_none()
         && presented
             .nonce
             .and_then(|id| context.nonces.get(id))
-            .is_some_and(|nonce| nonce.accepted > 0 && nonce.issued().is_some_and(|issue| issue.user == user));
+            .is_some_and(|nonce| nonce.accepted > 0 && nonce.issued().is_some_and(|issue| users.contains(&issue.user)));
     here || elsewhere
 }

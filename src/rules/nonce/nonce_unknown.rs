@@ -47,7 +47,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     // Of thousands of nonces those are forgotten that nobody seems to use any more.
     let may_be_forgotten = context.nonces.forgotten() > 0;
     let (severity, confidence) = match () {
-        () if may_be_forgotten => (Severity::Info, Confidence::Possible),
+        () if may_be_forgotten && !is_kept => (Severity::Info, Confidence::Possible),
         () if is_recovered => (Severity::Info, Confidence::Likely),
         () if is_kept && is_the_nonce => (Severity::High, Confidence::Likely),
         () if is_the_nonce => (Severity::Medium, Confidence::Likely),
@@ -55,7 +55,8 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     };
     let user = facts::account(&presented.username(), &presented.realm());
     let title = match is_kept {
-        _ if may_be_forgotten => format!("{user} used a nonce from long before, and was refused"),
+        true if may_be_forgotten => format!("{user} keeps a nonce from long before, and the server does not take it"),
+        false if may_be_forgotten => format!("{user} used a nonce from long before, and was refused"),
         true => format!("{user} keeps a nonce from before the capture, and the server does not take it"),
         false => format!("{user} used a nonce that nobody in this capture has issued, and was refused"),
     };

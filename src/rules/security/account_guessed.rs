@@ -34,7 +34,7 @@ pub static RULE: Rule = Rule {
 
 /// The acceptance that ends the guessing of a user's password.
 pub fn guessed(guess: &Guess<'_>) -> Option<Turn> {
-    guess.tries.accepted.filter(|_| guess.is_certain())
+    guess.tries.accepted.filter(|_| guess.is_certain() || guess.has_company)
 }
 
 fn check(facts: &CaptureFacts) -> Vec<Finding> {
@@ -46,7 +46,10 @@ fn check(facts: &CaptureFacts) -> Vec<Finding> {
             let is_proven = guess.confidence() == Confidence::Proven;
             let refused = usize::try_from(guess.tries.refused.count()).unwrap_or(usize::MAX);
             let mut finding = Finding::new(&RULE, format!("{} has guessed the password of {user}", key.client))
-                .graded(Severity::Critical, if is_proven { Confidence::Likely } else { Confidence::Possible })
+                .graded(
+                    if guess.is_certain() { Severity::Critical } else { Severity::Medium },
+                    if is_proven { Confidence::Likely } else { Confidence::Possible },
+                )
                 .fault(Fault::Client)
                 .explained(format!(
                     "{} accepted the credentials in frame {}, among {} from the same source that were refused.{}",

@@ -33,8 +33,8 @@ pub static RULE: Rule = Rule {
     advice: "Block the source, and look whether any of its tries was accepted. Let fail2ban or the server's own defence do so \
              from now on. Choose long random passwords.",
     not_this: "A phone that repeats itself under one Call-ID is stuck and guesses nothing. Neither is it one whose digest is \
-               right, nor an account whose old nonce is refused and whose next request is accepted. What a proxy passes on is not \
-               its own doing.",
+               right, nor an account whose old nonce is refused and whose next request is accepted. What a proxy passes on \
+               is possible at most, unless the digests prove it: there may be many phones behind it.",
     sources: &["RFC 7616 section 5.3", "RFC 3261 section 26.3.2"],
     sample: "brute-force",
     check: Check::Capture(check),
@@ -69,6 +69,8 @@ pub struct Guess<'a> {
     /// What was tried.
     pub tries: &'a Tries,
     sign: Sign,
+    /// Other users are tried in the same way.
+    pub has_company: bool,
 }
 
 impl Guess<'_> {
@@ -109,7 +111,12 @@ pub fn guesses(conduct: &Conduct) -> impl Iterator<Item = Guess<'_>> {
     let tried_anew = OnceCell::new();
     quick.filter_map(move |(user, tries)| {
         let tried_anew = || *tried_anew.get_or_init(|| users_tried_anew(conduct));
-        Some(Guess { user, tries, sign: sign(tries, tried_anew, is_scanner)? })
+        let sign = match sign(tries, tried_anew, is_scanner)? {
+            // Behind a proxy there may be many phones.
+            Sign::Users | Sign::HurriedCalls if conduct.forwarded > 0 => Sign::Calls,
+            sign => sign,
+        };
+        Some(Guess { user, tries, sign, has_company: tried_anew() >= USERS_MIN })
     })
 }
 
@@ -161,7 +168,10 @@ fn check(facts: &CaptureFacts) -> Vec<Finding> {
                 first.words()
             ))
             .excludes("a phone that repeats one request: each digest counted here is a new transaction")
-            .advises(format!("Block {} at the firewall, and see in the server's log what else it tried", key.client))
+            .advises(match conduct.forwarded {
+                0 => format!("Block {} at the firewall, and see in the server's log what else it tried", key.client),
+                _ => format!("Find out who is behind {}, which passes these requests on, and block that", key.client),
+            })
             .advises("Let fail2ban or the server's own defence block whoever is refused that often")
             .advises("Give accounts long random passwords");
         if !first.is_certain() {

@@ -1,8 +1,5 @@
 //! SA706: the same digest from another address.
 
-use std::collections::BTreeSet;
-
-use crate::base::FrameRef;
 use crate::history::Replay;
 use crate::rules::CaptureFacts;
 use crate::rules::Check;
@@ -41,13 +38,14 @@ pub const EXPLAINS: (&str, &[&str]) = ("replay-suspected", &["stale-ignored-by-c
 
 fn check(facts: &CaptureFacts) -> Vec<Finding> {
     let replays = facts.chronicle.uses.replays();
-    let repeated: BTreeSet<FrameRef> = replays.iter().map(|replay| replay.second.at).collect();
     let holds_password = |replay: &Replay| {
         let key = facts.chronicle.sources.hash((&*replay.user, &*replay.realm));
         let login = facts.chronicle.logins.latest(key, replay.second.client);
-        login.is_some_and(|login| login.time > replay.second.sent && !repeated.contains(&login.at))
+        let is_same = |other: &&&Replay| other.second.client == replay.second.client && other.user == replay.user;
+        let latest = replays.iter().filter(is_same).map(|other| other.latest).max();
+        login.is_some_and(|login| Some(login.time) > latest)
     };
-    replays.into_iter().map(|replay| finding(replay, holds_password(replay))).collect()
+    replays.iter().map(|replay| finding(replay, holds_password(replay))).collect()
 }
 
 /// `holds_password`: the second place got in later, with a digest that is no repeat.

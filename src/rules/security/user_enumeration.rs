@@ -32,7 +32,7 @@ pub static RULE: Rule = Rule {
     advice: "Block the source. Let the server challenge unknown users as it challenges known ones (Asterisk chan_sip: \
              alwaysauthreject=yes; chan_pjsip does so by itself).",
     not_this: "Many phones behind one address send from many ports, answer their challenges and get in. A trunk that carries thousands of users mostly \
-               succeeds. What a proxy passes on is not its own doing. Pings want any answer. Users that were tried with credentials are another matter.",
+               succeeds. What a proxy passes on is possible at most. Pings want any answer. Users that were tried with credentials are another matter.",
     sources: &["RFC 3261 section 26.1", "RFC 7616 section 5.3"],
     sample: "user-enumeration",
     check: Check::Capture(check),
@@ -93,6 +93,8 @@ pub fn enumeration<'a>(end: Option<CaptureTime>, pair: &Pair, conduct: &'a Condu
     }
     let confidence = match (is_scanner, tells_apart) {
         (true, _) => Confidence::Proven,
+        // Behind a proxy there may be many phones.
+        _ if conduct.forwarded > 0 => Confidence::Possible,
         (false, true) if is_mostly_refused => Confidence::Likely,
         _ if is_mostly_refused && counted >= TARGETS_OF_NO_GATEWAY => Confidence::Likely,
         _ => Confidence::Possible,
@@ -131,7 +133,10 @@ fn check(facts: &CaptureFacts) -> Vec<Finding> {
             key.server
         ))
         .excludes("phones behind one address: they would send from several ports and answer their challenges")
-        .advises(format!("Block {}", key.client))
+        .advises(match conduct.forwarded {
+            0 => format!("Block {}", key.client),
+            _ => format!("Find out who is behind {}, which passes these requests on", key.client),
+        })
         .advises("Let the server answer unknown users as it answers known ones (Asterisk: alwaysauthreject=yes)");
         if brute_force::guesses(conduct).any(|guess| guess.is_certain()) {
             finding.explained_by = Some(brute_force::RULE.name);

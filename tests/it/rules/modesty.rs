@@ -59,6 +59,61 @@ fn a_400_to_flawless_credentials_may_be_about_the_request() {
 }
 
 #[test]
+fn a_400_to_another_uri_is_about_the_credentials() {
+    let other = "> REGISTER\nAuthorization: digest user=1001 password=secret uri=sip:10.0.0.1\n";
+    check(&[ASKED, other, "< 400\n"], SECRET, "high malformed-credentials fault=client");
+}
+
+#[test]
+fn a_server_that_asks_now_so_now_otherwise_refuses_right_digests() {
+    let as_proxy = "< 407\nProxy-Authenticate: challenge\n";
+    let to_proxy = "> REGISTER\nProxy-Authorization: digest user=1001 password=secret\n";
+    let turn = [to_proxy, REFUSED, RIGHT, as_proxy].concat();
+    check(&["> REGISTER\n", as_proxy, &turn, &turn, &turn, LATER], SECRET, "high digest-ok-but-rejected fault=server");
+}
+
+#[test]
+fn a_nonce_of_another_call_that_is_newer_is_no_old_one() {
+    let call = "[c] > INVITE\n[c] < 401\nWWW-Authenticate: challenge nonce=n1\n[c] > ACK\n";
+    let register = "> REGISTER\n< 401\nWWW-Authenticate: challenge nonce=n2\n\
+        > REGISTER\nAuthorization: digest user=1001 password=secret\n< 200\n";
+    let with_it = "[c] > INVITE\nAuthorization: digest user=1001 password=secret nonce=n2 realm=pbx.example.com\n\
+        [c] < 401\nWWW-Authenticate: challenge nonce=n3\n[c] > ACK\n";
+    check(&[call, register, with_it], SECRET, "no old-nonce-reused");
+}
+
+#[test]
+fn answers_alone_may_show_that_nobody_got_in() {
+    let refused = ["+3 > unseen REGISTER\n", REFUSED].concat();
+    check(&[&refused.repeat(9), LATER], NOTHING, "told did not get in");
+    check(&[&refused, LATER], NOTHING, "untold did not get in");
+}
+
+#[test]
+fn what_is_known_to_be_wrong_was_not_let_past() {
+    let message = "> MESSAGE\n< 407\nProxy-Authenticate: challenge\n> MESSAGE\n\
+        Proxy-Authorization: digest user=1001 password=wrong\n< 404\n";
+    check(&[message], SECRET, "verdict problems\nmedium registrar-rejects-contact says=does_not_fit_the_secret");
+    let report = analyse(&[message], SECRET);
+    assert!(report.findings.iter().all(|finding| !finding.explanation.contains("let past")));
+}
+
+#[test]
+fn a_loop_that_goes_on_behind_an_acceptance_is_told() {
+    let wrong = |call: &str| {
+        format!(
+            "+5 [{call}] > REGISTER\n[{call}] < 401\nWWW-Authenticate: challenge\n\
+        [{call}] > REGISTER\nAuthorization: digest user=1001 password=wrong\n[{call}] < 401\nWWW-Authenticate: challenge\n"
+        )
+    };
+    let right = "+5 [z] > REGISTER\n[z] < 401\nWWW-Authenticate: challenge\n\
+        [z] > REGISTER\nAuthorization: digest user=1001 password=secret\n[z] < 200\n";
+    let before = ["a", "b", "c"].map(wrong).concat();
+    let behind = ["d", "e", "f"].map(wrong).concat();
+    check(&[&before, right, &behind, LATER], NOTHING, "high challenge-loop\ntold did not get in");
+}
+
+#[test]
 fn nodes_of_one_server_may_name_different_realms() {
     let asks = |realm: &str| format!("< 401\nWWW-Authenticate: challenge realm={realm}\n");
     let answers = |realm: &str| format!("> REGISTER\nAuthorization: digest user=1001 password=wrong realm={realm}\n");

@@ -93,6 +93,19 @@ fn a_phone_that_moved_and_proves_its_password_replays_nothing() {
     // That the repeat itself was let past proves nothing.
     let accepted = replayed("stranger", "x", COPY).replace("401\nWWW-Authenticate: challenge stale=true", "200");
     check(&[CAST, &first("", "cnonce=own"), &accepted], SECRET, "critical replay-suspected");
+    let again = accepted.replace("[x]", "[y]");
+    check(&[CAST, &first("", "cnonce=own"), &accepted, &again], SECRET, "critical replay-suspected");
+}
+
+#[test]
+fn strangers_of_one_network_do_not_vouch_for_each_other() {
+    let (cast, second) =
+        (CAST.replace("192.0.2.66", "192.0.2.66  second 192.0.2.67"), [CALLED, HANGS_UP, ANSWERS].concat());
+    let second = second.replace("stranger", "second").replace("[x]", "[y]");
+    let report = analyse(&[&cast, REGISTERED, CALLED, HANGS_UP, ANSWERS, &second], SECRET);
+    let leaks =
+        report.findings.iter().filter(|finding| finding.rule == "digest-leak" && finding.severity == "critical");
+    assert_eq!(leaks.count(), 2, "{}", shown(&report));
 }
 
 #[test]
