@@ -187,6 +187,7 @@ impl<'run> Scribe<'_, 'run> {
                 (scanner.tool, scanner.agent) = (tool.name, agent.into());
                 scanner.seen.add(request.at, self.number);
             }
+            conduct.forwarded += u64::from(attempt.request().is_some_and(|request| request.via_count > 1));
             match (attempt.answer(), attempt.request()) {
                 (Some(answer), _) => conduct.answer(answer.time),
                 (None, Some(request)) if !attempt.transaction.has_provisional => {
@@ -194,11 +195,6 @@ impl<'run> Scribe<'_, 'run> {
                     conduct.silent(request.time, sent, request.at, self.number);
                 }
                 _ => {}
-            }
-            if attempt.request().is_some_and(|request| request.via_count > 1)
-                && let Some(conduct) = chronicle.sources.conduct(key)
-            {
-                conduct.forwarded += 1;
             }
             self.target(chronicle, exchange, key, attempt, is_scanner);
             for presented in attempt.credentials.iter().filter(|presented| presented.is_attempt) {

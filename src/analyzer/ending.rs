@@ -202,7 +202,7 @@ fn history_counters(messages: &Messages) -> Vec<(&'static str, u64, &'static str
         (
             "nonces_not_followed",
             messages.nonces.forgotten(),
-            "old nonces that were forgotten, because many newer ones came: one that is used again counts as one from before the capture",
+            "nonces that were forgotten because many newer ones came, or have a realm too long to be kept: one that is used again counts as one from before the capture",
         ),
         ("fragments_not_followed", messages.lost.refused(), "first fragments without a place in the history"),
         (

@@ -208,7 +208,8 @@ impl Sources {
         self.with_server(candidates, |server, _, named| server != named)
     }
 
-    /// Those of some clients that another server of the same network has challenged or accepted outside of dialogs: of the same 24 bits, or 64 of IPv6.
+    /// Those of some clients that another server of the same network has challenged or accepted outside of dialogs. A network has
+    /// the same 24 bits, or 64 of IPv6.
     pub fn have_neighbour(&self, candidates: &BTreeSet<PairKey>) -> BTreeSet<PairKey> {
         let is_next =
             |server, pair: &Pair, named| pair.is_known && server != named && network(server) == network(named);

@@ -119,8 +119,8 @@ pub fn is_settled(session: &Session<'_>, context: &Context<'_>, index: usize) ->
 
 /// Whether the Call-ID goes on behind its long silence, and answers with the very nonce: somebody typed the password first.
 fn is_answered_later(session: &Session<'_>, context: &Context<'_>, attempt: &Attempt<'_>) -> bool {
-    let nonces = attempt.challenges.iter().filter_map(|offered| context.nonces.get(offered.nonce?));
-    nonces.into_iter().any(|nonce| context.nonces.is_used_after(nonce, &session.run.call_id, session.run.last_seen))
+    let mut nonces = attempt.challenges.iter().filter_map(|offered| context.nonces.get(offered.nonce?));
+    nonces.any(|nonce| context.nonces.is_used_after(nonce, &session.run.call_id, session.run.last_seen))
 }
 
 /// RFC 3261 §16.7: a forking proxy passes the best of its branches' answers back. Where that was a 2xx, nobody waits for the

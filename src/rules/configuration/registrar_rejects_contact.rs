@@ -20,9 +20,9 @@ pub static RULE: Rule = Rule {
     label: "refused for another reason",
     severity: Severity::Info,
     summary: "The request failed for another reason than authentication",
-    finds: "A REGISTER, SUBSCRIBE, PUBLISH or MESSAGE whose credentials were let past and whose final answer is still an error (423, \
-            402, 408, 503 …), or one that was never challenged and answered 402, 403, 404, 408 or 423. It is medium where that is \
-            the session's last answer.",
+    finds: "A REGISTER, SUBSCRIBE, PUBLISH or MESSAGE with credentials for which no others were asked and whose final answer is still \
+            an error (423, 402, 408, 503 …), or one that was never challenged and answered 402, 403, 404, 408 or 423. It is medium where that is \
+            the session's last answer, and only possible where the server is in trouble (408, 5xx) or the digest is known to be wrong.",
     matters: "Looking for a wrong password leads nowhere: the server refuses the contact, the interval, the extension or the account.",
     advice: "Read the status: 423 wants a longer interval (Min-Expires), 402 and 404 speak of the account or extension, 408 and 503 \
              of something behind the server.",

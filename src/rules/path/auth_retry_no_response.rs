@@ -61,13 +61,8 @@ fn finding(session: &Session<'_>, context: &Context<'_>, index: usize, all: &[us
         0 => "once".to_owned(),
         repeated => format!("repeated the request {}", facts::count(repeated, "time")),
     };
-    let mut finding = about(challenged, attempt.transaction.flow.destination);
-    if !attempt.transaction.transport.is_reliable() {
-        finding.remedy.insert(
-            1,
-            "Send it over TCP or shorten its body: it is longer than the first request by its credentials".into(),
-        );
-    }
+    let mut finding =
+        about(challenged, attempt.transaction.flow.destination, attempt.transaction.transport.is_reliable());
     let is_wrong = attempt.credentials.iter().any(Presented::is_wrong);
     if is_wrong {
         finding
@@ -104,7 +99,7 @@ fn finding(session: &Session<'_>, context: &Context<'_>, index: usize, all: &[us
 fn lost(session: &Session<'_>, context: &Context<'_>) -> Option<Finding> {
     let retry = path_facts::lost_retry(session, context).filter(|retry| retry.is_silence)?;
     let answer = retry.challenged.answer()?;
-    let mut finding = about(retry.challenged, retry.challenged.transaction.flow.destination)
+    let mut finding = about(retry.challenged, retry.challenged.transaction.flow.destination, false)
         .graded(Severity::Medium, Confidence::Likely)
         .explained(format!(
             "The {} in frame {} asks for credentials. {} sent them: of that request only the first fragment was captured, {} in \
@@ -121,13 +116,17 @@ fn lost(session: &Session<'_>, context: &Context<'_>) -> Option<Finding> {
     Some(finding)
 }
 
-fn about(challenged: &Attempt<'_>, server: crate::base::Endpoint) -> Finding {
+fn about(challenged: &Attempt<'_>, server: crate::base::Endpoint, is_reliable: bool) -> Finding {
     let method = challenged.transaction.method.to_string();
     let status = challenged.status().unwrap_or_default();
     let title = format!("{server} answered {method} with {status}, and {method} with credentials not at all");
-    let finding = Finding::new(&RULE, title)
+    let mut finding = Finding::new(&RULE, title)
         .fault(Fault::Path)
         .advises("Capture at the server, too, and see whether the request with credentials arrives there");
+    if !is_reliable {
+        finding = finding
+            .advises("Send it over TCP or shorten its body: it is longer than the first request by its credentials");
+    }
     finding.advises("Switch the router's SIP ALG off, and see whether the server bans the client's address")
 }
 

@@ -21,7 +21,8 @@ pub static RULE: Rule = Rule {
     severity: Severity::Critical,
     summary: "A password was guessed: after many tries, one was accepted",
     finds: "A source that tries password after password for a user (brute-force), and credentials of that user from the same \
-            source that the server accepts among them or within 60 s behind them.",
+            source that the server accepts among them or within 60 s behind them. It is medium where phones with several lines \
+            would look the same.",
     matters: "Somebody else has the account now. What follows are calls at your expense.",
     advice: "Change the password at once, remove the registrations of that source, block it, and look through the call records \
              since then.",

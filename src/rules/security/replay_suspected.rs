@@ -27,7 +27,7 @@ pub static RULE: Rule = Rule {
              the second address.",
     not_this: "A request that a proxy or B2BUA passes on, a second place of capture, and a client whose NAT gave it another \
                address: these keep Call-ID and CSeq, come from who received the first, or lie between the first and its answer. What \
-               repeats a digest from long ago, with more than a hundred thousand others in between, is not seen.",
+               repeats a digest from long ago, with more than sixteen thousand others in between, is not seen.",
     sources: &["RFC 7616 section 5.5", "RFC 3261 section 22.4", "RFC 2617 section 4.5"],
     sample: "replay",
     check: Check::Capture(check),

@@ -2,6 +2,17 @@
 
 use super::*;
 
+/// A try with a wrong password under a Call-ID of its own, and one that gets in.
+fn mistyped(call: &str) -> String {
+    format!(
+        "+5 [{call}] > REGISTER\n[{call}] < 401\nWWW-Authenticate: challenge\n[{call}] > REGISTER\n\
+         Authorization: digest user=1001 password=wrong\n[{call}] < 401\nWWW-Authenticate: challenge\n"
+    )
+}
+
+const GOT_IN: &str = "+5 [z] > REGISTER\n[z] < 401\nWWW-Authenticate: challenge\n\
+    [z] > REGISTER\nAuthorization: digest user=1001 password=secret\n[z] < 200\n";
+
 #[test]
 fn only_a_2xx_accepts_what_nobody_was_asked_for() {
     for (answer, told) in [("", false), ("< 403\n", false), ("< 503\n", false), (OK, true)] {
@@ -23,16 +34,8 @@ fn an_answer_that_goes_to_the_second_server_is_no_retry_without_credentials() {
 
 #[test]
 fn who_mistyped_the_password_and_got_in_did_not_fail() {
-    let wrong = |call: &str| {
-        format!(
-            "+5 [{call}] > REGISTER\n[{call}] < 401\nWWW-Authenticate: challenge\n\
-        [{call}] > REGISTER\nAuthorization: digest user=1001 password=wrong\n[{call}] < 401\nWWW-Authenticate: challenge\n"
-        )
-    };
-    let right = "+5 [z] > REGISTER\n[z] < 401\nWWW-Authenticate: challenge\n\
-        [z] > REGISTER\nAuthorization: digest user=1001 password=secret\n[z] < 200\n";
-    let tries = [wrong("a"), wrong("b"), wrong("c")].concat();
-    check(&[&tries, right], NOTHING, "untold did not get in\nmedium challenge-loop says=The_next_Call-ID_got_in");
+    let tries = ["a", "b", "c"].map(mistyped).concat();
+    check(&[&tries, GOT_IN], NOTHING, "untold did not get in\nmedium challenge-loop says=The_next_Call-ID_got_in");
     check(&[&tries], NOTHING, "told 1 of 1 client did not get in\nhigh challenge-loop");
 }
 
@@ -100,17 +103,9 @@ fn what_is_known_to_be_wrong_was_not_let_past() {
 
 #[test]
 fn a_loop_that_goes_on_behind_an_acceptance_is_told() {
-    let wrong = |call: &str| {
-        format!(
-            "+5 [{call}] > REGISTER\n[{call}] < 401\nWWW-Authenticate: challenge\n\
-        [{call}] > REGISTER\nAuthorization: digest user=1001 password=wrong\n[{call}] < 401\nWWW-Authenticate: challenge\n"
-        )
-    };
-    let right = "+5 [z] > REGISTER\n[z] < 401\nWWW-Authenticate: challenge\n\
-        [z] > REGISTER\nAuthorization: digest user=1001 password=secret\n[z] < 200\n";
-    let before = ["a", "b", "c"].map(wrong).concat();
-    let behind = ["d", "e", "f"].map(wrong).concat();
-    check(&[&before, right, &behind, LATER], NOTHING, "high challenge-loop\ntold did not get in");
+    let before = ["a", "b", "c"].map(mistyped).concat();
+    let behind = ["d", "e", "f"].map(mistyped).concat();
+    check(&[&before, GOT_IN, &behind, LATER], NOTHING, "high challenge-loop\ntold did not get in");
 }
 
 #[test]
