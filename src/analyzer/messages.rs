@@ -52,6 +52,7 @@ use crate::session::SessionOutcome;
 use crate::session::Sighting;
 use crate::session::Tracker;
 use crate::sip::HeaderName;
+use crate::sip::Headers;
 use crate::sip::Message;
 use crate::sip::Method;
 use crate::sip::parse::Source;
@@ -72,6 +73,8 @@ pub(super) struct Messages {
     pub(super) builder: ReportBuilder,
     pub(super) findings: Findings,
     said: Said,
+    /// The headers of the message before, in whose room the next ones are put.
+    room: Headers,
     pub(super) sip_messages: u64,
     pub(super) messages_cut: u64,
     pub(super) auth_rows_dropped: u64,
@@ -102,6 +105,7 @@ impl Messages {
             builder,
             findings,
             said: Said::default(),
+            room: Headers::new(),
             limits: limits.clone(),
             sip_messages: 0,
             messages_cut: 0,
@@ -126,8 +130,9 @@ impl Messages {
     /// One message, still to be parsed.
     pub(super) fn push(&mut self, payload: Payload<'_>) {
         let source = Source { is_cut: payload.cut, header_fields_max: self.limits.header_fields_max };
-        let message = crate::sip::parse(payload.bytes, source);
+        let message = crate::sip::parse_into(std::mem::take(&mut self.room), payload.bytes, source);
         self.take(payload, &message);
+        self.room = message.headers;
     }
 
     /// One message: its auth headers read, its digests checked, and put where it belongs.

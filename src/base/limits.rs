@@ -93,6 +93,8 @@ pub struct Limits {
     pub near_miss_bodies_bytes_max: usize,
     /// Messages whose answers to a display filter are kept until their sessions close.
     pub filter_messages_max: usize,
+    /// Bytes of messages that pass from one thread to the other together.
+    pub batch_bytes_max: usize,
 }
 
 /// Which copy is read of bytes that were sent twice and differ. Either way the message is ambiguous: which one its receiver
@@ -200,6 +202,7 @@ impl Default for Limits {
             near_miss_body_bytes_max: 16 * 1024,
             near_miss_bodies_bytes_max: 16 * 1024 * 1024,
             filter_messages_max: 4_000_000,
+            batch_bytes_max: 128 * 1024,
         }
     }
 }

@@ -22,6 +22,13 @@ impl Headers {
         Headers { rows: Vec::with_capacity(USUAL), first: [0; HeaderName::COUNT], repeats: [false; HeaderName::COUNT] }
     }
 
+    /// None, with the room that these took up.
+    pub fn emptied(self) -> Headers {
+        let mut rows = self.rows;
+        rows.clear();
+        Headers { rows, first: [0; HeaderName::COUNT], repeats: [false; HeaderName::COUNT] }
+    }
+
     /// Adds the next one.
     pub fn push(&mut self, header: Header) {
         let place = u32::try_from(self.rows.len().saturating_add(1)).unwrap_or(u32::MAX);

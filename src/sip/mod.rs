@@ -23,4 +23,4 @@ pub use header::{Header, HeaderName};
 pub use headers::Headers;
 pub use message::{CSeq, Message, StartLine};
 pub use method::Method;
-pub use parse::parse;
+pub use parse::{parse, parse_into};

@@ -1,8 +1,11 @@
 //! Threads change no report.
 
+use std::io;
 use std::io::Cursor;
+use std::io::Read;
 use std::path::Path;
 
+use proptest::prelude::*;
 use sipauth::analyzer::Analyzer;
 use sipauth::analyzer::NonceRows;
 use sipauth::analyzer::Settings;
@@ -20,13 +23,43 @@ use crate::scenario;
 
 const SECRETS: &str = "1001,*,secret\nalice,*,wonderland-7\n";
 
+/// Bytes that come in pieces of at most so many.
+struct Pieces(Cursor<Vec<u8>>, usize);
+
+impl Read for Pieces {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let len = buffer.len().min(self.1);
+        self.0.read(&mut buffer[..len])
+    }
+}
+
+/// How a capture goes through the stages.
+#[derive(Clone, Copy, Debug)]
+struct Way {
+    jobs: usize,
+    /// Frames behind which rows are asked for.
+    drained_every: usize,
+    /// Bytes that pass from thread to thread together.
+    batch_bytes: usize,
+    /// Bytes that one read gives.
+    read_bytes: usize,
+}
+
 /// Everything that is told of a capture, in order, with rows asked for every so many frames.
 fn told(capture: &[u8], secrets: &str, jobs: usize, drained_every: usize) -> String {
+    let batch_bytes = Limits::default().batch_bytes_max;
+    told_by(capture, secrets, Way { jobs, drained_every, batch_bytes, read_bytes: usize::MAX })
+}
+
+/// Everything that is told of a capture, in order.
+fn told_by(capture: &[u8], secrets: &str, way: Way) -> String {
+    let Way { jobs, drained_every, batch_bytes, read_bytes } = way;
     let (keyring, _) = keyring::read(secrets.as_bytes(), "c.csv", None).expect("credentials");
-    let settings = Settings { keyring, jobs, nonce_rows: NonceRows::AtRest, ..Settings::default() };
+    let limits = Limits { batch_bytes_max: batch_bytes, ..Limits::default() };
+    let input = Box::new(Pieces(Cursor::new(capture.to_vec()), read_bytes));
+    let mut reader = Reader::open(input, InputId(0), &limits).expect("it is a capture");
+    let settings = Settings { keyring, jobs, limits, nonce_rows: NonceRows::AtRest, ..Settings::default() };
     let mut analyzer = Analyzer::new(settings);
-    let mut reader =
-        Reader::open(Box::new(Cursor::new(capture.to_vec())), InputId(0), &Limits::default()).expect("it is a capture");
     let mut text = String::new();
     let tell = |text: &mut String, row: Row| match row {
         Row::Session(session) => text.push_str(&serde_json::to_string(&session).expect("JSON")),
@@ -102,5 +135,23 @@ fn losses_reach_the_rules_over_threads_as_without() {
         });
         let holed = corpus::plain_pcap(&frames);
         assert!(told(&holed, SECRETS, 1, 1) == told(&holed, SECRETS, 2, 3), "{name}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn blocks_of_any_size_give_the_same_report(
+        which: prop::sample::Index,
+        jobs in prop::sample::select(vec![1_usize, 2, 8]),
+        drained_every in 1_usize..40,
+        batch_bytes in 1_usize..8_000,
+        read_bytes in 1_usize..3_000,
+    ) {
+        let samples = corpus::samples();
+        let corpus::Sample { name, bytes, .. } = which.get(&samples);
+        let way = Way { jobs, drained_every, batch_bytes, read_bytes };
+        prop_assert!(told(bytes, SECRETS, 1, 1) == told_by(bytes, SECRETS, way), "{name} {way:?}");
     }
 }
