@@ -299,7 +299,7 @@ impl Nonces {
                 match presented.judgement {
                     Judgement::Accepted | Judgement::Passed => nonce.accepted += 1,
                     Judgement::Refused | Judgement::Stale | Judgement::Forbidden => nonce.refused += 1,
-                    Judgement::BadRequest | Judgement::None => {}
+                    Judgement::BadRequest | Judgement::Unjudged | Judgement::None => {}
                 }
                 let issuer = nonce.issued().map(|issue| issue.flow.source.address);
                 let server = attempt.transaction.flow.destination.address;

@@ -12,8 +12,6 @@ use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::facts;
 use crate::session::Attempt;
-use crate::session::AttemptOutcome;
-use crate::session::Presented;
 use crate::session::Run;
 use crate::session::Session;
 use crate::session::SessionOutcome;
@@ -215,10 +213,9 @@ impl Clients {
     }
 }
 
-/// Whether credentials were let past, and may have been looked at: those that are known to be wrong were not.
+/// Whether credentials were let past.
 fn is_let_past(attempt: &Attempt<'_>) -> bool {
-    let is_wrong = attempt.credentials.iter().any(Presented::is_wrong);
-    attempt.has_credentials() && attempt.is_let_past() && (!is_wrong || attempt.outcome == AttemptOutcome::Accepted)
+    attempt.has_credentials() && attempt.is_let_past()
 }
 
 /// Whether nobody seems to have answered because one direction alone was captured.

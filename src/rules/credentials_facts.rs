@@ -45,7 +45,7 @@ pub fn grade(rows: &[Row<'_, '_>]) -> (Severity, Confidence) {
         Judgement::BadRequest => true,
         _ => attempt.status() == Some(482),
     };
-    let is_let_past = |(_, _, p): &Row<'_, '_>| matches!(p.judgement, Judgement::Accepted | Judgement::Passed);
+    let is_let_past = |(_, _, p): &Row<'_, '_>| p.judgement.is_let_past();
     if rows.iter().any(is_proof) {
         (Severity::High, Confidence::Likely)
     } else if rows.iter().all(is_let_past) {
@@ -87,8 +87,10 @@ pub fn outcome_text(rows: &[Row<'_, '_>]) -> &'static str {
         "The request was forbidden although the digest is right: a missing permission would look the same."
     } else if has(&|(_, attempt, p)| is_turned_down(attempt, p)) {
         "The request was refused; a wrong password would look the same."
-    } else if has(&|(_, _, p)| matches!(p.judgement, Judgement::Accepted | Judgement::Passed)) {
+    } else if has(&|(_, _, p)| p.judgement.is_let_past()) {
         "The server did not mind; a strict one will."
+    } else if has(&|(_, _, p)| p.judgement == Judgement::Unjudged) {
+        "The server answered without having to look at it."
     } else {
         "What the server made of it was not captured."
     }

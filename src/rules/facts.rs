@@ -297,14 +297,31 @@ fn challenge_passed_over<'s, 'run>(
 
 /// Whether the same client was let past on the same hop soon after, for the same purpose.
 pub fn has_recovered(session: &Session<'_>, index: usize) -> bool {
-    let Some(failed) = session.attempts.get(index) else { return false };
-    let last = failed.answer().map(|answer| answer.time).or(failed.transaction.started());
-    session.attempts.iter().skip(index).filter(|later| later.is_let_past()).any(|later| {
+    recoveries(session, index).any(|(failed, later)| later.transaction.is_same_hop(failed.transaction))
+}
+
+/// The same from whatever address and at whatever server: clients that change either have recovered all the same.
+pub fn has_recovered_anywhere(session: &Session<'_>, index: usize) -> bool {
+    recoveries(session, index).next().is_some()
+}
+
+/// A failed attempt with each later one for the same purpose that was let past within the time of a recovery.
+fn recoveries<'s, 'run>(
+    session: &'s Session<'run>,
+    index: usize,
+) -> impl Iterator<Item = (&'s Attempt<'run>, &'s Attempt<'run>)> {
+    let failed = session.attempts.get(index);
+    let last = failed.and_then(|failed| failed.answer().map(|answer| answer.time).or(failed.transaction.started()));
+    let later = session.lookup().let_past_from(index).iter().take(RECOVERIES_MAX);
+    let pairs = later.filter_map(move |later| failed.zip(session.attempts.get(*later)));
+    pairs.filter(move |(failed, later)| {
         later.transaction.method == failed.transaction.method
-            && later.transaction.is_same_hop(failed.transaction)
             && later.request().zip(last).is_none_or(|(request, last)| request.time.since(last) <= RECOVERY_WITHIN)
     })
 }
+
+/// How many attempts that were let past are looked at for one that made a failure good. Bounds the search in endless sessions.
+const RECOVERIES_MAX: usize = 1024;
 
 /// The attempt that a finding about several stands for: the first that nothing made good, else the first.
 pub fn lead(session: &Session<'_>, attempts: impl IntoIterator<Item = usize>) -> Option<usize> {
@@ -321,6 +338,10 @@ pub fn answers_known_challenge(context: &Context<'_>, presented: &Presented<'_>)
     }
 }
 
+/// How many attempts back a challenge is looked for. Bounds the search in endless sessions: a nonce that served that often was the
+/// newest.
+const CHALLENGED_BACK_MAX: usize = 1024;
+
 /// The newest answer before a request that challenged this client for a realm under this kind of header.
 pub fn newest_challenge<'s, 'run>(
     session: &'s Session<'run>,
@@ -330,7 +351,8 @@ pub fn newest_challenge<'s, 'run>(
 ) -> Option<&'s Attempt<'run>> {
     let attempt = session.attempts.get(index)?;
     let sent = attempt.request()?.time;
-    session.attempts.iter().take(index).rev().find(|earlier| {
+    let before = session.attempts.iter().take(index).rev().take(CHALLENGED_BACK_MAX);
+    before.into_iter().find(|earlier| {
         earlier.transaction.is_same_hop(attempt.transaction)
             && earlier.answer().is_some_and(|answer| answer.time < sent)
             && earlier.challenges.iter().any(|offered| offered.header == header && offered.realm() == realm)

@@ -206,20 +206,6 @@ pub fn is_on_later_hop(attempt: &Attempt<'_>) -> bool {
     attempt.transaction.forwarded_from.is_some() && !attempt.is_sent_again
 }
 
-/// Whether a later attempt of the session for the same purpose was let past within the time of a recovery, from whatever
-/// address and at whatever server: clients that change either have recovered all the same.
-pub fn has_recovered(session: &Session<'_>, index: usize) -> bool {
-    let Some(failed) = session.attempts.get(index) else { return false };
-    let last = failed.answer().map(|answer| answer.time).or(failed.transaction.started());
-    session.attempts.iter().skip(index).filter(|later| later.is_let_past()).any(|later| {
-        later.transaction.method == failed.transaction.method
-            && later
-                .request()
-                .zip(last)
-                .is_none_or(|(request, last)| request.time.since(last) <= facts::RECOVERY_WITHIN)
-    })
-}
-
 /// High where the refusal is about the nonce and nothing made it good.
 pub fn severity(is_about_the_nonce: bool, has_recovered: bool) -> Severity {
     if is_about_the_nonce && !has_recovered { Severity::High } else { Severity::Medium }
@@ -251,9 +237,7 @@ pub fn let_past_before(session: &Session<'_>, index: usize, presented: &Presente
         return None;
     }
     let uses = session.attempts.get(first..index)?.iter().flat_map(|attempt| &attempt.credentials);
-    let let_past = uses
-        .filter(|used| used.nonce == Some(nonce))
-        .filter(|used| matches!(used.judgement, Judgement::Accepted | Judgement::Passed));
+    let let_past = uses.filter(|used| used.nonce == Some(nonce)).filter(|used| used.judgement.is_let_past());
     Some(let_past.count())
 }
 

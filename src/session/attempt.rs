@@ -93,6 +93,9 @@ pub enum Judgement {
     Accepted,
     /// Another final answer: the request got past authentication.
     Passed,
+    /// A final answer of a server that may not have looked at them: it is in trouble, wants something else first, or another party
+    /// answered a digest that is known to be wrong.
+    Unjudged,
     /// Challenged again for the same realm.
     Refused,
     /// Challenged again with `stale=true`.
@@ -103,6 +106,13 @@ pub enum Judgement {
     BadRequest,
     /// No final answer was seen.
     None,
+}
+
+impl Judgement {
+    /// Whether who asked for them was seen to be content.
+    pub fn is_let_past(self) -> bool {
+        matches!(self, Judgement::Accepted | Judgement::Passed)
+    }
 }
 
 /// What became of an attempt. The names are those of the report.
@@ -177,11 +187,11 @@ impl<'run> Attempt<'run> {
     /// Whether the server was seen to be content with the credentials, or to need none: accepted, or turned down for what
     /// was asked and not for who asked (486, 423 …). A server in trouble (408, 5xx) may not have looked at them.
     pub fn is_let_past(&self) -> bool {
-        let passed = || self.credentials.iter().any(|presented| presented.judgement == Judgement::Passed);
         match self.outcome {
             AttemptOutcome::Accepted => true,
             AttemptOutcome::Failed => {
-                !matches!(self.status(), Some(408 | 420 | 421 | 482 | 494 | 500..=599)) && passed()
+                let has = |judgement| self.credentials.iter().any(|presented| presented.judgement == judgement);
+                has(Judgement::Passed) && !has(Judgement::Unjudged)
             }
             _ => false,
         }

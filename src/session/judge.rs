@@ -146,6 +146,9 @@ fn offered(rows: &[crate::session::ChallengeRow]) -> Vec<Offered<'_>> {
     challenges.collect()
 }
 
+/// How many challenges with a nonce are looked at for one that came before its credentials. Bounds the search in endless sessions.
+const BROUGHT_BACK_MAX: usize = 1024;
+
 /// Finds for each row of credentials the latest challenge before it that brought its nonce, and says whether the realms agree.
 fn join(attempts: &mut [Attempt<'_>]) {
     if attempts.iter().all(|attempt| attempt.credentials.is_empty()) {
@@ -158,10 +161,13 @@ fn join(attempts: &mut [Attempt<'_>]) {
         let sent = attempt.transaction.started();
         for presented in &mut attempt.credentials {
             let all = presented.nonce.and_then(|nonce| brought.get(&nonce)).map(Vec::as_slice).unwrap_or_default();
-            let latest = all.iter().rev().find(|(time, _, _)| sent.is_none_or(|sent| *time <= sent));
+            let newest = all.iter().rev().take(BROUGHT_BACK_MAX);
+            let latest = newest.into_iter().find(|(time, _, _)| sent.is_none_or(|sent| *time <= sent));
             presented.answers = latest.and_then(|&(_, attempt, _)| {
                 // One nonce may stand in several challenges of an answer, for each algorithm (RFC 7616 §3.7) or realm.
-                let rows = all.iter().filter(|(_, other, _)| *other == attempt).map(|(_, _, challenge)| *challenge);
+                let first = all.partition_point(|(_, other, _)| *other < attempt);
+                let rows = all.iter().skip(first).take_while(|(_, other, _)| *other == attempt);
+                let rows = rows.map(|(_, _, challenge)| *challenge);
                 let fit = |&challenge: &usize| {
                     let offered = before.get(attempt).and_then(|asking| asking.challenges.get(challenge));
                     offered.map(|offered| {
@@ -271,6 +277,10 @@ fn judgement(attempts: &[Attempt<'_>], index: usize, attempt: &Attempt<'_>, pres
         403 if attempt.transaction.provisional_at.is_none() || presented.is_wrong() => Judgement::Forbidden,
         404 if attempt.transaction.method == Method::Register => Judgement::Forbidden,
         400 if attempt.transaction.provisional_at.is_none() => Judgement::BadRequest,
+        // Timeouts, extensions and loops (RFC 3261 §21.4, RFC 3329) are seen to before anybody asks who is there, and so is a server's
+        // own trouble.
+        408 | 420 | 421 | 482 | 494 | 500..=599 => Judgement::Unjudged,
+        _ if presented.is_wrong() => Judgement::Unjudged,
         _ => Judgement::Passed,
     }
 }

@@ -1,24 +1,24 @@
 //! Where a session uses and offers its nonces and realms. Made once it is asked for: most sessions never ask, and long ones
 //! would be searched from end to end for each of their attempts.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 
+use crate::base::WireMap;
 use crate::session::Attempt;
 use crate::session::HeaderKind;
-use crate::session::Judgement;
 use crate::session::NonceId;
 
 /// Which attempts name what, as indices into the session's, in order.
 #[derive(Debug, Default)]
 pub struct Lookup {
-    counted: HashMap<(NonceId, Option<u32>), Vec<usize>>,
-    uses: HashMap<NonceId, u64>,
-    used_first: HashMap<NonceId, usize>,
-    used_last: HashMap<NonceId, usize>,
-    let_past_first: HashMap<NonceId, usize>,
-    offered: HashMap<NonceId, Vec<(usize, HeaderKind)>>,
-    answered_last: HashMap<IpAddr, HashMap<Box<[u8]>, usize>>,
+    counted: WireMap<(NonceId, Option<u32>), Vec<usize>>,
+    uses: WireMap<NonceId, u64>,
+    used_first: WireMap<NonceId, usize>,
+    used_last: WireMap<NonceId, usize>,
+    let_past: Vec<usize>,
+    let_past_first: WireMap<NonceId, usize>,
+    offered: WireMap<NonceId, Vec<(usize, HeaderKind)>>,
+    answered_last: WireMap<IpAddr, WireMap<Box<[u8]>, usize>>,
 }
 
 impl Lookup {
@@ -27,6 +27,9 @@ impl Lookup {
         let mut lookup = Lookup::default();
         for (index, attempt) in attempts.iter().enumerate() {
             let client = attempt.transaction.flow.source.address;
+            if attempt.is_let_past() {
+                lookup.let_past.push(index);
+            }
             for presented in attempt.credentials.iter().filter(|presented| presented.is_attempt) {
                 lookup.answered_last.entry(client).or_default().insert(presented.realm().into(), index);
                 let Some(nonce) = presented.nonce else { continue };
@@ -34,7 +37,7 @@ impl Lookup {
                 lookup.counted.entry((nonce, nonce_count)).or_default().push(index);
                 lookup.used_first.entry(nonce).or_insert(index);
                 lookup.used_last.insert(nonce, index);
-                if matches!(presented.judgement, Judgement::Accepted | Judgement::Passed) {
+                if presented.judgement.is_let_past() {
                     lookup.let_past_first.entry(nonce).or_insert(index);
                 }
             }
@@ -68,6 +71,12 @@ impl Lookup {
     /// The last attempt whose credentials use that nonce.
     pub fn used_last(&self, nonce: NonceId) -> Option<usize> {
         self.used_last.get(&nonce).copied()
+    }
+
+    /// The attempts from that one on that were let past.
+    pub fn let_past_from(&self, index: usize) -> &[usize] {
+        let first = self.let_past.partition_point(|let_past| *let_past < index);
+        self.let_past.get(first..).unwrap_or_default()
     }
 
     /// The first attempt whose credentials with that nonce were let past.

@@ -44,7 +44,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let is_last = index + 1 == session.attempts.len();
     let method = attempt.transaction.method.to_string();
     let is_wrong = attempt.credentials.iter().any(Presented::is_wrong);
-    let is_let_past = !attempt.has_credentials() || (attempt.is_let_past() && !is_wrong);
+    let is_let_past = !attempt.has_credentials() || attempt.is_let_past();
     let past = match attempt.has_credentials() {
         false => "The request was never challenged",
         true if is_let_past => "The credentials were let past",

@@ -7,7 +7,6 @@ use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::facts;
-use crate::session::Judgement;
 use crate::session::Session;
 
 /// The rule.
@@ -30,9 +29,7 @@ pub static RULE: Rule = Rule {
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let mut right = facts::presented(session)
         .filter(|(_, attempt, presented)| {
-            presented.verdict() == Some(Verdict::Match)
-                && matches!(presented.judgement, Judgement::Accepted | Judgement::Passed)
-                && attempt.is_let_past()
+            presented.verdict() == Some(Verdict::Match) && presented.judgement.is_let_past() && attempt.is_let_past()
         })
         .map(|(_, attempt, _)| attempt)
         .peekable();

@@ -8,7 +8,6 @@ use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::facts;
-use crate::session::Judgement;
 use crate::session::Session;
 
 /// The rule.
@@ -66,7 +65,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     finding.frames = facts::frames_of_all(wrong.iter().map(|(_, attempt, _)| *attempt).chain(asking));
     finding.evidence = facts::challenge_evidence(asking.unwrap_or(attempt));
     finding.evidence.extend(facts::credentials_evidence(attempt, presented));
-    if wrong.iter().all(|(_, _, presented)| matches!(presented.judgement, Judgement::Accepted | Judgement::Passed)) {
+    if wrong.iter().all(|(_, _, presented)| presented.judgement.is_let_past()) {
         finding.severity = Severity::Medium;
     }
     vec![finding]

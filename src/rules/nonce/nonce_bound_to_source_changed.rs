@@ -44,7 +44,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let Some((index, attempt, presented, asked)) = moved.first().copied() else { return Vec::new() };
     let is_the_nonce = moved.iter().any(|(_, _, presented, _)| nonce_facts::is_about_the_nonce(presented));
     let last = moved.last().map_or(index, |(last, _, _, _)| *last);
-    let severity = nonce_facts::severity(is_the_nonce, nonce_facts::has_recovered(session, last));
+    let severity = nonce_facts::severity(is_the_nonce, facts::has_recovered_anywhere(session, last));
     let user = facts::account(&presented.username(), &presented.realm());
     let answers = attempt.transaction.flow.source.address;
     let requests: Vec<_> =

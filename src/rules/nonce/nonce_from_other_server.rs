@@ -46,7 +46,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let is_the_nonce = foreign.iter().any(|(_, _, presented, _)| nonce_facts::is_about_the_nonce(presented));
     let is_stale = foreign.iter().any(|(_, _, presented, _)| presented.judgement == Judgement::Stale);
     let last = foreign.last().map_or(*index, |(last, _, _, _)| *last);
-    let severity = nonce_facts::severity(is_the_nonce, nonce_facts::has_recovered(session, last));
+    let severity = nonce_facts::severity(is_the_nonce, facts::has_recovered_anywhere(session, last));
     let user = facts::account(&presented.username(), &presented.realm());
     let (issuer, refuser) = names(session, attempt, other);
     let requests: Vec<_> =

@@ -251,3 +251,19 @@ fn another_from_tag_is_no_proven_cause() {
 fn a_password_typed_late_is_an_answer() {
     check(&[ASKED, "+700 ", RIGHT, OK], SECRET, "no challenge-unanswered\nverdict ok");
 }
+
+#[test]
+fn a_server_in_trouble_has_accepted_nothing() {
+    let asked = "> REGISTER\n< 401\nWWW-Authenticate: challenge nonce=n1\n";
+    let sent = "> REGISTER\nAuthorization: digest user=1001 password=secret nonce=n1 realm=pbx.example.com\n";
+    let refused = "< 401\nWWW-Authenticate: challenge nonce=n2\n";
+    check(&[asked, sent, "< 503\n+5 ", sent, refused, LATER], NOTHING, "no nonce-rejected-without-stale");
+    check(&[asked, sent, "< 200\n+5 ", sent, refused, LATER], NOTHING, "medium nonce-rejected-without-stale");
+}
+
+#[test]
+fn a_wrong_digest_behind_another_partys_answer_was_let_past_by_nobody() {
+    let wrong = "> INVITE\nProxy-Authorization: digest user=1001 password=wrong\n< 180\n< 486\n> ACK\n";
+    check(&[CALL_ASKED, wrong], SECRET, "no normal-challenge");
+    check(&[CALL_ASKED, CALL_RIGHT, "< 180\n< 486\n> ACK\n"], SECRET, "verdict ok\ninfo digest-ok-accepted");
+}
