@@ -46,6 +46,7 @@ use crate::session::HeaderKind;
 use crate::session::KnownCredentials;
 use crate::session::LinkId;
 use crate::session::LostMessages;
+use crate::session::Placement;
 use crate::session::Run;
 use crate::session::Session;
 use crate::session::SessionOutcome;
@@ -141,8 +142,8 @@ impl Messages {
         self.messages_cut += u64::from(!message.has_all_headers);
         let time = payload.time.or(self.tracker.now()).unwrap_or(CaptureTime::from_ns(0));
         let answers = self.ask(message, &payload, time);
-        let (credentials, challenges) = if message.status().is_some() {
-            (Vec::new(), self.challenges(message, &payload, time))
+        let (Answered { rows: credentials, is_attempt }, challenges) = if message.status().is_some() {
+            (Answered::default(), self.challenges(message, &payload, time))
         } else {
             (self.credentials(message, &payload, time), Vec::new())
         };
@@ -166,7 +167,11 @@ impl Messages {
             challenges,
             keeps_body,
         };
-        self.tracker.push(sighting, &mut self.closed);
+        let placement = self.tracker.push(sighting, &mut self.closed);
+        // A repeat is no new try.
+        if is_attempt && placement == Placement::New {
+            self.note_account(message, flow.source.address, time);
+        }
         self.note_infos(message, at, time, flow);
         for run in std::mem::take(&mut self.closed) {
             self.close(&run, time);
@@ -240,10 +245,10 @@ impl Messages {
         rows.collect()
     }
 
-    fn credentials(&mut self, message: &Message<'_>, payload: &Payload<'_>, time: CaptureTime) -> Vec<CredentialsRow> {
+    fn credentials(&mut self, message: &Message<'_>, payload: &Payload<'_>, time: CaptureTime) -> Answered {
         let rows: Vec<(HeaderKind, &[u8])> = auth_headers(message, &CREDENTIALS).collect();
         if rows.is_empty() {
-            return Vec::new();
+            return Answered::default();
         }
         self.auth_rows_dropped += beyond(count(message, &CREDENTIALS));
         let mut is_attempt = false;
@@ -275,12 +280,7 @@ impl Messages {
                 value: value.into(),
             }
         });
-        let rows = rows.collect();
-        // An IMS client announces itself with an empty digest (RFC 3310 §4): that answers nothing.
-        if is_attempt {
-            self.note_account(message, payload.flow.source.address, time);
-        }
-        rows
+        Answered { rows: rows.collect(), is_attempt }
     }
 
     fn note_account(&mut self, message: &Message<'_>, source: IpAddr, time: CaptureTime) {
@@ -418,6 +418,14 @@ impl Messages {
             self.accounts.step(key, step);
         }
     }
+}
+
+/// The credentials of a request.
+#[derive(Default)]
+struct Answered {
+    rows: Vec<CredentialsRow>,
+    /// Some of them answer something. An IMS client announces itself with an empty digest (RFC 3310 §4): that does not.
+    is_attempt: bool,
 }
 
 /// What a message is for, by its Call-ID, method and users. Hosts are left out: some clients name another one with each try.

@@ -42,6 +42,8 @@ struct Client {
     ended: Option<CaptureTime>,
     /// It got in at least once.
     is_in: bool,
+    /// The capture ends before it could answer a challenge.
+    is_cut_short: bool,
 }
 
 impl Client {
@@ -85,7 +87,10 @@ impl Clients {
         // A call that fails behind authentication has got in, too.
         client.is_in |= session.outcome == SessionOutcome::Accepted || session.attempts.iter().any(is_let_past);
         let ended = Some(session.run.last_seen);
-        if session.outcome == SessionOutcome::Undecided || ended < client.ended || is_unheard(session) {
+        let is_cut_short = worst.is_none() && session.is_cut_short() && !is_ping(session);
+        client.is_cut_short |= is_cut_short;
+        let is_open = is_cut_short || session.outcome == SessionOutcome::Undecided;
+        if is_open || ended < client.ended || is_unheard(session) {
             return;
         }
         client.ended = ended;
@@ -121,6 +126,8 @@ impl Clients {
         let Some(first) = run.transactions.first() else { return };
         let is_accepted = |known: &Transaction| {
             known.method == first.method
+                // One that the capture lacks, or cut, may have carried credentials.
+                && known.request.as_ref().is_some_and(|request| request.has_all_headers)
                 && known.answer.as_ref().is_some_and(|answer| (200..=299).contains(&answer.status))
         };
         if matches!(first.method, Method::Register | Method::Invite) && run.transactions.iter().any(is_accepted) {
@@ -205,7 +212,15 @@ impl Clients {
             true => String::new(),
             false => format!("; {} accepted without a challenge", unasked.join(" and ")),
         };
+        let cut_short = self.clients.values().filter(|client| client.is_cut_short).count();
         match (self.clients.is_empty(), is_lossy) {
+            (false, _) if cut_short == 1 && self.clients.len() == 1 => {
+                format!("{messages}; the capture ends before the client could answer its challenge")
+            }
+            (false, _) if cut_short > 0 => format!(
+                "{messages}; the capture ends before {cut_short} of {} could answer a challenge",
+                clients(self.clients.len())
+            ),
             (false, _) => format!("{messages}, and none that shows whether a client authenticated"),
             (true, true) => format!("{messages}; what the capture kept of them holds no authentication{accepted}"),
             (true, false) => format!("{messages}, and no authentication among them{accepted}"),
@@ -216,6 +231,11 @@ impl Clients {
 /// Whether credentials were let past.
 fn is_let_past(attempt: &Attempt<'_>) -> bool {
     attempt.has_credentials() && attempt.is_let_past()
+}
+
+/// Pings want any answer, and a challenge is one.
+fn is_ping(session: &Session<'_>) -> bool {
+    matches!(session.method(), Some(Method::Options | Method::Notify))
 }
 
 /// Whether nobody seems to have answered because one direction alone was captured.
@@ -259,8 +279,11 @@ fn failure(session: &Session<'_>, findings: &[Finding]) -> Option<String> {
     {
         return None;
     }
-    // Pings want any answer.
-    if matches!(method, Method::Options | Method::Notify) && session.outcome == SessionOutcome::UnansweredChallenge {
+    // What was to end expires by itself.
+    if last.is_some_and(Attempt::is_removal) && session.outcome != SessionOutcome::Forbidden {
+        return None;
+    }
+    if is_ping(session) && session.outcome == SessionOutcome::UnansweredChallenge {
         return None;
     }
     let worst = findings.iter().find(|finding| finding.severity >= Severity::Medium && finding.attempt.is_some());

@@ -143,11 +143,9 @@ pub enum AlgorithmFit {
 
 /// How the algorithm of credentials compares with those of their realm's challenges; `None` without such.
 pub fn algorithm_fit(session: &Session<'_>, presented: &Presented<'_>) -> Option<AlgorithmFit> {
-    let (_, answered) = session.challenge(presented.answers.filter(|at| at.is_same_realm)?)?;
-    let (asking, _) = session.challenge(presented.answers?)?;
     let sent = presented.credentials.params.get(Name::Algorithm).map(|param| param.raw);
-    let of_realm = asking.challenges.iter().filter(|other| other.realm() == answered.realm());
-    let fits = of_realm.map(|other| {
+    // Rows with nonces of their own are answered one by one: the algorithm of another row is no choice.
+    let fits = offers(session, presented).map(|other| {
         let asked = other.challenge.params.get(Name::Algorithm).map(|param| param.raw);
         let is_same = match (presented.credentials.algorithm(), other.challenge.algorithm()) {
             (Algorithm::Unknown(sent), Algorithm::Unknown(asked)) => sent.eq_ignore_ascii_case(asked),

@@ -11,6 +11,7 @@ use crate::rules::credentials_facts;
 use crate::rules::credentials_facts::AlgorithmFit;
 use crate::rules::credentials_facts::Row;
 use crate::rules::facts;
+use crate::rules::nonce_facts;
 use crate::session::Attempt;
 use crate::session::Judgement;
 use crate::session::Offered;
@@ -169,7 +170,9 @@ fn challenge<'s, 'run>(
 
 fn has_newest_nonce(session: &Session<'_>, row: &Row<'_, '_>) -> bool {
     let (index, _, presented) = row;
+    // A nonce that was good before may have become too old, and not every server calls that stale.
     presented.judgement != Judgement::Stale
+        && !nonce_facts::was_let_past(session, *index, presented)
         && challenge(session, row).is_some()
         && facts::newer_challenge(session, *index, presented).is_none()
 }

@@ -11,6 +11,7 @@ use crate::rules::Evidence;
 use crate::rules::EvidenceValue;
 use crate::rules::Finding;
 use crate::rules::Subject;
+use crate::rules::recovery;
 use crate::session::Attempt;
 use crate::session::HeaderKind;
 use crate::session::Judgement;
@@ -21,9 +22,6 @@ use crate::sip::Method;
 
 /// How long a client may take to answer a challenge before it counts as unanswered: RFC 3261 §17.1, timers B and F.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(32);
-
-/// A later acceptance within this time makes a failure a matter of the past: twice the transaction timeout.
-pub const RECOVERY_WITHIN: Duration = Duration::from_secs(64);
 
 /// Wire bytes as text for a finding; sinks escape it again.
 pub fn text(bytes: &[u8]) -> String {
@@ -155,6 +153,14 @@ pub fn is_ping(attempt: &Attempt<'_>) -> bool {
 /// How long the capture goes on behind an attempt's answer.
 pub fn capture_after(attempt: &Attempt<'_>, context: &Context<'_>) -> Duration {
     attempt.answer().map(|answer| context.end.since(answer.time)).unwrap_or_default()
+}
+
+/// A sentence that says how soon behind an attempt's answer the capture ends.
+pub fn ends_behind(attempt: &Attempt<'_>, context: &Context<'_>) -> String {
+    format!(
+        " The capture ends {} after that answer: the client may have tried again.",
+        duration_text(capture_after(attempt, context))
+    )
 }
 
 /// Whether a datagram of this request's sender to its receiver lost a fragment: its next request may have been that one.
@@ -295,39 +301,13 @@ fn challenge_passed_over<'s, 'run>(
     previous.challenges.first().filter(|_| refused_again || attempt.status().is_none_or(|status| status >= 400))
 }
 
-/// Whether the same client was let past on the same hop soon after, for the same purpose.
-pub fn has_recovered(session: &Session<'_>, index: usize) -> bool {
-    recoveries(session, index).any(|(failed, later)| later.transaction.is_same_hop(failed.transaction))
-}
-
-/// The same from whatever address and at whatever server: clients that change either have recovered all the same.
-pub fn has_recovered_anywhere(session: &Session<'_>, index: usize) -> bool {
-    recoveries(session, index).next().is_some()
-}
-
-/// A failed attempt with each later one for the same purpose that was let past within the time of a recovery.
-fn recoveries<'s, 'run>(
-    session: &'s Session<'run>,
-    index: usize,
-) -> impl Iterator<Item = (&'s Attempt<'run>, &'s Attempt<'run>)> {
-    let failed = session.attempts.get(index);
-    let last = failed.and_then(|failed| failed.answer().map(|answer| answer.time).or(failed.transaction.started()));
-    let later = session.lookup().let_past_from(index).iter().take(RECOVERIES_MAX);
-    let pairs = later.filter_map(move |later| failed.zip(session.attempts.get(*later)));
-    pairs.filter(move |(failed, later)| {
-        later.transaction.method == failed.transaction.method
-            && later.request().zip(last).is_none_or(|(request, last)| request.time.since(last) <= RECOVERY_WITHIN)
-    })
-}
-
-/// How many attempts that were let past are looked at for one that made a failure good. Bounds the search in endless sessions.
-const RECOVERIES_MAX: usize = 1024;
-
 /// The attempt that a finding about several stands for: the first that nothing made good, else the first.
 pub fn lead(session: &Session<'_>, attempts: impl IntoIterator<Item = usize>) -> Option<usize> {
     let mut attempts = attempts.into_iter();
     let first = attempts.next()?;
-    Some(std::iter::once(first).chain(attempts).find(|&index| !has_recovered(session, index)).unwrap_or(first))
+    Some(
+        std::iter::once(first).chain(attempts).find(|&index| !recovery::has_recovered(session, index)).unwrap_or(first),
+    )
 }
 
 /// Whether credentials answer a challenge that this capture shows, perhaps one of another Call-ID.

@@ -20,6 +20,7 @@ pub mod nonce_facts;
 pub mod path;
 pub mod path_facts;
 pub mod precedence;
+pub mod recovery;
 mod said;
 pub mod security;
 pub mod transaction;

@@ -7,7 +7,7 @@ use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Severity;
 use crate::rules::challenge::challenge_loop;
-use crate::rules::facts::has_recovered;
+use crate::rules::recovery::has_recovered;
 use crate::session::Attempt;
 use crate::session::Session;
 
@@ -382,33 +382,44 @@ fn rank(finding: &Finding) -> usize {
     EXPLAINS.iter().position(|(rule, _)| *rule == finding.rule.name).unwrap_or(EXPLAINS.len())
 }
 
+/// A finding that explains others.
+struct Explanation {
+    /// The exchange that it is about; `None` where it is about several.
+    exchange: Option<usize>,
+    severity: Severity,
+    fault: Fault,
+    confidence: Confidence,
+}
+
 fn explain(session: &Session<'_>, findings: &mut [Finding]) {
     for (rule, explained) in EXPLAINS {
-        let causes: Vec<(Option<usize>, Severity, Fault)> = findings
+        let causes: Vec<Explanation> = findings
             .iter()
             .filter(|finding| {
                 finding.rule.name == *rule && finding.explained_by.is_none() && finding.severity >= Severity::Medium
             })
             .flat_map(|finding| {
-                let of = |exchange| (exchange, finding.severity, finding.fault);
+                let Finding { severity, fault, confidence, .. } = *finding;
+                let of = move |exchange| Explanation { exchange, severity, fault, confidence };
                 exchanges(session, finding).into_iter().map(of)
             })
             .collect();
         for finding in findings.iter_mut().filter(|finding| explained.contains(&finding.rule.name)) {
             let mine = exchange(session, finding);
-            let explains = |(exchange, severity, _): &&(Option<usize>, Severity, Fault)| {
-                *severity >= finding.severity.min(Severity::High)
-                    && (exchange.is_none() || mine.is_none() || *exchange == mine)
+            let explains = |cause: &&Explanation| {
+                cause.severity >= finding.severity.min(Severity::High)
+                    && (cause.exchange.is_none() || mine.is_none() || cause.exchange == mine)
             };
             if finding.explained_by.is_some() {
                 continue;
             }
-            if let Some((_, _, fault)) = causes.iter().find(explains) {
+            if let Some(cause) = causes.iter().find(explains) {
                 finding.explained_by = Some(rule);
                 finding.severity = finding.severity.min(Severity::Medium);
                 if finding.rule.name == challenge_loop::RULE.name {
-                    // They must not name two sides.
-                    finding.fault = *fault;
+                    // They must not name two sides, nor be surer than what explains them.
+                    finding.fault = cause.fault;
+                    finding.confidence = finding.confidence.min(cause.confidence);
                 }
             }
         }

@@ -1,9 +1,12 @@
 //! One request and its final answer, judged: which challenge its credentials answer, and what became of them.
 
+use std::time::Duration;
+
 use crate::auth::Challenge;
 use crate::auth::Credentials;
 use crate::auth::Scheme;
 use crate::auth::Stale;
+use crate::base::Transport;
 use crate::digest::Checked;
 use crate::digest::SourceId;
 use crate::digest::Verdict;
@@ -152,6 +155,9 @@ impl AttemptOutcome {
     }
 }
 
+/// A repeat that comes this long behind an answer did not cross it: twice the time after which the first one is sent.
+const UNHEARD_FROM: Duration = Duration::from_secs(1);
+
 impl<'run> Attempt<'run> {
     /// The request, where it was seen.
     pub fn request(&self) -> Option<&'run Request> {
@@ -195,6 +201,20 @@ impl<'run> Attempt<'run> {
             }
             _ => false,
         }
+    }
+
+    /// Whether the client went on to repeat its request behind the answer: over UDP who gets one stops (RFC 3261 §17.1.1.2,
+    /// §17.1.2.2). It never came to the client, or the client could not tell what it answers. One repeat may have crossed it.
+    pub fn is_unheard(&self) -> bool {
+        let transaction = self.transaction;
+        transaction.transport == Transport::Udp
+            && transaction.retransmissions() > 1
+            && self.answer().is_some_and(|answer| transaction.last_sent.since(answer.time) >= UNHEARD_FROM)
+    }
+
+    /// Whether the request ends a registration, a subscription or a publication: without it, that expires by itself.
+    pub fn is_removal(&self) -> bool {
+        self.request().and_then(|request| request.marks.as_ref()).is_some_and(|marks| marks.is_removal)
     }
 
     /// Whether the answer holds a challenge; an empty header is none.

@@ -65,7 +65,7 @@ fn infos<'a>(message: &Message<'a>) -> impl Iterator<Item = &'a [u8]> {
 }
 
 /// Gives a run a message, and notes what it makes the run keep beside its transaction and its texts.
-pub(super) fn push(run: &mut Run, sighting: Sighting<'_>, limits: &Limits) {
+pub(super) fn push(run: &mut Run, sighting: Sighting<'_>, limits: &Limits) -> Placement {
     let credentials = sighting.credentials.iter().map(|row| row.value.len());
     let challenges = sighting.challenges.iter().map(|row| row.value.len());
     let infos = infos(sighting.message).map(<[u8]>::len);
@@ -75,7 +75,8 @@ pub(super) fn push(run: &mut Run, sighting: Sighting<'_>, limits: &Limits) {
     let copy_bytes = if sighting.message.status().is_none() { COPY_BYTES } else { 0 };
     let others = sighting.frames.others.len();
     let parts_bytes = if others > 0 { PARTS_BYTES.saturating_add(others.saturating_mul(16)) } else { 0 };
-    let kept_bytes = match run.push(sighting, limits) {
+    let placement = run.push(sighting, limits);
+    let kept_bytes = match placement {
         Placement::New => rows_bytes,
         // It joins its INVITE, and leaves its credentials there.
         Placement::Known if is_ack => rows_bytes.saturating_add(copy_bytes),
@@ -83,4 +84,5 @@ pub(super) fn push(run: &mut Run, sighting: Sighting<'_>, limits: &Limits) {
         Placement::Dropped => 0,
     };
     run.rows_bytes = run.rows_bytes.saturating_add(kept_bytes).saturating_add(parts_bytes);
+    placement
 }

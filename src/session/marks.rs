@@ -1,5 +1,4 @@
-//! What a request shows of the path it took. Kept beside few requests: those with credentials in which something is odd, or
-//! whose digest covers the body.
+//! What few requests show: something odd of the path they took, a body that the digest covers, or that they end a registration.
 
 use std::net::IpAddr;
 use std::sync::LazyLock;
@@ -13,6 +12,7 @@ use sha2::Sha256;
 use crate::session::Sighting;
 use crate::session::TextId;
 use crate::session::Texts;
+use crate::session::removal::is_removal;
 use crate::sip::DefectKind;
 use crate::sip::HeaderName;
 use crate::sip::Message;
@@ -34,6 +34,8 @@ pub struct Marks {
     pub addresses: Option<OddAddresses>,
     /// The values of Security-Verify (RFC 3329 §2.2), joined with commas.
     pub security_verify: Option<TextId>,
+    /// It ends a registration, a subscription or a publication.
+    pub is_removal: bool,
 }
 
 /// Enough of a body to see that another one differs.
@@ -60,8 +62,10 @@ impl Marks {
     pub(super) fn of(sighting: &Sighting<'_>, via: Option<Via<'_>>, texts: &mut Texts) -> Option<Box<Marks>> {
         let message = sighting.message;
         let security_verify = joined(message, HeaderName::SecurityVerify, texts);
+        let is_removal = is_removal(message);
         if sighting.credentials.is_empty() {
-            return security_verify.map(|_| Box::new(Marks { security_verify, ..Marks::default() }));
+            let is_marked = is_removal || security_verify.is_some();
+            return is_marked.then(|| Box::new(Marks { security_verify, is_removal, ..Marks::default() }));
         }
         let covers_body = sighting.credentials.iter().any(|row| AUTH_INT.find(&row.value).is_some());
         let marks = Marks {
@@ -69,8 +73,10 @@ impl Marks {
             is_length_wrong: !sighting.is_cut && is_length_wrong(message),
             addresses: via.and_then(|via| odd_addresses(message, via, texts)),
             security_verify,
+            is_removal,
         };
         let is_empty = marks.body.is_none()
+            && !marks.is_removal
             && !marks.is_length_wrong
             && marks.addresses.is_none()
             && marks.security_verify.is_none();

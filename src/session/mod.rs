@@ -15,6 +15,7 @@ pub mod lost;
 pub mod marks;
 mod over;
 mod packed;
+mod removal;
 pub mod run;
 #[allow(clippy::module_inception)]
 pub mod session;
@@ -28,7 +29,7 @@ pub use attempt::{Attempt, AttemptOutcome, Judgement, Offered, Presented};
 pub use exchange::Exchange;
 pub use lost::{Lost, LostMessages};
 pub use marks::{BodyMark, Marks, OddAddresses};
-pub use run::Run;
+pub use run::{Placement, Run};
 pub use session::{Session, SessionOutcome};
 pub use sighting::{ChallengeRow, CredentialsRow, HeaderKind, InfoRow, KnownCredentials, LinkId, NonceId, Sighting};
 pub use texts::{TextId, Texts};

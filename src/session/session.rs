@@ -14,6 +14,7 @@ use crate::session::Run;
 use crate::session::TextId;
 use crate::session::attempt::ChallengeAt;
 use crate::session::judge;
+use crate::session::judge::TRANSACTION_TIMEOUT;
 use crate::session::lookup::Lookup;
 use crate::sip::Method;
 use crate::sip::uri::Uri;
@@ -23,6 +24,8 @@ use crate::sip::uri::Uri;
 pub struct Session<'run> {
     /// The messages.
     pub run: &'run Run,
+    /// The latest time of the capture.
+    pub end: CaptureTime,
     /// The attempts in order of their first message.
     pub attempts: Vec<Attempt<'run>>,
     /// The attempts by client, server, method and From tag.
@@ -88,7 +91,25 @@ impl<'run> Session<'run> {
         let has_odd_form = attempts.iter().any(has_odd_form);
         let presented = presented(&attempts);
         let lookup = OnceCell::new();
-        Session { run, attempts, exchanges, outcome, is_one_way, has_trouble, has_odd_form, presented, lookup }
+        Session { run, end, attempts, exchanges, outcome, is_one_way, has_trouble, has_odd_form, presented, lookup }
+    }
+
+    /// Whether the capture ends before the client could answer the last word of the server, which asked it for another answer: the
+    /// first challenge, one that says stale, or one that brings a new nonce in place of one that had been good.
+    pub fn is_cut_short(&self) -> bool {
+        let mut newest = own(&self.attempts).rev();
+        let Some((last, answer)) = newest.next().and_then(|last| Some((last, last.answer()?))) else { return false };
+        let was_good = |presented: &Presented<'_>| {
+            let first = presented.nonce.and_then(|nonce| self.lookup().let_past_first(nonce));
+            presented.is_refused() && first.is_some()
+        };
+        let asks_anew = match last.outcome {
+            AttemptOutcome::Challenged => true,
+            AttemptOutcome::Stale => newest.next().is_none_or(|before| before.outcome != AttemptOutcome::Stale),
+            AttemptOutcome::Refused => last.credentials.iter().any(was_good),
+            _ => false,
+        };
+        asks_anew && self.end.since(answer.time) < TRANSACTION_TIMEOUT
     }
 
     /// Every row of credentials that tries to prove something, with the index of its attempt.
@@ -203,13 +224,22 @@ impl<'run> Session<'run> {
 }
 
 /// The attempts of the first method. What a proxy did with a request on its next hops is not the client's outcome: the
-/// answer that it passed back is.
+/// answer that it passed back is. Nor is a re-INVITE: whatever becomes of it, the call that was accepted goes on (RFC 3261 §14.1).
 fn own<'s, 'run>(attempts: &'s [Attempt<'run>]) -> impl DoubleEndedIterator<Item = &'s Attempt<'run>> {
     let first = attempts.first().map(|attempt| &attempt.transaction.method);
-    attempts.iter().filter(move |attempt| {
+    let is_own = move |attempt: &&Attempt<'_>| {
         Some(&attempt.transaction.method) == first
             && (attempt.transaction.forwarded_from.is_none() || attempt.is_sent_again)
+    };
+    let is_call = |attempt: &Attempt<'_>| attempt.transaction.method == Method::Invite;
+    let mut calls = attempts.iter().enumerate().filter(move |(_, attempt)| is_own(attempt) && is_call(attempt));
+    let answered = calls.find(|(_, attempt)| attempt.outcome == AttemptOutcome::Accepted).map(|(index, _)| index);
+    let all = attempts.iter().enumerate();
+    all.filter(move |(index, attempt)| {
+        let is_within_call = answered.is_some_and(|answered| *index > answered) && attempt.is_in_dialog();
+        is_own(attempt) && !is_within_call
     })
+    .map(|(_, attempt)| attempt)
 }
 
 /// The last finished attempt of the first method decides.

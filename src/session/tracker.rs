@@ -11,6 +11,7 @@ use crate::base::FrameRef;
 use crate::base::Limits;
 use crate::base::WireMap;
 use crate::session::NonceId;
+use crate::session::Placement;
 use crate::session::Run;
 use crate::session::Sighting;
 use crate::session::Transaction;
@@ -88,17 +89,18 @@ impl Tracker {
     }
 
     /// Takes one message. Runs that it shows to be over are appended to `closed`.
-    pub fn push(&mut self, sighting: Sighting<'_>, closed: &mut Vec<Run>) {
+    pub fn push(&mut self, sighting: Sighting<'_>, closed: &mut Vec<Run>) -> Placement {
         let closed_before = closed.len();
         let has_room = self.bodies_len_bytes < self.limits.near_miss_bodies_bytes_max;
         let sighting = Sighting { keeps_body: sighting.keeps_body && has_room, ..sighting };
-        self.place(sighting, closed);
+        let placement = self.place(sighting, closed);
         while self.budget.held_bytes() > self.limits.state_bytes_max && self.evict_oldest(closed) {}
         let ended: usize = closed.iter().skip(closed_before).map(Run::bodies_len_bytes).sum();
         self.bodies_len_bytes = self.bodies_len_bytes.saturating_sub(ended);
+        placement
     }
 
-    fn place(&mut self, sighting: Sighting<'_>, closed: &mut Vec<Run>) {
+    fn place(&mut self, sighting: Sighting<'_>, closed: &mut Vec<Run>) -> Placement {
         self.advance(sighting.time);
         self.lay_to_rest();
         self.close_over(closed);
@@ -106,7 +108,7 @@ impl Tracker {
         let call_id = sighting.message.call_id();
         if call_id.is_empty() {
             self.untracked += 1;
-            return;
+            return Placement::Dropped;
         }
         let gap = self.gap();
         if let Some(kept) = self.runs.get_mut(call_id)
@@ -118,22 +120,23 @@ impl Tracker {
                 closed.push(std::mem::replace(run, fresh));
             }
             let bodies = run.bodies_len_bytes();
-            budget::push(run, sighting, &self.limits);
+            let placement = budget::push(run, sighting, &self.limits);
             self.bodies_len_bytes += run.bodies_len_bytes() - bodies;
             self.budget.charge(kept);
             watch(kept, &mut self.watched, self.now);
-            return;
+            return placement;
         }
         while self.runs.len() >= self.limits.sessions_max && self.evict_oldest(closed) {}
         let key: Arc<[u8]> = Arc::from(call_id);
         let mut run = Run::new(key.clone(), &sighting);
-        budget::push(&mut run, sighting, &self.limits);
+        let placement = budget::push(&mut run, sighting, &self.limits);
         self.bodies_len_bytes += run.bodies_len_bytes();
         let mut kept = Kept::new(run);
         self.budget.charge(&mut kept);
         watch(&mut kept, &mut self.watched, self.now);
         self.runs.insert(key, kept);
         self.note_crowd();
+        placement
     }
 
     /// Follows the time of the messages. One with a wrong time must not keep sessions from closing ever after, nor close them all.

@@ -9,6 +9,7 @@ mod challenges;
 mod compared;
 mod credential_form;
 mod credentials;
+mod endings;
 mod field;
 mod hops;
 mod loops;

@@ -140,7 +140,7 @@ fn in_streak(
     let mut finding = Finding::new(&RULE, title)
         .fault(fault)
         .explained(format!(
-            "{} with credentials for realm {} {}: {}. {}",
+            "{} with credentials in answer to realm {} {}: {}. {}",
             facts::count(statuses.len(), &method),
             facts::quoted(realm),
             if statuses.len() == 1 { "was refused" } else { "were refused" },
@@ -149,6 +149,10 @@ fn in_streak(
         ))
         .excludes("retransmission: every attempt counted here is a new transaction")
         .advises(if is_right { LOOK_AT_SERVER } else { remedy(cause) });
+    if is_right || cause == "wrong-digest" {
+        // What the server has stored, nobody has seen; nor need the secret given be the one in use.
+        finding.confidence = Confidence::Likely;
+    }
     if !tried.iter().any(|(_, _, presented)| presented.judgement == Judgement::Stale) {
         finding = finding.excludes("stale nonce: no challenge said stale=true");
     }
@@ -282,7 +286,7 @@ fn meaning(cause: &str) -> &'static str {
 }
 
 /// What is said where every digest was checked and is right.
-const ALL_RIGHT: &str = "Every digest fits the secret given: the password is not the cause.";
+const ALL_RIGHT: &str = "Every digest fits the secret given: the client holds that one, and whether the server does, a capture cannot tell.";
 const LOOK_AT_SERVER: &str = "Look at the server: its stored secret, its checks beyond the digest, and whether challenge and answer reach the same node";
 
 fn remedy(cause: &str) -> &'static str {

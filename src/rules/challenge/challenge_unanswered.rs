@@ -1,5 +1,6 @@
 //! SA102: challenged, and that was the last of it.
 
+use crate::base::FrameNumber;
 use crate::rules::Check;
 use crate::rules::Context;
 use crate::rules::Fault;
@@ -65,7 +66,7 @@ fn finding(session: &Session<'_>, unanswered: &Unanswered) -> Option<Finding> {
     };
     let is_seen = facts::shows_credentials(attempt);
     let fault = match is_seen {
-        _ if is_lost => Fault::Path,
+        _ if is_lost || attempt.is_unheard() => Fault::Path,
         true => Fault::Client,
         false => Fault::Unknown,
     };
@@ -82,6 +83,8 @@ fn finding(session: &Session<'_>, unanswered: &Unanswered) -> Option<Finding> {
             " Fragments of a datagram from this client to this server are missing: the answer may have been that one.",
         );
         finding = finding.advises("Look for the path that loses fragments; TCP, or a shorter request, avoids them");
+    } else if attempt.is_unheard() {
+        finding = explain_unheard(finding, attempt);
     } else {
         finding = explain_circumstances(session, finding, attempt);
     }
@@ -128,6 +131,24 @@ fn is_answered_later(session: &Session<'_>, context: &Context<'_>, attempt: &Att
 fn has_other_branch_won(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
     let origin = attempt.transaction.forwarded_from.and_then(|from| session.run.transactions.get(from));
     origin.and_then(|origin| origin.answer.as_ref()).is_some_and(|answer| (200..=299).contains(&answer.status))
+}
+
+/// A client that has an answer does not repeat its request.
+fn explain_unheard(mut finding: Finding, attempt: &Attempt<'_>) -> Finding {
+    let transaction = attempt.transaction;
+    let since = attempt.answer().map(|answer| transaction.last_sent.since(answer.time)).unwrap_or_default();
+    finding.explanation.push_str(&format!(
+        " The client went on to repeat the very request for {}, which was sent {} times in all: the challenge never came to it, or it \
+         could not tell what that answers.",
+        facts::duration_text(since),
+        transaction.retransmissions() + 1,
+    ));
+    if !attempt.has_credentials() {
+        finding = finding.excludes("wrong password: no digest was sent in answer to this challenge");
+    }
+    finding.advises("Look at the way back to the client: NAT, rport, firewall, the address in Via").advises(
+        "Capture at the client: where the challenge arrives there, compare its Via branch and CSeq with the request's",
+    )
 }
 
 /// What about this challenge the client may not have liked.
@@ -182,5 +203,32 @@ fn explain_circumstances(session: &Session<'_>, mut finding: Finding, attempt: &
     if session.attempts.iter().all(|attempt| facts::shows_credentials(attempt) && !attempt.has_credentials()) {
         finding = finding.excludes("wrong password: no digest was ever sent");
     }
-    finding.advises("Check that user name, password and realm are set on the client")
+    if attempt.is_removal() {
+        finding.explanation.push_str(
+            " The request was to end a registration or subscription, which now stays until it expires: a client that is switched off does not wait.",
+        );
+        return finding.advises(
+            "Nothing, where the client was switched off; else let it answer this challenge as it answers others",
+        );
+    }
+    match used_before(session, attempt) {
+        Some(at) => finding.advises(format!(
+            "The client has credentials for this realm: it used them in frame {at}. See why it does not for {method}"
+        )),
+        None => finding.advises("Check that user name, password and realm are set on the client"),
+    }
+}
+
+/// The frame in which credentials of the same client for the realm of this challenge were let past.
+fn used_before(session: &Session<'_>, attempt: &Attempt<'_>) -> Option<FrameNumber> {
+    let client = attempt.transaction.flow.source.address;
+    let mut before = session.attempts.iter().filter(|other| {
+        other.transaction.flow.source.address == client
+            && other.is_let_past()
+            && other
+                .credentials
+                .iter()
+                .any(|presented| presented.is_attempt && attempt.offers_realm(&presented.realm()))
+    });
+    Some(before.next()?.request()?.at.number)
 }

@@ -6,6 +6,7 @@ use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::challenge_facts;
 use crate::rules::facts;
 use crate::session::Attempt;
 use crate::session::AttemptOutcome;
@@ -43,6 +44,8 @@ fn finding(session: &Session<'_>, exchange: &crate::session::Exchange) -> Option
         .filter_map(|(&first, &next)| Some((first, session.attempts.get(first)?, session.attempts.get(next)?)))
         // The answer may have gone to another of the server's addresses.
         .filter(|(index, first, next)| is_ignored(first, next) && !facts::is_nonce_used_later(session, *index))
+        // Whoever is asked by the one who called need not answer, and goes on with what he has to say.
+        .filter(|(_, first, _)| !challenge_facts::is_asked_by_caller(session, first))
         .collect();
     let is_harmless = |(_, first, next): &&(usize, &Attempt<'_>, &Attempt<'_>)| {
         next.outcome == AttemptOutcome::Accepted || facts::is_ping(first)
@@ -70,6 +73,9 @@ fn finding(session: &Session<'_>, exchange: &crate::session::Exchange) -> Option
         .advises("Check the user name, password and realm on the client: it sends nothing that the server could check");
     if worst.is_none() {
         finding.severity = Severity::Info;
+    } else if first.is_removal() {
+        // What it was to end expires by itself.
+        finding.severity = Severity::Medium;
     }
     finding.attempt = facts::lead(session, pairs.iter().filter(|pair| !is_harmless(pair)).map(|(index, _, _)| *index))
         .or(pairs.first().map(|(index, _, _)| *index));
@@ -90,6 +96,7 @@ fn is_ignored(first: &Attempt<'_>, next: &Attempt<'_>) -> bool {
         && first.has_challenge()
         // Behind credentials that the capture lacks, and that were refused, a client may begin anew.
         && facts::shows_credentials(first)
+        && !first.is_unheard()
         && is_later
         && had_answer
         && has_headers

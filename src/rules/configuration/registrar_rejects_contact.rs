@@ -83,7 +83,11 @@ fn is_other_failure(attempt: &Attempt<'_>, was_challenged: bool) -> bool {
         && status >= 400
         && !matches!(status, 400 | 401 | 403 | 407 | 420 | 421 | 482 | 494)
         && !(status == 404 && attempt.transaction.method == Method::Register);
-    let never_asked = !attempt.has_credentials() && !was_challenged && matches!(status, 402 | 403 | 404 | 408 | 423);
+    // A request that the capture lacks may have carried credentials.
+    let never_asked = facts::shows_credentials(attempt)
+        && !attempt.has_credentials()
+        && !was_challenged
+        && matches!(status, 402 | 403 | 404 | 408 | 423);
     is_registrar_business && (got_past || never_asked)
 }
 
@@ -105,7 +109,7 @@ fn advice(status: u16) -> &'static str {
         404 => "Compare user and domain of the To URI with the accounts on the server",
         408 => "Look behind the server: it timed out waiting for somebody else",
         423 => "Let the client ask for a longer interval: the answer's Min-Expires says how long",
-        500.. => "Look at the server's own log: it failed or is overloaded",
+        500..=599 => "Look at the server's own log: it failed or is overloaded",
         _ => "Read the reason phrase and the server's log: the request was refused for what it asks, not for who asks",
     }
 }

@@ -16,6 +16,7 @@ use crate::session::Judgement;
 use crate::session::Offered;
 use crate::session::Presented;
 use crate::session::Session;
+use crate::sip::uri::Uri;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -65,8 +66,9 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
             facts::source(presented)
         ))
         .excludes("wrong password on the client: the digest fits the one given here");
-    let differences =
+    let mut differences =
         session.challenge_of(presented).map(|offered| differences(presented, offered)).unwrap_or_default();
+    differences.extend(other_uri(session, attempt, presented));
     if !differences.is_empty() {
         finding.fault = Fault::Client;
         finding.confidence = Confidence::Possible;
@@ -102,6 +104,16 @@ fn is_altered_behind(session: &Session<'_>, attempt: &Attempt<'_>, presented: &P
     rows.any(|row| row.realm() == presented.realm() && row.is_wrong())
 }
 
+/// RFC 7616 §3.4.6: servers check that the uri is that of the request.
+fn other_uri(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> Option<String> {
+    // Behind a proxy the Request-URI is no longer the one that the client knew.
+    let request = attempt.request().filter(|request| request.via_count <= 1)?;
+    let asked = session.text(request.uri);
+    let uri = presented.credentials.uri()?;
+    let differs = Uri::parse(&uri).first_difference(&Uri::parse(asked)).is_some();
+    differs.then(|| format!("uri {}, for the Request-URI {}", facts::quoted(&uri), facts::quoted(asked)))
+}
+
 /// Where credentials do not follow their challenge, although the digest over them is right.
 fn differences(presented: &Presented<'_>, offered: &Offered<'_>) -> Vec<String> {
     let (sent, asked) = (&presented.credentials, &offered.challenge);
@@ -117,6 +129,9 @@ fn differences(presented: &Presented<'_>, offered: &Offered<'_>) -> Vec<String> 
             differences.push(format!("qop {}, which the challenge does not offer", facts::text(qop.name())));
         }
         _ => {}
+    }
+    if sent.userhash() && !asked.userhash() {
+        differences.push("a hashed user name, which the challenge does not offer".to_owned());
     }
     if sent.nonce_count().is_some_and(|count| count.value.is_none()) {
         differences.push("the nonce count is not eight hex digits".to_owned());

@@ -9,6 +9,7 @@ use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::facts;
+use crate::rules::nonce_facts;
 use crate::session::Judgement;
 use crate::session::Session;
 
@@ -45,8 +46,12 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         .iter()
         .find(|(_, _, presented)| facts::answers_known_challenge(context, presented) || presented.answers.is_some());
     let Some((index, attempt, presented)) = known.or(refused.first()).copied() else { return Vec::new() };
-    let (severity, confidence) =
-        if known.is_some() { (Severity::High, Confidence::Likely) } else { (Severity::Medium, Confidence::Possible) };
+    let was_good = nonce_facts::was_let_past(session, index, presented);
+    let is_open = session.is_cut_short() && index + 1 == session.attempts.len();
+    let (severity, confidence) = match known.is_some() && !is_open {
+        true => (Severity::High, Confidence::Likely),
+        false => (Severity::Medium, Confidence::Possible),
+    };
     let requests: Vec<_> =
         refused.iter().filter_map(|(_, attempt, _)| attempt.request().map(|request| request.at)).collect();
     let user = facts::account(&presented.username(), &presented.realm());
@@ -61,6 +66,14 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         ));
     if known.is_none() {
         finding.explanation.push_str(" Their nonce was issued before the capture, or never: it may have been too old.");
+    }
+    if was_good {
+        finding
+            .explanation
+            .push_str(" Their nonce had been good before: it may have become too old, and the server does not say so.");
+    }
+    if is_open {
+        finding.explanation.push_str(&facts::ends_behind(attempt, context));
     }
     finding = finding.advises(
         "Give the password (--user with --ask-password, or --credentials) to learn whether the digest is right",

@@ -10,6 +10,7 @@ use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::facts;
 use crate::rules::nonce_facts;
+use crate::rules::recovery;
 use crate::session::Presented;
 use crate::session::Session;
 
@@ -38,7 +39,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         .collect();
     let Some((index, attempt, presented)) = odd.first().copied() else { return Vec::new() };
     let refused = odd.iter().rev().find(|(_, _, presented)| nonce_facts::is_about_the_nonce(presented));
-    let is_cause = refused.is_some_and(|(index, _, _)| !facts::has_recovered_anywhere(session, *index));
+    let is_cause = refused.is_some_and(|(index, _, _)| !recovery::has_recovered_anywhere(session, *index));
     let is_refused = odd.iter().any(|(_, _, presented)| facts::is_turned_away(presented) || presented.is_refused());
     let (severity, confidence) = match () {
         () if is_cause => (Severity::High, Confidence::Likely),

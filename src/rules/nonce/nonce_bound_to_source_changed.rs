@@ -11,6 +11,7 @@ use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::facts;
 use crate::rules::nonce_facts;
+use crate::rules::recovery;
 use crate::session::Session;
 
 /// The rule.
@@ -44,7 +45,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let Some((index, attempt, presented, asked)) = moved.first().copied() else { return Vec::new() };
     let is_the_nonce = moved.iter().any(|(_, _, presented, _)| nonce_facts::is_about_the_nonce(presented));
     let last = moved.last().map_or(index, |(last, _, _, _)| *last);
-    let severity = nonce_facts::severity(is_the_nonce, facts::has_recovered_anywhere(session, last));
+    let severity = nonce_facts::severity(is_the_nonce, recovery::has_recovered_anywhere(session, last));
     let user = facts::account(&presented.username(), &presented.realm());
     let answers = attempt.transaction.flow.source.address;
     let requests: Vec<_> =

@@ -11,6 +11,7 @@ use crate::rules::Severity;
 use crate::rules::facts;
 use crate::rules::nonce_facts;
 use crate::rules::nonce_facts::OtherServer;
+use crate::rules::recovery;
 use crate::session::Attempt;
 use crate::session::Judgement;
 use crate::session::Session;
@@ -46,7 +47,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let is_the_nonce = foreign.iter().any(|(_, _, presented, _)| nonce_facts::is_about_the_nonce(presented));
     let is_stale = foreign.iter().any(|(_, _, presented, _)| presented.judgement == Judgement::Stale);
     let last = foreign.last().map_or(*index, |(last, _, _, _)| *last);
-    let severity = nonce_facts::severity(is_the_nonce, facts::has_recovered_anywhere(session, last));
+    let severity = nonce_facts::severity(is_the_nonce, recovery::has_recovered_anywhere(session, last));
     let user = facts::account(&presented.username(), &presented.realm());
     let (issuer, refuser) = names(session, attempt, other);
     let requests: Vec<_> =

@@ -36,6 +36,8 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let rejected: Vec<_> = facts::presented(session)
         .filter(|(index, attempt, presented)| {
             presented.judgement == Judgement::Refused
+                // Only a right digest over an old nonce is to be called stale (RFC 7616 §3.3).
+                && !presented.is_wrong()
                 && brings_other_nonce(attempt, presented)
                 && was_accepted_before(session, context, *index, presented)
                 && facts::ignored_challenge(session, context, *index, presented).is_none()
@@ -45,8 +47,10 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let user = facts::account(&presented.username(), &presented.realm());
     let is_right = presented.verdict() == Some(Verdict::Match);
     let is_recovered = session.is_accepted_later(index);
+    let is_open = session.is_cut_short() && index + 1 == session.attempts.len();
     let (severity, confidence) = match (is_recovered, is_right) {
         (true, _) => (Severity::Info, Confidence::Likely),
+        (false, _) if is_open => (Severity::Medium, Confidence::Possible),
         (false, true) => (Severity::High, Confidence::Likely),
         (false, false) => (Severity::Medium, Confidence::Possible),
     };
@@ -59,11 +63,15 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
             attempt.request().map(|request| request.at.number.to_string()).unwrap_or_default(),
             attempt.status().unwrap_or_default()
         ))
-        .excludes("a changed password is the only other reading: the same nonce and user were accepted before")
         .advises("Let the server say stale=true when it refuses a nonce for its age")
         .advises("Let the client try once more when a challenge brings a new nonce");
+    if is_open {
+        finding.explanation.push_str(&facts::ends_behind(attempt, context));
+    }
     if is_right {
         finding = finding.excludes("wrong password: the digest fits the secret given");
+    } else {
+        finding.explanation.push_str(" A password that was changed in between looks the same.");
     }
     finding.attempt = Some(index);
     finding.subject = facts::subject(session, attempt);

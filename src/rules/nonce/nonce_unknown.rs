@@ -10,6 +10,7 @@ use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::facts;
 use crate::rules::nonce_facts;
+use crate::rules::recovery;
 use crate::session::Attempt;
 use crate::session::Presented;
 use crate::session::Session;
@@ -42,7 +43,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let Some((index, attempt, presented)) = unknown.first().copied() else { return Vec::new() };
     let is_kept = unknown.iter().filter(|(_, _, other)| other.nonce == presented.nonce).count() > 1;
     let last = unknown.last().map_or(index, |(last, _, _)| *last);
-    let is_recovered = session.is_accepted_later(last) || facts::has_recovered_anywhere(session, last);
+    let is_recovered = session.is_accepted_later(last) || recovery::has_recovered_anywhere(session, last);
     let is_the_nonce = unknown.iter().any(|(_, _, presented)| nonce_facts::is_about_the_nonce(presented));
     // Of thousands of nonces those are forgotten that nobody seems to use any more.
     let may_be_forgotten = context.nonces.forgotten() > 0;

@@ -12,6 +12,7 @@ use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::facts;
 use crate::rules::nonce_facts;
+use crate::rules::recovery;
 use crate::session::Attempt;
 use crate::session::Judgement;
 use crate::session::Presented;
@@ -46,7 +47,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         .filter(|(index, attempt, presented)| is_used_up(session, context, *index, attempt, presented))
         .collect();
     let Some((index, attempt, presented)) = used_up.first().copied() else { return Vec::new() };
-    let is_recovered = used_up.last().is_some_and(|(last, _, _)| facts::has_recovered_anywhere(session, *last));
+    let is_recovered = used_up.last().is_some_and(|(last, _, _)| recovery::has_recovered_anywhere(session, *last));
     let severity = if is_recovered { Severity::Info } else { Severity::Medium };
     let says = match nonce_facts::format(context, attempt, presented) {
         Some(format) if format.is_one_time => format!(" The nonce says so too, {}.", nonce_facts::INFERRED),

@@ -43,23 +43,37 @@ fn finding(session: &Session<'_>, context: &Context<'_>, index: usize) -> Option
     let is_proven = gap >= facts::ANSWER_WITHIN;
     let presented = attempt.credentials.iter().find(|presented| presented.is_refused())?;
     let user = facts::account(&presented.username(), &presented.realm());
-    let (severity, confidence) =
-        if is_proven { (Severity::High, Confidence::Proven) } else { (Severity::Medium, Confidence::Possible) };
+    let (severity, confidence) = match is_proven {
+        true if attempt.is_removal() => (Severity::Medium, Confidence::Likely),
+        true if attempt.is_unheard() => (Severity::High, Confidence::Likely),
+        true => (Severity::High, Confidence::Proven),
+        false => (Severity::Medium, Confidence::Possible),
+    };
+    let ending = if is_proven { "did not try the new one" } else { "the capture ends before it tries the new one" };
     let went_on = if is_proven { "although the capture goes on for" } else { "but the capture ends" };
     let after = if is_proven { "" } else { " after it" };
-    let mut finding =
-        Finding::new(&RULE, format!("{user} was told that its nonce is stale, and did not try the new one"))
-            .graded(severity, confidence)
-            .fault(Fault::Client)
-            .explained(format!(
-                "The {} in frame {} says stale=true and brings a new nonce. No request followed, {went_on} {}{after}.",
-                attempt.status().unwrap_or_default(),
-                attempt.answer()?.at.number,
-                facts::duration_text(gap)
-            ))
-            .excludes("wrong password as the server's reason: it says stale")
+    let mut finding = Finding::new(&RULE, format!("{user} was told that its nonce is stale, and {ending}"))
+        .graded(severity, confidence)
+        .fault(Fault::Client)
+        .explained(format!(
+            "The {} in frame {} says stale=true and brings a new nonce. No request followed, {went_on} {}{after}.",
+            attempt.status().unwrap_or_default(),
+            attempt.answer()?.at.number,
+            facts::duration_text(gap)
+        ))
+        .excludes("wrong password as the server's reason: it says stale");
+    if attempt.is_unheard() {
+        finding
+            .explanation
+            .push_str(" The client went on to repeat its request behind it: the answer did not come to it.");
+        finding = finding
+            .fault(Fault::Path)
+            .advises("Look at the way back to the client: NAT, rport, firewall, the address in Via");
+    } else {
+        finding = finding
             .advises("Update the client: on stale=true it must answer the new nonce without asking the user")
             .advises("Until then, lengthen the nonce lifetime on the server beyond the client's refresh interval");
+    }
     finding.attempt = Some(index);
     finding.subject = facts::subject(session, attempt);
     finding.frames = facts::frames_of_all([attempt]);

@@ -14,6 +14,7 @@ use crate::rules::facts;
 use crate::rules::hop_facts;
 use crate::rules::hop_facts::Alteration;
 use crate::rules::hop_facts::What;
+use crate::rules::recovery;
 use crate::session::Session;
 
 /// The rule.
@@ -61,7 +62,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
 }
 
 fn grade(session: &Session<'_>, alteration: &Alteration<'_, '_>) -> (Severity, Confidence) {
-    let has_recovered = alteration.attempt.is_some_and(|index| facts::has_recovered(session, index));
+    let has_recovered = alteration.attempt.is_some_and(|index| recovery::has_recovered(session, index));
     if !alteration.is_refused || has_recovered {
         return (Severity::Medium, Confidence::Proven);
     }

@@ -8,6 +8,7 @@ use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::facts;
+use crate::rules::recovery;
 use crate::session::Attempt;
 use crate::session::AttemptOutcome;
 use crate::session::Judgement;
@@ -37,7 +38,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let switched =
         || facts::presented(session).filter(|(_, attempt, presented)| asked(session, attempt, presented).is_some());
     let failed = switched().find(|(index, attempt, presented)| {
-        has_failed(attempt, presented) && !facts::has_recovered(session, *index) && !facts::is_ping(attempt)
+        has_failed(attempt, presented) && !recovery::has_recovered(session, *index) && !facts::is_ping(attempt)
     });
     let Some((index, attempt, presented)) = failed.or_else(|| switched().next()) else { return Vec::new() };
     let Some(challenged) = asked(session, attempt, presented) else { return Vec::new() };

@@ -511,6 +511,6 @@ fn a_loop_tells_its_cause() {
     check(
         &[ASKED, RIGHT, REFUSED, RIGHT, REFUSED],
         SECRET,
-        "medium challenge-loop cause=unknown fault=server says=not_the_cause",
+        "medium challenge-loop cause=unknown fault=server says=cannot_tell",
     );
 }
