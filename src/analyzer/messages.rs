@@ -268,6 +268,9 @@ impl Messages {
                 let nonce = credentials.nonce().and_then(|nonce| self.nonces.named(&realm, &nonce));
                 if let Some(nonce) = nonce {
                     self.nonces.sent(nonce, payload.frames.last, time, payload.flow, purpose);
+                    if let Some(count) = credentials.nonce_count().and_then(|count| count.value) {
+                        self.nonces.counted(nonce, count, payload.frames.last, payload.flow.source.address, purpose);
+                    }
                 }
                 let challenge_realm = credentials.nonce().and_then(|nonce| self.nonces.issuing_realm(&nonce));
                 let checked = self.verifier.check(&credentials, &request, challenge_realm);

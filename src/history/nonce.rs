@@ -28,6 +28,8 @@ pub struct Nonce {
     /// How many were challenged again or forbidden.
     pub refused: u32,
     pub(super) moved_to: Option<Box<FrameRef>>,
+    pub(super) highest: Counted,
+    pub(super) repeated: Option<Box<Repeat>>,
     /// A hash of the Call-ID that used it first; zero where none did.
     pub(super) used_by: u32,
     /// Requests of another Call-ID used it, too.
@@ -50,6 +52,8 @@ impl Nonce {
             accepted: 0,
             refused: 0,
             moved_to: None,
+            highest: Counted::default(),
+            repeated: None,
             used_by: 0,
             is_shared: false,
             same_value: None,
@@ -78,11 +82,45 @@ impl Nonce {
         }
     }
 
+    /// Notes the nonce count of a request.
+    pub(super) fn note_count(&mut self, new: Counted, at: FrameRef) {
+        let Counted { count, call, client } = self.highest;
+        // Requests of two Call-IDs may overtake each other: one below the highest shows nothing. The same from elsewhere is a replay.
+        if new.count == count && new.call != call && new.client == client {
+            self.repeated.get_or_insert_with(|| Box::new(Repeat { at, count }));
+        }
+        if new.count > count {
+            self.highest = new;
+        }
+    }
+
+    /// The first request whose nonce count the same client had used before in another Call-ID: it was not counted up.
+    pub fn repeated(&self) -> Option<Repeat> {
+        self.repeated.as_deref().copied()
+    }
+
     /// The request that used it first, where that stood under another Call-ID than the challenge although it was of the same
     /// method, users, client and server, and nobody used it under the challenge's own.
     pub fn moved_to(&self) -> Option<FrameRef> {
         self.moved_to.as_deref().copied()
     }
+}
+
+/// The highest nonce count that a nonce was used with, by which Call-ID and which client: hashes of them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counted {
+    pub(super) count: u32,
+    pub(super) call: u32,
+    pub(super) client: u32,
+}
+
+/// A nonce count that came again.
+#[derive(Clone, Copy, Debug)]
+pub struct Repeat {
+    /// The later request.
+    pub at: FrameRef,
+    /// The count.
+    pub count: u32,
 }
 
 /// Stands for no time.

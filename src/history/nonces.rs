@@ -15,6 +15,7 @@ use crate::base::FrameRef;
 use crate::base::Limits;
 use crate::base::WireMap;
 use crate::base::limits::NAME_BYTES_MAX;
+use crate::history::nonce::Counted;
 use crate::history::nonce::Issue;
 use crate::history::nonce::Nonce;
 use crate::history::nonce::Purpose;
@@ -215,6 +216,14 @@ impl Nonces {
     /// What a message is for: its Call-ID, and its method with the users it names.
     pub fn purpose(&self, call_id: &[u8], method: &[u8], users: [&[u8]; 2]) -> Purpose {
         Purpose { call_id: self.short_hash(call_id), request: self.short_hash((method, users)) }
+    }
+
+    /// Notes the nonce count of credentials, while the capture is read.
+    pub fn counted(&mut self, id: NonceId, count: u32, at: FrameRef, client: IpAddr, purpose: Purpose) {
+        let new = Counted { count, call: purpose.call_id, client: self.short_hash(client) };
+        if let Some(nonce) = self.store.get_mut(id) {
+            nonce.note_count(new, at);
+        }
     }
 
     /// Notes that credentials name a nonce, while the capture is read.

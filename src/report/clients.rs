@@ -42,6 +42,8 @@ struct Client {
     ended: Option<CaptureTime>,
     /// It got in at least once.
     is_in: bool,
+    /// It asked for more than whether anybody is there.
+    has_tried: bool,
     /// The capture ends before it could answer a challenge.
     is_cut_short: bool,
 }
@@ -87,6 +89,7 @@ impl Clients {
         // A call that fails behind authentication has got in, too.
         client.is_in |= session.outcome == SessionOutcome::Accepted || session.attempts.iter().any(is_let_past);
         let ended = Some(session.run.last_seen);
+        client.has_tried |= !is_ping(session) || session.attempts.iter().any(Attempt::has_credentials);
         let is_cut_short = worst.is_none() && session.is_cut_short() && !is_ping(session);
         client.is_cut_short |= is_cut_short;
         let is_open = is_cut_short || session.outcome == SessionOutcome::Undecided;
@@ -189,7 +192,8 @@ impl Clients {
     }
 
     fn success(&self) -> String {
-        let all = self.clients.len();
+        // Servers ping, too: those are no clients that failed.
+        let all = self.clients.values().filter(|client| client.has_tried).count();
         let inside = self.clients.values().filter(|client| client.is_in).count();
         match (inside, all) {
             (1, 1) => "The client authenticated".to_owned(),

@@ -11,6 +11,7 @@ use crate::rules::credentials_facts;
 use crate::rules::credentials_facts::AlgorithmFit;
 use crate::rules::credentials_facts::Row;
 use crate::rules::facts;
+use crate::rules::nonce::nc_repeated;
 use crate::rules::nonce_facts;
 use crate::session::Attempt;
 use crate::session::Judgement;
@@ -143,6 +144,10 @@ pub fn complete(session: &Session<'_>, findings: &mut [Finding]) {
             let Some(first) = rows.first().filter(|_| is_ruled_out) else { continue };
             let text = (cause.text)(session, first);
             let name = text.split(':').next().unwrap_or_default();
+            // Within its Call-ID a count may be new that another one used.
+            if finding.rule.name == nc_repeated::RULE.name && name == "repeated nonce count" {
+                continue;
+            }
             if !finding.excluded.iter().any(|known| known.starts_with(name)) {
                 finding.excluded.push(text);
             }

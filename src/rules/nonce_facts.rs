@@ -8,6 +8,7 @@ use crate::base::WireMap;
 use crate::digest::Verdict;
 use crate::history::NonceFormat;
 use crate::history::Stack;
+use crate::history::nonce::Nonce;
 use crate::rules::Context;
 use crate::rules::Fault;
 use crate::rules::Severity;
@@ -204,6 +205,22 @@ pub fn loop_cause(
 /// Whether the request was seen before on a hop nearer to the client: what it shows of addresses is the proxy's.
 pub fn is_on_later_hop(attempt: &Attempt<'_>) -> bool {
     attempt.transaction.forwarded_from.is_some() && !attempt.is_sent_again
+}
+
+/// Whether these credentials repeat the nonce count that another Call-ID of the user used last with their nonce.
+pub fn repeats_count_of_other_call(
+    session: &Session<'_>,
+    context: &Context<'_>,
+    attempt: &Attempt<'_>,
+    presented: &Presented<'_>,
+) -> bool {
+    let nonce = presented.nonce.and_then(|id| context.nonces.get(id));
+    let users = [session.from_user(), &*presented.username()].map(|user| context.nonces.user(user));
+    let is_own = |nonce: &&Nonce| nonce.issued().is_some_and(|issue| users.contains(&issue.user));
+    let repeated = nonce.filter(is_own).and_then(Nonce::repeated);
+    repeated.is_some_and(|repeat| {
+        attempt.request().is_some_and(|request| request.at == repeat.at) && presented.nonce_count == Some(repeat.count)
+    })
 }
 
 /// High where the refusal is about the nonce and nothing made it good.

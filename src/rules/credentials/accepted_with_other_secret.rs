@@ -51,22 +51,54 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         .graded(Severity::Medium, Confidence::Likely)
         .fault(Fault::Operator)
         .explained(format!(
-            "The response in {} differs from the one computed with the secret from {}, and was answered {}. Either the \
-                 secret given here is not the one in use, or the server does not check digests.",
+            "The response in {} differs from the one computed with the secret from {}, and was answered {}.",
             facts::frames_text(&requests),
             facts::source(presented),
             attempt.status().unwrap_or_default(),
-        ))
-        .advises(
-            "Give sipauth the secret that client and server have; until then its verdicts on this account say nothing",
-        )
-        .advises("Where it is the right one, test the server with a wrong password: it must refuse it");
+        ));
+    finding = weigh(session, finding, presented);
     finding.attempt = Some(index);
     finding.subject = facts::subject(session, attempt);
     finding.frames = facts::frames_of_all(wrong.iter().map(|(_, attempt, _)| *attempt));
     finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
     finding.evidence.extend(facts::status_evidence(session, attempt));
     vec![finding]
+}
+
+/// What else became of the account's digests: a server that refuses wrong ones checks them, and one that took the secret given has
+/// it, or had it.
+fn weigh(session: &Session<'_>, mut finding: Finding, wrong: &Presented<'_>) -> Finding {
+    let of_account =
+        |presented: &Presented<'_>| presented.username() == wrong.username() && presented.realm() == wrong.realm();
+    let frame_where = |fits: &dyn Fn(&Presented<'_>) -> bool| {
+        let found = facts::presented(session).find(|(_, _, presented)| of_account(presented) && fits(presented));
+        Some(found?.1.request()?.at.number)
+    };
+    let accepted = frame_where(&|presented| {
+        presented.verdict() == Some(Verdict::Match) && presented.judgement == Judgement::Accepted
+    });
+    let refused = frame_where(&|presented| presented.is_wrong() && presented.is_refused());
+    if let Some(at) = accepted {
+        finding.explanation.push_str(&format!(
+            " The secret given was accepted in frame {at}: the password was changed in between, or the account has two.",
+        ));
+        return finding.advises("Give sipauth both secrets; see whether the password was meant to be changed");
+    }
+    if let Some(at) = refused {
+        finding.explanation.push_str(&format!(
+            " The server refused another wrong digest in frame {at}, so that it does check them: the secret given here is not the \
+             one in use, or no longer.",
+        ));
+        return finding.advises("Give sipauth the secret that client and server have now");
+    }
+    finding
+        .explanation
+        .push_str(" Either the secret given here is not the one in use, or the server does not check digests.");
+    finding
+        .advises(
+            "Give sipauth the secret that client and server have; until then its verdicts on this account say nothing",
+        )
+        .advises("Where it is the right one, test the server with a wrong password: it must refuse it")
 }
 
 fn is_wrong_and_accepted(

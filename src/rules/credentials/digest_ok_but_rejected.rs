@@ -11,6 +11,8 @@ use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::credentials_facts;
 use crate::rules::facts;
+use crate::rules::nonce_facts;
+use crate::rules::recovery;
 use crate::session::Attempt;
 use crate::session::Judgement;
 use crate::session::Offered;
@@ -48,6 +50,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
                 && facts::wrong_header(session, presented).is_none()
                 && facts::ignored_challenge(session, context, *index, presented).is_none()
                 && facts::same_nonce_count(session, *index, presented).is_none()
+                && !nonce_facts::repeats_count_of_other_call(session, context, attempt, presented)
                 && !facts::has_uppercase_response(presented)
                 && !credentials_facts::differs_in_opaque(session, presented)
         })
@@ -76,6 +79,15 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
             " The credentials differ from the challenge all the same, and the server may insist: {}.",
             differences.join("; ")
         ));
+    }
+    let is_made_good = |(index, _, presented): &(usize, &Attempt<'_>, &Presented<'_>)| {
+        nonce_facts::was_let_past(session, *index, presented) && recovery::has_recovered(session, *index)
+    };
+    if refused.iter().all(is_made_good) {
+        (finding.severity, finding.confidence) = (Severity::Info, Confidence::Likely);
+        finding
+            .explanation
+            .push_str(" The nonce had been good before, and the next try got in: it had become too old.");
     }
     if is_altered_behind(session, attempt, presented) {
         finding.fault = Fault::Path;

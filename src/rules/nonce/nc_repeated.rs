@@ -9,6 +9,7 @@ use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::facts;
+use crate::rules::nonce_facts;
 use crate::session::Attempt;
 use crate::session::Judgement;
 use crate::session::Presented;
@@ -35,13 +36,15 @@ pub static RULE: Rule = Rule {
     check: Check::Session(check),
 };
 
-fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
+fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let repeated: Vec<_> = facts::presented(session)
         .filter_map(|(index, attempt, presented)| {
             Some((index, attempt, presented, facts::same_nonce_count(session, index, presented)?))
         })
         .collect();
-    let Some((_, attempt, presented, earlier)) = repeated.first().copied() else { return Vec::new() };
+    let Some((_, attempt, presented, earlier)) = repeated.first().copied() else {
+        return across_calls(session, context).into_iter().collect();
+    };
     let user = facts::account(&presented.username(), &presented.realm());
     // Some servers take a repeat for fraud, and forbid what they allowed before.
     let is_turned_down = |presented: &Presented<'_>, earlier: &Attempt<'_>| {
@@ -76,4 +79,38 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     finding.frames = facts::frames_of_all(repeated.iter().flat_map(|(_, attempt, _, earlier)| [*earlier, *attempt]));
     finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
     vec![finding]
+}
+
+/// A count that another Call-ID of the user used before, where the server turned the repeat down: where it did not, it may keep a
+/// count for each dialog.
+fn across_calls(session: &Session<'_>, context: &Context<'_>) -> Option<Finding> {
+    let (index, attempt, presented) = facts::presented(session).find(|(_, attempt, presented)| {
+        presented.is_refused()
+            && !presented.is_wrong()
+            && nonce_facts::repeats_count_of_other_call(session, context, attempt, presented)
+    })?;
+    let user = facts::account(&presented.username(), &presented.realm());
+    let is_right = presented.verdict() == Some(Verdict::Match);
+    let (severity, confidence) = match is_right || presented.judgement == Judgement::Stale {
+        true => (Severity::High, Confidence::Likely),
+        false => (Severity::Medium, Confidence::Possible),
+    };
+    let mut finding = Finding::new(&RULE, format!("{user} used a nonce count twice with the same nonce, in two Call-IDs"))
+        .graded(severity, confidence)
+        .fault(Fault::Client)
+        .explained(format!(
+            "The credentials in frame {} repeat the nonce and the nc={} of another Call-ID; the server refused the repeat. The count \
+             belongs to the nonce, not to the call.",
+            attempt.request()?.at.number,
+            presented.credentials.nonce_count().map(|count| facts::text(count.raw)).unwrap_or_default(),
+        ))
+        .advises("Let the client count one up for each new request with the same nonce, whatever the request is for");
+    if is_right {
+        finding = finding.excludes("wrong password: the digest fits the secret given");
+    }
+    finding.attempt = Some(index);
+    finding.subject = facts::subject(session, attempt);
+    finding.frames = facts::frames_of_all([attempt]);
+    finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
+    Some(finding)
 }

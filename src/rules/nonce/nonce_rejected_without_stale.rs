@@ -9,6 +9,7 @@ use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::facts;
+use crate::rules::nonce_facts;
 use crate::session::Attempt;
 use crate::session::Judgement;
 use crate::session::Presented;
@@ -38,10 +39,12 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
             presented.judgement == Judgement::Refused
                 // Only a right digest over an old nonce is to be called stale (RFC 7616 §3.3).
                 && !presented.is_wrong()
+                && !nonce_facts::repeats_count_of_other_call(session, context, attempt, presented)
                 && brings_other_nonce(attempt, presented)
                 && was_accepted_before(session, context, *index, presented)
                 && facts::ignored_challenge(session, context, *index, presented).is_none()
         })
+        .filter(|(index, _, presented)| !is_refused_anew(session, *index, presented))
         .collect();
     let Some((index, attempt, presented)) = rejected.first().copied() else { return Vec::new() };
     let user = facts::account(&presented.username(), &presented.realm());
@@ -79,6 +82,18 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
     finding.evidence.extend(facts::challenge_evidence(attempt));
     vec![finding]
+}
+
+/// Whether the next right digest, over the nonce that the refusal brought, was refused as well: then it was not for the nonce's age.
+fn is_refused_anew(session: &Session<'_>, index: usize, presented: &Presented<'_>) -> bool {
+    let mut later = session.attempts.iter().skip(index + 1).flat_map(|attempt| &attempt.credentials);
+    let next = later.find(|later| later.is_attempt && later.realm() == presented.realm());
+    next.is_some_and(|next| {
+        next.judgement == Judgement::Refused
+            && next.verdict() == Some(Verdict::Match)
+            && next.nonce.is_some()
+            && next.nonce != presented.nonce
+    })
 }
 
 fn brings_other_nonce(attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {

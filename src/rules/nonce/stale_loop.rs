@@ -1,5 +1,7 @@
 //! SA302: every new nonce is stale already.
 
+use std::time::Duration;
+
 use crate::digest::Verdict;
 use crate::rules::Check;
 use crate::rules::Context;
@@ -35,6 +37,9 @@ pub static RULE: Rule = Rule {
 
 /// Stale answers in a row that make a loop.
 const STALE_MIN: usize = 2;
+
+/// Challenge to answer within this time is answered at once: no lifetime is that short.
+const AT_ONCE: Duration = Duration::from_millis(500);
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -94,6 +99,9 @@ fn in_streak(session: &Session<'_>, context: &Context<'_>, streak: &[(usize, &At
         finding = finding.excludes("wrong password as the server's reason: it says stale, which it says of right digests (RFC 2617 section 3.2.1)");
     }
     finding = told_by_nonces(session, context, finding, &stale);
+    if finding.cause != Some("expired") && waits.iter().max().is_some_and(|most| *most <= AT_ONCE) {
+        finding.remedy.rotate_left(1);
+    }
     finding.attempt = Some(index);
     finding.subject = facts::subject(session, attempt);
     finding.frames = facts::frames_of_all(streak.iter().map(|(_, attempt)| *attempt));

@@ -51,7 +51,11 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         .iter()
         .take(index)
         .any(|earlier| earlier.answer().is_some() && earlier.transaction.is_same_hop(attempt.transaction));
-    let mut finding = Finding::new(&RULE, format!("{server} never answered {method}"))
+    let title = match answered_before {
+        true => format!("{server} did not answer this {method}"),
+        false => format!("{server} never answered {method}"),
+    };
+    let mut finding = Finding::new(&RULE, title)
         .graded(Severity::High, Confidence::Likely)
         .fault(Fault::Path)
         .explained(format!(

@@ -96,6 +96,13 @@ fn asked(session: &Session<'_>, index: usize, attempt: &Attempt<'_>) -> Finding 
     if server.is_none() && status == 494 {
         finding.fault = Fault::Server;
     }
+    if attempt
+        .request()
+        .is_none_or(|request| request.marks.as_ref().is_none_or(|marks| marks.security_verify.is_none()))
+    {
+        // RFC 3329 §2.3.1 asks this of clients that began it: others may be asked by mistake.
+        finding.confidence = Confidence::Likely;
+    }
     finding.attempt = Some(index);
     finding.subject = facts::subject(session, attempt);
     finding.frames = facts::frames_of_all([attempt]);

@@ -117,3 +117,44 @@ fn a_server_that_goes_on_notifying_is_no_client_that_ignores_a_challenge() {
     };
     check(&[subscribed, &notify(1), &notify(2), &notify(3), LATER], NOTHING, "no retry-without-credentials");
 }
+
+#[test]
+fn an_account_whose_password_was_changed_is_told_so() {
+    let new = "> REGISTER\nAuthorization: digest user=1001 password=new\n";
+    let told = "medium accepted-with-other-secret says=changed_in_between";
+    check(&[ASKED, RIGHT, "< 200\n+60 ", ASKED, new, "< 200\n"], SECRET, told);
+    let wrong = "> REGISTER\nAuthorization: digest user=1001 password=bad\n";
+    let checks = "medium accepted-with-other-secret says=does_check_them";
+    check(&[ASKED, wrong, REFUSED, new, "< 200\n"], SECRET, checks);
+    check(&[ASKED, new, "< 200\n"], SECRET, "medium accepted-with-other-secret says=does_not_check");
+}
+
+#[test]
+fn a_right_digest_over_a_nonce_grown_old_is_no_fault_once_the_next_got_in() {
+    let kept = "> REGISTER\n< 401\nWWW-Authenticate: challenge nonce=n1\n\
+        > REGISTER\nAuthorization: digest user=1001 password=secret nonce=n1 realm=pbx.example.com nc=00000001\n< 200\n";
+    let old = "+60 > REGISTER\nAuthorization: digest user=1001 password=secret nonce=n1 realm=pbx.example.com nc=00000002\n\
+        < 401\nWWW-Authenticate: challenge\n";
+    check(&[kept, old, RIGHT, "< 200\n", LATER], SECRET, "clean\nverdict ok");
+    check(&[kept, old, RIGHT, REFUSED, LATER], SECRET, "several\nhigh digest-ok-but-rejected");
+}
+
+#[test]
+fn nonces_that_are_stale_at_once_are_not_short_lived() {
+    let stale = "< 401\nWWW-Authenticate: challenge stale=true\n";
+    let report = analyse(&[ASKED, RIGHT, stale, RIGHT, stale, RIGHT, stale, LATER], SECRET);
+    let finding = report.findings.iter().find(|finding| finding.rule == "stale-loop").expect("a stale loop");
+    assert!(finding.remedy[0].contains("same node"), "{:?}", finding.remedy);
+}
+
+#[test]
+fn a_registrar_that_pings_is_no_client_that_did_not_authenticate() {
+    let ping = "+5 [p] < OPTIONS\n[p] > 401\nWWW-Authenticate: challenge realm=phone\n";
+    check(&[ASKED, RIGHT, "< 200\n", ping, LATER], SECRET, "told The client authenticated\nverdict ok");
+}
+
+#[test]
+fn a_server_that_answered_before_did_not_answer_this_request() {
+    let silent = "+5 > MESSAGE\n+0.5 retransmit\n+1 retransmit\n+2 retransmit\n+4 retransmit\n";
+    check(&[ASKED, RIGHT, "< 200\n", silent, LATER], SECRET, "high no-response-at-all says=did_not_answer_this");
+}

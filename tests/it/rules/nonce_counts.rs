@@ -278,3 +278,31 @@ fn retry_after_long_delay_is_graded() {
     // Used again, and stale: it is no late answer.
     check(&[ASKED, RIGHT, OK, "+300 ", RIGHT, STALE, RIGHT, OK], SECRET, "no retry-after-long-delay");
 }
+
+#[test]
+fn a_count_that_another_call_id_used_is_no_new_one() {
+    let with = |count: &str| format!("digest user=1001 password=secret nonce=n1 realm=pbx.example.com nc={count}\n");
+    let registered = [
+        "> REGISTER\n< 401\nWWW-Authenticate: challenge nonce=n1\n> REGISTER\nAuthorization: ",
+        &with("00000001"),
+        "< 200\n",
+    ]
+    .concat();
+    let call = |count: &str, nonce: &str| {
+        let credentials = with(count);
+        format!(
+            "+2 [c] > INVITE\nProxy-Authorization: {credentials}[c] < 407\nProxy-Authenticate: challenge nonce={nonce}\n[c] > ACK\n"
+        )
+    };
+    let repeated = call("00000001", "n2");
+    check(
+        &[&registered, &repeated, LATER],
+        SECRET,
+        "high nc-repeated fault=client says=two_Call-IDs\nno nonce-rejected-without-stale",
+    );
+    check(&[&registered, &repeated, LATER], NOTHING, "medium nc-repeated fault=client sure=possible");
+    check(&[&registered, &call("00000002", "n2"), LATER], SECRET, "no nc-repeated\nhigh nonce-rejected-without-stale");
+    // A server that does not mind may keep a count for each dialog.
+    let accepted = repeated.split("[c] < 407").next().unwrap_or_default();
+    check(&[&registered, accepted, "[c] < 200\n[c] > ACK\n", LATER], SECRET, "no nc-repeated\nverdict ok");
+}
