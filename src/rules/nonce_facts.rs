@@ -207,6 +207,14 @@ pub fn is_on_later_hop(attempt: &Attempt<'_>) -> bool {
     attempt.transaction.forwarded_from.is_some() && !attempt.is_sent_again
 }
 
+/// The same, or those of the same user in another Call-ID: a nonce of a REGISTER may serve an INVITE.
+pub fn was_good(session: &Session<'_>, context: &Context<'_>, index: usize, presented: &Presented<'_>) -> bool {
+    let users = [session.from_user(), &*presented.username()].map(|user| context.nonces.user(user));
+    let nonce = presented.nonce.and_then(|id| context.nonces.get(id)).filter(|nonce| nonce.accepted > 0);
+    let elsewhere = nonce.and_then(Nonce::issued).is_some_and(|issue| users.contains(&issue.user));
+    was_let_past(session, index, presented) || (presented.answers.is_none() && elsewhere)
+}
+
 /// Whether these credentials repeat the nonce count that another Call-ID of the user used last with their nonce.
 pub fn repeats_count_of_other_call(
     session: &Session<'_>,

@@ -95,18 +95,20 @@ impl<'run> Session<'run> {
     }
 
     /// Whether the capture ends before the client could answer the last word of the server, which asked it for another answer: the
-    /// first challenge, one that says stale, or one that brings a new nonce in place of one that had been good.
+    /// first challenge, one that says stale, or one that brings a new nonce in place of one that had been good, or was not given here.
     pub fn is_cut_short(&self) -> bool {
         let mut newest = own(&self.attempts).rev();
         let Some((last, answer)) = newest.next().and_then(|last| Some((last, last.answer()?))) else { return false };
-        let was_good = |presented: &Presented<'_>| {
+        let brings_other =
+            |presented: &Presented<'_>| last.challenges.iter().any(|offered| offered.nonce != presented.nonce);
+        let may_be_old = |presented: &Presented<'_>| {
             let first = presented.nonce.and_then(|nonce| self.lookup().let_past_first(nonce));
-            presented.is_refused() && first.is_some()
+            presented.is_refused() && brings_other(presented) && (first.is_some() || presented.answers.is_none())
         };
         let asks_anew = match last.outcome {
             AttemptOutcome::Challenged => true,
             AttemptOutcome::Stale => newest.next().is_none_or(|before| before.outcome != AttemptOutcome::Stale),
-            AttemptOutcome::Refused => last.credentials.iter().any(was_good),
+            AttemptOutcome::Refused => last.credentials.iter().any(may_be_old),
             _ => false,
         };
         asks_anew && self.end.since(answer.time) < TRANSACTION_TIMEOUT

@@ -41,7 +41,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
                 && !presented.is_wrong()
                 && !nonce_facts::repeats_count_of_other_call(session, context, attempt, presented)
                 && brings_other_nonce(attempt, presented)
-                && was_accepted_before(session, context, *index, presented)
+                && nonce_facts::was_good(session, context, *index, presented)
                 && facts::ignored_challenge(session, context, *index, presented).is_none()
         })
         .filter(|(index, _, presented)| !is_refused_anew(session, *index, presented))
@@ -100,17 +100,4 @@ fn brings_other_nonce(attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool 
     let nonce = presented.credentials.nonce();
     let mut of_realm = attempt.challenges.iter().filter(|offered| offered.realm() == presented.realm()).peekable();
     of_realm.peek().is_some() && of_realm.all(|offered| offered.challenge.nonce() != nonce)
-}
-
-fn was_accepted_before(session: &Session<'_>, context: &Context<'_>, index: usize, presented: &Presented<'_>) -> bool {
-    let first = presented.nonce.and_then(|nonce| session.lookup().let_past_first(nonce));
-    let here = first.is_some_and(|first| first < index);
-    let users = [session.from_user(), &*presented.username()].map(|user| context.nonces.user(user));
-    // A nonce of a REGISTER may serve an INVITE under another Call-ID.
-    let elsewhere = presented.answers.is_none()
-        && presented
-            .nonce
-            .and_then(|id| context.nonces.get(id))
-            .is_some_and(|nonce| nonce.accepted > 0 && nonce.issued().is_some_and(|issue| users.contains(&issue.user)));
-    here || elsewhere
 }

@@ -63,6 +63,9 @@ fn a_capture_that_ends_behind_a_new_nonce_shows_no_refusal() {
     check(&[kept, again], SECRET, "medium nonce-rejected-without-stale says=ends");
     check(&[kept, again, LATER], NOTHING, "high rejected-credentials says=too_old");
     check(&[kept, again, LATER], SECRET, "high nonce-rejected-without-stale");
+    // The nonce of another Call-ID, too.
+    let elsewhere = again.replace("> REG", "[b] > REG").replace("\n< 401", "\n[b] < 401");
+    check(&[kept, &elsewhere], NOTHING, "medium rejected-credentials says=ends\nno old-nonce-reused\nverdict ok");
     // RFC 7616 §3.3: a server says stale of right digests alone.
     let wrong = again.replace("secret", "wrong");
     check(&[kept, &wrong, LATER], SECRET, "no nonce-rejected-without-stale\nhigh digest-wrong-password");
