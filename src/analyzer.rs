@@ -97,8 +97,6 @@ pub struct Analyzer {
     /// It is still to be started: with the first frame, when it is known what is wanted.
     wants_worker: bool,
     worker: Option<Worker>,
-    /// How many pairs of hosts it is known of that packets between them were lost.
-    losses_told: usize,
     inputs: Vec<(String, InputSummary)>,
     unreadable: Vec<String>,
     passed_over: Vec<(u64, String)>,
@@ -145,7 +143,6 @@ impl Analyzer {
             carriers: None,
             wants_worker: jobs > 1,
             worker: None,
-            losses_told: 0,
         }
     }
 
@@ -293,14 +290,12 @@ impl Analyzer {
             Some(worker) => worker.lose(&lost),
             None => messages.lose(lost),
         });
-        let lost = self.reassembly.lost_between();
-        if lost.len() != self.losses_told {
-            self.losses_told = lost.len();
-            match worker {
-                Some(worker) => worker.lost_between(lost.clone()),
-                None => messages.lost_between.clone_from(lost),
+        self.reassembly.lost_between(&mut |source, destination| match worker {
+            Some(worker) => worker.lost_between(source, destination),
+            None => {
+                messages.lost_between.insert(source, destination);
             }
-        }
+        });
     }
 
     /// What the rules about the capture are told.

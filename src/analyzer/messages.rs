@@ -1,6 +1,5 @@
 //! What is done with messages: auth headers read, digests checked, sessions tracked, judged and reported.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::analyzer::conduct;
@@ -12,6 +11,7 @@ use crate::auth::parse_challenges;
 use crate::auth::parse_credentials;
 use crate::base::CaptureTime;
 use crate::base::Flow;
+use crate::base::HostPairs;
 use crate::base::Limits;
 use crate::digest::Keyring;
 use crate::digest::Request;
@@ -83,7 +83,7 @@ pub(super) struct Messages {
     pub(super) ready: Vec<model::Row>,
     pub(super) nonce_list: NonceList,
     /// Who sent datagrams to whom of which fragments are missing.
-    pub(super) lost_between: BTreeSet<(IpAddr, IpAddr)>,
+    pub(super) lost_between: HostPairs,
     /// The first session with the worst finding so far: the one that a ticket is about.
     pub(super) worst: Option<(Severity, model::Session)>,
     pub(super) run_dropped: u64,
@@ -114,7 +114,7 @@ impl Messages {
             closed: Vec::new(),
             ready: Vec::new(),
             nonce_list: NonceList::default(),
-            lost_between: BTreeSet::new(),
+            lost_between: HostPairs::default(),
             worst: None,
             run_dropped: 0,
             duplicates: 0,

@@ -1,7 +1,6 @@
 //! Sessions followed on a thread of their own, while the caller's reads, decodes and parses. Messages pass from one to the other in
 //! the order of the capture, so the report is the same as that of one thread.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::ops::Range;
 use std::panic;
@@ -36,7 +35,7 @@ enum Step {
     Message { payload: Payload<'static>, message: Message<'static>, bytes: Range<usize> },
     Contradiction { flow: Flow, bytes: Range<usize> },
     Lost { lost: LostMessage<'static>, bytes: Range<usize> },
-    LostBetween(BTreeSet<(IpAddr, IpAddr)>),
+    LostBetween(IpAddr, IpAddr),
 }
 
 /// Steps in order.
@@ -73,7 +72,9 @@ impl Batch {
                 }
                 Step::Contradiction { flow, bytes } => messages.contradict(flow, part(bytes)),
                 Step::Lost { lost, bytes } => messages.lose(LostMessage { bytes: part(bytes), ..lost }),
-                Step::LostBetween(hosts) => messages.lost_between = hosts,
+                Step::LostBetween(source, destination) => {
+                    messages.lost_between.insert(source, destination);
+                }
             }
         }
         bytes.clear();
@@ -159,8 +160,8 @@ impl Worker {
     }
 
     /// Tells between whom packets were lost.
-    pub(super) fn lost_between(&mut self, hosts: BTreeSet<(IpAddr, IpAddr)>) {
-        self.add(&[], |_| Step::LostBetween(hosts));
+    pub(super) fn lost_between(&mut self, source: IpAddr, destination: IpAddr) {
+        self.add(&[], |_| Step::LostBetween(source, destination));
     }
 
     /// The rows of the sessions that have closed.

@@ -16,6 +16,8 @@ use crate::digest::response::Protection;
 use crate::digest::response::ha1_sess;
 use crate::digest::response::ha2;
 use crate::digest::response::response;
+use crate::digest::sessions::Beginning;
+use crate::digest::sessions::FirstCnonce;
 use crate::digest::sessions::Sessions;
 use crate::digest::verdict::Reason;
 use crate::digest::verdict::Verdict;
@@ -91,10 +93,12 @@ impl<'i> Inputs<'i> {
         Ok(Inputs { hash, account, sess, nonce, uri, response, cnonce, nonce_count, qop, method, body, aka })
     }
 
-    /// For `-sess` the cnonce of the session's first request, where it is another than this one's.
-    pub(super) fn session_cnonce<'s>(&self, sessions: &'s mut Sessions) -> Option<&'s [u8]> {
-        let cnonce = self.cnonce.as_deref().filter(|_| self.sess)?;
-        sessions.first_cnonce(self.account.username, &self.nonce, cnonce).filter(|first| *first != cnonce)
+    /// For `-sess` what is known of the session's first request. `is_nonce_issued` says that the capture holds the challenge.
+    pub(super) fn session<'s>(&self, sessions: &'s mut Sessions, is_nonce_issued: bool) -> FirstCnonce<'s> {
+        let Some(cnonce) = self.cnonce.as_deref().filter(|_| self.sess) else { return FirstCnonce::default() };
+        let nonce_count =
+            std::str::from_utf8(&self.nonce_count).ok().and_then(|count| u32::from_str_radix(count, 16).ok());
+        sessions.note(self.account.username, &self.nonce, cnonce, Beginning { nonce_count, is_nonce_issued })
     }
 
     /// A mismatch says nothing where the body that counts is another message's.
@@ -114,7 +118,7 @@ impl<'i> Inputs<'i> {
         Ha2s { usual: of_method(if is_ack { INVITE } else { self.method }), of_ack: is_ack.then(|| of_method(ACK)) }
     }
 
-    /// Whether the response is what this HA1 gives. `first_cnonce` is that of [`Inputs::session_cnonce`].
+    /// Whether the response is what this HA1 gives. `first_cnonce` is that of [`Inputs::session`].
     pub(super) fn fit(&self, ha1: &[u8], ha2s: &Ha2s, first_cnonce: Option<&[u8]>) -> bool {
         let fits = |a1: &[u8]| {
             self.is_response(a1, &ha2s.usual) || ha2s.of_ack.as_ref().is_some_and(|ha2| self.is_response(a1, ha2))

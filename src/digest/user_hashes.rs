@@ -9,7 +9,8 @@ use crate::digest::hash::hash_joined;
 /// Realms whose hashes are kept at a time.
 const REALMS_MAX: usize = 4;
 
-/// Hashes computed in all: realms come from the wire, and each new one costs a hash for every user.
+/// Hashes computed in all, a bound on work: realms come from the wire, and each new one costs a hash for every user. Enough for
+/// 100,000 users in 200 realms.
 const HASHES_MAX: usize = 20_000_000;
 
 /// Hashed user names of the realms seen last.

@@ -86,6 +86,8 @@ pub enum Reason {
     UnknownScheme,
     /// The user name is hashed and fits none of the users given.
     UserhashUnknown,
+    /// `-sess` hashes the cnonce of the session's first request, and that is not known.
+    SessionStartUnknown,
     /// The headers were not captured whole.
     HeadersCut,
     /// The capture holds two versions of the message.
@@ -110,6 +112,7 @@ impl Reason {
             Reason::BasicScheme => "basic_scheme",
             Reason::UnknownScheme => "unknown_scheme",
             Reason::UserhashUnknown => "userhash_unknown",
+            Reason::SessionStartUnknown => "session_start_unknown",
             Reason::HeadersCut => "headers_cut",
             Reason::Ambiguous => "ambiguous",
         }
@@ -145,6 +148,9 @@ impl fmt::Display for Reason {
             Reason::BasicScheme => "Basic credentials hold no digest",
             Reason::UnknownScheme => "the scheme is not Digest",
             Reason::UserhashUnknown => "the user name is hashed, and fits none of the users given",
+            Reason::SessionStartUnknown => {
+                "a -sess algorithm hashes the cnonce of the session's first request, which is not in the capture"
+            }
             Reason::HeadersCut => "the headers were not captured whole",
             Reason::Ambiguous => "the capture holds two versions of this message",
         })

@@ -60,12 +60,6 @@ impl Verifier {
         Verifier::with(Arc::new(keyring))
     }
 
-    /// Another verifier with the same secrets and nothing remembered, for another thread.
-    #[must_use]
-    pub fn share(&self) -> Verifier {
-        Verifier::with(Arc::clone(&self.keyring))
-    }
-
     fn with(keyring: Arc<Keyring>) -> Verifier {
         let mut ha1s = Vec::new();
         ha1s.resize_with(keyring.len(), Ha1s::default);
@@ -130,9 +124,13 @@ impl Verifier {
         let (verdict, fitting) = match Inputs::read(credentials, request, &username, &realm) {
             Err(reason) => (Verdict::Unverifiable(reason), None),
             Ok(inputs) => {
-                let first_cnonce = inputs.session_cnonce(sessions);
-                let (verdict, fitting) = tried.verify(&inputs, first_cnonce);
-                (inputs.judge(verdict), fitting)
+                let first = inputs.session(sessions, challenge_realm.is_some());
+                let (verdict, fitting) = tried.verify(&inputs, first.other);
+                let verdict = match verdict {
+                    Verdict::Mismatch if first.is_unknown => Verdict::Unverifiable(Reason::SessionStartUnknown),
+                    verdict => inputs.judge(verdict),
+                };
+                (verdict, fitting)
             }
         };
         Some(Checked { verdict, source: fitting.or(Some(first)).cloned() })

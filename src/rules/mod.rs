@@ -25,10 +25,8 @@ mod said;
 pub mod security;
 pub mod transaction;
 
-use std::collections::BTreeSet;
-use std::net::IpAddr;
-
 use crate::base::CaptureTime;
+use crate::base::HostPairs;
 use crate::history::Accounts;
 use crate::history::Nonces;
 use crate::session::Lost;
@@ -90,7 +88,7 @@ pub struct Context<'a> {
     /// Every account of the capture so far.
     pub accounts: &'a Accounts,
     /// Who sent datagrams to whom of which fragments are missing.
-    pub lost_between: &'a BTreeSet<(IpAddr, IpAddr)>,
+    pub lost_between: &'a HostPairs,
     /// Messages of the session's Call-ID of which only the first fragment was captured.
     pub lost: &'a [Lost],
     /// What was said before of many sessions.

@@ -1,6 +1,5 @@
 //! What the room hands out, and the one place where frames are counted as used or set aside.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::base::CaptureTime;
@@ -11,6 +10,7 @@ use crate::base::Flow;
 use crate::base::FrameRef;
 use crate::base::Frames;
 use crate::base::Framing;
+use crate::base::HostPairs;
 use crate::base::Limits;
 use crate::base::SetAside;
 use crate::base::Transport;
@@ -104,7 +104,9 @@ pub(super) struct Ledger {
     pub(super) coverage: Coverage,
     pub(super) events: Events,
     /// Who sent datagrams to whom of which fragments are missing.
-    pub(super) lost_between: BTreeSet<(IpAddr, IpAddr)>,
+    lossy: HostPairs,
+    /// Those of them that were not asked for yet.
+    pub(super) lost_between: Vec<(IpAddr, IpAddr)>,
     /// The beginnings of datagrams that were given up since they were last asked for.
     pub(super) beginnings: Vec<Beginning>,
     /// Messages that were delivered and then sent again with other bytes, since they were last asked for.
@@ -123,9 +125,6 @@ pub(super) struct Beginning {
     pub(super) layers: usize,
 }
 
-/// Pairs of hosts that are remembered for what was lost between them.
-const LOST_BETWEEN_MAX: usize = 4096;
-
 impl Ledger {
     pub(super) fn used(&mut self, frames: u64) {
         self.coverage.used = self.coverage.used.saturating_add(frames);
@@ -139,8 +138,8 @@ impl Ledger {
     }
 
     pub(super) fn lost(&mut self, source: IpAddr, destination: IpAddr) {
-        if self.lost_between.len() < LOST_BETWEEN_MAX {
-            self.lost_between.insert((source, destination));
+        if self.lossy.insert(source, destination) {
+            self.lost_between.push((source, destination));
         }
     }
 

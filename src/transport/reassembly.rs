@@ -2,7 +2,6 @@
 
 use std::marker::PhantomData;
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::base::CaptureTime;
@@ -178,10 +177,10 @@ impl<F: Framer> Reassembly<F> {
         &self.ledger.coverage
     }
 
-    /// Who sent datagrams to whom that never became whole: what seems unsaid between them may have been said. Complete
-    /// behind [`Reassembly::finish`].
-    pub fn lost_between(&self) -> &BTreeSet<(IpAddr, IpAddr)> {
-        &self.ledger.lost_between
+    /// Hands out who sent datagrams to whom that never became whole, as far as that is news since the last call: what seems unsaid
+    /// between them may have been said.
+    pub fn lost_between(&mut self, sink: &mut impl FnMut(IpAddr, IpAddr)) {
+        self.ledger.lost_between.drain(..).for_each(|(source, destination)| sink(source, destination));
     }
 
     /// Hands out the beginnings of messages whose datagrams were given up since the last call. Of their end nothing is known.
