@@ -69,7 +69,7 @@ pub struct Settings {
     pub trusted: Vec<Network>,
     /// Which sessions to report; all without one.
     pub filter: Option<Filter>,
-    /// What of a session that matches.
+    /// What is reported of a session that matches.
     pub match_by: MatchBy,
     /// When nonces are told of.
     pub nonce_rows: NonceRows,

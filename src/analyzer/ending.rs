@@ -167,7 +167,7 @@ fn message_counters(messages: &Messages) -> Vec<(&'static str, u64, bool, &'stat
             "auth_rows_dropped",
             messages.auth_rows_dropped,
             true,
-            "credentials or challenges beyond 64 rows of one message, or 64 of one row",
+            "credentials or challenges beyond those that are read of one message, or of one of its rows",
         ),
         (
             "state_evicted",

@@ -101,7 +101,7 @@ impl<'a> Challenge<'a> {
     }
 
     /// Why no client can answer this Digest challenge; None when one can, or when the scheme is another.
-    pub fn is_malformed_digest(&self) -> Option<Malformed> {
+    pub fn malformation(&self) -> Option<Malformed> {
         if self.scheme != Scheme::Digest {
             None
         } else if self.params.is_empty() {
@@ -185,7 +185,7 @@ mod tests {
         assert_eq!(challenge.domain().unwrap(), &b"sip:x"[..]);
         assert_eq!(challenge.charset().unwrap(), &b"UTF-8"[..]);
         assert!(challenge.userhash());
-        assert_eq!(challenge.is_malformed_digest(), None);
+        assert_eq!(challenge.malformation(), None);
         assert_eq!(challenge.defects(), []);
     }
 
@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn malformed_challenges_say_why() {
-        let check = |value: &[u8], why| assert_eq!(one(value).is_malformed_digest(), why);
+        let check = |value: &[u8], why| assert_eq!(one(value).malformation(), why);
         check(br#"Digest realm="a""#, Some(Malformed::NonceAbsent));
         check(br#"Digest realm="a", nonce="""#, Some(Malformed::NonceEmpty));
         check(br#"Digest nonce="a""#, Some(Malformed::RealmAbsent));

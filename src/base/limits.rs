@@ -7,7 +7,7 @@ pub const NAME_BYTES_MAX: usize = 1024;
 /// The bounds of one run. Reaching one is counted and said in the report, never silent.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Bytes of one captured pcap record; longer ones end the reading of that input as damaged.
+    /// Bytes of one captured packet. A longer one ends the reading of a pcap as damaged; of a pcapng it is skipped.
     pub packet_len_bytes_max: usize,
     /// Bytes of one pcapng block; longer ones are skipped where their framing holds.
     pub block_len_bytes_max: usize,
@@ -83,9 +83,10 @@ pub struct Limits {
     pub outcomes_max: usize,
     /// Searches for a near miss that an account (user and realm) may cost without a result.
     pub near_miss_account_searches_max: usize,
-    /// Such searches in all, and accounts of which one is known.
+    /// Searches without a result in the whole run, and accounts whose searches are counted.
     pub near_miss_searches_max: usize,
-    /// Secrets that are struck out of the frames that are written; a long one counts once for each 512 bytes.
+    /// Secrets that are struck out of the frames that are written; each counts once for every frame of its
+    /// message, a long one once more for each 512 bytes.
     pub hidden_secrets_max: usize,
     /// Bytes of one body that is kept for a near miss.
     pub near_miss_body_bytes_max: usize,
@@ -122,8 +123,8 @@ impl Overlap {
 pub const MEMORY_BYTES_DEFAULT: u64 = 1024 * 1024 * 1024;
 
 impl Limits {
-    /// The bounds of a run that is to take up so many bytes of memory in all. Less than the default shrinks every table in
-    /// proportion; more gives sessions more room.
+    /// The bounds of a run that is to take up so many bytes of memory in all. Less than the default shrinks the tables named
+    /// below in proportion; more gives sessions more room.
     pub fn within(memory_bytes: u64) -> Limits {
         let state_bytes_max = usize::try_from(memory_bytes / 2).unwrap_or(usize::MAX);
         let mut limits = Limits { state_bytes_max, ..Limits::default() };
@@ -148,6 +149,7 @@ impl Limits {
             &mut limits.digests_max,
             &mut limits.outcomes_max,
             &mut limits.near_miss_bodies_bytes_max,
+            &mut limits.hidden_secrets_max,
             &mut limits.filter_messages_max,
         ]
         .into_iter()

@@ -109,7 +109,7 @@ struct Kept {
 }
 
 impl Merge {
-    /// Looks at the first frame of each file. They are read a second time, so that pipes are not for it.
+    /// Looks at the first frame of each file. They are read a second time, so that it cannot take pipes.
     pub fn new(paths: &[PathBuf], opener: Open, limits: &Limits) -> Merge {
         let mut waiting: Vec<Waiting> = paths.iter().map(|path| Waiting::new(path, opener, limits)).collect();
         waiting.sort_by_key(|one| (one.summary.is_ok(), one.first.is_none(), one.first));

@@ -87,8 +87,9 @@ impl<W: Write> PcapngWriter<W> {
         unnamed: Option<&str>,
         text: &mut dyn FnMut(&[u8]) -> String,
     ) -> io::Result<()> {
-        // Coarser and finer ones are read differently by different programs, or not at all.
-        let has_ticks = notes.resolution & 0x7f < if notes.resolution & 0x80 == 0 { 20 } else { 64 };
+        // 10^19 and 2^63 ticks a second are the most that 64 bits count; finer ones are read differently by different programs.
+        let finest = if notes.resolution & 0x80 == 0 { 19 } else { 63 };
+        let has_ticks = notes.resolution & 0x7f <= finest;
         self.block.extend(notes.link.0.to_le_bytes());
         self.block.extend([0; 2]);
         self.u32(notes.snaplen);
@@ -205,7 +206,8 @@ impl<W: Write> PcapngWriter<W> {
 
     fn option(&mut self, code: u16, value: &[u8]) {
         self.block.extend(code.to_le_bytes());
-        self.block.extend(u16::try_from(value.len()).unwrap_or(0).to_le_bytes());
+        let value = value.get(..usize::from(u16::MAX)).unwrap_or(value);
+        self.block.extend(u16::try_from(value.len()).unwrap_or(u16::MAX).to_le_bytes());
         self.padded(value);
     }
 

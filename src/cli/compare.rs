@@ -59,7 +59,7 @@ pub fn run(options: &Compare) -> Result<Exit> {
     let Some(bad) = read(&bad, settings, options, &notes)? else { return Ok(Exit::Unreadable) };
     let failing = bad.kept.worst_or_first(&bad.report.findings, 1).first().copied();
     let failing = failing.ok_or_else(|| usage(nothing(&options.bad)))?;
-    let working = working(&good.kept, &failing.method).ok_or_else(|| usage(nothing(&options.good)))?;
+    let working = working(&good.kept, &failing.method).ok_or_else(|| usage(nobody(&options.good)))?;
     let (good_path, bad_path) = (options.names.input(1, &options.good), options.names.input(2, &options.bad));
     let comparison = Comparison::of(
         Compared { path: &good_path, session: working, findings: &good.report.findings },
@@ -108,7 +108,14 @@ fn read(inputs: &Inputs, settings: Settings, options: &Compare, notes: &Notes) -
 /// The session to take as an example: one that got in with credentials, of the same method if there is one.
 fn working<'k>(kept: &'k Kept, method: &str) -> Option<&'k Session> {
     let accepted = || kept.all().filter(|session| session.outcome == "accepted");
-    accepted().find(|session| session.method == method).or_else(|| accepted().next()).or_else(|| kept.all().next())
+    accepted().find(|session| session.method == method).or_else(|| accepted().next())
+}
+
+fn nobody(path: &Path) -> String {
+    format!(
+        "{}: no session of it got in with credentials: name the capture of a client that works first",
+        path.display()
+    )
 }
 
 fn nothing(path: &Path) -> String {

@@ -14,14 +14,13 @@ pub(super) fn number(text: &str) -> Option<i64> {
         let digits = digits.strip_prefix(prefix)?;
         is_digit(digits).then(|| i64::from_str_radix(digits, radix).ok())
     };
-    let number = match () {
-        () if !digits.starts_with(|c: char| c.is_ascii_digit()) => None,
-        () if digits == "0" => Some(0),
-        () => radix("0x", 16)
-            .or_else(|| radix("0X", 16))
-            .or_else(|| radix("0b", 2))
-            .or_else(|| radix("0", 8))
-            .unwrap_or_else(|| digits.parse().ok()),
+    let number = if !digits.starts_with(|c: char| c.is_ascii_digit()) {
+        None
+    } else if digits == "0" {
+        Some(0)
+    } else {
+        let prefixed = radix("0x", 16).or_else(|| radix("0X", 16)).or_else(|| radix("0b", 2)).or_else(|| radix("0", 8));
+        prefixed.unwrap_or_else(|| digits.parse().ok())
     };
     number.map(|number| number * sign)
 }

@@ -139,10 +139,12 @@ impl<'t> Parser<'t> {
 
     /// One question: a field alone, or compared with something.
     fn test(&mut self) -> Result<Expr> {
-        let quantifier = match () {
-            () if self.keyword("any") => Some(Quantifier::Any),
-            () if self.keyword("all") => Some(Quantifier::All),
-            () => None,
+        let quantifier = if self.keyword("any") {
+            Some(Quantifier::Any)
+        } else if self.keyword("all") {
+            Some(Quantifier::All)
+        } else {
+            None
         };
         let start = self.lexer.place();
         let (left, others) = self.left()?;

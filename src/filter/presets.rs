@@ -71,7 +71,7 @@ pub static PRESETS: &[Preset] = &[
     preset("basic", "challenges and credentials of Basic", "sip.auth.scheme matches \"^basic\""),
     preset(
         "registrar-refusals",
-        "registrations refused without a challenge",
+        "registrations answered 402, 403, 404, 408 or 423",
         "sip.CSeq.method == \"REGISTER\" and sip.Status-Code in {402, 403, 404, 408, 423}",
     ),
     preset(

@@ -104,7 +104,7 @@ impl Filter {
         self.is_late
     }
 
-    /// Whether it asks which messages were sent again.
+    /// Whether some part of it reads that.
     pub(super) fn asks_for(&self, get: Get) -> bool {
         let asks = |check: &Check| check.asks_for(get);
         self.root.has(&asks) || self.terms.iter().any(|term| term.has(&asks))

@@ -186,7 +186,7 @@ fn epoch_and_md5(value: &[u8], separator: u8, stack: Stack) -> Option<NonceForma
     (digits && is_md5).then(|| NonceFormat { issued: Some(unix(seconds)), ..NonceFormat::of(stack) })
 }
 
-/// 33 random bytes in 44 digits: text that happens to be base64 has no letters of both cases.
+/// 33 random bytes in 44 digits. Text that merely consists of such digits, as a hash does, is mostly written in one letter case.
 fn is_encrypted(value: &[u8], bytes: &[u8]) -> bool {
     value.len() == 44
         && bytes.len() == 33

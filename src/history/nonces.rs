@@ -87,7 +87,7 @@ impl Nonces {
         }
     }
 
-    /// The id of a realm's nonce. `None` where the nonce is empty, or the realm too long.
+    /// The id of a realm's nonce. `None` where the nonce is empty, the realm too long, or the text that of too many realms.
     pub fn id(&mut self, realm: &[u8], value: &[u8]) -> Option<NonceId> {
         if value.is_empty() {
             return None;
@@ -97,8 +97,16 @@ impl Nonces {
             return None;
         }
         let key = self.seed.hash_one(value);
-        if let Some((id, _)) = self.of_key(key).find(|(_, nonce)| *nonce.realm == *realm) {
-            return Some(id);
+        let mut known = 0;
+        for (id, nonce) in self.of_key(key) {
+            if *nonce.realm == *realm {
+                return Some(id);
+            }
+            known += 1;
+        }
+        if known == REALMS_MAX {
+            self.forgotten += 1;
+            return None;
         }
         let realm = self.realm(realm);
         self.store.push(|id| Nonce::new(id, key, realm))
@@ -109,8 +117,8 @@ impl Nonces {
         self.store.len() >= self.crowd
     }
 
-    /// Those that nobody is expected to use again, and the oldest where that does not make room: [`Nonces::forget`] them. Those of
-    /// sessions that are open are not among the first. Looks at every nonce.
+    /// What [`Nonces::forget`] is to forget: those that nobody is expected to use again, none of them of an open session. Where that
+    /// leaves less than an eighth of the places free, the oldest eighth as well, open or not. Looks at every nonce.
     pub fn unwanted(&self, open: impl Iterator<Item = NonceId>) -> HashSet<NonceId, RandomState> {
         let open: HashSet<NonceId, RandomState> = open.collect();
         let mut newer: WireMap<(UserHash, IpAddr, IpAddr), u8> = WireMap::default();

@@ -138,7 +138,7 @@ pub struct MethodDifference {
     pub refused: Vec<Ending>,
 }
 
-/// A client's challenge with 401 and its challenge with 407.
+/// A server that asked one client for the same realm with 401 once, and with 407 once.
 #[derive(Clone, Debug)]
 pub struct MixedModes {
     /// Who asks.

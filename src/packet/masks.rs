@@ -21,7 +21,7 @@ use crate::packet::decode;
 /// What stands for each hidden byte.
 pub const MASK: u8 = b'x';
 
-/// Bytes before and behind a secret that it is found by, where frames hold but a part of it.
+/// Bytes around a secret that are searched for with it, so that a frame that holds but a part of it is recognised.
 const CONTEXT_BYTES: usize = 8;
 /// Longer secrets are hidden in pieces: time is linear in their number.
 const PIECE_BYTES: usize = 512;
@@ -133,10 +133,12 @@ impl Carrier {
                 let payload = place(frame.bytes, datagram.payload)?;
                 let (at, header) = (payload.start.checked_sub(2)?, payload.start.checked_sub(8)?);
                 let is_absent = frame.bytes.get(at..at.saturating_add(2))? == [0, 0];
-                let checksum = match () {
-                    () if is_absent => Checksum::None,
-                    () if datagram.cut => Checksum::Unknown(at),
-                    () => Checksum::Known { at, header, flow: datagram.flow, protocol: UDP },
+                let checksum = if is_absent {
+                    Checksum::None
+                } else if datagram.cut {
+                    Checksum::Unknown(at)
+                } else {
+                    Checksum::Known { at, header, flow: datagram.flow, protocol: UDP }
                 };
                 Some(Carrier { payload, checksum })
             }

@@ -51,8 +51,8 @@ pub fn copied_comment(text: &[u8], hides: Option<Hides>) -> Copied {
     if is_like_own { Copied { text: format!("before: {}", copied.text), ..copied } } else { copied }
 }
 
-/// The comments of all findings on the frames that are written: the first of each is told what was seen and what to do, the others
-/// whose they are.
+/// The comments of all findings on the frames that are written: the first frame of a finding says what was seen and what to do, its
+/// others name the finding.
 pub fn comments(findings: &[Finding], written: &FrameSet) -> Comments {
     let mut comments = Comments::new();
     for finding in findings {

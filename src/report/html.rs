@@ -261,19 +261,22 @@ fn push_findings(page: &mut Markup, report: &Report, drawn: &[&str]) {
         push_finding(page, finding, report, drawn);
     }
     let noted: Vec<&Finding> = report.findings.iter().filter(|finding| finding.severity == "info").collect();
-    if noted.is_empty() {
-        return;
+    if !noted.is_empty() {
+        push_noted(page, &noted);
     }
+    let more = report.summary.findings_not_listed;
+    if more > 0 {
+        page.raw("<p>").text(&human::not_listed(more)).raw(".</p>");
+    }
+}
+
+fn push_noted(page: &mut Markup, noted: &[&Finding]) {
     page.raw("<h3>Also noted</h3><ul>");
     for finding in noted {
         page.raw("<li id=\"").text(&finding.id).raw("\"><b>").text(finding.rule).raw("</b>: ").text(&finding.title);
         page.raw(". ").text(&finding.explanation).raw("</li>");
     }
     page.raw("</ul>");
-    let more = report.summary.findings_not_listed;
-    if more > 0 {
-        page.raw("<p>").number(more).raw(" more findings are not listed.</p>");
-    }
 }
 
 fn push_finding(page: &mut Markup, finding: &Finding, report: &Report, drawn: &[&str]) {

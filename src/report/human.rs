@@ -126,6 +126,10 @@ impl HumanReport {
         }
         let noted: Vec<&Finding> = report.findings.iter().filter(|f| f.severity == "info").collect();
         push_noted(&mut text, &noted, width);
+        let more = report.summary.findings_not_listed;
+        if more > 0 {
+            let _ = writeln!(text, "\n{}", wrapped(&not_listed(more), width, "", "  "));
+        }
         for session in self.kept.worst(&report.findings, LADDERS_MAX) {
             text.push('\n');
             text.push_str(&draw(&Ladder::of(session, LADDER_ROWS_MAX), width, self.characters));
@@ -370,6 +374,11 @@ fn push_places(text: &mut String, finding: &Finding, places: &HashMap<String, St
 fn fault_text(finding: &Finding) -> String {
     let cause = finding.cause.map(|cause| format!(" Cause: {cause}.")).unwrap_or_default();
     format!("Fault: {}, {}.{cause}", finding.fault, finding.confidence)
+}
+
+/// What is said of findings that found no place.
+pub(super) fn not_listed(more: u64) -> String {
+    format!("{more} more {} not listed (`--limit-findings`)", if more == 1 { "finding is" } else { "findings are" })
 }
 
 fn push_noted(text: &mut String, noted: &[&Finding], width: usize) {

@@ -3,8 +3,8 @@
 use crate::report::Finding;
 use crate::report::Session;
 
-/// Attempts of a session that are kept: those of a flood are told by their beginning and their end.
-const ATTEMPTS_MAX: usize = 1_000;
+/// Attempts that are kept of the beginning of a session, and as many of its end: those between are counted.
+const ATTEMPTS_MAX: usize = 500;
 
 /// A bounded number of sessions: those that failed come before those that did not.
 #[derive(Debug)]
@@ -26,7 +26,10 @@ impl Kept {
         let list = if has_failed { &mut self.failed } else { &mut self.others };
         if list.len() < self.sessions_max {
             let mut session = session.clone();
-            session.attempts.truncate(ATTEMPTS_MAX);
+            let between = session.attempts.len().saturating_sub(ATTEMPTS_MAX);
+            if between > ATTEMPTS_MAX {
+                session.attempts_left_out = session.attempts.drain(ATTEMPTS_MAX..between).len() as u64;
+            }
             list.push(session);
         }
     }

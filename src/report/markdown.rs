@@ -74,6 +74,10 @@ impl MarkdownReport {
             push_finding(&mut text, finding, report);
         }
         push_noted(&mut text, report);
+        let more = report.summary.findings_not_listed;
+        if more > 0 {
+            let _ = writeln!(text, "\n{}.", human::not_listed(more));
+        }
         for session in self.kept.worst_or_first(&report.findings, LADDERS_MAX) {
             let ladder = Ladder::of(session, LADDER_ROWS_MAX);
             let _ = writeln!(text, "\n## Session {}\n\n```mermaid\n{}```\n", session.id, mermaid::draw(&ladder));
@@ -103,7 +107,7 @@ impl MarkdownReport {
                 escaped(&self.showing.cell(&session.method)),
                 session.client,
                 session.server,
-                session.attempts.len(),
+                session.attempts.len() as u64 + session.attempts_left_out,
                 session.outcome.replace('_', " "),
                 see.map(|finding| finding.id.as_str()).unwrap_or_default(),
             );

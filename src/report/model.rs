@@ -177,7 +177,7 @@ pub struct Input {
     pub bytes: u64,
     /// `pcap` or `pcapng`.
     pub format: &'static str,
-    /// `gzip`, or null.
+    /// `gzip`, `zstd`, or null.
     pub compression: Option<&'static str>,
     /// Link types met.
     pub link_types: Vec<String>,
@@ -209,7 +209,7 @@ pub struct Coverage {
 pub struct Diagnostic {
     /// Its name.
     pub event: &'static str,
-    /// `info`, `low` or `medium`.
+    /// `info` or `low`.
     pub severity: &'static str,
     /// How often.
     pub count: u64,

@@ -66,7 +66,7 @@ impl<W: Write> NdjsonWriter<W> {
         self.line(&Line::Session(session))
     }
 
-    /// Writes one nonce, behind the sessions.
+    /// Writes one nonce, where it is at rest: between the sessions or behind them.
     ///
     /// # Errors
     ///

@@ -69,7 +69,7 @@ pub struct CaptureFacts {
     pub has_authentication: bool,
     /// Whether its time can be trusted.
     pub clock: ClockFacts,
-    /// Everything that was odd, in order of name.
+    /// Everything that was odd, in the order in which it was met.
     pub events: Vec<Event>,
     /// What was seen across sessions.
     pub chronicle: Chronicle,

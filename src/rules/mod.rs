@@ -240,7 +240,7 @@ pub fn check_session(session: &Session<'_>, context: &Context<'_>) -> Vec<Findin
             Check::Trouble(check) if session.has_trouble => findings.extend(check(session, context)),
             Check::Form(check) if session.has_odd_form => findings.extend(check(session, context)),
             Check::Session(check) => findings.extend(check(session, context)),
-            // A rule that has something to say after all is no rule of its kind: tests tell.
+            // One that would have found something all the same is declared as what it is not, and debug builds tell.
             Check::Trouble(check) | Check::Form(check) => {
                 debug_assert!(check(session, context).is_empty(), "{} is not asked", rule.name)
             }

@@ -85,16 +85,16 @@ fn is_passed_on(first: &Transaction, next: &Transaction) -> bool {
         return false;
     }
     let (Some(first_request), Some(next_request)) = (&first.request, &next.request) else { return false };
-    let brings_credentials = next_request.credentials.iter().all(|row| {
+    let adds_no_credentials = next_request.credentials.iter().all(|row| {
         first_request.credentials.iter().any(|known| known.header == row.header && known.value == row.value)
     });
-    let returns_challenges = next.answer.as_ref().is_none_or(|answer| {
+    let adds_no_challenge = next.answer.as_ref().is_none_or(|answer| {
         answer.challenges.is_empty()
             || first.answer.as_ref().is_some_and(|known| {
                 answer.challenges.iter().all(|row| known.challenges.iter().any(|other| other.value == row.value))
             })
     });
-    brings_credentials && returns_challenges
+    adds_no_credentials && adds_no_challenge
 }
 
 fn attempt(transaction: &Transaction) -> Attempt<'_> {

@@ -12,7 +12,7 @@ use crate::digest::verdict::Proof;
 use crate::sip::HeaderName;
 use crate::sip::Message;
 
-/// A link of the capture: interface and VLAN. The same packet on two links is a duplicate, not a retransmission.
+/// A link of the capture: interface, device, VLAN and tunnel. The same packet on two links is a duplicate, not a retransmission.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkId(pub u64);
 

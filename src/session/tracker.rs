@@ -29,7 +29,8 @@ const REST_AFTER: Duration = Duration::from_secs(8);
 /// A message from so far ahead may have a wrong time: the clock follows once another one is as far.
 const JUMP_MIN: Duration = Duration::from_secs(3600);
 
-/// Messages from so far back show that the clock was ahead: it follows, so often that it costs next to nothing.
+/// Messages from so far back show that the clock was ahead: it follows. Each time all queues are written anew, so that it is done but so
+/// often: a capture of alternating times would cost a table for each message.
 const STEP_BACK_MIN: Duration = Duration::from_secs(60);
 const STEPS_BACK_MAX: u32 = 1000;
 

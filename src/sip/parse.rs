@@ -53,7 +53,7 @@ pub fn parse_into(room: Headers, bytes: &[u8], source: Source) -> Message<'_> {
         has_whole_body,
         defects: scanner.defects,
     };
-    check_mandatory_headers(&mut message);
+    check_headers(&mut message);
     message
 }
 
@@ -293,7 +293,7 @@ fn strict_number(text: &[u8]) -> Option<usize> {
 }
 
 /// Which mandatory headers are missing, which repeat, and what CSeq says.
-fn check_mandatory_headers(message: &mut Message<'_>) {
+fn check_headers(message: &mut Message<'_>) {
     for (name, gap) in MANDATORY {
         // What the capture cut off is not missing.
         if !message.headers.has(name) && message.has_all_headers {

@@ -42,7 +42,9 @@ impl<'a> Uri<'a> {
         memchr::memchr(b';', self.user).and_then(|end| self.user.get(..end)).unwrap_or(self.user)
     }
 
-    /// The first part in which two URIs differ by the rules of RFC 3261 §19.1.4; `None` where they name the same.
+    /// The first part in which two URIs differ as text; `None` where they are the same but for letter case. Stricter than RFC 3261
+    /// §19.1.4, which knows no order of parameters, undoes escapes, and passes over many parameters that only one has: a digest is
+    /// made over the text.
     pub fn first_difference(&self, other: &Uri<'_>) -> Option<UriPart> {
         if !self.scheme.eq_ignore_ascii_case(other.scheme) {
             Some(UriPart::Scheme)

@@ -59,7 +59,7 @@ pub struct Events {
     pub fragments_incomplete: Event,
     /// IP fragments that contradict each other or the protocol: their datagram is dropped.
     pub fragments_malformed: Event,
-    /// Bytes that were sent twice and differ: the first copy was used, the receiver may have used the other.
+    /// Bytes that were sent twice and differ: the copy that `Limits::overlap` names was used, the receiver may have used the other.
     pub overlap_ambiguous: Event,
     /// Messages of which bytes are missing.
     pub message_cut: Event,

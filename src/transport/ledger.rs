@@ -35,7 +35,7 @@ pub struct Payload<'a> {
     pub bytes: &'a [u8],
     /// Whether bytes are missing at the end: by the snap length, a hole, or the end of the capture.
     pub cut: bool,
-    /// Whether some of its bytes were sent twice and differed. The first copy is shown.
+    /// Whether some of its bytes were sent twice and differed. The copy that `Limits::overlap` names is shown.
     pub ambiguous: bool,
     /// Where the completing frame was seen.
     pub link: LinkContext,

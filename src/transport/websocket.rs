@@ -32,7 +32,7 @@ mod upgrade;
 const FOREIGN_BYTES_MAX: usize = 64 * 1024;
 /// A frame whose connection's beginning is not known is believed after so much of its payload.
 const RECOGNISED_BYTES: usize = 256;
-/// What that may be decompressed to.
+/// Bytes that so much of its payload may be decompressed to.
 const RECOGNISED_COMPRESSED_MAX: usize = 1 << 20;
 
 /// What the bytes begin with.

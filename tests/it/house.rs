@@ -23,22 +23,6 @@ const ROOMS: &[(&str, &[&str])] = &[
         "analyzer",
         &["capture", "packet", "transport", "sip", "auth", "digest", "session", "history", "rules", "filter", "report"],
     ),
-    (
-        "parallel",
-        &[
-            "analyzer",
-            "capture",
-            "packet",
-            "transport",
-            "sip",
-            "auth",
-            "digest",
-            "session",
-            "history",
-            "rules",
-            "report",
-        ],
-    ),
 ];
 
 /// Imports against the order, with the reason.

@@ -242,7 +242,9 @@ impl Signed {
         let method = self.method.as_bytes();
         let request = Request { method, body: Some(&self.body), ambiguous: false, headers_cut: false };
         let header = self.header(response);
-        verifier.check(&parse_credentials(header.as_bytes())[0], &request, None).unwrap().verdict
+        // The challenge was seen: a session of -sess begins with this request.
+        let realm = Some(self.realm.as_bytes());
+        verifier.check(&parse_credentials(header.as_bytes())[0], &request, realm).unwrap().verdict
     }
 
     /// Each field changed, where the digest covers it.

@@ -7,7 +7,7 @@ use crate::report::FrameAt;
 use crate::report::Place;
 use crate::report::Time;
 
-/// One Call-ID, until it falls silent for ten minutes.
+/// One Call-ID, until nothing more is expected of it: `session_gap_s_max`, or 32 s behind its end.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Session {
     /// `s1`, `s2` … as they close.
@@ -19,7 +19,7 @@ pub struct Session {
     /// Its bytes in hex, where they are not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub call_id_hex: Option<String>,
-    /// `udp`, `tcp` or `sctp`, of the first request.
+    /// `udp`, `tcp`, `tls`, `sctp`, `ws` or `wss`, of the first request.
     pub transport: &'static str,
     /// Who sent the first request.
     #[schemars(with = "String")]
@@ -54,6 +54,9 @@ pub struct Session {
     pub final_status: Option<u16>,
     /// Requests with their final answers.
     pub attempts: Vec<Attempt>,
+    /// Attempts that whoever keeps the session has left out of its middle.
+    #[serde(skip)]
+    pub attempts_left_out: u64,
     /// Every realm challenged or answered.
     pub realms: Vec<String>,
     /// Selects the session in Wireshark.
@@ -116,7 +119,7 @@ pub struct Hop {
     /// The receiver.
     #[schemars(with = "String")]
     pub server: Place,
-    /// `udp`, `tcp` or `sctp`.
+    /// `udp`, `tcp`, `tls`, `sctp`, `ws` or `wss`.
     pub transport: &'static str,
 }
 

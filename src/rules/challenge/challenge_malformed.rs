@@ -36,7 +36,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         .enumerate()
         .filter(|(_, attempt)| attempt.is_challenged() && attempt.answer().is_some_and(|answer| answer.has_all_headers))
         .filter_map(|(index, attempt)| {
-            let reason = attempt.challenges.iter().find_map(|offered| offered.challenge.is_malformed_digest())?;
+            let reason = attempt.challenges.iter().find_map(|offered| offered.challenge.malformation())?;
             Some((index, attempt, reason))
         })
         .collect();
@@ -63,7 +63,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
 }
 
 fn is_answerable(offered: &Offered<'_>) -> bool {
-    offered.challenge.scheme == Scheme::Digest && offered.challenge.is_malformed_digest().is_none()
+    offered.challenge.scheme == Scheme::Digest && offered.challenge.malformation().is_none()
 }
 
 fn describe(reason: Malformed) -> &'static str {

@@ -47,7 +47,7 @@ fn is_old_form(attempt: &Attempt<'_>) -> bool {
     attempt.is_challenged()
         && attempt.challenges.iter().any(|offered| {
             offered.challenge.scheme == Scheme::Digest
-                && offered.challenge.is_malformed_digest().is_none()
+                && offered.challenge.malformation().is_none()
                 && offered.challenge.qop().is_empty()
         })
 }

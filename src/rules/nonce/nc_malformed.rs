@@ -41,10 +41,12 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let refused = odd.iter().rev().find(|(_, _, presented)| nonce_facts::is_about_the_nonce(presented));
     let is_cause = refused.is_some_and(|(index, _, _)| !recovery::has_recovered_anywhere(session, *index));
     let is_refused = odd.iter().any(|(_, _, presented)| facts::is_turned_away(presented) || presented.is_refused());
-    let (severity, confidence) = match () {
-        () if is_cause => (Severity::High, Confidence::Likely),
-        () if is_refused => (Severity::Medium, Confidence::Possible),
-        () => (Severity::Medium, Confidence::Proven),
+    let (severity, confidence) = if is_cause {
+        (Severity::High, Confidence::Likely)
+    } else if is_refused {
+        (Severity::Medium, Confidence::Possible)
+    } else {
+        (Severity::Medium, Confidence::Proven)
     };
     let raw = presented.credentials.nonce_count().map(|count| facts::text(count.raw)).unwrap_or_default();
     let is_zero = nonce_facts::count_of(presented) == Some(0);

@@ -54,10 +54,12 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let is_right =
         repeated.iter().any(|(_, _, p, earlier)| p.verdict() == Some(Verdict::Match) && is_turned_down(p, earlier));
     let is_stale = repeated.iter().any(|(_, _, p, _)| p.judgement == Judgement::Stale);
-    let (severity, confidence) = match () {
-        () if is_right || is_stale => (Severity::High, Confidence::Likely),
-        () if is_refused => (Severity::Medium, Confidence::Possible),
-        () => (Severity::Info, Confidence::Proven),
+    let (severity, confidence) = if is_right || is_stale {
+        (Severity::High, Confidence::Likely)
+    } else if is_refused {
+        (Severity::Medium, Confidence::Possible)
+    } else {
+        (Severity::Info, Confidence::Proven)
     };
     let mut finding = Finding::new(&RULE, format!("{user} used a nonce count twice with the same nonce"))
         .graded(severity, confidence)

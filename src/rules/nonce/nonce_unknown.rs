@@ -47,12 +47,16 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let is_the_nonce = unknown.iter().any(|(_, _, presented)| nonce_facts::is_about_the_nonce(presented));
     // Of thousands of nonces those are forgotten that nobody seems to use any more.
     let may_be_forgotten = context.nonces.forgotten() > 0;
-    let (severity, confidence) = match () {
-        () if may_be_forgotten && !is_kept => (Severity::Info, Confidence::Possible),
-        () if is_recovered => (Severity::Info, Confidence::Likely),
-        () if is_kept && is_the_nonce => (Severity::High, Confidence::Likely),
-        () if is_the_nonce => (Severity::Medium, Confidence::Likely),
-        () => (Severity::Medium, Confidence::Possible),
+    let (severity, confidence) = if may_be_forgotten && !is_kept {
+        (Severity::Info, Confidence::Possible)
+    } else if is_recovered {
+        (Severity::Info, Confidence::Likely)
+    } else if is_kept && is_the_nonce {
+        (Severity::High, Confidence::Likely)
+    } else if is_the_nonce {
+        (Severity::Medium, Confidence::Likely)
+    } else {
+        (Severity::Medium, Confidence::Possible)
     };
     let user = facts::account(&presented.username(), &presented.realm());
     let title = match is_kept {

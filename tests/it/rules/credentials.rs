@@ -380,3 +380,20 @@ fn credentials_changed_on_the_way_are_not_the_clients_fault() {
         "high header-altered-en-route fault=path sure=proven\nmedium digest-ok-but-rejected fault=path by=header-altered-en-route\nmedium challenge-loop by=header-altered-en-route\nno digest-wrong-password",
     );
 }
+
+#[test]
+fn a_session_of_sess_that_began_before_the_capture_cannot_be_checked() {
+    let later = |nonce: &str, count: &str| {
+        format!(
+            "> REGISTER\nAuthorization: digest user=1001 password=secret nonce={nonce} realm=pbx.example.com qop=auth \
+             algorithm=MD5-sess nc={count} cnonce=b signed-cnonce=a\n"
+        )
+    };
+    let asked = "> REGISTER\n< 401\nWWW-Authenticate: challenge nonce=n1 algorithm=MD5-sess\n";
+    let unknown = "info verification-not-possible\nno digest-wrong-password";
+    check(&[&later("n0", "00000002"), REFUSED, LATER], SECRET, unknown);
+    // Neither can what follows: the first one seen is not the first.
+    check(&[&later("n0", "00000002"), "< 200\n+5 ", &later("n0", "00000003"), REFUSED, LATER], SECRET, unknown);
+    check(&[&later("n0", "00000001"), REFUSED, LATER], SECRET, "high digest-wrong-password");
+    check(&[asked, &later("n1", "00000002"), REFUSED, LATER], SECRET, "high digest-wrong-password");
+}
