@@ -382,3 +382,31 @@ fn the_time_of_the_run_is_told_only_when_asked_for() {
     assert_eq!(generated_at(&[]), Value::Null);
     assert!(generated_at(&["--stamp"]).as_str().is_some_and(|time| time.ends_with('Z')));
 }
+
+#[test]
+fn compare_takes_no_failing_session_for_one_that_works() {
+    let folder = folder();
+    check(folder.path(), &["compare", "bad.pcap", "bad.pcap"], 2, "no session of it got in with credentials");
+}
+
+#[test]
+fn every_report_for_people_mentions_findings_that_are_not_listed() {
+    let folder = folder();
+    for format in ["human", "markdown", "html"] {
+        let words =
+            ["analyze", "--quiet", "--fail-on", "never", "--format", format, "--limit-findings", "1", "bad.pcap"];
+        let run = typed(folder.path(), &words);
+        assert!(run.stdout.contains("not listed"), "{format}: {}", run.stdout);
+    }
+}
+
+#[test]
+fn a_flood_in_one_call_id_is_counted_whole() {
+    let folder = folder();
+    let refused = "< 401\nWWW-Authenticate: challenge\n";
+    let tried = format!("> REGISTER\nAuthorization: digest user=1001 password=wrong\n{refused}");
+    let capture = crate::scenario::pcap(&format!("> REGISTER\n{refused}{}", tried.repeat(1_100)));
+    fs::write(folder.path().join("flood.pcap"), capture).expect("the folder is there");
+    let run = typed(folder.path(), &["analyze", "--quiet", "--fail-on", "never", "--format", "markdown", "flood.pcap"]);
+    assert!(run.stdout.contains("| 1101 | refused (401) |"), "{}", run.stdout);
+}
