@@ -130,7 +130,7 @@ impl Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Reason::BodyCut => "the body was not captured whole, and qop=auth-int covers it",
+            Reason::BodyCut => "qop=auth-int covers the body, which is not at hand whole",
             Reason::InviteBodyUnknown => "qop=auth-int in an ACK covers the body of its INVITE",
             Reason::NoHa1ForAlgorithm => {
                 "the HA1 given is for another algorithm: give the password, or an HA1 of this one"

@@ -166,7 +166,7 @@ pub fn advice(variant: Variant) -> &'static str {
         }
         Variant::PasswordIsHa1 => "Enter the password where a password belongs, and the HA1 where an HA1 belongs",
         Variant::AlgorithmOther | Variant::Sha512Truncated => {
-            "Update the client, or let the server offer MD5 or SHA-256 where the client can do those"
+            "Update the client: it computes another algorithm than it names. Until then let the server offer the one that it computes, alone"
         }
         Variant::SessOther | Variant::SessBinaryHa1 => "Let the server offer the algorithm without -sess",
         Variant::QopIgnored | Variant::QopAdded | Variant::QopOther => {

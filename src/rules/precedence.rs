@@ -2,6 +2,8 @@
 //!
 //! A session's first finding is the answer; the order is the order in which an engineer should act.
 
+use std::borrow::Cow;
+
 use crate::rules::Confidence;
 use crate::rules::Fault;
 use crate::rules::Finding;
@@ -389,6 +391,8 @@ struct Explanation {
     severity: Severity,
     fault: Fault,
     confidence: Confidence,
+    /// What to do first.
+    remedy: Option<Cow<'static, str>>,
 }
 
 fn explain(session: &Session<'_>, findings: &mut [Finding]) {
@@ -400,7 +404,8 @@ fn explain(session: &Session<'_>, findings: &mut [Finding]) {
             })
             .flat_map(|finding| {
                 let Finding { severity, fault, confidence, .. } = *finding;
-                let of = move |exchange| Explanation { exchange, severity, fault, confidence };
+                let remedy = finding.remedy.first().cloned();
+                let of = move |exchange| Explanation { exchange, severity, fault, confidence, remedy: remedy.clone() };
                 exchanges(session, finding).into_iter().map(of)
             })
             .collect();
@@ -420,6 +425,9 @@ fn explain(session: &Session<'_>, findings: &mut [Finding]) {
                     // They must not name two sides, nor be surer than what explains them.
                     finding.fault = cause.fault;
                     finding.confidence = finding.confidence.min(cause.confidence);
+                    if finding.cause == Some("unknown") {
+                        finding.remedy = cause.remedy.iter().cloned().collect();
+                    }
                 }
             }
         }

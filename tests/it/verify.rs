@@ -264,3 +264,23 @@ fn text_from_the_wire_is_escaped() {
     let run = verify([AUDIOCODES[0], &evil], "REGISTER", &ha1);
     assert!(!run.stdout.contains('\u{1b}') && !run.stdout.contains('\u{202e}'), "{run:?}");
 }
+
+#[test]
+fn a_body_that_was_not_given_convicts_nobody() {
+    let over_body = RFC_2617[1].replace("qop=auth,", "qop=auth-int,");
+    let texts = [RFC_2617[0], over_body.as_str()];
+    check(texts, "GET", &["--user", "Mufasa", "--password", "Circle Of Life"], 1, &["near_miss", "hashed qop"]);
+    let secret = ["--user", "Mufasa", "--password", "another"];
+    check(texts, "GET", &secret, 1, &["unverifiable", "--body FILE gives it"]);
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("body"), "another").expect("the folder is there");
+    let run = verify_in(&folder, texts, "GET", &[&secret[..], &["--body", "body"]].concat(), "");
+    assert!(run.code == 1 && run.stdout.contains("mismatch"), "{run:?}");
+}
+
+#[test]
+fn a_response_of_another_length_is_told() {
+    let cut = RFC_2617[1].replace("4ef1\"", "4ef\"");
+    let secret = ["--user", "Mufasa", "--password", "Circle Of Life"];
+    check([RFC_2617[0], cut.as_str()], "GET", &secret, 1, &["no secret fits it"]);
+}

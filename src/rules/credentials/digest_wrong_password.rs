@@ -105,9 +105,9 @@ fn finding(
 /// What the search for a near miss adds.
 fn tried(closest: &Closest) -> Option<&'static str> {
     match closest {
-        Closest::Nothing { all_tried: true } => Some(" No single changed input makes it fit."),
+        Closest::Nothing { all_tried: true } => Some(" None of the single changes that are tried makes it fit."),
         Closest::Nothing { all_tried: false } => Some(
-            " No single changed input that can be tried with an HA1 makes it fit; with the password more can be tried.",
+            " None of the single changes that can be tried with an HA1 makes it fit; with the password more can be tried.",
         ),
         Closest::Several => {
             Some(" Several changed inputs make it fit, each with another of the secrets given: none is told.")

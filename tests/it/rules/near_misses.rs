@@ -130,7 +130,7 @@ fn digest_near_miss_needs_a_secret_a_single_change_and_no_ack() {
         &[ASKED, twice, REFUSED],
         SECRET,
         "
-        high digest-wrong-password says=No_single_changed_input
+        high digest-wrong-password says=None_of_the_single_changes
         no digest-near-miss",
     );
     check(&[ASKED, NEAR, REFUSED], NOTHING, "no digest-near-miss\nhigh rejected-credentials");
