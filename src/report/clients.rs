@@ -90,8 +90,8 @@ impl Clients {
         client.is_in |= session.outcome == SessionOutcome::Accepted || session.attempts.iter().any(is_let_past);
         let ended = Some(session.run.last_seen);
         client.has_tried |= !is_ping(session) || session.attempts.iter().any(Attempt::has_credentials);
-        let is_cut_short = worst.is_none() && session.is_cut_short() && !session.is_one_way && !is_ping(session);
-        client.is_cut_short |= is_cut_short;
+        let is_cut_short = worst.is_none() && session.is_cut_short() && !is_ping(session);
+        client.is_cut_short |= is_cut_short && !session.is_one_way;
         let is_open = is_cut_short || session.outcome == SessionOutcome::Undecided;
         if is_open || ended < client.ended || is_unheard(session) {
             return;

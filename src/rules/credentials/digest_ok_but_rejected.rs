@@ -10,6 +10,7 @@ use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::credentials_facts;
+use crate::rules::credentials_facts::Row;
 use crate::rules::facts;
 use crate::rules::nonce_facts;
 use crate::rules::recovery;
@@ -80,15 +81,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
             differences.join("; ")
         ));
     }
-    let is_made_good = |(index, _, presented): &(usize, &Attempt<'_>, &Presented<'_>)| {
-        nonce_facts::was_let_past(session, *index, presented) && recovery::has_recovered(session, *index)
-    };
-    if refused.iter().all(is_made_good) {
-        (finding.severity, finding.confidence) = (Severity::Info, Confidence::Likely);
-        finding
-            .explanation
-            .push_str(" The nonce had been good before, and the next try got in: it had become too old.");
-    }
+    finding = weigh_age(session, context, finding, &refused);
     if is_altered_behind(session, attempt, presented) {
         finding.fault = Fault::Path;
         finding.explanation.push_str(" On the next hop the digest no longer fits: the request was changed on the way.");
@@ -104,6 +97,28 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
     finding.evidence.extend(facts::challenge_evidence(attempt));
     vec![finding]
+}
+
+/// A nonce that had been good may have become too old, which some servers do not say: nothing is wrong where the next try got in, and
+/// where the capture ends, nobody knows.
+fn weigh_age(session: &Session<'_>, context: &Context<'_>, mut finding: Finding, refused: &[Row<'_, '_>]) -> Finding {
+    let is_made_good = |(index, _, presented): &Row<'_, '_>| {
+        nonce_facts::was_let_past(session, *index, presented) && recovery::has_recovered(session, *index)
+    };
+    let Some(&(last, attempt, presented)) = refused.last() else { return finding };
+    let is_open = session.is_cut_short() && last + 1 == session.attempts.len();
+    if refused.iter().all(is_made_good) {
+        finding
+            .explanation
+            .push_str(" The nonce had been good before, and the next try got in: it had become too old.");
+        finding.graded(Severity::Info, Confidence::Likely)
+    } else if is_open && nonce_facts::was_good(session, context, last, presented) {
+        finding.explanation.push_str(" The nonce had been good before, and may have become too old.");
+        finding.explanation.push_str(&facts::ends_behind(attempt, context));
+        finding.graded(Severity::Medium, Confidence::Possible)
+    } else {
+        finding
+    }
 }
 
 /// Whether the same request, seen on its next hop, carries credentials of that realm that do not fit.

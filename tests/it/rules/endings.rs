@@ -66,6 +66,11 @@ fn a_capture_that_ends_behind_a_new_nonce_shows_no_refusal() {
     // The nonce of another Call-ID, too.
     let elsewhere = again.replace("> REG", "[b] > REG").replace("\n< 401", "\n[b] < 401");
     check(&[kept, &elsewhere], NOTHING, "medium rejected-credentials says=ends\nno old-nonce-reused\nverdict ok");
+    check(
+        &[kept, &elsewhere],
+        SECRET,
+        "medium nonce-rejected-without-stale\nmedium digest-ok-but-rejected sure=possible\nverdict ok",
+    );
     // RFC 7616 §3.3: a server says stale of right digests alone.
     let wrong = again.replace("secret", "wrong");
     check(&[kept, &wrong, LATER], SECRET, "no nonce-rejected-without-stale\nhigh digest-wrong-password");
