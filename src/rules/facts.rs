@@ -45,7 +45,9 @@ pub fn account(user: &[u8], realm: &[u8]) -> String {
 
 /// `frame 3`, `frames 3, 5 and 7`, `frames 3, 5, 7 … 31 (15 in all)`.
 pub fn frames_text(frames: &[FrameRef]) -> String {
-    let numbers: Vec<String> = frames.iter().map(|frame| frame.number.to_string()).collect();
+    let mut numbers: Vec<String> = frames.iter().map(|frame| frame.number.to_string()).collect();
+    // One request may hold several rows.
+    numbers.dedup();
     match numbers.as_slice() {
         [] => "no frame".to_owned(),
         [one] => format!("frame {one}"),

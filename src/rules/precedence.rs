@@ -9,6 +9,8 @@ use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Severity;
 use crate::rules::challenge::challenge_loop;
+use crate::rules::challenge::challenge_unanswered;
+use crate::rules::challenge::retry_without_credentials;
 use crate::rules::recovery::has_recovered;
 use crate::session::Attempt;
 use crate::session::Session;
@@ -384,6 +386,13 @@ fn rank(finding: &Finding) -> usize {
     EXPLAINS.iter().position(|(rule, _)| *rule == finding.rule.name).unwrap_or(EXPLAINS.len())
 }
 
+/// Speaks of what was seen and not of why: who is at fault, what explains it knows better.
+fn is_symptom(finding: &Finding) -> bool {
+    [&challenge_loop::RULE, &challenge_unanswered::RULE, &retry_without_credentials::RULE]
+        .iter()
+        .any(|rule| rule.name == finding.rule.name)
+}
+
 /// A finding that explains others.
 struct Explanation {
     /// The exchange that it is about; `None` where it is about several.
@@ -421,7 +430,7 @@ fn explain(session: &Session<'_>, findings: &mut [Finding]) {
             if let Some(cause) = causes.iter().find(explains) {
                 finding.explained_by = Some(rule);
                 finding.severity = finding.severity.min(Severity::Medium);
-                if finding.rule.name == challenge_loop::RULE.name {
+                if is_symptom(finding) {
                     // They must not name two sides, nor be surer than what explains them.
                     finding.fault = cause.fault;
                     finding.confidence = finding.confidence.min(cause.confidence);

@@ -75,7 +75,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     if severity == Severity::High { vec![finding] } else { vec![facts::about_server(finding, session, attempt)] }
 }
 
-fn is_odd(offered: &Offered<'_>) -> bool {
+pub(super) fn is_odd(offered: &Offered<'_>) -> bool {
     let param = offered.challenge.params.get(Name::Stale);
     param.is_some_and(|param| param.quoted || matches!(offered.challenge.stale(), Some(Stale::Odd(_))))
 }

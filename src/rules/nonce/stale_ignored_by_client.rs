@@ -8,6 +8,7 @@ use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::facts;
+use crate::rules::nonce::stale_format;
 use crate::session::AttemptOutcome;
 use crate::session::Session;
 
@@ -46,6 +47,8 @@ fn finding(session: &Session<'_>, context: &Context<'_>, index: usize) -> Option
     let (severity, confidence) = match is_proven {
         true if attempt.is_removal() => (Severity::Medium, Confidence::Likely),
         true if attempt.is_unheard() => (Severity::High, Confidence::Likely),
+        // A strict client does not find the word.
+        true if attempt.challenges.iter().any(stale_format::is_odd) => (Severity::High, Confidence::Likely),
         true => (Severity::High, Confidence::Proven),
         false => (Severity::Medium, Confidence::Possible),
     };
