@@ -84,13 +84,16 @@ pub fn is_in_dialog(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
     attempt.transaction.method != Method::Register && !session.attempts.iter().any(is_of_challenge)
 }
 
+/// A dialog begins with its session. Bounds the search in endless sessions.
+const BEGINNINGS_MAX: usize = 256;
+
 /// Whether the one who asks for credentials within a dialog is the one who began it: whoever is called need not have an
 /// account there, and is better off not to answer.
 pub fn is_asked_by_caller(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
     let (asked, asking) = (attempt.transaction.flow.source.address, attempt.transaction.flow.destination.address);
     attempt.is_in_dialog()
         && asked != asking
-        && session.attempts.iter().any(|other| {
+        && session.attempts.iter().take(BEGINNINGS_MAX).any(|other| {
             let flow = other.transaction.flow;
             !other.is_in_dialog() && flow.source.address == asking && flow.destination.address == asked
         })

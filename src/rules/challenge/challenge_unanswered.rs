@@ -28,7 +28,8 @@ pub static RULE: Rule = Rule {
             like also from the same address of record and source) within 32 s, while the capture goes on. Where the capture ends \
             earlier, the finding is medium and possible, and says how long it went on. Where the challenge itself shows why, the \
             cause says so: scheme, algorithm, second-realm, late-challenge or challenge-kind. Where the capture lacks the request \
-            that was challenged, or its headers, it is medium and possible.",
+            that was challenged, or its headers, it is medium and possible. Where the client goes on to repeat its request over \
+            UDP for a second or more, the challenge did not reach it, and the fault is the path's.",
     matters: "The client was asked and did not answer: it has no credentials for that realm, does not know the header or the \
               algorithm, or never got the challenge.",
     advice: "Set user name and password for the realm named in the challenge. Where a REGISTER was challenged with 407, or two \
@@ -37,7 +38,8 @@ pub static RULE: Rule = Rule {
     not_this: "The same request sent again without credentials is retry-without-credentials. OPTIONS and NOTIFY pings want any \
                answer and are info. A challenge without a header that could be answered is challenge-header-missing. A call \
                that was cancelled, or that another branch of a forking proxy won, needs no answer. Whoever is asked within a \
-               dialog by the one who began it need not answer: that is medium.",
+               dialog by the one who began it need not answer: that is medium. So is a log-off (Expires: 0) of a client that is \
+               gone: what it was to end expires by itself.",
     sources: &["RFC 3261 section 22.2", "RFC 3261 section 22.3", "RFC 3261 section 17.1"],
     sample: "invite-second-realm-unanswered",
     check: Check::Session(check),

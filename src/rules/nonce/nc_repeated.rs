@@ -24,7 +24,8 @@ pub static RULE: Rule = Rule {
     summary: "A nonce count was used twice with the same nonce",
     finds: "The same user, realm, nonce and nonce count in two transactions, with no challenge in between that delivered the nonce \
             anew. It is high where the repeat was refused although the digest is right, and info where it was accepted. A 403 refuses it \
-            where the first use was let past.",
+            where the first use was let past. A count that the same client used last in another Call-ID is found where the repeat \
+            was refused.",
     matters: "The count exists so that servers can tell replays: one that counts refuses the repeat, often with stale=true. Some \
               clients print 00000001 for ever.",
     advice: "Fix the client: each new request with a nonce counts one up, in eight hex digits.",

@@ -27,7 +27,9 @@ pub static RULE: Rule = Rule {
     matters: "Clients take a challenge without stale for a wrong password and stop, often until their next refresh. FritzBox and \
               baresip users know this one.",
     advice: "Let the server say stale=true when a nonce has expired. Let the client try once more when the nonce changed.",
-    not_this: "A first use that is refused is about the answer, not about age. stale=true is the correct form.",
+    not_this: "A first use that is refused is about the answer, not about age. stale=true is the correct form. A wrong digest is no \
+               case for stale, and where the next right one is refused as well it was not the nonce. A capture that ends right behind \
+               the refusal makes it possible, no more.",
     sources: &["RFC 7616 section 3.3", "RFC 2617 section 3.2.1"],
     sample: "register-nonce-rejected-without-stale",
     check: Check::Trouble(check),

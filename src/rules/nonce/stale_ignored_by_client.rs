@@ -20,7 +20,8 @@ pub static RULE: Rule = Rule {
     severity: Severity::High,
     summary: "A stale nonce was announced, and the client did not try again",
     finds: "Credentials answered with stale=true as the last word of the exchange: no further request within 32 s, while the capture \
-            goes on. Where the capture ends earlier, the finding is medium and possible.",
+            goes on. Where the capture ends earlier, the finding is medium and possible. Where the client goes on to repeat the request \
+            behind it, the answer did not reach it, and the fault is the path's.",
     matters: "stale=true means: the digest was right, take this new nonce. A client that takes it for a refusal shows its user a \
               wrong password.",
     advice: "Update the client. A longer nonce lifetime on the server hides the fault.",
