@@ -6,7 +6,6 @@ use std::time::Duration;
 use crate::auth::Algorithm;
 use crate::auth::HashName;
 use crate::auth::Scheme;
-use crate::base::Transport;
 use crate::rules::Confidence;
 use crate::rules::Context;
 use crate::rules::Severity;
@@ -63,8 +62,6 @@ fn unanswered_at(session: &Session<'_>, context: &Context<'_>, index: usize) -> 
         _ if !facts::shows_credentials(attempt) => (Severity::Medium, Confidence::Possible),
         true if attempt.is_removal() => (Severity::Medium, Confidence::Likely),
         true if attempt.is_unheard() => (Severity::High, Confidence::Likely),
-        // Whether a segment came to the client, or its connection was gone by then, is not looked at.
-        true if attempt.transaction.transport != Transport::Udp => (Severity::High, Confidence::Likely),
         true => (Severity::High, Confidence::Proven),
         false => (Severity::Medium, Confidence::Possible),
     };
