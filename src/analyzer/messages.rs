@@ -142,8 +142,8 @@ impl Messages {
         self.messages_cut += u64::from(!message.has_all_headers);
         let time = payload.time.or(self.tracker.now()).unwrap_or(CaptureTime::from_ns(0));
         let answers = self.ask(message, &payload, time);
-        let (Answered { rows: credentials, is_attempt }, challenges) = if message.status().is_some() {
-            (Answered::default(), self.challenges(message, &payload, time))
+        let (RequestCredentials { rows: credentials, is_attempt }, challenges) = if message.status().is_some() {
+            (RequestCredentials::default(), self.challenges(message, &payload, time))
         } else {
             (self.credentials(message, &payload, time), Vec::new())
         };
@@ -245,10 +245,10 @@ impl Messages {
         rows.collect()
     }
 
-    fn credentials(&mut self, message: &Message<'_>, payload: &Payload<'_>, time: CaptureTime) -> Answered {
+    fn credentials(&mut self, message: &Message<'_>, payload: &Payload<'_>, time: CaptureTime) -> RequestCredentials {
         let rows: Vec<(HeaderKind, &[u8])> = auth_headers(message, &CREDENTIALS).collect();
         if rows.is_empty() {
-            return Answered::default();
+            return RequestCredentials::default();
         }
         self.auth_rows_dropped += beyond(count(message, &CREDENTIALS));
         let mut is_attempt = false;
@@ -283,7 +283,7 @@ impl Messages {
                 value: value.into(),
             }
         });
-        Answered { rows: rows.collect(), is_attempt }
+        RequestCredentials { rows: rows.collect(), is_attempt }
     }
 
     fn note_account(&mut self, message: &Message<'_>, source: IpAddr, time: CaptureTime) {
@@ -425,7 +425,7 @@ impl Messages {
 
 /// The credentials of a request.
 #[derive(Default)]
-struct Answered {
+struct RequestCredentials {
     rows: Vec<CredentialsRow>,
     /// Some of them answer something. An IMS client announces itself with an empty digest (RFC 3310 §4): that does not.
     is_attempt: bool,

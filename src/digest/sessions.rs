@@ -2,11 +2,15 @@
 //! requests carry their own (RFC 7616 §3.4.2).
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use crate::base::WireMap;
 
 /// Sessions remembered; past it the oldest is forgotten, and of its later requests only those can be checked that repeat its cnonce.
 pub(super) const SESSIONS_MAX: usize = 65_536;
+
+/// Bytes of user names, nonces and cnonces of all of them: a usual session has a hundred.
+const SESSIONS_BYTES_MAX: usize = 16 << 20;
 
 /// Bytes of user name, nonce and cnonce of a session that is remembered.
 pub(super) const SESSION_LEN_BYTES_MAX: usize = 2048;
@@ -14,8 +18,9 @@ pub(super) const SESSION_LEN_BYTES_MAX: usize = 2048;
 /// Bounded memory of first cnonces.
 #[derive(Default)]
 pub(super) struct Sessions {
-    first: WireMap<Box<[u8]>, Known>,
-    order: VecDeque<Box<[u8]>>,
+    first: WireMap<Arc<[u8]>, Known>,
+    order: VecDeque<Arc<[u8]>>,
+    held_bytes: usize,
     has_forgotten: bool,
 }
 
@@ -53,18 +58,21 @@ impl Sessions {
         }
         let key = key(username, nonce);
         if !self.first.contains_key(&key) {
-            self.make_room();
-            self.order.push_back(key.clone());
+            let len_bytes = key.len() + cnonce.len();
+            self.make_room(len_bytes);
+            self.held_bytes += len_bytes;
+            self.order.push_back(Arc::clone(&key));
         }
         let known = self.first.entry(key).or_insert_with(|| Known { cnonce: cnonce.into(), is_unsure: !is_first });
         FirstCnonce { other: Some(&*known.cnonce).filter(|first| *first != cnonce), is_unknown: known.is_unsure }
     }
 
-    fn make_room(&mut self) {
-        if self.order.len() >= SESSIONS_MAX
+    fn make_room(&mut self, len_bytes: usize) {
+        while (self.order.len() >= SESSIONS_MAX || self.held_bytes + len_bytes > SESSIONS_BYTES_MAX)
             && let Some(oldest) = self.order.pop_front()
         {
-            self.first.remove(&oldest);
+            let known = self.first.remove(&oldest).map_or(0, |known| known.cnonce.len());
+            self.held_bytes -= oldest.len() + known;
             self.has_forgotten = true;
         }
     }
@@ -76,7 +84,7 @@ impl Sessions {
 }
 
 /// The length keeps ("ab", "c") and ("a", "bc") apart.
-fn key(username: &[u8], nonce: &[u8]) -> Box<[u8]> {
+fn key(username: &[u8], nonce: &[u8]) -> Arc<[u8]> {
     [&username.len().to_be_bytes(), username, nonce].concat().into()
 }
 
@@ -99,6 +107,20 @@ mod tests {
         assert_eq!((sessions.first.len(), sessions.order.len()), (SESSIONS_MAX, SESSIONS_MAX));
         assert_eq!(sessions.note(b"u", b"n", b"4", ISSUED), FirstCnonce { other: None, is_unknown: true });
         assert!(sessions.note(b"u", &[0; SESSION_LEN_BYTES_MAX], b"4", ISSUED).is_unknown);
+    }
+
+    #[test]
+    fn long_names_and_nonces_take_no_more_memory() {
+        let mut sessions = Sessions::default();
+        let mut nonce = [b'n'; 2000];
+        for number in 0..2 * SESSIONS_BYTES_MAX / nonce.len() {
+            nonce[..8].copy_from_slice(&number.to_be_bytes());
+            sessions.note(b"u", &nonce, b"c", ISSUED);
+        }
+        let held: usize = sessions.first.iter().map(|(key, known)| key.len() + known.cnonce.len()).sum();
+        assert!(
+            sessions.held_bytes == held && held <= SESSIONS_BYTES_MAX && sessions.order.len() == sessions.first.len()
+        );
     }
 
     #[test]

@@ -2,7 +2,6 @@
 //! rules above do it. Responses are compared plainly: nobody can time an offline reader.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -46,7 +45,7 @@ pub struct Checked {
 
 /// Checks credentials against a keyring.
 pub struct Verifier {
-    pub(super) keyring: Arc<Keyring>,
+    pub(super) keyring: Keyring,
     /// For each entry of the keyring the HA1s computed from its password.
     pub(super) ha1s: Vec<Ha1s>,
     pub(super) sessions: Sessions,
@@ -57,10 +56,6 @@ pub struct Verifier {
 impl Verifier {
     /// A verifier with these secrets.
     pub fn new(keyring: Keyring) -> Verifier {
-        Verifier::with(Arc::new(keyring))
-    }
-
-    fn with(keyring: Arc<Keyring>) -> Verifier {
         let mut ha1s = Vec::new();
         ha1s.resize_with(keyring.len(), Ha1s::default);
         let (sessions, user_hashes) = (Sessions::default(), UserHashes::default());
@@ -79,7 +74,8 @@ impl Verifier {
     }
 
     /// Recomputes the response. `challenge_realm` is the realm of the challenge that is answered, where it is known: a
-    /// client that answers with another realm still has the right password. None when no secret was given for that user
+    /// client that answers with another realm still has the right password. It also says that the capture holds the challenge, so that a
+    /// session of `-sess` did not begin before it. None when no secret was given for that user
     /// and realm. Call it in capture order: `-sess` needs the session's first cnonce.
     pub fn check(
         &mut self,

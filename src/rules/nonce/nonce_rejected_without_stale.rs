@@ -86,9 +86,12 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     vec![finding]
 }
 
+/// How many attempts on the next answer for a realm is looked for. Bounds the search in endless sessions.
+const NEXT_WITHIN: usize = 64;
+
 /// Whether the next right digest, over the nonce that the refusal brought, was refused as well: then it was not for the nonce's age.
 fn is_refused_anew(session: &Session<'_>, index: usize, presented: &Presented<'_>) -> bool {
-    let mut later = session.attempts.iter().skip(index + 1).flat_map(|attempt| &attempt.credentials);
+    let mut later = session.attempts.iter().skip(index + 1).take(NEXT_WITHIN).flat_map(|attempt| &attempt.credentials);
     let next = later.find(|later| later.is_attempt && later.realm() == presented.realm());
     next.is_some_and(|next| {
         next.judgement == Judgement::Refused
