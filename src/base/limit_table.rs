@@ -174,5 +174,6 @@ static ROWS: &[LimitRow] = rows! {
         ["near_misses_not_searched"];
     near_miss_bodies_bytes_max: Bytes, "in all", None, "further bodies are not tried", ["near_misses_not_searched"];
     filter_messages_max: Count, "at a time", None, "further messages select no session", ["filter_messages_dropped"];
-    batch_bytes_max: Bytes, "of messages, and one", None, "the other thread gets them: nothing is lost", [];
+    batch_bytes_max: Bytes, "of messages that pass from thread to thread together", None,
+        "they are passed on, with the message that reached it: nothing is lost", [];
 };

@@ -123,8 +123,8 @@ impl Overlap {
 pub const MEMORY_BYTES_DEFAULT: u64 = 1024 * 1024 * 1024;
 
 impl Limits {
-    /// The bounds of a run that is to take up so many bytes of memory in all. Less than the default shrinks the tables named
-    /// below in proportion; more gives sessions more room.
+    /// The bounds of a run that is to take up so many bytes of memory in all. Less than the default shrinks the tables whose
+    /// size follows the capture in proportion; more gives sessions more room.
     pub fn within(memory_bytes: u64) -> Limits {
         let state_bytes_max = usize::try_from(memory_bytes / 2).unwrap_or(usize::MAX);
         let mut limits = Limits { state_bytes_max, ..Limits::default() };

@@ -17,7 +17,7 @@ const GIB: u64 = 1 << 30;
 #[command(next_help_heading = "Limits: reaching one is said in the report; `sipauth list limits` shows them all")]
 pub struct LimitOptions {
     /// Memory for all that is remembered. The oldest idle sessions are ended and reported to keep within it; with less than the
-    /// default, every other table shrinks in proportion.
+    /// default, the tables whose size follows the capture shrink in proportion.
     #[arg(long, value_name = "MIB", value_parser = mebibytes(16), default_value_t = Size(limits::MEMORY_BYTES_DEFAULT))]
     memory: Size,
 

@@ -131,7 +131,7 @@ pub enum AttemptOutcome {
     Stale,
     /// 403, or 404 to a REGISTER, to credentials.
     Forbidden,
-    /// Another final answer: authentication was not the problem.
+    /// Another final answer, which is not about authentication.
     Failed,
     /// No final answer, although the capture goes on.
     NoAnswer,

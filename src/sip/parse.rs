@@ -25,7 +25,8 @@ pub fn parse(bytes: &[u8], source: Source) -> Message<'_> {
     parse_into(Headers::new(), bytes, source)
 }
 
-/// As [`parse`], in the room of headers that nobody needs any more: where messages are many, making it is 1 % of all work.
+/// As [`parse`], in the room of headers that nobody needs any more: it saves each message an allocation, and two threads a quarter of
+/// the memory that one lets go for the other.
 pub fn parse_into(room: Headers, bytes: &[u8], source: Source) -> Message<'_> {
     let at = leading_blank(bytes);
     let mut scanner = Scanner {
