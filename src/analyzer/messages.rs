@@ -133,7 +133,7 @@ impl Messages {
         let source = Source { is_cut: payload.cut, header_fields_max: self.limits.header_fields_max };
         let message = crate::sip::parse_into(std::mem::take(&mut self.room), payload.bytes, source);
         self.take(payload, &message);
-        self.room = message.headers;
+        self.room = message.headers.into_room().unwrap_or_default();
     }
 
     /// One message: its auth headers read, its digests checked, and put where it belongs.

@@ -68,7 +68,7 @@ impl Batch {
                     let bytes = part(bytes);
                     let message = Message { bytes, ..message };
                     messages.take(Payload { bytes, ..payload }, &message);
-                    spent.push(message.headers);
+                    spent.extend(message.headers.into_room());
                 }
                 Step::Contradiction { flow, bytes } => messages.contradict(flow, part(bytes)),
                 Step::Lost { lost, bytes } => messages.lose(LostMessage { bytes: part(bytes), ..lost }),

@@ -6,6 +6,9 @@ use crate::sip::HeaderName;
 /// Header fields of a usual message: room made at once.
 const USUAL: usize = 20;
 
+/// Room for more is not kept: a message may have thousands, and many rooms wait to be used again.
+const KEPT_MAX: usize = 4 * USUAL;
+
 /// The header fields of one message, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Headers {
@@ -27,6 +30,11 @@ impl Headers {
         let mut rows = self.rows;
         rows.clear();
         Headers { rows, first: [0; HeaderName::COUNT], repeats: [false; HeaderName::COUNT] }
+    }
+
+    /// Their room, for those of another message; `None` where it is too large to be kept.
+    pub fn into_room(self) -> Option<Headers> {
+        (self.rows.capacity() <= KEPT_MAX).then(|| self.emptied())
     }
 
     /// Adds the next one.
@@ -103,5 +111,27 @@ impl<'h> IntoIterator for &'h Headers {
 
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Span;
+
+    #[test]
+    fn the_room_of_many_headers_is_not_kept() {
+        let with = |count: usize| {
+            let mut headers = Headers::new();
+            for _ in 0..count {
+                headers.push(Header { name: HeaderName::Via, name_at: Span::default(), value_at: Span::default() });
+            }
+            headers
+        };
+        let room = with(KEPT_MAX).into_room();
+        assert!(
+            room.is_some_and(|room| room.is_empty() && !room.has(HeaderName::Via) && !room.repeats(HeaderName::Via))
+        );
+        assert_eq!(with(KEPT_MAX + 1).into_room(), None);
     }
 }
