@@ -1,5 +1,7 @@
 //! The report for people: first the answer, then the proof. Whatever came from the wire is escaped here.
 
+mod row;
+
 use std::collections::HashMap;
 use std::collections::HashSet;
 use std::fmt::Write;
@@ -10,12 +12,13 @@ use comfy_table::ContentArrangement;
 use comfy_table::Table;
 use comfy_table::presets;
 
-use crate::base::CaptureTime;
+use crate::base::Chunks;
 use crate::base::Untrusted;
 use crate::report::Finding;
 use crate::report::Redaction;
 use crate::report::Report;
 use crate::report::Session;
+use crate::report::human::row::Row;
 use crate::report::kept::Kept;
 use crate::report::ladder::Ladder;
 use crate::report::ladder::text::Characters;
@@ -42,24 +45,11 @@ const LADDER_ROWS_MAX: usize = 12;
 
 /// Collects what the table needs of each session, and prints the report at the end.
 pub struct HumanReport {
-    rows: Vec<Row>,
+    rows: Chunks<Row>,
     kept: Kept,
     characters: Characters,
     redaction: Redaction,
     showing: Showing,
-}
-
-/// One line of the sessions table.
-struct Row {
-    id: String,
-    who: String,
-    what: String,
-    hop: String,
-    attempts: usize,
-    outcome: String,
-    call_id: String,
-    started: CaptureTime,
-    agent: String,
 }
 
 impl HumanReport {
@@ -67,7 +57,7 @@ impl HumanReport {
     pub fn new(redaction: Redaction) -> HumanReport {
         let characters = Characters::Unicode;
         let showing = Showing::default();
-        HumanReport { rows: Vec::new(), kept: Kept::new(SESSIONS_KEPT), characters, redaction, showing }
+        HumanReport { rows: Chunks::default(), kept: Kept::new(SESSIONS_KEPT), characters, redaction, showing }
     }
 
     /// The same, with ladders of these characters.
@@ -85,23 +75,7 @@ impl HumanReport {
     /// Takes a session.
     pub fn session(&mut self, session: &Session) {
         self.kept.note(session);
-        let shown = |text: &str| self.showing.cell(&shown(text)).into_owned();
-        // Two lines a cell: addresses and realms that break in the middle cannot be read.
-        let who = match &session.realm {
-            Some(realm) if !realm.is_empty() => format!("{}\n@{}", shown(&session.user), shown(realm)),
-            _ => shown(&session.user),
-        };
-        self.rows.push(Row {
-            id: session.id.clone(),
-            who,
-            what: shown(&session.method),
-            hop: format!("{}\n→ {}", session.client, session.server),
-            attempts: session.attempts.len(),
-            outcome: outcome_text(session.outcome, session.final_status),
-            call_id: shown(&session.call_id),
-            started: session.started.0,
-            agent: session.user_agent.as_deref().map(shown).unwrap_or_default(),
-        });
+        self.rows.push(Row::of(session, &self.showing));
     }
 
     /// The whole report as text with ANSI styles, at most `width` columns wide but for filters to paste.
@@ -111,12 +85,12 @@ impl HumanReport {
         let first = first_findings(report);
         // Those that findings name: there may be a hundred thousand others.
         let named: HashSet<&str> = report.findings.iter().flat_map(|f| &f.sessions).map(String::as_str).collect();
-        let named = self.rows.iter().filter(|row| named.contains(row.id.as_str()));
+        let named = self.rows.iter().filter(|row| named.contains(row.id()));
         let places: HashMap<String, String> =
-            named.map(|row| (row.id.clone(), row.place(&self.showing, report))).collect();
+            named.map(|row| (row.id().to_owned(), row.place(&self.showing, report))).collect();
         push_table(
             &mut text,
-            self.rows,
+            self.rows.iter().collect(),
             &first,
             report,
             Paper { width, rows_max: self.showing.rows_max.unwrap_or(ROWS_MAX) },
@@ -139,14 +113,6 @@ impl HumanReport {
     }
 }
 
-impl Row {
-    /// Where to find the session in other tools.
-    fn place(&self, showing: &Showing, report: &Report) -> String {
-        let agent = if self.agent.is_empty() { String::new() } else { format!(", {}", self.agent) };
-        format!("{}: {}, Call-ID {}{agent}", self.id, showing.time(self.started, report), self.call_id)
-    }
-}
-
 /// Findings that another one explains are told under that.
 fn is_told_in_full(finding: &Finding) -> bool {
     finding.severity != "info" && finding.caused_by.is_none()
@@ -154,15 +120,6 @@ fn is_told_in_full(finding: &Finding) -> bool {
 
 fn shown(text: &str) -> String {
     Untrusted(text.as_bytes()).to_terminal()
-}
-
-fn outcome_text(outcome: &str, status: Option<u16>) -> String {
-    let words = outcome.replace('_', " ");
-    let words = words.replace("unanswered ", "unanswered\n");
-    match status {
-        Some(status) => format!("{words}\n({status})"),
-        None => words,
-    }
 }
 
 fn style(severity: &str) -> Style {
@@ -275,7 +232,7 @@ struct Paper {
     rows_max: usize,
 }
 
-fn push_table(text: &mut String, rows: Vec<Row>, first: &HashMap<&str, &Finding>, report: &Report, paper: Paper) {
+fn push_table(text: &mut String, rows: Vec<&Row>, first: &HashMap<&str, &Finding>, report: &Report, paper: Paper) {
     let shown_rows = rows.len().min(paper.rows_max) as u64;
     let more = report.summary.sessions.saturating_sub(shown_rows);
     if rows.is_empty() {
@@ -287,7 +244,7 @@ fn push_table(text: &mut String, rows: Vec<Row>, first: &HashMap<&str, &Finding>
     let mut rows = rows;
     // Worst first: by the place of the finding it refers to; those without any as they came.
     let place = |row: &Row| {
-        first.get(row.id.as_str()).and_then(|finding| report.findings.iter().position(|other| other.id == finding.id))
+        first.get(row.id()).and_then(|finding| report.findings.iter().position(|other| other.id == finding.id))
     };
     rows.sort_by_cached_key(|row| place(row).unwrap_or(usize::MAX));
     let mut table = Table::new();
@@ -295,8 +252,8 @@ fn push_table(text: &mut String, rows: Vec<Row>, first: &HashMap<&str, &Finding>
     table.set_width(u16::try_from(paper.width).unwrap_or(u16::MAX));
     table.set_header(["id", "who", "what", "client → server", "tries", "outcome", "see"]);
     for row in rows.iter().take(paper.rows_max) {
-        let see = first.get(row.id.as_str()).map(|finding| finding.id.clone()).unwrap_or_default();
-        table.add_row([&row.id, &row.who, &row.what, &row.hop, &row.attempts.to_string(), &row.outcome, &see]);
+        let see = first.get(row.id()).map(|finding| finding.id.clone()).unwrap_or_default();
+        table.add_row(row.cells(see));
     }
     table.column_iter_mut().for_each(|column| {
         column.set_padding((0, 2));

@@ -1,0 +1,91 @@
+//! One line of the sessions table, as small as it goes: each session with trouble keeps one until the findings are known.
+
+use crate::base::CaptureTime;
+use crate::report::Report;
+use crate::report::Session;
+use crate::report::human::shown;
+use crate::report::showing::Showing;
+
+/// Stands between the texts, which hold no such byte: they are escaped.
+const SEPARATOR: char = '\u{1f}';
+
+/// What the table and the findings say of a session.
+pub(super) struct Row {
+    /// One piece of memory and not one for each: a long capture has thousands of rows.
+    texts: Box<str>,
+    attempts: u32,
+    started: CaptureTime,
+}
+
+/// The texts of a row, in order.
+#[derive(Clone, Copy)]
+pub(super) enum Column {
+    Id,
+    Who,
+    What,
+    Hop,
+    Outcome,
+    CallId,
+    Agent,
+}
+
+impl Row {
+    /// The row of a session.
+    pub(super) fn of(session: &Session, showing: &Showing) -> Row {
+        let cell = |text: &str| showing.cell(&shown(text)).into_owned();
+        // Two lines a cell: addresses and realms that break in the middle cannot be read.
+        let who = match &session.realm {
+            Some(realm) if !realm.is_empty() => format!("{}\n@{}", cell(&session.user), cell(realm)),
+            _ => cell(&session.user),
+        };
+        // In the order of the columns.
+        let texts = [
+            session.id.clone(),
+            who,
+            cell(&session.method),
+            format!("{}\n→ {}", session.client, session.server),
+            outcome_text(session.outcome, session.final_status),
+            cell(&session.call_id),
+            session.user_agent.as_deref().map(cell).unwrap_or_default(),
+        ];
+        Row {
+            texts: texts.join(SEPARATOR.encode_utf8(&mut [0; 4])).into(),
+            attempts: u32::try_from(session.attempts.len()).unwrap_or(u32::MAX),
+            started: session.started.0,
+        }
+    }
+
+    /// One of its texts.
+    pub(super) fn text(&self, column: Column) -> &str {
+        self.texts.split(SEPARATOR).nth(column as usize).unwrap_or_default()
+    }
+
+    /// The name of its session.
+    pub(super) fn id(&self) -> &str {
+        self.text(Column::Id)
+    }
+
+    /// The cells of the table; `see` is the finding that it refers to.
+    pub(super) fn cells(&self, see: String) -> [String; 7] {
+        let text = |column| self.text(column).to_owned();
+        let [id, who, what, hop] = [Column::Id, Column::Who, Column::What, Column::Hop].map(text);
+        [id, who, what, hop, self.attempts.to_string(), text(Column::Outcome), see]
+    }
+
+    /// Where to find the session.
+    pub(super) fn place(&self, showing: &Showing, report: &Report) -> String {
+        let agent = self.text(Column::Agent);
+        let agent = if agent.is_empty() { String::new() } else { format!(", {agent}") };
+        let time = showing.time(self.started, report);
+        format!("{}: {time}, Call-ID {}{agent}", self.id(), self.text(Column::CallId))
+    }
+}
+
+fn outcome_text(outcome: &str, status: Option<u16>) -> String {
+    let words = outcome.replace('_', " ");
+    let words = words.replace("unanswered ", "unanswered\n");
+    match status {
+        Some(status) => format!("{words}\n({status})"),
+        None => words,
+    }
+}
