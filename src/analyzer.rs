@@ -47,6 +47,7 @@ mod outcomes;
 mod parallel;
 mod peers;
 mod selecting;
+mod unmatched;
 
 /// What one run is to do.
 #[derive(Default)]

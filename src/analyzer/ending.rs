@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use crate::analyzer::Analyzer;
 use crate::analyzer::messages::Messages;
 use crate::analyzer::selecting;
+use crate::analyzer::unmatched;
 use crate::base::CaptureTime;
 use crate::base::Coverage;
 use crate::base::Overlap;
@@ -145,6 +146,7 @@ pub(super) fn events(analyzer: &Analyzer) -> Vec<Event> {
         text: text.to_owned(),
         loses_messages,
     }));
+    events.extend(unmatched::event(&messages.verifier));
     events
 }
 

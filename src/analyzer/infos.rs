@@ -61,6 +61,9 @@ impl Messages {
                     let exchange = Exchange { credentials: &row.value, method, body, challenge_realm };
                     proof = self.verifier.check_rspauth(&info, exchange).or(proof);
                 }
+                if let Some(next) = info.nextnonce() {
+                    self.verifier.go_on(first, &next);
+                }
                 // Without a scheme before it the row names no realm: it is that of the credentials.
                 if nextnonce.is_none() {
                     let realm = challenge_realm.map(<[u8]>::to_vec).or(first.realm().map(|realm| realm.into_owned()));

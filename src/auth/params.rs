@@ -15,6 +15,19 @@ pub const DEFECTS_MAX: usize = 64;
 /// Parameters of usual credentials: room made at once.
 const PARAMS_USUAL: usize = 12;
 
+/// What a digest is made of, or made for.
+const COVERED: [Name; 9] = [
+    Name::Username,
+    Name::Realm,
+    Name::Nonce,
+    Name::Uri,
+    Name::Response,
+    Name::Algorithm,
+    Name::Cnonce,
+    Name::Qop,
+    Name::NonceCount,
+];
+
 /// One `name=value`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Param<'a> {
@@ -184,6 +197,19 @@ impl<'a> Params<'a> {
     /// Whether an oddity of that kind is among [`Params::defects`].
     pub fn has_defect(&self, kind: DefectKind) -> bool {
         self.defects.iter().any(|defect| defect.kind == kind)
+    }
+
+    /// A parameter that digests cover and that stands there with two values.
+    pub fn two_values_of_one(&self) -> Option<Name> {
+        if !self.has_defect(DefectKind::DuplicateParam) && self.defects_left_out == 0 {
+            return None;
+        }
+        let is_other = |param: &&Param<'a>| {
+            let first =
+                Name::from_bytes(param.name).filter(|name| COVERED.contains(name)).and_then(|name| self.get(name));
+            first.is_some_and(|first| first.value() != param.value())
+        };
+        self.params.iter().find(is_other).and_then(|param| Name::from_bytes(param.name))
     }
 
     pub(super) fn note(&mut self, kind: DefectKind, range: Range<usize>) {

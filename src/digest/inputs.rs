@@ -17,8 +17,9 @@ use crate::digest::response::ha1_sess;
 use crate::digest::response::ha2;
 use crate::digest::response::response;
 use crate::digest::sessions::Beginning;
-use crate::digest::sessions::FirstCnonce;
+use crate::digest::sessions::Begun;
 use crate::digest::sessions::Sessions;
+use crate::digest::sessions::Start;
 use crate::digest::verdict::Reason;
 use crate::digest::verdict::Verdict;
 use crate::digest::verify::Request;
@@ -94,8 +95,8 @@ impl<'i> Inputs<'i> {
     }
 
     /// For `-sess` what is known of the session's first request. `is_nonce_issued` says that the capture holds the challenge.
-    pub(super) fn session<'s>(&self, sessions: &'s mut Sessions, is_nonce_issued: bool) -> FirstCnonce<'s> {
-        let Some(cnonce) = self.cnonce.as_deref().filter(|_| self.sess) else { return FirstCnonce::default() };
+    pub(super) fn session<'s>(&self, sessions: &'s mut Sessions, is_nonce_issued: bool) -> Begun<'s> {
+        let Some(cnonce) = self.cnonce.as_deref().filter(|_| self.sess) else { return Begun::default() };
         let nonce_count =
             std::str::from_utf8(&self.nonce_count).ok().and_then(|count| u32::from_str_radix(count, 16).ok());
         sessions.note(self.account.username, &self.nonce, cnonce, Beginning { nonce_count, is_nonce_issued })
@@ -118,19 +119,26 @@ impl<'i> Inputs<'i> {
         Ha2s { usual: of_method(if is_ack { INVITE } else { self.method }), of_ack: is_ack.then(|| of_method(ACK)) }
     }
 
-    /// Whether the response is what this HA1 gives. `first_cnonce` is that of [`Inputs::session`].
-    pub(super) fn fit(&self, ha1: &[u8], ha2s: &Ha2s, first_cnonce: Option<&[u8]>) -> bool {
+    /// Whether the response is what this HA1 gives. `starts` are those of [`Inputs::session`].
+    pub(super) fn fit(&self, ha1: &[u8], ha2s: &Ha2s, starts: &[Start]) -> bool {
         let fits = |a1: &[u8]| {
             self.is_response(a1, &ha2s.usual) || ha2s.of_ack.as_ref().is_some_and(|ha2| self.is_response(a1, ha2))
         };
         match &self.cnonce {
             _ if self.response.len() != self.hash.hex_len() => false,
-            Some(cnonce) if self.sess => [Some(&**cnonce), first_cnonce].into_iter().flatten().any(|cnonce| {
-                let mut a1 = ha1_sess(self.hash, ha1, &self.nonce, cnonce);
-                let is_match = fits(a1.as_bytes());
-                a1.zeroize();
-                is_match
-            }),
+            Some(cnonce) if self.sess => {
+                let begun = |nonce: &[u8], cnonce: &[u8]| {
+                    let mut a1 = ha1_sess(self.hash, ha1, nonce, cnonce);
+                    let is_match = fits(a1.as_bytes());
+                    a1.zeroize();
+                    is_match
+                };
+                let others = starts.iter().map(|start| (start.nonce.as_deref().unwrap_or(&self.nonce), &*start.cnonce));
+                begun(&self.nonce, cnonce)
+                    || others
+                        .filter(|other| *other != (&*self.nonce, &**cnonce))
+                        .any(|(nonce, cnonce)| begun(nonce, cnonce))
+            }
             _ => fits(ha1),
         }
     }

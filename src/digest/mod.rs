@@ -12,6 +12,7 @@ pub mod rspauth;
 pub mod secret;
 mod sessions;
 mod tried;
+pub mod unmatched;
 mod user_hashes;
 pub mod verdict;
 pub mod verify;

@@ -35,7 +35,7 @@ impl Verifier {
         }
         let mut check = |text: &[u8], method| {
             let request = Request { method, body: exchange.body, ambiguous: false, headers_cut: false };
-            Some(self.check(parse_credentials(text).first()?, &request, exchange.challenge_realm)?.verdict)
+            Some(self.checked(parse_credentials(text).first()?, &request, exchange.challenge_realm)?.verdict)
         };
         let as_requested = with_response(exchange.credentials, &rspauth, b"")?;
         let mut verdict = check(&as_requested, b"")?;

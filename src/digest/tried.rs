@@ -1,6 +1,5 @@
 //! The secrets that may be tried on one digest, in the order of preference.
 
-use crate::digest::aka;
 use crate::digest::ha1s::Ha1s;
 use crate::digest::inputs::Inputs;
 use crate::digest::keyring::Entry;
@@ -8,6 +7,7 @@ use crate::digest::keyring::Keyring;
 use crate::digest::keyring::Realms;
 use crate::digest::keyring::SourceId;
 use crate::digest::secret::SecretKind;
+use crate::digest::sessions::Start;
 use crate::digest::verdict::Reason;
 use crate::digest::verdict::Verdict;
 
@@ -61,7 +61,7 @@ impl<'v> Tried<'v> {
     }
 
     /// The verdict, and the entry behind it. The first group with a secret for the algorithm decides.
-    pub(super) fn verify(self, inputs: &Inputs<'_>, first_cnonce: Option<&[u8]>) -> (Verdict, Option<&'v SourceId>) {
+    pub(super) fn verify(self, inputs: &Inputs<'_>, starts: &[Start]) -> (Verdict, Option<&'v SourceId>) {
         let mut first_usable = None;
         let ha2s = inputs.ha2s();
         for (group, take) in self.groups {
@@ -76,7 +76,7 @@ impl<'v> Tried<'v> {
                     }
                 };
                 let Some(ha1) = ha1 else { continue };
-                if inputs.fit(ha1, &ha2s, first_cnonce) {
+                if inputs.fit(ha1, &ha2s, starts) {
                     return (Verdict::Match, Some(&entry.source));
                 }
                 // RES may be that of another challenge: that it does not fit proves nothing.
@@ -93,8 +93,12 @@ impl<'v> Tried<'v> {
 
     fn why_not(&self, inputs: &Inputs<'_>) -> Reason {
         let all = self.groups.iter().flat_map(|(group, take)| entries(self.keyring, group, *take));
-        let why_not = |aka: &aka::Challenge| aka.why_not(all.map(|(_, entry)| &entry.secret));
-        inputs.aka.as_ref().map_or(Reason::NoHa1ForAlgorithm, why_not)
+        let mut secrets = all.map(|(_, entry)| &entry.secret);
+        match &inputs.aka {
+            Some(aka) => aka.why_not(secrets),
+            None if secrets.any(|secret| matches!(secret.kind, SecretKind::Ha1(_))) => Reason::NoHa1ForAlgorithm,
+            None => Reason::SimOnly,
+        }
     }
 }
 

@@ -64,6 +64,8 @@ pub enum Reason {
     InviteBodyUnknown,
     /// The credentials entry is an HA1 of another algorithm.
     NoHa1ForAlgorithm,
+    /// The credentials entry is the key of a SIM, and the algorithm is not AKA.
+    SimOnly,
     /// The algorithm is not known.
     UnknownAlgorithm,
     /// The qop is not known.
@@ -80,6 +82,8 @@ pub enum Reason {
     MissingParameter(Name),
     /// A parameter that the digest covers is there and empty: its name. The first request of an IMS client is so.
     EmptyParameter(Name),
+    /// A parameter that the digest covers stands there twice with two values: its name. Nobody knows which one counts.
+    RepeatedParameter(Name),
     /// The scheme is Basic: there is no digest.
     BasicScheme,
     /// The scheme is neither Digest nor Basic.
@@ -101,6 +105,7 @@ impl Reason {
             Reason::BodyCut => "body_cut",
             Reason::InviteBodyUnknown => "invite_body_unknown",
             Reason::NoHa1ForAlgorithm => "no_ha1_for_algorithm",
+            Reason::SimOnly => "sim_only",
             Reason::UnknownAlgorithm => "unknown_algorithm",
             Reason::UnknownQop => "unknown_qop",
             Reason::AkaWithoutKey => "aka_without_key",
@@ -109,6 +114,7 @@ impl Reason {
             Reason::AkaNonceMalformed => "aka_nonce_malformed",
             Reason::MissingParameter(_) => "missing_parameter",
             Reason::EmptyParameter(_) => "empty_parameter",
+            Reason::RepeatedParameter(_) => "repeated_parameter",
             Reason::BasicScheme => "basic_scheme",
             Reason::UnknownScheme => "unknown_scheme",
             Reason::UserhashUnknown => "userhash_unknown",
@@ -118,10 +124,12 @@ impl Reason {
         }
     }
 
-    /// The parameter that is absent or empty.
+    /// The parameter that is absent, empty or there twice.
     pub fn parameter(self) -> Option<&'static str> {
         match self {
-            Reason::MissingParameter(name) | Reason::EmptyParameter(name) => Some(name.as_str()),
+            Reason::MissingParameter(name) | Reason::EmptyParameter(name) | Reason::RepeatedParameter(name) => {
+                Some(name.as_str())
+            }
             _ => None,
         }
     }
@@ -135,6 +143,7 @@ impl fmt::Display for Reason {
             Reason::NoHa1ForAlgorithm => {
                 "the HA1 given is for another algorithm: give the password, or an HA1 of this one"
             }
+            Reason::SimOnly => "a SIM's key was given, and this algorithm wants a password or its HA1",
             Reason::UnknownAlgorithm => "the algorithm is not known",
             Reason::UnknownQop => "the qop is not known",
             Reason::AkaWithoutKey => "AKA takes its password from the SIM's key, which was not given",
@@ -145,6 +154,9 @@ impl fmt::Display for Reason {
             Reason::AkaNonceMalformed => "the nonce is not RAND and AUTN in base64, of which AKA makes its password",
             Reason::MissingParameter(name) => return write!(f, "the credentials have no {}", name.as_str()),
             Reason::EmptyParameter(name) => return write!(f, "the credentials have an empty {}", name.as_str()),
+            Reason::RepeatedParameter(name) => {
+                return write!(f, "the credentials have two values of {}", name.as_str());
+            }
             Reason::BasicScheme => "Basic credentials hold no digest",
             Reason::UnknownScheme => "the scheme is not Digest",
             Reason::UserhashUnknown => "the user name is hashed, and fits none of the users given",

@@ -17,6 +17,8 @@ use crate::digest::keyring::SourceId;
 use crate::digest::near_miss::Searches;
 use crate::digest::sessions::Sessions;
 use crate::digest::tried::Tried;
+use crate::digest::unmatched::Unmatched;
+use crate::digest::unmatched::WithoutSecret;
 use crate::digest::user_hashes::UserHashes;
 use crate::digest::verdict::Reason;
 use crate::digest::verdict::Verdict;
@@ -51,6 +53,7 @@ pub struct Verifier {
     pub(super) sessions: Sessions,
     pub(super) user_hashes: UserHashes,
     pub(super) searches: Searches,
+    unmatched: Unmatched,
 }
 
 impl Verifier {
@@ -59,7 +62,14 @@ impl Verifier {
         let mut ha1s = Vec::new();
         ha1s.resize_with(keyring.len(), Ha1s::default);
         let (sessions, user_hashes) = (Sessions::default(), UserHashes::default());
-        Verifier { keyring, ha1s, sessions, user_hashes, searches: Searches::default() }
+        Verifier {
+            keyring,
+            ha1s,
+            sessions,
+            user_hashes,
+            searches: Searches::default(),
+            unmatched: Unmatched::default(),
+        }
     }
 
     /// The same with bounds of the caller's on searches for near misses.
@@ -73,11 +83,35 @@ impl Verifier {
         self.keyring.is_empty()
     }
 
+    /// Whether a secret was given for any of the credentials so far.
+    pub fn has_matched(&self) -> bool {
+        self.unmatched.has_matched
+    }
+
+    /// The accounts of the credentials so far for which no secret was given, by name; at most a thousand.
+    pub fn without_secret(&self) -> Vec<WithoutSecret<'_>> {
+        self.unmatched.all(&self.keyring)
+    }
+
     /// Recomputes the response. `challenge_realm` is the realm of the challenge that is answered, where it is known: a
     /// client that answers with another realm still has the right password. It also says that the capture holds the challenge, so that a
     /// session of `-sess` did not begin before it. None when no secret was given for that user
     /// and realm. Call it in capture order: `-sess` needs the session's first cnonce.
     pub fn check(
+        &mut self,
+        credentials: &Credentials<'_>,
+        request: &Request<'_>,
+        challenge_realm: Option<&[u8]>,
+    ) -> Option<Checked> {
+        let mut checked = self.checked(credentials, request, challenge_realm)?;
+        if let Some(name) = credentials.params.two_values_of_one().filter(|_| checked.verdict == Verdict::Mismatch) {
+            checked.verdict = Verdict::Unverifiable(Reason::RepeatedParameter(name));
+        }
+        Some(checked)
+    }
+
+    /// The same, where the first of two values counts.
+    pub(super) fn checked(
         &mut self,
         credentials: &Credentials<'_>,
         request: &Request<'_>,
@@ -100,30 +134,46 @@ impl Verifier {
         Some(checked)
     }
 
+    /// The server announced the nonce of the next request: a `-sess` session of these credentials goes on with it.
+    pub fn go_on(&mut self, credentials: &Credentials<'_>, nextnonce: &[u8]) {
+        let Verifier { keyring, sessions, user_hashes, .. } = self;
+        if let (Ok(username), Some(nonce)) = (username(credentials, keyring, user_hashes), credentials.nonce()) {
+            sessions.go_on(&username, &nonce, nextnonce);
+        }
+    }
+
     fn recompute(
         &mut self,
         credentials: &Credentials<'_>,
         request: &Request<'_>,
         challenge_realm: Option<&[u8]>,
     ) -> Option<Checked> {
-        let Verifier { keyring, ha1s, sessions, user_hashes, .. } = self;
+        let Verifier { keyring, ha1s, sessions, user_hashes, unmatched, .. } = self;
         let username = match username(credentials, keyring, user_hashes) {
             Ok(username) => username,
             Err(reason) => return Some(Checked::without_source(reason)),
         };
-        let realms = keyring.realms_of(&username)?;
-        let Some(realm) = credentials.realm() else {
+        let realm = credentials.realm();
+        let Some(realms) = keyring.realms_of(&username) else {
+            unmatched.note(&username, &realm.unwrap_or_default());
+            return None;
+        };
+        let Some(realm) = realm else {
             return Some(Checked::without_source(Reason::MissingParameter(Name::Realm)));
         };
         let tried = Tried::new(keyring, ha1s, realms, &realm, challenge_realm);
-        let first = tried.first()?;
+        let Some(first) = tried.first() else {
+            unmatched.note(&username, &realm);
+            return None;
+        };
+        unmatched.has_matched = true;
         let (verdict, fitting) = match Inputs::read(credentials, request, &username, &realm) {
             Err(reason) => (Verdict::Unverifiable(reason), None),
             Ok(inputs) => {
-                let first = inputs.session(sessions, challenge_realm.is_some());
-                let (verdict, fitting) = tried.verify(&inputs, first.other);
+                let begun = inputs.session(sessions, challenge_realm.is_some());
+                let (verdict, fitting) = tried.verify(&inputs, begun.starts);
                 let verdict = match verdict {
-                    Verdict::Mismatch if first.is_unknown => Verdict::Unverifiable(Reason::SessionStartUnknown),
+                    Verdict::Mismatch if begun.is_unknown => Verdict::Unverifiable(Reason::SessionStartUnknown),
                     verdict => inputs.judge(verdict),
                 };
                 (verdict, fitting)

@@ -154,6 +154,9 @@ fn wrapped(text: &str, width: usize, first: &str, next: &str) -> String {
     textwrap::fill(text, options)
 }
 
+/// Diagnostics without which the first lines may be misread.
+const NOTED_FIRST: [&str; 4] = ["input_truncated", "input_unreadable", "secrets_of_similar_names", "secrets_not_used"];
+
 fn push_heading(text: &mut String, report: &Report, redaction: Redaction, width: usize) {
     if redaction == Redaction::None {
         let _ = writeln!(text, "{}\n", wrapped(UNREDACTED, width, "", "  "));
@@ -183,8 +186,7 @@ fn push_heading(text: &mut String, report: &Report, redaction: Redaction, width:
         let line = line.replace('\n', &format!("\n{indent}"));
         let _ = writeln!(text, "{}  {line}", styled(verdict, style(&report.summary.verdict)));
     }
-    let damaged = report.diagnostics.iter().filter(|d| matches!(d.event, "input_truncated" | "input_unreadable"));
-    for diagnostic in damaged {
+    for diagnostic in report.diagnostics.iter().filter(|diagnostic| NOTED_FIRST.contains(&diagnostic.event)) {
         let _ = writeln!(text, "{}", wrapped(&format!("note: {}", shown(&diagnostic.text)), width, "\n", "  "));
     }
 }

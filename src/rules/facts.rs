@@ -28,6 +28,14 @@ pub fn text(bytes: &[u8]) -> String {
     Untrusted(bytes).to_text()
 }
 
+/// Why credentials have no verdict, behind an "and": nobody gave the password, or something else is missing.
+pub fn unchecked(presented: &Presented<'_>) -> String {
+    match presented.verdict() {
+        Some(Verdict::Unverifiable(reason)) => format!("the digest could not be recomputed: {reason}"),
+        _ => "the password was not given to check them".to_owned(),
+    }
+}
+
 /// Wire bytes as text between quotes.
 pub fn quoted(bytes: &[u8]) -> String {
     format!("\"{}\"", text(bytes))

@@ -1,7 +1,11 @@
 //! What the rules about near misses share: which digests are meant, how the server took them, and the words for each kind of
 //! change.
 
+use std::borrow::Cow;
+
 use crate::auth::Credentials;
+use crate::auth::Name;
+use crate::auth::Qop;
 use crate::digest::Verdict;
 use crate::digest::near_miss::Closest;
 use crate::digest::near_miss::NearMiss;
@@ -82,8 +86,12 @@ pub fn done(near_miss: &NearMiss, credentials: &Credentials<'_>) -> String {
         Variant::RealmChallenge | Variant::RealmCase | Variant::RealmDomain => {
             instead("realm", &credentials.realm().unwrap_or_default())
         }
+        Variant::UsernameFrom | Variant::UsernameWithDomain | Variant::UsernameCase if credentials.userhash() => {
+            format!("hashed user name {}, not the one whose hash it sent", facts::quoted(hashed))
+        }
         Variant::UsernameFrom | Variant::UsernameWithDomain | Variant::UsernameCase => {
-            instead("user name", &credentials.username().unwrap_or_default())
+            let sent = credentials.username().or_else(|| credentials.username_star().map(Cow::Owned));
+            instead("user name", &sent.unwrap_or_default())
         }
         Variant::AlgorithmOther => {
             let named = credentials.algorithm().hash().map(crate::auth::HashName::name).unwrap_or_default();
@@ -93,16 +101,15 @@ pub fn done(near_miss: &NearMiss, credentials: &Credentials<'_>) -> String {
             instead("nonce count", credentials.nonce_count().map(|count| count.raw).unwrap_or_default())
         }
         Variant::QopOther => {
-            let sent = credentials.qop().map(|qop| facts::text(qop.name())).unwrap_or_default();
-            let sent_int = sent.eq_ignore_ascii_case("auth-int");
-            let body = if sent_int { "left the body out of" } else { "took the body into" };
-            let as_sent = facts::text(hashed) == sent;
-            let text =
-                if as_sent { body.to_owned() } else { format!("hashed qop {}, not {sent}, in", facts::quoted(hashed)) };
-            if as_sent {
-                format!("{text} the digest, although it sent qop={sent}")
+            let sent = credentials.params.value(Name::Qop).unwrap_or_default();
+            let body = match credentials.qop() {
+                Some(Qop::AuthInt) => "left the body out of",
+                _ => "took the body into",
+            };
+            if *sent == *hashed {
+                format!("{body} the digest, although it sent qop={}", facts::text(&sent))
             } else {
-                format!("{text} the digest")
+                instead("qop", &sent)
             }
         }
         Variant::SessOther if named_sess(credentials) => {

@@ -474,3 +474,37 @@ fn secrets_and_warnings_are_bounded() {
     assert_eq!(warnings.len(), 21);
     assert_eq!(warnings[20].to_string(), "f: 80 more warnings about this file");
 }
+
+#[test]
+fn a_statement_on_the_first_line_is_no_header_row() {
+    let insert =
+        "INSERT INTO subscriber (id, username, domain, password) VALUES (1, '1001', 'pbx.example.com', 'x');\n";
+    // For the plain name, and for the one with the domain.
+    reads(insert, Kind::Subscriber, "2");
+    reads(&insert.repeat(2), Kind::Subscriber, "2");
+}
+
+#[test]
+fn secrets_that_fit_nobody_are_pointed_out() {
+    let folder = Sample::named("register-wrong-password-403").folder;
+    let check = |row: &str, note: Option<&str>| {
+        let mut command = sipauth(&folder);
+        command.args(["analyze", "--quiet", "--credentials", "-", "capture.pcap"]);
+        let report = run(command.write_stdin(format!("user,realm,password\n{row},wonderland-8\n"))).stdout;
+        let told = report.replace("\n  ", " ");
+        match note {
+            Some(note) => assert!(told.contains(note), "{row}: {report}"),
+            None => assert!(!told.contains("note: "), "{row}: {report}"),
+        }
+    };
+    let similar = "note: secrets that may be meant for others than they name: there is none for \"alice\" in realm \
+                   \"sip.example.test\", and one for ";
+    check("Alice,sip.example.test", Some(&format!("{similar}\"Alice\"")));
+    check("sip:alice@sip.example.test,sip.example.test", Some(&format!("{similar}\"sip:alice@sip.example.test\"")));
+    check("alice,other.example", Some(&format!("{similar}the realm \"other.example\"")));
+    let nobody = "note: none of the secrets given is of an account that authenticates here: \"alice\" in realm \
+                  \"sip.example.test\"";
+    check("bob,*", Some(nobody));
+    check("alice,*", None);
+    check("alice,sip.example.test", None);
+}

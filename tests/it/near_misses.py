@@ -9,6 +9,8 @@ import urllib.parse
 
 USER, REALM, PASSWORD = "1001", "pbx.example.com", "correct horse"
 URI, NONCE, CNONCE, NC = "sip:pbx.example.com", "QGrl1p7dZkW0", "0a4f113b", "00000002"
+# Of a session that is under way nobody knows how it began.
+FIRST = "00000001"
 SDP = ("v=0", "o=- 1 1 IN IP4 198.51.100.7", "s=-", "c=IN IP4 198.51.100.7", "t=0 0", "m=audio 4000 RTP/AVP 8")
 BODY = "".join(line + "\r\n" for line in SDP).encode()
 NAMES = {"MD5": "md5", "SHA-256": "sha256", "SHA-512-256": "sha512_256", "SHA-512": "sha512"}
@@ -228,12 +230,12 @@ def algorithms():
     one("algorithm-other", "SHA-512 for MD5", PLAIN, algorithm="SHA-512")
     sha512 = PLAIN.but(algorithm="SHA-512-256")
     one("sha512-truncated", "SHA-512 cut", sha512, algorithm="SHA-512", cut=64)
-    one("sha512-truncated", "SHA-512 cut, -sess", sha512.but(algorithm="SHA-512-256-sess"), algorithm="SHA-512-sess", cut=64)
-    one("sess-other", "-sess ignored", PLAIN.but(algorithm="MD5-sess"), algorithm="MD5")
+    one("sha512-truncated", "SHA-512 cut, -sess", sha512.but(algorithm="SHA-512-256-sess", nc=FIRST), algorithm="SHA-512-sess", cut=64)
+    one("sess-other", "-sess ignored", PLAIN.but(algorithm="MD5-sess", nc=FIRST), algorithm="MD5")
     one("sess-other", "-sess added", PLAIN, algorithm="MD5-sess")
     one("sess-other", "-sess added to SHA-256", sha, algorithm="SHA-256-sess")
-    one("sess-binary-ha1", "bytes of HA1", PLAIN.but(algorithm="MD5-sess"), binary=True)
-    one("sess-binary-ha1", "bytes of HA1, SHA-256", PLAIN.but(algorithm="SHA-256-sess"), binary=True)
+    one("sess-binary-ha1", "bytes of HA1", PLAIN.but(algorithm="MD5-sess", nc=FIRST), binary=True)
+    one("sess-binary-ha1", "bytes of HA1, SHA-256", PLAIN.but(algorithm="SHA-256-sess", nc=FIRST), binary=True)
 
 
 def qops():
@@ -249,6 +251,7 @@ def qops():
     one("qop-other", "body taken in", CALL.but(qop="auth"), body_hashed=True)
     one("qop-other", "auth-int for auth, no body", PLAIN, qop="auth-int")
     one("qop-other", "lower case hashed", PLAIN.but(qop="AUTH"), qop="auth")
+    one("qop-other", "without the blanks around it", PLAIN.but(qop='" auth "'), qop="auth")
 
 
 def bodies():

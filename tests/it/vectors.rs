@@ -289,7 +289,7 @@ fn signed() -> impl Strategy<Value = Signed> {
     let token = "[A-Za-z0-9+/=,]{1,40}";
     (
         (text, text, "\\PC{0,20}", token, "sips?:[a-z0-9;=.@]{1,20}"),
-        ("[A-Z]{3,9}", "[A-Za-z0-9\"\\\\]{0,20}", any::<u32>()),
+        ("[A-Z]{3,9}", "[A-Za-z0-9\"\\\\]{0,20}", prop_oneof![Just(1), any::<u32>()]),
         (prop::sample::select(vec![None, Some("auth"), Some("auth-int")]), any::<bool>()),
         prop::collection::vec(any::<u8>(), 0..64),
     )
@@ -311,7 +311,10 @@ proptest! {
     fn what_was_signed_verifies_and_nothing_else(signed in signed()) {
         let response = signed.response();
         prop_assert_eq!(signed.verdict(&response, &signed.password), Verdict::Match);
-        prop_assert_eq!(signed.verdict(&response, &format!("{}x", signed.password)), Verdict::Mismatch);
+        // Of a session that counts otherwise, the first request is not at hand.
+        let is_later = signed.sess && signed.qop.is_some() && signed.nonce_count != 1;
+        let wrong = if is_later { Verdict::Unverifiable(Reason::SessionStartUnknown) } else { Verdict::Mismatch };
+        prop_assert_eq!(signed.verdict(&response, &format!("{}x", signed.password)), wrong);
         for other in signed.changed() {
             prop_assert_ne!(other.verdict(&response, &signed.password), Verdict::Match, "{:?}", other);
         }

@@ -137,6 +137,11 @@ impl Realms {
         }
     }
 
+    /// The realm that was named first, if any was.
+    pub(super) fn one(&self) -> Option<&[u8]> {
+        self.first.as_ref().map(|(name, _)| &**name)
+    }
+
     /// Entries for any realm.
     pub(super) fn any(&self) -> &[usize] {
         &self.any

@@ -61,6 +61,10 @@ pub(super) fn read(bytes: &[u8], rows: &mut Rows) -> Result<(), KeyringError> {
 /// The separator of the header row, if there is one: `username` and a secret among its cells.
 fn header(bytes: &[u8]) -> Option<u8> {
     let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    // A statement names columns as well.
+    if sql::is_sql(line) {
+        return None;
+    }
     [b',', b'\t', b';'].into_iter().find(|separator| {
         let cells = line.split(|byte| byte == separator).map(unquoted);
         let columns: Vec<Column> = cells.map(Column::named).collect();

@@ -196,8 +196,10 @@ fn add_qops<'c>(candidates: &mut Candidates<'c>, around: &'c Surroundings<'c>) {
             .add(Variant::QopOther, |hashed| (hashed.qop, hashed.body) = (Some(AUTH_INT.into()), Some(body.into())));
         candidates.add(Variant::QopOther, |hashed| hashed.body = Some(body.into()));
     }
-    // qop=AUTH is sent, and auth hashed.
-    candidates.add(Variant::QopOther, |hashed| hashed.qop = Some(qop.to_ascii_lowercase().into()));
+    // qop=AUTH or qop=" auth" is sent, and auth hashed.
+    let plain = qop.trim_ascii();
+    candidates.add(Variant::QopOther, |hashed| hashed.qop = Some(plain.to_vec().into()));
+    candidates.add(Variant::QopOther, |hashed| hashed.qop = Some(plain.to_ascii_lowercase().into()));
 }
 
 fn add_bodies(candidates: &mut Candidates<'_>) {

@@ -101,7 +101,7 @@ impl Verifier {
         request: &Request<'_>,
         around: &Surroundings<'_>,
     ) -> Closest {
-        let Verifier { keyring, ha1s, sessions, user_hashes, searches } = self;
+        let Verifier { keyring, ha1s, sessions, user_hashes, searches, .. } = self;
         let Ok(username) = username(credentials, keyring, user_hashes) else { return Closest::NotLooked };
         let (Some(realms), Some(realm)) = (keyring.realms_of(&username), credentials.realm()) else {
             return Closest::NotLooked;

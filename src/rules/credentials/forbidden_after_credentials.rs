@@ -46,21 +46,26 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
             format!("{user} sent the digest of the password given and got {status}"),
             Confidence::Likely,
             "The digest fits the secret given: the client holds it. Either the server does not allow this account what is asked, or it \
-             holds another secret and refuses with this status.",
+             holds another secret and refuses with this status."
+                .to_owned(),
         )
     } else if status == 404 {
         (
             format!("{user} sent credentials and got 404: the server does not seem to know the account"),
             Confidence::Possible,
             "The registrar answered credentials with Not Found: it looked for the address of record, and whether it looked \
-             at the digest first a capture does not show.",
+             at the digest first a capture does not show."
+                .to_owned(),
         )
     } else {
         (
             format!("{user} sent credentials and got {status}"),
             Confidence::Possible,
-            "The server answered credentials with a final refusal. Without the password, a capture cannot tell a wrong secret from \
-             an account that lacks the permission.",
+            format!(
+                "The server answered credentials with a final refusal, and {}. So a capture cannot tell a wrong secret from an account \
+                 that lacks the permission.",
+                facts::unchecked(presented)
+            ),
         )
     };
     let mut finding = Finding::new(&RULE, title)
@@ -75,7 +80,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
                  let the client go on",
             );
         }
-    } else {
+    } else if presented.verdict().is_none() {
         finding = finding.advises(
             "Give the password (--user with --ask-password, or --credentials) to tell password from permission",
         );

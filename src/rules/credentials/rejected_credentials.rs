@@ -19,7 +19,7 @@ pub static RULE: Rule = Rule {
     name: "rejected-credentials",
     label: "credentials refused",
     severity: Severity::High,
-    summary: "Well-formed credentials were refused, and the password was not given to check them",
+    summary: "Well-formed credentials were refused, and could not be checked against the password",
     finds: "Credentials that answer the current challenge under the right header, refused with a challenge that is not stale, and \
             never accepted later in the exchange, where no secret was given or the digest could not be recomputed. It is medium \
             and possible where the nonce was issued before the capture.",
@@ -55,7 +55,8 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let requests: Vec<_> =
         refused.iter().filter_map(|(_, attempt, _)| attempt.request().map(|request| request.at)).collect();
     let user = facts::account(&presented.username(), &presented.realm());
-    let mut finding = Finding::new(&RULE, format!("The credentials of {user} were refused; the password was not given to check them"))
+    let unchecked = facts::unchecked(presented);
+    let mut finding = Finding::new(&RULE, format!("The credentials of {user} were refused; {unchecked}"))
         .graded(severity, confidence)
         .fault(Fault::Unknown)
         .explained(format!(
@@ -75,9 +76,14 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     if is_open {
         finding.explanation.push_str(&facts::ends_behind(attempt, context));
     }
-    finding = finding.advises(
-        "Give the password (--user with --ask-password, or --credentials) to learn whether the digest is right",
-    );
+    finding = match presented.verdict() {
+        None => finding.advises(
+            "Give the password (--user with --ask-password, or --credentials) to learn whether the digest is right",
+        ),
+        Some(_) => {
+            finding.advises("Give what is missing for the digest to be recomputed: then client or server is cleared")
+        }
+    };
     finding.attempt = Some(index);
     finding.subject = facts::subject(session, attempt);
     finding.frames = facts::frames_of_all(refused.iter().map(|(_, attempt, _)| *attempt));

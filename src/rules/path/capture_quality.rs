@@ -26,9 +26,13 @@ pub static RULE: Rule = Rule {
     check: Check::Capture(check),
 };
 
+/// Diagnostics that do not speak of the capture.
+const OF_THE_RUN: [&str; 4] =
+    ["near_misses_not_searched", "input_passed_over", "secrets_of_similar_names", "secrets_not_used"];
+
 fn check(facts: &CaptureFacts) -> Vec<Finding> {
-    // What was not computed, and files that are none, say nothing about the capture: they stand among the diagnostics.
-    let is_of_capture = |event: &&Event| !matches!(event.name, "near_misses_not_searched" | "input_passed_over");
+    // What was not computed, secrets, and files that are none, say nothing about the capture: they stand among the diagnostics.
+    let is_of_capture = |event: &&Event| !OF_THE_RUN.contains(&event.name);
     let events: Vec<&Event> = facts.events.iter().filter(is_of_capture).collect();
     if events.is_empty() {
         return Vec::new();

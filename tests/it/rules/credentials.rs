@@ -2,6 +2,8 @@
 
 use super::*;
 
+use crate::scenario::digest::hash;
+
 #[test]
 fn digest_wrong_password_is_found() {
     check(&[ASKED, WRONG, REFUSED], SECRET, "
@@ -341,8 +343,10 @@ fn verification_not_possible_is_found() {
     check(
         &[asked, RIGHT, REFUSED],
         SECRET,
-        "info verification-not-possible cause=unknown_algorithm\nhigh rejected-credentials\nno digest-wrong-password",
+        "info verification-not-possible cause=unknown_algorithm\nhigh rejected-credentials says=could_not_be_recomputed\nno digest-wrong-password",
     );
+    check(&[asked, RIGHT, "< 403\n"], SECRET, "high forbidden-after-credentials says=could_not_be_recomputed");
+    check(&[asked, RIGHT, "< 403\n"], NOTHING, "high forbidden-after-credentials says=password_was_not_given");
 }
 
 #[test]
@@ -395,5 +399,63 @@ fn a_session_of_sess_that_began_before_the_capture_cannot_be_checked() {
     // Neither can what follows: the first one seen is not the first.
     check(&[&later("n0", "00000002"), "< 200\n+5 ", &later("n0", "00000003"), REFUSED, LATER], SECRET, unknown);
     check(&[&later("n0", "00000001"), REFUSED, LATER], SECRET, "high digest-wrong-password");
-    check(&[asked, &later("n1", "00000002"), REFUSED, LATER], SECRET, "high digest-wrong-password");
+    check(&[asked, &later("n1", "00000001"), REFUSED, LATER], SECRET, "high digest-wrong-password");
+    // The challenge is there, and the first answer to it was not captured.
+    check(&[asked, &later("n1", "00000002"), REFUSED, LATER], SECRET, unknown);
+}
+
+/// A request of a `-sess` session whose A1 was made of another nonce and cnonce (RFC 7616 §3.4.2).
+fn of_session(nonce: &str, count: &str, cnonce: &str, [first_nonce, first_cnonce]: [&str; 2]) -> String {
+    let md5 = |text: String| hash("MD5", text.as_bytes());
+    let a1 = md5(format!("{}:{first_nonce}:{first_cnonce}", md5("1001:pbx.example.com:secret".to_owned())));
+    format!(
+        "> REGISTER\nAuthorization: digest user=1001 realm=pbx.example.com qop=auth algorithm=MD5-sess signed-algorithm=MD5 \
+         nonce={nonce} nc={count} cnonce={cnonce} ha1={a1}\n"
+    )
+}
+
+const NO_BLAME: &str = "no digest-wrong-password accepted-with-other-secret";
+
+#[test]
+fn devices_that_share_a_nonce_have_sessions_of_their_own() {
+    let asked = "> REGISTER\n< 401\nWWW-Authenticate: challenge nonce=n1 algorithm=MD5-sess\n";
+    let (one, other) = (of_session("n1", "00000001", "a", ["n1", "a"]), of_session("n1", "00000001", "b", ["n1", "b"]));
+    let later = of_session("n1", "00000002", "c", ["n1", "b"]);
+    check(&[asked, &one, "< 200\n+5 ", &other, "< 200\n+5 ", &later, "< 403\n", LATER], SECRET, NO_BLAME);
+    let wrong = of_session("n1", "00000002", "c", ["n1", "d"]);
+    let all = [asked, &one, "< 200\n+5 ", &other, "< 200\n+5 ", &wrong, "< 403\n", LATER];
+    check(&all, SECRET, "high digest-wrong-password");
+}
+
+#[test]
+fn a_session_of_sess_goes_on_with_the_next_nonce() {
+    let asked = "> REGISTER\n< 401\nWWW-Authenticate: challenge nonce=n1 algorithm=MD5-sess\n";
+    let first = of_session("n1", "00000001", "a", ["n1", "a"]) + "< 200\nAuthentication-Info: nextnonce=\"n2\"\n+5 ";
+    for start in [["n1", "a"], ["n2", "b"]] {
+        let next = of_session("n2", "00000001", "b", start);
+        check(&[asked, &first, &next, "< 403\n", LATER], SECRET, NO_BLAME);
+    }
+    let wrong = of_session("n2", "00000001", "b", ["n2", "a"]);
+    check(&[asked, &first, &wrong, "< 403\n", LATER], SECRET, "high digest-wrong-password");
+}
+
+#[test]
+fn which_of_two_values_counts_nobody_knows() {
+    let md5 = |text: String| hash("MD5", text.as_bytes());
+    let ha1 = md5("1001:pbx.example.com:secret".to_owned());
+    let response = md5(format!("{ha1}:n1:00000001:two:auth:{}", md5("REGISTER:sip:pbx.example.com".to_owned())));
+    let with = |cnonces: &str| {
+        format!(
+            "> REGISTER\nAuthorization: Digest username=\"1001\", realm=\"pbx.example.com\", nonce=\"n1\", \
+             uri=\"sip:pbx.example.com\", qop=auth, nc=00000001, {cnonces}, response=\"{response}\"\n"
+        )
+    };
+    let asked = "> REGISTER\n< 401\nWWW-Authenticate: challenge nonce=n1\n";
+    let both = with("cnonce=\"one\", cnonce=\"two\"");
+    let unknown = "info verification-not-possible cause=repeated_parameter\nmedium duplicate-auth-param";
+    check(&[asked, &both, "< 403\n", LATER], SECRET, &format!("{unknown}\n{NO_BLAME}"));
+    check(&[asked, &both, OK], SECRET, &format!("{unknown}\n{NO_BLAME}"));
+    // The same twice, and the first one right.
+    check(&[asked, &with("cnonce=\"one\", cnonce=\"one\""), "< 403\n", LATER], SECRET, "high digest-wrong-password");
+    check(&[asked, &with("cnonce=\"two\", cnonce=\"one\""), OK], SECRET, "no verification-not-possible");
 }

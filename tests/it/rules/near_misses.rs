@@ -207,9 +207,16 @@ fn auth_int_body_mismatch_is_none_of_a_right_body_nor_of_a_wrong_password() {
         &[CALL_INT_ASKED, &left_out, CALL_REFUSED],
         SECRET,
         "
-        high digest-near-miss cause=qop-other says=qop_\"auth\",_not_auth-int
+        high digest-near-miss cause=qop-other says=qop_\"auth\",_not_\"auth-int\"
         no auth-int-body-mismatch",
     );
+}
+
+/// It is said of the letter case, and not of a body.
+#[test]
+fn a_qop_in_upper_case_is_not_taken_for_a_body() {
+    let upper = RIGHT.replace("password=secret", "password=secret qop=AUTH signed-qop=auth");
+    check(&[ASKED, &upper, "< 403\n"], SECRET, "high digest-near-miss cause=qop-other says=qop_\"auth\",_not_\"AUTH\"");
 }
 
 #[test]

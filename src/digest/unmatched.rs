@@ -1,0 +1,112 @@
+//! Accounts of the capture for which no secret was given, although secrets were. A name that is written otherwise in a list of secrets
+//! would else look as if nobody had given any.
+
+use std::collections::BTreeSet;
+use std::collections::HashMap;
+
+use crate::base::limits::NAME_BYTES_MAX;
+use crate::digest::keyring::Keyring;
+
+/// Accounts that are told apart; more are none of the reader's typing errors.
+const ACCOUNTS_MAX: usize = 1024;
+
+/// A user and a realm, as sent.
+type Account = (Box<[u8]>, Box<[u8]>);
+
+/// Accounts without a secret, and whether any has one.
+#[derive(Default)]
+pub(super) struct Unmatched {
+    accounts: BTreeSet<Account>,
+    pub(super) has_matched: bool,
+}
+
+/// An account of the capture that has no secret.
+#[derive(Debug, PartialEq, Eq)]
+pub struct WithoutSecret<'v> {
+    /// The user name as sent.
+    pub user: &'v [u8],
+    /// The realm as sent.
+    pub realm: &'v [u8],
+    /// The entry that may have been meant for it.
+    pub meant: Option<Meant<'v>>,
+}
+
+/// An entry of the keyring that is not quite that of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meant<'v> {
+    /// The same user in another realm.
+    OtherRealm(&'v [u8]),
+    /// A user whose name differs in letter case, or in the scheme or the domain around it.
+    OtherForm(&'v [u8]),
+}
+
+impl Unmatched {
+    /// Notes credentials for which there is no secret.
+    pub(super) fn note(&mut self, user: &[u8], realm: &[u8]) {
+        if self.accounts.len() < ACCOUNTS_MAX && user.len() <= NAME_BYTES_MAX && realm.len() <= NAME_BYTES_MAX {
+            self.accounts.insert((user.into(), realm.into()));
+        }
+    }
+
+    /// All of them, by name.
+    pub(super) fn all<'v>(&'v self, keyring: &'v Keyring) -> Vec<WithoutSecret<'v>> {
+        if self.accounts.is_empty() {
+            return Vec::new();
+        }
+        // The least name of those that fold to one: hash maps have no order.
+        let mut by_form: HashMap<Vec<u8>, &[u8]> = HashMap::new();
+        for given in keyring.users() {
+            by_form.entry(folded(given)).and_modify(|known| *known = given.min(known)).or_insert(given);
+        }
+        let meant = |user: &[u8]| match keyring.realms_of(user) {
+            Some(realms) => realms.one().map(Meant::OtherRealm),
+            None => by_form.get(&folded(user)).copied().map(Meant::OtherForm),
+        };
+        let accounts = self.accounts.iter();
+        accounts.map(|(user, realm)| WithoutSecret { user, realm, meant: meant(user) }).collect()
+    }
+}
+
+/// What two forms of one name have in common: `sip:2001@pbx.example.com` and `2001`.
+fn folded(user: &[u8]) -> Vec<u8> {
+    let name = user.trim_ascii().to_ascii_lowercase();
+    let name = [&b"sips:"[..], b"sip:"].iter().find_map(|scheme| name.strip_prefix(*scheme)).unwrap_or(&name);
+    name.split(|byte| *byte == b'@').next().unwrap_or_default().to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use crate::digest::keyring;
+
+    #[test]
+    fn names_in_another_form_and_in_another_realm_are_found() {
+        let rows = b"user,realm,password\nAlice,r,x\nsip:bob@pbx.example.com,r,x\ncarol,other,x\ndave,*,x\n";
+        let (keyring, _) = keyring::read(rows, "c.csv", None).expect("they are rows");
+        let mut unmatched = Unmatched::default();
+        for user in ["alice", "bob", "carol", "eve", "alice"] {
+            unmatched.note(user.as_bytes(), b"r");
+        }
+        let meant: Vec<_> = unmatched.all(&keyring).iter().map(|account| (account.user, account.meant)).collect();
+        assert_eq!(
+            meant,
+            [
+                (&b"alice"[..], Some(Meant::OtherForm(b"Alice"))),
+                (b"bob", Some(Meant::OtherForm(b"sip:bob@pbx.example.com"))),
+                (b"carol", Some(Meant::OtherRealm(b"other"))),
+                (b"eve", None),
+            ]
+        );
+    }
+
+    #[test]
+    fn accounts_are_bounded() {
+        let mut unmatched = Unmatched::default();
+        for number in 0..2 * ACCOUNTS_MAX {
+            unmatched.note(number.to_string().as_bytes(), b"r");
+        }
+        unmatched.note(&[b'x'; NAME_BYTES_MAX + 1], b"r");
+        assert_eq!(unmatched.accounts.len(), ACCOUNTS_MAX);
+    }
+}
