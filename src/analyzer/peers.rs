@@ -80,9 +80,7 @@ pub(super) fn note_uses(chronicle: &mut Chronicle, session: &Session<'_>, number
                 answered: attempt.answer().map_or(CaptureTime::from_ns(i64::MAX), |answer| answer.time),
                 at: request.at,
             };
-            let Some(known) = chronicle.uses.note(key, this).filter(|known| !known.is_same_request(&this)) else {
-                continue;
-            };
+            let Some(known) = chronicle.uses.note(key, this) else { continue };
             let (first, second) = if known.sent <= this.sent { (known, this) } else { (this, known) };
             chronicle.uses.add(Replay {
                 first,
@@ -91,7 +89,7 @@ pub(super) fn note_uses(chronicle: &mut Chronicle, session: &Session<'_>, number
                 realm: presented.realm().into_owned().into(),
                 has_cnonce: credentials.qop().is_some() && credentials.cnonce().is_some_and(|own| !own.is_empty()),
                 server: (second.at == this.at).then_some(flow.destination.address),
-                is_accepted: second.at == this.at && attempt.is_let_past(),
+                is_accepted: attempt.answer().filter(|_| second.at == this.at).map(|_| attempt.is_let_past()),
                 latest: second.sent,
                 count: 1,
             });

@@ -46,8 +46,8 @@ pub struct Replay {
     pub has_cnonce: bool,
     /// Who received the second, where that is known.
     pub server: Option<IpAddr>,
-    /// The second was let past.
-    pub is_accepted: bool,
+    /// Whether the second was let past, where that is known.
+    pub is_accepted: Option<bool>,
     /// When the last one of this pair of places was sent.
     pub latest: CaptureTime,
     /// How often in all, for this pair of places.
@@ -61,7 +61,7 @@ const REPLAYS_MAX: usize = 1000;
 #[derive(Debug, Default)]
 pub struct Uses {
     /// With their hashes. Once it is full, the oldest makes room.
-    latest: Chunks<(u64, Use)>,
+    latest: Chunks<(u64, Known)>,
     by_hash: HashTable<u32>,
     oldest: usize,
     uses_max: usize,
@@ -70,19 +70,56 @@ pub struct Uses {
     forgotten: u64,
 }
 
+/// A digest that was seen: sessions close in any order, and a client may repeat its own.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    /// The use that was sent first.
+    first: Use,
+    /// When the same client sent it the last time, and when that was answered.
+    latest: (CaptureTime, CaptureTime),
+    /// A hash of who passed it on: whenever the client repeats it, that one does too.
+    relay: Option<u32>,
+}
+
+impl Known {
+    fn new(first: Use) -> Known {
+        Known { first, latest: (first.sent, first.answered), relay: None }
+    }
+
+    /// Takes another use; the first one, where that is none of the same client nor of the same request.
+    fn note(&mut self, this: Use) -> Option<Use> {
+        let first = self.first;
+        let is_own = first.client == this.client;
+        let (sent, answered) = self.latest;
+        let is_same = first.is_same_request(&this) || Use { sent, answered, ..first }.is_same_request(&this);
+        let is_relayed = self.relay == Some(this.client_hash);
+        if is_same && !is_own {
+            self.relay = Some(if this.sent < first.sent { first.client_hash } else { this.client_hash });
+        }
+        if this.sent < first.sent {
+            self.first = this;
+            self.latest = if is_own { self.latest } else { (this.sent, this.answered) };
+        } else if is_own && this.sent > sent {
+            self.latest = (this.sent, this.answered);
+        }
+        Some(first).filter(|_| !is_own && !is_same && !is_relayed)
+    }
+}
+
 impl Uses {
     /// None yet; the latest `uses_max` are kept.
     pub fn new(uses_max: usize) -> Uses {
         Uses { uses_max, ..Uses::default() }
     }
 
-    /// Notes a digest, by a hash that nobody outside can foresee; the use that it repeats from elsewhere, where it does.
+    /// Notes a digest, by a hash that nobody outside can foresee; the first use of it, where that came from elsewhere and is not the same
+    /// request.
     pub fn note(&mut self, key: u64, this: Use) -> Option<Use> {
         let Uses { latest, by_hash, .. } = self;
         let hash_of = |place: &u32| latest.get(*place as usize).map_or(0, |(known, _)| *known);
         if let Some(place) = by_hash.find(key, |place| hash_of(place) == key) {
-            let known = latest.get(*place as usize).map(|(_, known)| known);
-            return known.filter(|known| known.client != this.client).copied();
+            let place = *place as usize;
+            return latest.get_mut(place).and_then(|(_, known)| known.note(this));
         }
         let place = self.place(key, this)?;
         let Uses { latest, by_hash, .. } = self;
@@ -94,11 +131,11 @@ impl Uses {
     fn place(&mut self, key: u64, this: Use) -> Option<u32> {
         let len = self.latest.len();
         if len < self.uses_max {
-            self.latest.push((key, this));
+            self.latest.push((key, Known::new(this)));
             return u32::try_from(len).ok();
         }
         let place = u32::try_from(self.oldest).ok()?;
-        let (oldest, _) = std::mem::replace(self.latest.get_mut(self.oldest)?, (key, this));
+        let (oldest, _) = std::mem::replace(self.latest.get_mut(self.oldest)?, (key, Known::new(this)));
         if let Ok(known) = self.by_hash.find_entry(oldest, |known| *known == place) {
             known.remove();
         }
@@ -161,13 +198,13 @@ mod tests {
     fn sent_by(client: [u8; 4]) -> Use {
         Use {
             client: IpAddr::from(client),
-            client_hash: 0,
-            server_hash: 0,
+            client_hash: client[3].into(),
+            server_hash: 100,
             call: 0,
-            request: 0,
+            request: client[3].into(),
             session: 1,
-            sent: CaptureTime::from_ns(0),
-            answered: CaptureTime::from_ns(0),
+            sent: CaptureTime::from_ns(i64::from(client[3])),
+            answered: CaptureTime::from_ns(i64::from(client[3])),
             at: FrameRef { input: InputId(0), number: FrameNumber::FIRST },
         }
     }
@@ -181,6 +218,28 @@ mod tests {
             assert!(uses.note(last, phone).is_none(), "the same place is no other");
             assert_eq!(uses.note(0, other).map(|first| first.client), is_known.then_some(phone.client));
         }
+    }
+
+    /// A B2BUA passes on what a client sends twice, and its leg closes first.
+    #[test]
+    fn the_order_in_which_sessions_close_makes_no_replay() {
+        let time = |ms: i64| CaptureTime::from_ns(ms * 1_000_000);
+        let at = |client: u8, session, sent: i64| Use {
+            request: u32::try_from(sent).expect("it is small"),
+            session,
+            sent: time(sent),
+            answered: time(sent + 30),
+            ..sent_by([192, 0, 2, client])
+        };
+        let uses = [at(1, 1, 10), at(1, 1, 60_010), at(2, 2, 20), at(2, 2, 60_020)];
+        for order in [[0, 1, 2, 3], [2, 3, 0, 1], [2, 0, 3, 1], [1, 0, 3, 2]] {
+            let mut known = Uses::new(3);
+            assert!(order.into_iter().all(|next: usize| known.note(7, uses[next]).is_none()), "{order:?}");
+        }
+        // From a third place, later.
+        let mut known = Uses::new(3);
+        uses.iter().rev().for_each(|this| assert!(known.note(7, *this).is_none()));
+        assert_eq!(known.note(7, at(3, 3, 90_000)).map(|first| first.client), Some(uses[0].client));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::auth::Algorithm;
 use crate::auth::HashName;
+use crate::auth::Qop;
 use crate::auth::Scheme;
 use crate::rules::Confidence;
 use crate::rules::Context;
@@ -60,12 +61,23 @@ fn unanswered_at(session: &Session<'_>, context: &Context<'_>, index: usize) -> 
         true if is_asked_by_caller(session, attempt) => (Severity::Medium, Confidence::Possible),
         // What the client did before, a digest that is wrong perhaps, nobody has seen.
         _ if !facts::shows_credentials(attempt) => (Severity::Medium, Confidence::Possible),
+        _ if lacks_requests(session, attempt) => (Severity::Medium, Confidence::Possible),
         true if attempt.is_removal() => (Severity::Medium, Confidence::Likely),
         true if attempt.is_unheard() => (Severity::High, Confidence::Likely),
         true => (Severity::High, Confidence::Proven),
         false => (Severity::Medium, Confidence::Possible),
     };
     Some(Unanswered { index, severity, confidence, gap, is_lost })
+}
+
+/// Transactions of a session that are looked at for requests that the capture lacks. Bounds the search in endless sessions.
+const LACKING_MAX: usize = 256;
+
+/// Whether the capture holds answers on that hop whose requests it lacks: the answer to a challenge may be such a one.
+pub fn lacks_requests(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
+    let all = session.run.transactions.iter().take(LACKING_MAX);
+    let mut unseen = all.filter(|known| known.request.is_none() && known.method.is_challengeable());
+    unseen.any(|known| known.is_same_hop(attempt.transaction))
 }
 
 /// Whether a request belongs to a dialog that is there. The retry of a request that was challenged may carry the To tag of the
@@ -103,6 +115,8 @@ pub enum Circumstance {
     Scheme,
     /// No MD5, or not first.
     Algorithm,
+    /// No qop that most clients know: auth-int alone.
+    Qop,
     /// It had answered another realm before.
     SecondRealm,
     /// The call was already under way.
@@ -117,6 +131,7 @@ impl Circumstance {
         match self {
             Circumstance::Scheme => "scheme",
             Circumstance::Algorithm => "algorithm",
+            Circumstance::Qop => "qop",
             Circumstance::SecondRealm => "second-realm",
             Circumstance::LateChallenge => "late-challenge",
             Circumstance::ChallengeKind => "challenge-kind",
@@ -131,6 +146,8 @@ pub fn circumstance(session: &Session<'_>, attempt: &Attempt<'_>) -> Option<Circ
         Some(Circumstance::Scheme)
     } else if demanding_algorithm(session, attempt).is_some() {
         Some(Circumstance::Algorithm)
+    } else if has_only_auth_int(attempt) {
+        Some(Circumstance::Qop)
     } else if is_second_realm(session, attempt) {
         Some(Circumstance::SecondRealm)
     } else if is_late(attempt) {
@@ -177,6 +194,15 @@ pub fn unsupported_scheme<'a>(offered: &Offered<'a>) -> Option<&'a [u8]> {
 /// Whether a challenge has schemes, and none that a digest client could answer.
 pub fn has_only_unsupported_schemes(attempt: &Attempt<'_>) -> bool {
     !attempt.challenges.is_empty() && attempt.challenges.iter().all(|offered| unsupported_scheme(offered).is_some())
+}
+
+/// Whether every challenge offers a qop, and none `auth`.
+fn has_only_auth_int(attempt: &Attempt<'_>) -> bool {
+    let is_demanding = |offered: &Offered<'_>| {
+        let qop = offered.challenge.qop();
+        !qop.is_empty() && !qop.contains(&Qop::Auth)
+    };
+    !attempt.challenges.is_empty() && attempt.challenges.iter().all(is_demanding)
 }
 
 /// The algorithm of the first Digest challenge, where it is not plain MD5 and this client was never seen to use it.

@@ -81,7 +81,10 @@ static CAUSES: &[Cause] = &[
         is_ruled_out: |session, (index, _, presented)| {
             let count = presented.credentials.nonce_count().and_then(|count| count.value);
             let uses = presented.nonce.map(|nonce| session.lookup().counted(nonce, count));
-            count.is_some() && uses.is_some_and(|uses| uses.first() == Some(index))
+            // The server may have seen a copy first, and lost its answer.
+            let was_sent_once =
+                session.attempts.get(*index).is_some_and(|attempt| attempt.transaction.retransmissions() == 0);
+            was_sent_once && count.is_some() && uses.is_some_and(|uses| uses.first() == Some(index))
         },
         text: |_, _| "repeated nonce count: this one was not used before with this nonce in this Call-ID".into(),
     },
@@ -144,6 +147,10 @@ pub fn complete(session: &Session<'_>, findings: &mut [Finding]) {
             let Some(first) = rows.first().filter(|_| is_ruled_out) else { continue };
             let text = (cause.text)(session, first);
             let name = text.split(':').next().unwrap_or_default();
+            // It was called nothing, and had ended all the same.
+            if finding.cause == Some("expired") && name == "old nonce" {
+                continue;
+            }
             // Within its Call-ID a count may be new that another one used.
             if finding.rule.name == nc_repeated::RULE.name && name == "repeated nonce count" {
                 continue;

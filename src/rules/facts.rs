@@ -355,11 +355,21 @@ pub fn newer_challenge<'s, 'run>(
     index: usize,
     presented: &Presented<'_>,
 ) -> Option<&'s Attempt<'run>> {
-    let (issuer, offered) = session.challenge(presented.answers.filter(|at| at.is_same_realm)?)?;
-    let newest = newest_challenge(session, index, &offered.realm(), offered.header)?;
+    let (known_since, realm, header) = match presented.answers {
+        Some(at) => {
+            let (issuer, offered) = session.challenge(Some(at).filter(|at| at.is_same_realm)?)?;
+            (issuer.answer()?.time, offered.realm(), offered.header)
+        }
+        // Its challenge is not in the capture: it came before the first use.
+        None => {
+            let first = session.lookup().used_first(presented.nonce?).filter(|first| *first < index)?;
+            (session.attempts.get(first)?.request()?.time, presented.realm(), presented.header)
+        }
+    };
+    let newest = newest_challenge(session, index, &realm, header)?;
     let nonce = presented.credentials.nonce();
     let has_same_nonce = newest.challenges.iter().any(|other| other.challenge.nonce() == nonce);
-    let is_newer = newest.answer()?.time > issuer.answer()?.time;
+    let is_newer = newest.answer()?.time > known_since;
     (is_newer && !has_same_nonce && !was_under_way(session, index, presented, newest)).then_some(newest)
 }
 

@@ -100,6 +100,13 @@ pub enum OtherServer {
     Address(IpAddr),
     /// The same address, and another name in Server: what stands behind it changed.
     Name(Vec<u8>),
+    /// The same address, which passed the two requests on to two others.
+    Behind {
+        /// The one that challenged.
+        issued: IpAddr,
+        /// The one that refused.
+        refused: IpAddr,
+    },
 }
 
 /// The server whose nonce was refused by another one that never took such a nonce. `None` where the nonce was issued by who
@@ -131,10 +138,27 @@ pub fn other_server(
         let is_shared = context.nonces.are_shared(issued_by, refuses) || is_offered_by(session, presented, refuses);
         return (!is_shared).then_some(OtherServer::Address(issued_by));
     }
+    let never_took = presented.nonce.is_none_or(|nonce| session.lookup().let_past_first(nonce).is_none());
+    let behind = passed_on_to(session, issuer).zip(passed_on_to(session, attempt));
+    if let Some((issued, refused)) = behind.filter(|(issued, refused)| issued != refused) {
+        let is_shared = context.nonces.are_shared(issued, refused);
+        return (never_took && !is_shared).then_some(OtherServer::Behind { issued, refused });
+    }
     let name = |attempt: &Attempt<'_>| attempt.answer()?.server.map(|name| session.text(name).to_vec());
     let (before, now) = name(issuer).zip(name(attempt))?;
-    let never_took = presented.nonce.is_none_or(|nonce| session.lookup().let_past_first(nonce).is_none());
     (before != now && never_took).then_some(OtherServer::Name(before))
+}
+
+/// How many transactions are searched for the next hop of one. Bounds the search in endless sessions.
+const HOPS_WITHIN: usize = 1024;
+
+/// The server behind the one that was asked, where the capture shows that it gave the answer.
+fn passed_on_to(session: &Session<'_>, attempt: &Attempt<'_>) -> Option<IpAddr> {
+    let all = session.run.transactions.iter().take(HOPS_WITHIN);
+    let own = all.clone().position(|known| std::ptr::eq(known, attempt.transaction))?;
+    let mut next = all.skip(own).filter(|known| known.forwarded_from == Some(own));
+    let answered = next.find(|known| known.answer.as_ref().map(|answer| answer.status) == attempt.status());
+    answered.map(|known| known.flow.destination.address)
 }
 
 /// Whether a server offered the nonce of those credentials in this session too.

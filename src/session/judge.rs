@@ -201,12 +201,31 @@ fn decide(attempts: &mut [Attempt<'_>], exchanges: &[Exchange], index: usize, en
         judgement => judgement,
     };
     let judgements: Vec<Judgement> = attempt.credentials.iter().map(judge).collect();
-    let outcome = outcome(attempt, &judgements, end);
+    let outcome = match outcome(attempt, &judgements, end) {
+        AttemptOutcome::NoAnswer if has_gone_on(attempts, index, attempt) => AttemptOutcome::Undecided,
+        outcome => outcome,
+    };
     let Some(attempt) = attempts.get_mut(index) else { return };
     attempt.outcome = outcome;
     for (presented, judgement) in attempt.credentials.iter_mut().zip(judgements) {
         presented.judgement = judgement;
     }
+}
+
+/// How many attempts behind an INVITE are looked at for the dialog that it began. Bounds the search in endless sessions.
+const DIALOG_WITHIN: usize = 16;
+
+/// Whether an INVITE without an answer was accepted all the same: it was acknowledged, or a dialog goes on behind it. The capture lacks
+/// the answer.
+fn has_gone_on(attempts: &[Attempt<'_>], index: usize, attempt: &Attempt<'_>) -> bool {
+    let is_dialog = |later: &Attempt<'_>| {
+        later.is_in_dialog()
+            && later.transaction.is_same_hop(attempt.transaction)
+            && later.status().is_some_and(|status| (200..=299).contains(&status))
+    };
+    attempt.transaction.method == Method::Invite
+        && !attempt.is_in_dialog()
+        && (attempt.transaction.ack.is_some() || attempts.iter().skip(index + 1).take(DIALOG_WITHIN).any(is_dialog))
 }
 
 /// An answer to a challenge that names none of its realms and nonces, and is asked for the same realm again: nobody has let it

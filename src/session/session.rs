@@ -262,12 +262,25 @@ fn outcome(attempts: &[Attempt<'_>]) -> SessionOutcome {
             SessionOutcome::Undecided
         }
         AttemptOutcome::Challenged => SessionOutcome::UnansweredChallenge,
+        AttemptOutcome::Refused | AttemptOutcome::Stale if is_being_answered(attempts, last) => {
+            SessionOutcome::Undecided
+        }
         AttemptOutcome::Refused | AttemptOutcome::Stale => SessionOutcome::Refused,
         AttemptOutcome::Forbidden => SessionOutcome::Forbidden,
         AttemptOutcome::Failed => SessionOutcome::Failed,
         AttemptOutcome::NoAnswer => SessionOutcome::NoAnswer,
         AttemptOutcome::Undecided => SessionOutcome::Undecided,
     }
+}
+
+/// Whether a client that was asked for a new nonce has sent it, and the capture ends before the answer. Whose digest was wrong has not
+/// mended it by that.
+fn is_being_answered(attempts: &[Attempt<'_>], refused: &Attempt<'_>) -> bool {
+    let is_refused = |at: usize| attempts.get(at).is_some_and(|other| std::ptr::eq(other, refused));
+    let is_answer = |presented: &Presented<'_>| presented.answers.is_some_and(|at| is_refused(at.attempt));
+    let last = own(attempts).next_back().filter(|last| last.outcome == AttemptOutcome::Undecided);
+    let is_wrong = refused.credentials.iter().any(Presented::is_wrong);
+    !is_wrong && last.is_some_and(|last| last.credentials.iter().any(is_answer))
 }
 
 fn has_trouble(attempts: &[Attempt<'_>], exchanges: &[Exchange]) -> bool {

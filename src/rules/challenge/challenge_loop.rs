@@ -129,6 +129,7 @@ fn in_streak(
     let (first, attempt, presented) = tried.first().copied()?;
     let (cause, fault) = cause(session, context, tried);
     let is_right = (cause, fault) == ("unknown", Fault::Server);
+    let is_stale = tried.iter().any(|(_, _, presented)| presented.judgement == Judgement::Stale);
     let method = attempt.transaction.method.to_string();
     let user = facts::account(&presented.username(), realm);
     let statuses: Vec<String> =
@@ -145,7 +146,11 @@ fn in_streak(
             facts::quoted(realm),
             if statuses.len() == 1 { "was refused" } else { "were refused" },
             summary_of(&statuses),
-            if is_right { ALL_RIGHT } else { meaning(cause) }
+            match (is_right, cause) {
+                (true, _) => ALL_RIGHT,
+                (false, "unknown") if is_stale => SOME_STALE,
+                _ => meaning(cause),
+            }
         ))
         .excludes("retransmission: every attempt counted here is a new transaction")
         .advises(if is_right { LOOK_AT_SERVER } else { remedy(cause) });
@@ -153,7 +158,7 @@ fn in_streak(
         // What the server has stored, nobody has seen; nor need the secret given be the one in use.
         finding.confidence = Confidence::Likely;
     }
-    if !tried.iter().any(|(_, _, presented)| presented.judgement == Judgement::Stale) {
+    if !is_stale {
         finding = finding.excludes("stale nonce: no challenge said stale=true");
     }
     finding.cause = Some(cause);
@@ -185,7 +190,8 @@ fn cause(session: &Session<'_>, context: &Context<'_>, tried: &[Tried<'_, '_>]) 
     let is_right = all(&|row| verdict(row) == Some(Verdict::Match));
     let is_wrong = refused.iter().any(|(_, _, presented)| presented.is_wrong());
     let is_old = |(index, _, presented): &Tried<'_, '_>| facts::newer_challenge(session, *index, presented).is_some();
-    let is_stale = |row: &Tried<'_, '_>| row.2.judgement == Judgement::Stale || is_old(row);
+    let is_over = |row: &Tried<'_, '_>| !row.2.is_wrong() && nonce_facts::expired(context, row.1, row.2).is_some();
+    let is_stale = |row: &Tried<'_, '_>| row.2.judgement == Judgement::Stale || is_old(row) || is_over(row);
     if all(&|(_, _, presented)| facts::wrong_header(session, presented).is_some()) {
         ("header-mismatch", Fault::Client)
     } else if all(&|(index, _, presented)| facts::mismatched_challenge(session, *index, presented).is_some()) {
@@ -268,7 +274,9 @@ fn meaning(cause: &str) -> &'static str {
             "Each answered the challenge under the wrong kind of header, where the server does not look."
         }
         "realm" => "Each named a realm that the server did not ask for.",
-        "stale" => "The server refuses the age of the nonce: it says stale=true, or has given a newer one.",
+        "stale" => {
+            "The server refuses the age of the nonce: it says stale=true, has given a newer one, or wrote into the nonce when it ends."
+        }
         "node-switch" => "Each answered the challenge of another server than the one that refused it.",
         "source-changed" => "Each came from another address than the one that was challenged.",
         "wrong-digest" => "The digests do not fit the secret given: the server refuses the answer itself.",
@@ -284,6 +292,9 @@ fn meaning(cause: &str) -> &'static str {
         }
     }
 }
+
+/// What is said where a nonce was called stale on the way, and that does not explain the rest.
+const SOME_STALE: &str = "Only some challenges blamed the nonce. Without the password, a capture cannot tell a wrong secret from a server that refuses a right one.";
 
 /// What is said where every digest was checked and is right.
 const ALL_RIGHT: &str = "Every digest fits the secret given: the client holds that one, and whether the server does, a capture cannot tell.";

@@ -2,6 +2,7 @@
 
 use crate::base::FrameNumber;
 use crate::rules::Check;
+use crate::rules::Confidence;
 use crate::rules::Context;
 use crate::rules::Fault;
 use crate::rules::Finding;
@@ -27,7 +28,7 @@ pub static RULE: Rule = Rule {
     finds: "A 401 or 407 after which no request with credentials for that realm follows in the same Call-ID (for REGISTER and its \
             like also from the same address of record and source) within 32 s, while the capture goes on. Where the capture ends \
             earlier, the finding is medium and possible, and says how long it went on. Where the challenge itself shows why, the \
-            cause says so: scheme, algorithm, second-realm, late-challenge or challenge-kind. Where the capture lacks the request \
+            cause says so: scheme, algorithm, qop, second-realm, late-challenge or challenge-kind. Where the capture lacks the request \
             that was challenged, or its headers, it is medium and possible. Where the client goes on to repeat its request over \
             UDP for a second or more, the challenge did not reach it, and the fault is the path's.",
     matters: "The client was asked and did not answer: it has no credentials for that realm, does not know the header or the \
@@ -80,6 +81,12 @@ fn finding(session: &Session<'_>, unanswered: &Unanswered) -> Option<Finding> {
             " The request that was challenged is not in the capture, or not whole: it may have carried credentials that the server refused.",
         );
     }
+    if is_seen && challenge_facts::lacks_requests(session, attempt) {
+        finding
+            .explanation
+            .push_str(" The capture lacks other requests of this Call-ID: the answer may be one of them.");
+        finding.fault = Fault::Unknown;
+    }
     if is_lost {
         finding.explanation.push_str(
             " Fragments of a datagram from this client to this server are missing: the answer may have been that one.",
@@ -108,7 +115,13 @@ pub fn is_proven(session: &Session<'_>, context: &Context<'_>, index: usize) -> 
 /// Answered after all: by credentials, by an acceptance without any, or called off.
 pub fn is_settled(session: &Session<'_>, context: &Context<'_>, index: usize) -> bool {
     let Some(attempt) = session.attempts.get(index) else { return true };
-    if facts::is_answered_in_call_id(session, index) || context.lost.iter().any(|lost| lost.retries(attempt)) {
+    let with_nonce = |used: &Presented<'_>| attempt.challenges.iter().any(|offered| offered.nonce == used.nonce);
+    // The ACK copies what its INVITE had, which the capture lacks.
+    let is_acknowledged_with = attempt.ack_credentials.iter().any(|used| used.nonce.is_some() && with_nonce(used));
+    if is_acknowledged_with
+        || facts::is_answered_in_call_id(session, index)
+        || context.lost.iter().any(|lost| lost.retries(attempt))
+    {
         return true;
     }
     let is_answered_elsewhere =
@@ -119,6 +132,7 @@ pub fn is_settled(session: &Session<'_>, context: &Context<'_>, index: usize) ->
     facts::is_cancelled(session, attempt)
         || is_answered_elsewhere
         || is_answered_later(session, context, attempt)
+        || is_answered_under_other_call_id(context, attempt)
         || has_other_branch_won(session, attempt)
 }
 
@@ -126,6 +140,12 @@ pub fn is_settled(session: &Session<'_>, context: &Context<'_>, index: usize) ->
 fn is_answered_later(session: &Session<'_>, context: &Context<'_>, attempt: &Attempt<'_>) -> bool {
     let mut nonces = attempt.challenges.iter().filter_map(|offered| context.nonces.get(offered.nonce?));
     nonces.any(|nonce| context.nonces.is_used_after(nonce, &session.run.call_id, session.run.last_seen))
+}
+
+/// Whether the client went on with the very nonce under another Call-ID: dialog-identity-changed tells that story.
+fn is_answered_under_other_call_id(context: &Context<'_>, attempt: &Attempt<'_>) -> bool {
+    let mut nonces = attempt.challenges.iter().filter_map(|offered| context.nonces.get(offered.nonce?));
+    nonces.any(|nonce| nonce.moved_to().is_some())
 }
 
 /// RFC 3261 §16.7: a forking proxy passes the best of its branches' answers back. Where that was a 2xx, nobody waits for the
@@ -158,30 +178,15 @@ fn explain_circumstances(session: &Session<'_>, mut finding: Finding, attempt: &
     let circumstance = challenge_facts::circumstance(session, attempt);
     finding.cause = circumstance.map(Circumstance::name);
     if challenge_facts::is_second_realm(session, attempt) {
-        let answered: Vec<String> =
-            attempt.credentials.iter().filter(|p| p.is_attempt).map(|p| facts::quoted(&p.realm())).collect();
-        let answered = answered.join(", ");
-        if challenge_facts::may_be_another_node(session, attempt) {
-            finding.explanation.push_str(&format!(
-                " Credentials for realm {answered} came before: another server on the way asks for its own, or another node of the \
-                 same server, which names another realm.",
-            ));
-            finding =
-                finding.advises("See whether the nodes behind that address name different realms, and give them one");
-        } else {
-            finding.explanation.push_str(&format!(
-                " The credentials for realm {answered} were accepted: the request went on to another server, which asks for its own.",
-            ));
-            if !attempt.credentials.iter().any(Presented::is_wrong) {
-                finding = finding.excludes("wrong password for the first realm: its server let the request pass");
-            }
-        }
-        finding = finding.advises(
-            "Give the client an account for the second realm too, or let the first server authenticate on its behalf",
-        );
+        finding = explain_second_realm(session, finding, attempt);
     }
     if circumstance == Some(Circumstance::Scheme) {
         finding = finding.fault(Fault::Server).advises("Let the server offer Digest: SIP clients know no other scheme");
+    }
+    if circumstance == Some(Circumstance::Qop) {
+        finding.confidence = finding.confidence.min(Confidence::Likely);
+        finding.explanation.push_str(" The challenge offers no qop but auth-int, which most clients do not know.");
+        finding = finding.fault(Fault::Unknown).advises("Let the server offer qop=\"auth\", alone or before auth-int");
     }
     if challenge_facts::is_late(attempt) {
         finding.explanation.push_str(
@@ -219,6 +224,30 @@ fn explain_circumstances(session: &Session<'_>, mut finding: Finding, attempt: &
         )),
         None => finding.advises("Check that user name, password and realm are set on the client"),
     }
+}
+
+/// Another realm was answered before.
+fn explain_second_realm(session: &Session<'_>, mut finding: Finding, attempt: &Attempt<'_>) -> Finding {
+    let answered: Vec<String> =
+        attempt.credentials.iter().filter(|p| p.is_attempt).map(|p| facts::quoted(&p.realm())).collect();
+    let answered = answered.join(", ");
+    if challenge_facts::may_be_another_node(session, attempt) {
+        finding.explanation.push_str(&format!(
+            " Credentials for realm {answered} came before: another server on the way asks for its own, or another node of the \
+             same server, which names another realm.",
+        ));
+        finding = finding.advises("See whether the nodes behind that address name different realms, and give them one");
+    } else {
+        finding.explanation.push_str(&format!(
+            " The credentials for realm {answered} were accepted: the request went on to another server, which asks for its own.",
+        ));
+        if !attempt.credentials.iter().any(Presented::is_wrong) {
+            finding = finding.excludes("wrong password for the first realm: its server let the request pass");
+        }
+    }
+    finding.advises(
+        "Give the client an account for the second realm too, or let the first server authenticate on its behalf",
+    )
 }
 
 /// The frame in which credentials of the same client for the realm of this challenge were let past.

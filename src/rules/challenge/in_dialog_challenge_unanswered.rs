@@ -45,7 +45,8 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
 
 fn finding(session: &Session<'_>, unanswered: &Unanswered) -> Option<Finding> {
     let attempt = session.attempts.get(unanswered.index)?;
-    if !challenge_facts::is_in_dialog(session, attempt) {
+    // A challenge that did not come to the client is told by challenge-unanswered.
+    if !challenge_facts::is_in_dialog(session, attempt) || attempt.is_unheard() {
         return None;
     }
     let answer = attempt.answer()?;

@@ -1,6 +1,7 @@
 //! SA103: the same request again, as if nothing had been asked.
 
 use crate::rules::Check;
+use crate::rules::Confidence;
 use crate::rules::Context;
 use crate::rules::Fault;
 use crate::rules::Finding;
@@ -77,6 +78,13 @@ fn finding(session: &Session<'_>, exchange: &crate::session::Exchange) -> Option
         // What it was to end expires by itself.
         finding.severity = Severity::Medium;
     }
+    if pairs.iter().take(GAPS_MAX).all(|(_, first, next)| is_gap_between(session, first, next)) {
+        // Retries that the capture lacks may have had them.
+        let severity = finding.severity.min(Severity::Medium);
+        finding = finding.graded(severity, Confidence::Possible).fault(Fault::Unknown);
+        finding.excluded.clear();
+        finding.explanation.push_str(" A CSeq between the two is not in the capture: that request may have had them.");
+    }
     finding.attempt = facts::lead(session, pairs.iter().filter(|pair| !is_harmless(pair)).map(|(index, _, _)| *index))
         .or(pairs.first().map(|(index, _, _)| *index));
     finding.subject = facts::subject(session, first);
@@ -105,6 +113,17 @@ fn is_ignored(first: &Attempt<'_>, next: &Attempt<'_>) -> bool {
         && !next.credentials.iter().any(|presented| first.offers_realm(&presented.realm()))
         // A realm that nobody asked for was an answer all the same: realm-mismatch tells that story.
         && !next.credentials.iter().any(|p| p.is_attempt && !first.credentials.iter().any(|known| known.realm() == p.realm()))
+}
+
+/// Retries that are looked at for a gap before them. Bounds the search in endless sessions.
+const GAPS_MAX: usize = 16;
+
+/// Whether the client counted on between two requests, and the capture holds none of the Call-ID that took the number.
+fn is_gap_between(session: &Session<'_>, first: &Attempt<'_>, next: &Attempt<'_>) -> bool {
+    let Some((first, next)) = first.transaction.cseq.zip(next.transaction.cseq) else { return false };
+    let is_between = |cseq: u32| first < cseq && cseq < next;
+    let mut seen = session.run.transactions.iter().filter_map(|known| known.cseq);
+    next.saturating_sub(first) > 1 && !seen.any(is_between)
 }
 
 fn client(session: &Session<'_>, attempt: &Attempt<'_>) -> String {

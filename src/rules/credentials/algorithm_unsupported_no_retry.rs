@@ -41,7 +41,9 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
 
 fn finding(session: &Session<'_>, unanswered: &Unanswered) -> Option<Finding> {
     let attempt = session.attempts.get(unanswered.index)?;
-    if unanswered.is_lost || challenge_facts::circumstance(session, attempt) != Some(Circumstance::Algorithm) {
+    // Who never heard the challenge does not show what it knows.
+    let is_lost = unanswered.is_lost || attempt.is_unheard();
+    if is_lost || challenge_facts::circumstance(session, attempt) != Some(Circumstance::Algorithm) {
         return None;
     }
     let algorithm = challenge_facts::demanding_algorithm(session, attempt)?;
@@ -49,6 +51,7 @@ fn finding(session: &Session<'_>, unanswered: &Unanswered) -> Option<Finding> {
     let exchange = session.exchanges.get(attempt.exchange)?;
     let tried_again = exchange.attempts.len() > 1
         && session.attempts_of(exchange).filter(|other| other.is_challenged() && !other.has_credentials()).count() > 1;
+    let is_open = unanswered.gap < facts::ANSWER_WITHIN;
     let (severity, confidence) = match unanswered.severity {
         Severity::High if tried_again => (Severity::Medium, Confidence::Possible),
         severity => (severity, unanswered.confidence.min(Confidence::Likely)),
@@ -63,8 +66,13 @@ fn finding(session: &Session<'_>, unanswered: &Unanswered) -> Option<Finding> {
         .graded(severity, confidence)
         .fault(Fault::Client)
         .explained(format!(
-            "{offer}. No credentials follow: the client does not know {algorithm}{}. A client without an account for this realm would be silent too.",
-            if has_md5 { ", and does not look at the second offer" } else { "" }
+            "{offer}. No credentials follow{}{}. A client without an account for this realm would be silent too.",
+            if is_open {
+                " before the capture ends: the client may not know it"
+            } else {
+                ": the client does not know it"
+            },
+            if has_md5 { ", and not look at the second offer" } else { "" }
         ))
         .excludes("wrong password: no digest was sent for this realm")
         .advises(challenge_facts::algorithm_advice(attempt, &algorithm));

@@ -81,16 +81,27 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
             differences.join("; ")
         ));
     }
-    finding = weigh_age(session, context, finding, &refused);
+    let is_expired =
+        refused.iter().all(|(_, attempt, presented)| nonce_facts::expired(context, attempt, presented).is_some());
+    let is_made_good = refused.iter().all(|(index, _, presented)| is_made_good(session, *index, presented));
+    finding = if is_expired {
+        blame_age(context, finding, attempt, presented)
+    } else {
+        weigh_age(session, context, finding, &refused, is_made_good)
+    };
     if is_altered_behind(session, attempt, presented) {
         finding.fault = Fault::Path;
         finding.explanation.push_str(" On the next hop the digest no longer fits: the request was changed on the way.");
         finding = finding
             .advises("Find the device between the two hops that rewrites the request, and switch its SIP ALG off");
     }
-    finding = finding
-        .advises("Compare the secret that the server has stored: an HA1 made for another realm or another form of the user name never fits")
-        .advises("See whether the node that challenged is the one that answered, and whether identity rules tie the user to the From address");
+    if is_made_good {
+        finding = finding.advises("Nothing, where it happens once; else see whether the server was restarted, whether nodes share their nonces, and how long these live");
+    } else if !is_expired {
+        finding = finding
+            .advises("Compare the secret that the server has stored: an HA1 made for another realm or another form of the user name never fits")
+            .advises("See whether the node that challenged is the one that answered, and whether identity rules tie the user to the From address");
+    }
     finding.attempt = facts::lead(session, refused.iter().map(|(index, _, _)| *index));
     finding.subject = facts::subject(session, attempt);
     finding.frames = facts::frames_of_all(refused.iter().map(|(_, attempt, _)| *attempt));
@@ -99,18 +110,58 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     vec![finding]
 }
 
+/// Whether the same digest over another nonce was taken soon after: then it was the nonce that the server refused.
+fn is_made_good(session: &Session<'_>, index: usize, presented: &Presented<'_>) -> bool {
+    let is_right = |later: &Presented<'_>| {
+        later.verdict() == Some(Verdict::Match)
+            && later.judgement == Judgement::Accepted
+            && (later.realm(), later.username()) == (presented.realm(), presented.username())
+    };
+    recovery::has_recovered(session, index)
+        && session
+            .lookup()
+            .let_past_from(index)
+            .iter()
+            .take(MADE_GOOD_WITHIN)
+            .any(|later| session.attempts.get(*later).is_some_and(|later| later.credentials.iter().any(is_right)))
+}
+
+/// How many attempts that were let past are looked at for the same digest over another nonce. Bounds the search in endless sessions.
+const MADE_GOOD_WITHIN: usize = 64;
+
+/// A nonce that says itself when it ends, and was used later: the server refused its age and did not call it stale.
+fn blame_age(context: &Context<'_>, mut finding: Finding, attempt: &Attempt<'_>, presented: &Presented<'_>) -> Finding {
+    let Some((format, over)) = nonce_facts::expired(context, attempt, presented) else { return finding };
+    let life =
+        format.life().map(|life| format!("was good for {} and ", facts::duration_text(life))).unwrap_or_default();
+    finding.explanation.push_str(&format!(
+        " The nonce of frame {} {life}had ended {} before it was used, {}: the server refuses it for its age, and does not say stale=true.",
+        nonce_facts::frame_of(attempt),
+        facts::duration_text(over),
+        nonce_facts::INFERRED,
+    ));
+    finding.cause = Some("expired");
+    finding
+        .advises("Lengthen the life of nonces on the server (nonce_expire in Kamailio and OpenSIPS), or let the client answer faster")
+        .advises("Let the server say stale=true when it refuses a nonce for its age")
+}
+
 /// A nonce that had been good may have become too old, which some servers do not say: nothing is wrong where the next try got in, and
 /// where the capture ends, nobody knows.
-fn weigh_age(session: &Session<'_>, context: &Context<'_>, mut finding: Finding, refused: &[Row<'_, '_>]) -> Finding {
-    let is_made_good = |(index, _, presented): &Row<'_, '_>| {
-        nonce_facts::was_let_past(session, *index, presented) && recovery::has_recovered(session, *index)
-    };
+fn weigh_age(
+    session: &Session<'_>,
+    context: &Context<'_>,
+    mut finding: Finding,
+    refused: &[Row<'_, '_>],
+    is_made_good: bool,
+) -> Finding {
     let Some(&(last, attempt, presented)) = refused.last() else { return finding };
     let is_open = session.is_cut_short() && last + 1 == session.attempts.len();
-    if refused.iter().all(is_made_good) {
-        finding
-            .explanation
-            .push_str(" The nonce had been good before, and the next try got in: it had become too old.");
+    if is_made_good {
+        finding.explanation.push_str(
+            " The next try got in with the same secret: the server took the nonce for too old, used up or none of its own, and does not \
+             say stale=true.",
+        );
         finding.graded(Severity::Info, Confidence::Likely)
     } else if is_open && nonce_facts::was_good(session, context, last, presented) {
         finding.explanation.push_str(" The nonce had been good before, and may have become too old.");

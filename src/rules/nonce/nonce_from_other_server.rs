@@ -86,6 +86,7 @@ fn names(session: &Session<'_>, attempt: &Attempt<'_>, other: &OtherServer) -> (
     let address = attempt.transaction.flow.destination.address;
     match other {
         OtherServer::Address(issuer) => (issuer.to_string(), address.to_string()),
+        OtherServer::Behind { issued, refused } => (issued.to_string(), format!("{refused}, both behind {address},")),
         OtherServer::Name(issuer) => {
             let name = attempt.answer().and_then(|answer| answer.server).map(|name| facts::quoted(session.text(name)));
             (format!("{} at {address}", facts::quoted(issuer)), name.unwrap_or_default())

@@ -62,7 +62,11 @@ fn finding(replay: &Replay, holds_password: bool) -> Finding {
         (false, false) => " Without qop, a client that has moved computes the same digest for the same nonce.",
         (false, true) => "",
     };
-    let fate = if replay.is_accepted { "The server let it past." } else { "The server did not accept it." };
+    let fate = match replay.is_accepted {
+        Some(true) => " The server let it past.",
+        Some(false) => " The server did not accept it.",
+        None => "",
+    };
     let mut finding = Finding::new(
         &RULE,
         format!("{} sends a digest of {user} that {} sent before", second.client, first.client),
@@ -73,7 +77,7 @@ fn finding(replay: &Replay, holds_password: bool) -> Finding {
     )
     .fault(Fault::Client)
     .explained(format!(
-        "Frame {} holds the nonce, nonce count and response of frame {}, {} later and under another {}. {fate}{doubt}",
+        "Frame {} holds the nonce, nonce count and response of frame {}, {} later and under another {}.{fate}{doubt}",
         second.at.number,
         first.at.number,
         facts::duration_text(second.sent.since(first.sent)),

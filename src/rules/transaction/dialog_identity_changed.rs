@@ -69,8 +69,13 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
 
 /// Whether this is the first use of a nonce that was given under another Call-ID, for the same purpose.
 fn is_moved_here(context: &Context<'_>, (_, attempt, presented): &Row<'_, '_>) -> bool {
-    let moved_to = presented.nonce.and_then(|id| context.nonces.get(id)).and_then(|nonce| nonce.moved_to());
-    presented.answers.is_none() && moved_to.is_some() && attempt.request().map(|request| request.at) == moved_to
+    let Some((request, nonce)) = attempt.request().zip(presented.nonce.and_then(|id| context.nonces.get(id))) else {
+        return false;
+    };
+    let is_in_time = nonce.issued().is_some_and(|issue| request.time.since(issue.time) <= facts::ANSWER_WITHIN);
+    // Whoever counts higher has used it before, in a message that the capture lacks.
+    let is_first_use = presented.nonce_count.is_none_or(|count| count <= 1);
+    presented.answers.is_none() && nonce.moved_to() == Some(request.at) && is_in_time && is_first_use
 }
 
 /// How many attempts may lie between a challenge and its answer. Bounds the search in endless sessions.
