@@ -27,6 +27,7 @@ mod silence;
 mod strangers;
 mod transactions;
 mod transports;
+mod unseen;
 
 use std::fmt::Write;
 

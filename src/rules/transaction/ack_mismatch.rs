@@ -22,8 +22,7 @@ pub static RULE: Rule = Rule {
     severity: Severity::High,
     summary: "The ACK to a challenge does not belong to the INVITE by its branch, CSeq or tags",
     finds: "An INVITE answered 401 or 407 whose only ACK on that hop has another Via branch, CSeq number, From tag or To tag than the \
-            INVITE and its answer, while the server goes on repeating the answer. It is medium where the server stops: it took the \
-            ACK all the same.",
+            INVITE and its answer, while the server goes on repeating the answer. It is medium and possible where the server stops.",
     matters: "The ACK of a refused INVITE belongs to its transaction. One that does not fit is dropped, the server repeats the 407 \
               until it gives up, and the answer to the challenge may never be looked at.",
     advice: "Fix the client or the proxy that makes the ACK: branch, Request-URI, From and CSeq number of the INVITE, To of the answer.",
@@ -47,6 +46,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
             let ack = attempt.transaction.ack.as_deref()?;
             Some((index, attempt, ack, ack.difference?))
         })
+        .filter(|(_, attempt, _, _)| !is_of_later_invite(attempt))
         .collect();
     let worst = found.iter().find(|(_, attempt, ack, _)| goes_on(attempt, ack));
     let Some((index, attempt, ack, difference)) = worst.or(found.first()).copied() else { return Vec::new() };
@@ -60,10 +60,14 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let ending = if is_repeated {
         format!("The server goes on repeating the {status}: it does not take this ACK for that INVITE.")
     } else {
-        format!("The server does not repeat the {status}: it took the ACK all the same.")
+        format!(
+            "The server does not repeat the {status}: it took the ACK all the same, or never repeats (a stateless proxy), or the ACK is that of \
+             another INVITE, which the capture lacks."
+        )
     };
+    let confidence = if is_repeated { Confidence::Proven } else { Confidence::Possible };
     let mut finding = Finding::new(&RULE, format!("The ACK of {client} does not fit its INVITE: another {part}"))
-        .graded(severity, Confidence::Proven)
+        .graded(severity, confidence)
         .fault(Fault::Client)
         .explained(format!(
             "The ACK in frame {} has the {part} {sent} where {expected} belongs. {ending}",
@@ -78,6 +82,14 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     finding.frames.sort_unstable();
     finding.evidence = facts::status_evidence(session, attempt).into_iter().collect();
     vec![finding]
+}
+
+/// An ACK has the credentials of its INVITE (RFC 3261 §22.1): one that answers this challenge belongs to the retry.
+fn is_of_later_invite(attempt: &Attempt<'_>) -> bool {
+    attempt
+        .ack_credentials
+        .iter()
+        .any(|used| used.nonce.is_some() && attempt.challenges.iter().any(|offered| offered.nonce == used.nonce))
 }
 
 /// Repetitions of an answer after which it no longer crossed the ACK.

@@ -1,0 +1,132 @@
+//! What the capture lacks, and what lies outside of a Call-ID: neither is held against anybody.
+
+use super::*;
+
+#[test]
+fn a_call_that_goes_on_under_another_call_id_was_answered() {
+    let moved = "[b] > INVITE\nProxy-Authorization: digest user=1001 password=secret\n[b] < 200\n[b] > ACK\n";
+    let found = "medium dialog-identity-changed sure=proven\nno challenge-unanswered algorithm-unsupported-no-retry";
+    check(&[CALL_ASKED, moved, LATER], SECRET, found);
+    let asked = "> INVITE\n< 407\nProxy-Authenticate: challenge algorithm=SHA-256\n> ACK\n";
+    check(&[asked, moved, LATER], SECRET, found);
+    // A nonce that counts two was used before, in a message that the capture lacks.
+    let second = moved.replace("password=secret", "password=secret nc=00000002");
+    check(&[CALL_ASKED, &second, LATER], SECRET, "no dialog-identity-changed challenge-unanswered");
+    // Without the nonce of the challenge it is another call.
+    check(&[CALL_ASKED, "[b] > INVITE\n[b] < 200\n[b] > ACK\n", LATER], SECRET, "high challenge-unanswered");
+}
+
+#[test]
+fn whoever_does_not_hear_a_challenge_does_not_show_what_it_knows() {
+    let repeated = |first: usize| {
+        format!(
+            "+0.5 retransmit {first}\n+0.01 retransmit {}\n+1 retransmit {first}\n+0.01 retransmit {}\n",
+            first + 1,
+            first + 1
+        )
+    };
+    let asked = "> REGISTER\n< 401\nWWW-Authenticate: challenge algorithm=SHA-256\n";
+    let lost = "high challenge-unanswered fault=path sure=likely by=-\nno algorithm-unsupported-no-retry";
+    check(&[asked, &repeated(1), LATER], NOTHING, lost);
+    check(&[asked, LATER], NOTHING, "high algorithm-unsupported-no-retry fault=client");
+    let bye = "+5 > BYE\n< 407\nProxy-Authenticate: challenge\n";
+    let lost = "high challenge-unanswered fault=path sure=likely by=-\nno in-dialog-challenge-unanswered";
+    check(&[CALL_ASKED, CALL_RIGHT, CALL_OK, bye, &repeated(7), LATER], SECRET, lost);
+    let found = "high in-dialog-challenge-unanswered fault=client";
+    check(&[CALL_ASKED, CALL_RIGHT, CALL_OK, bye, LATER], SECRET, found);
+}
+
+#[test]
+fn auth_int_alone_is_a_reason_not_to_answer() {
+    let asked = "> REGISTER\n< 401\nWWW-Authenticate: challenge qop=auth-int\n";
+    check(&[asked, LATER], NOTHING, "high challenge-unanswered cause=qop fault=unknown sure=likely says=auth-int");
+    let both = "> REGISTER\n< 401\nWWW-Authenticate: challenge qop=\"auth-int,auth\"\n";
+    check(&[both, LATER], NOTHING, "high challenge-unanswered fault=client sure=proven");
+}
+
+#[test]
+fn a_cseq_that_the_capture_lacks_may_have_answered() {
+    let third = "> REGISTER\nCSeq: 3 REGISTER\n< 401\nWWW-Authenticate: challenge\n";
+    let first = "> REGISTER\nCSeq: 1 REGISTER\n< 401\nWWW-Authenticate: challenge\n";
+    let open = "medium retry-without-credentials sure=possible fault=unknown says=not_in_the_capture";
+    check(&[first, third, LATER], NOTHING, open);
+    let second = third.replace("3 REG", "2 REG");
+    check(&[first, &second, third, LATER], NOTHING, "high retry-without-credentials sure=proven fault=client");
+}
+
+#[test]
+fn where_requests_are_missing_the_answer_may_be_one() {
+    let before = "> REGISTER\n< 401\nWWW-Authenticate: challenge\n> unseen REGISTER\nAuthorization: digest user=1001 password=secret\n< 200\n";
+    let open = "medium challenge-unanswered sure=possible fault=unknown says=lacks_other_requests";
+    check(&[before, "+30 ", ASKED, LATER], NOTHING, open);
+}
+
+#[test]
+fn an_ack_shows_the_invite_that_the_capture_lacks() {
+    let unseen = "> unseen INVITE\nProxy-Authorization: digest user=1001 password=secret\n< unseen 200\n";
+    let ack = "> ACK\nProxy-Authorization: again\n";
+    check(
+        &["> INVITE\n< 407\nProxy-Authenticate: challenge\n", unseen, ack, LATER],
+        NOTHING,
+        "no challenge-unanswered ack-mismatch",
+    );
+}
+
+#[test]
+fn an_invite_that_is_acknowledged_had_an_answer() {
+    let unheard = "< unseen 200\n> ACK\n+5 > BYE\n< 200\n";
+    let open = "no auth-retry-no-response no-response-at-all\nuntold did not get in";
+    check(&[CALL_ASKED, CALL_RIGHT, unheard, LATER], SECRET, open);
+    check(&[CALL_ASKED, CALL_RIGHT, LATER], SECRET, "medium auth-retry-no-response");
+}
+
+#[test]
+fn a_nonce_from_before_the_capture_is_no_new_one() {
+    let kept = "> REGISTER\nAuthorization: digest user=1001 password=secret realm=pbx.example.com nonce=old\n";
+    let four = [kept, STALE, kept, STALE, kept, STALE, kept, STALE, LATER];
+    check(&four, SECRET, "no stale-loop\nhigh nonce-unknown fault=client");
+    let new = [kept, STALE, RIGHT, STALE, RIGHT, STALE, LATER];
+    check(&new, SECRET, "high stale-loop fault=server");
+}
+
+#[test]
+fn an_answer_under_way_leaves_a_stale_nonce_undecided() {
+    check(&[ASKED, RIGHT, STALE, RIGHT], SECRET, "sessions undecided\nuntold did not get in");
+    check(&[ASKED, RIGHT, REFUSED, RIGHT], NOTHING, "sessions undecided");
+    check(&[ASKED, WRONG, REFUSED, WRONG], SECRET, "sessions refused\nhigh digest-wrong-password");
+    check(&[ASKED, RIGHT, STALE, RIGHT, LATER], SECRET, "sessions no_answer");
+}
+
+#[test]
+fn the_same_secret_over_another_nonce_clears_the_stored_one() {
+    let found = "info digest-ok-but-rejected says=got_in_with_the_same_secret";
+    check(&[ASKED, RIGHT, REFUSED, RIGHT, OK], SECRET, found);
+    check(&[ASKED, RIGHT, REFUSED, RIGHT, REFUSED, LATER], SECRET, "high digest-ok-but-rejected fault=server");
+}
+
+/// Kamailio's nonces begin with the time at which they end and the time at which they were made.
+#[test]
+fn a_nonce_that_had_ended_is_refused_for_its_age() {
+    let scenario = include_str!("../../../samples/register-nonce-expired-by-its-own-date/scenario.txt");
+    let credentials = include_str!("../../../samples/register-nonce-expired-by-its-own-date/credentials.csv");
+    let plain = scenario.replace(" stale=true", "");
+    let found = "high digest-ok-but-rejected cause=expired fault=server says=does_not_say_stale\nhigh challenge-loop by=digest-ok-but-rejected";
+    check(&[&plain, LATER], credentials, &found.replace("high challenge-loop", "medium challenge-loop"));
+    check(&[&plain, LATER], NOTHING, "high challenge-loop cause=stale fault=server");
+}
+
+#[test]
+fn a_node_behind_the_server_refuses_the_nonce_of_another() {
+    let names = "lb 203.0.113.10\none 203.0.113.31\ntwo 203.0.113.32\n";
+    let through = |node: &str, request: &str, answer: &str| {
+        format!("client > lb {request}lb > {node} forward\n{node} > lb {answer}lb > client forward\n")
+    };
+    let asked = through("one", "REGISTER\n", "401\nWWW-Authenticate: challenge nonce=n1\n");
+    let right = "REGISTER\nAuthorization: digest user=1001 password=secret\n";
+    let refused = through("two", right, "401\nWWW-Authenticate: challenge nonce=n2\n");
+    let again = through("one", right, "401\nWWW-Authenticate: challenge nonce=n3\n");
+    let found = "high nonce-from-other-server cause=node-switch says=both_behind\nmedium digest-ok-but-rejected by=nonce-from-other-server";
+    check(&[names, &asked, &refused, &again, LATER], SECRET, found);
+    let same = through("one", right, "401\nWWW-Authenticate: challenge nonce=n2\n");
+    check(&[names, &asked, &same, LATER], SECRET, "no nonce-from-other-server");
+}
