@@ -82,7 +82,7 @@ pub(super) struct Messages {
     pub(super) closed: Vec<Run>,
     pub(super) ready: Vec<model::Row>,
     pub(super) nonce_list: NonceList,
-    /// Who sent datagrams to whom of which fragments are missing.
+    /// Who sent to whom what is missing: fragments of datagrams, or parts of TCP streams.
     pub(super) lost_between: HostPairs,
     /// The first session with the worst finding so far: the one that a ticket is about.
     pub(super) worst: Option<(Severity, model::Session)>,
@@ -269,7 +269,7 @@ impl Messages {
                 if let Some(nonce) = nonce {
                     self.nonces.sent(nonce, payload.frames.last, time, payload.flow, purpose);
                     if let Some(count) = credentials.nonce_count().and_then(|count| count.value) {
-                        self.nonces.counted(nonce, count, payload.frames.last, payload.flow.source.address, purpose);
+                        self.nonces.counted(nonce, count, payload.frames.last, payload.flow.source, purpose);
                     }
                 }
                 let challenge_realm = credentials.nonce().and_then(|nonce| self.nonces.issuing_realm(&nonce));

@@ -10,6 +10,7 @@ use std::time::Duration;
 use foldhash::quality::RandomState;
 
 use crate::base::CaptureTime;
+use crate::base::Endpoint;
 use crate::base::Flow;
 use crate::base::FrameRef;
 use crate::base::Limits;
@@ -227,7 +228,7 @@ impl Nonces {
     }
 
     /// Notes the nonce count of credentials, while the capture is read.
-    pub fn counted(&mut self, id: NonceId, count: u32, at: FrameRef, client: IpAddr, purpose: Purpose) {
+    pub fn counted(&mut self, id: NonceId, count: u32, at: FrameRef, client: Endpoint, purpose: Purpose) {
         let new = Counted { count, call: purpose.call_id, client: self.short_hash(client) };
         if let Some(nonce) = self.store.get_mut(id) {
             nonce.note_count(new, at);

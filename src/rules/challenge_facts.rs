@@ -9,6 +9,7 @@ use crate::auth::Qop;
 use crate::auth::Scheme;
 use crate::rules::Confidence;
 use crate::rules::Context;
+use crate::rules::Fault;
 use crate::rules::Severity;
 use crate::rules::challenge::challenge_unanswered::is_settled;
 use crate::rules::facts;
@@ -30,7 +31,7 @@ pub struct Unanswered {
     pub confidence: Confidence,
     /// How long the capture goes on behind the challenge.
     pub gap: Duration,
-    /// Fragments from this client to this server are missing: the answer may have been among them.
+    /// Fragments or parts of a stream from this client to this server are missing: the answer may have been among them.
     pub is_lost: bool,
 }
 
@@ -68,6 +69,15 @@ fn unanswered_at(session: &Session<'_>, context: &Context<'_>, index: usize) -> 
         false => (Severity::Medium, Confidence::Possible),
     };
     Some(Unanswered { index, severity, confidence, gap, is_lost })
+}
+
+/// What is missing between client and server, and who lost it: fragments get lost on the way, and bytes of a stream, which are sent
+/// until they arrive, in the capture.
+pub fn lost(attempt: &Attempt<'_>) -> (&'static str, Fault) {
+    match attempt.transaction.transport.is_reliable() {
+        true => ("Parts of the stream between the two are missing in the capture", Fault::Unknown),
+        false => ("Fragments between the two are missing", Fault::Path),
+    }
 }
 
 /// Transactions of a session that are looked at for requests that the capture lacks. Bounds the search in endless sessions.

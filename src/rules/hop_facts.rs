@@ -5,6 +5,8 @@ use crate::auth::Qop;
 use crate::auth::parse_credentials;
 use crate::digest::Verdict;
 use crate::rules::Context;
+use crate::rules::Fault;
+use crate::rules::Finding;
 use crate::session::Answer;
 use crate::session::CredentialsRow;
 use crate::session::NonceId;
@@ -66,6 +68,28 @@ impl What {
             What::Body => "body",
             What::RequestUri => "request-uri",
         }
+    }
+}
+
+/// Says whose fault it is where that is not the client that began: a proxy or PBX with an account of its own answers the challenges of the
+/// next hop, and the client never sees them.
+pub fn name_sender(session: &Session<'_>, finding: &mut Finding) {
+    let attempt = finding.attempt.and_then(|index| session.attempts.get(index));
+    let Some(attempt) = attempt.filter(|attempt| finding.fault == Fault::Client && attempt.has_credentials()) else {
+        return;
+    };
+    let first = attempt.transaction.forwarded_from.and_then(|from| session.run.transactions.get(from));
+    let Some(first) = first.filter(|_| !attempt.is_sent_again) else { return };
+    let has_own = |request: &Request| {
+        let known = |row: &CredentialsRow| request.credentials.iter().any(|own| own.value == row.value);
+        !attempt.request().is_some_and(|sent| sent.credentials.iter().all(known))
+    };
+    if first.request.as_ref().is_some_and(has_own) {
+        let flow = attempt.transaction.flow;
+        finding.explanation.push_str(&format!(
+            " The client here is {}, which sends the request on to {} with credentials of its own, and not {}, which began.",
+            flow.source.address, flow.destination.address, first.flow.source.address
+        ));
     }
 }
 

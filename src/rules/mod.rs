@@ -247,6 +247,7 @@ pub fn check_session(session: &Session<'_>, context: &Context<'_>) -> Vec<Findin
             Check::Capture(_) => {}
         }
     }
+    findings.iter_mut().for_each(|finding| hop_facts::name_sender(session, finding));
     precedence::settle(session, &mut findings);
     excluded::complete(session, &mut findings);
     findings

@@ -265,6 +265,8 @@ fn judgement(attempts: &[Attempt<'_>], index: usize, attempt: &Attempt<'_>, pres
     let Some(status) = attempt.status() else { return Judgement::None };
     match status {
         200..=299 => Judgement::Accepted,
+        401 | 407 if is_under_other_header(attempt, presented) => Judgement::Unjudged,
+        300..=699 if status != 401 && status != 407 && was_let_on(attempts, attempt, presented) => Judgement::Passed,
         401 | 407 => {
             // A client that names a wrong realm is refused by the realm whose nonce it used.
             let used = presented.answers.and_then(|at| attempts.get(at.attempt)?.challenges.get(at.challenge));
@@ -302,6 +304,22 @@ fn judgement(attempts: &[Attempt<'_>], index: usize, attempt: &Attempt<'_>, pres
         _ if presented.is_wrong() => Judgement::Unjudged,
         _ => Judgement::Passed,
     }
+}
+
+/// Credentials of an unknown nonce beside a challenge that wants the other header: who asks there does not look here (RFC 3261 §22.2,
+/// §22.3).
+fn is_under_other_header(attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
+    let realm = presented.realm();
+    let mut asked = attempt.challenges.iter().filter(|offered| offered.realm() == realm).peekable();
+    presented.answers.is_none() && asked.peek().is_some() && asked.all(|offered| offered.header != presented.header)
+}
+
+/// Whether who had asked for these credentials sent the request on, seen on its next hop, and passed an answer back: a proxy that held
+/// the bare request back let this one past.
+fn was_let_on(attempts: &[Attempt<'_>], attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
+    let is_sent_on = |attempt: &Attempt<'_>| attempt.copies.iter().any(|copy| copy.kind == CopyKind::Hop);
+    let asking = presented.answers.and_then(|at| attempts.get(at.attempt));
+    !presented.is_wrong() && is_sent_on(attempt) && asking.is_some_and(|asking| !is_sent_on(asking))
 }
 
 /// How many attempts back a server is looked for that asked in the same way. Bounds the search in endless sessions.

@@ -21,6 +21,8 @@ pub fn objection(name: HeaderName, value: &[u8]) -> Option<String> {
     if ["sha-", "akav", "auth-int", "digest userhash"].into_iter().any(is_newer) {
         return None;
     }
+    // It reads the nonce count as a decimal number, which is one of hex digits.
+    let text = &with_plain_count(text);
     let error = match name {
         HeaderName::WwwAuthenticate => untyped::WwwAuthenticate::new(text).into_typed().err(),
         HeaderName::ProxyAuthenticate => untyped::ProxyAuthenticate::new(text).into_typed().err(),
@@ -29,6 +31,17 @@ pub fn objection(name: HeaderName, value: &[u8]) -> Option<String> {
         _ => None,
     };
     error.map(|error| error.to_string().replace("rsip error: ", ""))
+}
+
+/// The same with another nonce count in the place of one that has hex letters.
+fn with_plain_count(text: &str) -> String {
+    let plain = |part: &str| match part.trim().strip_prefix("nc=") {
+        Some(count) if count.len() == 8 && count.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+            " nc=00000001".to_owned()
+        }
+        _ => part.to_owned(),
+    };
+    text.split(',').map(plain).collect::<Vec<String>>().join(",")
 }
 
 #[cfg(test)]
@@ -40,6 +53,14 @@ mod tests {
         let check = |value: &str| objection(HeaderName::WwwAuthenticate, value.as_bytes());
         assert_eq!(check("Digest realm=\"a\", nonce=\"b\", algorithm=MD5, qop=\"auth\""), None);
         assert!(check("Digest realm=\"a\", nonce=\"b\", algorithm=FOO").is_some());
+        let of_client = |nc: &str| {
+            let value = format!(
+                "Digest username=\"u\", realm=\"a\", nonce=\"b\", uri=\"sip:a\", response=\"c\", qop=auth, cnonce=\"d\", nc={nc}"
+            );
+            objection(HeaderName::Authorization, value.as_bytes())
+        };
+        assert_eq!([of_client("0000000a"), of_client("00000010"), of_client("0000beef")], [None, None, None]);
+        assert!(of_client("0000000x").is_some() && of_client("").is_some());
         assert!(check("Digest realm=\"a\",\r\n nonce=\"b\"").is_some());
         assert_eq!(objection(HeaderName::Via, b"\xff").as_deref(), Some("the header is not UTF-8"));
     }

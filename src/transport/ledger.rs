@@ -103,7 +103,7 @@ impl Origin {
 pub(super) struct Ledger {
     pub(super) coverage: Coverage,
     pub(super) events: Events,
-    /// Who sent datagrams to whom of which fragments are missing.
+    /// Who sent to whom what is missing: fragments of datagrams, or parts of TCP streams.
     lossy: HostPairs,
     /// Those of them that were not asked for yet.
     pub(super) lost_between: Vec<(IpAddr, IpAddr)>,

@@ -185,7 +185,7 @@ impl<F: Framer> Stream<F> {
         self.stray_end = Some(sequence.wrapping_add(len));
         if continues {
             self.flush(out);
-            out.ledger.events.tcp_gap.add(out.now);
+            self.note_gap(out);
             self.next_sequence = sequence;
             self.next = self.next.saturating_add(WINDOW_BYTES);
             self.floor = self.next;
@@ -270,7 +270,7 @@ impl<F: Framer> Stream<F> {
             let held = self.backlog.as_ref().and_then(|backlog| backlog.first_held());
             let to_held = held.map_or(u64::MAX, |first| first.saturating_sub(self.next));
             self.advance(u64::from(missing_len).min(to_held));
-            out.ledger.events.tcp_gap.add(out.now);
+            self.note_gap(out);
         }
     }
 
@@ -354,6 +354,12 @@ impl<F: Framer> Stream<F> {
         }
     }
 
+    /// Bytes are missing: whose they were matters where nothing seems to follow.
+    fn note_gap<S: FnMut(Payload<'_>)>(&self, out: &mut Outlet<'_, S>) {
+        out.ledger.events.tcp_gap.add(out.now);
+        out.ledger.lost(self.flow.source.address, self.flow.destination.address);
+    }
+
     fn skip_hole<S: FnMut(Payload<'_>)>(&mut self, out: &mut Outlet<'_, S>) {
         if self.phase == Phase::Joining {
             return self.open(out);
@@ -361,7 +367,7 @@ impl<F: Framer> Stream<F> {
         let Some(first) = self.backlog.as_ref().and_then(|backlog| backlog.first_held()) else { return };
         self.cut(true, out);
         if self.phase == Phase::Open {
-            out.ledger.events.tcp_gap.add(out.now);
+            self.note_gap(out);
             self.advance(first.saturating_sub(self.next));
             self.drain(None, out);
         }

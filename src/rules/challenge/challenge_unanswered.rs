@@ -69,7 +69,8 @@ fn finding(session: &Session<'_>, unanswered: &Unanswered) -> Option<Finding> {
     };
     let is_seen = facts::shows_credentials(attempt);
     let fault = match is_seen {
-        _ if is_lost || attempt.is_unheard() => Fault::Path,
+        _ if is_lost => challenge_facts::lost(attempt).1,
+        _ if attempt.is_unheard() => Fault::Path,
         true => Fault::Client,
         false => Fault::Unknown,
     };
@@ -88,10 +89,12 @@ fn finding(session: &Session<'_>, unanswered: &Unanswered) -> Option<Finding> {
         finding.fault = Fault::Unknown;
     }
     if is_lost {
-        finding.explanation.push_str(
-            " Fragments of a datagram from this client to this server are missing: the answer may have been that one.",
-        );
-        finding = finding.advises("Look for the path that loses fragments; TCP, or a shorter request, avoids them");
+        finding
+            .explanation
+            .push_str(&format!(" {}: the answer may have been among them.", challenge_facts::lost(attempt).0));
+        if !attempt.transaction.transport.is_reliable() {
+            finding = finding.advises("Look for the path that loses fragments; TCP, or a shorter request, avoids them");
+        }
     } else if attempt.is_unheard() {
         finding = explain_unheard(finding, attempt);
     } else {

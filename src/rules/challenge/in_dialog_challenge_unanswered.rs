@@ -72,8 +72,9 @@ fn finding(session: &Session<'_>, unanswered: &Unanswered) -> Option<Finding> {
         ))
         .advises("Let the server not challenge within a dialog that it let in, or the client answer with the credentials of the first request");
     if unanswered.is_lost {
-        finding = finding.fault(Fault::Path);
-        finding.explanation.push_str(" Fragments between the two are missing: the answer may have been among them.");
+        let (what, fault) = challenge_facts::lost(attempt);
+        finding = finding.fault(fault);
+        finding.explanation.push_str(&format!(" {what}: the answer may have been among them."));
     } else if unanswered.gap < facts::ANSWER_WITHIN {
         finding
             .explanation

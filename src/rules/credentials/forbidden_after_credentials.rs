@@ -9,6 +9,7 @@ use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::credentials::uri_differs_from_request_uri;
+use crate::rules::credentials::username_not_aor;
 use crate::rules::facts;
 use crate::session::Attempt;
 use crate::session::Judgement;
@@ -38,10 +39,55 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let forbidden: Vec<_> =
         facts::presented(session).filter(|(_, _, p)| p.judgement == Judgement::Forbidden && !p.is_wrong()).collect();
     let Some((index, attempt, presented)) = forbidden.first().copied() else { return Vec::new() };
+    let is_right = presented.verdict() == Some(Verdict::Match);
+    let (title, confidence, explanation) = told(attempt, presented);
+    let mut finding = Finding::new(&RULE, title)
+        .graded(Severity::High, confidence)
+        .fault(if is_right { Fault::Server } else { Fault::Unknown })
+        .explained(explanation);
+    if is_right {
+        finding = finding.excludes("wrong password on the client: the digest fits the one given");
+        if has_served(session, index, attempt, presented) {
+            finding = finding.advises(
+                "See whether the server forbids the second use of a nonce, which it had accepted: a 401 with stale=true would \
+                 let the client go on",
+            );
+        }
+        if username_not_aor::is_other(session, attempt, presented) {
+            finding.fault = Fault::Operator;
+            finding.explanation.push_str(
+                " The user name is not that of the address: many servers refuse that in this way, and username-not-aor tells which the two are.",
+            );
+        }
+    } else if presented.verdict().is_none() {
+        finding = finding.advises(
+            "Give the password (--user with --ask-password, or --credentials) to tell password from permission",
+        );
+    }
+    finding = finding.advises(
+        "Check that the account may use the From, To and Contact addresses sent here, and what it is allowed to do",
+    );
+    let is_for_uri = |(index, attempt, p): &(usize, &Attempt<'_>, &Presented<'_>)| {
+        !session.is_accepted_later(*index) && uri_differs_from_request_uri::is_blamed(session, attempt, p)
+    };
+    if forbidden.iter().all(is_for_uri) {
+        (finding.explained_by, finding.severity) = (Some(uri_differs_from_request_uri::RULE.name), Severity::Medium);
+        finding.fault = Fault::Client;
+    }
+    finding.attempt = facts::lead(session, forbidden.iter().map(|(index, _, _)| *index));
+    finding.subject = facts::subject(session, attempt);
+    finding.frames = facts::frames_of_all(forbidden.iter().map(|(_, attempt, _)| *attempt));
+    finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
+    finding.evidence.extend(facts::status_evidence(session, attempt));
+    vec![finding]
+}
+
+/// What was answered to what, how sure it is what that means, and why.
+fn told(attempt: &Attempt<'_>, presented: &Presented<'_>) -> (String, Confidence, String) {
     let status = attempt.status().unwrap_or_default();
     let user = facts::account(&presented.username(), &presented.realm());
     let is_right = presented.verdict() == Some(Verdict::Match);
-    let (title, confidence, explanation) = if is_right {
+    if is_right {
         (
             format!("{user} sent the digest of the password given and got {status}"),
             Confidence::Likely,
@@ -67,40 +113,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
                 facts::unchecked(presented)
             ),
         )
-    };
-    let mut finding = Finding::new(&RULE, title)
-        .graded(Severity::High, confidence)
-        .fault(if is_right { Fault::Server } else { Fault::Unknown })
-        .explained(explanation);
-    if is_right {
-        finding = finding.excludes("wrong password on the client: the digest fits the one given");
-        if has_served(session, index, attempt, presented) {
-            finding = finding.advises(
-                "See whether the server forbids the second use of a nonce, which it had accepted: a 401 with stale=true would \
-                 let the client go on",
-            );
-        }
-    } else if presented.verdict().is_none() {
-        finding = finding.advises(
-            "Give the password (--user with --ask-password, or --credentials) to tell password from permission",
-        );
     }
-    finding = finding.advises(
-        "Check that the account may use the From, To and Contact addresses sent here, and what it is allowed to do",
-    );
-    let is_for_uri = |(index, attempt, p): &(usize, &Attempt<'_>, &Presented<'_>)| {
-        !session.is_accepted_later(*index) && uri_differs_from_request_uri::is_blamed(session, attempt, p)
-    };
-    if forbidden.iter().all(is_for_uri) {
-        (finding.explained_by, finding.severity) = (Some(uri_differs_from_request_uri::RULE.name), Severity::Medium);
-        finding.fault = Fault::Client;
-    }
-    finding.attempt = facts::lead(session, forbidden.iter().map(|(index, _, _)| *index));
-    finding.subject = facts::subject(session, attempt);
-    finding.frames = facts::frames_of_all(forbidden.iter().map(|(_, attempt, _)| *attempt));
-    finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
-    finding.evidence.extend(facts::status_evidence(session, attempt));
-    vec![finding]
 }
 
 /// Whether the same nonce let a request of this kind past before.

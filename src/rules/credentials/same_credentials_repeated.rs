@@ -91,8 +91,10 @@ fn refused_before<'s, 'run>(
     let count = presented.credentials.nonce_count().and_then(|count| count.value);
     let uses = session.lookup().counted(nonce, count);
     let before = uses.get(..uses.partition_point(|use_at| *use_at < index))?;
-    let earlier = before.iter().rev().take(USES_MAX).filter_map(|&use_at| session.attempts.get(use_at));
-    let mut earlier = earlier.filter(|earlier| {
+    // A challenge that brings the nonce once more wants it once more: Kamailio gives one to everybody within a second.
+    let is_asked_again = |use_at: usize| session.lookup().is_offered_between(nonce, use_at + 1, index);
+    let earlier = before.iter().rev().take(USES_MAX).filter(|&&use_at| !is_asked_again(use_at));
+    let mut earlier = earlier.filter_map(|&use_at| session.attempts.get(use_at)).filter(|earlier| {
         earlier.transaction.is_same_hop(attempt.transaction)
             && (earlier.transaction.cseq != attempt.transaction.cseq
                 || earlier.transaction.flow == attempt.transaction.flow)

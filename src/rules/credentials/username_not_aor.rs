@@ -73,7 +73,8 @@ fn address<'run>(session: &Session<'run>, attempt: &Attempt<'_>) -> Option<&'run
     Some(session.text(if attempt.transaction.method == Method::Register { request.to } else { request.from }))
 }
 
-fn is_other(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
+/// Whether the user name is not that of the address which the request speaks for.
+pub fn is_other(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
     let (Some(request), name) = (attempt.request(), presented.username()) else { return false };
     let is_named = |address: &[u8]| {
         let uri = Uri::parse(address);

@@ -52,8 +52,11 @@ fn finding(session: &Session<'_>, context: &Context<'_>, index: usize, all: &[us
     let (answer, request) = (challenged.answer()?, attempt.request()?);
     let repeated = attempt.transaction.retransmissions();
     let is_repeated = repeated > 0 || attempt.transaction.transport.is_reliable();
+    let flow = attempt.transaction.flow;
+    let is_lossy = context.lost_between.holds(flow.destination.address, flow.source.address);
     let (severity, confidence) = match is_repeated {
         _ if facts::is_ping(attempt) => (Severity::Info, Confidence::Likely),
+        _ if is_lossy => (Severity::Medium, Confidence::Possible),
         true => (Severity::High, Confidence::Likely),
         false => (Severity::Medium, Confidence::Possible),
     };
@@ -79,6 +82,12 @@ fn finding(session: &Session<'_>, context: &Context<'_>, index: usize, all: &[us
         request.at.number,
         sizes(challenged, attempt),
     ));
+    if is_lossy {
+        finding.fault = Fault::Unknown;
+        finding.explanation.push_str(
+            " What the server sends to the client is not all in the capture: the answer may have been in what is missing.",
+        );
+    }
     if is_wrong {
         finding.explanation.push_str(" The digest does not fit the secret given.");
     }

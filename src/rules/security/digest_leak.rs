@@ -81,10 +81,16 @@ fn finding(peer: &PeerChallenge, own: OwnServer) -> Option<Finding> {
                 (None, _) => " The capture begins within the dialog: who called, and through whom, is not seen.",
                 (Some(_), _) => " The capture does not show another server of this client: the caller may be its own proxy.",
             };
-            let caller = if peer.invited.is_some() { "which had called it" } else { "the other party of a call" };
+            let caller = if peer.invited.is_some() { "which had called it" } else { "perhaps the other party of a call" };
+            let severity = match peer.invited {
+                _ if is_shown => Severity::Critical,
+                // Who began the dialog is not seen, nor another server: it may be the client's own.
+                None if own == OwnServer::Unseen => Severity::Info,
+                _ => Severity::Medium,
+            };
             let finding = Finding::new(&RULE, format!("{client} gave a digest of its account to {stranger}, {caller}"))
                 .graded(
-                    if is_shown { Severity::Critical } else { Severity::Medium },
+                    severity,
                     if is_shown { Confidence::Likely } else { Confidence::Possible },
                 )
                 .explained(format!(

@@ -8,6 +8,7 @@ use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::challenge_facts;
 use crate::rules::facts;
 use crate::session::Attempt;
 use crate::session::Session;
@@ -72,8 +73,9 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         ));
     finding = why(finding, attempt, goes_on);
     if is_lost {
-        finding.fault = Fault::Path;
-        finding.explanation.push_str(" Fragments between the two are missing, and the ACK may be among them.");
+        let (what, fault) = challenge_facts::lost(attempt);
+        finding.fault = fault;
+        finding.explanation.push_str(&format!(" {what}, and the ACK may be among them."));
     }
     if !attempt.has_credentials() {
         finding = finding.excludes("wrong password: no digest was sent");

@@ -281,7 +281,7 @@ const CREDENTIALS: &[Failure] = &[
     (
         "the auth user is not the account",
         Sample("register-username-not-aor-403"),
-        "high forbidden-after-credentials server",
+        "high forbidden-after-credentials operator",
     ),
     ("the SIM is out of step with the network", Sample("register-aka-sync-failure"), "medium aka-sync-failure unknown"),
     ("the SIM distrusts the network", Sample("register-aka-mac-failure"), "high aka-mac-failure operator"),
