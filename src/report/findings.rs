@@ -251,6 +251,7 @@ impl Findings {
             (
                 std::cmp::Reverse(c.finding.severity),
                 c.finding.explained_by.is_some(),
+                c.finding.is_standing(),
                 c.sessions.first().copied(),
                 c.order,
             )

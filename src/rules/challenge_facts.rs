@@ -83,11 +83,15 @@ pub fn lost(attempt: &Attempt<'_>) -> (&'static str, Fault) {
 /// Transactions of a session that are looked at for requests that the capture lacks. Bounds the search in endless sessions.
 const LACKING_MAX: usize = 256;
 
-/// Whether the capture holds answers on that hop whose requests it lacks: the answer to a challenge may be such a one.
+/// Whether the capture holds answers on that hop whose requests it lacks, or lacks a number in the client's counting: the answer to a
+/// challenge may be such a one.
 pub fn lacks_requests(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
     let all = session.run.transactions.iter().take(LACKING_MAX);
-    let mut unseen = all.filter(|known| known.request.is_none() && known.method.is_challengeable());
-    unseen.any(|known| known.is_same_hop(attempt.transaction))
+    let on_hop = || all.clone().filter(|known| known.is_same_hop(attempt.transaction));
+    let mut counts: Vec<u32> = on_hop().filter_map(|known| known.cseq).collect();
+    counts.sort_unstable();
+    let is_gap = |pair: &[u32]| matches!(pair, [one, next] if next.saturating_sub(*one) > 1);
+    counts.windows(2).any(is_gap) || on_hop().any(|known| known.request.is_none() && known.method.is_challengeable())
 }
 
 /// Whether a request belongs to a dialog that is there. The retry of a request that was challenged may carry the To tag of the

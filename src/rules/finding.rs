@@ -210,6 +210,11 @@ impl Finding {
         self.frames.shrink_to_fit();
     }
 
+    /// Whether it is trouble that stands whatever the session is: it comes behind what happened in one.
+    pub fn is_standing(&self) -> bool {
+        self.merge.is_some() && self.severity >= Severity::Medium
+    }
+
     /// Says how bad and how sure.
     #[must_use]
     pub fn graded(mut self, severity: Severity, confidence: Confidence) -> Finding {

@@ -350,7 +350,8 @@ pub fn settle(session: &Session<'_>, findings: &mut [Finding]) {
         keep_one_high(session, findings);
     }
     findings.sort_by_cached_key(|finding| {
-        (std::cmp::Reverse(finding.severity), finding.explained_by.is_some(), rank(finding))
+        // What is true of a server whatever the session is comes behind what happened in this one.
+        (std::cmp::Reverse(finding.severity), finding.explained_by.is_some(), finding.is_standing(), rank(finding))
     });
 }
 

@@ -141,8 +141,11 @@ pub fn is_settled(session: &Session<'_>, context: &Context<'_>, index: usize) ->
 
 /// Whether the Call-ID goes on behind its long silence, and answers with the very nonce: somebody typed the password first.
 fn is_answered_later(session: &Session<'_>, context: &Context<'_>, attempt: &Attempt<'_>) -> bool {
+    // An ACK has the credentials of its INVITE, which the capture may lack.
+    let is_call = attempt.transaction.method == Method::Invite;
+    let since = attempt.answer().map(|answer| answer.time).filter(|_| is_call).unwrap_or(session.run.last_seen);
     let mut nonces = attempt.challenges.iter().filter_map(|offered| context.nonces.get(offered.nonce?));
-    nonces.any(|nonce| context.nonces.is_used_after(nonce, &session.run.call_id, session.run.last_seen))
+    nonces.any(|nonce| context.nonces.is_used_after(nonce, &session.run.call_id, since))
 }
 
 /// Whether the client went on with the very nonce under another Call-ID: dialog-identity-changed tells that story.
