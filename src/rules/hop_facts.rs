@@ -8,6 +8,7 @@ use crate::rules::Context;
 use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::session::Answer;
+use crate::session::Attempt;
 use crate::session::CredentialsRow;
 use crate::session::NonceId;
 use crate::session::Request;
@@ -75,23 +76,25 @@ impl What {
 /// next hop, and the client never sees them.
 pub fn name_sender(session: &Session<'_>, finding: &mut Finding) {
     let attempt = finding.attempt.and_then(|index| session.attempts.get(index));
-    let Some(attempt) = attempt.filter(|attempt| finding.fault == Fault::Client && attempt.has_credentials()) else {
-        return;
+    let attempt = attempt.filter(|attempt| finding.fault == Fault::Client && attempt.has_credentials());
+    let Some((attempt, first)) = attempt.zip(session.attempts.first()) else { return };
+    let (flow, began) = (attempt.transaction.flow, first.transaction.flow.source.address);
+    let own = session.attempts.iter().take(OWN_MAX).filter(|own| own.transaction.flow.source.address == began);
+    let is_passed_on = |row: &CredentialsRow| {
+        let mut known = own.clone().filter_map(Attempt::request).flat_map(|request| &request.credentials);
+        known.any(|known| known.value == row.value)
     };
-    let first = attempt.transaction.forwarded_from.and_then(|from| session.run.transactions.get(from));
-    let Some(first) = first.filter(|_| !attempt.is_sent_again) else { return };
-    let has_own = |request: &Request| {
-        let known = |row: &CredentialsRow| request.credentials.iter().any(|own| own.value == row.value);
-        !attempt.request().is_some_and(|sent| sent.credentials.iter().all(known))
-    };
-    if first.request.as_ref().is_some_and(has_own) {
-        let flow = attempt.transaction.flow;
+    let has_own = attempt.request().is_some_and(|sent| !sent.credentials.iter().all(is_passed_on));
+    if flow.source.address != began && first.transaction.flow.destination.address == flow.source.address && has_own {
         finding.explanation.push_str(&format!(
-            " The client here is {}, which sends the request on to {} with credentials of its own, and not {}, which began.",
-            flow.source.address, flow.destination.address, first.flow.source.address
+            " The client here is {}, which sends the request on to {} with credentials of its own, and not {began}, which began.",
+            flow.source.address, flow.destination.address
         ));
     }
 }
+
+/// Attempts that are searched for credentials of the one that began. Bounds the search in endless sessions.
+const OWN_MAX: usize = 256;
 
 /// How many hops back a request is followed to the client's own.
 const HOPS_MAX: usize = 16;

@@ -34,6 +34,8 @@ fn a_digest_for_the_caller_is_a_leak() {
         SECRET,
         "medium digest-leak sure=possible says=begins_within_the_dialog",
     );
+    // Nor is another server of the phone: who asks may be its own.
+    check(&[CAST, HANGS_UP, ANSWERS], SECRET, "clean\ninfo digest-leak sure=possible says=perhaps");
 }
 
 #[test]

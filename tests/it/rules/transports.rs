@@ -15,7 +15,7 @@ use crate::wire::timed;
 use crate::wire::udp_frame;
 
 /// A REGISTER of the phone; with the response, if there is one.
-fn register(cseq: u32, response: Option<&str>) -> Vec<u8> {
+pub(super) fn register(cseq: u32, response: Option<&str>) -> Vec<u8> {
     let credentials = response.map(|response| {
         format!(
             "Authorization: Digest username=\"1001\", realm=\"pbx.example.com\", nonce=\"one\", uri=\"sip:pbx.example.com\", \
@@ -31,7 +31,7 @@ fn register(cseq: u32, response: Option<&str>) -> Vec<u8> {
     .into_bytes()
 }
 
-fn answer(cseq: u32, status: &str, nonce: &str) -> Vec<u8> {
+pub(super) fn answer(cseq: u32, status: &str, nonce: &str) -> Vec<u8> {
     let challenge = format!("WWW-Authenticate: Digest realm=\"pbx.example.com\", nonce=\"{nonce}\", qop=\"auth\"\r\n");
     format!(
         "SIP/2.0 {status}\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK{cseq}\r\n\
@@ -43,7 +43,7 @@ fn answer(cseq: u32, status: &str, nonce: &str) -> Vec<u8> {
 }
 
 /// The same packet in the other direction: addresses and ports change places, and no checksum changes.
-fn back(mut frame: Vec<u8>) -> Vec<u8> {
+pub(super) fn back(mut frame: Vec<u8>) -> Vec<u8> {
     let (source, destination) = frame[26..34].split_at_mut(4);
     source.swap_with_slice(destination);
     let (source, destination) = frame[34..38].split_at_mut(2);

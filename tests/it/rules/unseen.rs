@@ -130,3 +130,117 @@ fn a_node_behind_the_server_refuses_the_nonce_of_another() {
     let same = through("one", right, "401\nWWW-Authenticate: challenge nonce=n2\n");
     check(&[names, &asked, &same, LATER], SECRET, "no nonce-from-other-server");
 }
+
+/// The 200 to the credentials is what the capture lacks of the server's stream.
+#[test]
+fn a_hole_in_the_stream_of_the_server_may_have_held_the_answer() {
+    use super::transports::answer;
+    use super::transports::back;
+    use super::transports::register;
+    use crate::wire::ACK;
+    use crate::wire::Order;
+    use crate::wire::Resolution;
+    use crate::wire::SYN;
+    use crate::wire::pcap;
+    use crate::wire::tcp_frame;
+
+    let response = super::hops::response("secret");
+    let [asked, right] = [register(1, None), register(2, Some(&response))];
+    let [challenge, accepted] = [answer(1, "401 Unauthorized", "one"), answer(2, "200 OK", "")];
+    let ping = b"OPTIONS sip:1001@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/TCP 192.0.2.2;branch=z9hG4bKp\r\nFrom: <sip:p@x>;tag=p\r\n\
+        To: <sip:1001@192.0.2.1>\r\nCall-ID: p\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n";
+    let len = |bytes: &[u8]| u32::try_from(bytes.len()).expect("it is short");
+    let (sent, got) = (1 + len(&asked), 1 + len(&challenge));
+    let frames = |behind: u32| {
+        let mut frames = vec![
+            tcp_frame(0, SYN, b""),
+            back(tcp_frame(0, SYN | ACK, b"")),
+            tcp_frame(1, ACK, &asked),
+            back(tcp_frame(1, ACK, &challenge)),
+            tcp_frame(sent, ACK, &right),
+        ];
+        // A frame a second; what is behind the hole is taken once it has waited long enough.
+        frames.extend((0..behind).map(|number| back(tcp_frame(got + len(&accepted) + number * len(ping), ACK, ping))));
+        frames
+    };
+    let frames: Vec<(u64, Vec<u8>)> = (0..).map(|second: u64| second * 1_000_000_000).zip(frames(60)).collect();
+    check_capture(
+        pcap(Order::Little, Resolution::Micro, &frames),
+        SECRET,
+        "medium auth-retry-no-response fault=unknown sure=possible says=not_all_in_the_capture",
+    );
+}
+
+#[test]
+fn credentials_under_a_header_that_nobody_asks_for_are_not_judged() {
+    let registered = "[r] > REGISTER\n[r] < 401\nWWW-Authenticate: challenge nonce=r1\n\
+        [r] > REGISTER\nAuthorization: digest user=1001 password=secret\n[r] < 200\n";
+    let kept = "Authorization: digest user=1001 password=secret nonce=r1 nc=00000002\n";
+    let asked = format!("> INVITE\n{kept}< 407\nProxy-Authenticate: challenge nonce=p1\n> ACK\n");
+    let both = format!("> INVITE\n{kept}Proxy-Authorization: digest user=1001 password=secret nonce=p1\n");
+    for ending in [CALL_OK, "< 486\n> ACK\n", "< 503\n> ACK\n"] {
+        check(
+            &[registered, &asked, &both, ending, LATER],
+            SECRET,
+            "clean\nno nonce-rejected-without-stale digest-ok-but-rejected nonce-from-other-server",
+        );
+    }
+}
+
+#[test]
+fn a_403_from_behind_the_proxy_that_asked_is_not_about_the_credentials() {
+    let names = "edge 203.0.113.10\ncallee 203.0.113.40\n";
+    let asked = "client > edge INVITE\nedge > client 407\nProxy-Authenticate: challenge\nclient > edge ACK\n";
+    let right = "client > edge INVITE\nProxy-Authorization: digest user=1001 password=secret\n";
+    let behind = "edge > callee forward\ncallee > edge 403\nedge > client forward\n";
+    check(&[names, asked, right, behind, LATER], SECRET, "clean\nno forbidden-after-credentials");
+    // Without a hop behind it, it is the answer of who asked.
+    check(&[names, asked, right, "edge > client 403\n", LATER], SECRET, "high forbidden-after-credentials");
+    // Where the challenge came from behind as well, so does the judgement.
+    let asked = "client > edge REGISTER\nedge > callee forward\ncallee > edge 401\nWWW-Authenticate: challenge\nedge > client forward\n";
+    let right = "client > edge REGISTER\nAuthorization: digest user=1001 password=secret\n";
+    check(&[names, asked, right, behind, LATER], SECRET, "high forbidden-after-credentials");
+}
+
+#[test]
+fn the_account_of_a_proxy_is_not_that_of_the_phone() {
+    let names = "pbx 203.0.113.10\ncarrier 203.0.113.40\n";
+    let call =
+        "client > pbx INVITE\nProxy-Authorization: digest user=1001 password=secret nonce=n0 realm=pbx.example.com\n";
+    let asked = "pbx > carrier forward\ncarrier > pbx 407\nProxy-Authenticate: challenge realm=carrier nonce=c1\n";
+    let trunk = "pbx > carrier forward\nProxy-Authorization: digest user=trunk password=wrong realm=carrier nonce=c1\n";
+    let refused = "carrier > pbx 407\nProxy-Authenticate: challenge realm=carrier nonce=c2\npbx > client 503\n";
+    let secrets = "1001,*,secret\ntrunk,*,right\n";
+    let found = "high digest-wrong-password fault=client says=with_credentials_of_its_own";
+    check(&[names, call, asked, trunk, refused, LATER], secrets, found);
+    let own = ["> INVITE\n< 407\nProxy-Authenticate: challenge\n> ACK\n", CALL_WRONG, CALL_REFUSED, LATER].concat();
+    let report = analyse(&[&own], SECRET);
+    assert!(!shown(&report).contains("of its own"), "{}", shown(&report));
+}
+
+#[test]
+fn a_nonce_that_is_given_once_more_may_be_answered_once_more() {
+    let asked = "> REGISTER\n< 401\nWWW-Authenticate: challenge nonce=n1\n";
+    let same = "> REGISTER\nAuthorization: digest user=1001 password=secret nonce=n1 nc=00000001 cnonce=c\n";
+    let refused = "< 401\nWWW-Authenticate: challenge nonce=n2\n";
+    check(&[asked, same, refused, same, refused, LATER], SECRET, "medium same-credentials-repeated");
+    check(&[asked, same, refused, asked, same, refused, LATER], SECRET, "no same-credentials-repeated");
+}
+
+#[test]
+fn two_phones_behind_one_address_each_count_one() {
+    let names = "one 198.51.100.7:5090\ntwo 198.51.100.7:5091\n";
+    let phone = |name: &str, password: &str, answer: &str| {
+        format!(
+            "[{name}] {name} > server REGISTER\n[{name}] server > {name} 401\nWWW-Authenticate: challenge nonce=n1\n\
+             [{name}] {name} > server REGISTER\nAuthorization: digest user=1001 password={password} nonce=n1 nc=00000001\n\
+             [{name}] server > {name} {answer}\n"
+        )
+    };
+    let refused = "401\nWWW-Authenticate: challenge nonce=n2";
+    let (one, two) = (phone("one", "secret", "200"), phone("two", "wrong", refused));
+    check(&[names, &one, &two, LATER], NOTHING, "no nc-repeated");
+    let same =
+        two.replace("two", "one2").replace("one2 > server", "one > server").replace("server > one2", "server > one");
+    check(&[names, &one, &same, LATER], NOTHING, "medium nc-repeated");
+}
