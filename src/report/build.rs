@@ -307,6 +307,7 @@ impl<'s, 'run> Shared<'s, 'run> {
             method: text(attempt.transaction.method.as_bytes()),
             ambiguous: request.is_some_and(|request| request.is_ambiguous)
                 || answer.is_some_and(|answer| answer.is_ambiguous),
+            headers_cut: request.is_some_and(|request| !request.has_all_headers),
             from: own(request.map(|request| request.from), self.from),
             to: own(request.map(|request| request.to), self.to),
             hop: (!self.is_own_hop(attempt.transaction)).then(|| hop(attempt.transaction)),

@@ -240,6 +240,7 @@ fn push_attempt(events: &mut Vec<Event>, sides: &mut Sides, session: &Session, a
     };
     if attempt.request.is_some() {
         let note = match attempt.credentials.is_empty() {
+            true if attempt.headers_cut => "headers cut: credentials unknown".to_owned(),
             true => "no credentials".to_owned(),
             false => sides.credentials_notes(&attempt.credentials),
         };

@@ -62,6 +62,7 @@ fn unanswered_at(session: &Session<'_>, context: &Context<'_>, index: usize) -> 
         true if is_asked_by_caller(session, attempt) => (Severity::Medium, Confidence::Possible),
         // What the client did before, a digest that is wrong perhaps, nobody has seen.
         _ if !facts::shows_credentials(attempt) => (Severity::Medium, Confidence::Possible),
+        _ if attempt.has_given_up_unheard() && !attempt.is_removal() => (Severity::High, Confidence::Likely),
         _ if lacks_requests(session, attempt) => (Severity::Medium, Confidence::Possible),
         true if attempt.is_removal() => (Severity::Medium, Confidence::Likely),
         true if attempt.is_unheard() => (Severity::High, Confidence::Likely),

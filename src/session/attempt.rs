@@ -18,6 +18,7 @@ use crate::session::HeaderKind;
 use crate::session::NonceId;
 use crate::session::Request;
 use crate::session::Transaction;
+use crate::session::judge::RETRANSMISSIONS_OF_PATIENCE;
 
 /// A transaction that counts: not an ACK, not a CANCEL, not the same request on a later hop.
 #[derive(Debug)]
@@ -210,6 +211,11 @@ impl<'run> Attempt<'run> {
         transaction.transport == Transport::Udp
             && transaction.retransmissions() > 1
             && self.answer().is_some_and(|answer| transaction.last_sent.since(answer.time) >= UNHEARD_FROM)
+    }
+
+    /// Whether it repeated its request so often behind the answer that there is no doubt left, wherever the capture ends.
+    pub fn has_given_up_unheard(&self) -> bool {
+        self.is_unheard() && self.transaction.retransmissions() > RETRANSMISSIONS_OF_PATIENCE
     }
 
     /// Whether the request ends a registration, a subscription or a publication: without it, that expires by itself.

@@ -106,12 +106,31 @@ impl<'run> Session<'run> {
             presented.is_refused() && brings_other(presented) && (first.is_some() || presented.answers.is_none())
         };
         let asks_anew = match last.outcome {
-            AttemptOutcome::Challenged => true,
+            // Whoever does not hear a challenge has had time to, and of cut headers nobody knows whether they answer one.
+            AttemptOutcome::Challenged => {
+                let is_whole = last.request().is_none_or(|request| request.has_all_headers);
+                is_whole && !last.has_given_up_unheard()
+            }
             AttemptOutcome::Stale => newest.next().is_none_or(|before| before.outcome != AttemptOutcome::Stale),
             AttemptOutcome::Refused => last.credentials.iter().any(may_be_old),
             _ => false,
         };
         asks_anew && self.end.since(answer.time) < TRANSACTION_TIMEOUT
+    }
+
+    /// Whether a refused attempt is the last word only because the capture ends: the client could not answer yet, or the answer to that is
+    /// still under way.
+    pub fn is_left_open(&self, index: usize) -> bool {
+        let Some(behind) = self.attempts.get(index + 1..) else { return false };
+        let is_answer = |last: &Attempt<'_>| {
+            last.outcome == AttemptOutcome::Undecided
+                && last.credentials.iter().any(|presented| presented.answers.is_some_and(|at| at.attempt == index))
+        };
+        match behind {
+            [] => self.is_cut_short(),
+            [last] => is_answer(last),
+            _ => false,
+        }
     }
 
     /// Every row of credentials that tries to prove something, with the index of its attempt.

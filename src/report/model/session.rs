@@ -93,6 +93,9 @@ pub struct Attempt {
     pub method: String,
     /// Some of its bytes can be read two ways.
     pub ambiguous: bool,
+    /// The headers of the request were not captured whole: credentials that are not here may have been there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub headers_cut: bool,
     /// The From URI, where it is not the session's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,

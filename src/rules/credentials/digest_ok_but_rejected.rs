@@ -84,10 +84,9 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let is_expired =
         refused.iter().all(|(_, attempt, presented)| nonce_facts::expired(context, attempt, presented).is_some());
     let is_made_good = refused.iter().all(|(index, _, presented)| is_made_good(session, *index, presented));
-    finding = if is_expired {
-        blame_age(context, finding, attempt, presented)
-    } else {
-        weigh_age(session, context, finding, &refused, is_made_good)
+    finding = match is_expired {
+        true => blame_age(session, context, finding, &refused, is_made_good),
+        false => weigh_age(session, context, finding, &refused, is_made_good),
     };
     if is_altered_behind(session, attempt, presented) {
         finding.fault = Fault::Path;
@@ -130,8 +129,20 @@ fn is_made_good(session: &Session<'_>, index: usize, presented: &Presented<'_>) 
 const MADE_GOOD_WITHIN: usize = 64;
 
 /// A nonce that says itself when it ends, and was used later: the server refused its age and did not call it stale.
-fn blame_age(context: &Context<'_>, mut finding: Finding, attempt: &Attempt<'_>, presented: &Presented<'_>) -> Finding {
+fn blame_age(
+    session: &Session<'_>,
+    context: &Context<'_>,
+    mut finding: Finding,
+    refused: &[Row<'_, '_>],
+    is_made_good: bool,
+) -> Finding {
+    let Some((_, attempt, presented)) = refused.first() else { return finding };
     let Some((format, over)) = nonce_facts::expired(context, attempt, presented) else { return finding };
+    if is_made_good {
+        finding = finding.graded(Severity::Info, Confidence::Likely);
+    } else if refused.last().is_some_and(|(last, _, _)| session.is_left_open(*last)) {
+        finding = finding.graded(Severity::Medium, Confidence::Possible);
+    }
     let life =
         format.life().map(|life| format!("was good for {} and ", facts::duration_text(life))).unwrap_or_default();
     finding.explanation.push_str(&format!(
@@ -156,7 +167,7 @@ fn weigh_age(
     is_made_good: bool,
 ) -> Finding {
     let Some(&(last, attempt, presented)) = refused.last() else { return finding };
-    let is_open = session.is_cut_short() && last + 1 == session.attempts.len();
+    let is_open = session.is_left_open(last);
     if is_made_good {
         finding.explanation.push_str(
             " The next try got in with the same secret: the server took the nonce for too old, used up or none of its own, and does not \

@@ -47,7 +47,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         .find(|(_, _, presented)| facts::answers_known_challenge(context, presented) || presented.answers.is_some());
     let Some((index, attempt, presented)) = known.or(refused.first()).copied() else { return Vec::new() };
     let was_good = nonce_facts::was_good(session, context, index, presented);
-    let is_open = was_good && session.is_cut_short() && index + 1 == session.attempts.len();
+    let is_open = session.is_left_open(index) && (was_good || index + 1 < session.attempts.len());
     let (severity, confidence) = match known.is_some() && !is_open {
         true => (Severity::High, Confidence::Likely),
         false => (Severity::Medium, Confidence::Possible),

@@ -52,7 +52,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let user = facts::account(&presented.username(), &presented.realm());
     let is_right = presented.verdict() == Some(Verdict::Match);
     let is_recovered = session.is_accepted_later(index);
-    let is_open = session.is_cut_short() && index + 1 == session.attempts.len();
+    let is_open = session.is_left_open(index);
     let (severity, confidence) = match (is_recovered, is_right) {
         (true, _) => (Severity::Info, Confidence::Likely),
         (false, _) if is_open => (Severity::Medium, Confidence::Possible),

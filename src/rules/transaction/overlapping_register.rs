@@ -100,7 +100,9 @@ fn overlaps(earlier: &Attempt<'_>, next: &Attempt<'_>) -> bool {
 /// does over UDP half a second after it heard nothing, or went on sooner and answers nothing that the capture may have missed.
 fn seems_open(earlier: &Attempt<'_>, next: &Attempt<'_>) -> bool {
     let (Some(first), Some(second)) = (earlier.request(), next.request()) else { return false };
-    let answers_unseen = next.credentials.iter().any(|presented| presented.is_attempt && presented.answers.is_none());
+    // Nor is it known of one whose headers were cut.
+    let answers_unseen = !second.has_all_headers
+        || next.credentials.iter().any(|presented| presented.is_attempt && presented.answers.is_none());
     let is_soon = second.time.since(first.time) < RETRANSMITTED_AFTER;
     earlier.transaction.retransmissions() > 0 || (is_soon && !answers_unseen)
 }

@@ -244,3 +244,28 @@ fn two_phones_behind_one_address_each_count_one() {
         two.replace("two", "one2").replace("one2 > server", "one > server").replace("server > one2", "server > one");
     check(&[names, &one, &same, LATER], NOTHING, "medium nc-repeated");
 }
+
+#[test]
+fn an_answer_under_way_makes_a_refusal_no_last_word() {
+    let refused = [ASKED, RIGHT, REFUSED].concat();
+    check(&[&refused, RIGHT], NOTHING, "medium rejected-credentials sure=possible\nuntold did not get in");
+    check(&[&refused, RIGHT, "< 401\nWWW-Authenticate: challenge\n", LATER], NOTHING, "high challenge-loop");
+    let kept = "+60 > REGISTER\nAuthorization: digest user=1001 password=secret nonce=first\n";
+    check(&[ASKED, RIGHT, OK, kept, REFUSED, RIGHT], SECRET, "medium nonce-rejected-without-stale sure=possible");
+}
+
+#[test]
+fn who_repeats_long_enough_did_not_hear_the_challenge_wherever_the_capture_ends() {
+    let again = "+1 retransmit 1\n+0.01 retransmit 2\n".repeat(6);
+    let lost = "high challenge-unanswered fault=path sure=likely\ntold 1 of 1 client did not get in";
+    check(&[ASKED, &again], NOTHING, lost);
+    check(&[ASKED], NOTHING, "medium challenge-unanswered sure=possible\ntold ends before the client could answer");
+}
+
+#[test]
+fn headers_that_were_cut_may_have_held_the_answer() {
+    let cut = |snaplen: u32| format!("snaplen {snaplen}\n{ASKED}{RIGHT}{OK}");
+    check(&[&cut(300)], NOTHING, "untold ends before the client could answer\nno overlapping-register");
+    let report = analyse(&[&cut(300)], NOTHING);
+    assert!(report.sessions.iter().flat_map(|session| &session.attempts).all(|attempt| attempt.headers_cut));
+}
