@@ -92,7 +92,10 @@ impl Clients {
         client.has_tried |= !is_ping(session) || session.attempts.iter().any(Attempt::has_credentials);
         let is_cut_short = worst.is_none() && session.is_cut_short() && !is_ping(session);
         client.is_cut_short |= is_cut_short && !session.is_one_way;
-        let is_open = is_cut_short || session.outcome == SessionOutcome::Undecided;
+        // Headers that were cut may have held the answer to the challenge before.
+        let is_hidden = session.outcome == SessionOutcome::UnansweredChallenge
+            && session.attempts.last().and_then(Attempt::request).is_some_and(|request| !request.has_all_headers);
+        let is_open = is_cut_short || is_hidden || session.outcome == SessionOutcome::Undecided;
         if is_open || ended < client.ended || is_unheard(session) {
             return;
         }
@@ -291,6 +294,11 @@ fn failure(session: &Session<'_>, findings: &[Finding]) -> Option<String> {
         return None;
     }
     let worst = findings.iter().find(|finding| finding.severity >= Severity::Medium && finding.attempt.is_some());
+    // Where nobody misses the answer to a challenge, it was given elsewhere, or in what the capture lacks.
+    let is_missed = findings.iter().any(|finding| finding.attempt.is_some());
+    if session.outcome == SessionOutcome::UnansweredChallenge && !is_missed {
+        return None;
+    }
     Some(match (worst, status) {
         (Some(finding), _) => finding.rule.label.to_owned(),
         (None, Some(status)) => format!("{method} ended {status}"),

@@ -266,6 +266,8 @@ fn who_repeats_long_enough_did_not_hear_the_challenge_wherever_the_capture_ends(
 fn headers_that_were_cut_may_have_held_the_answer() {
     let cut = |snaplen: u32| format!("snaplen {snaplen}\n{ASKED}{RIGHT}{OK}");
     check(&[&cut(300)], NOTHING, "untold ends before the client could answer\nno overlapping-register");
+    let refused = format!("snaplen 330\n{ASKED}{RIGHT}{REFUSED}{RIGHT}{REFUSED}{LATER}");
+    check(&[&refused], NOTHING, "untold did not get in\nuntold could answer");
     let report = analyse(&[&cut(300)], NOTHING);
     assert!(report.sessions.iter().flat_map(|session| &session.attempts).all(|attempt| attempt.headers_cut));
 }
