@@ -291,6 +291,10 @@ impl Analyzer {
             Some(worker) => worker.lose(&lost),
             None => messages.lose(lost),
         });
+        self.reassembly.unreachable(&mut |notice| match worker {
+            Some(worker) => worker.unreachable(notice),
+            None => messages.unreachable.note(notice),
+        });
         self.reassembly.lost_between(&mut |source, destination| match worker {
             Some(worker) => worker.lost_between(source, destination),
             None => {

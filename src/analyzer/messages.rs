@@ -13,6 +13,7 @@ use crate::base::CaptureTime;
 use crate::base::Flow;
 use crate::base::HostPairs;
 use crate::base::Limits;
+use crate::base::Unreachables;
 use crate::digest::Keyring;
 use crate::digest::Request;
 use crate::digest::Verifier;
@@ -84,6 +85,8 @@ pub(super) struct Messages {
     pub(super) nonce_list: NonceList,
     /// Who sent to whom what is missing: fragments of datagrams, or parts of TCP streams.
     pub(super) lost_between: HostPairs,
+    /// What ICMP said of packets that did not arrive.
+    pub(super) unreachable: Unreachables,
     /// The first session with the worst finding so far: the one that a ticket is about.
     pub(super) worst: Option<(Severity, model::Session)>,
     pub(super) run_dropped: u64,
@@ -115,6 +118,7 @@ impl Messages {
             ready: Vec::new(),
             nonce_list: NonceList::default(),
             lost_between: HostPairs::default(),
+            unreachable: Unreachables::default(),
             worst: None,
             run_dropped: 0,
             duplicates: 0,
@@ -313,6 +317,7 @@ impl Messages {
             nonces: &self.nonces,
             accounts: &self.accounts,
             lost_between: &self.lost_between,
+            unreachable: &self.unreachable,
             lost: &lost,
             said: &self.said,
             end,

@@ -12,6 +12,7 @@ use crate::analyzer::messages::Messages;
 use crate::base::CaptureTime;
 use crate::base::Flow;
 use crate::base::Limits;
+use crate::base::Notice;
 use crate::report::model::Row;
 use crate::sip::Headers;
 use crate::sip::Message;
@@ -36,6 +37,7 @@ enum Step {
     Contradiction { flow: Flow, bytes: Range<usize> },
     Lost { lost: LostMessage<'static>, bytes: Range<usize> },
     LostBetween(IpAddr, IpAddr),
+    Unreachable(Notice),
 }
 
 /// Steps in order.
@@ -72,6 +74,7 @@ impl Batch {
                 }
                 Step::Contradiction { flow, bytes } => messages.contradict(flow, part(bytes)),
                 Step::Lost { lost, bytes } => messages.lose(LostMessage { bytes: part(bytes), ..lost }),
+                Step::Unreachable(notice) => messages.unreachable.note(notice),
                 Step::LostBetween(source, destination) => {
                     messages.lost_between.insert(source, destination);
                 }
@@ -162,6 +165,11 @@ impl Worker {
     /// Tells between whom packets were lost.
     pub(super) fn lost_between(&mut self, source: IpAddr, destination: IpAddr) {
         self.add(&[], |_| Step::LostBetween(source, destination));
+    }
+
+    /// Tells what ICMP said.
+    pub(super) fn unreachable(&mut self, notice: Notice) {
+        self.add(&[], |_| Step::Unreachable(notice));
     }
 
     /// The rows of the sessions that have closed.

@@ -9,7 +9,7 @@ pub enum SetAside {
     NotSip,
     /// ARP, LLDP, spanning tree…: no IP packet within.
     NotIp,
-    /// IP, but no UDP, TCP, SCTP or tunnel that is read (ICMP, ESP…); or a link that may hold IP and is encrypted or compressed.
+    /// IP, but no UDP, TCP, SCTP or tunnel that is read (ESP…); ICMP, which is read for the packets that it says did not arrive; or a link that may hold IP and is encrypted or compressed.
     OtherProtocol,
     /// A TCP segment without payload (SYN, ACK, FIN, RST).
     TcpNoPayload,

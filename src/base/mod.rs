@@ -14,6 +14,7 @@ pub mod network;
 pub mod span;
 pub mod time;
 pub mod token;
+pub mod unreachable;
 pub mod untrusted;
 pub mod wire_map;
 
@@ -30,5 +31,6 @@ pub use network::Network;
 pub use span::Span;
 pub use time::CaptureTime;
 pub use token::is_token;
+pub use unreachable::{Notice, Unreachable, Unreachables, Why};
 pub use untrusted::Untrusted;
 pub use wire_map::WireMap;

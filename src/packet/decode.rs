@@ -13,9 +13,11 @@ use crate::base::Flow;
 use crate::base::Limits;
 use crate::base::Over;
 use crate::base::SetAside;
+use crate::base::Unreachable;
 use crate::capture::Frame;
 use crate::packet::hep;
 use crate::packet::hep::Captured;
+use crate::packet::icmp;
 use crate::packet::ip;
 use crate::packet::ip::cut_or_malformed;
 use crate::packet::link;
@@ -43,6 +45,8 @@ pub enum Decoded<'a> {
     Captured(Captured<'a>),
     /// A part of an IP packet.
     Fragment(Fragment<'a>),
+    /// ICMP says that a packet did not arrive. The frame itself holds no SIP.
+    Unreachable(Unreachable),
     /// Nothing that can hold SIP, or nothing that can be read.
     SetAside(SetAside),
 }
@@ -221,7 +225,9 @@ fn payload<'a>(packet: &IpPayload<'a>, time: Option<CaptureTime>, told: &DecodeA
         SCTP => sctp(packet).map(Within::Nothing),
         _ => match tunnel::in_ip(packet) {
             Some(inner) => inner.map(Within::Packet),
-            None => Err(SetAside::OtherProtocol),
+            None => icmp::unreachable(packet)
+                .map(|what| Within::Nothing(Decoded::Unreachable(what)))
+                .ok_or(SetAside::OtherProtocol),
         },
     }
 }

@@ -7,6 +7,7 @@
 
 mod decode;
 mod hep;
+mod icmp;
 mod ip;
 mod link;
 mod masks;

@@ -27,6 +27,7 @@ pub mod transaction;
 
 use crate::base::CaptureTime;
 use crate::base::HostPairs;
+use crate::base::Unreachables;
 use crate::history::Accounts;
 use crate::history::Nonces;
 use crate::session::Lost;
@@ -87,8 +88,10 @@ pub struct Context<'a> {
     pub nonces: &'a Nonces,
     /// Every account of the capture so far.
     pub accounts: &'a Accounts,
-    /// Who sent datagrams to whom of which fragments are missing.
+    /// Who sent to whom what is missing: fragments of datagrams, or parts of TCP streams.
     pub lost_between: &'a HostPairs,
+    /// What ICMP said of packets that did not arrive.
+    pub unreachable: &'a Unreachables,
     /// Messages of the session's Call-ID of which only the first fragment was captured.
     pub lost: &'a [Lost],
     /// What was said before of many sessions.

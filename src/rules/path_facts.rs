@@ -1,8 +1,13 @@
 //! What the rules about the path ask of a session. Facts, no findings.
 
 use crate::base::FrameRef;
+use crate::base::Notice;
 use crate::base::Transport;
+use crate::base::Unreachable;
+use crate::base::Why;
 use crate::rules::Context;
+use crate::rules::Fault;
+use crate::rules::Finding;
 use crate::session::Attempt;
 use crate::session::AttemptOutcome;
 use crate::session::Lost;
@@ -123,4 +128,41 @@ pub fn size(session: &Session<'_>, attempt: &Attempt<'_>) -> Size {
 pub fn is_fragmented(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
     attempt.transaction.transport == Transport::Udp
         && attempt.request().is_some_and(|request| session.run.frames_of(request.at).nth(1).is_some())
+}
+
+/// Says what ICMP told the client of a request that nobody answered: then it is known where it ended.
+pub fn tell_unreachable(attempt: &Attempt<'_>, context: &Context<'_>, mut finding: Finding) -> Finding {
+    let flow = attempt.transaction.flow;
+    let notice = attempt.request().and_then(|request| context.unreachable.since(flow, request.time));
+    let Some(Notice { what: Unreachable { said_by, why, .. }, at, .. }) = notice else { return finding };
+    let server = flow.destination;
+    let is_host = said_by == server.address;
+    let (fault, words, advice) = match why {
+        Why::Port if is_host => (
+            Fault::Server,
+            format!("The host itself says that nothing listens on port {} (ICMP port unreachable", server.port),
+            format!(
+                "Start the service on {server}, let it listen on that port, or correct address and port on the client"
+            ),
+        ),
+        Why::Prohibited => (
+            Fault::Path,
+            format!("{said_by} says that it does not let the request through (ICMP administratively prohibited"),
+            format!("Let {said_by} pass requests from {} to {server}", flow.source.address),
+        ),
+        Why::Port | Why::Host => (
+            Fault::Path,
+            format!("{said_by} says that the request does not arrive (ICMP unreachable"),
+            format!("See why {said_by} has no way to {server}: routes, address, and whether the host is up"),
+        ),
+    };
+    finding.explanation.push_str(&format!(" {words}, frame {}).", at.number));
+    if why == Why::Port && is_host {
+        // It is known what is the matter.
+        finding.remedy.clear();
+    }
+    finding.remedy.insert(0, advice.into());
+    finding.frames.push(at);
+    finding.frames.sort_unstable();
+    finding.fault(fault)
 }

@@ -12,6 +12,7 @@ use crate::base::Frames;
 use crate::base::Framing;
 use crate::base::HostPairs;
 use crate::base::Limits;
+use crate::base::Notice;
 use crate::base::SetAside;
 use crate::base::Transport;
 use crate::packet::Addresses;
@@ -107,6 +108,8 @@ pub(super) struct Ledger {
     lossy: HostPairs,
     /// Those of them that were not asked for yet.
     pub(super) lost_between: Vec<(IpAddr, IpAddr)>,
+    /// What ICMP said that was not asked for yet.
+    pub(super) unreachable: Vec<Notice>,
     /// The beginnings of datagrams that were given up since they were last asked for.
     pub(super) beginnings: Vec<Beginning>,
     /// Messages that were delivered and then sent again with other bytes, since they were last asked for.

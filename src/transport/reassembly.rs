@@ -13,6 +13,7 @@ use crate::base::Framer;
 use crate::base::Frames;
 use crate::base::Framing;
 use crate::base::Limits;
+use crate::base::Notice;
 use crate::base::Over;
 use crate::base::SetAside;
 use crate::base::Step;
@@ -91,6 +92,11 @@ impl<F: Framer> Reassembly<F> {
         self.last = Some(frame.at);
         match decoded {
             Decoded::SetAside(reason) => self.ledger.set_aside(reason, 1),
+            Decoded::Unreachable(what) => {
+                self.ledger.set_aside(SetAside::OtherProtocol, 1);
+                let notice = frame.time.map(|time| Notice { what, at: frame.at, time });
+                self.ledger.unreachable.extend(notice);
+            }
             Decoded::Fragment(fragment) => self.push_fragment(&fragment, one_frame(frame, fragment.part.link), sink),
             Decoded::Udp(Datagram { link, .. })
             | Decoded::Tcp(Segment { link, .. })
@@ -129,6 +135,7 @@ impl<F: Framer> Reassembly<F> {
             Outlet { ledger: &mut self.ledger, limits: &self.limits, told: &self.told, tls: &mut self.tls, sink, now };
         match decoded {
             Decoded::SetAside(reason) => out.ledger.set_aside(reason, origin.frame_count()),
+            Decoded::Unreachable(_) => out.ledger.set_aside(SetAside::OtherProtocol, origin.frame_count()),
             Decoded::Tcp(segment) => self.connections.push(&segment, origin, &mut out),
             Decoded::Sctp(packet) => self.associations.push::<F, _>(&packet, &origin, &mut out),
             Decoded::Captured(captured) if F::recognises(captured.payload) => {
@@ -181,6 +188,11 @@ impl<F: Framer> Reassembly<F> {
     /// between them may have been said.
     pub fn lost_between(&mut self, sink: &mut impl FnMut(IpAddr, IpAddr)) {
         self.ledger.lost_between.drain(..).for_each(|(source, destination)| sink(source, destination));
+    }
+
+    /// Hands out what ICMP said of packets that did not arrive, since the last call.
+    pub fn unreachable(&mut self, sink: &mut impl FnMut(Notice)) {
+        self.ledger.unreachable.drain(..).for_each(sink);
     }
 
     /// Hands out the beginnings of messages whose datagrams were given up since the last call. Of their end nothing is known.
@@ -241,6 +253,6 @@ fn link_of(decoded: &Decoded<'_>) -> Option<LinkContext> {
         | Decoded::Tcp(Segment { link, .. })
         | Decoded::Sctp(SctpPacket { link, .. })
         | Decoded::Captured(Captured { link, .. }) => Some(*link),
-        Decoded::Fragment(_) | Decoded::SetAside(_) => None,
+        Decoded::Fragment(_) | Decoded::Unreachable(_) | Decoded::SetAside(_) => None,
     }
 }

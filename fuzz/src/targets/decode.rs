@@ -34,7 +34,7 @@ pub fn run(bytes: &[u8]) {
         Decoded::Sctp(packet) => packet.chunks,
         Decoded::Captured(captured) => captured.payload,
         Decoded::Fragment(fragment) => fragment.part.bytes,
-        Decoded::SetAside(_) => &[],
+        Decoded::Unreachable(_) | Decoded::SetAside(_) => &[],
     };
     assert!(part.is_empty() || frame.bytes.as_ptr_range().contains(&part.as_ptr()));
     assert!(part.len() <= frame.bytes.len());

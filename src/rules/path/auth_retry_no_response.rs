@@ -101,6 +101,7 @@ fn finding(session: &Session<'_>, context: &Context<'_>, index: usize, all: &[us
     finding
         .evidence
         .extend(attempt.credentials.first().and_then(|presented| facts::credentials_evidence(attempt, presented)));
+    finding = path_facts::tell_unreachable(attempt, context, finding);
     Some(finding)
 }
 

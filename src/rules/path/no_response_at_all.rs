@@ -9,6 +9,7 @@ use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::facts;
+use crate::rules::path_facts;
 use crate::session::Presented;
 use crate::session::Session;
 use crate::session::judge::RETRANSMISSIONS_OF_PATIENCE;
@@ -20,18 +21,20 @@ pub static RULE: Rule = Rule {
     label: "no response",
     severity: Severity::High,
     summary: "A request was retransmitted and never answered",
-    finds: "A request that was sent again at least three times and got no answer of any kind, not even a provisional one.",
+    finds: "A request that was sent again at least three times and got no answer of any kind, not even a provisional one. Where ICMP says \
+            that it did not arrive, the finding tells who said so and why: the server's own host that nothing listens on the port (the \
+            server's fault), a router or firewall that it has no way or lets nothing through (the path's).",
     matters: "The packets do not arrive, or the answers do not come back, or the server drops them on purpose: a firewall, an address \
               that is not allowed, fail2ban. Clients show this as 408 or as a time-out, never as a wrong password.",
     advice: "Check address and port, firewall and NAT. See whether the server's ban list holds the client's address; ask the carrier \
              whether it expects another source address.",
     not_this: "OPTIONS and NOTIFY pings are info. A capture that shows one direction only proves nothing.",
-    sources: &["RFC 3261 section 17.1.1.2", "RFC 3261 section 17.1.2.2"],
+    sources: &["RFC 3261 section 17.1.1.2", "RFC 3261 section 17.1.2.2", "RFC 792"],
     sample: "invite-no-answer",
     check: Check::Trouble(check),
 };
 
-fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
+fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let silent: Vec<_> = session
         .attempts
         .iter()
@@ -79,5 +82,5 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         .iter()
         .flat_map(|(_, attempt)| facts::frames_of(attempt).chain(attempt.transaction.copies.iter().map(|copy| copy.at)))
         .collect();
-    vec![finding]
+    vec![path_facts::tell_unreachable(attempt, context, finding)]
 }

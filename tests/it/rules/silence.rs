@@ -151,3 +151,48 @@ fn strict_parser_rejects_is_not_said_of_a_challenge_answered_under_another_call_
     check(&[folded, answer, LATER], SECRET, "medium dialog-identity-changed\nno strict-parser-rejects");
     check(&[folded, LATER], SECRET, "high challenge-unanswered\ninfo strict-parser-rejects");
 }
+
+/// A REGISTER that is sent five times, and what ICMP says of it, if anything: its protocol, type and code, and who says it.
+fn refused_by(said: Option<(u8, [u8; 2], [u8; 4])>) -> Vec<u8> {
+    use crate::wire;
+    let register = super::transports::register(1, None);
+    let mut frames = Vec::new();
+    for second in 0..5_u64 {
+        let sent = wire::udp_frame(&register);
+        if let Some((protocol, [kind, code], by)) = said {
+            // The IP header and the first eight bytes behind it are sent back.
+            let icmp = [&[kind, code, 0, 0, 0, 0, 0, 0], &sent[14..42]].concat();
+            let mut notice = wire::ethernet(0x0800, &wire::ipv4(9, 0, protocol, &icmp));
+            notice[26..30].copy_from_slice(&by);
+            notice[30..34].copy_from_slice(&wire::CLIENT);
+            frames.push((second * 1_000_000_000, sent));
+            frames.push((second * 1_000_000_000 + 500_000, notice));
+        } else {
+            frames.push((second * 1_000_000_000, sent));
+        }
+    }
+    let end = wire::udp_frame(&super::transports::answer(7, "200 OK", ""));
+    frames.push((60_000_000_000, end));
+    wire::pcap(wire::Order::Little, wire::Resolution::Nano, &frames)
+}
+
+/// RFC 792: a host says that nothing listens, a firewall that it is in the way, a router that there is none.
+#[test]
+fn icmp_tells_where_a_request_ended() {
+    let (server, firewall) = (crate::wire::SERVER, [192, 0, 2, 254]);
+    let rule = "high no-response-at-all sure=likely";
+    let check = |said, found: &str| check_capture(refused_by(said), NOTHING, &format!("{rule} {found}"));
+    check(Some((1, [3, 3], server)), "fault=server says=nothing_listens_on_port says=frame_10");
+    check(Some((1, [3, 13], firewall)), "fault=path says=192.0.2.254_says_that_it_does_not_let");
+    check(Some((1, [3, 1], firewall)), "fault=path says=192.0.2.254_says_that_the_request_does_not_arrive");
+    check(Some((1, [3, 3], firewall)), "fault=path says=192.0.2.254_says_that_the_request_does_not_arrive");
+    // Other ICMP, and other protocols, say nothing of it.
+    for said in [None, Some((1, [3, 4], firewall)), Some((1, [8, 0], server)), Some((50, [3, 3], server))] {
+        let report = analyse_capture(refused_by(said), NOTHING);
+        let finding =
+            report.findings.iter().find(|finding| finding.rule == "no-response-at-all").expect("it is silent");
+        assert!(finding.fault == "path" && !finding.explanation.contains("ICMP"), "{}", finding.explanation);
+        let expect = if said.is_some() { 5 } else { 0 };
+        assert_eq!(report.coverage.set_aside.get("other_protocol").copied().unwrap_or(0), expect);
+    }
+}

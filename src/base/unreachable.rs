@@ -1,0 +1,92 @@
+//! What ICMP says of packets that did not arrive (RFC 792, RFC 4443 §3.1).
+
+use std::net::IpAddr;
+
+use crate::base::CaptureTime;
+use crate::base::Flow;
+use crate::base::FrameRef;
+use crate::base::WireMap;
+
+/// A packet that did not arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unreachable {
+    /// Who had sent it to whom.
+    pub flow: Flow,
+    /// Who says so: the host itself, or a router or firewall on the way.
+    pub said_by: IpAddr,
+    /// Why.
+    pub why: Why,
+}
+
+/// Why a packet did not arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// The host is there, and nothing listens on that port.
+    Port,
+    /// There is no way to the host, or it is not there.
+    Host,
+    /// Somebody does not let it through.
+    Prohibited,
+}
+
+/// When it was said, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// What was said.
+    pub what: Unreachable,
+    /// The frame.
+    pub at: FrameRef,
+    /// When.
+    pub time: CaptureTime,
+}
+
+/// Flows that are told apart. Whoever forges notices makes as many as he likes: later ones are left out, and what is said of silence
+/// then is what is said without them.
+const FLOWS_MAX: usize = 4096;
+
+/// The latest notice for each flow.
+#[derive(Debug, Default)]
+pub struct Unreachables {
+    latest: WireMap<Flow, Notice>,
+}
+
+impl Unreachables {
+    /// Takes a notice.
+    pub fn note(&mut self, notice: Notice) {
+        if self.latest.len() < FLOWS_MAX || self.latest.contains_key(&notice.what.flow) {
+            self.latest.insert(notice.what.flow, notice);
+        }
+    }
+
+    /// The latest notice for a flow that came at that time or later.
+    pub fn since(&self, flow: Flow, time: CaptureTime) -> Option<Notice> {
+        self.latest.get(&flow).copied().filter(|notice| notice.time >= time)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Endpoint;
+    use crate::base::FrameNumber;
+    use crate::base::InputId;
+
+    #[test]
+    fn the_latest_counts_and_flows_are_bounded() {
+        let notice = |port: u16, ns: i64| {
+            let place = |address: [u8; 4], port| Endpoint { address: address.into(), port };
+            let flow = Flow { source: place([192, 0, 2, 1], port), destination: place([192, 0, 2, 2], 5060) };
+            let what = Unreachable { flow, said_by: flow.destination.address, why: Why::Port };
+            let at = FrameRef { input: InputId(0), number: FrameNumber::FIRST };
+            Notice { what, at, time: CaptureTime::from_ns(ns) }
+        };
+        let mut known = Unreachables::default();
+        (0..).take(2 * FLOWS_MAX).for_each(|port: u16| known.note(notice(port, 1)));
+        known.note(notice(7, 5));
+        assert_eq!(known.latest.len(), FLOWS_MAX);
+        let time = |ns| CaptureTime::from_ns(ns);
+        assert_eq!(known.since(notice(7, 0).what.flow, time(5)), Some(notice(7, 5)));
+        assert_eq!(known.since(notice(7, 0).what.flow, time(6)), None);
+        assert_eq!(known.since(notice(9000, 0).what.flow, time(0)), None);
+    }
+}
