@@ -295,10 +295,10 @@ impl Analyzer {
             Some(worker) => worker.unreachable(notice),
             None => messages.unreachable.note(notice),
         });
-        self.reassembly.lost_between(&mut |source, destination| match worker {
-            Some(worker) => worker.lost_between(source, destination),
+        self.reassembly.lost_between(&mut |source, destination, is_stream| match worker {
+            Some(worker) => worker.lost_between(source, destination, is_stream),
             None => {
-                messages.lost_between.insert(source, destination);
+                messages.lost_between.insert(source, destination, is_stream);
             }
         });
     }

@@ -11,8 +11,8 @@ use crate::auth::parse_challenges;
 use crate::auth::parse_credentials;
 use crate::base::CaptureTime;
 use crate::base::Flow;
-use crate::base::HostPairs;
 use crate::base::Limits;
+use crate::base::Missing;
 use crate::base::Unreachables;
 use crate::digest::Keyring;
 use crate::digest::Request;
@@ -84,7 +84,7 @@ pub(super) struct Messages {
     pub(super) ready: Vec<model::Row>,
     pub(super) nonce_list: NonceList,
     /// Who sent to whom what is missing: fragments of datagrams, or parts of TCP streams.
-    pub(super) lost_between: HostPairs,
+    pub(super) lost_between: Missing,
     /// What ICMP said of packets that did not arrive.
     pub(super) unreachable: Unreachables,
     /// The first session with the worst finding so far: the one that a ticket is about.
@@ -117,7 +117,7 @@ impl Messages {
             closed: Vec::new(),
             ready: Vec::new(),
             nonce_list: NonceList::default(),
-            lost_between: HostPairs::default(),
+            lost_between: Missing::default(),
             unreachable: Unreachables::default(),
             worst: None,
             run_dropped: 0,
@@ -273,7 +273,7 @@ impl Messages {
                 if let Some(nonce) = nonce {
                     self.nonces.sent(nonce, payload.frames.last, time, payload.flow, purpose);
                     if let Some(count) = credentials.nonce_count().and_then(|count| count.value) {
-                        self.nonces.counted(nonce, count, payload.frames.last, payload.flow.source, purpose);
+                        self.nonces.counted(nonce, count, payload.frames.last, payload.flow.source.address, purpose);
                     }
                 }
                 let challenge_realm = credentials.nonce().and_then(|nonce| self.nonces.issuing_realm(&nonce));

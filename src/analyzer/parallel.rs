@@ -36,7 +36,7 @@ enum Step {
     Message { payload: Payload<'static>, message: Message<'static>, bytes: Range<usize> },
     Contradiction { flow: Flow, bytes: Range<usize> },
     Lost { lost: LostMessage<'static>, bytes: Range<usize> },
-    LostBetween(IpAddr, IpAddr),
+    LostBetween(IpAddr, IpAddr, bool),
     Unreachable(Notice),
 }
 
@@ -75,8 +75,8 @@ impl Batch {
                 Step::Contradiction { flow, bytes } => messages.contradict(flow, part(bytes)),
                 Step::Lost { lost, bytes } => messages.lose(LostMessage { bytes: part(bytes), ..lost }),
                 Step::Unreachable(notice) => messages.unreachable.note(notice),
-                Step::LostBetween(source, destination) => {
-                    messages.lost_between.insert(source, destination);
+                Step::LostBetween(source, destination, is_stream) => {
+                    messages.lost_between.insert(source, destination, is_stream);
                 }
             }
         }
@@ -163,8 +163,8 @@ impl Worker {
     }
 
     /// Tells between whom packets were lost.
-    pub(super) fn lost_between(&mut self, source: IpAddr, destination: IpAddr) {
-        self.add(&[], |_| Step::LostBetween(source, destination));
+    pub(super) fn lost_between(&mut self, source: IpAddr, destination: IpAddr, is_stream: bool) {
+        self.add(&[], |_| Step::LostBetween(source, destination, is_stream));
     }
 
     /// Tells what ICMP said.

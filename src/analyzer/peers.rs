@@ -1,6 +1,5 @@
 //! What a closed session tells of digests that went to the wrong party, or came from the wrong one.
 
-use crate::base::CaptureTime;
 use crate::history::Chronicle;
 use crate::history::PairKey;
 use crate::history::PeerChallenge;
@@ -8,6 +7,7 @@ use crate::history::Replay;
 use crate::history::Use;
 use crate::session::Attempt;
 use crate::session::Session;
+use crate::session::judge::TRANSACTION_TIMEOUT;
 use crate::sip::Method;
 
 /// How many transactions are searched for the INVITE of a dialog: it stands at the beginning.
@@ -77,7 +77,7 @@ pub(super) fn note_uses(chronicle: &mut Chronicle, session: &Session<'_>, number
                 request: hash32(chronicle.sources.hash((call, attempt.transaction.cseq))),
                 session: u32::try_from(number).unwrap_or(u32::MAX),
                 sent: request.time,
-                answered: attempt.answer().map_or(CaptureTime::from_ns(i64::MAX), |answer| answer.time),
+                answered: attempt.answer().map_or(request.time.plus(TRANSACTION_TIMEOUT), |answer| answer.time),
                 at: request.at,
             };
             let Some(known) = chronicle.uses.note(key, this) else { continue };

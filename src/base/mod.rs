@@ -25,7 +25,7 @@ pub use flow::{Endpoint, Flow, PackedFlow, Transport};
 pub use frame::{FrameNumber, FrameRef, Frames, InputId};
 pub use frame_set::FrameSet;
 pub use framing::{ContentLength, Framer, Framing, Step, StreamStart};
-pub use host_pairs::HostPairs;
+pub use host_pairs::{HostPairs, Missing};
 pub use limits::{Limits, Overlap};
 pub use network::Network;
 pub use span::Span;

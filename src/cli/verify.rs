@@ -67,7 +67,12 @@ pub fn run(options: &Verify) -> Result<Exit> {
         let mut checked = verifier.check(&row.parsed, &request, realm.as_deref());
         let around = Surroundings { body: Some(&body), challenge_realm: realm.as_deref(), ..Surroundings::default() };
         let closest = match &mut checked {
-            Some(checked) if checked.verdict == Verdict::Mismatch => {
+            Some(checked)
+                if matches!(
+                    checked.verdict,
+                    Verdict::Mismatch | Verdict::Unverifiable(Reason::SessionStartUnknown)
+                ) =>
+            {
                 closest(&mut verifier, row, &request, &around, checked)
             }
             _ => None,

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::collections::HashMap;
 
+use crate::base::WireMap;
 use crate::base::limits::NAME_BYTES_MAX;
 use crate::digest::keyring::Keyring;
 
@@ -17,7 +18,8 @@ type Account = (Box<[u8]>, Box<[u8]>);
 #[derive(Default)]
 pub(super) struct Unmatched {
     accounts: BTreeSet<Account>,
-    pub(super) has_matched: bool,
+    /// Users whose secret was used: it is meant for nobody else. Past the limit nobody's is.
+    matched: WireMap<Box<[u8]>, ()>,
 }
 
 /// An account of the capture that has no secret.
@@ -48,6 +50,22 @@ impl Unmatched {
         }
     }
 
+    /// Notes that a secret of that user was tried.
+    pub(super) fn note_match(&mut self, user: &[u8]) {
+        if self.matched.len() < ACCOUNTS_MAX && !self.matched.contains_key(user) {
+            self.matched.insert(user.into(), ());
+        }
+    }
+
+    /// Whether any account has a secret.
+    pub(super) fn has_matched(&self) -> bool {
+        !self.matched.is_empty()
+    }
+
+    fn is_free(&self, given: &[u8]) -> bool {
+        self.matched.len() < ACCOUNTS_MAX && !self.matched.contains_key(given)
+    }
+
     /// All of them, by name.
     pub(super) fn all<'v>(&'v self, keyring: &'v Keyring) -> Vec<WithoutSecret<'v>> {
         if self.accounts.is_empty() {
@@ -59,12 +77,21 @@ impl Unmatched {
             by_form.entry(folded(given)).and_modify(|known| *known = given.min(known)).or_insert(given);
         }
         let meant = |user: &[u8]| match keyring.realms_of(user) {
-            Some(realms) => realms.one().map(Meant::OtherRealm),
-            None => by_form.get(&folded(user)).copied().map(Meant::OtherForm),
+            Some(realms) => realms.one().filter(|_| self.is_free(user)).map(Meant::OtherRealm),
+            None => {
+                let given = by_form.get(&folded(user)).copied();
+                given.filter(|given| self.is_free(given) && !are_of_two_domains(given, user)).map(Meant::OtherForm)
+            }
         };
         let accounts = self.accounts.iter();
         accounts.map(|(user, realm)| WithoutSecret { user, realm, meant: meant(user) }).collect()
     }
+}
+
+/// Whether both names have a domain, and not the same.
+fn are_of_two_domains(one: &[u8], other: &[u8]) -> bool {
+    let domain = |name: &[u8]| Some(name.splitn(2, |byte| *byte == b'@').nth(1)?.to_ascii_lowercase());
+    domain(one).zip(domain(other)).is_some_and(|(one, other)| one != other)
 }
 
 /// What two forms of one name have in common: `sip:2001@pbx.example.com` and `2001`.
@@ -98,6 +125,18 @@ mod tests {
                 (b"eve", None),
             ]
         );
+        // Secrets that are used are meant for who uses them, and another domain is another tenant.
+        unmatched.note(b"bob@other.example.com", b"r");
+        for user in ["Alice", "carol"] {
+            unmatched.note_match(user.as_bytes());
+        }
+        let meant: Vec<_> = unmatched
+            .all(&keyring)
+            .iter()
+            .filter(|account| account.meant.is_some())
+            .map(|account| account.user)
+            .collect();
+        assert_eq!(meant, [b"bob"]);
     }
 
     #[test]

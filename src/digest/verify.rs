@@ -85,7 +85,7 @@ impl Verifier {
 
     /// Whether a secret was given for any of the credentials so far.
     pub fn has_matched(&self) -> bool {
-        self.unmatched.has_matched
+        self.unmatched.has_matched()
     }
 
     /// The accounts of the credentials so far for which no secret was given, by name; at most a thousand.
@@ -166,7 +166,7 @@ impl Verifier {
             unmatched.note(&username, &realm);
             return None;
         };
-        unmatched.has_matched = true;
+        unmatched.note_match(&username);
         let (verdict, fitting) = match Inputs::read(credentials, request, &username, &realm) {
             Err(reason) => (Verdict::Unverifiable(reason), None),
             Ok(inputs) => {

@@ -1,6 +1,7 @@
 //! Who sent which digest first: the same digest from another place may be a replay.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use hashbrown::HashTable;
 
@@ -25,7 +26,7 @@ pub struct Use {
     pub session: u32,
     /// When it was sent.
     pub sent: CaptureTime,
-    /// When it was answered; the end of time where it was not.
+    /// When it was answered; when nobody waits for that any more where it was not.
     pub answered: CaptureTime,
     /// The frame.
     pub at: FrameRef,
@@ -93,7 +94,7 @@ impl Known {
         let (sent, answered) = self.latest;
         let is_same = first.is_same_request(&this) || Use { sent, answered, ..first }.is_same_request(&this);
         let is_relayed = self.relay == Some(this.client_hash);
-        if is_same && !is_own {
+        if first.passes_on(&this) && !is_own {
             self.relay = Some(if this.sent < first.sent { first.client_hash } else { this.client_hash });
         }
         if this.sent < first.sent {
@@ -179,7 +180,19 @@ impl Uses {
     }
 }
 
+/// A B2BUA sends on at once what it got.
+const SENT_ON_WITHIN: Duration = Duration::from_millis(500);
+
 impl Use {
+    /// Whether one is plainly the other, sent on by who received it, who then answers.
+    fn passes_on(&self, other: &Use) -> bool {
+        let (outer, inner) = if self.sent <= other.sent { (self, other) } else { (other, self) };
+        let is_at_once = inner.sent.since(outer.sent) <= SENT_ON_WITHIN && inner.answered <= outer.answered;
+        outer.server_hash == inner.client_hash
+            || outer.request == inner.request
+            || (is_at_once && outer.session != inner.session)
+    }
+
     /// Whether one is the other on its way: passed on by who received it, or the same request from an address that has
     /// changed, or sent while the other still waited for its answer, as a B2BUA between them does.
     pub fn is_same_request(&self, other: &Use) -> bool {
@@ -228,7 +241,8 @@ mod tests {
             request: u32::try_from(sent).expect("it is small"),
             session,
             sent: time(sent),
-            answered: time(sent + 30),
+            // The leg behind is answered first.
+            answered: time(sent + if client == 2 { 10 } else { 30 }),
             ..sent_by([192, 0, 2, client])
         };
         let uses = [at(1, 1, 10), at(1, 1, 60_010), at(2, 2, 20), at(2, 2, 60_020)];
@@ -236,6 +250,11 @@ mod tests {
             let mut known = Uses::new(3);
             assert!(order.into_iter().all(|next: usize| known.note(7, uses[next]).is_none()), "{order:?}");
         }
+        // Whoever repeats it while the client still waits is no relay for that, and what nobody answers waits no longer than anybody.
+        let ringing = Use { answered: time(50_000), ..at(1, 1, 10) };
+        let mut known = Uses::new(3);
+        assert!([ringing, at(4, 4, 20_000)].into_iter().all(|this| known.note(7, this).is_none()));
+        assert!(known.note(7, at(4, 5, 90_000)).is_some());
         // From a third place, later.
         let mut known = Uses::new(3);
         uses.iter().rev().for_each(|this| assert!(known.note(7, *this).is_none()));

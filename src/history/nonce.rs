@@ -7,6 +7,7 @@ use crate::base::Flow;
 use crate::base::FrameRef;
 use crate::base::PackedFlow;
 use crate::session::NonceId;
+use crate::session::judge::TRANSACTION_TIMEOUT;
 
 /// One nonce of one realm. Small: there are as many as challenges. Its text is not kept: it stands in the messages that hold it,
 /// and whoever asks about a nonce has one of them.
@@ -71,13 +72,20 @@ impl Nonce {
     }
 
     /// Notes a request under another Call-ID than the challenge's, where it is the first use of all.
-    pub(super) fn note_move(&mut self, issue: &Issue, at: FrameRef, flow: Flow, purpose: Purpose) {
+    pub(super) fn note_move(
+        &mut self,
+        issue: &Issue,
+        (at, time): (FrameRef, CaptureTime),
+        flow: Flow,
+        purpose: Purpose,
+    ) {
+        let is_in_time = time.since(issue.time) <= TRANSACTION_TIMEOUT;
         let is_elsewhere = issue.purpose.call_id != purpose.call_id;
         let is_same_hop = issue.flow.source.address == flow.destination.address
             && issue.flow.destination.address == flow.source.address;
         if !is_elsewhere {
             self.moved_to = None;
-        } else if self.used_by == 0 && is_same_hop && issue.purpose.request == purpose.request {
+        } else if self.used_by == 0 && is_in_time && is_same_hop && issue.purpose.request == purpose.request {
             self.moved_to = Some(Box::new(at));
         }
     }

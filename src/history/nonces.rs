@@ -10,7 +10,6 @@ use std::time::Duration;
 use foldhash::quality::RandomState;
 
 use crate::base::CaptureTime;
-use crate::base::Endpoint;
 use crate::base::Flow;
 use crate::base::FrameRef;
 use crate::base::Limits;
@@ -228,7 +227,7 @@ impl Nonces {
     }
 
     /// Notes the nonce count of credentials, while the capture is read.
-    pub fn counted(&mut self, id: NonceId, count: u32, at: FrameRef, client: Endpoint, purpose: Purpose) {
+    pub fn counted(&mut self, id: NonceId, count: u32, at: FrameRef, client: IpAddr, purpose: Purpose) {
         let new = Counted { count, call: purpose.call_id, client: self.short_hash(client) };
         if let Some(nonce) = self.store.get_mut(id) {
             nonce.note_count(new, at);
@@ -244,7 +243,7 @@ impl Nonces {
         let used_by = if nonce.used_by == 0 { call } else { nonce.used_by };
         nonce.is_shared |= used_by != call;
         if let Some(issue) = nonce.issued() {
-            nonce.note_move(&issue, at, flow, purpose);
+            nonce.note_move(&issue, (at, time), flow, purpose);
         }
         nonce.used_by = used_by;
     }

@@ -63,7 +63,6 @@ fn unanswered_at(session: &Session<'_>, context: &Context<'_>, index: usize) -> 
         // What the client did before, a digest that is wrong perhaps, nobody has seen.
         _ if !facts::shows_credentials(attempt) => (Severity::Medium, Confidence::Possible),
         _ if attempt.has_given_up_unheard() && !attempt.is_removal() => (Severity::High, Confidence::Likely),
-        _ if lacks_requests(session, attempt) => (Severity::Medium, Confidence::Possible),
         true if attempt.is_removal() => (Severity::Medium, Confidence::Likely),
         true if attempt.is_unheard() => (Severity::High, Confidence::Likely),
         true => (Severity::High, Confidence::Proven),
@@ -79,20 +78,6 @@ pub fn lost(attempt: &Attempt<'_>) -> (&'static str, Fault) {
         true => ("Parts of the stream between the two are missing in the capture", Fault::Unknown),
         false => ("Fragments between the two are missing", Fault::Path),
     }
-}
-
-/// Transactions of a session that are looked at for requests that the capture lacks. Bounds the search in endless sessions.
-const LACKING_MAX: usize = 256;
-
-/// Whether the capture holds answers on that hop whose requests it lacks, or lacks a number in the client's counting: the answer to a
-/// challenge may be such a one.
-pub fn lacks_requests(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
-    let all = session.run.transactions.iter().take(LACKING_MAX);
-    let on_hop = || all.clone().filter(|known| known.is_same_hop(attempt.transaction));
-    let mut counts: Vec<u32> = on_hop().filter_map(|known| known.cseq).collect();
-    counts.sort_unstable();
-    let is_gap = |pair: &[u32]| matches!(pair, [one, next] if next.saturating_sub(*one) > 1);
-    counts.windows(2).any(is_gap) || on_hop().any(|known| known.request.is_none() && known.method.is_challengeable())
 }
 
 /// Whether a request belongs to a dialog that is there. The retry of a request that was challenged may carry the To tag of the

@@ -176,7 +176,7 @@ pub fn ends_behind(attempt: &Attempt<'_>, context: &Context<'_>) -> String {
 /// Whether a datagram of this request's sender to its receiver lost a fragment: its next request may have been that one.
 pub fn may_be_lost(attempt: &Attempt<'_>, context: &Context<'_>) -> bool {
     let flow = attempt.transaction.flow;
-    context.lost_between.holds(flow.source.address, flow.destination.address)
+    context.lost_between.holds(flow.source.address, flow.destination.address, attempt.transaction.transport)
 }
 
 /// The account that a request speaks for: the To URI of a REGISTER, else the From URI.

@@ -8,9 +8,9 @@ use crate::rules::Context;
 use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::session::Answer;
-use crate::session::Attempt;
 use crate::session::CredentialsRow;
 use crate::session::NonceId;
+use crate::session::Presented;
 use crate::session::Request;
 use crate::session::Session;
 use crate::session::Transaction;
@@ -80,11 +80,11 @@ pub fn name_sender(session: &Session<'_>, finding: &mut Finding) {
     let Some((attempt, first)) = attempt.zip(session.attempts.first()) else { return };
     let (flow, began) = (attempt.transaction.flow, first.transaction.flow.source.address);
     let own = session.attempts.iter().take(OWN_MAX).filter(|own| own.transaction.flow.source.address == began);
-    let is_passed_on = |row: &CredentialsRow| {
-        let mut known = own.clone().filter_map(Attempt::request).flat_map(|request| &request.credentials);
-        known.any(|known| known.value == row.value)
+    let is_passed_on = |sent: &Presented<'_>| {
+        let mut known = own.clone().flat_map(|own| &own.credentials);
+        known.any(|known| known.credentials.response() == sent.credentials.response())
     };
-    let has_own = attempt.request().is_some_and(|sent| !sent.credentials.iter().all(is_passed_on));
+    let has_own = !attempt.credentials.iter().all(is_passed_on);
     if flow.source.address != began && first.transaction.flow.destination.address == flow.source.address && has_own {
         finding.explanation.push_str(&format!(
             " The client here is {}, which sends the request on to {} with credentials of its own, and not {began}, which began.",

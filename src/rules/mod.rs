@@ -26,7 +26,7 @@ pub mod security;
 pub mod transaction;
 
 use crate::base::CaptureTime;
-use crate::base::HostPairs;
+use crate::base::Missing;
 use crate::base::Unreachables;
 use crate::history::Accounts;
 use crate::history::Nonces;
@@ -89,7 +89,7 @@ pub struct Context<'a> {
     /// Every account of the capture so far.
     pub accounts: &'a Accounts,
     /// Who sent to whom what is missing: fragments of datagrams, or parts of TCP streams.
-    pub lost_between: &'a HostPairs,
+    pub lost_between: &'a Missing,
     /// What ICMP said of packets that did not arrive.
     pub unreachable: &'a Unreachables,
     /// Messages of the session's Call-ID of which only the first fragment was captured.

@@ -265,7 +265,7 @@ fn judgement(attempts: &[Attempt<'_>], index: usize, attempt: &Attempt<'_>, pres
     let Some(status) = attempt.status() else { return Judgement::None };
     match status {
         200..=299 => Judgement::Accepted,
-        401 | 407 if is_under_other_header(attempt, presented) => Judgement::Unjudged,
+        401 | 407 if is_under_other_header(attempts, index, attempt, presented) => Judgement::Unjudged,
         300..=699 if status != 401 && status != 407 && was_let_on(attempts, attempt, presented) => Judgement::Passed,
         401 | 407 => {
             // A client that names a wrong realm is refused by the realm whose nonce it used.
@@ -306,20 +306,38 @@ fn judgement(attempts: &[Attempt<'_>], index: usize, attempt: &Attempt<'_>, pres
     }
 }
 
-/// Credentials of an unknown nonce beside a challenge that wants the other header: who asks there does not look here (RFC 3261 §22.2,
-/// §22.3).
-fn is_under_other_header(attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
+/// How many attempts on the right answer to a challenge is looked for. Bounds the search in endless sessions.
+const ANSWERED_WITHIN: usize = 16;
+
+/// Credentials of another Call-ID beside a challenge that wants the other header, and then gets it: who asks there does not look here
+/// (RFC 3261 §22.2, §22.3).
+fn is_under_other_header(
+    attempts: &[Attempt<'_>],
+    index: usize,
+    attempt: &Attempt<'_>,
+    presented: &Presented<'_>,
+) -> bool {
     let realm = presented.realm();
     let mut asked = attempt.challenges.iter().filter(|offered| offered.realm() == realm).peekable();
-    presented.answers.is_none() && asked.peek().is_some() && asked.all(|offered| offered.header != presented.header)
+    let is_answer = |later: &Presented<'_>| {
+        later.header != presented.header && later.answers.is_some_and(|answers| answers.attempt == index)
+    };
+    let mut later = attempts.iter().skip(index + 1).take(ANSWERED_WITHIN).flat_map(|later| &later.credentials);
+    presented.answers.is_none()
+        && asked.peek().is_some()
+        && asked.all(|offered| offered.header != presented.header)
+        && later.any(is_answer)
 }
 
 /// Whether who had asked for these credentials sent the request on, seen on its next hop, and passed an answer back: a proxy that held
-/// the bare request back let this one past.
+/// the bare request back let this one past. A registrar behind it judges for itself.
 fn was_let_on(attempts: &[Attempt<'_>], attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
     let is_sent_on = |attempt: &Attempt<'_>| attempt.copies.iter().any(|copy| copy.kind == CopyKind::Hop);
     let asking = presented.answers.and_then(|at| attempts.get(at.attempt));
-    !presented.is_wrong() && is_sent_on(attempt) && asking.is_some_and(|asking| !is_sent_on(asking))
+    attempt.transaction.method != Method::Register
+        && !presented.is_wrong()
+        && is_sent_on(attempt)
+        && asking.is_some_and(|asking| !is_sent_on(asking))
 }
 
 /// How many attempts back a server is looked for that asked in the same way. Bounds the search in endless sessions.

@@ -169,7 +169,7 @@ impl Defragmenter {
             && let Some(datagram) = self.waiting.remove(&key)
         {
             self.bytes = self.bytes.saturating_sub(datagram.held_bytes());
-            ledger.lost(key.addresses.source, key.addresses.destination);
+            ledger.lost(key.addresses.source, key.addresses.destination, false);
             datagram.give_up(&key, ledger);
         }
         true

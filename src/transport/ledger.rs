@@ -10,8 +10,8 @@ use crate::base::Flow;
 use crate::base::FrameRef;
 use crate::base::Frames;
 use crate::base::Framing;
-use crate::base::HostPairs;
 use crate::base::Limits;
+use crate::base::Missing;
 use crate::base::Notice;
 use crate::base::SetAside;
 use crate::base::Transport;
@@ -105,9 +105,9 @@ pub(super) struct Ledger {
     pub(super) coverage: Coverage,
     pub(super) events: Events,
     /// Who sent to whom what is missing: fragments of datagrams, or parts of TCP streams.
-    lossy: HostPairs,
+    lossy: Missing,
     /// Those of them that were not asked for yet.
-    pub(super) lost_between: Vec<(IpAddr, IpAddr)>,
+    pub(super) lost_between: Vec<(IpAddr, IpAddr, bool)>,
     /// What ICMP said that was not asked for yet.
     pub(super) unreachable: Vec<Notice>,
     /// The beginnings of datagrams that were given up since they were last asked for.
@@ -140,9 +140,10 @@ impl Ledger {
         }
     }
 
-    pub(super) fn lost(&mut self, source: IpAddr, destination: IpAddr) {
-        if self.lossy.insert(source, destination) {
-            self.lost_between.push((source, destination));
+    /// Notes that something is missing: fragments of a datagram, or a part of a stream.
+    pub(super) fn lost(&mut self, source: IpAddr, destination: IpAddr, is_stream: bool) {
+        if self.lossy.insert(source, destination, is_stream) {
+            self.lost_between.push((source, destination, is_stream));
         }
     }
 

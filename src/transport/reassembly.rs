@@ -184,10 +184,11 @@ impl<F: Framer> Reassembly<F> {
         &self.ledger.coverage
     }
 
-    /// Hands out who sent datagrams to whom that never became whole, as far as that is news since the last call: what seems unsaid
-    /// between them may have been said.
-    pub fn lost_between(&mut self, sink: &mut impl FnMut(IpAddr, IpAddr)) {
-        self.ledger.lost_between.drain(..).for_each(|(source, destination)| sink(source, destination));
+    /// Hands out who sent to whom what never became whole, as far as that is news since the last call: what seems unsaid between them may
+    /// have been said. True stands for parts of TCP streams, false for fragments of datagrams.
+    pub fn lost_between(&mut self, sink: &mut impl FnMut(IpAddr, IpAddr, bool)) {
+        let lost = self.ledger.lost_between.drain(..);
+        lost.for_each(|(source, destination, is_stream)| sink(source, destination, is_stream));
     }
 
     /// Hands out what ICMP said of packets that did not arrive, since the last call.

@@ -357,7 +357,7 @@ impl<F: Framer> Stream<F> {
     /// Bytes are missing: whose they were matters where nothing seems to follow.
     fn note_gap<S: FnMut(Payload<'_>)>(&self, out: &mut Outlet<'_, S>) {
         out.ledger.events.tcp_gap.add(out.now);
-        out.ledger.lost(self.flow.source.address, self.flow.destination.address);
+        out.ledger.lost(self.flow.source.address, self.flow.destination.address, true);
     }
 
     fn skip_hole<S: FnMut(Payload<'_>)>(&mut self, out: &mut Outlet<'_, S>) {

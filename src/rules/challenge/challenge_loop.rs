@@ -129,6 +129,8 @@ fn in_streak(
     let (first, attempt, presented) = tried.first().copied()?;
     let (cause, fault) = cause(session, context, tried);
     let is_right = (cause, fault) == ("unknown", Fault::Server);
+    let is_unverifiable =
+        tried.iter().any(|(_, _, presented)| matches!(presented.verdict(), Some(Verdict::Unverifiable(_))));
     let is_stale = tried.iter().any(|(_, _, presented)| presented.judgement == Judgement::Stale);
     let method = attempt.transaction.method.to_string();
     let user = facts::account(&presented.username(), realm);
@@ -149,6 +151,7 @@ fn in_streak(
             match (is_right, cause) {
                 (true, _) => ALL_RIGHT,
                 (false, "unknown") if is_stale => SOME_STALE,
+                (false, "unknown") if is_unverifiable => UNCHECKED,
                 _ => meaning(cause),
             }
         ))
@@ -295,6 +298,9 @@ fn meaning(cause: &str) -> &'static str {
 
 /// What is said where a nonce was called stale on the way, and that does not explain the rest.
 const SOME_STALE: &str = "Only some challenges blamed the nonce. Without the password, a capture cannot tell a wrong secret from a server that refuses a right one.";
+
+/// What is said where a secret was given, and did not help.
+const UNCHECKED: &str = "No challenge blamed the nonce, and the digests could not be recomputed: a capture cannot tell a wrong secret from a server that refuses a right one.";
 
 /// What is said where every digest was checked and is right.
 const ALL_RIGHT: &str = "Every digest fits the secret given: the client holds that one, and whether the server does, a capture cannot tell.";

@@ -82,12 +82,6 @@ fn finding(session: &Session<'_>, unanswered: &Unanswered) -> Option<Finding> {
             " The request that was challenged is not in the capture, or not whole: it may have carried credentials that the server refused.",
         );
     }
-    if is_seen && challenge_facts::lacks_requests(session, attempt) {
-        finding
-            .explanation
-            .push_str(" The capture lacks other requests of this Call-ID: the answer may be one of them.");
-        finding.fault = Fault::Unknown;
-    }
     if is_lost {
         finding
             .explanation

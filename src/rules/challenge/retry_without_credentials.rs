@@ -120,6 +120,10 @@ const GAPS_MAX: usize = 16;
 
 /// Whether the client counted on between two requests, and the capture holds none of the Call-ID that took the number.
 fn is_gap_between(session: &Session<'_>, first: &Attempt<'_>, next: &Attempt<'_>) -> bool {
+    // Behind a proxy, the numbers between are those of what the proxy asked for itself.
+    if next.request().is_none_or(|request| request.via_count > 1) {
+        return false;
+    }
     let Some((first, next)) = first.transaction.cseq.zip(next.transaction.cseq) else { return false };
     let is_between = |cseq: u32| first < cseq && cseq < next;
     let mut seen = session.run.transactions.iter().filter_map(|known| known.cseq);

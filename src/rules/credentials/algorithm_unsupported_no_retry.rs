@@ -66,13 +66,15 @@ fn finding(session: &Session<'_>, unanswered: &Unanswered) -> Option<Finding> {
         .graded(severity, confidence)
         .fault(Fault::Client)
         .explained(format!(
-            "{offer}. No credentials follow{}{}. A client without an account for this realm would be silent too.",
-            if is_open {
-                " before the capture ends: the client may not know it"
-            } else {
-                ": the client does not know it"
-            },
-            if has_md5 { ", and not look at the second offer" } else { "" }
+            "{offer}. No credentials follow{}. A client without an account for this realm would be silent too.",
+            match (is_open, has_md5) {
+                (true, true) => {
+                    format!(" before the capture ends: the client may not know {algorithm}, and may not look at the second offer")
+                }
+                (true, false) => format!(" before the capture ends: the client may not know {algorithm}"),
+                (false, true) => format!(": the client does not know {algorithm}, and does not look at the second offer"),
+                (false, false) => format!(": the client does not know {algorithm}"),
+            }
         ))
         .excludes("wrong password: no digest was sent for this realm")
         .advises(challenge_facts::algorithm_advice(attempt, &algorithm));

@@ -53,7 +53,8 @@ fn finding(session: &Session<'_>, context: &Context<'_>, index: usize, all: &[us
     let repeated = attempt.transaction.retransmissions();
     let is_repeated = repeated > 0 || attempt.transaction.transport.is_reliable();
     let flow = attempt.transaction.flow;
-    let is_lossy = context.lost_between.holds(flow.destination.address, flow.source.address);
+    let is_lossy =
+        context.lost_between.holds(flow.destination.address, flow.source.address, attempt.transaction.transport);
     let (severity, confidence) = match is_repeated {
         _ if facts::is_ping(attempt) => (Severity::Info, Confidence::Likely),
         _ if is_lossy => (Severity::Medium, Confidence::Possible),
