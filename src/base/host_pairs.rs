@@ -3,8 +3,6 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use crate::base::Transport;
-
 /// Pairs that are told apart. Forged sources make as many as they like.
 const PAIRS_MAX: usize = 4096;
 
@@ -29,27 +27,6 @@ impl HostPairs {
     /// Whether a pair is one of them, or may be.
     pub fn holds(&self, source: IpAddr, destination: IpAddr) -> bool {
         self.is_full || self.pairs.contains(&(source, destination))
-    }
-}
-
-/// Who sent to whom what is missing in the capture.
-#[derive(Clone, Debug, Default)]
-pub struct Missing {
-    datagrams: HostPairs,
-    streams: HostPairs,
-}
-
-impl Missing {
-    /// Adds a pair: of fragments of datagrams, or of parts of TCP streams; says whether that changed anything.
-    pub fn insert(&mut self, source: IpAddr, destination: IpAddr, is_stream: bool) -> bool {
-        let pairs = if is_stream { &mut self.streams } else { &mut self.datagrams };
-        pairs.insert(source, destination)
-    }
-
-    /// Whether something is missing that went from one to the other over that kind of transport.
-    pub fn holds(&self, source: IpAddr, destination: IpAddr, transport: Transport) -> bool {
-        let pairs = if transport.is_reliable() { &self.streams } else { &self.datagrams };
-        pairs.holds(source, destination)
     }
 }
 

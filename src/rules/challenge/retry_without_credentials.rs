@@ -21,7 +21,7 @@ pub static RULE: Rule = Rule {
     severity: Severity::High,
     summary: "The request was sent again without credentials",
     finds: "A challenge, and as the next request of the exchange the same request with a higher CSeq and still no credentials for \
-            that realm.",
+            that realm. It is medium and possible where a CSeq between the two is not in the capture: that request may have had them.",
     matters: "The client saw the challenge and could not answer it: no account for that realm, no password, or a scheme or \
               algorithm it does not know.",
     advice: "Set user name and password. Where the client selects its account by realm, compare the configured realm with the one \

@@ -29,7 +29,8 @@ pub static RULE: Rule = Rule {
     severity: Severity::High,
     summary: "The digest fits the password given and answers the current nonce, and is refused",
     finds: "Credentials whose response equals the recomputed one, that answer the newest challenge under the right header, and that \
-            are challenged again without stale. Needs a secret.",
+            are challenged again without stale. Needs a secret. Where each nonce had ended by what it says itself, the cause is expired; \
+            where the same secret got in at the next try, it is info.",
     matters: "The client did its part. The server holds another secret or another form of the user name, checks an identity, or \
               another node answered than the one that challenged.",
     advice: "Look at the server's stored secret (HA1 is bound to user name and realm), its identity rules, and whether challenge \
@@ -84,10 +85,8 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let is_expired =
         refused.iter().all(|(_, attempt, presented)| nonce_facts::expired(context, attempt, presented).is_some());
     let is_made_good = refused.iter().all(|(index, _, presented)| is_made_good(session, *index, presented));
-    finding = match is_expired {
-        true => blame_age(session, context, finding, &refused, is_made_good),
-        false => weigh_age(session, context, finding, &refused, is_made_good),
-    };
+    let refusals = Refusals { session, context, rows: &refused, is_made_good };
+    finding = if is_expired { refusals.blame_age(finding) } else { refusals.weigh_age(finding) };
     if is_altered_behind(session, attempt, presented) {
         finding.fault = Fault::Path;
         finding.explanation.push_str(" On the next hop the digest no longer fits: the request was changed on the way.");
@@ -128,57 +127,55 @@ fn is_made_good(session: &Session<'_>, index: usize, presented: &Presented<'_>) 
 /// How many attempts that were let past are looked at for the same digest over another nonce. Bounds the search in endless sessions.
 const MADE_GOOD_WITHIN: usize = 64;
 
-/// A nonce that says itself when it ends, and was used later: the server refused its age and did not call it stale.
-fn blame_age(
-    session: &Session<'_>,
-    context: &Context<'_>,
-    mut finding: Finding,
-    refused: &[Row<'_, '_>],
+/// Right digests that were refused without stale=true.
+struct Refusals<'s, 'run, 'c> {
+    session: &'s Session<'run>,
+    context: &'c Context<'c>,
+    rows: &'c [Row<'s, 'run>],
+    /// The same secret got in soon after each of them.
     is_made_good: bool,
-) -> Finding {
-    let Some((_, attempt, presented)) = refused.first() else { return finding };
-    let Some((format, over)) = nonce_facts::expired(context, attempt, presented) else { return finding };
-    if is_made_good {
-        finding = finding.graded(Severity::Info, Confidence::Likely);
-    } else if refused.last().is_some_and(|(last, _, _)| session.is_left_open(*last)) {
-        finding = finding.graded(Severity::Medium, Confidence::Possible);
-    }
-    let life =
-        format.life().map(|life| format!("was good for {} and ", facts::duration_text(life))).unwrap_or_default();
-    finding.explanation.push_str(&format!(
-        " The nonce of frame {} {life}had ended {} before it was used, {}: the server refuses it for its age, and does not say stale=true.",
-        nonce_facts::frame_of(attempt),
-        facts::duration_text(over),
-        nonce_facts::INFERRED,
-    ));
-    finding.cause = Some("expired");
-    finding
-        .advises("Lengthen the life of nonces on the server (nonce_expire in Kamailio and OpenSIPS), or let the client answer faster")
-        .advises("Let the server say stale=true when it refuses a nonce for its age")
 }
 
-/// A nonce that had been good may have become too old, which some servers do not say: nothing is wrong where the next try got in, and
-/// where the capture ends, nobody knows.
-fn weigh_age(
-    session: &Session<'_>,
-    context: &Context<'_>,
-    mut finding: Finding,
-    refused: &[Row<'_, '_>],
-    is_made_good: bool,
-) -> Finding {
-    let Some(&(last, attempt, presented)) = refused.last() else { return finding };
-    let is_open = session.is_left_open(last);
-    if is_made_good {
-        finding.explanation.push_str(
-            " The next try got in with the same secret: the server took the nonce for too old, used up or none of its own, and does not \
-             say stale=true.",
-        );
-        finding.graded(Severity::Info, Confidence::Likely)
-    } else if is_open && nonce_facts::was_good(session, context, last, presented) {
-        finding.explanation.push_str(" The nonce had been good before, and may have become too old.");
-        finding.explanation.push_str(&facts::ends_behind(attempt, context));
-        finding.graded(Severity::Medium, Confidence::Possible)
-    } else {
+impl Refusals<'_, '_, '_> {
+    /// A nonce that says itself when it ends, and was used later: the server refused its age and did not call it stale.
+    fn blame_age(&self, mut finding: Finding) -> Finding {
+        let Some((_, attempt, presented)) = self.rows.first() else { return finding };
+        let Some((format, over)) = nonce_facts::expired(self.context, attempt, presented) else { return finding };
+        if self.is_made_good {
+            finding = finding.graded(Severity::Info, Confidence::Likely);
+        } else if self.rows.last().is_some_and(|(last, _, _)| self.session.is_left_open(*last)) {
+            finding = finding.graded(Severity::Medium, Confidence::Possible);
+        }
+        let life =
+            format.life().map(|life| format!("was good for {} and ", facts::duration_text(life))).unwrap_or_default();
+        finding.explanation.push_str(&format!(
+            " The nonce of frame {} {life}had ended {} before it was used, {}: the server refuses it for its age, and does not say stale=true.",
+            nonce_facts::frame_of(attempt),
+            facts::duration_text(over),
+            nonce_facts::INFERRED,
+        ));
+        finding.cause = Some("expired");
+        finding
+            .advises("Lengthen the life of nonces on the server (nonce_expire in Kamailio and OpenSIPS), or let the client answer faster")
+            .advises("Let the server say stale=true when it refuses a nonce for its age")
+    }
+
+    /// A nonce that had been good may have become too old, which some servers do not say: nothing is wrong where the next try got in,
+    /// and where the capture ends, nobody knows.
+    fn weigh_age(&self, mut finding: Finding) -> Finding {
+        let Some(&(last, attempt, presented)) = self.rows.last() else { return finding };
+        if self.is_made_good {
+            finding.explanation.push_str(
+                " The next try got in with the same secret: the server took the nonce for too old, used up or none of its own, and does \
+                 not say stale=true.",
+            );
+            return finding.graded(Severity::Info, Confidence::Likely);
+        }
+        if self.session.is_left_open(last) && nonce_facts::was_good(self.session, self.context, last, presented) {
+            finding.explanation.push_str(" The nonce had been good before, and may have become too old.");
+            finding.explanation.push_str(&facts::ends_behind(attempt, self.context));
+            return finding.graded(Severity::Medium, Confidence::Possible);
+        }
         finding
     }
 }

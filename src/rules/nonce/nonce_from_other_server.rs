@@ -24,7 +24,8 @@ pub static RULE: Rule = Rule {
     severity: Severity::High,
     summary: "A nonce that one server issued is refused by another",
     finds: "Credentials that answer the challenge of one server address, sent to and refused by another one, or \
-            by the same address under another Server name, where that one never took such a nonce. High needs \
+            by the same address under another Server name or by another node that it passed the request on to, where that one \
+            never took such a nonce. High needs \
             stale=true or a digest that is proven right; else it is medium and possible.",
     matters: "Behind a load balancer or several SRV records, challenge and answer may reach different nodes. Each \
             refuses what the other asked for, and a client gets in by luck only.",

@@ -24,7 +24,8 @@ pub static RULE: Rule = Rule {
     finds: "A request within a dialog, most often BYE, that the party which called challenges, and that the client answers with \
             credentials, although that address never challenged or accepted this client outside of dialogs. It is medium where \
             the client does not answer, which is right, and where the capture begins within the dialog, does not show that \
-            the client has another server, or where that is a neighbour of the one that asked: carriers have several.",
+            the client has another server, or where that is a neighbour of the one that asked: carriers have several. Where neither who called nor another \
+            server is seen, it is info.",
     matters: "With the digest, the caller can try passwords at home as fast as its machines are, unseen. It calls, waits until the phone hangs \
               up, and asks.",
     advice: "Let the phone answer challenges of its registrar and proxy only, and take calls from them only. Change the password of the account.",

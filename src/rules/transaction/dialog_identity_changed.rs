@@ -21,7 +21,7 @@ pub static RULE: Rule = Rule {
     severity: Severity::Medium,
     summary: "The retry with credentials has another Call-ID or From tag than the challenged request",
     finds: "A request whose nonce was given to the same client for the same method and users under another Call-ID or \
-            From tag, where it stays unanswered, and that is the first to use it. It is high where the server refused \
+            From tag, where it stays unanswered, and that is the first to use it, within 32 s. It is high where the server refused \
             it although the digest is right, or answered 400 or stale.",
     matters: "A server may bind its nonces to the call: Kamailio can, to Call-ID and From tag. And whoever reads the \
             log sees a challenge without an answer, and an answer without a challenge.",
