@@ -25,6 +25,7 @@ use crate::report::ticket;
 use crate::rules;
 use crate::rules::Confidence;
 use crate::rules::Rule;
+use crate::rules::Severity;
 use crate::rules::capture_facts::Event;
 use crate::rules::capture_facts::IssuedNonce;
 use crate::rules::capture_facts::NonceServerFacts;
@@ -59,6 +60,7 @@ impl Analyzer {
             }
             self.messages.findings.add_of_capture(finding);
         }
+        self.messages.findings.unite();
         let redaction = self.messages.builder.redaction();
         let by_severity = self.messages.findings.by_severity();
         let (findings, not_listed) =
@@ -103,11 +105,15 @@ impl Analyzer {
             .filter(|(key, _)| !attackers.contains(&key.source))
             .filter_map(|(key, steps)| challenge_loop::across_sessions(key, steps))
             .collect();
-        for (finding, sessions) in loops {
+        for (mut finding, sessions) in loops {
             if !self.messages.keeps(&sessions) {
                 continue;
             }
             self.messages.builder.note_trouble(&finding);
+            if finding.explained_by.is_none() && finding.severity >= Severity::High {
+                let (name, names) = challenge_loop::EXPLAINS;
+                finding.excluded.extend(self.messages.findings.explain(name, &sessions, names));
+            }
             self.messages.findings.add(finding, &sessions, None);
         }
     }

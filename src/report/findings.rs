@@ -1,6 +1,9 @@
 //! Collects findings: merges those that are one, keeps the worst when there are too many, and names them at the end.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use sha2::Digest;
 use sha2::Sha256;
@@ -10,6 +13,7 @@ use crate::base::WireMap;
 use crate::history::PairKey;
 use crate::report::FrameAt;
 use crate::report::Redaction;
+use crate::report::alike::Alike;
 use crate::report::build::frame_at;
 use crate::report::model;
 use crate::report::pseudonyms::Pseudonyms;
@@ -28,6 +32,8 @@ struct Collected {
     finding: Finding,
     sessions: Vec<u64>,
     sessions_count: u64,
+    /// How many others say the same.
+    united: u64,
     order: u64,
     pair: Option<PairKey>,
 }
@@ -122,7 +128,7 @@ impl Findings {
         let sessions = sessions.iter().copied().take(SESSIONS_MAX).collect();
         finding.frames.truncate(FRAMES_MAX);
         finding.shrink();
-        self.collected.push(Collected { finding, sessions, sessions_count, order: self.order, pair });
+        self.collected.push(Collected { finding, sessions, sessions_count, united: 0, order: self.order, pair });
         if self.collected.len() > self.findings_max.saturating_mul(2).max(64) {
             self.drop_least();
         }
@@ -179,15 +185,20 @@ impl Findings {
         self.index();
     }
 
-    /// Names the rule that explains findings of some sessions, by the names of their rules.
-    pub fn explain(&mut self, by: &'static str, sessions: &[u64], names: &[&str]) {
+    /// Names the rule that explains findings of some sessions, by the names of their rules. What each of those rules out is handed out.
+    pub fn explain(&mut self, by: &'static str, sessions: &[u64], names: &[&str]) -> Vec<Cow<'static, str>> {
         let mut softened = Vec::new();
+        let mut excluded: Option<Vec<Cow<'static, str>>> = None;
         for collected in &mut self.collected {
             let finding = &mut collected.finding;
             let is_within =
                 !collected.sessions.is_empty() && collected.sessions.iter().all(|one| sessions.contains(one));
             if !is_within || finding.merge.is_some() || !names.contains(&finding.rule.name) {
                 continue;
+            }
+            match &mut excluded {
+                Some(common) => common.retain(|text| finding.excluded.contains(text)),
+                None => excluded = Some(finding.excluded.clone()),
             }
             finding.explained_by = Some(by);
             if finding.severity > Severity::Medium {
@@ -196,6 +207,41 @@ impl Findings {
             }
         }
         softened.into_iter().for_each(|before| self.recount(before, Severity::Medium));
+        excluded.unwrap_or_default()
+    }
+
+    /// Makes one of those that say the same of the same account. Told a thousand times they would hide what else there is.
+    pub fn unite(&mut self) {
+        let mut first: HashMap<Alike, usize> = HashMap::new();
+        let mut kept: Vec<Collected> = Vec::with_capacity(self.collected.len());
+        for collected in std::mem::take(&mut self.collected) {
+            let is_of_one = collected.finding.merge.is_none() && collected.sessions_count == collected.united + 1;
+            if !is_of_one {
+                kept.push(collected);
+                continue;
+            }
+            match first.entry(Alike::of(&collected.finding, collected.pair)) {
+                Entry::Vacant(free) => {
+                    free.insert(kept.len());
+                    kept.push(collected);
+                }
+                Entry::Occupied(known) => {
+                    if let Some(known) = kept.get_mut(*known.get()) {
+                        self.uncount_of(collected.pair, collected.finding.severity);
+                        known.unite(collected);
+                    }
+                }
+            }
+        }
+        self.collected = kept;
+        self.index();
+    }
+
+    fn uncount_of(&mut self, pair: Option<PairKey>, severity: Severity) {
+        self.uncount(severity);
+        if let Some(count) = pair.and_then(|pair| self.count_of(pair, severity)) {
+            *count = count.saturating_sub(1);
+        }
     }
 
     /// Notes where the shared ones are, behind a change of places.
@@ -211,6 +257,10 @@ impl Findings {
     /// The worst of them stay, in order.
     fn drop_least(&mut self) {
         let findings_max = self.findings_max;
+        self.unite();
+        if self.collected.len() <= findings_max {
+            return;
+        }
         self.collected.sort_by_key(|collected| (std::cmp::Reverse(collected.finding.severity), collected.order));
         let excess = self.collected.len().saturating_sub(findings_max);
         self.not_listed += u64::try_from(excess).unwrap_or(u64::MAX);
@@ -276,6 +326,13 @@ impl Findings {
 }
 
 impl Collected {
+    fn unite(&mut self, other: Collected) {
+        self.united += other.united + 1;
+        self.absorb(other.finding, &other.sessions);
+        // Of many, not all are named.
+        self.sessions_count = self.united + 1;
+    }
+
     fn absorb(&mut self, other: Finding, sessions: &[u64]) {
         self.sessions_count += u64::try_from(sessions.len()).unwrap_or(0);
         self.sessions.extend(sessions.iter().take(SESSIONS_MAX.saturating_sub(self.sessions.len())));
@@ -289,10 +346,13 @@ impl Collected {
         let mut frames: Vec<FrameRef> = finding.frames.iter().copied().take(FRAMES_MAX).collect();
         frames.sort_unstable();
         let sessions: Vec<String> = self.sessions.iter().map(|session| format!("s{session}")).collect();
-        let explanation = if self.sessions_count > 1 && finding.merge.is_some() {
-            format!("{} Seen in {} sessions.", finding.explanation, self.sessions_count)
-        } else {
-            finding.explanation.clone()
+        let explanation = match self.united {
+            0 if self.sessions_count > 1 && finding.merge.is_some() => {
+                format!("{} Seen in {} sessions.", finding.explanation, self.sessions_count)
+            }
+            0 => finding.explanation.clone(),
+            1 => format!("{} The same in one more session.", finding.explanation),
+            more => format!("{} The same in {more} more sessions.", finding.explanation),
         };
         model::Finding {
             id: format!("F{number}"),
@@ -369,11 +429,27 @@ mod tests {
     }
 
     #[test]
+    fn what_says_the_same_of_the_same_account_is_one_finding_whatever_its_frames() {
+        let mut findings = Findings::new(10);
+        for session in 1..=60 {
+            let refused = Finding::new(&challenge_loop::RULE, "1001 got 403");
+            let said = format!("The credentials in frame {session} were refused after {session} s.");
+            findings.add(refused.explained(said), &[session], None);
+        }
+        findings.add(Finding::new(&challenge_loop::RULE, "1002 got 403"), &[61], None);
+        findings.unite();
+        assert_eq!(counts(&findings), [(Severity::High, 2)]);
+        let (listed, not_listed) = findings.finish(Redaction::Default, None);
+        assert_eq!((listed.len(), listed[0].count, listed[1].count, not_listed), (2, 60, 1, 0));
+        assert!(listed[0].explanation.ends_with("in frame 1 were refused after 1 s. The same in 59 more sessions."));
+    }
+
+    #[test]
     fn a_shared_finding_that_finds_no_place_is_counted_once() {
         let mut findings = Findings::new(2);
         findings.add(shared(Severity::Low), &[1], None);
         for session in 2..200 {
-            findings.add(Finding::new(&challenge_loop::RULE, ""), &[session], None);
+            findings.add(Finding::new(&challenge_loop::RULE, format!("loop {session}")), &[session], None);
             findings.add(shared(Severity::Low), &[session], None);
         }
         assert_eq!(counts(&findings), [(Severity::Low, 1), (Severity::High, 198)]);

@@ -1,5 +1,6 @@
 //! Says what was found; decides nothing. [`Report`] is the model that every format prints.
 
+mod alike;
 pub mod build;
 mod clients;
 pub mod comments;

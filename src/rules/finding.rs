@@ -155,7 +155,7 @@ pub struct Finding {
 }
 
 /// Whom and what a finding is about; a ticket system's repeat detection is made of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Subject {
     /// The realm.
     pub realm: Vec<u8>,

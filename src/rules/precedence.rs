@@ -329,7 +329,7 @@ static EXPLAINS: &[(&str, &[&str])] = &[
         &["rejected-credentials", "challenge-loop", "user-unknown-suspected", "retry-after-403"],
     ),
     ("same-credentials-repeated", &["nc-repeated"]),
-    ("challenge-loop", &["rejected-credentials", "challenge-unanswered"]),
+    challenge_loop::EXPLAINS,
     ("challenge-unanswered", &["late-challenge-not-answered", "register-challenged-407", "both-challenges-at-once"]),
 ];
 

@@ -91,7 +91,7 @@ fn analyse_capture(capture: Vec<u8>, credentials: &str) -> Report {
 
 /// Plays a scenario and holds the report against `expected`, one fact a line:
 ///
-/// - `high RULE` (or another severity), then any of `cause=`, `fault=`, `sure=`, `by=` (the rule of the finding that causes
+/// - `high RULE` (or another severity), then any of `cause=`, `fault=`, `sure=`, `sessions=` (how many), `by=` (the rule of the finding that causes
 ///   it, `by=-` for none) and `says=` (a word of the title, the explanation or what is excluded);
 /// - `no RULE…`: these are not found; `clean`: nothing of medium or above;
 /// - `verdict WORD`, `told TEXT` and `untold TEXT`: what the first lines of the report say, and do not;
@@ -156,6 +156,7 @@ fn is_said(report: &Report, finding: &Finding, fact: &str) -> bool {
         "fault" => finding.fault == value,
         "sure" => finding.confidence == value,
         "by" => cause_of(report, finding).unwrap_or("-") == value,
+        "sessions" => finding.count.to_string() == value,
         "frames" => finding.frames.len().to_string() == value,
         "says" => {
             let texts = finding.excluded.iter().chain(&finding.remedy).chain([&finding.title, &finding.explanation]);
@@ -179,7 +180,7 @@ fn is_at_least_medium(finding: &Finding) -> bool {
 fn two_causes(report: &Report) -> Option<String> {
     report.sessions.iter().find_map(|session| {
         let high = report.findings.iter().filter(|finding| {
-            matches!(finding.severity, "critical" | "high") && finding.sessions == [session.id.as_str()]
+            matches!(finding.severity, "critical" | "high") && finding.sessions.contains(&session.id)
         });
         let rules: Vec<&str> = high.map(|finding| finding.rule).collect();
         (rules.len() > 1).then(|| format!("session {} has several high findings: {rules:?}", session.id))

@@ -50,6 +50,9 @@ pub static RULE: Rule = Rule {
     check: Check::Trouble(check),
 };
 
+/// What a loop explains whose own cause is not known.
+pub const EXPLAINS: (&str, &[&str]) = ("challenge-loop", &["rejected-credentials", "challenge-unanswered"]);
+
 /// Challenges that make a loop, and how many of them must follow credentials.
 const CHALLENGES_MIN: usize = 3;
 const REFUSALS_MIN: usize = 2;

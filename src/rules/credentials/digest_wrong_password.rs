@@ -83,9 +83,7 @@ fn finding(
                 requests.len()
             ));
         }
-        None => {
-            finding.explanation.push_str(" Changed inputs were not tried: searches for them have reached their limit.")
-        }
+        None => finding.explanation.push_str(NOT_TRIED),
     }
     if presented.credentials.qop() == Some(Qop::AuthInt) {
         finding
@@ -102,13 +100,20 @@ fn finding(
     Some(finding)
 }
 
+const NOT_TRIED: &str = " Changed inputs were not tried: searches for them have reached their limit.";
+const NONE_FITS: &str = " None of the single changes that are tried makes it fit.";
+const NONE_FITS_BY_HA1: &str =
+    " None of the single changes that can be tried with an HA1 makes it fit; with the password more can be tried.";
+
+/// What is said of a search that found nothing, or was not made: the first digests of an account are searched, and nothing else tells
+/// the others from them.
+pub const SEARCHED: [&str; 3] = [NONE_FITS, NONE_FITS_BY_HA1, NOT_TRIED];
+
 /// What the search for a near miss adds.
 fn tried(closest: &Closest) -> Option<&'static str> {
     match closest {
-        Closest::Nothing { all_tried: true } => Some(" None of the single changes that are tried makes it fit."),
-        Closest::Nothing { all_tried: false } => Some(
-            " None of the single changes that can be tried with an HA1 makes it fit; with the password more can be tried.",
-        ),
+        Closest::Nothing { all_tried: true } => Some(NONE_FITS),
+        Closest::Nothing { all_tried: false } => Some(NONE_FITS_BY_HA1),
         Closest::Several => {
             Some(" Several changed inputs make it fit, each with another of the secrets given: none is told.")
         }

@@ -241,7 +241,9 @@ fn a_loop_across_call_ids_is_found() {
     check(
         &[&tries("401\nWWW-Authenticate: challenge")],
         NOTHING,
-        "high challenge-loop cause=unknown sure=likely says=Call-ID",
+        "
+        high challenge-loop cause=unknown sure=likely says=Call-ID excludes=wrong_realm sessions=3
+        medium rejected-credentials by=challenge-loop sessions=3",
     );
 }
 
@@ -251,8 +253,29 @@ fn a_loop_across_call_ids_is_caused_by_what_its_sessions_say() {
         &[&tries("401\nWWW-Authenticate: challenge")],
         SECRET,
         "
-        high digest-wrong-password by=-
-        medium challenge-loop cause=wrong-digest by=digest-wrong-password",
+        high digest-wrong-password by=- sessions=3
+        medium challenge-loop cause=wrong-digest by=digest-wrong-password sessions=3",
+    );
+}
+
+#[test]
+fn an_account_that_fails_alike_under_many_call_ids_has_one_finding() {
+    let all = [&tries("403"), LATER].concat();
+    check(&[&all], NOTHING, "high forbidden-after-credentials sessions=3 says=more_sessions");
+    // Another answer, another account or another server is another finding.
+    check(&[&all, &try_under("d", "404")], NOTHING, "high forbidden-after-credentials sessions=3\nseveral");
+    let other = try_under("e", "403").replace("user=1001", "user=1002");
+    check(
+        &[&all, &other],
+        NOTHING,
+        "high forbidden-after-credentials sessions=3\nhigh forbidden-after-credentials sessions=1",
+    );
+    let elsewhere = try_under("f", "403").replace("[f] >", "[f] client > core").replace("[f] <", "[f] client < core");
+    let elsewhere = format!("core 203.0.113.99\n{all}{elsewhere}");
+    check(
+        &[&elsewhere],
+        NOTHING,
+        "high forbidden-after-credentials sessions=3\nhigh forbidden-after-credentials sessions=1",
     );
 }
 

@@ -1,0 +1,80 @@
+//! Which findings say the same of the same account, but for the frames and the time: a phone that tries again every minute under a new
+//! Call-ID has one problem, and not one a minute.
+
+use crate::history::PairKey;
+use crate::rules::Finding;
+use crate::rules::Severity;
+use crate::rules::Subject;
+use crate::rules::credentials::digest_wrong_password::SEARCHED;
+
+/// What findings have in common that are told as one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Alike {
+    rule: &'static str,
+    severity: Severity,
+    /// Confidence, fault, cause, and what explains it.
+    verdict: [&'static str; 4],
+    subject: Subject,
+    pair: Option<PairKey>,
+    text: String,
+}
+
+impl Alike {
+    /// What a finding of one session has in common with others of that source and server.
+    pub(super) fn of(finding: &Finding, pair: Option<PairKey>) -> Alike {
+        let verdict = [
+            finding.confidence.name(),
+            finding.fault.name(),
+            finding.cause.unwrap_or_default(),
+            finding.explained_by.unwrap_or_default(),
+        ];
+        let sentences = finding.excluded.iter().chain(&finding.remedy).map(AsRef::as_ref);
+        let explanation =
+            SEARCHED.iter().fold(finding.explanation.clone(), |text, searched| text.replace(searched, ""));
+        let text = [finding.title.as_str(), &explanation].into_iter().chain(sentences).map(without_place);
+        Alike {
+            rule: finding.rule.name,
+            severity: finding.severity,
+            verdict,
+            subject: finding.subject.clone(),
+            pair,
+            text: text.collect::<Vec<_>>().join("\n"),
+        }
+    }
+}
+
+/// A sentence without the numbers of frames and without durations.
+fn without_place(sentence: &str) -> String {
+    let mut words: Vec<&str> = sentence.split(' ').collect();
+    let mut names_frames = false;
+    for index in 0..words.len() {
+        let next = words.get(index + 1).copied().unwrap_or_default();
+        let Some(word) = words.get_mut(index) else { continue };
+        let is_number = word.starts_with(|first: char| first.is_ascii_digit());
+        names_frames = matches!(*word, "frame" | "frames") || (names_frames && (is_number || *word == "and"));
+        if is_number && (names_frames || is_unit(next)) {
+            *word = "#";
+        }
+    }
+    words.join(" ")
+}
+
+/// Whether a word says what the number before it counts, and that is time.
+fn is_unit(word: &str) -> bool {
+    let unit = word.trim_end_matches(|last: char| last.is_ascii_punctuation());
+    matches!(unit, "ms" | "s" | "min" | "h" | "second" | "seconds" | "minutes" | "hours")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_and_durations_are_left_out_and_nothing_else() {
+        let check = |sentence: &str, left: &str| assert_eq!(without_place(sentence), left);
+        check("sent in frames 3, 5 and 7, 403 each", "sent in frames # # and # # each");
+        check("The credentials in frame 3 got 403.", "The credentials in frame # got 403.");
+        check("after 31.2 s, and 2 of 3 were refused", "after # s, and 2 of 3 were refused");
+        check("a nonce count of 2 (5 min)", "a nonce count of 2 (5 min)");
+    }
+}
