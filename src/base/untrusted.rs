@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use crate::base::without_secrets;
+
 /// Bytes that an attacker may have chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Untrusted<'a>(pub &'a [u8]);
@@ -32,11 +34,13 @@ impl Untrusted<'_> {
         text
     }
 
-    /// The bytes as text, with `\x..` for what is not UTF-8. For values that another sink escapes again.
+    /// The bytes as text, with `\x..` for what is not UTF-8, and without the secrets that stand within ([`without_secrets`]). For values
+    /// that another sink escapes again.
     pub fn to_text(self) -> String {
-        match std::str::from_utf8(self.0) {
+        let shown = without_secrets(self.0);
+        match std::str::from_utf8(&shown) {
             Ok(text) => text.to_owned(),
-            Err(_) => self.to_text_lossless(),
+            Err(_) => Untrusted(&shown).to_text_lossless(),
         }
     }
 

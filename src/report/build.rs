@@ -1,5 +1,6 @@
 //! Judged sessions → the report's model. Counts what it sees; decides nothing.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::auth::Scheme;
@@ -7,6 +8,7 @@ use crate::auth::Stale;
 use crate::base::CaptureTime;
 use crate::base::FrameRef;
 use crate::base::Untrusted;
+use crate::base::without_secrets;
 use crate::digest::SourceId;
 use crate::digest::Verdict;
 use crate::history::PairKey;
@@ -17,6 +19,7 @@ use crate::report::model;
 use crate::report::model::Place;
 use crate::report::model::Time;
 use crate::report::pseudonyms::Pseudonyms;
+use crate::report::redact::credentials_scheme;
 use crate::report::redact::nonce_name;
 use crate::report::wireshark;
 use crate::rules::Finding;
@@ -173,9 +176,10 @@ pub fn text(bytes: &[u8]) -> String {
     Untrusted(bytes).to_text()
 }
 
-/// The bytes in hex, where they are not UTF-8 and the text beside them is not the whole truth.
+/// The bytes in hex, where they are not UTF-8 and the text beside them is not the whole truth. What the text hides, they would show.
 pub fn hex_of(bytes: &[u8]) -> Option<String> {
-    std::str::from_utf8(bytes).is_err().then(|| bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    let is_shown = std::str::from_utf8(bytes).is_err() && matches!(without_secrets(bytes), Cow::Borrowed(_));
+    is_shown.then(|| bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Milliseconds from one time to a later one.
@@ -366,11 +370,10 @@ fn credentials_model(presented: &Presented<'_>, redaction: Redaction) -> model::
     let credentials = &presented.credentials;
     let is_digest = credentials.scheme == Scheme::Digest;
     let (username, realm) = (credentials.username(), credentials.realm());
-    let open =
-        |value: Option<std::borrow::Cow<'_, [u8]>>| value.filter(|_| redaction == Redaction::None).map(|v| text(&v));
+    let open = |value: Option<Cow<'_, [u8]>>| value.filter(|_| redaction == Redaction::None).map(|v| text(&v));
     model::Credentials {
         header: presented.header.credentials_header(),
-        scheme: text(credentials.scheme_raw),
+        scheme: credentials_scheme(credentials.scheme_raw),
         username: username.as_deref().map(text),
         username_hex: username.as_deref().and_then(hex_of),
         realm: realm.as_deref().map(text),

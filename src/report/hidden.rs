@@ -6,7 +6,8 @@ use std::ops::Range;
 use memchr::memchr_iter;
 use memchr::memmem;
 
-use crate::report::redact::SECRET_PARAMS;
+use crate::base::in_clear::SECRET_PARAMS;
+use crate::base::in_clear::uri_passwords;
 
 /// What is hidden in packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +37,7 @@ pub fn secrets(text: &[u8], hides: Hides) -> Vec<Range<usize>> {
         }));
     }
     if hides == Hides::Digests {
-        found.extend(memchr_iter(b'=', text).filter_map(|equals| parameter(text, equals)));
+        parameters(text, &mut found);
     }
     found.retain(|span| !span.is_empty());
     found
@@ -100,7 +101,7 @@ fn line_secrets(text: &[u8], line: &Line, found: &mut Vec<Range<usize>>) {
         credentials(text, &parts, found);
     }
     for part in &line.physical {
-        passwords_of_uris(of(part), part.start, found);
+        found.extend(uri_passwords(of(part)).map(|span| part.start + span.start..part.start + span.end));
     }
 }
 
@@ -129,28 +130,6 @@ fn credentials(text: &[u8], parts: &[Range<usize>], found: &mut Vec<Range<usize>
     }
 }
 
-/// The password of `sip:user:password@host` (RFC 3261 §19.1.1).
-fn passwords_of_uris(line: &[u8], offset: usize, found: &mut Vec<Range<usize>>) {
-    for colon in memchr_iter(b':', line) {
-        let before = line.get(..colon).unwrap_or_default();
-        if !(ends_with(before, "sip") || ends_with(before, "sips")) {
-            continue;
-        }
-        let rest = line.get(colon + 1..).unwrap_or_default();
-        let Some(user_len) = rest.iter().position(|byte| matches!(byte, b':' | b'@' | b' ' | b'>' | b'"' | b'<'))
-        else {
-            continue;
-        };
-        let password = rest.get(user_len + 1..).filter(|_| rest.get(user_len) == Some(&b':')).unwrap_or_default();
-        let is_of_password = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.!~*'()%&=+$,".contains(byte);
-        let len = password.iter().take_while(|byte| is_of_password(byte)).count();
-        if password.get(len) == Some(&b'@') {
-            let start = offset + colon + 1 + user_len + 1;
-            found.push(start..start + len);
-        }
-    }
-}
-
 /// The body of a request whose body is nobody else's business: a message, or the digits that somebody keyed in.
 fn private_body(text: &[u8]) -> Option<Range<usize>> {
     let headers_len = memmem::find(text, b"\r\n\r\n")?;
@@ -160,28 +139,43 @@ fn private_body(text: &[u8]) -> Option<Range<usize>> {
     is_private.then_some(headers_len + 4..text.len())
 }
 
-/// The value of `response=` and its like, whose equals sign stands there.
-fn parameter(text: &[u8], equals: usize) -> Option<Range<usize>> {
+/// The values of `response=` and its like. No byte is looked at for each of the values that it may belong to: a body of nothing but such
+/// names is a megabyte of them.
+fn parameters(text: &[u8], found: &mut Vec<Range<usize>>) {
+    let mut bare_end = 0;
+    for equals in memchr_iter(b'=', text) {
+        let Some((start, value)) = value_behind(text, equals) else { continue };
+        if value.first() == Some(&b'"') {
+            found.push(start + 1..start + quoted_len(value).max(1));
+        } else if start >= bare_end {
+            let len = value.iter().position(|byte| matches!(byte, b',' | b'\r' | b'\n')).unwrap_or(value.len());
+            bare_end = start + len;
+            found.push(start..start + value.get(..len).unwrap_or_default().trim_ascii_end().len());
+        }
+    }
+}
+
+/// Where the value begins whose equals sign stands there, and the text from there on; `None` where it is no secret.
+fn value_behind(text: &[u8], equals: usize) -> Option<(usize, &[u8])> {
     let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
     let before = text.get(..equals)?.trim_ascii_end();
     SECRET_PARAMS.iter().find(|name| ends_with(before, name))?;
     let blanks = text.get(equals + 1..)?.iter().take_while(|byte| is_blank(byte)).count();
     let start = equals + 1 + blanks;
-    let value = text.get(start..)?;
-    let end_of_line = || value.iter().position(|byte| matches!(byte, b'\r' | b'\n')).unwrap_or(value.len());
-    if value.first() != Some(&b'"') {
-        let len = value.iter().position(|byte| matches!(byte, b',' | b'\r' | b'\n')).unwrap_or(value.len());
-        return Some(start..start + value.get(..len)?.trim_ascii_end().len());
-    }
+    Some((start, text.get(start..)?))
+}
+
+/// The length of a quoted value with its quotes. One that does not end in its line is hidden to the end of that, whatever a reader makes of
+/// the next.
+fn quoted_len(value: &[u8]) -> usize {
     let mut is_escaped = false;
-    let len = value.iter().skip(1).position(|byte| {
+    let end = value.iter().skip(1).position(|byte| {
         let is_end = !is_escaped && *byte == b'"';
         is_escaped = !is_escaped && *byte == b'\\';
         is_end
     });
-    // A value that does not end in its line is hidden to the end of that, whatever a reader makes of the next.
-    let len = len.map_or_else(end_of_line, |len| (len + 1).min(end_of_line()));
-    Some(start + 1..start + len.max(1))
+    let quoted = end.and_then(|end| value.get(..end + 1)).unwrap_or(value);
+    quoted.iter().position(|byte| matches!(byte, b'\r' | b'\n')).unwrap_or(quoted.len())
 }
 
 fn starts_with(text: &[u8], word: &str) -> bool {

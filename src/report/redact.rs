@@ -9,6 +9,7 @@ use crate::auth::Scheme;
 use crate::auth::parse_challenges;
 use crate::auth::parse_credentials;
 use crate::base::Untrusted;
+use crate::base::in_clear::SECRET_PARAMS;
 use crate::rules::EvidenceValue;
 use crate::session::NonceId;
 
@@ -20,7 +21,7 @@ pub enum Redaction {
     Default,
     /// Hides what could be cracked, and gives people, numbers, hosts and addresses other names.
     Strict,
-    /// Hides nothing but what was in clear: Basic credentials and bearer tokens.
+    /// Hides nothing but what was in clear: credentials of other schemes than Digest.
     None,
 }
 
@@ -34,9 +35,6 @@ impl Redaction {
         }
     }
 }
-
-/// Parameters that hold a function of the password.
-pub(super) const SECRET_PARAMS: [&str; 3] = ["response", "rspauth", "auts"];
 
 /// The report's name of a nonce: `n1` for the first.
 pub fn nonce_name(id: NonceId) -> String {
@@ -63,8 +61,11 @@ pub fn evidence(value: &EvidenceValue, redaction: Redaction) -> String {
         }
         EvidenceValue::Credentials(row, nonce) => {
             let all = parse_credentials(row).into_iter().zip(std::iter::once(*nonce).chain(std::iter::repeat(None)));
-            let shown =
-                all.map(|(one, nonce)| header(one.scheme_raw, &one.scheme, one.params.iter(), nonce, redaction));
+            let shown = all.map(|(one, nonce)| match one.scheme {
+                Scheme::Digest => header(one.scheme_raw, &one.scheme, one.params.iter(), nonce, redaction),
+                // What a client sends under another scheme is the secret itself, or made of it.
+                _ => format!("{} [redacted]", credentials_scheme(one.scheme_raw)),
+            });
             shown.collect::<Vec<_>>().join(", ")
         }
     }
@@ -82,12 +83,18 @@ fn header<'p>(
         Redaction::Strict if !is_known => "other".to_owned(),
         _ => Untrusted(scheme_raw).to_text(),
     };
-    // What follows Basic and Bearer is the secret itself.
-    if *scheme == Scheme::Basic || scheme_raw.eq_ignore_ascii_case(b"Bearer") {
-        return format!("{name} [redacted]");
-    }
     let shown: Vec<String> = params.map(|param| parameter(param, nonce, redaction)).collect();
     format!("{name} {}", shown.join(", "))
+}
+
+/// The scheme of credentials, as it may be shown: what a client sends without any is taken for one, and may be its token.
+pub fn credentials_scheme(raw: &[u8]) -> String {
+    const KNOWN: [&str; 6] = ["Digest", "Basic", "Bearer", "NTLM", "Negotiate", "Kerberos"];
+    match KNOWN.into_iter().any(|known| raw.eq_ignore_ascii_case(known.as_bytes())) {
+        true => Untrusted(raw).to_text(),
+        false if raw.is_empty() => String::new(),
+        false => "other".to_owned(),
+    }
 }
 
 fn parameter(param: &Param<'_>, nonce: Option<NonceId>, redaction: Redaction) -> String {
@@ -149,5 +156,15 @@ mod tests {
         assert!(evidence(&value, Redaction::None).contains("RESPONSE=\"0123abcd\""));
         let basic = EvidenceValue::Credentials(b"Basic dXNlcjpwYXNz".as_slice().into(), None);
         assert_eq!(evidence(&basic, Redaction::None), "Basic [redacted]");
+        let shown =
+            |value: &str, redaction| evidence(&EvidenceValue::Credentials(value.as_bytes().into(), None), redaction);
+        for redaction in [Redaction::Default, Redaction::Strict, Redaction::None] {
+            assert_eq!(shown("NTLM qop=\"auth\", gssapi-data=\"TlRM\"", redaction), "NTLM [redacted]");
+            assert_eq!(shown("bearer eyJh.bGci", redaction), "bearer [redacted]");
+            assert_eq!(shown("dXNlcjpwYXNz==", redaction), " [redacted]");
+            assert_eq!(shown("dXNlcjpwYXNz", redaction), "other [redacted]");
+            let swallowed = shown("Digest username=\"u\", uri=\"sip:a,response=0123abcd", redaction);
+            assert!(!swallowed.contains("0123"), "{swallowed}");
+        }
     }
 }

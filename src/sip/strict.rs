@@ -8,13 +8,14 @@ use rsip::headers::untyped;
 
 use crate::sip::HeaderName;
 
-/// Why rsip, standing for strict stacks, cannot read the value of an auth header. `None` where it can, and for other headers.
-pub fn objection(name: HeaderName, value: &[u8]) -> Option<String> {
+/// Why rsip, standing for strict stacks, cannot read the value of an auth header. `None` where it can, and for other headers. In words of
+/// our own: rsip's quote the header, and that may hold a digest or a token.
+pub fn objection(name: HeaderName, value: &[u8]) -> Option<&'static str> {
     let Ok(text) = std::str::from_utf8(value) else {
-        return Some("the header is not UTF-8".to_owned());
+        return Some("the header is not UTF-8");
     };
     if memchr::memchr2(b'\r', b'\n', value).is_some() {
-        return Some("the header is folded over several lines".to_owned());
+        return Some("the header is folded over several lines");
     }
     // rsip dates from RFC 2617: what it does not know of RFC 8760 and RFC 3310 is no objection.
     let is_newer = |word: &str| text.to_ascii_lowercase().contains(word);
@@ -30,7 +31,19 @@ pub fn objection(name: HeaderName, value: &[u8]) -> Option<String> {
         HeaderName::ProxyAuthorization => untyped::ProxyAuthorization::new(text).into_typed().err(),
         _ => None,
     };
-    error.map(|error| error.to_string().replace("rsip error: ", ""))
+    error.map(|error| reason(&error, text))
+}
+
+fn reason(error: &rsip::Error, text: &str) -> &'static str {
+    let is_digest = text.trim_start().get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("digest"));
+    if !is_digest {
+        return "the scheme is not Digest";
+    }
+    match error {
+        rsip::Error::InvalidParam(said) if said.contains("missing ") => "a parameter is missing",
+        rsip::Error::InvalidParam(_) | rsip::Error::ParseError(_) => "a parameter has a value that it does not know",
+        _ => "it is not written as the grammar has it",
+    }
 }
 
 /// The same with another nonce count in the place of one that has hex letters.
@@ -62,6 +75,8 @@ mod tests {
         assert_eq!([of_client("0000000a"), of_client("00000010"), of_client("0000beef")], [None, None, None]);
         assert!(of_client("0000000x").is_some() && of_client("").is_some());
         assert!(check("Digest realm=\"a\",\r\n nonce=\"b\"").is_some());
-        assert_eq!(objection(HeaderName::Via, b"\xff").as_deref(), Some("the header is not UTF-8"));
+        assert_eq!(objection(HeaderName::Via, b"\xff"), Some("the header is not UTF-8"));
+        assert_eq!(check("NTLM realm=\"a\""), Some("the scheme is not Digest"));
+        assert_eq!(check("Digest realm=\"a\""), Some("a parameter is missing"));
     }
 }

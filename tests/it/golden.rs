@@ -332,6 +332,52 @@ pub const TALK: &str = "
     < 200
 ";
 
+/// What clients send where nobody expects a secret; `SECRET` is the one.
+const ODD_CREDENTIALS: [&str; 12] = [
+    "Bearer SECRET",
+    "Bearer SECRET.abc-_~",
+    "Basic\tSECRET",
+    "Basic A, SECRET",
+    "SECRET",
+    "SECRET==",
+    "NTLM opaque=\"o\", realm=\"r\", targetname=\"t\", gssapi-data=\"SECRET\"",
+    "Negotiate SECRET",
+    "Digest username=\"1001\", realm=\"pbx.example.com\", nonce=\"n\", uri=\"sip:a\", RESPONSE = \"SECRET\"",
+    "Digest username=\"1001\", realm=\"pbx.example.com\", nonce=\"n\", uri=\"sip:a\", response=\"SECRET\";",
+    "Digest username=\"1001\", realm=\"pbx.example.com\", nonce=\"n\", uri=\"sip:a, response=\"SECRET\"",
+    "Digest username=\"1001\", realm=\"pbx.example.com\", nonce=\"n\", uri=\"sip:1001:SECRET@a,response=SECRET",
+];
+
+#[test]
+fn secrets_in_odd_places_reach_no_report() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let secret = "0123456789abcdef0123456789abcdef";
+    for odd in ODD_CREDENTIALS {
+        let odd = odd.replace("SECRET", secret);
+        let named =
+            format!("From: <sip:1001:{secret}@pbx.example.com>;tag=1\nTo: <sip:1001:{secret}@pbx.example.com>\n");
+        let asked = format!("> REGISTER\n{named}< 401\nWWW-Authenticate: challenge\n");
+        let answered = format!("> REGISTER\n{named}Authorization: {odd}\n< 401\nWWW-Authenticate: challenge\n");
+        let capture = crate::scenario::pcap(&[asked, answered.clone(), answered].concat());
+        std::fs::write(folder.path().join("odd.pcap"), capture).expect("it can be written");
+        for format in ["human", "json", "ndjson", "csv", "markdown", "html", "sarif"] {
+            for redact in ["default", "strict"] {
+                let mut command = crate::run::sipauth(folder.path());
+                command.args(["analyze", "--format", format, "--redact", redact, "odd.pcap"]);
+                if redact == "default" {
+                    command.args(["--write", "out.pcapng", "--force"]);
+                }
+                let run = crate::run::run(&mut command);
+                assert!(run.code <= 1, "{}", run.stderr);
+                let shown = run.stdout + &run.stderr;
+                assert!(!shown.contains(&secret[..8]), "{odd} in {format}, {redact}:\n{shown}");
+            }
+        }
+        let written = std::fs::read(folder.path().join("out.pcapng")).expect("it was written");
+        assert!(!written.windows(8).any(|part| part == &secret.as_bytes()[..8]), "{odd} in a comment or a packet");
+    }
+}
+
 #[test]
 fn two_passwords_give_the_same_report() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -60,14 +60,16 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         Finding::new(&RULE, format!("A strict stack could not read the {header} header in frame {}", at.number))
             .graded(Severity::Info, Confidence::Possible)
             .fault(Fault::Unknown)
-            .explained(format!("A strict parser says: {}. The peer may be as strict.", facts::text(reason.as_bytes())))
+            .explained(format!("A strict parser says: {reason}. The peer may be as strict."))
             .advises("Compare the header with the grammar of RFC 3261 section 25.1 and write it the plain way");
     finding.frames = vec![at];
     finding.subject = facts::subject(session, attempt);
     vec![finding]
 }
 
-fn objections<'s, 'run>(attempt: &'s Attempt<'run>) -> Option<(FrameRef, &'static str, String, &'s Attempt<'run>)> {
+fn objections<'s, 'run>(
+    attempt: &'s Attempt<'run>,
+) -> Option<(FrameRef, &'static str, &'static str, &'s Attempt<'run>)> {
     let credentials = attempt.request().into_iter().flat_map(|request| {
         request
             .credentials

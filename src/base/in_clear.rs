@@ -1,0 +1,91 @@
+//! Secrets that stand where nobody looks for them: a password within a URI, and a digest that a value swallowed because its quote is not
+//! closed.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use memchr::memchr_iter;
+
+/// Parameters that hold a function of the password.
+pub const SECRET_PARAMS: [&str; 3] = ["response", "rspauth", "auts"];
+
+/// Fewer characters show nothing of a digest, and words of prose may stand there.
+const SWALLOWED_MIN: usize = 4;
+
+/// The text with `[redacted]` in the place of each secret.
+pub fn without_secrets(text: &[u8]) -> Cow<'_, [u8]> {
+    // Most text is a name or an address.
+    if !text.contains(&b'=') && memchr_iter(b':', text).nth(1).is_none() {
+        return Cow::Borrowed(text);
+    }
+    let mut spans: Vec<Range<usize>> = uri_passwords(text).collect();
+    spans.extend(memchr_iter(b'=', text).filter_map(|equals| swallowed(text, equals)));
+    if spans.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    spans.sort_by_key(|span| span.start);
+    let mut shown = Vec::with_capacity(text.len());
+    let mut at = 0;
+    for span in spans.into_iter().filter(|span| !span.is_empty()) {
+        if span.start >= at {
+            shown.extend_from_slice(text.get(at..span.start).unwrap_or_default());
+            shown.extend_from_slice(b"[redacted]");
+        }
+        at = at.max(span.end);
+    }
+    shown.extend_from_slice(text.get(at..).unwrap_or_default());
+    Cow::Owned(shown)
+}
+
+/// The passwords of `sip:user:password@host` (RFC 3261 §19.1.1).
+pub fn uri_passwords(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
+    memchr_iter(b':', text).filter_map(|colon| {
+        let before = text.get(..colon)?;
+        if !(ends_with(before, "sip") || ends_with(before, "sips")) {
+            return None;
+        }
+        let rest = text.get(colon + 1..)?;
+        let user_len = rest.iter().position(|byte| matches!(byte, b':' | b'@' | b' ' | b'>' | b'"' | b'<'))?;
+        let password = rest.get(user_len + 1..).filter(|_| rest.get(user_len) == Some(&b':'))?;
+        let is_of_password = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.!~*'()%&=+$,".contains(byte);
+        let len = password.iter().take_while(|byte| is_of_password(byte)).count();
+        let start = colon + 1 + user_len + 1;
+        (password.get(len) == Some(&b'@')).then_some(start..start + len)
+    })
+}
+
+/// The value of `response=` and its like within another value, whose equals sign stands there.
+fn swallowed(text: &[u8], equals: usize) -> Option<Range<usize>> {
+    let before = text.get(..equals)?.trim_ascii_end();
+    SECRET_PARAMS.iter().find(|name| ends_with(before, name))?;
+    let behind = text.get(equals + 1..)?;
+    let opening = behind.iter().take_while(|byte| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\\')).count();
+    let value = behind.get(opening..)?;
+    let is_of_value = |byte: &u8| !byte.is_ascii_whitespace() && !matches!(byte, b'"' | b'\\' | b',' | b';');
+    let len = value.iter().take_while(|byte| is_of_value(byte)).count();
+    let start = equals + 1 + opening;
+    (len >= SWALLOWED_MIN).then_some(start..start + len)
+}
+
+fn ends_with(text: &[u8], word: &str) -> bool {
+    let end = text.len().checked_sub(word.len()).and_then(|start| text.get(start..));
+    end.is_some_and(|end| end.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_in_clear_within_a_text_is_hidden() {
+        let check = |text: &str, shown: &str| assert_eq!(without_secrets(text.as_bytes()), shown.as_bytes());
+        check("sip:alice:secret@a.example", "sip:alice:[redacted]@a.example");
+        check("<sip:a@b:5060>, <SIPS:x:y@b>", "<sip:a@b:5060>, <SIPS:x:[redacted]@b>");
+        check("sip:192.0.2.1:5060;x=a@b", "sip:192.0.2.1:5060;x=a@b");
+        check("sip:a,response=0123456789abcdef", "sip:a,response=[redacted]");
+        check("u,RESPONSE = \\\"0123456789abcdef\\\", qop=auth", "u,RESPONSE = \\\"[redacted]\\\", qop=auth");
+        check("sip:a, auts=\"Zm9v\" rspauth=0123", "sip:a, auts=\"[redacted]\" rspauth=[redacted]");
+        check("my response = no", "my response = no");
+        check("sip:x:response=abcdef@h", "sip:x:[redacted]");
+    }
+}
