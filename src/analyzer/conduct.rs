@@ -6,6 +6,7 @@ use crate::auth::Algorithm;
 use crate::auth::HashName;
 use crate::auth::Qop;
 use crate::auth::Scheme;
+use crate::base::limits::beginning;
 use crate::digest::Verdict;
 use crate::history::Answered;
 use crate::history::Chronicle;
@@ -184,7 +185,7 @@ impl<'run> Scribe<'_, 'run> {
             let Some(conduct) = chronicle.sources.conduct(key) else { return };
             if let (Some((tool, agent)), Some(request)) = (tool, attempt.request()) {
                 let scanner = conduct.scanner.get_or_insert_default();
-                (scanner.tool, scanner.agent) = (tool.name, agent.into());
+                (scanner.tool, scanner.agent) = (tool.name, beginning(agent).into());
                 scanner.seen.add(request.at, self.number);
             }
             conduct.forwarded += u64::from(attempt.request().is_some_and(|request| request.via_count > 1));

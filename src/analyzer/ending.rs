@@ -12,6 +12,7 @@ use crate::base::CaptureTime;
 use crate::base::Coverage;
 use crate::base::Overlap;
 use crate::base::SetAside;
+use crate::base::Transport;
 use crate::capture::InputSummary;
 use crate::history::Nonces;
 use crate::history::PairKey;
@@ -228,6 +229,15 @@ fn history_counters(messages: &Messages) -> Vec<(&'static str, u64, &'static str
             messages.builder.clients_refused(),
             "sessions of clients without a place: the first line of the report leaves them out",
         ),
+        (
+            "losses_not_told_apart",
+            [Transport::Udp, Transport::Tcp]
+                .into_iter()
+                .map(|kind| u64::from(messages.lost_between.is_everywhere(kind)))
+                .sum(),
+            "kinds of packets that are missing between more hosts than are told apart: silence proves nothing between any two",
+        ),
+        ("unreachable_not_followed", messages.unreachable.refused(), "ICMP messages of more flows than are remembered"),
         ("accounts_not_followed", messages.accounts.refused(), "accounts without a place in the history"),
         (
             "outcomes_not_followed",

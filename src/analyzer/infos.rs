@@ -2,6 +2,8 @@
 //! Read once the response has found its request, whose credentials it speaks of.
 
 use crate::analyzer::messages::Messages;
+use crate::analyzer::messages::beyond;
+use crate::analyzer::messages::count;
 use crate::analyzer::messages::purpose_of;
 use crate::auth::AuthenticationInfo;
 use crate::auth::parse_credentials;
@@ -39,6 +41,7 @@ impl Messages {
         if !matches!(message.status(), Some(200..300)) || !INFOS.iter().any(|name| message.headers.has(*name)) {
             return;
         }
+        self.auth_rows_dropped += beyond(count(message, &INFOS), ROWS_MAX);
         let purpose = purpose_of(&self.nonces, message);
         let user = self.nonces.user(Uri::user_of(message.from().unwrap_or_default().uri));
         let issue = Issue { at, time, flow, purpose, is_aka: false, user };

@@ -14,6 +14,7 @@ use crate::base::Flow;
 use crate::base::Limits;
 use crate::base::Missing;
 use crate::base::Unreachables;
+use crate::base::limits::beginning;
 use crate::digest::Keyring;
 use crate::digest::Request;
 use crate::digest::Verifier;
@@ -230,13 +231,16 @@ impl Messages {
         if rows.peek().is_none() {
             return Vec::new();
         }
-        self.auth_rows_dropped += beyond(count(message, &CHALLENGES));
+        self.auth_rows_dropped += beyond(count(message, &CHALLENGES), AUTH_ROWS_MAX);
         let purpose = purpose_of(&self.nonces, message);
         let user = self.nonces.user(Uri::user_of(message.from().unwrap_or_default().uri));
+        let mut left = AUTH_ROWS_MAX;
         let rows = rows.map(|(header, value)| {
             let all = parse_challenges(value);
-            self.auth_rows_dropped += beyond(all.len());
-            let nonces = all.into_iter().take(AUTH_ROWS_MAX).map(|challenge| {
+            self.auth_rows_dropped += beyond(all.len(), left);
+            let read = all.len().min(left);
+            left -= read;
+            let nonces = all.into_iter().take(read).map(|challenge| {
                 let nonce = challenge.nonce()?;
                 let id = self.nonces.id(&challenge.realm().unwrap_or_default(), &nonce)?;
                 let is_aka = matches!(challenge.algorithm(), Algorithm::Aka { .. });
@@ -254,7 +258,7 @@ impl Messages {
         if rows.is_empty() {
             return RequestCredentials::default();
         }
-        self.auth_rows_dropped += beyond(count(message, &CREDENTIALS));
+        self.auth_rows_dropped += beyond(count(message, &CREDENTIALS), AUTH_ROWS_MAX);
         let mut is_attempt = false;
         let purpose = purpose_of(&self.nonces, message);
         let request = Request {
@@ -263,10 +267,13 @@ impl Messages {
             ambiguous: payload.ambiguous,
             headers_cut: !message.has_all_headers,
         };
+        let mut left = AUTH_ROWS_MAX;
         let rows = rows.into_iter().map(|(header, value)| {
             let all = parse_credentials(value);
-            self.auth_rows_dropped += beyond(all.len());
-            let mut known = all.into_iter().take(AUTH_ROWS_MAX).map(|credentials| {
+            self.auth_rows_dropped += beyond(all.len(), left);
+            let read = all.len().min(left);
+            left -= read;
+            let mut known = all.into_iter().take(read).map(|credentials| {
                 is_attempt |= !credentials.is_ims_initial();
                 let realm = credentials.realm().unwrap_or_default();
                 let nonce = credentials.nonce().and_then(|nonce| self.nonces.named(&realm, &nonce));
@@ -402,6 +409,7 @@ impl Messages {
         if session.outcome == SessionOutcome::Accepted && key.is_none_or(|key| !self.accounts.has_steps(&key)) {
             return;
         }
+        let user = session.user();
         let all = session.attempts.iter().enumerate();
         for (index, attempt) in all.filter(|(_, attempt)| attempt.transaction.method == Method::Register) {
             let kind = match attempt.outcome {
@@ -420,7 +428,8 @@ impl Messages {
                 at: request.at,
                 session: number,
                 kind,
-                realm: realm.into(),
+                user: beginning(&user).into(),
+                realm: beginning(&realm).into(),
                 explained_by: rules::precedence::explains_loop_at(session, findings, index),
             };
             self.accounts.step(key, step);
@@ -443,19 +452,19 @@ pub(super) fn purpose_of(nonces: &Nonces, message: &Message<'_>) -> Purpose {
     nonces.purpose(message.call_id(), method, users)
 }
 
-/// Rows of credentials or challenges of one message that are read, and what of each row. A proxy chain leaves a few, and the work that
-/// rules have with a message grows with their square.
+/// Rows of credentials or challenges of one message that are read, and how many of either in all of them. A proxy chain leaves a few, and
+/// the work that rules have with a message grows with their square.
 const AUTH_ROWS_MAX: usize = 64;
 
 const CHALLENGES: [HeaderName; 2] = [HeaderName::WwwAuthenticate, HeaderName::ProxyAuthenticate];
 const CREDENTIALS: [HeaderName; 2] = [HeaderName::Authorization, HeaderName::ProxyAuthorization];
 
-/// How many of so many find no place.
-fn beyond(rows: usize) -> u64 {
-    u64::try_from(rows.saturating_sub(AUTH_ROWS_MAX)).unwrap_or(u64::MAX)
+/// How many of so many find no place, where there are as many left.
+pub(super) fn beyond(rows: usize, left: usize) -> u64 {
+    u64::try_from(rows.saturating_sub(left)).unwrap_or(u64::MAX)
 }
 
-fn count(message: &Message<'_>, names: &[HeaderName]) -> usize {
+pub(super) fn count(message: &Message<'_>, names: &[HeaderName]) -> usize {
     message.headers.iter().filter(|header| names.contains(&header.name)).count()
 }
 

@@ -24,6 +24,11 @@ impl HostPairs {
         self.is_full || self.pairs.insert((source, destination))
     }
 
+    /// Whether there are too many to tell apart.
+    pub fn is_full(&self) -> bool {
+        self.is_full
+    }
+
     /// Whether a pair is one of them, or may be.
     pub fn holds(&self, source: IpAddr, destination: IpAddr) -> bool {
         self.is_full || self.pairs.contains(&(source, destination))
@@ -42,7 +47,7 @@ mod tests {
         for number in 0..PAIRS_MAX {
             assert!(pairs.insert(address(number), address(0)) && !pairs.insert(address(number), address(0)));
         }
-        assert!(!pairs.holds(stranger.0, stranger.1));
+        assert!(!pairs.holds(stranger.0, stranger.1) && !pairs.is_full());
         assert!(pairs.insert(address(PAIRS_MAX), address(0)));
         assert!(pairs.holds(stranger.0, stranger.1) && !pairs.insert(stranger.0, stranger.1));
     }

@@ -4,6 +4,11 @@
 /// take the room of a message. Those that people use have a few dozen bytes.
 pub const NAME_BYTES_MAX: usize = 1024;
 
+/// As much of a text from the wire as a history keeps where the rest would tell nothing new.
+pub fn beginning(text: &[u8]) -> &[u8] {
+    text.get(..NAME_BYTES_MAX).unwrap_or(text)
+}
+
 /// The bounds of one run. Reaching one is counted and said in the report, never silent.
 #[derive(Clone, Debug)]
 pub struct Limits {

@@ -19,6 +19,11 @@ impl Missing {
         pairs.insert(source, destination)
     }
 
+    /// Whether what is missing lies between more hosts than are told apart: then it may be between any two.
+    pub fn is_everywhere(&self, transport: Transport) -> bool {
+        if transport.is_reliable() { self.streams.is_full() } else { self.datagrams.is_full() }
+    }
+
     /// Whether something is missing that went from one to the other over that kind of transport.
     pub fn holds(&self, source: IpAddr, destination: IpAddr, transport: Transport) -> bool {
         let pairs = if transport.is_reliable() { &self.streams } else { &self.datagrams };

@@ -48,6 +48,7 @@ const FLOWS_MAX: usize = 4096;
 #[derive(Debug, Default)]
 pub struct Unreachables {
     latest: WireMap<Flow, Notice>,
+    refused: u64,
 }
 
 impl Unreachables {
@@ -55,12 +56,19 @@ impl Unreachables {
     pub fn note(&mut self, notice: Notice) {
         if self.latest.len() < FLOWS_MAX || self.latest.contains_key(&notice.what.flow) {
             self.latest.insert(notice.what.flow, notice);
+        } else {
+            self.refused += 1;
         }
     }
 
     /// The latest notice for a flow that came at that time or later.
     pub fn since(&self, flow: Flow, time: CaptureTime) -> Option<Notice> {
         self.latest.get(&flow).copied().filter(|notice| notice.time >= time)
+    }
+
+    /// How many notices found no place.
+    pub fn refused(&self) -> u64 {
+        self.refused
     }
 }
 
@@ -83,7 +91,7 @@ mod tests {
         let mut known = Unreachables::default();
         (0..).take(2 * FLOWS_MAX).for_each(|port: u16| known.note(notice(port, 1)));
         known.note(notice(7, 5));
-        assert_eq!(known.latest.len(), FLOWS_MAX);
+        assert_eq!((known.latest.len(), known.refused()), (FLOWS_MAX, FLOWS_MAX as u64));
         let time = |ns| CaptureTime::from_ns(ns);
         assert_eq!(known.since(notice(7, 0).what.flow, time(5)), Some(notice(7, 5)));
         assert_eq!(known.since(notice(7, 0).what.flow, time(6)), None);

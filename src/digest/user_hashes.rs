@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::collections::VecDeque;
 
 use crate::auth::HashName;
+use crate::base::limits::NAME_BYTES_MAX;
 use crate::digest::hash::hash_joined;
 
 /// Realms whose hashes are kept at a time.
 const REALMS_MAX: usize = 4;
 
-/// Hashes computed in all, a bound on work: realms come from the wire, and each new one costs a hash for every user. Enough for
+/// Hashes computed in all, a bound on work: realms come from the wire, and each new one costs a hash of it for every user. Enough for
 /// 100,000 users in 200 realms.
 const HASHES_MAX: usize = 20_000_000;
 
@@ -35,7 +36,7 @@ impl UserHashes {
         hashed: &[u8],
         users: impl ExactSizeIterator<Item = &'u [u8]>,
     ) -> Option<&[u8]> {
-        if hashed.len() != hash.hex_len() {
+        if hashed.len() != hash.hex_len() || realm.len() > NAME_BYTES_MAX {
             return None;
         }
         let known = self.realms.iter().position(|known| known.hash == hash && *known.realm == *realm);

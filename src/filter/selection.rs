@@ -170,6 +170,10 @@ impl Selection {
 
     /// Remembers what a message answered until its run closes.
     pub fn note(&mut self, call_id: &[u8], at: FrameRef, answers: Answers) {
+        // Those belong to no session, and nobody would ask for their marks.
+        if call_id.is_empty() {
+            return;
+        }
         let needs_all = self.filter.is_late() || self.by == MatchBy::Message;
         if let Some(marks) = self.marks.get_mut(call_id) {
             if !needs_all {

@@ -30,6 +30,8 @@ pub struct LoopStep {
     pub session: u64,
     /// What became of it.
     pub kind: StepKind,
+    /// The user whom the credentials name, else the one who asks.
+    pub user: Box<[u8]>,
     /// The realm.
     pub realm: Box<[u8]>,
     /// The rule whose finding of that session explains the refusal, if there is one.
@@ -118,6 +120,10 @@ impl Accounts {
     pub fn registered(&mut self, key: AccountKey, call_id: &Arc<[u8]>, port: u16, again: bool) {
         let Some(account) = self.account(key) else { return };
         let known = &mut account.registrations;
+        // Long ones are not compared: they would be kept as long as the account is.
+        if call_id.len() > NAME_BYTES_MAX {
+            return;
+        }
         known.is_kept |= again || known.call_id.as_ref() == Some(call_id);
         known.new_call_ids = if known.port == port { known.new_call_ids.saturating_add(1) } else { 1 };
         known.port = port;

@@ -15,6 +15,7 @@ use crate::base::FrameRef;
 use crate::base::Limits;
 use crate::base::WireMap;
 use crate::base::limits::NAME_BYTES_MAX;
+use crate::base::limits::beginning;
 use crate::history::nonce::Counted;
 use crate::history::nonce::Issue;
 use crate::history::nonce::Nonce;
@@ -201,7 +202,7 @@ impl Nonces {
         let Some(first) = nonce.issued() else {
             nonce.issue = Some(issue.into());
             if let Some(server) = self.server(issue.flow.source.address) {
-                server.issued(|| First { nonce: id, value: value.into(), realm, issue });
+                server.issued(|| First { nonce: id, value: beginning(value).into(), realm, issue });
             }
             return;
         };

@@ -116,6 +116,10 @@ pub struct Neighbours {
     pub realm: Box<[u8]>,
     /// How many never got in.
     pub failed_count: usize,
+    /// The same, by the reason.
+    pub failed_by_reason: BTreeMap<&'static str, usize>,
+    /// How many of them were refused with a right digest.
+    pub right_count: usize,
     /// Those, with how they failed: the first 64 of them, in order.
     pub failed: Vec<(Box<[u8]>, Ending)>,
     /// How many did.
@@ -257,11 +261,18 @@ impl Outcomes {
         let groups = groups.into_iter().map(|((client, realm), (mut failed, let_past))| {
             // One frame may hold requests of several.
             failed.sort_by_key(|(key, ending)| (ending.at, *key));
+            let mut failed_by_reason = BTreeMap::new();
+            for (_, ending) in &failed {
+                *failed_by_reason.entry(ending.kind.why().unwrap_or_default()).or_insert(0) += 1;
+            }
+            let is_right = |kind: &EndingKind| matches!(kind, EndingKind::Refused { is_digest_right: true, .. });
             let owned = |(key, ending): &(&UserKey, &Ending)| (key.user.clone(), (*ending).clone());
             Neighbours {
                 client,
                 realm: realm.into(),
                 failed_count: failed.len(),
+                failed_by_reason,
+                right_count: failed.iter().filter(|(_, ending)| is_right(&ending.kind)).count(),
                 failed: failed.iter().take(FAILED_MAX).map(owned).collect(),
                 let_past_count: let_past.len(),
                 let_past_first: let_past.iter().min_by_key(|(key, ending)| (ending.at, *key)).map(owned),

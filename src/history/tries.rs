@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::base::CaptureTime;
 use crate::base::FrameRef;
+use crate::base::limits::beginning;
 use crate::history::Trail;
 
 /// So many refusals, within a minute, may be guessing.
@@ -70,7 +71,7 @@ pub struct Tries {
 impl Tries {
     /// Nothing tried yet in that realm.
     pub fn new(realm: &[u8]) -> Tries {
-        Tries { realm: realm.into(), ..Tries::default() }
+        Tries { realm: beginning(realm).into(), ..Tries::default() }
     }
 
     /// Notes a refusal.

@@ -109,7 +109,8 @@ impl Clients {
     /// Takes a finding that spans sessions.
     pub fn note_trouble(&mut self, finding: &Finding) {
         let Some(address) = finding.subject.client else { return };
-        if let Some(client) = self.client(address, finding.subject.user.clone()) {
+        // It is about sessions that were noted: whoever has none of them is nobody else.
+        if let Some(client) = self.clients.get_mut(&(address, finding.subject.user.clone())) {
             client.trouble.get_or_insert((CaptureTime::from_ns(i64::MAX), finding.rule));
             // Whoever got in behind it did not fail in the end.
             if !client.is_in {

@@ -73,8 +73,12 @@ fn unanswered_at(session: &Session<'_>, context: &Context<'_>, index: usize) -> 
 
 /// What is missing between client and server, and who lost it: fragments get lost on the way, and bytes of a stream, which are sent
 /// until they arrive, in the capture.
-pub fn lost(attempt: &Attempt<'_>) -> (&'static str, Fault) {
-    match attempt.transaction.transport.is_reliable() {
+pub fn lost(attempt: &Attempt<'_>, context: &Context<'_>) -> (&'static str, Fault) {
+    let transport = attempt.transaction.transport;
+    match transport.is_reliable() {
+        _ if context.lost_between.is_everywhere(transport) => {
+            ("Packets are missing between more hosts than are told apart, and perhaps between these", Fault::Unknown)
+        }
         true => ("Parts of the stream between the two are missing in the capture", Fault::Unknown),
         false => ("Fragments between the two are missing", Fault::Path),
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::base::FrameRef;
 use crate::base::Untrusted;
+use crate::base::limits::beginning;
 use crate::digest::Verdict;
 use crate::history::AccountKey;
 use crate::rules::Context;
@@ -23,9 +24,11 @@ use crate::sip::Method;
 /// How long a client may take to answer a challenge before it counts as unanswered: RFC 3261 §17.1, timers B and F.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(32);
 
-/// Wire bytes as text for a finding; sinks escape it again.
+/// Wire bytes as text for a finding; sinks escape it again. Of what is too long to be read, the beginning.
 pub fn text(bytes: &[u8]) -> String {
-    Untrusted(bytes).to_text()
+    let shown = beginning(bytes);
+    let cut = if shown.len() < bytes.len() { "…" } else { "" };
+    Untrusted(shown).to_text() + cut
 }
 
 /// Why credentials have no verdict, behind an "and": nobody gave the password, or something else is missing.

@@ -3,7 +3,11 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
+use sha2::Digest;
+use sha2::Sha256;
+
 use crate::base::FrameRef;
+use crate::base::limits::NAME_BYTES_MAX;
 use crate::rules::Rule;
 use crate::session::NonceId;
 
@@ -113,6 +117,22 @@ pub enum EvidenceValue {
     Text(String),
 }
 
+/// Bytes of a header that a finding shows.
+const EVIDENCE_BYTES_MAX: usize = 8192;
+
+impl EvidenceValue {
+    fn cut(&mut self) {
+        let (EvidenceValue::Challenge(row, _) | EvidenceValue::Credentials(row, _) | EvidenceValue::Info(row, _)) =
+            self
+        else {
+            return;
+        };
+        if let Some(shown) = row.get(..EVIDENCE_BYTES_MAX) {
+            *row = [shown, "…".as_bytes()].concat().into();
+        }
+    }
+}
+
 /// What a rule says. Texts may hold text from the wire: every sink escapes.
 #[derive(Clone, Debug)]
 pub struct Finding {
@@ -202,8 +222,12 @@ impl Finding {
         self.sessions.dedup();
     }
 
-    /// Gives back the room that its lists do not need: it is going to be kept.
+    /// Gives back the room that it does not need: it is going to be kept. Of headers that nobody would read to the end, and of names, the
+    /// beginning stays.
     pub fn shrink(&mut self) {
+        self.subject.realm.truncate(NAME_BYTES_MAX);
+        self.subject.user.truncate(NAME_BYTES_MAX);
+        self.evidence.iter_mut().for_each(|piece| piece.value.cut());
         self.evidence.shrink_to_fit();
         self.excluded.shrink_to_fit();
         self.remedy.shrink_to_fit();
@@ -253,7 +277,18 @@ impl Finding {
     /// Makes it one finding for all sessions with the same `key`.
     #[must_use]
     pub fn merged_by(mut self, key: impl Into<String>) -> Finding {
-        self.merge = Some(key.into());
+        self.merge = Some(merge_key(key));
         self
     }
+}
+
+/// A key as it is kept: of one that a long text of the wire is part of, the beginning and a hash.
+pub(super) fn merge_key(key: impl Into<String>) -> String {
+    let key = key.into();
+    if key.len() <= NAME_BYTES_MAX {
+        return key;
+    }
+    let hash: String = Sha256::digest(&key).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let beginning: String = key.chars().take(NAME_BYTES_MAX / 8).collect();
+    format!("{beginning} {hash}")
 }

@@ -154,9 +154,11 @@ const HOPS_WITHIN: usize = 1024;
 
 /// The server behind the one that was asked, where the capture shows that it gave the answer.
 fn passed_on_to(session: &Session<'_>, attempt: &Attempt<'_>) -> Option<IpAddr> {
-    let all = session.run.transactions.iter().take(HOPS_WITHIN);
-    let own = all.clone().position(|known| std::ptr::eq(known, attempt.transaction))?;
-    let mut next = all.skip(own).filter(|known| known.forwarded_from == Some(own));
+    let all = &session.run.transactions;
+    // They stand in one piece of memory.
+    let wanted = std::ptr::from_ref(attempt.transaction);
+    let own = all.binary_search_by(|known| std::ptr::from_ref(known).cmp(&wanted)).ok()?;
+    let mut next = all.iter().skip(own).take(HOPS_WITHIN).filter(|known| known.forwarded_from == Some(own));
     let answered = next.find(|known| known.answer.as_ref().map(|answer| answer.status) == attempt.status());
     answered.map(|known| known.flow.destination.address)
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::base::WireMap;
 use crate::rules::Finding;
 use crate::rules::Rule;
+use crate::rules::finding::merge_key;
 
 /// Findings remembered, over all rules. Past it each is made anew, which costs time alone.
 const SAID_MAX: usize = 10_000;
@@ -27,7 +28,8 @@ impl Said {
     /// A finding that only counts, where the rule said it often enough; None where it has to be made in full. Good for
     /// findings whose severity is always that of their rule.
     pub fn again(&self, rule: &'static Rule, key: &str) -> Option<Finding> {
-        let is_said = self.keys.get(rule.name).is_some_and(|keys| keys.contains(key));
-        is_said.then(|| Finding { merge: Some(key.to_owned()), is_repeat: true, ..Finding::new(rule, "") })
+        let key = merge_key(key);
+        let is_said = self.keys.get(rule.name).is_some_and(|keys| keys.contains(&key));
+        is_said.then(|| Finding { merge: Some(key), is_repeat: true, ..Finding::new(rule, "") })
     }
 }

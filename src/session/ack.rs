@@ -97,6 +97,12 @@ impl Run {
         Placement::Known
     }
 
+    /// Whether that frame completed an ACK that was kept.
+    pub(super) fn is_ack(&self, at: FrameRef) -> bool {
+        let latest = self.transactions.iter().rev().take(CANDIDATES_MAX);
+        latest.into_iter().any(|known| known.ack.as_ref().is_some_and(|ack| ack.at == at))
+    }
+
     /// The latest INVITE of the same dialog and hop that was refused and not acknowledged.
     fn unacknowledged(&self, sighting: &Sighting<'_>, identity: &Identity<'_>) -> Option<usize> {
         let latest = self.transactions.iter().enumerate().rev().take(CANDIDATES_MAX);

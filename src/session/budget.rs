@@ -72,14 +72,15 @@ pub(super) fn push(run: &mut Run, sighting: Sighting<'_>, limits: &Limits) -> Pl
     let rows = credentials.chain(challenges).chain(infos);
     let rows_bytes: usize = rows.map(|len| len.saturating_add(ROW_BYTES)).sum();
     let is_ack = sighting.message.method() == Some(b"ACK");
+    let at = sighting.frames.last;
     let copy_bytes = if sighting.message.status().is_none() { COPY_BYTES } else { 0 };
     let others = sighting.frames.others.len();
     let parts_bytes = if others > 0 { PARTS_BYTES.saturating_add(others.saturating_mul(16)) } else { 0 };
     let placement = run.push(sighting, limits);
     let kept_bytes = match placement {
         Placement::New => rows_bytes,
-        // It joins its INVITE, and leaves its credentials there.
-        Placement::Known if is_ack => rows_bytes.saturating_add(copy_bytes),
+        // The one that joins its INVITE leaves its credentials there.
+        Placement::Known if is_ack && run.is_ack(at) => rows_bytes.saturating_add(copy_bytes),
         Placement::Known => copy_bytes,
         Placement::Dropped => 0,
     };

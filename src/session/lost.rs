@@ -8,6 +8,7 @@ use crate::base::CaptureTime;
 use crate::base::Flow;
 use crate::base::FrameRef;
 use crate::base::WireMap;
+use crate::base::limits::beginning;
 use crate::session::Attempt;
 use crate::sip::HeaderName;
 use crate::sip::Message;
@@ -75,7 +76,7 @@ impl LostMessages {
     pub fn note(&mut self, message: &Message<'_>, at: FrameRef, time: Option<CaptureTime>, flow: Flow) {
         let cseq = message.cseq();
         let Some(method) = message.method().or(cseq.map(|cseq| cseq.method)) else { return };
-        let call_id = message.call_id();
+        let call_id = beginning(message.call_id());
         if call_id.is_empty() {
             return;
         }
@@ -116,7 +117,7 @@ impl LostMessages {
         if self.count == 0 {
             return Vec::new();
         }
-        let taken = self.by_call.remove(call_id.as_ref()).unwrap_or_default();
+        let taken = self.by_call.remove(beginning(call_id)).unwrap_or_default();
         self.count -= taken.len();
         taken
     }

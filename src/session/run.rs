@@ -302,6 +302,10 @@ impl Run {
             }
             None => self.unseen_request(&sighting, &identity, key),
         };
+        // A status that cannot be read says nothing.
+        if status < 100 {
+            return Placement::Known;
+        }
         if status < 200 {
             let Some(transaction) = self.transactions.get_mut(index) else { return Placement::Known };
             transaction.has_provisional = true;

@@ -1,6 +1,7 @@
 //! A closed run, judged: its attempts, its exchanges and how it ended.
 
 use std::cell::OnceCell;
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use crate::base::CaptureTime;
@@ -211,8 +212,11 @@ impl<'run> Session<'run> {
     /// The realms challenged or answered, in order of appearance.
     pub fn realms(&self) -> Vec<Vec<u8>> {
         let mut realms: Vec<Vec<u8>> = Vec::new();
+        // Most sessions have one; in a hostile one each message brings another.
+        let mut known: HashSet<Vec<u8>> = HashSet::new();
         let mut add = |realm: &[u8]| {
-            if !realm.is_empty() && !realms.iter().any(|known| known == realm) {
+            let is_last = realms.last().is_some_and(|last| last == realm);
+            if !realm.is_empty() && !is_last && known.insert(realm.to_vec()) {
                 realms.push(realm.to_vec());
             }
         };

@@ -348,7 +348,8 @@ pub fn across_sessions(key: &AccountKey, steps: &[&LoopStep]) -> Option<(Finding
     let mut frames: Vec<FrameRef> = streak.iter().map(|step| step.at).collect();
     frames.sort_unstable();
     let realm = streak.first().map(|step| step.realm.to_vec()).unwrap_or_default();
-    let user = crate::sip::uri::Uri::user_of(&key.aor).to_vec();
+    // As the sessions name it: a phone may authenticate as somebody else than it registers for.
+    let user = streak.iter().rev().find(|step| step.is_refused()).map(|step| step.user.to_vec()).unwrap_or_default();
     let mut finding = Finding::new(
         &RULE,
         format!("{} was challenged again after every answer, under a new Call-ID each time", facts::account(&user, &realm)),

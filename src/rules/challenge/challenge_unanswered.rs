@@ -48,10 +48,10 @@ pub static RULE: Rule = Rule {
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let unanswered = challenge_facts::unanswered(session, context);
-    unanswered.into_iter().filter_map(|unanswered| finding(session, &unanswered)).collect()
+    unanswered.into_iter().filter_map(|unanswered| finding(session, context, &unanswered)).collect()
 }
 
-fn finding(session: &Session<'_>, unanswered: &Unanswered) -> Option<Finding> {
+fn finding(session: &Session<'_>, context: &Context<'_>, unanswered: &Unanswered) -> Option<Finding> {
     let &Unanswered { index, severity, confidence, gap, is_lost } = unanswered;
     let attempt = session.attempts.get(index)?;
     let answer = attempt.answer()?;
@@ -69,7 +69,7 @@ fn finding(session: &Session<'_>, unanswered: &Unanswered) -> Option<Finding> {
     };
     let is_seen = facts::shows_credentials(attempt);
     let fault = match is_seen {
-        _ if is_lost => challenge_facts::lost(attempt).1,
+        _ if is_lost => challenge_facts::lost(attempt, context).1,
         _ if attempt.is_unheard() => Fault::Path,
         true => Fault::Client,
         false => Fault::Unknown,
@@ -85,7 +85,7 @@ fn finding(session: &Session<'_>, unanswered: &Unanswered) -> Option<Finding> {
     if is_lost {
         finding
             .explanation
-            .push_str(&format!(" {}: the answer may have been among them.", challenge_facts::lost(attempt).0));
+            .push_str(&format!(" {}: the answer may have been among them.", challenge_facts::lost(attempt, context).0));
         if !attempt.transaction.transport.is_reliable() {
             finding = finding.advises("Look for the path that loses fragments; TCP, or a shorter request, avoids them");
         }

@@ -40,10 +40,10 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         return Vec::new();
     }
     let unanswered = challenge_facts::unanswered(session, context);
-    unanswered.into_iter().filter_map(|unanswered| finding(session, &unanswered)).collect()
+    unanswered.into_iter().filter_map(|unanswered| finding(session, context, &unanswered)).collect()
 }
 
-fn finding(session: &Session<'_>, unanswered: &Unanswered) -> Option<Finding> {
+fn finding(session: &Session<'_>, context: &Context<'_>, unanswered: &Unanswered) -> Option<Finding> {
     let attempt = session.attempts.get(unanswered.index)?;
     // A challenge that did not come to the client is told by challenge-unanswered.
     if !challenge_facts::is_in_dialog(session, attempt) || attempt.is_unheard() {
@@ -72,7 +72,7 @@ fn finding(session: &Session<'_>, unanswered: &Unanswered) -> Option<Finding> {
         ))
         .advises("Let the server not challenge within a dialog that it let in, or the client answer with the credentials of the first request");
     if unanswered.is_lost {
-        let (what, fault) = challenge_facts::lost(attempt);
+        let (what, fault) = challenge_facts::lost(attempt, context);
         finding = finding.fault(fault);
         finding.explanation.push_str(&format!(" {what}: the answer may have been among them."));
     } else if unanswered.gap < facts::ANSWER_WITHIN {

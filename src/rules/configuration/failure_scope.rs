@@ -1,9 +1,6 @@
 //! SA509: who else fails, and who does not.
 
-use std::collections::BTreeMap;
-
 use crate::history::outcomes::Ending;
-use crate::history::outcomes::EndingKind;
 use crate::history::outcomes::Neighbours;
 use crate::rules::CaptureFacts;
 use crate::rules::Check;
@@ -61,26 +58,23 @@ fn finding(neighbours: &Neighbours) -> Option<Finding> {
 type User = (Box<[u8]>, Ending);
 
 fn all_fail(neighbours: &Neighbours) -> Option<Finding> {
-    let mut by_reason: BTreeMap<&str, Vec<&User>> = BTreeMap::new();
-    for user in &neighbours.failed {
-        by_reason.entry(user.1.kind.why().unwrap_or_default()).or_default().push(user);
-    }
     // Several reasons are several causes.
-    let (why, users) = by_reason.into_iter().max_by_key(|(_, users)| users.len())?;
-    let are_right =
-        users.iter().all(|(_, ending)| matches!(ending.kind, EndingKind::Refused { is_digest_right: true, .. }));
-    if users.len() != neighbours.failed_count || users.len() < ALIKE_MIN || (users.len() > ALIKE_MAX && !are_right) {
+    let mut reasons = neighbours.failed_by_reason.keys();
+    let (Some(why), None) = (reasons.next(), reasons.next()) else { return None };
+    let number = neighbours.failed_count;
+    let are_right = neighbours.right_count == number;
+    if number < ALIKE_MIN || (number > ALIKE_MAX && !are_right) {
         return None;
     }
+    let users: Vec<&User> = neighbours.failed.iter().collect();
     let client = neighbours.client;
     let realm = facts::quoted(&neighbours.realm);
-    let mut finding = Finding::new(&RULE, format!("All {} users of {client} fail alike in realm {realm}", users.len()))
+    let mut finding = Finding::new(&RULE, format!("All {number} users of {client} fail alike in realm {realm}"))
         .graded(Severity::Info, if are_right { Confidence::Likely } else { Confidence::Possible })
         .fault(if are_right { Fault::Server } else { Fault::Unknown })
         .explained(format!(
-            "{} fail for the same reason ({why}), and nobody of this client gets in: the cause is likelier what they share than {} accounts.",
-            names(&users),
-            users.len()
+            "{} fail for the same reason ({why}), and nobody of this client gets in: the cause is likelier what they share than {number} accounts.",
+            names(&users, number)
         ))
         .advises(if are_right {
             "Look at the server: its realm, its stored secrets, and what changed for all of them"
@@ -103,7 +97,7 @@ fn some_fail(neighbours: &Neighbours) -> Finding {
             "Of the users of {} in realm {} only {} {verb}",
             neighbours.client,
             facts::quoted(&neighbours.realm),
-            names(&users)
+            names(&users, neighbours.failed_count)
         ),
     )
     .graded(Severity::Info, Confidence::Likely)
@@ -132,13 +126,13 @@ fn about(mut finding: Finding, neighbours: &Neighbours, users: &[&User]) -> Find
     finding
 }
 
-/// `1001, 1002 and 1003`; long lists are cut.
-fn names(users: &[&User]) -> String {
+/// `1001, 1002 and 1003`; long lists are cut. `number` counts all of them.
+fn names(users: &[&User], number: usize) -> String {
     let all: Vec<String> = users.iter().take(NAMED_MAX).map(|(user, _)| facts::text(user)).collect();
     match all.as_slice() {
         [] => "nobody".to_owned(),
         [one] => one.clone(),
-        [many @ .., last] if users.len() <= NAMED_MAX => format!("{} and {last}", many.join(", ")),
-        many => format!("{} and {} more", many.join(", "), users.len().saturating_sub(many.len())),
+        [many @ .., last] if number <= NAMED_MAX => format!("{} and {last}", many.join(", ")),
+        many => format!("{} and {} more", many.join(", "), number.saturating_sub(many.len())),
     }
 }

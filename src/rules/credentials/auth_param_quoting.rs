@@ -78,7 +78,7 @@ fn in_credentials(session: &Session<'_>) -> Option<Finding> {
     if !session.has_trouble {
         let agent = rows.first().and_then(|(_, attempt, _)| attempt.request()?.user_agent);
         let agent = agent.map(|agent| facts::text(session.text(agent))).unwrap_or_default();
-        finding.merge = Some(format!("{agent} {oddities}"));
+        finding = finding.merged_by(format!("{agent} {oddities}"));
     }
     Some(finding)
 }

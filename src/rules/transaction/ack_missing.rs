@@ -73,7 +73,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         ));
     finding = why(finding, attempt, goes_on);
     if is_lost {
-        let (what, fault) = challenge_facts::lost(attempt);
+        let (what, fault) = challenge_facts::lost(attempt, context);
         finding.fault = fault;
         finding.explanation.push_str(&format!(" {what}, and the ACK may be among them."));
     }

@@ -93,6 +93,10 @@ fn failure_scope_is_found_where_all_fail_alike() {
     check(&[&three], NOTHING, "info failure-scope cause=shared fault=unknown sure=possible");
     let two = [user("1001", "secret", AGAIN), user("1002", "secret", AGAIN)].concat();
     check(&[&two], ALL, "no failure-scope");
+    // More than are named are counted all the same.
+    let many: String = (0..70).map(|number| user(&format!("2{number:03}"), "secret", AGAIN)).collect();
+    let all: String = (0..70).map(|number| format!("2{number:03},*,secret\n")).collect();
+    check(&[&many], &all, "info failure-scope cause=shared says=All_70_users");
     // Different reasons are different causes.
     let mixed = [user("1001", "secret", AGAIN), user("1002", "wrong", AGAIN), user("1003", "secret", AGAIN)].concat();
     check(&[&mixed], ALL, "no failure-scope");

@@ -345,3 +345,12 @@ fn a_loop_of_calls_with_both_kinds_of_challenge_is_one_loop() {
         "high digest-wrong-password\nmedium challenge-loop cause=wrong-digest\nno credentials-wrong-header",
     );
 }
+
+#[test]
+fn a_phone_that_authenticates_as_somebody_else_is_one_client() {
+    let named = tries("401\nWWW-Authenticate: challenge").replace("user=1001", "user=auth1001");
+    check(&[&named, LATER], NOTHING, "high challenge-loop sessions=3 says=auth1001\ntold 1 of 1 client did not get in");
+    let gets_in = "+1 [z] > REGISTER\n[z] < 401\nWWW-Authenticate: challenge\n[z] > REGISTER\n\
+        Authorization: digest user=auth1001 password=secret\n[z] < 200\n";
+    check(&[&named, gets_in, LATER], NOTHING, "untold of 2 clients\nuntold of 1 client did");
+}

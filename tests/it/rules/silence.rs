@@ -196,3 +196,11 @@ fn icmp_tells_where_a_request_ended() {
         assert_eq!(report.coverage.set_aside.get("other_protocol").copied().unwrap_or(0), expect);
     }
 }
+
+#[test]
+fn a_status_that_cannot_be_read_is_no_answer() {
+    let silent = format!("{RIGHT}+0.5 retransmit\n+1 retransmit\n+2 retransmit\n+4 retransmit\n");
+    let found = "high auth-retry-no-response";
+    check(&[ASKED, &silent, LATER], SECRET, found);
+    check(&[ASKED, &silent, "< raw\nSIP/2.0 2000 OK\nVia: SIP/2.0/UDP 198.51.100.7:5060\n\n", LATER], SECRET, found);
+}
