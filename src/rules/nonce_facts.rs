@@ -149,6 +149,17 @@ pub fn other_server(
     (before != now && never_took).then_some(OtherServer::Name(before))
 }
 
+/// Whether credentials answered a challenge at once, as the first to use its nonce, and were refused without a word about the nonce: then
+/// it is not the nonce that is wrong.
+pub fn is_refused_while_new(session: &Session<'_>, index: usize, presented: &Presented<'_>) -> bool {
+    let issued = presented.answers.and_then(|at| session.challenge(at)).and_then(|(issuer, _)| issuer.answer());
+    let sent = session.attempts.get(index).and_then(Attempt::request);
+    let is_prompt = issued.zip(sent).is_some_and(|(issued, sent)| sent.time.since(issued.time) < facts::ANSWER_WITHIN);
+    is_prompt
+        && presented.judgement == Judgement::Refused
+        && presented.nonce.and_then(|nonce| session.lookup().used_first(nonce)) == Some(index)
+}
+
 /// How many transactions are searched for the next hop of one. Bounds the search in endless sessions.
 const HOPS_WITHIN: usize = 1024;
 

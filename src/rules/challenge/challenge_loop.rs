@@ -197,7 +197,11 @@ fn cause(session: &Session<'_>, context: &Context<'_>, tried: &[Tried<'_, '_>]) 
     let is_wrong = refused.iter().any(|(_, _, presented)| presented.is_wrong());
     let is_old = |(index, _, presented): &Tried<'_, '_>| facts::newer_challenge(session, *index, presented).is_some();
     let is_over = |row: &Tried<'_, '_>| !row.2.is_wrong() && nonce_facts::expired(context, row.1, row.2).is_some();
-    let is_stale = |row: &Tried<'_, '_>| row.2.judgement == Judgement::Stale || is_old(row) || is_over(row);
+    // Where new nonces are refused in the same way, it is not their age.
+    let is_new_refused =
+        refused.iter().any(|row| nonce_facts::is_refused_while_new(session, row.0, row.2) && !is_over(row));
+    let is_stale =
+        |row: &Tried<'_, '_>| row.2.judgement == Judgement::Stale || is_over(row) || (is_old(row) && !is_new_refused);
     if all(&|(_, _, presented)| facts::wrong_header(session, presented).is_some()) {
         ("header-mismatch", Fault::Client)
     } else if all(&|(index, _, presented)| facts::mismatched_challenge(session, *index, presented).is_some()) {

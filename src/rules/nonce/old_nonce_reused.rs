@@ -1,13 +1,17 @@
 //! SA304: a newer nonce was at hand, and the client went on with the old one.
 
+use crate::base::FrameNumber;
 use crate::digest::Verdict;
 use crate::rules::Check;
+use crate::rules::Confidence;
 use crate::rules::Context;
 use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::facts;
+use crate::rules::nonce_facts;
+use crate::session::Presented;
 use crate::session::Session;
 
 /// The rule.
@@ -22,7 +26,8 @@ pub static RULE: Rule = Rule {
     matters: "The server refuses the nonce, not the password: trying again with it can never work.",
     advice: "Update the client: it caches its first challenge. Restarting it helps until the nonce expires again.",
     not_this: "Other dialogs may keep a nonce of their own. An old nonce that is accepted is legal. A request that was under \
-               way when the new challenge left the server could not know it.",
+               way when the new challenge left the server could not know it. Where the first answer to a challenge was refused too, or \
+               the digest is known to be wrong, it is medium and possible: then there is more than the nonce.",
     sources: &["RFC 7616 section 3.3", "RFC 3261 section 22.1"],
     sample: "register-old-nonce-reused",
     check: Check::Session(check),
@@ -48,6 +53,15 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
             if old.len() == 1 { "it was" } else { "all were" }
         ))
         .advises("Update the client: it must answer the newest challenge and forget the nonce it cached");
+    if let Some(refused) = refused_while_new(session, index, presented) {
+        finding = finding.graded(Severity::Medium, Confidence::Possible);
+        finding.explanation.push_str(&format!(
+            " The first answer to a challenge was refused as well, in frame {refused}, and not called stale: there is more than the old nonce."
+        ));
+    } else if old.iter().any(|(_, _, presented)| presented.verdict() == Some(Verdict::Mismatch)) {
+        finding = finding.graded(Severity::Medium, Confidence::Possible);
+        finding.explanation.push_str(" The digest is wrong as well, and a newer nonce does not mend that.");
+    }
     if old.iter().all(|(_, _, presented)| presented.verdict() == Some(Verdict::Match)) {
         finding = finding.excludes("wrong password: every digest fits the secret given, over the old nonce");
     }
@@ -59,6 +73,17 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     finding.evidence.extend(facts::credentials_evidence(attempt, presented));
     vec![finding]
 }
+
+/// The answer to a request of the same realm before that one whose nonce was new, and that was refused all the same.
+fn refused_while_new(session: &Session<'_>, before: usize, old: &Presented<'_>) -> Option<FrameNumber> {
+    let earlier = facts::presented(session).take(SEARCHED_MAX).take_while(|(index, _, _)| *index < before);
+    let mut of_realm = earlier.filter(|(_, _, presented)| presented.realm() == old.realm());
+    let refused = of_realm.find(|(index, _, presented)| nonce_facts::is_refused_while_new(session, *index, presented));
+    refused.and_then(|(_, attempt, _)| attempt.answer()).map(|answer| answer.at.number)
+}
+
+/// A series begins with its session. Bounds the search in endless ones.
+const SEARCHED_MAX: usize = 64;
 
 fn capitalised(text: &str) -> String {
     let mut characters = text.chars();

@@ -416,3 +416,28 @@ fn nonce_bound_to_source_changed_is_found() {
         "no nonce-bound-to-source-changed",
     );
 }
+
+#[test]
+fn an_old_nonce_explains_nothing_where_new_ones_are_refused_too() {
+    let old =
+        |password: &str| format!("> REGISTER\nAuthorization: digest user=1001 password={password} nonce=previous\n");
+    let tried = |password: &str| WRONG.replace("wrong", password);
+    let talk = |password: &str| {
+        [ASKED, &tried(password), REFUSED, &tried(password), REFUSED, &old(password), REFUSED, LATER].concat()
+    };
+    check(
+        &[&talk("wrong")],
+        SECRET,
+        "high digest-wrong-password by=-\nmedium old-nonce-reused sure=possible by=-\nmedium challenge-loop cause=wrong-digest by=digest-wrong-password",
+    );
+    check(
+        &[&talk("wrong")],
+        NOTHING,
+        "high challenge-loop cause=unknown by=-\nmedium old-nonce-reused sure=possible by=-",
+    );
+    check(&[&talk("secret")], SECRET, "high digest-ok-but-rejected by=-\nmedium old-nonce-reused sure=possible");
+    // One that was let past before, and then is kept, is the reason.
+    let kept = "> REGISTER\nAuthorization: digest user=1001 password=secret nonce=first nc=00000002\n";
+    let ends = [ASKED, RIGHT, OK, "+300 ", kept, REFUSED, kept, REFUSED, kept, REFUSED, LATER].concat();
+    check(&[&ends], SECRET, "high old-nonce-reused sure=proven");
+}
