@@ -316,7 +316,7 @@ impl Messages {
             }
             return;
         }
-        let mut session = Session::judge(run, end.max(run.last_seen));
+        let mut session = Session::judge(run, end.max(run.last_seen), &self.unreachable);
         near_misses::look(&mut session, &self.nonces, &mut self.verifier);
         self.nonces.add(&session);
         self.note_registration(&session);

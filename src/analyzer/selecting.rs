@@ -50,7 +50,7 @@ impl Messages {
         if !selection.is_late() {
             return selection.decide(&run.call_id, None) != Selected::Nothing;
         }
-        let session = Session::judge(run, end.max(run.last_seen));
+        let session = Session::judge(run, end.max(run.last_seen), &self.unreachable);
         self.select(&session, &[], 0) != Selected::Nothing
     }
 

@@ -1,5 +1,6 @@
 //! What ICMP says of packets that did not arrive (RFC 792, RFC 4443 §3.1).
 
+use std::collections::VecDeque;
 use std::net::IpAddr;
 
 use crate::base::CaptureTime;
@@ -44,10 +45,15 @@ pub struct Notice {
 /// then is what is said without them.
 const FLOWS_MAX: usize = 4096;
 
+/// The latest notices that are kept for each pair of hosts.
+const BETWEEN_HOSTS_MAX: usize = 32;
+
 /// The latest notice for each flow.
 #[derive(Debug, Default)]
 pub struct Unreachables {
     latest: WireMap<Flow, Notice>,
+    /// The same whatever the ports: an answer goes to the port that the Via names.
+    between_hosts: WireMap<(IpAddr, IpAddr), VecDeque<Notice>>,
     refused: u64,
 }
 
@@ -55,7 +61,13 @@ impl Unreachables {
     /// Takes a notice.
     pub fn note(&mut self, notice: Notice) {
         if self.latest.len() < FLOWS_MAX || self.latest.contains_key(&notice.what.flow) {
+            let Flow { source, destination } = notice.what.flow;
             self.latest.insert(notice.what.flow, notice);
+            let between = self.between_hosts.entry((source.address, destination.address)).or_default();
+            if between.len() >= BETWEEN_HOSTS_MAX {
+                between.pop_front();
+            }
+            between.push_back(notice);
         } else {
             self.refused += 1;
         }
@@ -64,6 +76,18 @@ impl Unreachables {
     /// The latest notice for a flow that came at that time or later.
     pub fn since(&self, flow: Flow, time: CaptureTime) -> Option<Notice> {
         self.latest.get(&flow).copied().filter(|notice| notice.time >= time)
+    }
+
+    /// The first notice that is remembered for anything from one host to another between two times.
+    pub fn between(
+        &self,
+        source: IpAddr,
+        destination: IpAddr,
+        from: CaptureTime,
+        until: CaptureTime,
+    ) -> Option<Notice> {
+        let mut notices = self.between_hosts.get(&(source, destination))?.iter();
+        notices.find(|notice| (from..=until).contains(&notice.time)).copied()
     }
 
     /// How many notices found no place.

@@ -7,12 +7,14 @@ use crate::auth::Algorithm;
 use crate::auth::HashName;
 use crate::auth::Qop;
 use crate::auth::Scheme;
+use crate::base::Notice;
 use crate::rules::Confidence;
 use crate::rules::Context;
 use crate::rules::Fault;
 use crate::rules::Severity;
 use crate::rules::challenge::challenge_unanswered::is_settled;
 use crate::rules::facts;
+use crate::rules::path_facts;
 use crate::session::Attempt;
 use crate::session::AttemptOutcome;
 use crate::session::Offered;
@@ -33,6 +35,8 @@ pub struct Unanswered {
     pub gap: Duration,
     /// Fragments or parts of a stream from this client to this server are missing: the answer may have been among them.
     pub is_lost: bool,
+    /// What ICMP said of the challenge: it did not come to the client.
+    pub notice: Option<Notice>,
 }
 
 /// How many exchanges of a session that end with a challenge are looked at. Bounds the search in hostile sessions, where
@@ -56,9 +60,11 @@ fn unanswered_at(session: &Session<'_>, context: &Context<'_>, index: usize) -> 
     }
     let gap = facts::capture_after(attempt, context);
     let is_lost = facts::may_be_lost(attempt, context);
+    let notice = path_facts::notice_of_answer(attempt, context);
     let (severity, confidence) = match gap >= facts::ANSWER_WITHIN && !is_lost {
         _ if session.is_one_way => (Severity::Info, Confidence::Possible),
         _ if facts::is_ping(attempt) => (Severity::Info, Confidence::Likely),
+        _ if notice.is_some() && !attempt.is_removal() => (Severity::High, Confidence::Likely),
         true if is_asked_by_caller(session, attempt) => (Severity::Medium, Confidence::Possible),
         // What the client did before, a digest that is wrong perhaps, nobody has seen.
         _ if !facts::shows_credentials(attempt) => (Severity::Medium, Confidence::Possible),
@@ -68,7 +74,7 @@ fn unanswered_at(session: &Session<'_>, context: &Context<'_>, index: usize) -> 
         true => (Severity::High, Confidence::Proven),
         false => (Severity::Medium, Confidence::Possible),
     };
-    Some(Unanswered { index, severity, confidence, gap, is_lost })
+    Some(Unanswered { index, severity, confidence, gap, is_lost, notice })
 }
 
 /// What is missing between client and server, and who lost it: fragments get lost on the way, and bytes of a stream, which are sent

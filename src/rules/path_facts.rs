@@ -13,6 +13,7 @@ use crate::session::AttemptOutcome;
 use crate::session::Lost;
 use crate::session::Session;
 use crate::session::judge::RETRANSMISSIONS_OF_PATIENCE;
+use crate::session::judge::TRANSACTION_TIMEOUT;
 
 /// RFC 3261 §18.1.1: requests above it do not belong in a datagram where nobody knows the path's MTU.
 pub const DATAGRAM_BYTES_MAX: u32 = 1300;
@@ -130,11 +131,55 @@ pub fn is_fragmented(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
         && attempt.request().is_some_and(|request| session.run.frames_of(request.at).nth(1).is_some())
 }
 
+/// What ICMP said of a request, or of anything else that was sent there later.
+pub fn notice_of(attempt: &Attempt<'_>, context: &Context<'_>) -> Option<Notice> {
+    attempt.request().and_then(|request| context.unreachable.since(attempt.transaction.flow, request.time))
+}
+
+/// What ICMP said of an answer: that it did not come to the client.
+pub fn notice_of_answer(attempt: &Attempt<'_>, context: &Context<'_>) -> Option<Notice> {
+    let flow = attempt.transaction.flow;
+    // To whichever port the Via names.
+    let sent = attempt.answer()?.time;
+    context.unreachable.between(flow.destination.address, flow.source.address, sent, sent.plus(TRANSACTION_TIMEOUT))
+}
+
+/// Says of an answer that it did not come to the client, who says so, and what to look at.
+pub fn tell_bounced(attempt: &Attempt<'_>, notice: Notice, mut finding: Finding) -> Finding {
+    let Notice { what: Unreachable { flow, said_by, why }, at, .. } = notice;
+    let status = attempt.status().unwrap_or_default();
+    let client = flow.destination;
+    let (fault, words, advice) = match why {
+        Why::Port if said_by == client.address => (
+            Fault::Client,
+            format!("The client's own host says that nothing listens on port {} (ICMP port unreachable", client.port),
+            "See whether the client still runs, and on which port it waits for answers: the Via of its request and NAT decide where they go"
+                .to_owned(),
+        ),
+        Why::Prohibited => (
+            Fault::Path,
+            format!("{said_by} says that it does not let the answer through (ICMP administratively prohibited"),
+            format!("Let {said_by} pass what {} sends to {client}", flow.source.address),
+        ),
+        Why::Port | Why::Host => (
+            Fault::Path,
+            format!("{said_by} says that the answer does not arrive (ICMP unreachable"),
+            format!("See why {said_by} has no way to {client}: NAT, routes, and whether the host is up"),
+        ),
+    };
+    finding.explanation.push_str(&format!(" {words}, frame {}): the {status} did not come to the client.", at.number));
+    if !attempt.has_credentials() {
+        finding = finding.excludes("wrong password: no digest was sent in answer to this challenge");
+    }
+    finding.frames.push(at);
+    finding.advises(advice).fault(fault)
+}
+
 /// Says what ICMP told the client of a request that nobody answered: then it is known where it ended.
 pub fn tell_unreachable(attempt: &Attempt<'_>, context: &Context<'_>, mut finding: Finding) -> Finding {
-    let flow = attempt.transaction.flow;
-    let notice = attempt.request().and_then(|request| context.unreachable.since(flow, request.time));
+    let notice = notice_of(attempt, context);
     let Some(Notice { what: Unreachable { said_by, why, .. }, at, .. }) = notice else { return finding };
+    let flow = attempt.transaction.flow;
     let server = flow.destination;
     let is_host = said_by == server.address;
     let (fault, words, advice) = match why {

@@ -11,6 +11,7 @@ use crate::auth::Scheme;
 use crate::auth::parse_challenges;
 use crate::auth::parse_credentials;
 use crate::base::CaptureTime;
+use crate::base::Unreachables;
 use crate::digest::Verdict;
 use crate::digest::near_miss::Closest;
 use crate::session::Attempt;
@@ -32,12 +33,16 @@ use crate::sip::Method;
 pub const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(32);
 
 /// The attempts of a run, in order, and the exchanges they form. `end` is the latest time of the capture.
-pub fn judge(run: &Run, end: CaptureTime) -> (Vec<Attempt<'_>>, Vec<Exchange>) {
+pub fn judge<'run>(
+    run: &'run Run,
+    end: CaptureTime,
+    unreachable: &Unreachables,
+) -> (Vec<Attempt<'run>>, Vec<Exchange>) {
     let mut attempts = collect(run);
     join(&mut attempts);
     let mut exchanges = group(run, &mut attempts);
     for index in 0..attempts.len() {
-        decide(&mut attempts, &exchanges, index, end);
+        decide(&mut attempts, &exchanges, index, (end, unreachable));
     }
     for exchange in &mut exchanges {
         let is_let_past = |index: &&usize| attempts.get(**index).is_some_and(Attempt::is_let_past);
@@ -189,7 +194,7 @@ fn join(attempts: &mut [Attempt<'_>]) {
 }
 
 /// Judges every row of credentials by the answer, then the attempt.
-fn decide(attempts: &mut [Attempt<'_>], exchanges: &[Exchange], index: usize, end: CaptureTime) {
+fn decide(attempts: &mut [Attempt<'_>], exchanges: &[Exchange], index: usize, around: (CaptureTime, &Unreachables)) {
     let Some(attempt) = attempts.get(index) else { return };
     let previous = exchanges.get(attempt.exchange).and_then(|exchange| {
         let position = exchange.attempts.binary_search(&index).ok()?.checked_sub(1)?;
@@ -201,7 +206,7 @@ fn decide(attempts: &mut [Attempt<'_>], exchanges: &[Exchange], index: usize, en
         judgement => judgement,
     };
     let judgements: Vec<Judgement> = attempt.credentials.iter().map(judge).collect();
-    let outcome = match outcome(attempt, &judgements, end) {
+    let outcome = match outcome(attempt, &judgements, around) {
         AttemptOutcome::NoAnswer if has_gone_on(attempts, index, attempt) => AttemptOutcome::Undecided,
         outcome => outcome,
     };
@@ -352,8 +357,8 @@ fn has_asked_before(attempts: &[Attempt<'_>], index: usize, attempt: &Attempt<'_
     is_answered || asked.any(|before| before.header == offered.header && before.realm() == realm)
 }
 
-fn outcome(attempt: &Attempt<'_>, judgements: &[Judgement], end: CaptureTime) -> AttemptOutcome {
-    let Some(status) = attempt.status() else { return silence(attempt, end) };
+fn outcome(attempt: &Attempt<'_>, judgements: &[Judgement], around: (CaptureTime, &Unreachables)) -> AttemptOutcome {
+    let Some(status) = attempt.status() else { return silence(attempt, around) };
     let is_attempt = attempt.has_credentials();
     let has = |judgement| is_attempt && judgements.contains(&judgement);
     match status {
@@ -369,10 +374,12 @@ fn outcome(attempt: &Attempt<'_>, judgements: &[Judgement], end: CaptureTime) ->
 /// Retransmissions after which silence is an answer.
 pub const RETRANSMISSIONS_OF_PATIENCE: usize = 3;
 
-/// No final answer: is that the end of the capture, or of the server's patience?
-fn silence(attempt: &Attempt<'_>, end: CaptureTime) -> AttemptOutcome {
+/// No final answer: is that the end of the capture, or of the client's patience? Who hears by ICMP that the request did not arrive need not
+/// repeat it (RFC 3261 §18.4).
+fn silence(attempt: &Attempt<'_>, (end, unreachable): (CaptureTime, &Unreachables)) -> AttemptOutcome {
     let Some(request) = attempt.request() else { return AttemptOutcome::Undecided };
     let gave_up = end.since(request.time) >= TRANSACTION_TIMEOUT
+        || unreachable.since(attempt.transaction.flow, request.time).is_some()
         || attempt.transaction.retransmissions() >= RETRANSMISSIONS_OF_PATIENCE;
     if gave_up && !attempt.transaction.has_provisional { AttemptOutcome::NoAnswer } else { AttemptOutcome::Undecided }
 }

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 
 use crate::base::CaptureTime;
+use crate::base::Unreachables;
 use crate::session::Attempt;
 use crate::session::AttemptOutcome;
 use crate::session::Exchange;
@@ -84,8 +85,8 @@ impl SessionOutcome {
 
 impl<'run> Session<'run> {
     /// Judges a closed run. `end` is the latest time of the capture.
-    pub fn judge(run: &'run Run, end: CaptureTime) -> Session<'run> {
-        let (attempts, exchanges) = judge::judge(run, end);
+    pub fn judge(run: &'run Run, end: CaptureTime, unreachable: &Unreachables) -> Session<'run> {
+        let (attempts, exchanges) = judge::judge(run, end, unreachable);
         let outcome = outcome(&attempts);
         let is_one_way = is_one_way(run);
         let has_trouble = has_trouble(&attempts, &exchanges);

@@ -12,6 +12,7 @@ use crate::rules::challenge_facts;
 use crate::rules::challenge_facts::Circumstance;
 use crate::rules::challenge_facts::Unanswered;
 use crate::rules::facts;
+use crate::rules::path_facts;
 use crate::session::Attempt;
 use crate::session::AttemptOutcome;
 use crate::session::Presented;
@@ -36,7 +37,8 @@ pub static RULE: Rule = Rule {
     advice: "Set user name and password for the realm named in the challenge. Where a REGISTER was challenged with 407, or two \
              algorithms were offered, check that the client knows them. A second realm behind a first one needs an account of \
              its own.",
-    not_this: "The same request sent again without credentials is retry-without-credentials. OPTIONS and NOTIFY pings want any \
+    not_this: "The same request sent again without credentials is retry-without-credentials. A challenge of which ICMP says that it did not \
+               come to the client is blamed on who does not listen, or lets nothing through. OPTIONS and NOTIFY pings want any \
                answer and are info. A challenge without a header that could be answered is challenge-header-missing. A call \
                that was cancelled, or that another branch of a forking proxy won, needs no answer. Whoever is asked within a \
                dialog by the one who began it need not answer: that is medium. So is a log-off (Expires: 0) of a client that is \
@@ -52,13 +54,17 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
 }
 
 fn finding(session: &Session<'_>, context: &Context<'_>, unanswered: &Unanswered) -> Option<Finding> {
-    let &Unanswered { index, severity, confidence, gap, is_lost } = unanswered;
+    let &Unanswered { index, severity, confidence, gap, is_lost, notice } = unanswered;
     let attempt = session.attempts.get(index)?;
     let answer = attempt.answer()?;
     let is_proven = gap >= facts::ANSWER_WITHIN;
     let asked = attempt.challenges.first()?.realm();
     let method = attempt.transaction.method.to_string();
-    let ending = if is_proven { "never answered" } else { "the capture ends before an answer" };
+    let ending = match is_proven {
+        _ if notice.is_some() => "the challenge did not arrive",
+        true => "never answered",
+        false => "the capture ends before an answer",
+    };
     let who = challenge_facts::who(session, attempt);
     let title = format!("{who} was challenged for realm {} and {ending}", facts::quoted(&asked));
     let gap = facts::duration_text(gap);
@@ -82,7 +88,9 @@ fn finding(session: &Session<'_>, context: &Context<'_>, unanswered: &Unanswered
             " The request that was challenged is not in the capture, or not whole: it may have carried credentials that the server refused.",
         );
     }
-    if is_lost {
+    if let Some(notice) = notice {
+        finding = path_facts::tell_bounced(attempt, notice, finding);
+    } else if is_lost {
         finding
             .explanation
             .push_str(&format!(" {}: the answer may have been among them.", challenge_facts::lost(attempt, context).0));
@@ -96,7 +104,8 @@ fn finding(session: &Session<'_>, context: &Context<'_>, unanswered: &Unanswered
     }
     finding.attempt = Some(index);
     finding.subject = facts::subject(session, attempt);
-    finding.frames = facts::frames_of_all([attempt]);
+    finding.frames.extend(facts::frames_of_all([attempt]));
+    finding.frames.sort_unstable();
     finding.evidence = facts::challenge_evidence(attempt);
     Some(finding)
 }

@@ -46,7 +46,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
 fn finding(session: &Session<'_>, context: &Context<'_>, unanswered: &Unanswered) -> Option<Finding> {
     let attempt = session.attempts.get(unanswered.index)?;
     // A challenge that did not come to the client is told by challenge-unanswered.
-    if !challenge_facts::is_in_dialog(session, attempt) || attempt.is_unheard() {
+    if !challenge_facts::is_in_dialog(session, attempt) || attempt.is_unheard() || unanswered.notice.is_some() {
         return None;
     }
     let answer = attempt.answer()?;

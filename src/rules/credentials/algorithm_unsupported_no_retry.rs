@@ -42,7 +42,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
 fn finding(session: &Session<'_>, unanswered: &Unanswered) -> Option<Finding> {
     let attempt = session.attempts.get(unanswered.index)?;
     // Who never heard the challenge does not show what it knows.
-    let is_lost = unanswered.is_lost || attempt.is_unheard();
+    let is_lost = unanswered.is_lost || unanswered.notice.is_some() || attempt.is_unheard();
     if is_lost || challenge_facts::circumstance(session, attempt) != Some(Circumstance::Algorithm) {
         return None;
     }

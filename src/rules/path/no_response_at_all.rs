@@ -10,6 +10,8 @@ use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::facts;
 use crate::rules::path_facts;
+use crate::rules::recovery::has_recovered;
+use crate::session::AttemptOutcome;
 use crate::session::Presented;
 use crate::session::Session;
 use crate::session::judge::RETRANSMISSIONS_OF_PATIENCE;
@@ -20,15 +22,15 @@ pub static RULE: Rule = Rule {
     name: "no-response-at-all",
     label: "no response",
     severity: Severity::High,
-    summary: "A request was retransmitted and never answered",
-    finds: "A request that was sent again at least three times and got no answer of any kind, not even a provisional one. Where ICMP says \
-            that it did not arrive, the finding tells who said so and why: the server's own host that nothing listens on the port (the \
+    summary: "A request was never answered, however often it was sent, or did not arrive",
+    finds: "A request that was sent again at least three times and got no answer of any kind, not even a provisional one; or one of which \
+            ICMP says that it did not arrive: clients that hear that need not repeat it. Then the finding tells who said so and why: the server's own host that nothing listens on the port (the \
             server's fault), a router or firewall that it has no way or lets nothing through (the path's).",
     matters: "The packets do not arrive, or the answers do not come back, or the server drops them on purpose: a firewall, an address \
               that is not allowed, fail2ban. Clients show this as 408 or as a time-out, never as a wrong password.",
     advice: "Check address and port, firewall and NAT. See whether the server's ban list holds the client's address; ask the carrier \
              whether it expects another source address.",
-    not_this: "OPTIONS and NOTIFY pings are info. A capture that shows one direction only proves nothing.",
+    not_this: "OPTIONS and NOTIFY pings are info, and so is a client that turns to another address or transport and gets in. A capture that shows one direction only proves nothing.",
     sources: &["RFC 3261 section 17.1.1.2", "RFC 3261 section 17.1.2.2", "RFC 792"],
     sample: "invite-no-answer",
     check: Check::Trouble(check),
@@ -42,7 +44,9 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         .filter(|(_, attempt)| {
             attempt.answer().is_none()
                 && !attempt.transaction.has_provisional
-                && attempt.transaction.retransmissions() >= RETRANSMISSIONS_OF_PATIENCE
+                && (attempt.transaction.retransmissions() >= RETRANSMISSIONS_OF_PATIENCE
+                    || (attempt.outcome == AttemptOutcome::NoAnswer
+                        && path_facts::notice_of(attempt, context).is_some()))
         })
         .collect();
     let Some((index, attempt)) = silent.first().copied() else { return Vec::new() };
@@ -62,8 +66,9 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         .graded(Severity::High, Confidence::Likely)
         .fault(Fault::Path)
         .explained(format!(
-            "{} sent {method} {sent} times and got no answer of any kind{}.",
+            "{} sent {method} {} and got no answer of any kind{}.",
             attempt.transaction.flow.source,
+            if sent == 1 { "once".to_owned() } else { format!("{sent} times") },
             if answered_before { ", although an earlier request to the same server was answered" } else { "" }
         ))
         .advises("Check that the server listens on this address and port, and that firewall and NAT let both directions pass")
@@ -73,7 +78,10 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     if attempt.credentials.iter().all(is_right) {
         finding = finding.excludes("wrong password: the server did not refuse anything, it did not answer");
     }
-    if facts::is_ping(attempt) {
+    // A client that is told turns to the next address or transport (RFC 3263 §4.3).
+    let has_turned =
+        attempt.transaction.retransmissions() < RETRANSMISSIONS_OF_PATIENCE && has_recovered(session, index);
+    if facts::is_ping(attempt) || has_turned {
         finding.severity = Severity::Info;
     }
     finding.attempt = facts::lead(session, silent.iter().map(|(index, _)| *index));

@@ -10,6 +10,7 @@ use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::challenge_facts;
 use crate::rules::facts;
+use crate::rules::path_facts;
 use crate::session::Attempt;
 use crate::session::Session;
 use crate::sip::Method;
@@ -71,7 +72,11 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
             answer.at.number,
             facts::duration_text(waited)
         ));
-    finding = why(finding, attempt, goes_on);
+    let notice = path_facts::notice_of_answer(attempt, context);
+    finding = match notice {
+        Some(notice) => path_facts::tell_bounced(attempt, notice, finding),
+        None => why(finding, attempt, goes_on),
+    };
     if is_lost {
         let (what, fault) = challenge_facts::lost(attempt, context);
         finding.fault = fault;
@@ -82,7 +87,8 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     }
     finding.attempt = Some(index);
     finding.subject = facts::subject(session, attempt);
-    finding.frames = facts::frames_of_all(missing.iter().map(|(_, attempt)| *attempt));
+    finding.frames.extend(facts::frames_of_all(missing.iter().map(|(_, attempt)| *attempt)));
+    finding.frames.sort_unstable();
     finding.evidence = facts::status_evidence(session, attempt).into_iter().collect();
     vec![finding]
 }

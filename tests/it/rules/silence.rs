@@ -152,24 +152,27 @@ fn strict_parser_rejects_is_not_said_of_a_challenge_answered_under_another_call_
     check(&[folded, LATER], SECRET, "high challenge-unanswered\ninfo strict-parser-rejects");
 }
 
-/// A REGISTER that is sent five times, and what ICMP says of it, if anything: its protocol, type and code, and who says it.
-fn refused_by(said: Option<(u8, [u8; 2], [u8; 4])>) -> Vec<u8> {
+/// What ICMP says of a frame: its protocol, type and code, and who says it.
+type Said = (u8, [u8; 2], [u8; 4]);
+
+/// The IP header of a frame and the first eight bytes behind it, sent back to who sent it.
+fn notice((protocol, [kind, code], by): Said, of: &[u8]) -> Vec<u8> {
+    let icmp = [&[kind, code, 0, 0, 0, 0, 0, 0], &of[14..42]].concat();
+    let mut notice = crate::wire::ethernet(0x0800, &crate::wire::ipv4(9, 0, protocol, &icmp));
+    notice[26..30].copy_from_slice(&by);
+    notice[30..34].copy_from_slice(&of[26..30]);
+    notice
+}
+
+/// A REGISTER that is sent so many times, and what ICMP says of it, if anything.
+fn refused_by(said: Option<Said>, times: u64) -> Vec<u8> {
     use crate::wire;
     let register = super::transports::register(1, None);
     let mut frames = Vec::new();
-    for second in 0..5_u64 {
+    for second in 0..times {
         let sent = wire::udp_frame(&register);
-        if let Some((protocol, [kind, code], by)) = said {
-            // The IP header and the first eight bytes behind it are sent back.
-            let icmp = [&[kind, code, 0, 0, 0, 0, 0, 0], &sent[14..42]].concat();
-            let mut notice = wire::ethernet(0x0800, &wire::ipv4(9, 0, protocol, &icmp));
-            notice[26..30].copy_from_slice(&by);
-            notice[30..34].copy_from_slice(&wire::CLIENT);
-            frames.push((second * 1_000_000_000, sent));
-            frames.push((second * 1_000_000_000 + 500_000, notice));
-        } else {
-            frames.push((second * 1_000_000_000, sent));
-        }
+        frames.push((second * 1_000_000_000, sent.clone()));
+        frames.extend(said.map(|said| (second * 1_000_000_000 + 500_000, notice(said, &sent))));
     }
     let end = wire::udp_frame(&super::transports::answer(7, "200 OK", ""));
     frames.push((60_000_000_000, end));
@@ -181,20 +184,56 @@ fn refused_by(said: Option<(u8, [u8; 2], [u8; 4])>) -> Vec<u8> {
 fn icmp_tells_where_a_request_ended() {
     let (server, firewall) = (crate::wire::SERVER, [192, 0, 2, 254]);
     let rule = "high no-response-at-all sure=likely";
-    let check = |said, found: &str| check_capture(refused_by(said), NOTHING, &format!("{rule} {found}"));
+    let check = |said, found: &str| check_capture(refused_by(said, 5), NOTHING, &format!("{rule} {found}"));
     check(Some((1, [3, 3], server)), "fault=server says=nothing_listens_on_port says=frame_10");
     check(Some((1, [3, 13], firewall)), "fault=path says=192.0.2.254_says_that_it_does_not_let");
     check(Some((1, [3, 1], firewall)), "fault=path says=192.0.2.254_says_that_the_request_does_not_arrive");
     check(Some((1, [3, 3], firewall)), "fault=path says=192.0.2.254_says_that_the_request_does_not_arrive");
     // Other ICMP, and other protocols, say nothing of it.
     for said in [None, Some((1, [3, 4], firewall)), Some((1, [8, 0], server)), Some((50, [3, 3], server))] {
-        let report = analyse_capture(refused_by(said), NOTHING);
+        let report = analyse_capture(refused_by(said, 5), NOTHING);
         let finding =
             report.findings.iter().find(|finding| finding.rule == "no-response-at-all").expect("it is silent");
         assert!(finding.fault == "path" && !finding.explanation.contains("ICMP"), "{}", finding.explanation);
         let expect = if said.is_some() { 5 } else { 0 };
         assert_eq!(report.coverage.set_aside.get("other_protocol").copied().unwrap_or(0), expect);
     }
+}
+
+/// RFC 3261 §18.4: who hears by ICMP that a request did not arrive need not send it again.
+#[test]
+fn one_request_is_enough_where_icmp_says_that_it_did_not_arrive() {
+    let server = crate::wire::SERVER;
+    let found = "high no-response-at-all fault=server says=sent_REGISTER_once";
+    check_capture(refused_by(Some((1, [3, 3], server)), 1), NOTHING, found);
+    check_capture(refused_by(Some((1, [3, 4], server)), 1), NOTHING, "no no-response-at-all");
+    check_capture(refused_by(None, 1), NOTHING, "no no-response-at-all");
+}
+
+/// A challenge of which ICMP says that it did not come to the client was not ignored by it.
+#[test]
+fn icmp_tells_that_a_challenge_did_not_arrive() {
+    use crate::wire;
+    let challenge =
+        super::transports::answer(1, "401 Unauthorized", "WWW-Authenticate: Digest realm=\"r\", nonce=\"n\"\r\n");
+    let mut back = wire::udp_frame(&challenge);
+    for (one, other) in [(26, 30), (27, 31), (28, 32), (29, 33), (34, 36), (35, 37)] {
+        back.swap(one, other);
+    }
+    let check = |said: Option<Said>, found: &str| {
+        let asked = wire::udp_frame(&super::transports::register(1, None));
+        let mut frames = vec![(0, asked), (1_000_000, back.clone())];
+        frames.extend(said.map(|said| (2_000_000, notice(said, &back))));
+        frames.push((60_000_000_000, wire::udp_frame(&super::transports::answer(7, "200 OK", ""))));
+        check_capture(wire::pcap(wire::Order::Little, wire::Resolution::Nano, &frames), NOTHING, found);
+    };
+    check(None, "high challenge-unanswered sure=proven fault=client");
+    let gone = "high challenge-unanswered sure=likely fault=client says=nothing_listens_on_port says=frame_3";
+    check(Some((1, [3, 3], wire::CLIENT)), gone);
+    check(
+        Some((1, [3, 13], [192, 0, 2, 254])),
+        "high challenge-unanswered sure=likely fault=path says=let_the_answer_through",
+    );
 }
 
 #[test]
