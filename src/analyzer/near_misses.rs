@@ -3,7 +3,6 @@
 
 use std::borrow::Cow;
 
-use crate::digest::Reason;
 use crate::digest::Request;
 use crate::digest::Verdict;
 use crate::digest::Verifier;
@@ -23,12 +22,7 @@ pub(super) fn look(session: &mut Session<'_>, nonces: &Nonces, verifier: &mut Ve
     let mut found: Vec<(usize, usize, Closest)> = Vec::new();
     for (index, attempt) in session.attempts.iter().enumerate() {
         for (row, presented) in attempt.credentials.iter().enumerate() {
-            // A near miss that fits is proof, whether or not the digest as sent could be judged.
-            let may_be_near = matches!(
-                presented.verdict(),
-                Some(Verdict::Mismatch | Verdict::Unverifiable(Reason::SessionStartUnknown))
-            );
-            if may_be_near {
+            if presented.verdict().is_some_and(Verdict::may_be_near) {
                 found.push((index, row, closest(session, index, presented, nonces, verifier)));
             }
         }

@@ -67,14 +67,7 @@ pub fn run(options: &Verify) -> Result<Exit> {
         let mut checked = verifier.check(&row.parsed, &request, realm.as_deref());
         let around = Surroundings { body: Some(&body), challenge_realm: realm.as_deref(), ..Surroundings::default() };
         let closest = match &mut checked {
-            Some(checked)
-                if matches!(
-                    checked.verdict,
-                    Verdict::Mismatch | Verdict::Unverifiable(Reason::SessionStartUnknown)
-                ) =>
-            {
-                closest(&mut verifier, row, &request, &around, checked)
-            }
+            Some(checked) if checked.verdict.may_be_near() => closest(&mut verifier, row, &request, &around, checked),
             _ => None,
         };
         if let Some(checked) = checked.as_mut().filter(|_| options.body.is_none() && closest.is_none()) {

@@ -66,6 +66,25 @@ impl<'i> Inputs<'i> {
         username: &'i [u8],
         realm: &'i [u8],
     ) -> Result<Inputs<'i>, Reason> {
+        Inputs::read_with(credentials.qop(), credentials, request, Account { username, realm })
+    }
+
+    /// The same in the form of RFC 2069, whatever the credentials say of qop.
+    pub(super) fn read_without_qop(
+        credentials: &Credentials<'i>,
+        request: &Request<'i>,
+        username: &'i [u8],
+        realm: &'i [u8],
+    ) -> Result<Inputs<'i>, Reason> {
+        Inputs::read_with(None, credentials, request, Account { username, realm })
+    }
+
+    fn read_with(
+        qop: Option<Qop<'_>>,
+        credentials: &Credentials<'i>,
+        request: &Request<'i>,
+        account: Account<'i>,
+    ) -> Result<Inputs<'i>, Reason> {
         let present = |name: Name| credentials.params.value(name).ok_or(Reason::MissingParameter(name));
         let filled = |name: Name| {
             let value = present(name)?;
@@ -80,7 +99,6 @@ impl<'i> Inputs<'i> {
             }
             Algorithm::Unknown(_) => return Err(Reason::UnknownAlgorithm),
         };
-        let qop = credentials.qop();
         let body = match qop {
             Some(Qop::Unknown(_)) => return Err(Reason::UnknownQop),
             Some(Qop::AuthInt) => Some(request.body.ok_or(Reason::BodyCut)?),
@@ -89,7 +107,6 @@ impl<'i> Inputs<'i> {
         let cnonce = if qop.is_some() || sess { Some(present(Name::Cnonce)?) } else { None };
         let nonce_count = if qop.is_some() { filled(Name::NonceCount)? } else { Cow::default() };
         let qop = qop.and_then(|_| credentials.params.value(Name::Qop));
-        let account = Account { username, realm };
         let method = request.method;
         Ok(Inputs { hash, account, sess, nonce, uri, response, cnonce, nonce_count, qop, method, body, aka })
     }

@@ -34,6 +34,15 @@ impl Verdict {
         }
     }
 
+    /// Whether it is worth to look for a near miss: one that fits is proof, whether or not the digest as sent could be judged.
+    pub fn may_be_near(self) -> bool {
+        match self {
+            Verdict::Mismatch | Verdict::Unverifiable(Reason::SessionStartUnknown) => true,
+            Verdict::Unverifiable(reason) => reason.is_of_qop(),
+            Verdict::Match | Verdict::NearMiss(_) => false,
+        }
+    }
+
     /// Whether the response is known not to be right over what was sent.
     pub fn is_wrong(self) -> bool {
         matches!(self, Verdict::Mismatch | Verdict::NearMiss(_))
@@ -122,6 +131,14 @@ impl Reason {
             Reason::HeadersCut => "headers_cut",
             Reason::Ambiguous => "ambiguous",
         }
+    }
+
+    /// Whether what is missing is what a qop brings along: then the client may have hashed no qop either.
+    pub fn is_of_qop(self) -> bool {
+        matches!(
+            self,
+            Reason::MissingParameter(Name::Cnonce | Name::NonceCount) | Reason::EmptyParameter(Name::NonceCount)
+        )
     }
 
     /// The parameter that is absent, empty or there twice.

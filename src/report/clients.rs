@@ -10,6 +10,7 @@ use crate::history::PairKey;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::challenge::basic_scheme;
 use crate::rules::facts;
 use crate::session::Attempt;
 use crate::session::Run;
@@ -82,7 +83,11 @@ impl Clients {
     pub fn note(&mut self, session: &Session<'_>, findings: &[Finding]) {
         let Some(address) = session.client() else { return };
         let Some(client) = self.client(address, session.user()) else { return };
-        let worst = findings.iter().find(|finding| finding.severity >= Severity::High);
+        // That a password was sent in clear does not keep anybody out.
+        let is_reason = |finding: &&Finding| {
+            session.outcome == SessionOutcome::Accepted || finding.rule.name != basic_scheme::RULE.name
+        };
+        let worst = findings.iter().filter(is_reason).find(|finding| finding.severity >= Severity::High);
         if let Some(finding) = worst {
             client.note_trouble(session.run.started, finding.rule);
         }

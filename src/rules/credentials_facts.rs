@@ -85,6 +85,8 @@ pub fn outcome_text(rows: &[Row<'_, '_>]) -> &'static str {
         "The request was refused, and the digest does not fit the secret given: that alone would explain it."
     } else if has(&|(_, _, p)| p.judgement == Judgement::Forbidden && p.verdict() == Some(Verdict::Match)) {
         "The request was forbidden although the digest is right: a missing permission would look the same."
+    } else if has(&|(_, attempt, p)| is_turned_down(attempt, p) && matches!(p.verdict(), Some(Verdict::NearMiss(_)))) {
+        "The request was refused, and the digest fits the secret given but for one input."
     } else if has(&|(_, attempt, p)| is_turned_down(attempt, p)) {
         "The request was refused; a wrong password would look the same."
     } else if has(&|(_, _, p)| p.judgement.is_let_past()) {
@@ -226,6 +228,8 @@ pub fn uri_defect(presented: &Presented<'_>) -> Option<&'static str> {
     let param = presented.credentials.params.get(Name::Uri)?;
     if param.raw.trim_ascii().is_empty() {
         Some("is empty")
+    } else if param.value().trim_ascii_start().starts_with(b"<") {
+        Some("stands in angle brackets")
     } else if Uri::parse(&param.value()).scheme.is_empty() {
         Some("has no scheme")
     } else if !param.quoted {

@@ -26,6 +26,7 @@ use crate::digest::near_miss::search::Search;
 use crate::digest::near_miss::searches::Account;
 pub(super) use crate::digest::near_miss::searches::Searches;
 use crate::digest::tried::Tried;
+use crate::digest::verdict::Verdict;
 use crate::digest::verify::Request;
 use crate::digest::verify::Verifier;
 use crate::digest::verify::username;
@@ -114,7 +115,15 @@ impl Verifier {
             searches.passed_over += 1;
             return Closest::NotLooked;
         };
-        let Ok(inputs) = Inputs::read(credentials, request, &username, &realm) else { return Closest::NotLooked };
+        let inputs = match Inputs::read(credentials, request, &username, &realm) {
+            Ok(inputs) => inputs,
+            Err(reason) if reason.is_of_qop() => {
+                let plain = Inputs::read_without_qop(credentials, request, &username, &realm);
+                let tried = Tried::new(keyring, ha1s, realms, &realm, around.challenge_realm);
+                return plain.map_or(Closest::NotLooked, |plain| without_qop(tried, &plain));
+            }
+            Err(_) => return Closest::NotLooked,
+        };
         let first_cnonce = if inputs.sess { sessions.known_cnonce(&username, &inputs.nonce) } else { None };
         let base = hashed(&inputs, credentials);
         let entries = Tried::new(keyring, ha1s, realms, &realm, around.challenge_realm).deciding(&inputs);
@@ -141,6 +150,16 @@ impl Verifier {
     /// Wrong digests that were not searched for a near miss, because of a limit.
     pub fn passed_over(&self) -> u64 {
         self.searches.passed_over
+    }
+}
+
+/// Whether a client that writes a qop without what belongs to it has left it out of the digest as well.
+fn without_qop(tried: Tried<'_>, plain: &Inputs<'_>) -> Closest {
+    match tried.verify(plain, &[]) {
+        (Verdict::Match, Some(source)) => {
+            Closest::One(NearMiss { variant: Variant::QopIgnored, hashed: None, source: source.clone() })
+        }
+        _ => Closest::NotLooked,
     }
 }
 

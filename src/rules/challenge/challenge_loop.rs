@@ -159,7 +159,11 @@ fn in_streak(
             }
         ))
         .excludes("retransmission: every attempt counted here is a new transaction")
-        .advises(if is_right { LOOK_AT_SERVER } else { remedy(cause) });
+        .advises(match cause {
+            _ if is_right => LOOK_AT_SERVER,
+            "unknown" if is_unverifiable => LOOK_AT_FORM,
+            _ => remedy(cause),
+        });
     if is_right || cause == "wrong-digest" {
         // What the server has stored, nobody has seen; nor need the secret given be the one in use.
         finding.confidence = Confidence::Likely;
@@ -312,6 +316,10 @@ const UNCHECKED: &str = "No challenge blamed the nonce, and the digests could no
 /// What is said where every digest was checked and is right.
 const ALL_RIGHT: &str = "Every digest fits the secret given: the client holds that one, and whether the server does, a capture cannot tell.";
 const LOOK_AT_SERVER: &str = "Look at the server: its stored secret, its checks beyond the digest, and whether challenge and answer reach the same node";
+
+/// What is advised where the secret was given, and the digests could not be recomputed with it.
+const LOOK_AT_FORM: &str =
+    "See why the digests could not be recomputed, and mend that first: what the check lacks, the server may lack too";
 
 fn remedy(cause: &str) -> &'static str {
     match cause {

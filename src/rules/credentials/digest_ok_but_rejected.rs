@@ -9,6 +9,7 @@ use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::credentials::username_not_aor;
 use crate::rules::credentials_facts;
 use crate::rules::credentials_facts::Row;
 use crate::rules::facts;
@@ -100,12 +101,35 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
             .advises("Compare the secret that the server has stored: an HA1 made for another realm or another form of the user name never fits")
             .advises("See whether the node that challenged is the one that answered, and whether identity rules tie the user to the From address");
     }
+    if !is_made_good && !is_expired && differences.is_empty() && username_not_aor::is_other(session, attempt, presented)
+    {
+        finding = blame_identity(finding, session, attempt, presented);
+    }
     finding.attempt = facts::lead(session, refused.iter().map(|(index, _, _)| *index));
     finding.subject = facts::subject(session, attempt);
     finding.frames = facts::frames_of_all(refused.iter().map(|(_, attempt, _)| *attempt));
     finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
     finding.evidence.extend(facts::challenge_evidence(attempt));
     vec![finding]
+}
+
+/// A user name that is not the address's: servers that tie the two together refuse that with another challenge, too.
+fn blame_identity(
+    mut finding: Finding,
+    session: &Session<'_>,
+    attempt: &Attempt<'_>,
+    presented: &Presented<'_>,
+) -> Finding {
+    let user = facts::quoted(&presented.username());
+    let address = facts::quoted(username_not_aor::address(session, attempt).unwrap_or_default());
+    finding.explanation.push_str(&format!(
+        " The user name {user} is not that of the address {address}: a server that allows no such thing refuses a right digest as well."
+    ));
+    finding.remedy.insert(
+        0,
+        format!("See on the server whether {user} may use {address}, and correct the one that is wrong").into(),
+    );
+    finding.fault(Fault::Operator)
 }
 
 /// Whether the same digest over another nonce was taken soon after: then it was the nonce that the server refused.

@@ -1,6 +1,9 @@
 //! SA224: qop without cnonce and nc, or those without qop.
 
+use crate::digest::Verdict;
+use crate::digest::near_miss::Variant;
 use crate::rules::Check;
+use crate::rules::Confidence;
 use crate::rules::Context;
 use crate::rules::Fault;
 use crate::rules::Finding;
@@ -17,8 +20,8 @@ pub static RULE: Rule = Rule {
     severity: Severity::Medium,
     summary: "The credentials have a qop without cnonce or nc, or one of these without a qop",
     finds: "Digest credentials with qop and without cnonce or nc, or with cnonce or nc and without qop. It is high \
-            where the parameters are missing and the digest is right all the same and was refused, or where the \
-            server answered 400 or stale.",
+            where the digest was made without qop and fits the secret given, and was refused, or where the server answered \
+            400 or stale.",
     matters: "With qop, both go into the digest: a server that misses one cannot compute the response, and most answer \
             400 or challenge again.",
     advice: "Update the client: whoever writes qop writes cnonce and nc too, and whoever leaves qop out leaves them \
@@ -35,7 +38,14 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         credentials_facts::misplaced_qop_params(presented).is_some()
     });
     let Some((_, _, presented)) = rows.first().copied() else { return Vec::new() };
-    let (severity, confidence) = credentials_facts::grade(&rows);
+    let is_left_out = |(_, attempt, presented): &credentials_facts::Row<'_, '_>| {
+        presented.verdict() == Some(Verdict::NearMiss(Variant::QopIgnored))
+            && credentials_facts::is_turned_down(attempt, presented)
+    };
+    let (severity, confidence) = match rows.iter().any(is_left_out) {
+        true => (Severity::High, Confidence::Likely),
+        false => credentials_facts::grade(&rows),
+    };
     let Some((has_qop, names)) = credentials_facts::misplaced_qop_params(presented) else { return Vec::new() };
     let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
     let names = names.join(" and ");

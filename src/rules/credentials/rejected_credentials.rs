@@ -1,5 +1,6 @@
 //! SA207: refused, and no password at hand to say whether rightly.
 
+use crate::auth::Scheme;
 use crate::digest::Verdict;
 use crate::rules::Check;
 use crate::rules::Confidence;
@@ -55,8 +56,11 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let requests: Vec<_> =
         refused.iter().filter_map(|(_, attempt, _)| attempt.request().map(|request| request.at)).collect();
     let user = facts::account(&presented.username(), &presented.realm());
-    let unchecked = facts::unchecked(presented);
-    let mut finding = Finding::new(&RULE, format!("The credentials of {user} were refused; {unchecked}"))
+    let title = match presented.credentials.scheme {
+        Scheme::Basic => "The Basic credentials were refused".to_owned(),
+        _ => format!("The credentials of {user} were refused; {}", facts::unchecked(presented)),
+    };
+    let mut finding = Finding::new(&RULE, title)
         .graded(severity, confidence)
         .fault(Fault::Unknown)
         .explained(format!(
@@ -65,7 +69,8 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
             facts::frames_text(&requests),
             attempt.status().unwrap_or_default(),
         ));
-    if known.is_none() {
+    let is_basic = presented.credentials.scheme == Scheme::Basic;
+    if known.is_none() && !is_basic {
         finding.explanation.push_str(" Their nonce was issued before the capture, or never: it may have been too old.");
     }
     if was_good {
@@ -77,6 +82,9 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         finding.explanation.push_str(&facts::ends_behind(attempt, context));
     }
     finding = match presented.verdict() {
+        _ if is_basic => {
+            finding.advises("Compare the user name and the password on the client with those on the server")
+        }
         None => finding.advises(
             "Give the password (--user with --ask-password, or --credentials) to learn whether the digest is right",
         ),

@@ -68,7 +68,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
 }
 
 /// The address that a request speaks for.
-fn address<'run>(session: &Session<'run>, attempt: &Attempt<'_>) -> Option<&'run [u8]> {
+pub fn address<'run>(session: &Session<'run>, attempt: &Attempt<'_>) -> Option<&'run [u8]> {
     let request = attempt.request()?;
     Some(session.text(if attempt.transaction.method == Method::Register { request.to } else { request.from }))
 }

@@ -54,14 +54,20 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         Some(format) if format.expires.is_some() => format!(" It had not ended, {}.", nonce_facts::INFERRED),
         _ => String::new(),
     };
-    let mut finding = Finding::new(&RULE, "The server takes each nonce once, and the client uses it again")
+    let wait = nonce_facts::wait(session, attempt, presented).map(facts::duration_text);
+    let title = match &wait {
+        Some(wait) if says.is_empty() => {
+            format!("The server takes each nonce once, or for less than {wait}, and the client uses it again")
+        }
+        _ => "The server takes each nonce once, and the client uses it again".to_owned(),
+    };
+    let mut finding = Finding::new(&RULE, title)
         .graded(severity, if says.is_empty() { Confidence::Possible } else { Confidence::Likely })
         .fault(Fault::Server)
         .explained(format!(
             "The nonce of frame {} was let past once, and is stale at its next use {}.{says}",
             nonce_facts::frame_of(attempt),
-            nonce_facts::wait(session, attempt, presented)
-                .map_or_else(|| "soon after".to_owned(), |wait| format!("{} after it was issued", facts::duration_text(wait))),
+            wait.map_or_else(|| "soon after".to_owned(), |wait| format!("{wait} after it was issued")),
         ))
         .excludes("wrong password: the same nonce and user were accepted before")
         .excludes("nonce count: it was not used before")

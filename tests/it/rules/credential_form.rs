@@ -117,7 +117,8 @@ fn qop_not_offered_is_not_one_of_a_list() {
 #[test]
 fn qop_params_missing_is_graded() {
     let odd = right("cnonce=none nc=none signed-qop=none");
-    check(&[ASKED, &odd, REFUSED], SECRET, "medium qop-params-missing sure=possible fault=client");
+    check(&[ASKED, &odd, REFUSED], SECRET, "high qop-params-missing sure=likely fault=client says=but_for_one_input");
+    check(&[ASKED, &odd, REFUSED], NOTHING, "medium qop-params-missing sure=possible fault=client");
     check(&[ASKED, &odd, STALE], NOTHING, "high qop-params-missing sure=likely by=-");
     check(&[ASKED, &odd, OK], SECRET, "medium qop-params-missing sure=proven\nsessions accepted");
     check(&[ASKED, &right("cnonce=none"), OK], SECRET, "medium qop-params-missing says=no_cnonce");
@@ -513,4 +514,52 @@ fn a_loop_tells_its_cause() {
         SECRET,
         "medium challenge-loop cause=unknown fault=server says=cannot_tell",
     );
+}
+
+#[test]
+fn a_qop_without_what_belongs_to_it_may_be_left_out_of_the_digest() {
+    let bare = "> REGISTER\nAuthorization: digest user=1001 password=PW cnonce=none nc=none signed-qop=none\n";
+    let right = bare.replace("PW", "secret");
+    let found =
+        "high qop-params-missing fault=client by=-\nmedium digest-near-miss cause=qop-ignored by=qop-params-missing";
+    check(&[ASKED, &right, REFUSED, LATER], SECRET, found);
+    check(&[ASKED, &right, REFUSED, LATER], NOTHING, "medium qop-params-missing sure=possible\nno digest-near-miss");
+    let wrong = bare.replace("PW", "wrong");
+    check(
+        &[ASKED, &wrong, REFUSED, LATER],
+        SECRET,
+        "medium qop-params-missing\nno digest-near-miss digest-wrong-password",
+    );
+    // Nobody can give a cnonce that was never sent.
+    let loops = [ASKED, &wrong, REFUSED, &wrong, REFUSED, &wrong, REFUSED, LATER].concat();
+    let told = analyse(&[&loops], SECRET).findings;
+    assert!(told.iter().all(|finding| finding.remedy.iter().all(|text| !text.starts_with("Give the password"))));
+}
+
+#[test]
+fn a_uri_in_angle_brackets_is_malformed() {
+    let answer = "> REGISTER\nAuthorization: digest user=1001 password=secret uri=<sip:pbx.example.com>\n";
+    check(&[ASKED, answer, REFUSED, LATER], SECRET, "high uri-malformed fault=client by=- says=angle_brackets");
+    check(&[ASKED, answer, OK], SECRET, "medium uri-malformed");
+}
+
+#[test]
+fn basic_credentials_have_no_nonce_and_no_digest() {
+    let asked = "> REGISTER\n< 401\nWWW-Authenticate: Basic realm=\"pbx.example.com\"\n";
+    let answer =
+        "> REGISTER\nAuthorization: Basic dXNlcjpwYXNz\n< 401\nWWW-Authenticate: Basic realm=\"pbx.example.com\"\n";
+    let report = analyse(&[asked, answer, LATER], NOTHING);
+    let refused =
+        report.findings.iter().find(|finding| finding.rule == "rejected-credentials").expect("it was refused");
+    assert!(!refused.explanation.contains("nonce") && !refused.title.contains("password was not given"), "{refused:?}");
+    check(&[asked, answer, LATER], NOTHING, "told credentials refused\nno strict-parser-rejects\nseveral");
+}
+
+#[test]
+fn a_right_digest_for_another_address_may_be_refused_for_that() {
+    let bob = "> REGISTER\nAuthorization: digest user=2002 password=secret\n";
+    let secrets = "1001,*,secret\n2002,*,secret\n";
+    let found = "high digest-ok-but-rejected fault=operator says=is_not_that_of_the_address";
+    check(&[ASKED, bob, REFUSED, LATER], secrets, found);
+    check(&[ASKED, RIGHT, REFUSED, LATER], secrets, "high digest-ok-but-rejected fault=server");
 }
