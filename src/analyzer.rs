@@ -37,6 +37,7 @@ pub use nonce_list::NonceRows;
 
 pub mod carriers;
 mod clock;
+mod closing;
 mod conduct;
 mod ending;
 mod infos;

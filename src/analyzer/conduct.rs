@@ -34,13 +34,15 @@ use crate::sip::uri::Uri;
 struct Scribe<'a, 'run> {
     session: &'a Session<'run>,
     number: u64,
+    /// Its requests are another client's, sent on by a B2BUA.
+    is_passed_on: bool,
     refusals: BTreeMap<(PairKey, Vec<u8>), u64>,
 }
 
 /// Notes a closed session.
-pub(super) fn note(chronicle: &mut Chronicle, session: &Session<'_>, number: u64) {
+pub(super) fn note(chronicle: &mut Chronicle, session: &Session<'_>, number: u64, is_passed_on: bool) {
     note_exposure(chronicle, session, number);
-    let mut scribe = Scribe { session, number, refusals: BTreeMap::new() };
+    let mut scribe = Scribe { session, number, is_passed_on, refusals: BTreeMap::new() };
     for exchange in &session.exchanges {
         scribe.exchange(chronicle, exchange);
     }
@@ -152,7 +154,7 @@ impl<'run> Scribe<'_, 'run> {
         if tool.is_some() || pair.conduct.is_some() || !is_smooth() {
             self.trouble(chronicle, exchange, key, tool);
         }
-        if let Some(attempt) = login {
+        if let Some(attempt) = login.filter(|_| !self.is_passed_on) {
             self.login(chronicle, key, attempt);
         }
     }
@@ -188,7 +190,8 @@ impl<'run> Scribe<'_, 'run> {
                 (scanner.tool, scanner.agent) = (tool.name, beginning(agent).into());
                 scanner.seen.add(request.at, self.number);
             }
-            conduct.forwarded += u64::from(attempt.request().is_some_and(|request| request.via_count > 1));
+            conduct.forwarded +=
+                u64::from(self.is_passed_on || attempt.request().is_some_and(|request| request.via_count > 1));
             match (attempt.answer(), attempt.request()) {
                 (Some(answer), _) => conduct.answer(answer.time),
                 (None, Some(request)) if !attempt.transaction.has_provisional => {

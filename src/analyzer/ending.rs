@@ -62,6 +62,7 @@ impl Analyzer {
             self.messages.findings.add_of_capture(finding);
         }
         self.messages.findings.unite();
+        self.messages.findings.join(self.messages.nonces.legs().passages());
         let redaction = self.messages.builder.redaction();
         let by_severity = self.messages.findings.by_severity();
         let (findings, not_listed) =
@@ -228,6 +229,11 @@ fn history_counters(messages: &Messages) -> Vec<(&'static str, u64, &'static str
             "clients_not_followed",
             messages.builder.clients_refused(),
             "sessions of clients without a place: the first line of the report leaves them out",
+        ),
+        (
+            "legs_not_followed",
+            messages.nonces.legs().refused(),
+            "requests that were sent on under another Call-ID, beyond those that are remembered: both sides are told",
         ),
         (
             "losses_not_told_apart",

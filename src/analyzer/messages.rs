@@ -1,11 +1,8 @@
-//! What is done with messages: auth headers read, digests checked, sessions tracked, judged and reported.
+//! What is done with messages: auth headers read, digests checked, sessions tracked.
 
 use std::net::IpAddr;
 
-use crate::analyzer::conduct;
-use crate::analyzer::near_misses;
 use crate::analyzer::nonce_list::NonceList;
-use crate::analyzer::selecting;
 use crate::auth::Algorithm;
 use crate::auth::parse_challenges;
 use crate::auth::parse_credentials;
@@ -18,7 +15,6 @@ use crate::base::limits::beginning;
 use crate::digest::Keyring;
 use crate::digest::Request;
 use crate::digest::Verifier;
-use crate::filter::Selected;
 use crate::filter::Selection;
 use crate::history::AccountKey;
 use crate::history::Accounts;
@@ -26,21 +22,17 @@ use crate::history::Chronicle;
 use crate::history::LoopStep;
 use crate::history::Nonces;
 use crate::history::Outcomes;
-use crate::history::PairKey;
 use crate::history::StepKind;
 use crate::history::nonce::Issue;
 use crate::history::nonce::Purpose;
 use crate::report::Redaction;
 use crate::report::ReportBuilder;
 use crate::report::findings::Findings;
-use crate::report::findings::is_claimable;
 use crate::report::model;
 use crate::rules;
-use crate::rules::Context;
 use crate::rules::Said;
 use crate::rules::Severity;
 use crate::rules::challenge::challenge_loop;
-use crate::rules::security;
 use crate::session::AttemptOutcome;
 use crate::session::ChallengeRow;
 use crate::session::CredentialsRow;
@@ -75,7 +67,7 @@ pub(super) struct Messages {
     pub(super) outcomes: Outcomes,
     pub(super) builder: ReportBuilder,
     pub(super) findings: Findings,
-    said: Said,
+    pub(super) said: Said,
     /// The headers of the message before, in whose room the next ones are put.
     room: Headers,
     pub(super) sip_messages: u64,
@@ -304,91 +296,8 @@ impl Messages {
         self.accounts.presented(AccountKey { source, aor }, time);
     }
 
-    /// Judges a closed run, checks the rules and makes its part of the report.
-    pub(super) fn close(&mut self, run: &Run, end: CaptureTime) {
-        self.run_dropped += run.dropped;
-        self.duplicates += run.duplicates();
-        let lost = self.lost.take(&run.call_id);
-        if run.is_uneventful() && !conduct::is_of_scanner(run) {
-            conduct::note_uneventful(&mut self.chronicle, run);
-            if self.selects_uneventful(run, end) {
-                self.builder.skip(run);
-            }
-            return;
-        }
-        let mut session = Session::judge(run, end.max(run.last_seen), &self.unreachable);
-        near_misses::look(&mut session, &self.nonces, &mut self.verifier);
-        self.nonces.add(&session);
-        self.note_registration(&session);
-        let context = Context {
-            nonces: &self.nonces,
-            accounts: &self.accounts,
-            lost_between: &self.lost_between,
-            unreachable: &self.unreachable,
-            lost: &lost,
-            said: &self.said,
-            end,
-        };
-        let mut findings = rules::check_session(&session, &context);
-        if findings.is_empty() && !session.has_authentication() && !conduct::is_of_scanner(run) {
-            conduct::note(&mut self.chronicle, &session, 0);
-            if self.select(&session, &findings, 0) != Selected::Nothing {
-                self.builder.skip(run);
-            }
-            return;
-        }
-        conduct::note(&mut self.chronicle, &session, self.builder.sessions + 1);
-        let pair = session.attempts.first().map(|first| PairKey {
-            client: first.transaction.flow.source.address,
-            server: first.transaction.flow.destination.address,
-        });
-        // Nobody's password is wrong where passwords are being guessed.
-        let is_attack = pair
-            .and_then(|pair| self.chronicle.sources.get(pair)?.conduct.as_deref())
-            .is_some_and(security::is_claimed);
-        if is_attack {
-            findings.retain(|finding| !is_claimable(finding));
-        }
-        let number = self.builder.sessions + 1;
-        let selected = self.select(&session, &findings, number);
-        let listed = match selected {
-            Selected::Nothing => self.builder.pass_over(&session),
-            _ => self.builder.session(&session, &findings),
-        };
-        if !is_attack {
-            self.note_steps(&session, &findings, number);
-            self.note_outcome(&session, &findings, number);
-        }
-        selecting::narrow_findings(&mut findings, &selected);
-        let severity = findings.iter().map(|finding| finding.severity).max().unwrap_or(Severity::Info);
-        for finding in findings {
-            self.collect(finding, number, pair);
-        }
-        let Some(mut model) = listed else { return };
-        selecting::narrow(&mut model, &session, &selected);
-        self.nonce_list.note(&session);
-        if severity >= Severity::Medium && self.worst.as_ref().is_none_or(|(worst, _)| severity > *worst) {
-            self.worst = Some((severity, model.clone()));
-        }
-        self.ready.push(model::Row::Session(model));
-        let pseudonyms = self.builder.pseudonyms();
-        self.ready.extend(self.nonce_list.at_rest(&self.nonces, end, pseudonyms).map(model::Row::Nonce));
-    }
-
-    fn collect(&mut self, finding: rules::Finding, number: u64, pair: Option<PairKey>) {
-        // A filter may ask which frames a finding names, and a repeat names none.
-        if let Some(key) = &finding.merge
-            && self.selection.is_none()
-            && !finding.is_repeat
-            && self.findings.is_full(&finding)
-        {
-            self.said.note(finding.rule, key);
-        }
-        self.findings.add(finding, &[number], pair);
-    }
-
     /// What the account's registrations do with their Call-IDs.
-    fn note_registration(&mut self, session: &Session<'_>) {
+    pub(super) fn note_registration(&mut self, session: &Session<'_>) {
         let of_registers = session.attempts.iter().filter(|attempt| attempt.transaction.method == Method::Register);
         let mut accepted = of_registers.filter(|attempt| attempt.outcome == AttemptOutcome::Accepted);
         let Some(first) = accepted.next().filter(|attempt| attempt.transaction.forwarded_from.is_none()) else {
@@ -400,7 +309,7 @@ impl Messages {
     }
 
     /// A REGISTER session too short to be a loop may be a step of one: phones change the Call-ID at every try.
-    fn note_steps(&mut self, session: &Session<'_>, findings: &[rules::Finding], number: u64) {
+    pub(super) fn note_steps(&mut self, session: &Session<'_>, findings: &[rules::Finding], number: u64) {
         if findings.iter().any(|finding| finding.rule.name == challenge_loop::RULE.name) {
             return;
         }

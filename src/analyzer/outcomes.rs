@@ -17,9 +17,8 @@ use crate::session::SessionOutcome;
 use crate::session::Transaction;
 
 impl Messages {
-    /// Notes how a session ended for its user, and how its servers asked.
+    /// Notes how a session ended for its user.
     pub(super) fn note_outcome(&mut self, session: &Session<'_>, findings: &[rules::Finding], number: u64) {
-        self.note_challenges(session, number);
         let Some(kind) = kind(session, findings) else { return };
         let user = session.user();
         let method = session.method();
@@ -45,7 +44,8 @@ impl Messages {
         self.outcomes.ended(key, ending);
     }
 
-    fn note_challenges(&mut self, session: &Session<'_>, number: u64) {
+    /// Notes how the servers of a session asked.
+    pub(super) fn note_challenges(&mut self, session: &Session<'_>, number: u64) {
         let transactions = &session.run.transactions;
         // What a proxy passes back from behind it is not its own way of asking.
         let origins = transactions.iter().filter_map(|next| transactions.get(next.forwarded_from?));

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod chronicle;
 pub mod credential_use;
+pub mod legs;
 pub mod login;
 pub mod nonce;
 pub mod nonce_format;
@@ -19,6 +20,7 @@ pub mod tries;
 pub use account::{AccountKey, Accounts, LoopStep, StepKind};
 pub use chronicle::Chronicle;
 pub use credential_use::{Replay, Use, Uses};
+pub use legs::{Legs, Passage};
 pub use login::{Login, Logins, Spread};
 pub use nonce::Nonce;
 pub use nonce_format::{NonceFormat, Stack};

@@ -22,7 +22,7 @@ pub struct Nonce {
     pub(super) last_used: CaptureTime,
     /// When a challenge brought it or credentials named it the last time, in whatever session.
     pub(super) last_heard: CaptureTime,
-    /// Requests with it, copies and ACKs left out.
+    /// Credentials with it, copies and ACKs left out.
     pub uses: u32,
     /// How many of them were let past.
     pub accepted: u32,

@@ -16,6 +16,7 @@ use crate::base::Limits;
 use crate::base::WireMap;
 use crate::base::limits::NAME_BYTES_MAX;
 use crate::base::limits::beginning;
+use crate::history::legs::Legs;
 use crate::history::nonce::Counted;
 use crate::history::nonce::Issue;
 use crate::history::nonce::Nonce;
@@ -66,6 +67,7 @@ pub struct Nonces {
     servers_max: usize,
     forgotten: u64,
     servers_refused: u64,
+    legs: Legs,
     // Two texts are taken for one where a hash of 64 bits, whose seed nobody outside knows, is the same: among a million, once
     // in tens of millions of runs.
     seed: RandomState,
@@ -84,6 +86,7 @@ impl Nonces {
             servers_max: limits.nonce_servers_max,
             forgotten: 0,
             servers_refused: 0,
+            legs: Legs::default(),
             seed: RandomState::default(),
         }
     }
@@ -206,6 +209,7 @@ impl Nonces {
             }
             return;
         };
+        self.legs.note(&first, &issue);
         // A B2BUA's or a proxy's copy comes from another address or port.
         let is_shared = first.flow.source == issue.flow.source
             && first.user != issue.user
@@ -328,6 +332,25 @@ impl Nonces {
                     server.accepts(issuer);
                 }
             }
+        }
+    }
+
+    /// The requests that B2BUAs sent on under Call-IDs of their own.
+    pub fn legs(&self) -> &Legs {
+        &self.legs
+    }
+
+    /// Whether the requests of a session are those of another client, sent on under this Call-ID.
+    pub fn is_passed_on(&self, session: &Session<'_>) -> bool {
+        let call = self.short_hash(&*session.run.call_id);
+        session.client().is_some_and(|client| self.legs.is_passed_on(call, client))
+    }
+
+    /// Notes the report's number of a session, if it is one side of a request that was sent on.
+    pub fn closed(&mut self, session: &Session<'_>, number: u64) {
+        let call = self.short_hash(&*session.run.call_id);
+        if let Some(client) = session.client() {
+            self.legs.closed(call, client, number);
         }
     }
 

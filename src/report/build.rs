@@ -107,13 +107,21 @@ impl ReportBuilder {
         self.clients.note_attacks(claims);
     }
 
-    /// Counts a session; gives its model where it is to be listed.
-    pub fn session(&mut self, session: &Session<'_>, findings: &[Finding]) -> Option<model::Session> {
+    /// Counts a session; gives its model where it is to be listed. `is_passed_on` says that its requests are those of the client of another
+    /// session, sent on by a B2BUA.
+    pub fn session(
+        &mut self,
+        session: &Session<'_>,
+        findings: &[Finding],
+        is_passed_on: bool,
+    ) -> Option<model::Session> {
         self.sessions += 1;
         self.summary.sessions += 1;
         *self.summary.sessions_by_outcome.entry(session.outcome.name().to_owned()).or_insert(0) += 1;
         self.count_attempts(session);
-        self.clients.note(session, findings);
+        if !is_passed_on {
+            self.clients.note(session, findings);
+        }
         let is_trouble = findings.iter().any(|finding| finding.severity >= Severity::Medium);
         if self.listed >= self.sessions_max && !is_trouble {
             self.summary.sessions_not_listed += 1;

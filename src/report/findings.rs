@@ -1,5 +1,7 @@
 //! Collects findings: merges those that are one, keeps the worst when there are too many, and names them at the end.
 
+mod joined;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::HashMap;

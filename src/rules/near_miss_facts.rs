@@ -176,9 +176,10 @@ pub fn advice(variant: Variant) -> &'static str {
             "Update the client: it computes another algorithm than it names. Until then let the server offer the one that it computes, alone"
         }
         Variant::SessOther | Variant::SessBinaryHa1 => "Let the server offer the algorithm without -sess",
-        Variant::QopIgnored | Variant::QopAdded | Variant::QopOther => {
-            "Update the client; until then let the server offer qop=auth alone"
+        Variant::QopIgnored => {
+            "Update the client; until then let the server challenge without qop, as this client answers"
         }
+        Variant::QopAdded | Variant::QopOther => "Update the client; until then let the server offer qop=auth alone",
         Variant::BodyEmpty | Variant::BodyLineEnds => "Use qop=auth",
         Variant::NoncePrevious => {
             "Update the client: it writes the new nonce into the header and computes with the old one"

@@ -72,8 +72,7 @@ const INDEXED_FROM: usize = 24;
 /// How many transactions of the same method and CSeq are compared with a message, newest first. Bounds hostile dialogs.
 pub(super) const CANDIDATES_MAX: usize = 64;
 
-/// What makes a message part of a transaction, but for the hop. Without a branch (RFC 2543 peers), Call-ID, CSeq and the
-/// From tag must do.
+/// What of a message says which transactions it may belong to; branch, hop and From tag say which of them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     pub(super) cseq: Option<u32>,
@@ -87,7 +86,7 @@ pub enum Placement {
     New,
     /// Another appearance of a message, a provisional response, or an ACK.
     Known,
-    /// The run is full.
+    /// The run is full, or the message has no method or no Call-ID.
     Dropped,
 }
 

@@ -81,7 +81,7 @@ fn finding(session: &Session<'_>, context: &Context<'_>, index: usize, all: &[us
         answer.at.number,
         attempt.transaction.flow.source,
         request.at.number,
-        sizes(challenged, attempt),
+        if attempt.transaction.transport.is_reliable() { OVER_STREAM.to_owned() } else { sizes(challenged, attempt) },
     ));
     if is_lossy {
         finding.fault = Fault::Unknown;
@@ -131,15 +131,23 @@ fn about(challenged: &Attempt<'_>, server: crate::base::Endpoint, is_reliable: b
     let method = challenged.transaction.method.to_string();
     let status = challenged.status().unwrap_or_default();
     let title = format!("{server} answered {method} with {status}, and {method} with credentials not at all");
-    let mut finding = Finding::new(&RULE, title)
-        .fault(Fault::Path)
-        .advises("Capture at the server, too, and see whether the request with credentials arrives there");
-    if !is_reliable {
-        finding = finding
-            .advises("Send it over TCP or shorten its body: it is longer than the first request by its credentials");
+    let finding = Finding::new(&RULE, title);
+    if is_reliable {
+        return finding
+            .fault(Fault::Unknown)
+            .advises("Look at the TCP packets behind the request: whether the server's host acknowledged it, or reset the connection")
+            .advises("Where it did, look into the server's log: it has the request; else capture at the server, too");
     }
-    finding.advises("Switch the router's SIP ALG off, and see whether the server bans the client's address")
+    finding
+        .fault(Fault::Path)
+        .advises("Capture at the server, too, and see whether the request with credentials arrives there")
+        .advises("Send it over TCP or shorten its body: it is longer than the first request by its credentials")
+        .advises("Switch the router's SIP ALG off, and see whether the server bans the client's address")
 }
+
+/// What is known of a request over TCP that nobody answered: its length does not matter, and its host may well have it.
+const OVER_STREAM: &str = " Over a stream, an acknowledgement of its bytes says that the server's host has it, and a reset that the server \
+     wants no more of the connection.";
 
 fn sizes(challenged: &Attempt<'_>, attempt: &Attempt<'_>) -> String {
     let bytes = challenged.request().zip(attempt.request()).map(|(first, next)| (first.len_bytes, next.len_bytes));

@@ -196,3 +196,51 @@ fn a_proxy_that_rewrites_the_request_uri_to_the_called_partys_contact_changes_no
     let behind = "alg > server INVITE sip:2000@203.0.113.10\nCSeq: 2 INVITE\nVia: SIP/2.0/UDP 198.51.100.7;branch=z9hG4bKa\nVia: SIP/2.0/UDP 192.168.1.20;branch=z9hG4bKp\nserver > alg 403\nalg > phone forward\n";
     check(&[NAMES, call, behind], SECRET, "no header-altered-en-route");
 }
+
+/// A registration through a B2BUA that makes Call-IDs of its own and passes challenges on. `behind` is what it sends on in place of the
+/// credentials, `end` how that ends.
+fn through_b2bua(inside: &str, behind: &str, end: &str) -> String {
+    let answer = "Authorization: digest user=1001 password=PW cnonce=0a4f113b\n";
+    let behind = if behind.is_empty() { answer } else { behind };
+    format!(
+        "sbc 203.0.113.20\n{inside}[a] client > sbc REGISTER\n[b] inner > server REGISTER\n\
+         [b] inner < server 401\nWWW-Authenticate: challenge nonce=abc\n[a] client < sbc 401\nWWW-Authenticate: challenge nonce=abc\n\
+         [a] client > sbc REGISTER\n{answer}[b] inner > server REGISTER\n{behind}[b] inner < server {end}\n[a] client < sbc {end}\n{LATER}"
+    )
+}
+
+const INSIDE: &str = "inner 10.0.0.20\n";
+const SAME: &str = "inner 203.0.113.20\n";
+
+#[test]
+fn the_two_sides_of_a_b2bua_are_one_client_and_one_trouble() {
+    for inside in [INSIDE, SAME] {
+        let wrong = through_b2bua(inside, "", "403").replace("PW", "wrong");
+        let found = "high digest-wrong-password fault=client sessions=2 says=is_told_the_same\ntold 1 of 1 client did not get in";
+        check(&[&wrong], SECRET, found);
+        check(&[&wrong], NOTHING, "high forbidden-after-credentials sessions=2\ntold 1 of 1 client did not get in");
+        let right = through_b2bua(inside, "", "200").replace("PW", "secret");
+        check(&[&right], SECRET, "clean\ntold The client authenticated");
+    }
+    // Another user's request at the same moment is another client's.
+    let other =
+        through_b2bua(INSIDE, "", "403").replace("PW", "wrong").replace("[b] inner >", "user 1002\n[b] inner >");
+    check(&[&other], NOTHING, "told did not get in\nno replay-suspected\nhigh forbidden-after-credentials sessions=1");
+}
+
+#[test]
+fn a_b2bua_that_strips_credentials_is_named() {
+    let stripped = through_b2bua(INSIDE, "Expires: 600\n", "401\nWWW-Authenticate: challenge").replace("PW", "secret");
+    check(
+        &[&stripped],
+        SECRET,
+        "high retry-without-credentials fault=path says=10.0.0.20_sends_this sessions=2 by=-
+        medium digest-ok-but-rejected by=retry-without-credentials
+        told 1 of 1 client did not get in",
+    );
+    check(
+        &[&stripped],
+        NOTHING,
+        "high retry-without-credentials fault=path\nmedium rejected-credentials by=retry-without-credentials",
+    );
+}

@@ -1,0 +1,123 @@
+//! What is found on both sides of a B2BUA: the client's trouble is told once, and what the B2BUA makes of the request explains what the
+//! client is told.
+
+use std::collections::HashMap;
+
+use crate::history::Passage;
+use crate::report::findings::Collected;
+use crate::report::findings::Findings;
+use crate::rules::Fault;
+use crate::rules::Severity;
+
+/// What a client's side shows where the trouble is behind the B2BUA.
+const SYMPTOMS: [&str; 5] = [
+    "challenge-loop",
+    "digest-ok-but-rejected",
+    "forbidden-after-credentials",
+    "rejected-credentials",
+    "nonce-rejected-without-stale",
+];
+
+impl Findings {
+    /// Tells once what two sessions show that are two sides of one request.
+    pub fn join(&mut self, passages: &[Passage]) {
+        let mut gone = vec![false; self.collected.len()];
+        let mut by_session: HashMap<u64, Vec<usize>> = HashMap::new();
+        for (index, collected) in self.collected.iter().enumerate() {
+            if collected.finding.merge.is_none() && collected.sessions_count == collected.united + 1 {
+                collected.sessions.iter().for_each(|session| by_session.entry(*session).or_default().push(index));
+            }
+        }
+        for passage in passages {
+            let Some((outer, inner)) = passage.sessions() else { continue };
+            let (Some(outer), Some(inner)) = (by_session.get(&outer), by_session.get(&inner)) else { continue };
+            self.join_sides(passage, outer, inner, &mut gone);
+        }
+        let mut gone = gone.into_iter();
+        self.collected.retain(|_| !gone.next().unwrap_or(false));
+        self.index();
+    }
+
+    fn join_sides(&mut self, passage: &Passage, outer: &[usize], inner: &[usize], gone: &mut [bool]) {
+        for &index in inner.iter().filter(|index| !outer.contains(index)) {
+            if gone.get(index).copied().unwrap_or(true) {
+                continue;
+            }
+            match outer.iter().copied().find(|of_client| self.is_same_trouble(*of_client, index)) {
+                Some(of_client) => {
+                    self.absorb_side(passage, of_client, index);
+                    gone.iter_mut().skip(index).take(1).for_each(|gone| *gone = true);
+                }
+                None => self.explain_by_side(passage, outer, index),
+            }
+        }
+    }
+
+    fn is_same_trouble(&self, one: usize, other: usize) -> bool {
+        let rule = |index: usize| {
+            let finding = &self.collected.get(index)?.finding;
+            Some((finding.rule.name, &finding.subject.user, finding.cause))
+        };
+        rule(one) == rule(other)
+    }
+
+    /// The same on both sides is the client's.
+    fn absorb_side(&mut self, passage: &Passage, of_client: usize, index: usize) {
+        let Some(side) = self.collected.get(index) else { return };
+        let (pair, severity, finding, sessions) =
+            (side.pair, side.finding.severity, side.finding.clone(), side.sessions.clone());
+        self.uncount_of(pair, severity);
+        let Some(known) = self.collected.get_mut(of_client) else { return };
+        let before = known.finding.severity;
+        known.absorb(finding, &sessions);
+        known.sessions.sort_unstable();
+        let relay = passage.inner.client;
+        let said = format!(" {relay} sends the request on under a Call-ID of its own, and is told the same.");
+        if !known.finding.explanation.contains(&said) {
+            known.finding.explanation.push_str(&said);
+        }
+        let severity = known.finding.severity;
+        self.recount(before, severity);
+    }
+
+    /// What is found behind the B2BUA alone is its own doing, and what the client is told follows from that.
+    fn explain_by_side(&mut self, passage: &Passage, outer: &[usize], index: usize) {
+        let Some(side) = self.collected.get_mut(index) else { return };
+        if side.finding.severity < Severity::High || side.finding.explained_by.is_some() {
+            return;
+        }
+        let (relay, client) = (passage.inner.client, passage.outer.client);
+        side.finding.explanation.push_str(&format!(
+            " {relay} sends this for {client}, whose request came under another Call-ID and does not show it: it is what {relay} makes of \
+             that request."
+        ));
+        if side.finding.fault == Fault::Client {
+            // The advice is for a client, and this is none.
+            side.finding.fault = Fault::Path;
+            side.finding.remedy.clear();
+        }
+        side.finding.remedy.insert(
+            0,
+            format!("Compare the requests before and behind {relay}, and correct what it does with them").into(),
+        );
+        side.sessions.extend(passage.sessions().map(|(session, _)| session));
+        side.sessions.sort_unstable();
+        side.sessions_count += 1;
+        let rule = side.finding.rule.name;
+        for &of_client in outer {
+            self.soften(of_client, rule);
+        }
+    }
+
+    fn soften(&mut self, index: usize, rule: &'static str) {
+        let Some(Collected { finding, .. }) = self.collected.get_mut(index) else { return };
+        if !SYMPTOMS.contains(&finding.rule.name) || finding.explained_by.is_some() {
+            return;
+        }
+        finding.explained_by = Some(rule);
+        let before = finding.severity;
+        finding.severity = before.min(Severity::Medium);
+        let severity = finding.severity;
+        self.recount(before, severity);
+    }
+}
