@@ -56,7 +56,12 @@ fn verdicts(sample: &Sample) -> BTreeMap<(u64, usize), String> {
             for (row, credentials) in rows.iter().enumerate() {
                 let result = credentials.verification.as_ref().map_or("none", |verification| verification.result);
                 // That a changed input makes it right is near_misses.rs's matter.
-                let result = if result == "near_miss" { "mismatch" } else { result };
+                let lacks_count = credentials.qop.is_some() && credentials.nc.is_none();
+                let result = match result {
+                    "near_miss" if lacks_count => "unverifiable",
+                    "near_miss" => "mismatch",
+                    result => result,
+                };
                 verdicts.insert((frame.number, row), result.to_owned());
             }
         }

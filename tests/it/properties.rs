@@ -114,13 +114,13 @@ fn findings(report: &Report) -> Vec<Value> {
     let about_talk = report.findings.iter().filter(|finding| !ABOUT_TRAVEL.contains(&finding.rule));
     let mut findings: Vec<Value> = about_talk
         .map(|finding| {
-            // What explains it, and how sure it is, is about how the request travelled.
+            // What explains it, how sure it is, and who may be at fault, is about how the request travelled.
             let is_explained_by_travel = finding.rule == "auth-retry-no-response";
             json!([
                 finding.rule,
                 if is_explained_by_travel { "" } else { finding.severity },
                 finding.confidence,
-                finding.fault,
+                if is_explained_by_travel { "" } else { finding.fault },
                 without_frames(&finding.title),
                 finding.count
             ])

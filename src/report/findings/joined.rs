@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use crate::history::Passage;
 use crate::report::findings::Collected;
 use crate::report::findings::Findings;
+use crate::rules::Confidence;
 use crate::rules::Fault;
 use crate::rules::Severity;
 
@@ -17,6 +18,14 @@ const SYMPTOMS: [&str; 5] = [
     "rejected-credentials",
     "nonce-rejected-without-stale",
 ];
+
+/// What explains something on the other side.
+#[derive(Clone, Copy)]
+struct Cause {
+    rule: &'static str,
+    fault: Fault,
+    confidence: Confidence,
+}
 
 impl Findings {
     /// Tells once what two sessions show that are two sides of one request.
@@ -48,7 +57,10 @@ impl Findings {
                     self.absorb_side(passage, of_client, index);
                     gone.iter_mut().skip(index).take(1).for_each(|gone| *gone = true);
                 }
-                None => self.explain_by_side(passage, outer, index),
+                None => match outer.iter().find_map(|of_client| self.cause_at(*of_client)) {
+                    Some(cause) => self.explain_by_client(passage, cause, index),
+                    None => self.explain_by_side(passage, outer, index),
+                },
             }
         }
     }
@@ -78,6 +90,37 @@ impl Findings {
         }
         let severity = known.finding.severity;
         self.recount(before, severity);
+    }
+
+    /// What is wrong on the client's side, where that is more than what it is told.
+    fn cause_at(&self, index: usize) -> Option<Cause> {
+        let finding = &self.collected.get(index)?.finding;
+        let is_cause = finding.severity >= Severity::High
+            && finding.explained_by.is_none()
+            && !SYMPTOMS.contains(&finding.rule.name);
+        is_cause.then_some(Cause { rule: finding.rule.name, fault: finding.fault, confidence: finding.confidence })
+    }
+
+    /// What a B2BUA does not get, it cannot send on.
+    fn explain_by_client(&mut self, passage: &Passage, cause: Cause, index: usize) {
+        let Some(side) = self.collected.get_mut(index) else { return };
+        if side.finding.severity < Severity::High || side.finding.explained_by.is_some() {
+            return;
+        }
+        side.finding.explanation.push_str(&format!(
+            " {} sends on what comes from {} under another Call-ID: what is wrong there explains this.",
+            passage.inner.client, passage.outer.client
+        ));
+        side.finding.explained_by = Some(cause.rule);
+        // They must not name two sides, nor be surer than what explains them.
+        side.finding.fault = cause.fault;
+        side.finding.confidence = side.finding.confidence.min(cause.confidence);
+        side.sessions.extend(passage.sessions().map(|(session, _)| session));
+        side.sessions.sort_unstable();
+        side.sessions_count += 1;
+        let before = side.finding.severity;
+        side.finding.severity = Severity::Medium;
+        self.recount(before, Severity::Medium);
     }
 
     /// What is found behind the B2BUA alone is its own doing, and what the client is told follows from that.

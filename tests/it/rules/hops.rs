@@ -244,3 +244,22 @@ fn a_b2bua_that_strips_credentials_is_named() {
         "high retry-without-credentials fault=path\nmedium rejected-credentials by=retry-without-credentials",
     );
 }
+
+#[test]
+fn what_does_not_come_to_a_b2bua_is_not_sent_on() {
+    // The client never answers, and so nobody does behind it.
+    let silent = "sbc 203.0.113.20\ninner 10.0.0.20\n[a] client > sbc REGISTER\n[b] inner > server REGISTER\n\
+        [b] inner < server 401\nWWW-Authenticate: challenge nonce=abc\n[a] client < sbc 401\nWWW-Authenticate: challenge nonce=abc\n";
+    check(
+        &[silent, LATER],
+        NOTHING,
+        "high challenge-unanswered fault=client sure=proven sessions=2\ntold 1 of 1 client",
+    );
+    // It answers, and that does not arrive: what is not answered behind follows from it.
+    let lost = "[a] client > sbc REGISTER\nAuthorization: digest user=1001 password=secret\n+0.5 retransmit\n+1 retransmit\n+2 retransmit\n+4 retransmit\n";
+    check(
+        &[silent, lost, LATER],
+        SECRET,
+        "high auth-retry-no-response by=-\nmedium challenge-unanswered fault=path by=auth-retry-no-response\ntold 1 of 1 client",
+    );
+}
