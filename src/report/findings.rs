@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::hash::BuildHasher;
 
 use sha2::Digest;
 use sha2::Sha256;
@@ -214,11 +215,19 @@ impl Findings {
 
     /// Makes one of those that say the same of the same account. Told a thousand times they would hide what else there is.
     pub fn unite(&mut self) {
+        // Most accounts have one finding of a kind, and need no comparison.
+        let mut of_account: WireMap<u64, u32> = WireMap::default();
+        let state = std::hash::RandomState::new();
+        let account = |finding: &Finding| state.hash_one((finding.rule.name, &finding.subject));
+        for collected in &self.collected {
+            *of_account.entry(account(&collected.finding)).or_insert(0) += 1;
+        }
         let mut first: HashMap<Alike, usize> = HashMap::new();
         let mut kept: Vec<Collected> = Vec::with_capacity(self.collected.len());
         for collected in std::mem::take(&mut self.collected) {
             let is_of_one = collected.finding.merge.is_none() && collected.sessions_count == collected.united + 1;
-            if !is_of_one {
+            let is_alone = of_account.get(&account(&collected.finding)).is_none_or(|number| *number < 2);
+            if !is_of_one || is_alone {
                 kept.push(collected);
                 continue;
             }

@@ -214,12 +214,16 @@ impl<'run> Session<'run> {
     pub fn realms(&self) -> Vec<Vec<u8>> {
         let mut realms: Vec<Vec<u8>> = Vec::new();
         // Most sessions have one; in a hostile one each message brings another.
-        let mut known: HashSet<Vec<u8>> = HashSet::new();
+        let mut further: HashSet<Vec<u8>> = HashSet::new();
         let mut add = |realm: &[u8]| {
-            let is_last = realms.last().is_some_and(|last| last == realm);
-            if !realm.is_empty() && !is_last && known.insert(realm.to_vec()) {
-                realms.push(realm.to_vec());
+            let is_known = realms.iter().take(REALMS_SEARCHED).any(|known| known == realm) || further.contains(realm);
+            if realm.is_empty() || is_known {
+                return;
             }
+            if realms.len() >= REALMS_SEARCHED {
+                further.insert(realm.to_vec());
+            }
+            realms.push(realm.to_vec());
         };
         for attempt in &self.attempts {
             attempt.credentials.iter().for_each(|presented| add(&presented.realm()));
@@ -248,6 +252,9 @@ impl<'run> Session<'run> {
         self.run.text(id)
     }
 }
+
+/// Realms of a session that are looked through one by one: more than a chain of proxies has.
+const REALMS_SEARCHED: usize = 8;
 
 /// The attempts of the first method. What a proxy did with a request on its next hops is not the client's outcome: the
 /// answer that it passed back is. Nor is a re-INVITE: whatever becomes of it, the call that was accepted goes on (RFC 3261 §14.1).
