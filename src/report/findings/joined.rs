@@ -27,10 +27,27 @@ struct Cause {
     confidence: Confidence,
 }
 
+/// Which findings have become part of another one. Where requests pass several B2BUAs, that one may do so in its turn.
+struct Joined(Vec<Option<usize>>);
+
+impl Joined {
+    fn note(&mut self, index: usize, into: usize) {
+        if let Some(place) = self.0.get_mut(index).filter(|_| index != into) {
+            *place = Some(into);
+        }
+    }
+
+    /// The finding that it is part of, or itself.
+    fn place(&self, index: usize) -> usize {
+        let next = |index: &usize| self.0.get(*index).copied().flatten();
+        std::iter::successors(Some(index), next).last().unwrap_or(index)
+    }
+}
+
 impl Findings {
     /// Tells once what two sessions show that are two sides of one request.
     pub fn join(&mut self, passages: &[Passage]) {
-        let mut gone = vec![false; self.collected.len()];
+        let mut joined = Joined(vec![None; self.collected.len()]);
         let mut by_session: HashMap<u64, Vec<usize>> = HashMap::new();
         for (index, collected) in self.collected.iter().enumerate() {
             if collected.finding.merge.is_none() && collected.sessions_count == collected.united + 1 {
@@ -40,26 +57,25 @@ impl Findings {
         for passage in passages {
             let Some((outer, inner)) = passage.sessions() else { continue };
             let (Some(outer), Some(inner)) = (by_session.get(&outer), by_session.get(&inner)) else { continue };
-            self.join_sides(passage, outer, inner, &mut gone);
+            self.join_sides(passage, outer, inner, &mut joined);
         }
-        let mut gone = gone.into_iter();
-        self.collected.retain(|_| !gone.next().unwrap_or(false));
+        let mut joined = joined.0.into_iter();
+        self.collected.retain(|_| joined.next().flatten().is_none());
         self.index();
     }
 
-    fn join_sides(&mut self, passage: &Passage, outer: &[usize], inner: &[usize], gone: &mut [bool]) {
-        for &index in inner.iter().filter(|index| !outer.contains(index)) {
-            if gone.get(index).copied().unwrap_or(true) {
-                continue;
-            }
+    fn join_sides(&mut self, passage: &Passage, outer: &[usize], inner: &[usize], joined: &mut Joined) {
+        let outer: Vec<usize> = outer.iter().map(|index| joined.place(*index)).collect();
+        let inner: Vec<usize> = inner.iter().map(|index| joined.place(*index)).collect();
+        for index in inner.into_iter().filter(|index| !outer.contains(index)) {
             match outer.iter().copied().find(|of_client| self.is_same_trouble(*of_client, index)) {
                 Some(of_client) => {
                     self.absorb_side(passage, of_client, index);
-                    gone.iter_mut().skip(index).take(1).for_each(|gone| *gone = true);
+                    joined.note(index, of_client);
                 }
                 None => match outer.iter().find_map(|of_client| self.cause_at(*of_client)) {
                     Some(cause) => self.explain_by_client(passage, cause, index),
-                    None => self.explain_by_side(passage, outer, index),
+                    None => self.explain_by_side(passage, &outer, index),
                 },
             }
         }

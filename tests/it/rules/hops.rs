@@ -263,3 +263,16 @@ fn what_does_not_come_to_a_b2bua_is_not_sent_on() {
         "high auth-retry-no-response by=-\nmedium challenge-unanswered fault=path by=auth-retry-no-response\ntold 1 of 1 client",
     );
 }
+
+#[test]
+fn three_sides_in_a_row_are_one_client_too() {
+    let credentials = "Authorization: digest user=1001 password=wrong cnonce=0a4f113b\n";
+    let challenge = "WWW-Authenticate: challenge nonce=abc\n";
+    let chain = format!(
+        "one 203.0.113.20\ntwo 203.0.113.30\n[a] client > one REGISTER\n[b] one > two REGISTER\n[c] two > server REGISTER\n\
+         [c] two < server 401\n{challenge}[b] one < two 401\n{challenge}[a] client < one 401\n{challenge}\
+         [a] client > one REGISTER\n{credentials}[b] one > two REGISTER\n{credentials}[c] two > server REGISTER\n{credentials}\
+         [c] two < server 403\n[b] one < two 403\n[a] client < one 403\n{LATER}"
+    );
+    check(&[&chain], SECRET, "high digest-wrong-password fault=client sessions=3\ntold 1 of 1 client did not get in");
+}
