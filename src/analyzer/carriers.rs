@@ -24,6 +24,9 @@ pub struct Carriers {
     decode_as: DecodeAs,
 }
 
+/// Secrets of one message that are hidden one by one: each is looked for in all of its frames. Those of a message with more are left out.
+const SECRETS_OF_MESSAGE_MAX: usize = 256;
+
 impl Carriers {
     /// None yet. Without `hides` they are to be written as they are.
     pub(super) fn new(hides: Option<Hides>, limits: &Limits, decode_as: &DecodeAs) -> Carriers {
@@ -45,6 +48,9 @@ impl Carriers {
         // Clients of WebSocket write in a cipher of their own (RFC 6455 §5.3), in which parts of a secret cannot be found.
         if payload.transport == Transport::Ws && !payload.frames.others.is_empty() && !secrets.is_empty() {
             masks.withhold(&payload.frames);
+        }
+        if secrets.len() > SECRETS_OF_MESSAGE_MAX {
+            return masks.withhold(&payload.frames);
         }
         for secret in secrets {
             masks.hide(&payload.frames, payload.bytes, secret);

@@ -216,3 +216,17 @@ fn a_response_that_an_agent_reports_is_hidden() {
         }
     }
 }
+
+/// Each secret is looked for in all frames of its message: one of nothing but secrets would take minutes.
+#[test]
+fn a_message_with_more_secrets_than_any_is_left_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let more = "X: response=0123456789abcdef\n".repeat(300);
+    let capture = scenario::pcap(&format!("> OPTIONS\n{more}< 200\n{}", &TALK.replace("$SECRET", "secret")));
+    std::fs::write(folder.path().join("talk.pcap"), capture).expect("it can be written");
+    let mut command = sipauth(folder.path());
+    let run = run(command.args(["analyze", "--write", "out.pcapng", "talk.pcap"]));
+    assert!(run.stderr.contains("1 frame left out"), "{}", run.stderr);
+    let written = std::fs::read(folder.path().join("out.pcapng")).expect("it was written");
+    assert!(!written.windows(16).any(|part| part == b"0123456789abcdef"));
+}
