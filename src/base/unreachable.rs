@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 
 use crate::base::CaptureTime;
+use crate::base::Endpoint;
 use crate::base::Flow;
 use crate::base::FrameRef;
 use crate::base::WireMap;
@@ -78,16 +79,10 @@ impl Unreachables {
         self.latest.get(&flow).copied().filter(|notice| notice.time >= time)
     }
 
-    /// The first notice that is remembered for anything from one host to another between two times.
-    pub fn between(
-        &self,
-        source: IpAddr,
-        destination: IpAddr,
-        from: CaptureTime,
-        until: CaptureTime,
-    ) -> Option<Notice> {
-        let mut notices = self.between_hosts.get(&(source, destination))?.iter();
-        notices.find(|notice| (from..=until).contains(&notice.time)).copied()
+    /// The notices that are remembered for what one port sent to a host, in the order in which they came.
+    pub fn from_port_to(&self, source: Endpoint, destination: IpAddr) -> impl Iterator<Item = Notice> {
+        let notices = self.between_hosts.get(&(source.address, destination)).into_iter().flatten();
+        notices.filter(move |notice| notice.what.flow.source == source).copied()
     }
 
     /// How many notices found no place.
@@ -99,7 +94,6 @@ impl Unreachables {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::Endpoint;
     use crate::base::FrameNumber;
     use crate::base::InputId;
 

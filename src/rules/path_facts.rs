@@ -1,5 +1,7 @@
 //! What the rules about the path ask of a session. Facts, no findings.
 
+use std::time::Duration;
+
 use crate::base::FrameRef;
 use crate::base::Notice;
 use crate::base::Transport;
@@ -136,12 +138,20 @@ pub fn notice_of(attempt: &Attempt<'_>, context: &Context<'_>) -> Option<Notice>
     attempt.request().and_then(|request| context.unreachable.since(attempt.transaction.flow, request.time))
 }
 
+/// An ICMP message follows at once.
+const BOUNCES_WITHIN: Duration = Duration::from_millis(500);
+
 /// What ICMP said of an answer: that it did not come to the client.
 pub fn notice_of_answer(attempt: &Attempt<'_>, context: &Context<'_>) -> Option<Notice> {
     let flow = attempt.transaction.flow;
-    // To whichever port the Via names.
     let sent = attempt.answer()?.time;
-    context.unreachable.between(flow.destination.address, flow.source.address, sent, sent.plus(TRANSACTION_TIMEOUT))
+    let mut notices = context.unreachable.from_port_to(flow.destination, flow.source.address);
+    notices.find(|notice| {
+        // To the port of the request for as long as it is repeated; to another one, which the Via may name, there and then.
+        let is_same_port = notice.what.flow.destination == flow.source;
+        let within = if is_same_port { TRANSACTION_TIMEOUT } else { BOUNCES_WITHIN };
+        notice.time >= sent && notice.time.since(sent) <= within
+    })
 }
 
 /// Says of an answer that it did not come to the client, who says so, and what to look at.
