@@ -52,7 +52,10 @@ pub(super) fn note(chronicle: &mut Chronicle, session: &Session<'_>, number: u64
         }
     }
     super::peers::note(chronicle, session, number);
-    super::peers::note_uses(chronicle, session, number);
+    // A B2BUA repeats what its client sent.
+    if !is_passed_on {
+        super::peers::note_uses(chronicle, session, number);
+    }
 }
 
 /// Notes a run in which every request was accepted and nobody was asked.

@@ -47,7 +47,7 @@ pub fn uri_passwords(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
         let rest = text.get(colon + 1..)?;
         let user_len = rest.iter().position(|byte| matches!(byte, b':' | b'@' | b' ' | b'>' | b'"' | b'<'))?;
         let password = rest.get(user_len + 1..).filter(|_| rest.get(user_len) == Some(&b':'))?;
-        let is_of_password = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.!~*'()%&=+$,".contains(byte);
+        let is_of_password = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.!~*'()%&=+$,#/".contains(byte);
         let len = password.iter().take_while(|byte| is_of_password(byte)).count();
         let start = colon + 1 + user_len + 1;
         (password.get(len) == Some(&b'@')).then_some(start..start + len)

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use crate::base::CaptureTime;
 use crate::base::Endpoint;
@@ -46,14 +47,17 @@ pub struct Notice {
 /// then is what is said without them.
 const FLOWS_MAX: usize = 4096;
 
+/// RFC 3261 §17.1.1.2: so long a client repeats a request.
+const REPEATED_FOR: Duration = Duration::from_secs(32);
+
 /// The latest notices that are kept for each pair of hosts.
 const BETWEEN_HOSTS_MAX: usize = 32;
 
 /// The latest notice for each flow.
 #[derive(Debug, Default)]
 pub struct Unreachables {
-    latest: WireMap<Flow, Notice>,
-    /// The same whatever the ports: an answer goes to the port that the Via names.
+    flows: WireMap<Flow, ()>,
+    /// The latest notices, whatever the ports: an answer goes to the port that the Via names.
     between_hosts: WireMap<(IpAddr, IpAddr), VecDeque<Notice>>,
     refused: u64,
 }
@@ -61,9 +65,9 @@ pub struct Unreachables {
 impl Unreachables {
     /// Takes a notice.
     pub fn note(&mut self, notice: Notice) {
-        if self.latest.len() < FLOWS_MAX || self.latest.contains_key(&notice.what.flow) {
+        if self.flows.len() < FLOWS_MAX || self.flows.contains_key(&notice.what.flow) {
             let Flow { source, destination } = notice.what.flow;
-            self.latest.insert(notice.what.flow, notice);
+            self.flows.insert(notice.what.flow, ());
             let between = self.between_hosts.entry((source.address, destination.address)).or_default();
             if between.len() >= BETWEEN_HOSTS_MAX {
                 between.pop_front();
@@ -74,9 +78,11 @@ impl Unreachables {
         }
     }
 
-    /// The latest notice for a flow that came at that time or later.
-    pub fn since(&self, flow: Flow, time: CaptureTime) -> Option<Notice> {
-        self.latest.get(&flow).copied().filter(|notice| notice.time >= time)
+    /// The latest notice for what a flow sent at that time, or repeated for as long as a request is.
+    pub fn of(&self, flow: Flow, sent: CaptureTime) -> Option<Notice> {
+        let of_flow =
+            self.from_port_to(flow.source, flow.destination.address).filter(|notice| notice.what.flow == flow);
+        of_flow.filter(|notice| notice.time >= sent && notice.time.since(sent) <= REPEATED_FOR).last()
     }
 
     /// The notices that are remembered for what one port sent to a host, in the order in which they came.
@@ -109,10 +115,10 @@ mod tests {
         let mut known = Unreachables::default();
         (0..).take(2 * FLOWS_MAX).for_each(|port: u16| known.note(notice(port, 1)));
         known.note(notice(7, 5));
-        assert_eq!((known.latest.len(), known.refused()), (FLOWS_MAX, FLOWS_MAX as u64));
+        assert_eq!((known.flows.len(), known.refused()), (FLOWS_MAX, FLOWS_MAX as u64));
         let time = |ns| CaptureTime::from_ns(ns);
-        assert_eq!(known.since(notice(7, 0).what.flow, time(5)), Some(notice(7, 5)));
-        assert_eq!(known.since(notice(7, 0).what.flow, time(6)), None);
-        assert_eq!(known.since(notice(9000, 0).what.flow, time(0)), None);
+        assert_eq!(known.of(notice(7, 0).what.flow, time(5)), Some(notice(7, 5)));
+        assert_eq!(known.of(notice(7, 0).what.flow, time(6)), None);
+        assert_eq!(known.of(notice(9000, 0).what.flow, time(0)), None);
     }
 }

@@ -1,19 +1,25 @@
 //! The two sides of a B2BUA that passes challenges on: it takes a request under one Call-ID and sends it on under another, and what is
 //! true of the client is seen twice.
 
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::base::CaptureTime;
 use crate::base::WireMap;
 use crate::history::nonce::Issue;
 use crate::history::nonce::UserHash;
+use crate::session::NonceId;
 
 /// A challenge comes back through a B2BUA at once.
 const PASSED_BACK_WITHIN: Duration = Duration::from_millis(500);
 
-/// Passages that are kept, and how many of them a request may take one behind the other.
+/// The latest challenges that another one may be a copy of.
+const RECENT_MAX: usize = 128;
+
+/// Passages that are kept, and B2BUAs with two addresses that are told apart.
 const PASSAGES_MAX: usize = 65_536;
-const IN_A_ROW_MAX: usize = 4;
+const HOMES_MAX: usize = 4096;
 
 /// A request on one side.
 #[derive(Clone, Copy, Debug)]
@@ -42,9 +48,39 @@ impl Passage {
     }
 }
 
+/// A challenge that was just seen.
+#[derive(Clone, Copy, Debug)]
+struct Recent {
+    nonce: NonceId,
+    user: UserHash,
+    time: CaptureTime,
+    leg: Leg,
+    server: IpAddr,
+    /// It was passed back already.
+    is_passed: bool,
+}
+
+impl Recent {
+    fn passage_to(&self, outer: &Recent) -> Passage {
+        Passage { outer: outer.leg, inner: self.leg }
+    }
+}
+
+/// A B2BUA with one address for each side: whom clients ask, and who asks the server. One user alone shows nothing: two phones may get
+/// the same nonce from two nodes of a server.
+#[derive(Debug)]
+struct Home {
+    user: UserHash,
+    /// The first that was seen, until another user confirms it.
+    pending: Option<Passage>,
+    is_confirmed: bool,
+}
+
 /// The passages of a capture.
 #[derive(Debug, Default)]
 pub struct Legs {
+    recent: VecDeque<Recent>,
+    homes: WireMap<(IpAddr, IpAddr), Home>,
     passages: Vec<Passage>,
     by_outer: WireMap<u32, usize>,
     by_inner: WireMap<u32, usize>,
@@ -52,44 +88,67 @@ pub struct Legs {
 }
 
 impl Legs {
-    /// Takes two challenges with the same nonce and realm, as they were seen.
-    pub(super) fn note(&mut self, first: &Issue, second: &Issue) {
-        let is_of_one = first.user == second.user
-            && first.user != UserHash(0)
-            && first.purpose.call_id != second.purpose.call_id
-            && first.flow.source.address != second.flow.source.address
-            && first.flow.destination.address != second.flow.destination.address
-            && second.time.since(first.time) <= PASSED_BACK_WITHIN;
-        if !is_of_one {
-            return;
+    /// Takes a challenge, as it was seen.
+    pub(super) fn note(&mut self, nonce: NonceId, issue: &Issue) {
+        let leg = Leg { call: issue.purpose.call_id, client: issue.flow.destination.address, session: None };
+        let server = issue.flow.source.address;
+        let new = Recent { nonce, user: issue.user, time: issue.time, leg, server, is_passed: false };
+        let is_late = |recent: &Recent| new.time.since(recent.time) > PASSED_BACK_WITHIN;
+        while self.recent.front().is_some_and(is_late) || self.recent.len() >= RECENT_MAX {
+            self.recent.pop_front();
         }
-        // The clocks of two places of capture may differ: who received the request says more than who answered first.
-        let is_outer_first = first.flow.source.address == second.flow.destination.address;
-        let (inner, outer) = if is_outer_first { (second, first) } else { (first, second) };
-        let inner = if is_outer_first { leg(inner) } else { self.outermost(leg(inner), outer) };
-        self.add(Passage { outer: leg(outer), inner });
+        if new.user != UserHash(0) {
+            self.find(&new);
+            self.recent.push_back(new);
+        }
     }
 
-    /// The side of a request that is the farthest out so far: of three in a row, each is compared with the first challenge.
-    fn outermost(&self, inner: Leg, outer: &Issue) -> Leg {
-        let mut leg = inner;
-        for _ in 0..IN_A_ROW_MAX {
-            match self.by_inner.get(&leg.call).and_then(|index| self.passages.get(*index)) {
-                Some(passage) if passage.outer.call != outer.purpose.call_id => leg = passage.outer,
-                _ => break,
-            }
+    /// Looks for the other side of a challenge.
+    fn find(&mut self, new: &Recent) {
+        let is_same = |other: &Recent| {
+            other.nonce == new.nonce
+                && other.user == new.user
+                && other.leg.call != new.leg.call
+                && other.server != new.server
+                && other.leg.client != new.leg.client
+        };
+        let open = || self.recent.iter().enumerate().rev().filter(|(_, other)| is_same(other));
+        // Whoever was challenged challenges in its turn. The clocks of two places of capture may differ.
+        let passed_back = open().find(|(_, other)| !other.is_passed && other.leg.client == new.server);
+        if let Some((index, inner)) = passed_back {
+            let passage = inner.passage_to(new);
+            self.recent.iter_mut().skip(index).take(1).for_each(|inner| inner.is_passed = true);
+            return self.add(passage);
         }
-        leg
+        if let Some((_, outer)) = open().find(|(_, other)| other.server == new.leg.client) {
+            let passage = new.passage_to(outer);
+            return self.add(passage);
+        }
+        let apart = open().find(|(_, other)| !other.is_passed).map(|(_, inner)| inner.passage_to(new));
+        if let Some(passage) = apart {
+            self.note_home(new, passage);
+        }
+    }
+
+    /// Takes what may be a passage through a B2BUA with two addresses.
+    fn note_home(&mut self, outer: &Recent, passage: Passage) {
+        let key = (outer.server, passage.inner.client);
+        if self.homes.len() >= HOMES_MAX && !self.homes.contains_key(&key) {
+            self.refused += 1;
+            return;
+        }
+        let new = || Home { user: outer.user, pending: Some(passage), is_confirmed: false };
+        let home = self.homes.entry(key).or_insert_with(new);
+        home.is_confirmed |= home.user != outer.user;
+        if home.is_confirmed {
+            let pending = home.pending.take();
+            pending.into_iter().chain([passage]).for_each(|passage| self.add(passage));
+        }
     }
 
     fn add(&mut self, passage: Passage) {
         let Passage { outer, inner } = passage;
-        if self
-            .by_inner
-            .get(&inner.call)
-            .and_then(|index| self.passages.get(*index))
-            .is_some_and(|known| known.outer.call == outer.call)
-        {
+        if self.by_inner.contains_key(&inner.call) || self.by_outer.contains_key(&outer.call) {
             return;
         }
         if self.passages.len() >= PASSAGES_MAX {
@@ -128,8 +187,4 @@ impl Legs {
     pub fn refused(&self) -> u64 {
         self.refused
     }
-}
-
-fn leg(issue: &Issue) -> Leg {
-    Leg { call: issue.purpose.call_id, client: issue.flow.destination.address, session: None }
 }

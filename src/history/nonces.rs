@@ -199,6 +199,7 @@ impl Nonces {
     /// Notes a challenge that brings a nonce, with its text; the first one stays.
     pub fn issued(&mut self, id: NonceId, value: &[u8], issue: Issue) {
         self.now = self.now.max(issue.time);
+        self.legs.note(id, &issue);
         let Some(nonce) = self.store.get_mut(id) else { return };
         nonce.last_heard = nonce.last_heard.max(issue.time);
         let realm = Arc::clone(&nonce.realm);
@@ -209,7 +210,6 @@ impl Nonces {
             }
             return;
         };
-        self.legs.note(&first, &issue);
         // A B2BUA's or a proxy's copy comes from another address or port.
         let is_shared = first.flow.source == issue.flow.source
             && first.user != issue.user

@@ -133,9 +133,9 @@ pub fn is_fragmented(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
         && attempt.request().is_some_and(|request| session.run.frames_of(request.at).nth(1).is_some())
 }
 
-/// What ICMP said of a request, or of anything else that was sent there later.
+/// What ICMP said of a request.
 pub fn notice_of(attempt: &Attempt<'_>, context: &Context<'_>) -> Option<Notice> {
-    attempt.request().and_then(|request| context.unreachable.since(attempt.transaction.flow, request.time))
+    attempt.request().and_then(|request| context.unreachable.of(attempt.transaction.flow, request.time))
 }
 
 /// An ICMP message follows at once.

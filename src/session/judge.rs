@@ -379,9 +379,14 @@ pub const RETRANSMISSIONS_OF_PATIENCE: usize = 3;
 fn silence(attempt: &Attempt<'_>, (end, unreachable): (CaptureTime, &Unreachables)) -> AttemptOutcome {
     let Some(request) = attempt.request() else { return AttemptOutcome::Undecided };
     let gave_up = end.since(request.time) >= TRANSACTION_TIMEOUT
-        || unreachable.since(attempt.transaction.flow, request.time).is_some()
+        || (is_of_client(attempt) && unreachable.of(attempt.transaction.flow, request.time).is_some())
         || attempt.transaction.retransmissions() >= RETRANSMISSIONS_OF_PATIENCE;
     if gave_up && !attempt.transaction.has_provisional { AttemptOutcome::NoAnswer } else { AttemptOutcome::Undecided }
+}
+
+/// What a client asks a server for, and no server of a phone: a registration, or something that comes with credentials.
+fn is_of_client(attempt: &Attempt<'_>) -> bool {
+    attempt.transaction.method == Method::Register || attempt.has_credentials()
 }
 
 fn group(run: &Run, attempts: &mut [Attempt<'_>]) -> Vec<Exchange> {

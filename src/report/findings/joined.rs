@@ -56,8 +56,8 @@ impl Findings {
         }
         for passage in passages {
             let Some((outer, inner)) = passage.sessions() else { continue };
-            let (Some(outer), Some(inner)) = (by_session.get(&outer), by_session.get(&inner)) else { continue };
-            self.join_sides(passage, outer, inner, &mut joined);
+            let of = |session: u64| by_session.get(&session).map(Vec::as_slice).unwrap_or_default();
+            self.join_sides(passage, of(outer), of(inner), &mut joined);
         }
         let mut joined = joined.0.into_iter();
         self.collected.retain(|_| joined.next().flatten().is_none());
@@ -73,7 +73,7 @@ impl Findings {
                     self.absorb_side(passage, of_client, index);
                     joined.note(index, of_client);
                 }
-                None => match outer.iter().find_map(|of_client| self.cause_at(*of_client)) {
+                None => match self.cause_among(&outer, index) {
                     Some(cause) => self.explain_by_client(passage, cause, index),
                     None => self.explain_by_side(passage, &outer, index),
                 },
@@ -97,7 +97,13 @@ impl Findings {
         self.uncount_of(pair, severity);
         let Some(known) = self.collected.get_mut(of_client) else { return };
         let before = known.finding.severity;
+        let explained_by = finding.explained_by;
         known.absorb(finding, &sessions);
+        // What explains it on one side explains it on both.
+        if known.finding.explained_by.is_none() && explained_by.is_some() {
+            known.finding.explained_by = explained_by;
+            known.finding.severity = known.finding.severity.min(Severity::Medium);
+        }
         known.sessions.sort_unstable();
         let relay = passage.inner.client;
         let said = format!(" {relay} sends the request on under a Call-ID of its own, and is told the same.");
@@ -108,12 +114,18 @@ impl Findings {
         self.recount(before, severity);
     }
 
-    /// What is wrong on the client's side, where that is more than what it is told.
-    fn cause_at(&self, index: usize) -> Option<Cause> {
+    /// What is wrong on the client's side, where that is more than what it is told. Of two that are told something, with one status or
+    /// another, neither knows more.
+    fn cause_among(&self, outer: &[usize], index: usize) -> Option<Cause> {
+        let is_told = self.collected.get(index).is_some_and(|side| SYMPTOMS.contains(&side.finding.rule.name));
+        outer.iter().find_map(|of_client| self.cause_at(*of_client, is_told))
+    }
+
+    fn cause_at(&self, index: usize, may_be_told: bool) -> Option<Cause> {
         let finding = &self.collected.get(index)?.finding;
         let is_cause = finding.severity >= Severity::High
             && finding.explained_by.is_none()
-            && !SYMPTOMS.contains(&finding.rule.name);
+            && (may_be_told || !SYMPTOMS.contains(&finding.rule.name));
         is_cause.then_some(Cause { rule: finding.rule.name, fault: finding.fault, confidence: finding.confidence })
     }
 
@@ -123,10 +135,11 @@ impl Findings {
         if side.finding.severity < Severity::High || side.finding.explained_by.is_some() {
             return;
         }
-        side.finding.explanation.push_str(&format!(
+        let said = format!(
             " {} sends on what comes from {} under another Call-ID: what is wrong there explains this.",
             passage.inner.client, passage.outer.client
-        ));
+        );
+        side.finding.explanation.push_str(&said);
         side.finding.explained_by = Some(cause.rule);
         // They must not name two sides, nor be surer than what explains them.
         side.finding.fault = cause.fault;
@@ -146,19 +159,19 @@ impl Findings {
             return;
         }
         let (relay, client) = (passage.inner.client, passage.outer.client);
-        side.finding.explanation.push_str(&format!(
+        let said = format!(
             " {relay} sends this for {client}, whose request came under another Call-ID and does not show it: it is what {relay} makes of \
              that request."
-        ));
-        if side.finding.fault == Fault::Client {
-            // The advice is for a client, and this is none.
-            side.finding.fault = Fault::Path;
-            side.finding.remedy.clear();
-        }
-        side.finding.remedy.insert(
-            0,
-            format!("Compare the requests before and behind {relay}, and correct what it does with them").into(),
         );
+        // Once for all of the account's sessions.
+        if !side.finding.explanation.contains(&said) {
+            side.finding.explanation.push_str(&said);
+            let advice = format!("Compare the requests before and behind {relay}, and correct what it does with them");
+            side.finding.remedy.insert(0, advice.into());
+        }
+        if side.finding.fault == Fault::Client {
+            side.finding.fault = Fault::Path;
+        }
         side.sessions.extend(passage.sessions().map(|(session, _)| session));
         side.sessions.sort_unstable();
         side.sessions_count += 1;

@@ -101,8 +101,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
             .advises("Compare the secret that the server has stored: an HA1 made for another realm or another form of the user name never fits")
             .advises("See whether the node that challenged is the one that answered, and whether identity rules tie the user to the From address");
     }
-    if !is_made_good && !is_expired && differences.is_empty() && username_not_aor::is_other(session, attempt, presented)
-    {
+    if !is_made_good && !is_expired && differences.is_empty() && is_other_account(session, attempt, presented) {
         finding = blame_identity(finding, session, attempt, presented);
     }
     finding.attempt = facts::lead(session, refused.iter().map(|(index, _, _)| *index));
@@ -111,6 +110,15 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
     finding.evidence.extend(facts::challenge_evidence(attempt));
     vec![finding]
+}
+
+/// Whether the user name is not that of the address, and the server never took the one for the other.
+fn is_other_account(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
+    let is_same = |other: &Presented<'_>| other.username() == presented.username() && other.judgement.is_let_past();
+    let mut let_past = session.lookup().let_past_from(0).iter().take(MADE_GOOD_WITHIN);
+    username_not_aor::is_other(session, attempt, presented)
+        && !let_past
+            .any(|index| session.attempts.get(*index).is_some_and(|other| other.credentials.iter().any(is_same)))
 }
 
 /// A user name that is not the address's: servers that tie the two together refuse that with another challenge, too.

@@ -58,7 +58,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         finding.explanation.push_str(&format!(
             " The first answer to a challenge was refused as well, in frame {refused}, and not called stale: there is more than the old nonce."
         ));
-    } else if old.iter().any(|(_, _, presented)| presented.verdict() == Some(Verdict::Mismatch)) {
+    } else if old.iter().all(|(_, _, presented)| presented.verdict() == Some(Verdict::Mismatch)) {
         finding = finding.graded(Severity::Medium, Confidence::Possible);
         finding.explanation.push_str(" The digest is wrong as well, and a newer nonce does not mend that.");
     }
@@ -78,7 +78,10 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
 fn refused_while_new(session: &Session<'_>, before: usize, old: &Presented<'_>) -> Option<FrameNumber> {
     let earlier = facts::presented(session).take(SEARCHED_MAX).take_while(|(index, _, _)| *index < before);
     let mut of_realm = earlier.filter(|(_, _, presented)| presented.realm() == old.realm());
-    let refused = of_realm.find(|(index, _, presented)| nonce_facts::is_refused_while_new(session, *index, presented));
+    let refused = of_realm.find(|(index, _, presented)| {
+        // One that was made good later says nothing of the nonces behind it.
+        !session.is_accepted_later(*index) && nonce_facts::is_refused_while_new(session, *index, presented)
+    });
     refused.and_then(|(_, attempt, _)| attempt.answer()).map(|answer| answer.at.number)
 }
 

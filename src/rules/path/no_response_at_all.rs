@@ -10,7 +10,7 @@ use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::facts;
 use crate::rules::path_facts;
-use crate::rules::recovery::has_recovered;
+use crate::rules::recovery::has_recovered_anywhere;
 use crate::session::AttemptOutcome;
 use crate::session::Presented;
 use crate::session::Session;
@@ -30,7 +30,8 @@ pub static RULE: Rule = Rule {
               that is not allowed, fail2ban. Clients show this as 408 or as a time-out, never as a wrong password.",
     advice: "Check address and port, firewall and NAT. See whether the server's ban list holds the client's address; ask the carrier \
              whether it expects another source address.",
-    not_this: "OPTIONS and NOTIFY pings are info, and so is a client that turns to another address or transport and gets in. A capture that shows one direction only proves nothing.",
+    not_this: "OPTIONS and NOTIFY pings are info, and so is a client that turns to another address or transport and gets in. One request of which \
+               ICMP says that it did not arrive is medium: the client may have gone on under another Call-ID. A capture that shows one direction only proves nothing.",
     sources: &["RFC 3261 section 17.1.1.2", "RFC 3261 section 17.1.2.2", "RFC 792"],
     sample: "invite-no-answer",
     check: Check::Trouble(check),
@@ -78,10 +79,14 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     if attempt.credentials.iter().all(is_right) {
         finding = finding.excludes("wrong password: the server did not refuse anything, it did not answer");
     }
-    // A client that is told turns to the next address or transport (RFC 3263 §4.3).
+    // A client that is told turns to the next address or transport (RFC 3263 §4.3), under this Call-ID or another one.
+    let is_once = sent == 1;
+    if is_once {
+        finding.severity = Severity::Medium;
+    }
     let has_turned =
-        attempt.transaction.retransmissions() < RETRANSMISSIONS_OF_PATIENCE && has_recovered(session, index);
-    if facts::is_ping(attempt) || has_turned {
+        attempt.transaction.retransmissions() < RETRANSMISSIONS_OF_PATIENCE && has_recovered_anywhere(session, index);
+    if facts::is_ping(attempt) || has_turned || (is_once && attempt.is_removal()) {
         finding.severity = Severity::Info;
     }
     finding.attempt = facts::lead(session, silent.iter().map(|(index, _)| *index));

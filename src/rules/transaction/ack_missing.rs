@@ -72,7 +72,10 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
             answer.at.number,
             facts::duration_text(waited)
         ));
-    let notice = path_facts::notice_of_answer(attempt, context);
+    // Whoever goes on has heard the answer.
+    let goes_on_later =
+        session.attempts.iter().skip(index + 1).filter_map(Attempt::request).any(|later| later.time >= answer.time);
+    let notice = path_facts::notice_of_answer(attempt, context).filter(|_| !goes_on_later);
     finding = match notice {
         Some(notice) => path_facts::tell_bounced(attempt, notice, finding),
         None => why(finding, attempt, goes_on),

@@ -200,12 +200,19 @@ fn a_proxy_that_rewrites_the_request_uri_to_the_called_partys_contact_changes_no
 /// A registration through a B2BUA that makes Call-IDs of its own and passes challenges on. `behind` is what it sends on in place of the
 /// credentials, `end` how that ends.
 fn through_b2bua(inside: &str, behind: &str, end: &str) -> String {
-    let answer = "Authorization: digest user=1001 password=PW cnonce=0a4f113b\n";
-    let behind = if behind.is_empty() { answer } else { behind };
+    let behind = if behind.is_empty() { B2BUA_ANSWER } else { behind };
+    format!("sbc 203.0.113.20\n{inside}{}{LATER}", b2bua_legs("a", "b", "abc", behind, end))
+}
+
+const B2BUA_ANSWER: &str = "Authorization: digest user=1001 password=PW cnonce=0a4f113b\n";
+
+fn b2bua_legs(outer: &str, inner: &str, nonce: &str, behind: &str, end: &str) -> String {
     format!(
-        "sbc 203.0.113.20\n{inside}[a] client > sbc REGISTER\n[b] inner > server REGISTER\n\
-         [b] inner < server 401\nWWW-Authenticate: challenge nonce=abc\n[a] client < sbc 401\nWWW-Authenticate: challenge nonce=abc\n\
-         [a] client > sbc REGISTER\n{answer}[b] inner > server REGISTER\n{behind}[b] inner < server {end}\n[a] client < sbc {end}\n{LATER}"
+        "[{outer}] client > sbc REGISTER\n[{inner}] inner > server REGISTER\n\
+         [{inner}] inner < server 401\nWWW-Authenticate: challenge nonce={nonce}\n\
+         [{outer}] client < sbc 401\nWWW-Authenticate: challenge nonce={nonce}\n\
+         [{outer}] client > sbc REGISTER\n{B2BUA_ANSWER}[{inner}] inner > server REGISTER\n{behind}\
+         [{inner}] inner < server {end}\n[{outer}] client < sbc {end}\n"
     )
 }
 
@@ -214,27 +221,65 @@ const SAME: &str = "inner 203.0.113.20\n";
 
 #[test]
 fn the_two_sides_of_a_b2bua_are_one_client_and_one_trouble() {
-    for inside in [INSIDE, SAME] {
-        let wrong = through_b2bua(inside, "", "403").replace("PW", "wrong");
-        let found = "high digest-wrong-password fault=client sessions=2 says=is_told_the_same\ntold 1 of 1 client did not get in";
-        check(&[&wrong], SECRET, found);
-        check(&[&wrong], NOTHING, "high forbidden-after-credentials sessions=2\ntold 1 of 1 client did not get in");
-        let right = through_b2bua(inside, "", "200").replace("PW", "secret");
-        check(&[&right], SECRET, "clean\ntold The client authenticated");
-    }
+    let wrong = through_b2bua(SAME, "", "403").replace("PW", "wrong");
+    let found =
+        "high digest-wrong-password fault=client sessions=2 says=is_told_the_same\ntold 1 of 1 client did not get in";
+    check(&[&wrong], SECRET, found);
+    check(&[&wrong], NOTHING, "high forbidden-after-credentials sessions=2\ntold 1 of 1 client did not get in");
+    let right = through_b2bua(SAME, "", "200").replace("PW", "secret");
+    check(&[&right], SECRET, "clean\ntold The client authenticated");
+    // It may answer with another status than it is given.
+    let mapped = wrong.replace("client < sbc 403", "client < sbc 401\nWWW-Authenticate: challenge");
+    check(
+        &[&mapped],
+        NOTHING,
+        "told 1 of 1 client did not get in\nhigh rejected-credentials by=-\nmedium forbidden-after-credentials by=rejected-credentials",
+    );
     // Another user's request at the same moment is another client's.
-    let other =
-        through_b2bua(INSIDE, "", "403").replace("PW", "wrong").replace("[b] inner >", "user 1002\n[b] inner >");
-    check(&[&other], NOTHING, "told did not get in\nno replay-suspected\nhigh forbidden-after-credentials sessions=1");
+    let other = wrong.replace("[b] inner >", "user 1002\n[b] inner >");
+    check(&[&other], NOTHING, "told did not get in\nhigh forbidden-after-credentials sessions=1");
+}
+
+/// With one address for each side it is known once it passes on what two users send.
+#[test]
+fn a_b2bua_with_two_addresses_is_known_by_two_users() {
+    let one = b2bua_legs("a", "b", "abc", B2BUA_ANSWER, "403").replace("PW", "wrong");
+    let two = b2bua_legs("c", "d", "def", B2BUA_ANSWER, "403").replace("PW", "wrong").replace("1001", "1002");
+    let both =
+        format!("sbc 203.0.113.20\n{INSIDE}{one}+5 user 1002\n{two}{LATER}").replace("+5 user 1002\n", "user 1002\n");
+    check(&[&both], NOTHING, "told 2 of 2 clients did not get in\nhigh forbidden-after-credentials sessions=2");
+    // Two phones of one user may get the same nonce from two nodes of a server.
+    let alone = format!("sbc 203.0.113.20\n{INSIDE}{one}{LATER}");
+    check(&[&alone], NOTHING, "told 2 of 2 clients did not get in\nhigh forbidden-after-credentials sessions=1");
+}
+
+/// Two phones of one user register at the same moment through one B2BUA, and the server gives both the same nonce.
+#[test]
+fn two_phones_behind_one_b2bua_are_two_clients() {
+    let phone = "sbc 203.0.113.20\nphone 198.51.100.8\n";
+    let challenge = "WWW-Authenticate: challenge nonce=abc\n";
+    let (wrong, right) =
+        ("Authorization: digest user=1001 password=wrong\n", "Authorization: digest user=1001 password=secret\n");
+    let both = format!(
+        "{phone}[a] client > sbc REGISTER\n[b] sbc > server REGISTER\n[c] phone > sbc REGISTER\n[d] sbc > server REGISTER\n\
+         [b] sbc < server 401\n{challenge}[a] client < sbc 401\n{challenge}[d] sbc < server 401\n{challenge}[c] phone < sbc 401\n{challenge}\
+         [a] client > sbc REGISTER\n{wrong}[b] sbc > server REGISTER\n{wrong}[b] sbc < server 403\n[a] client < sbc 403\n\
+         [c] phone > sbc REGISTER\n{right}[d] sbc > server REGISTER\n{right}[d] sbc < server 200\n[c] phone < sbc 200\n{LATER}"
+    );
+    check(
+        &[&both],
+        SECRET,
+        "high digest-wrong-password fault=client sessions=2\ntold 1 of 2 clients did not get in: 1 wrong password",
+    );
 }
 
 #[test]
 fn a_b2bua_that_strips_credentials_is_named() {
-    let stripped = through_b2bua(INSIDE, "Expires: 600\n", "401\nWWW-Authenticate: challenge").replace("PW", "secret");
+    let stripped = through_b2bua(SAME, "Expires: 600\n", "401\nWWW-Authenticate: challenge").replace("PW", "secret");
     check(
         &[&stripped],
         SECRET,
-        "high retry-without-credentials fault=path says=10.0.0.20_sends_this sessions=2 by=-
+        "high retry-without-credentials fault=path says=203.0.113.20_sends_this sessions=2 by=-
         medium digest-ok-but-rejected by=retry-without-credentials
         told 1 of 1 client did not get in",
     );
@@ -248,7 +293,7 @@ fn a_b2bua_that_strips_credentials_is_named() {
 #[test]
 fn what_does_not_come_to_a_b2bua_is_not_sent_on() {
     // The client never answers, and so nobody does behind it.
-    let silent = "sbc 203.0.113.20\ninner 10.0.0.20\n[a] client > sbc REGISTER\n[b] inner > server REGISTER\n\
+    let silent = "sbc 203.0.113.20\ninner 203.0.113.20\n[a] client > sbc REGISTER\n[b] inner > server REGISTER\n\
         [b] inner < server 401\nWWW-Authenticate: challenge nonce=abc\n[a] client < sbc 401\nWWW-Authenticate: challenge nonce=abc\n";
     check(
         &[silent, LATER],
