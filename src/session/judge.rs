@@ -385,7 +385,7 @@ fn silence(attempt: &Attempt<'_>, (end, unreachable): (CaptureTime, &Unreachable
 }
 
 /// What a client asks a server for, and no server of a phone: a registration, or something that comes with credentials.
-fn is_of_client(attempt: &Attempt<'_>) -> bool {
+pub fn is_of_client(attempt: &Attempt<'_>) -> bool {
     attempt.transaction.method == Method::Register || attempt.has_credentials()
 }
 

@@ -15,6 +15,7 @@ use crate::session::AttemptOutcome;
 use crate::session::Presented;
 use crate::session::Session;
 use crate::session::judge::RETRANSMISSIONS_OF_PATIENCE;
+use crate::session::judge::is_of_client;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -23,8 +24,8 @@ pub static RULE: Rule = Rule {
     label: "no response",
     severity: Severity::High,
     summary: "A request was never answered, however often it was sent, or did not arrive",
-    finds: "A request that was sent again at least three times and got no answer of any kind, not even a provisional one; or one of which \
-            ICMP says that it did not arrive: clients that hear that need not repeat it. Then the finding tells who said so and why: the server's own host that nothing listens on the port (the \
+    finds: "A request that was sent again at least three times and got no answer of any kind, not even a provisional one; or a REGISTER, \
+            or a request with credentials, of which ICMP says that it did not arrive: clients that hear that need not repeat it. Then the finding tells who said so and why: the server's own host that nothing listens on the port (the \
             server's fault), a router or firewall that it has no way or lets nothing through (the path's).",
     matters: "The packets do not arrive, or the answers do not come back, or the server drops them on purpose: a firewall, an address \
               that is not allowed, fail2ban. Clients show this as 408 or as a time-out, never as a wrong password.",
@@ -46,7 +47,8 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
             attempt.answer().is_none()
                 && !attempt.transaction.has_provisional
                 && (attempt.transaction.retransmissions() >= RETRANSMISSIONS_OF_PATIENCE
-                    || (attempt.outcome == AttemptOutcome::NoAnswer
+                    || (is_of_client(attempt)
+                        && attempt.outcome == AttemptOutcome::NoAnswer
                         && path_facts::notice_of(attempt, context).is_some()))
         })
         .collect();

@@ -174,11 +174,14 @@ fn refused_by(said: Option<Said>, times: u64) -> Vec<u8> {
 }
 
 fn refused_frames(said: Option<Said>, times: u64) -> Vec<(u64, Vec<u8>)> {
+    refused_frames_of(&super::transports::register(1, None), said, times)
+}
+
+fn refused_frames_of(register: &[u8], said: Option<Said>, times: u64) -> Vec<(u64, Vec<u8>)> {
     use crate::wire;
-    let register = super::transports::register(1, None);
     let mut frames = Vec::new();
     for second in 0..times {
-        let sent = wire::udp_frame(&register);
+        let sent = wire::udp_frame(register);
         frames.push((second * 1_000_000_000, sent.clone()));
         frames.extend(said.map(|said| (second * 1_000_000_000 + 500_000, notice(said, &sent))));
     }
@@ -215,6 +218,12 @@ fn one_request_is_enough_where_icmp_says_that_it_did_not_arrive() {
     let alone = refused_frames(Some((1, [3, 3], server)), 1);
     let alone = wire::pcap(wire::Order::Little, wire::Resolution::Nano, &alone);
     check_capture(alone, NOTHING, &format!("{found}\ntold 1 of 1 client did not get in"));
+    // A phone that is off is nobody's server: what does not come to it is told only where it is repeated.
+    let register = super::transports::register(1, None);
+    let options = String::from_utf8(register).expect("it is text").replace("REGISTER", "OPTIONS");
+    let to_phone = refused_frames_of(options.as_bytes(), Some((1, [3, 3], server)), 1);
+    let to_phone = wire::pcap(wire::Order::Little, wire::Resolution::Nano, &to_phone);
+    check_capture(to_phone, NOTHING, "clean\nno no-response-at-all\nverdict nothing_found");
     // Whoever gets in later was only late.
     check_capture(refused_by(Some((1, [3, 3], server)), 1), NOTHING, &found.replace("medium", "info"));
     check_capture(refused_by(Some((1, [3, 4], server)), 1), NOTHING, "no no-response-at-all");
