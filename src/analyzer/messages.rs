@@ -271,6 +271,7 @@ impl Messages {
                 let nonce = credentials.nonce().and_then(|nonce| self.nonces.named(&realm, &nonce));
                 if let Some(nonce) = nonce {
                     self.nonces.sent(nonce, payload.frames.last, time, payload.flow, purpose);
+                    self.nonces.responded(nonce, &credentials.response().unwrap_or_default(), purpose);
                     if let Some(count) = credentials.nonce_count().and_then(|count| count.value) {
                         self.nonces.counted(nonce, count, payload.frames.last, payload.flow.source.address, purpose);
                     }

@@ -66,8 +66,8 @@ impl Recent {
     }
 }
 
-/// A B2BUA with one address for each side: whom clients ask, and who asks the server. One user alone shows nothing: two phones may get
-/// the same nonce from two nodes of a server.
+/// A B2BUA with one address for each side: whom clients ask, and who asks the server. One user's challenges alone show nothing: two phones
+/// may get the same nonce from two nodes of a server.
 #[derive(Debug)]
 struct Home {
     user: UserHash,
@@ -76,10 +76,19 @@ struct Home {
     is_confirmed: bool,
 }
 
+/// What may be a passage through a B2BUA with two addresses, until the credentials show it.
+#[derive(Debug)]
+struct Apart {
+    passage: Passage,
+    /// A hash of the response that the client sent.
+    sent: Option<u64>,
+}
+
 /// The passages of a capture.
 #[derive(Debug, Default)]
 pub struct Legs {
     recent: VecDeque<Recent>,
+    apart: WireMap<NonceId, Apart>,
     homes: WireMap<(IpAddr, IpAddr), Home>,
     passages: Vec<Passage>,
     by_outer: WireMap<u32, usize>,
@@ -126,7 +135,24 @@ impl Legs {
         }
         let apart = open().find(|(_, other)| !other.is_passed).map(|(_, inner)| inner.passage_to(new));
         if let Some(passage) = apart {
+            if self.apart.len() < HOMES_MAX {
+                self.apart.insert(new.nonce, Apart { passage, sent: None });
+            } else {
+                self.refused += 1;
+            }
             self.note_home(new, passage);
+        }
+    }
+
+    /// Takes credentials, with a hash of their response: the very same on both sides, the client's first, are those that were sent on.
+    pub(super) fn presented(&mut self, nonce: NonceId, call: u32, response: u64) {
+        let Some(apart) = self.apart.get_mut(&nonce) else { return };
+        if call == apart.passage.outer.call {
+            apart.sent = Some(response);
+        } else if call == apart.passage.inner.call && apart.sent == Some(response) {
+            let passage = apart.passage;
+            self.apart.remove(&nonce);
+            self.add(passage);
         }
     }
 

@@ -253,6 +253,12 @@ impl Nonces {
         nonce.used_by = used_by;
     }
 
+    /// Notes the response of credentials, while the capture is read.
+    pub fn responded(&mut self, id: NonceId, response: &[u8], purpose: Purpose) {
+        let response = self.seed.hash_one(response);
+        self.legs.presented(id, purpose.call_id, response);
+    }
+
     fn server(&mut self, address: IpAddr) -> Option<&mut NonceServer> {
         if self.servers.len() >= self.servers_max && !self.servers.contains_key(&address) {
             self.servers_refused += 1;
