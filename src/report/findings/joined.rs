@@ -1,6 +1,7 @@
 //! What is found on both sides of a B2BUA: the client's trouble is told once, and what the B2BUA makes of the request explains what the
 //! client is told.
 
+use std::collections::BTreeSet;
 use std::collections::HashMap;
 
 use crate::history::Passage;
@@ -66,7 +67,7 @@ impl Findings {
 
     fn join_sides(&mut self, passage: &Passage, outer: &[usize], inner: &[usize], joined: &mut Joined) {
         let outer: Vec<usize> = outer.iter().map(|index| joined.place(*index)).collect();
-        let inner: Vec<usize> = inner.iter().map(|index| joined.place(*index)).collect();
+        let inner: BTreeSet<usize> = inner.iter().map(|index| joined.place(*index)).collect();
         for index in inner.into_iter().filter(|index| !outer.contains(index)) {
             match outer.iter().copied().find(|of_client| self.is_same_trouble(*of_client, index)) {
                 Some(of_client) => {
