@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use crate::history::Passage;
 use crate::report::findings::Collected;
 use crate::report::findings::Findings;
+use crate::report::findings::SESSIONS_MAX;
 use crate::rules::Confidence;
 use crate::rules::Fault;
 use crate::rules::Severity;
@@ -19,6 +20,9 @@ const SYMPTOMS: [&str; 5] = [
     "rejected-credentials",
     "nonce-rejected-without-stale",
 ];
+
+/// Who sends what on for whom is said so long as somebody reads it.
+const EXPLANATION_BYTES_MAX: usize = 4096;
 
 /// What explains something on the other side.
 #[derive(Clone, Copy)]
@@ -108,7 +112,7 @@ impl Findings {
         known.sessions.sort_unstable();
         let relay = passage.inner.client;
         let said = format!(" {relay} sends the request on under a Call-ID of its own, and is told the same.");
-        if !known.finding.explanation.contains(&said) {
+        if known.finding.explanation.len() < EXPLANATION_BYTES_MAX && !known.finding.explanation.contains(&said) {
             known.finding.explanation.push_str(&said);
         }
         let severity = known.finding.severity;
@@ -145,9 +149,7 @@ impl Findings {
         // They must not name two sides, nor be surer than what explains them.
         side.finding.fault = cause.fault;
         side.finding.confidence = side.finding.confidence.min(cause.confidence);
-        side.sessions.extend(passage.sessions().map(|(session, _)| session));
-        side.sessions.sort_unstable();
-        side.sessions_count += 1;
+        side.note_outer(passage);
         let before = side.finding.severity;
         side.finding.severity = Severity::Medium;
         self.recount(before, Severity::Medium);
@@ -165,7 +167,7 @@ impl Findings {
              that request."
         );
         // Once for all of the account's sessions.
-        if !side.finding.explanation.contains(&said) {
+        if side.finding.explanation.len() < EXPLANATION_BYTES_MAX && !side.finding.explanation.contains(&said) {
             side.finding.explanation.push_str(&said);
             let advice = format!("Compare the requests before and behind {relay}, and correct what it does with them");
             side.finding.remedy.insert(0, advice.into());
@@ -173,9 +175,7 @@ impl Findings {
         if side.finding.fault == Fault::Client {
             side.finding.fault = Fault::Path;
         }
-        side.sessions.extend(passage.sessions().map(|(session, _)| session));
-        side.sessions.sort_unstable();
-        side.sessions_count += 1;
+        side.note_outer(passage);
         let rule = side.finding.rule.name;
         for &of_client in outer {
             self.soften(of_client, rule);
@@ -192,5 +192,17 @@ impl Findings {
         finding.severity = before.min(Severity::Medium);
         let severity = finding.severity;
         self.recount(before, severity);
+    }
+}
+
+impl Collected {
+    /// Names the client's session as well.
+    fn note_outer(&mut self, passage: &Passage) {
+        let Some((outer, _)) = passage.sessions() else { return };
+        self.sessions_count += 1;
+        if self.sessions.len() < SESSIONS_MAX {
+            self.sessions.push(outer);
+            self.sessions.sort_unstable();
+        }
     }
 }
