@@ -243,7 +243,11 @@ fn history_counters(messages: &Messages) -> Vec<(&'static str, u64, &'static str
                 .sum(),
             "kinds of packets that are missing between more hosts than are told apart: silence proves nothing between any two",
         ),
-        ("unreachable_not_followed", messages.unreachable.refused(), "ICMP messages of more flows than are remembered"),
+        (
+            "unreachable_not_followed",
+            messages.unreachable.forgotten(),
+            "senders of which it was forgotten what ICMP said, because many others came",
+        ),
         ("accounts_not_followed", messages.accounts.refused(), "accounts without a place in the history"),
         (
             "outcomes_not_followed",

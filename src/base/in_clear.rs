@@ -19,7 +19,7 @@ pub fn without_secrets(text: &[u8]) -> Cow<'_, [u8]> {
         return Cow::Borrowed(text);
     }
     let mut spans: Vec<Range<usize>> = uri_passwords(text).collect();
-    spans.extend(memchr_iter(b'=', text).filter_map(|equals| swallowed(text, equals)));
+    swallowed(text, &mut spans);
     if spans.is_empty() {
         return Cow::Borrowed(text);
     }
@@ -54,19 +54,35 @@ pub fn uri_passwords(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
-/// The value of `response=` and its like within another value, whose equals sign stands there.
-fn swallowed(text: &[u8], equals: usize) -> Option<Range<usize>> {
-    let before = text.get(..equals)?.trim_ascii_end();
-    SECRET_PARAMS.iter().find(|name| ends_with(before, name))?;
-    let behind = text.get(equals + 1..)?;
-    let opening = behind.iter().take_while(|byte| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\\')).count();
-    let value = behind.get(opening..)?;
-    let is_of_value = |byte: &u8| !byte.is_ascii_whitespace() && !matches!(byte, b'"' | b'\\' | b',' | b';');
-    let len = value.iter().take_while(|byte| is_of_value(byte)).count();
-    let start = equals + 1 + opening;
-    (len >= SWALLOWED_MIN).then_some(start..start + len)
+/// The values of `response=` and its like within another value. What one of them holds is hidden with it: a text of nothing but such names
+/// is looked at once.
+fn swallowed(text: &[u8], spans: &mut Vec<Range<usize>>) {
+    let mut end = 0;
+    for equals in memchr_iter(b'=', text) {
+        let names_secret = text.get(..equals).is_some_and(names_secret);
+        if equals < end || !names_secret {
+            continue;
+        }
+        let behind = text.get(equals + 1..).unwrap_or_default();
+        let is_opening = |byte: &&u8| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\\');
+        let opening = behind.iter().take_while(is_opening).count();
+        let is_of_value = |byte: &&u8| !byte.is_ascii_whitespace() && !matches!(byte, b'"' | b'\\' | b',' | b';');
+        let len = behind.iter().skip(opening).take_while(is_of_value).count();
+        let start = equals + 1 + opening;
+        end = start + len;
+        if len >= SWALLOWED_MIN {
+            spans.push(start..end);
+        }
+    }
 }
 
+/// Whether a text ends with the name of a parameter that holds a function of the password.
+pub fn names_secret(before: &[u8]) -> bool {
+    let before = before.trim_ascii_end();
+    SECRET_PARAMS.iter().any(|name| ends_with(before, name))
+}
+
+/// Whether a text ends with a word, in any letter case.
 fn ends_with(text: &[u8], word: &str) -> bool {
     let end = text.len().checked_sub(word.len()).and_then(|start| text.get(start..));
     end.is_some_and(|end| end.eq_ignore_ascii_case(word.as_bytes()))
@@ -87,5 +103,6 @@ mod tests {
         check("sip:a, auts=\"Zm9v\" rspauth=0123", "sip:a, auts=\"[redacted]\" rspauth=[redacted]");
         check("my response = no", "my response = no");
         check("sip:x:response=abcdef@h", "sip:x:[redacted]");
+        check("response=a,response=response=abcdef", "response=a,response=[redacted]");
     }
 }

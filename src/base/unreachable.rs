@@ -43,38 +43,49 @@ pub struct Notice {
     pub time: CaptureTime,
 }
 
-/// Flows that are told apart. Whoever forges notices makes as many as he likes: later ones are left out, and what is said of silence
-/// then is what is said without them.
-const FLOWS_MAX: usize = 4096;
+/// Ports that send to a host of which it is remembered what ICMP said. Media make many, and forged sources as many as they like: the
+/// oldest makes room.
+const SENDERS_MAX: usize = 4096;
+
+/// The latest notices that are kept for each of them.
+const NOTICES_MAX: usize = 32;
 
 /// RFC 3261 §17.1.1.2: so long a client repeats a request.
 const REPEATED_FOR: Duration = Duration::from_secs(32);
 
-/// The latest notices that are kept for each pair of hosts.
-const BETWEEN_HOSTS_MAX: usize = 32;
+/// Who sends, and to which host: an answer goes to whichever port the Via names.
+type Sender = (Endpoint, IpAddr);
 
-/// The latest notice for each flow.
+/// The latest notices for each port that sends to a host.
 #[derive(Debug, Default)]
 pub struct Unreachables {
-    flows: WireMap<Flow, ()>,
-    /// The latest notices, whatever the ports: an answer goes to the port that the Via names.
-    between_hosts: WireMap<(IpAddr, IpAddr), VecDeque<Notice>>,
-    refused: u64,
+    notices: WireMap<Sender, VecDeque<Notice>>,
+    /// In the order in which they came.
+    senders: VecDeque<Sender>,
+    forgotten: u64,
 }
 
 impl Unreachables {
     /// Takes a notice.
     pub fn note(&mut self, notice: Notice) {
-        if self.flows.len() < FLOWS_MAX || self.flows.contains_key(&notice.what.flow) {
-            let Flow { source, destination } = notice.what.flow;
-            self.flows.insert(notice.what.flow, ());
-            let between = self.between_hosts.entry((source.address, destination.address)).or_default();
-            if between.len() >= BETWEEN_HOSTS_MAX {
-                between.pop_front();
-            }
-            between.push_back(notice);
-        } else {
-            self.refused += 1;
+        let Flow { source, destination } = notice.what.flow;
+        let sender = (source, destination.address);
+        if !self.notices.contains_key(&sender) {
+            self.make_room();
+            self.senders.push_back(sender);
+        }
+        let notices = self.notices.entry(sender).or_default();
+        if notices.len() >= NOTICES_MAX {
+            notices.pop_front();
+        }
+        notices.push_back(notice);
+    }
+
+    fn make_room(&mut self) {
+        while self.senders.len() >= SENDERS_MAX {
+            let oldest = self.senders.pop_front();
+            oldest.map(|oldest| self.notices.remove(&oldest));
+            self.forgotten += 1;
         }
     }
 
@@ -87,13 +98,12 @@ impl Unreachables {
 
     /// The notices that are remembered for what one port sent to a host, in the order in which they came.
     pub fn from_port_to(&self, source: Endpoint, destination: IpAddr) -> impl Iterator<Item = Notice> {
-        let notices = self.between_hosts.get(&(source.address, destination)).into_iter().flatten();
-        notices.filter(move |notice| notice.what.flow.source == source).copied()
+        self.notices.get(&(source, destination)).into_iter().flatten().copied()
     }
 
-    /// How many notices found no place.
-    pub fn refused(&self) -> u64 {
-        self.refused
+    /// How many senders made room for later ones.
+    pub fn forgotten(&self) -> u64 {
+        self.forgotten
     }
 }
 
@@ -104,7 +114,7 @@ mod tests {
     use crate::base::InputId;
 
     #[test]
-    fn the_latest_counts_and_flows_are_bounded() {
+    fn the_latest_counts_and_senders_are_bounded() {
         let notice = |port: u16, ns: i64| {
             let place = |address: [u8; 4], port| Endpoint { address: address.into(), port };
             let flow = Flow { source: place([192, 0, 2, 1], port), destination: place([192, 0, 2, 2], 5060) };
@@ -113,12 +123,16 @@ mod tests {
             Notice { what, at, time: CaptureTime::from_ns(ns) }
         };
         let mut known = Unreachables::default();
-        (0..).take(2 * FLOWS_MAX).for_each(|port: u16| known.note(notice(port, 1)));
-        known.note(notice(7, 5));
-        assert_eq!((known.flows.len(), known.refused()), (FLOWS_MAX, FLOWS_MAX as u64));
         let time = |ns| CaptureTime::from_ns(ns);
-        assert_eq!(known.of(notice(7, 0).what.flow, time(5)), Some(notice(7, 5)));
-        assert_eq!(known.of(notice(7, 0).what.flow, time(6)), None);
-        assert_eq!(known.of(notice(9000, 0).what.flow, time(0)), None);
+        let is_known = |known: &Unreachables, port| known.of(notice(port, 0).what.flow, time(0)).is_some();
+        known.note(notice(5060, 1));
+        // Media between the same two hosts are none of its business.
+        (0..1000).for_each(|_| known.note(notice(20_000, 2)));
+        known.note(notice(5060, 5));
+        assert_eq!(known.of(notice(5060, 0).what.flow, time(5)), Some(notice(5060, 5)));
+        assert_eq!(known.of(notice(5060, 0).what.flow, time(6)), None);
+        (0..).take(SENDERS_MAX - 1).for_each(|port: u16| known.note(notice(port, 6)));
+        assert!(!is_known(&known, 5060) && is_known(&known, 0) && !is_known(&known, 9000));
+        assert_eq!((known.notices.len(), known.senders.len(), known.forgotten()), (SENDERS_MAX, SENDERS_MAX, 1));
     }
 }

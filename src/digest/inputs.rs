@@ -69,17 +69,8 @@ impl<'i> Inputs<'i> {
         Inputs::read_with(credentials.qop(), credentials, request, Account { username, realm })
     }
 
-    /// The same in the form of RFC 2069, whatever the credentials say of qop.
-    pub(super) fn read_without_qop(
-        credentials: &Credentials<'i>,
-        request: &Request<'i>,
-        username: &'i [u8],
-        realm: &'i [u8],
-    ) -> Result<Inputs<'i>, Reason> {
-        Inputs::read_with(None, credentials, request, Account { username, realm })
-    }
-
-    fn read_with(
+    /// The same with another qop than the credentials say; without one it is the form of RFC 2069.
+    pub(super) fn read_with(
         qop: Option<Qop<'_>>,
         credentials: &Credentials<'i>,
         request: &Request<'i>,

@@ -114,7 +114,7 @@ impl Clients {
     /// Takes a finding that spans sessions.
     pub fn note_trouble(&mut self, finding: &Finding) {
         let Some(address) = finding.subject.client else { return };
-        // It is about sessions that were noted: whoever has none of them is nobody else.
+        // Its sessions were noted, and with them their client: it makes no other one.
         if let Some(client) = self.clients.get_mut(&(address, finding.subject.user.clone())) {
             client.trouble.get_or_insert((CaptureTime::from_ns(i64::MAX), finding.rule));
             // Whoever got in behind it did not fail in the end.

@@ -188,7 +188,7 @@ impl Findings {
         self.index();
     }
 
-    /// Names the rule that explains findings of some sessions, by the names of their rules. What each of those rules out is handed out.
+    /// Names the rule that explains findings of some sessions, by the names of their rules. Gives what all of them rule out.
     pub fn explain(&mut self, by: &'static str, sessions: &[u64], names: &[&str]) -> Vec<Cow<'static, str>> {
         let mut softened = Vec::new();
         let mut excluded: Option<Vec<Cow<'static, str>>> = None;

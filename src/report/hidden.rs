@@ -6,7 +6,7 @@ use std::ops::Range;
 use memchr::memchr_iter;
 use memchr::memmem;
 
-use crate::base::in_clear::SECRET_PARAMS;
+use crate::base::in_clear::names_secret;
 use crate::base::in_clear::uri_passwords;
 
 /// What is hidden in packets.
@@ -158,8 +158,7 @@ fn parameters(text: &[u8], found: &mut Vec<Range<usize>>) {
 /// Where the value begins whose equals sign stands there, and the text from there on; `None` where it is no secret.
 fn value_behind(text: &[u8], equals: usize) -> Option<(usize, &[u8])> {
     let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
-    let before = text.get(..equals)?.trim_ascii_end();
-    SECRET_PARAMS.iter().find(|name| ends_with(before, name))?;
+    text.get(..equals).filter(|before| names_secret(before))?;
     let blanks = text.get(equals + 1..)?.iter().take_while(|byte| is_blank(byte)).count();
     let start = equals + 1 + blanks;
     Some((start, text.get(start..)?))
@@ -180,11 +179,6 @@ fn quoted_len(value: &[u8]) -> usize {
 
 fn starts_with(text: &[u8], word: &str) -> bool {
     text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes()))
-}
-
-fn ends_with(text: &[u8], word: &str) -> bool {
-    let end = text.len().checked_sub(word.len()).and_then(|start| text.get(start..));
-    end.is_some_and(|end| end.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 fn find(text: &[u8], word: &str) -> Option<usize> {

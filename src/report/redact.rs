@@ -21,7 +21,7 @@ pub enum Redaction {
     Default,
     /// Hides what could be cracked, and gives people, numbers, hosts and addresses other names.
     Strict,
-    /// Hides nothing but what was in clear: credentials of other schemes than Digest.
+    /// Hides nothing but what was in clear: credentials of other schemes than Digest, and passwords in URIs.
     None,
 }
 

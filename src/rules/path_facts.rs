@@ -178,9 +178,6 @@ pub fn tell_bounced(attempt: &Attempt<'_>, notice: Notice, mut finding: Finding)
         ),
     };
     finding.explanation.push_str(&format!(" {words}, frame {}): the {status} did not come to the client.", at.number));
-    if !attempt.has_credentials() {
-        finding = finding.excludes("wrong password: no digest was sent in answer to this challenge");
-    }
     finding.frames.push(at);
     finding.advises(advice).fault(fault)
 }

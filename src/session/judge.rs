@@ -32,17 +32,22 @@ use crate::sip::Method;
 /// RFC 3261 §17.1: timers B and F. Who has not answered by then does not answer.
 pub const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(32);
 
-/// The attempts of a run, in order, and the exchanges they form. `end` is the latest time of the capture.
-pub fn judge<'run>(
-    run: &'run Run,
-    end: CaptureTime,
-    unreachable: &Unreachables,
-) -> (Vec<Attempt<'run>>, Vec<Exchange>) {
+/// What the capture shows beside a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Around<'a> {
+    /// The latest time of the capture.
+    pub end: CaptureTime,
+    /// What ICMP said.
+    pub unreachable: &'a Unreachables,
+}
+
+/// The attempts of a run, in order, and the exchanges they form.
+pub fn judge<'run>(run: &'run Run, around: Around<'_>) -> (Vec<Attempt<'run>>, Vec<Exchange>) {
     let mut attempts = collect(run);
     join(&mut attempts);
     let mut exchanges = group(run, &mut attempts);
     for index in 0..attempts.len() {
-        decide(&mut attempts, &exchanges, index, (end, unreachable));
+        decide(&mut attempts, &exchanges, index, around);
     }
     for exchange in &mut exchanges {
         let is_let_past = |index: &&usize| attempts.get(**index).is_some_and(Attempt::is_let_past);
@@ -194,7 +199,7 @@ fn join(attempts: &mut [Attempt<'_>]) {
 }
 
 /// Judges every row of credentials by the answer, then the attempt.
-fn decide(attempts: &mut [Attempt<'_>], exchanges: &[Exchange], index: usize, around: (CaptureTime, &Unreachables)) {
+fn decide(attempts: &mut [Attempt<'_>], exchanges: &[Exchange], index: usize, around: Around<'_>) {
     let Some(attempt) = attempts.get(index) else { return };
     let previous = exchanges.get(attempt.exchange).and_then(|exchange| {
         let position = exchange.attempts.binary_search(&index).ok()?.checked_sub(1)?;
@@ -357,7 +362,7 @@ fn has_asked_before(attempts: &[Attempt<'_>], index: usize, attempt: &Attempt<'_
     is_answered || asked.any(|before| before.header == offered.header && before.realm() == realm)
 }
 
-fn outcome(attempt: &Attempt<'_>, judgements: &[Judgement], around: (CaptureTime, &Unreachables)) -> AttemptOutcome {
+fn outcome(attempt: &Attempt<'_>, judgements: &[Judgement], around: Around<'_>) -> AttemptOutcome {
     let Some(status) = attempt.status() else { return silence(attempt, around) };
     let is_attempt = attempt.has_credentials();
     let has = |judgement| is_attempt && judgements.contains(&judgement);
@@ -376,7 +381,7 @@ pub const RETRANSMISSIONS_OF_PATIENCE: usize = 3;
 
 /// No final answer: is that the end of the capture, or of the client's patience? Who hears by ICMP that the request did not arrive need not
 /// repeat it (RFC 3261 §18.4).
-fn silence(attempt: &Attempt<'_>, (end, unreachable): (CaptureTime, &Unreachables)) -> AttemptOutcome {
+fn silence(attempt: &Attempt<'_>, Around { end, unreachable }: Around<'_>) -> AttemptOutcome {
     let Some(request) = attempt.request() else { return AttemptOutcome::Undecided };
     let gave_up = end.since(request.time) >= TRANSACTION_TIMEOUT
         || (is_of_client(attempt) && unreachable.of(attempt.transaction.flow, request.time).is_some())

@@ -16,6 +16,7 @@ use crate::session::Run;
 use crate::session::TextId;
 use crate::session::attempt::ChallengeAt;
 use crate::session::judge;
+use crate::session::judge::Around;
 use crate::session::judge::TRANSACTION_TIMEOUT;
 use crate::session::lookup::Lookup;
 use crate::sip::Method;
@@ -86,7 +87,7 @@ impl SessionOutcome {
 impl<'run> Session<'run> {
     /// Judges a closed run. `end` is the latest time of the capture.
     pub fn judge(run: &'run Run, end: CaptureTime, unreachable: &Unreachables) -> Session<'run> {
-        let (attempts, exchanges) = judge::judge(run, end, unreachable);
+        let (attempts, exchanges) = judge::judge(run, Around { end, unreachable });
         let outcome = outcome(&attempts);
         let is_one_way = is_one_way(run);
         let has_trouble = has_trouble(&attempts, &exchanges);

@@ -25,6 +25,7 @@ use crate::digest::near_miss::hashed::Sent;
 use crate::digest::near_miss::search::Search;
 use crate::digest::near_miss::searches::Account;
 pub(super) use crate::digest::near_miss::searches::Searches;
+use crate::digest::response::Account as Named;
 use crate::digest::tried::Tried;
 use crate::digest::verdict::Verdict;
 use crate::digest::verify::Request;
@@ -118,7 +119,8 @@ impl Verifier {
         let inputs = match Inputs::read(credentials, request, &username, &realm) {
             Ok(inputs) => inputs,
             Err(reason) if reason.is_of_qop() => {
-                let plain = Inputs::read_without_qop(credentials, request, &username, &realm);
+                let account = Named { username: &username, realm: &realm };
+                let plain = Inputs::read_with(None, credentials, request, account);
                 let tried = Tried::new(keyring, ha1s, realms, &realm, around.challenge_realm);
                 return plain.map_or(Closest::NotLooked, |plain| without_qop(tried, &plain));
             }

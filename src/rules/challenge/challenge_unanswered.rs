@@ -37,8 +37,8 @@ pub static RULE: Rule = Rule {
     advice: "Set user name and password for the realm named in the challenge. Where a REGISTER was challenged with 407, or two \
              algorithms were offered, check that the client knows them. A second realm behind a first one needs an account of \
              its own.",
-    not_this: "The same request sent again without credentials is retry-without-credentials. A challenge of which ICMP says that it did not \
-               come to the client is blamed on who does not listen, or lets nothing through. OPTIONS and NOTIFY pings want any \
+    not_this: "The same request sent again without credentials is retry-without-credentials. A challenge of which ICMP \
+               says that it did not come to the client is blamed on who does not listen, or lets nothing through. OPTIONS and NOTIFY pings want any \
                answer and are info. A challenge without a header that could be answered is challenge-header-missing. A call \
                that was cancelled, or that another branch of a forking proxy won, needs no answer. Whoever is asked within a \
                dialog by the one who began it need not answer: that is medium. So is a log-off (Expires: 0) of a client that is \
@@ -52,6 +52,8 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let unanswered = challenge_facts::unanswered(session, context);
     unanswered.into_iter().filter_map(|unanswered| finding(session, context, &unanswered)).collect()
 }
+
+const NOTHING_SENT: &str = "wrong password: no digest was sent in answer to this challenge";
 
 fn finding(session: &Session<'_>, context: &Context<'_>, unanswered: &Unanswered) -> Option<Finding> {
     let &Unanswered { index, severity, confidence, gap, is_lost, notice } = unanswered;
@@ -90,6 +92,9 @@ fn finding(session: &Session<'_>, context: &Context<'_>, unanswered: &Unanswered
     }
     if let Some(notice) = notice {
         finding = path_facts::tell_bounced(attempt, notice, finding);
+        if !attempt.has_credentials() {
+            finding = finding.excludes(NOTHING_SENT);
+        }
     } else if is_lost {
         finding
             .explanation
@@ -175,7 +180,7 @@ fn explain_unheard(mut finding: Finding, attempt: &Attempt<'_>) -> Finding {
         transaction.retransmissions() + 1,
     ));
     if !attempt.has_credentials() {
-        finding = finding.excludes("wrong password: no digest was sent in answer to this challenge");
+        finding = finding.excludes(NOTHING_SENT);
     }
     finding.advises("Look at the way back to the client: NAT, rport, firewall, the address in Via").advises(
         "Capture at the client: where the challenge arrives there, compare its Via branch and CSeq with the request's",

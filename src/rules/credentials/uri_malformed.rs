@@ -18,8 +18,8 @@ pub static RULE: Rule = Rule {
     severity: Severity::Medium,
     summary: "The uri in the credentials is empty, has no scheme, or stands in brackets or without quotes",
     finds: "Digest credentials whose uri is empty, has no scheme (pbx.example.com in place of sip:pbx.example.com), stands \
-            in angle brackets or is not in quotes. It is high where the digest is right all the same and the server refused it, or where \
-            the server answered 400 or stale.",
+            in angle brackets or is not in quotes. It is high where the digest is right all the same and the server refused it, \
+            or where the server answered 400 or stale.",
     matters: "RFC 3261 wants a SIP or SIPS URI in quotes. Servers compare it with the Request-URI, and a strict parser \
             drops the whole header.",
     advice: "Let the client write the Request-URI as it stands in the request line, scheme included, between quotes.",

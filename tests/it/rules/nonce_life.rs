@@ -441,6 +441,9 @@ fn an_old_nonce_explains_nothing_where_new_ones_are_refused_too() {
     let ends = [ASKED, RIGHT, OK, "+300 ", kept, REFUSED, kept, REFUSED, kept, REFUSED, LATER].concat();
     check(&[&ends], SECRET, "high old-nonce-reused sure=proven");
     // So is one behind a mistyped password that was made good.
-    let typo = [ASKED, WRONG, REFUSED, RIGHT, OK, "+300 ", kept, REFUSED, kept, REFUSED, kept, REFUSED, LATER].concat();
-    check(&[&typo.replace("nonce=first", "nonce=previous")], SECRET, "no digest-ok-but-rejected");
+    let issued = |nonce: &str| format!("< 401\nWWW-Authenticate: challenge nonce={nonce}\n");
+    let kept = "> REGISTER\nAuthorization: digest user=1001 password=secret nonce=bb nc=00000002\n";
+    let typo = ["> REGISTER\n", &issued("aa"), WRONG, &issued("bb"), RIGHT, OK, "+300 "].concat();
+    let ends = [&typo, kept, &issued("cc"), kept, &issued("dd"), kept, &issued("ee"), LATER].concat();
+    check(&[&ends], SECRET, "high old-nonce-reused sure=proven by=-");
 }
