@@ -246,7 +246,7 @@ fn history_counters(messages: &Messages) -> Vec<(&'static str, u64, &'static str
         (
             "unreachable_not_followed",
             messages.unreachable.forgotten(),
-            "senders of which it was forgotten what ICMP said, because many others came",
+            "senders of which it was forgotten what ICMP or TCP said of their packets, because many others came",
         ),
         ("accounts_not_followed", messages.accounts.refused(), "accounts without a place in the history"),
         (

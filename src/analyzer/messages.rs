@@ -78,7 +78,7 @@ pub(super) struct Messages {
     pub(super) nonce_list: NonceList,
     /// Who sent to whom what is missing: fragments of datagrams, or parts of TCP streams.
     pub(super) lost_between: Missing,
-    /// What ICMP said of packets that did not arrive.
+    /// What ICMP and TCP said of packets that nothing came of.
     pub(super) unreachable: Unreachables,
     /// The first session with the worst finding so far: the one that a ticket is about.
     pub(super) worst: Option<(Severity, model::Session)>,

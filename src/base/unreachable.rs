@@ -1,4 +1,4 @@
-//! What ICMP says of packets that did not arrive (RFC 792, RFC 4443 §3.1).
+//! What ICMP says of packets that did not arrive (RFC 792, RFC 4443 §3.1), and TCP of those that nobody wants an answer to be sent to.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -10,7 +10,7 @@ use crate::base::Flow;
 use crate::base::FrameRef;
 use crate::base::WireMap;
 
-/// A packet that did not arrive.
+/// A packet that did not arrive, or did so in vain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unreachable {
     /// Who had sent it to whom.
@@ -21,7 +21,7 @@ pub struct Unreachable {
     pub why: Why,
 }
 
-/// Why a packet did not arrive.
+/// Why nothing comes of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Why {
     /// The host is there, and nothing listens on that port.
@@ -30,6 +30,10 @@ pub enum Why {
     Host,
     /// Somebody does not let it through.
     Prohibited,
+    /// Its receiver closed the TCP connection, and had not answered: by FIN (RFC 9293 §3.6).
+    Closed,
+    /// The same by RST (RFC 9293 §3.5.2).
+    Reset,
 }
 
 /// When it was said, and where.
@@ -43,7 +47,7 @@ pub struct Notice {
     pub time: CaptureTime,
 }
 
-/// Ports that send to a host of which it is remembered what ICMP said. Media make many, and forged sources as many as they like: the
+/// Ports that send to a host of which it is remembered what was said. Media make many, and forged sources as many as they like: the
 /// oldest makes room.
 const SENDERS_MAX: usize = 4096;
 
@@ -55,6 +59,13 @@ const REPEATED_FOR: Duration = Duration::from_secs(32);
 
 /// Who sends, and to which host: an answer goes to whichever port the Via names.
 type Sender = (Endpoint, IpAddr);
+
+impl Why {
+    /// Whether a connection was there, and was ended.
+    pub fn is_end(self) -> bool {
+        matches!(self, Why::Closed | Why::Reset)
+    }
+}
 
 /// The latest notices for each port that sends to a host.
 #[derive(Debug, Default)]

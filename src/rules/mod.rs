@@ -90,7 +90,7 @@ pub struct Context<'a> {
     pub accounts: &'a Accounts,
     /// Who sent to whom what is missing: fragments of datagrams, or parts of TCP streams.
     pub lost_between: &'a Missing,
-    /// What ICMP said of packets that did not arrive.
+    /// What ICMP said of packets that did not arrive, and TCP of those that the other side did not care to answer.
     pub unreachable: &'a Unreachables,
     /// Messages of the session's Call-ID of which only the first fragment was captured.
     pub lost: &'a [Lost],

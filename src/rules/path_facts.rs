@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::base::Endpoint;
 use crate::base::FrameRef;
 use crate::base::Notice;
 use crate::base::Transport;
@@ -133,7 +134,7 @@ pub fn is_fragmented(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
         && attempt.request().is_some_and(|request| session.run.frames_of(request.at).nth(1).is_some())
 }
 
-/// What ICMP said of a request.
+/// What ICMP or TCP said of a request.
 pub fn notice_of(attempt: &Attempt<'_>, context: &Context<'_>) -> Option<Notice> {
     attempt.request().and_then(|request| context.unreachable.of(attempt.transaction.flow, request.time))
 }
@@ -150,7 +151,8 @@ pub fn notice_of_answer(attempt: &Attempt<'_>, context: &Context<'_>) -> Option<
         // To the port of the request for as long as it is repeated; to another one, which the Via may name, there and then.
         let is_same_port = notice.what.flow.destination == flow.source;
         let within = if is_same_port { TRANSACTION_TIMEOUT } else { BOUNCES_WITHIN };
-        notice.time >= sent && notice.time.since(sent) <= within
+        // A client that has its answer may end the connection.
+        !notice.what.why.is_end() && notice.time >= sent && notice.time.since(sent) <= within
     })
 }
 
@@ -171,7 +173,7 @@ pub fn tell_bounced(attempt: &Attempt<'_>, notice: Notice, mut finding: Finding)
             format!("{said_by} says that it does not let the answer through (ICMP administratively prohibited"),
             format!("Let {said_by} pass what {} sends to {client}", flow.source.address),
         ),
-        Why::Port | Why::Host => (
+        Why::Port | Why::Host | Why::Closed | Why::Reset => (
             Fault::Path,
             format!("{said_by} says that the answer does not arrive (ICMP unreachable"),
             format!("See why {said_by} has no way to {client}: NAT, routes, and whether the host is up"),
@@ -182,7 +184,7 @@ pub fn tell_bounced(attempt: &Attempt<'_>, notice: Notice, mut finding: Finding)
     finding.advises(advice).fault(fault)
 }
 
-/// Says what ICMP told the client of a request that nobody answered: then it is known where it ended.
+/// Says what ICMP or TCP told the client of a request that nobody answered: then it is known where it ended.
 pub fn tell_unreachable(attempt: &Attempt<'_>, context: &Context<'_>, mut finding: Finding) -> Finding {
     let notice = notice_of(attempt, context);
     let Some(Notice { what: Unreachable { said_by, why, .. }, at, .. }) = notice else { return finding };
@@ -207,9 +209,15 @@ pub fn tell_unreachable(attempt: &Attempt<'_>, context: &Context<'_>, mut findin
             format!("{said_by} says that the request does not arrive (ICMP unreachable"),
             format!("See why {said_by} has no way to {server}: routes, address, and whether the host is up"),
         ),
+        Why::Closed => (Fault::Server, format!("{server} closed the connection behind it (TCP FIN"), ended(server)),
+        Why::Reset => (
+            Fault::Server,
+            format!("{server}, or a firewall in its name, reset the connection behind it (TCP RST"),
+            ended(server),
+        ),
     };
     finding.explanation.push_str(&format!(" {words}, frame {}).", at.number));
-    if why == Why::Port && is_host {
+    if why.is_end() || why == Why::Port && is_host {
         // It is known what is the matter.
         finding.remedy.clear();
     }
@@ -217,4 +225,12 @@ pub fn tell_unreachable(attempt: &Attempt<'_>, context: &Context<'_>, mut findin
     finding.frames.push(at);
     finding.frames.sort_unstable();
     finding.fault(fault)
+}
+
+/// What to do where a server ends the connection instead of answering.
+fn ended(server: Endpoint) -> String {
+    format!(
+        "Look into the log of {server} for that moment: a ban (fail2ban), an access list, a limit of connections, a message that it cannot \
+         read and a restart end connections like this"
+    )
 }

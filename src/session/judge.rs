@@ -37,7 +37,7 @@ pub const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(32);
 pub struct Around<'a> {
     /// The latest time of the capture.
     pub end: CaptureTime,
-    /// What ICMP said.
+    /// What ICMP and TCP said of what came of requests.
     pub unreachable: &'a Unreachables,
 }
 
@@ -379,8 +379,8 @@ fn outcome(attempt: &Attempt<'_>, judgements: &[Judgement], around: Around<'_>) 
 /// Retransmissions after which silence is an answer.
 pub const RETRANSMISSIONS_OF_PATIENCE: usize = 3;
 
-/// No final answer: is that the end of the capture, or of the client's patience? Who hears by ICMP that the request did not arrive need not
-/// repeat it (RFC 3261 §18.4).
+/// No final answer: is that the end of the capture, or of the client's patience? Who hears by ICMP or TCP that nothing comes of the
+/// request need not repeat it (RFC 3261 §18.4).
 fn silence(attempt: &Attempt<'_>, Around { end, unreachable }: Around<'_>) -> AttemptOutcome {
     let Some(request) = attempt.request() else { return AttemptOutcome::Undecided };
     let gave_up = end.since(request.time) >= TRANSACTION_TIMEOUT

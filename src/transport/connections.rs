@@ -6,7 +6,10 @@ use std::time::Duration;
 use crate::base::CaptureTime;
 use crate::base::Flow;
 use crate::base::Framer;
+use crate::base::Notice;
 use crate::base::SetAside;
+use crate::base::Unreachable;
+use crate::base::Why;
 use crate::base::WireMap;
 use crate::packet::Segment;
 use crate::transport::ledger::Origin;
@@ -42,6 +45,27 @@ impl<F: Framer> Connections<F> {
         out: &mut Outlet<'_, S>,
     ) {
         self.expire(origin.time, out);
+        let (at, time) = (origin.frames.last, origin.time);
+        self.place(segment, origin, out);
+        if let Some((what, time)) = self.ended_by(segment).zip(time) {
+            out.ledger.unreachable.push(Notice { what, at, time });
+        }
+    }
+
+    /// What a segment says that ends a connection while the other side, which had opened it, waits for an answer to what it sent last.
+    fn ended_by(&self, segment: &Segment<'_>) -> Option<Unreachable> {
+        let why = if segment.flags.rst { Why::Reset } else { Why::Closed };
+        let flow = segment.flow.reversed();
+        let waiting = self.streams.get(&flow).filter(|_| segment.flags.rst || segment.flags.fin)?;
+        let spoke = self.streams.get(&segment.flow).map_or(0, |own| own.spoke);
+        (waiting.is_waiting() && waiting.spoke > spoke).then_some(Unreachable {
+            flow,
+            said_by: segment.flow.source.address,
+            why,
+        })
+    }
+
+    fn place<S: FnMut(Payload<'_>)>(&mut self, segment: &Segment<'_>, origin: Origin, out: &mut Outlet<'_, S>) {
         if segment.flags.syn {
             self.open(segment, out);
         }
@@ -69,6 +93,7 @@ impl<F: Framer> Connections<F> {
         // The SYN takes one number before the payload, the FIN one behind it (RFC 9293 §3.4).
         let first = segment.sequence.wrapping_add(u32::from(segment.flags.syn));
         if has_payload {
+            stream.spoke = self.clock;
             stream.push(first, segment, origin, out);
         } else {
             out.ledger.set_aside(SetAside::TcpNoPayload, origin.frame_count());
@@ -111,7 +136,7 @@ impl<F: Framer> Connections<F> {
             // The port is used again: what the other side sent belongs to the old connection, too.
             self.remove(segment.flow.reversed(), out);
         }
-        self.insert(Stream::opened(segment.flow, segment.sequence, out.told), segment.flow);
+        self.insert(Stream::opened(segment, out.told), segment.flow);
     }
 
     fn insert(&mut self, mut stream: Stream<F>, flow: Flow) {

@@ -108,7 +108,7 @@ pub(super) struct Ledger {
     lossy: Missing,
     /// Those of them that were not asked for yet.
     pub(super) lost_between: Vec<(IpAddr, IpAddr, bool)>,
-    /// What ICMP said that was not asked for yet.
+    /// What ICMP and TCP said of packets that nothing came of, and was not asked for yet.
     pub(super) unreachable: Vec<Notice>,
     /// The beginnings of datagrams that were given up since they were last asked for.
     pub(super) beginnings: Vec<Beginning>,

@@ -191,7 +191,7 @@ impl<F: Framer> Reassembly<F> {
         lost.for_each(|(source, destination, is_stream)| sink(source, destination, is_stream));
     }
 
-    /// Hands out what ICMP said of packets that did not arrive, since the last call.
+    /// Hands out what ICMP said of packets that did not arrive, and which connections were ended while an answer was due, since the last call.
     pub fn unreachable(&mut self, sink: &mut impl FnMut(Notice)) {
         self.ledger.unreachable.drain(..).for_each(sink);
     }

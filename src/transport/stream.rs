@@ -37,6 +37,8 @@ pub(super) struct Stream<F> {
     phase: Phase,
     /// Sequence number of the SYN, where it was seen.
     initial_sequence: Option<u32>,
+    /// That SYN answered another one: the other side has opened the connection.
+    is_accepting: bool,
     /// Offset of the next byte in order, and its sequence number.
     next: u64,
     next_sequence: u32,
@@ -58,6 +60,8 @@ pub(super) struct Stream<F> {
     pub(super) last_seen: Option<CaptureTime>,
     /// When it was last used, as a count of segments.
     pub(super) stamp: u64,
+    /// The same of its latest payload; 0 where it had none.
+    pub(super) spoke: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,11 +76,12 @@ enum Phase {
 }
 
 impl<F: Framer> Stream<F> {
-    /// A stream whose SYN has this sequence number.
-    pub(super) fn opened(flow: Flow, initial_sequence: u32, told: &DecodeAs) -> Stream<F> {
-        let start = if told.is_sip(Over::Tcp, flow) { StreamStart::Told } else { StreamStart::Opened };
-        let mut stream = Stream::at(flow, start, Phase::Open, initial_sequence.wrapping_add(1));
-        stream.initial_sequence = Some(initial_sequence);
+    /// A stream that this SYN opens.
+    pub(super) fn opened(syn: &Segment<'_>, told: &DecodeAs) -> Stream<F> {
+        let start = if told.is_sip(Over::Tcp, syn.flow) { StreamStart::Told } else { StreamStart::Opened };
+        let mut stream = Stream::at(syn.flow, start, Phase::Open, syn.sequence.wrapping_add(1));
+        stream.initial_sequence = Some(syn.sequence);
+        stream.is_accepting = syn.flags.ack;
         stream
     }
 
@@ -92,6 +97,7 @@ impl<F: Framer> Stream<F> {
             framer: F::new(start),
             phase,
             initial_sequence: None,
+            is_accepting: false,
             next: FIRST_OFFSET,
             next_sequence,
             floor: FIRST_OFFSET,
@@ -105,6 +111,7 @@ impl<F: Framer> Stream<F> {
             delivered: Delivered::default(),
             last_seen: None,
             stamp: 0,
+            spoke: 0,
         }
     }
 
@@ -119,6 +126,11 @@ impl<F: Framer> Stream<F> {
     /// Whether the stream has ended and the segment lies behind its end: then it belongs to another one.
     pub(super) fn is_over_before(&self, segment: &Segment<'_>) -> bool {
         self.phase == Phase::Closed && self.offset_of(segment.sequence) > self.end.unwrap_or(self.next)
+    }
+
+    /// Whether its side may still be waiting for an answer to a message: it did not end the connection itself, nor accept it.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.phase == Phase::Open && !self.is_accepting && (self.has_messages || self.carried.is_some())
     }
 
     pub(super) fn held_bytes(&self) -> usize {

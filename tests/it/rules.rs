@@ -11,6 +11,7 @@ mod credential_form;
 mod credentials;
 mod endings;
 mod field;
+mod hangups;
 mod hops;
 mod loops;
 mod modesty;

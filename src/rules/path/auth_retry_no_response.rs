@@ -1,6 +1,7 @@
 //! SA601: the first request was answered, the one with credentials is not.
 
 use crate::base::FrameRef;
+use crate::base::Why;
 use crate::digest::Verdict;
 use crate::rules::Check;
 use crate::rules::Confidence;
@@ -11,9 +12,11 @@ use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::facts;
 use crate::rules::path_facts;
+use crate::rules::recovery::has_recovered;
 use crate::session::Attempt;
 use crate::session::Presented;
 use crate::session::Session;
+use crate::session::Transaction;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -24,7 +27,8 @@ pub static RULE: Rule = Rule {
     summary: "The request with credentials was never answered, although the one without was",
     finds: "A challenge, and behind it the request with credentials for it, sent and repeated to the same server without any \
             answer, not even a provisional one. It is medium where the request was not repeated, or where only its first fragment \
-            was captured.",
+            was captured. Where ICMP, or the end of the TCP connection, tells where the request ended, the finding says who is at fault: \
+            a server that closes or resets the connection instead of answering has the request.",
     matters: "The path lets the first request through and not the second. The second is longer by its credentials: fragments, a \
               small MTU, a SIP ALG that rewrites it, or a server that drops what it does not like.",
     advice: "Capture at the server, too: does the request arrive? Try it over TCP, or with a shorter body, and with the router's \
@@ -32,7 +36,13 @@ pub static RULE: Rule = Rule {
     not_this: "A server that never answered anything, or that had answered credentials before, is no-response-at-all. Pings are info. A capture that shows one direction \
                only proves nothing. What the request's length explains is auth-request-too-large-for-udp, or \
                fragments-incomplete.",
-    sources: &["RFC 3261 section 17.1.1.2", "RFC 3261 section 17.1.2.2", "RFC 3261 section 18.1.1"],
+    sources: &[
+        "RFC 3261 section 17.1.1.2",
+        "RFC 3261 section 17.1.2.2",
+        "RFC 3261 section 18.1.1",
+        "RFC 792",
+        "RFC 9293 section 3.5.2",
+    ],
     sample: "invite-retry-too-large",
     check: Check::Trouble(check),
 };
@@ -50,60 +60,78 @@ fn finding(session: &Session<'_>, context: &Context<'_>, index: usize, all: &[us
     let attempt = session.attempts.get(index)?;
     let challenged = path_facts::silent_retry(session, context, index)?;
     let (answer, request) = (challenged.answer()?, attempt.request()?);
-    let repeated = attempt.transaction.retransmissions();
-    let is_repeated = repeated > 0 || attempt.transaction.transport.is_reliable();
-    let flow = attempt.transaction.flow;
-    let is_lossy =
-        context.lost_between.holds(flow.destination.address, flow.source.address, attempt.transaction.transport);
-    let (severity, confidence) = match is_repeated {
-        _ if facts::is_ping(attempt) => (Severity::Info, Confidence::Likely),
-        _ if is_lossy => (Severity::Medium, Confidence::Possible),
-        true => (Severity::High, Confidence::Likely),
-        false => (Severity::Medium, Confidence::Possible),
-    };
-    let times = match repeated {
+    let Transaction { flow, transport, .. } = *attempt.transaction;
+    let told = path_facts::notice_of(attempt, context).map(|notice| notice.what.why);
+    let is_lossy = context.lost_between.holds(flow.destination.address, flow.source.address, transport);
+    let (severity, confidence) = grade(session, index, told, is_lossy)?;
+    let times = match attempt.transaction.retransmissions() {
         0 => "once".to_owned(),
         repeated => format!("repeated the request {}", facts::count(repeated, "time")),
     };
-    let mut finding =
-        about(challenged, attempt.transaction.flow.destination, attempt.transaction.transport.is_reliable());
-    let is_wrong = attempt.credentials.iter().any(Presented::is_wrong);
-    if is_wrong {
-        finding
-            .remedy
-            .insert(0, "Correct the password: some servers and firewalls drop whoever sends a wrong one".into());
-    } else if attempt.credentials.iter().any(|presented| presented.verdict() == Some(Verdict::Match)) {
-        finding = finding.excludes("wrong password: the digest fits the one given");
-    }
-    let mut finding = finding.graded(severity, confidence).explained(format!(
+    let mut finding = about(challenged, flow.destination, transport.is_reliable());
+    finding = finding.graded(severity, confidence).explained(format!(
         "The {} in frame {} asks for credentials. {} sent them in frame {}, {times}, and got no answer of any kind.{}",
         answer.status,
         answer.at.number,
-        attempt.transaction.flow.source,
+        flow.source,
         request.at.number,
-        if attempt.transaction.transport.is_reliable() { OVER_STREAM.to_owned() } else { sizes(challenged, attempt) },
+        match transport.is_reliable() {
+            true if told.is_none() => OVER_STREAM.to_owned(),
+            true => String::new(),
+            false => sizes(challenged, attempt),
+        },
     ));
+    finding = path_facts::tell_unreachable(attempt, context, finding);
     if is_lossy {
         finding.fault = Fault::Unknown;
         finding.explanation.push_str(
             " What the server sends to the client is not all in the capture: the answer may have been in what is missing.",
         );
     }
-    if is_wrong {
-        finding.explanation.push_str(" The digest does not fit the secret given.");
-    }
+    finding = weigh_digest(finding, attempt, told);
     finding.attempt = Some(index);
     finding.subject = facts::subject(session, attempt);
     let silent = all.iter().filter_map(|&index| session.attempts.get(index));
     let sent = silent
         .flat_map(|attempt| facts::frames_of(attempt).chain(attempt.transaction.copies.iter().map(|copy| copy.at)));
-    finding.frames = in_order(sent.chain(facts::frames_of(challenged)));
+    finding.frames = in_order(finding.frames.into_iter().chain(sent).chain(facts::frames_of(challenged)));
     finding.evidence = facts::challenge_evidence(challenged);
     finding
         .evidence
         .extend(attempt.credentials.first().and_then(|presented| facts::credentials_evidence(attempt, presented)));
-    finding = path_facts::tell_unreachable(attempt, context, finding);
     Some(finding)
+}
+
+fn grade(session: &Session<'_>, index: usize, told: Option<Why>, is_lossy: bool) -> Option<(Severity, Confidence)> {
+    let attempt = session.attempts.get(index)?;
+    let is_repeated = attempt.transaction.retransmissions() > 0 || attempt.transaction.transport.is_reliable();
+    Some(match is_repeated {
+        _ if facts::is_ping(attempt) => (Severity::Info, Confidence::Likely),
+        // A server may forget a connection that was idle for long: the client opens another one.
+        _ if told.is_some_and(Why::is_end) && has_recovered(session, index) => (Severity::Info, Confidence::Likely),
+        _ if is_lossy => (Severity::Medium, Confidence::Possible),
+        true => (Severity::High, Confidence::Likely),
+        false => (Severity::Medium, Confidence::Possible),
+    })
+}
+
+/// What is known of the digest that nobody answered.
+fn weigh_digest(mut finding: Finding, attempt: &Attempt<'_>, told: Option<Why>) -> Finding {
+    if !attempt.credentials.iter().any(Presented::is_wrong) {
+        let is_right = attempt.credentials.iter().any(|presented| presented.verdict() == Some(Verdict::Match));
+        return if is_right { finding.excludes("wrong password: the digest fits the one given") } else { finding };
+    }
+    finding.explanation.push_str(" The digest does not fit the secret given.");
+    // A server that hangs up on a wrong digest may not be the one to blame.
+    if told.is_some_and(Why::is_end) {
+        finding.fault = Fault::Unknown;
+    }
+    // A host on which nothing listens has seen no digest.
+    if told != Some(Why::Port) {
+        let advice = "Correct the password: some servers and firewalls drop whoever sends a wrong one";
+        finding.remedy.insert(0, advice.into());
+    }
+    finding
 }
 
 /// The request with credentials is there as first fragments only.

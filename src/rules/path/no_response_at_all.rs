@@ -27,15 +27,16 @@ pub static RULE: Rule = Rule {
     finds: "A request that was sent again at least three times and got no answer of any kind, not even a provisional one; or a REGISTER, \
             or a request with credentials, of which ICMP says that it did not arrive: clients that hear that need not repeat it. Then the finding tells \
             who said so and why: the server's own host that nothing listens on the port (the \
-            server's fault), a router or firewall that it has no way or lets nothing through (the path's).",
+            server's fault), a router or firewall that it has no way or lets nothing through (the path's). The same is true of a server \
+            that closes or resets the TCP connection instead of answering.",
     matters: "The packets do not arrive, or the answers do not come back, or the server drops them on purpose: a firewall, an address \
               that is not allowed, fail2ban. Clients show this as 408 or as a time-out, never as a wrong password.",
     advice: "Check address and port, firewall and NAT. See whether the server's ban list holds the client's address; ask the carrier \
              whether it expects another source address.",
     not_this: "OPTIONS and NOTIFY pings are info, and so is a client that turns to another address or transport and gets in. \
-               One request of which ICMP says that it did not arrive is medium: the client may have gone on under another Call-ID. \
+               One request of which ICMP says that it did not arrive, or behind which the server ended the connection, is medium: the client may have gone on under another Call-ID. \
                A capture that shows one direction only proves nothing.",
-    sources: &["RFC 3261 section 17.1.1.2", "RFC 3261 section 17.1.2.2", "RFC 792"],
+    sources: &["RFC 3261 section 17.1.1.2", "RFC 3261 section 17.1.2.2", "RFC 792", "RFC 9293 section 3.5.2"],
     sample: "invite-no-answer",
     check: Check::Trouble(check),
 };

@@ -1,0 +1,119 @@
+//! TCP connections that the server ends instead of answering: RFC 9293 §3.5.2 and §3.6, RFC 3261 §18.4.
+
+use super::NOTHING;
+use super::SECRET;
+use super::check_capture;
+use super::hops::response;
+use super::transports::answer;
+use super::transports::back;
+use super::transports::register;
+use crate::wire::ACK;
+use crate::wire::FIN;
+use crate::wire::Order;
+use crate::wire::RST;
+use crate::wire::Resolution;
+use crate::wire::SYN;
+use crate::wire::pcap;
+use crate::wire::tcp_frame;
+use crate::wire::timed;
+use crate::wire::udp_frame;
+
+/// Both directions of a connection, byte for byte.
+#[derive(Default)]
+struct Connection {
+    frames: Vec<Vec<u8>>,
+    client: u32,
+    server: u32,
+}
+
+impl Connection {
+    fn opened() -> Connection {
+        let frames = vec![tcp_frame(0, SYN, b""), back(tcp_frame(0, SYN | ACK, b""))];
+        Connection { frames, client: 1, server: 1 }
+    }
+
+    fn sends(mut self, flags: u8, bytes: &[u8]) -> Connection {
+        self.frames.push(tcp_frame(self.client, flags | ACK, bytes));
+        self.client += u32::try_from(bytes.len()).unwrap() + u32::from(flags & FIN);
+        self
+    }
+
+    fn hears(mut self, flags: u8, bytes: &[u8]) -> Connection {
+        self.frames.push(back(tcp_frame(self.server, flags | ACK, bytes)));
+        self.server += u32::try_from(bytes.len()).unwrap() + u32::from(flags & FIN);
+        self
+    }
+
+    fn check(self, secret: &str, found: &str) {
+        check_capture(pcap(Order::Little, Resolution::Micro, &timed(&self.frames)), secret, found);
+    }
+}
+
+/// Challenged, and answering with that password.
+fn answering(password: &str) -> Connection {
+    let asked = Connection::opened().sends(0, &register(1, None)).hears(0, &answer(1, "401 Unauthorized", "one"));
+    asked.sends(0, &register(2, Some(&response(password))))
+}
+
+#[test]
+fn a_server_that_hangs_up_on_credentials_is_named() {
+    let rule = "high auth-retry-no-response sure=likely";
+    answering("secret").hears(RST, b"").check(
+        SECRET,
+        &format!("{rule} fault=server says=reset_the_connection says=RST,_frame_6\ntold 1 of 1 client did not get in"),
+    );
+    answering("secret")
+        .hears(FIN, b"")
+        .check(NOTHING, &format!("{rule} fault=server says=closed_the_connection says=FIN,_frame_6"));
+    // Who sent a wrong digest may have been banned for it.
+    answering("other").hears(RST, b"").check(SECRET, &format!("{rule} fault=unknown says=does_not_fit"));
+    // Nothing was said, and the capture ends: the answer may be under way.
+    answering("secret").check(SECRET, "no auth-retry-no-response");
+}
+
+#[test]
+fn a_server_that_hangs_up_on_the_first_request_is_named() {
+    let rule = "medium no-response-at-all fault=server says=once";
+    let asks = || Connection::opened().sends(0, &register(1, None));
+    asks().hears(RST, b"").check(NOTHING, &format!("{rule} says=reset_the_connection"));
+    asks().hears(FIN, b"").check(NOTHING, &format!("{rule} says=closed_the_connection"));
+    // Nobody saw the connection begin, nor the server say anything.
+    let joined = || Connection { client: 7000, server: 9000, ..Connection::default() }.sends(0, &register(1, None));
+    joined().hears(RST, b"").check(NOTHING, &format!("{rule} says=reset_the_connection"));
+    joined().check(NOTHING, "no no-response-at-all");
+}
+
+#[test]
+fn the_end_of_a_connection_is_no_silence_where_nothing_is_due() {
+    let none = "no no-response-at-all\nno auth-retry-no-response";
+    let ok = answer(2, "200 OK", "");
+    answering("secret").hears(FIN, &ok).check(SECRET, &format!("clean\n{none}"));
+    answering("secret").hears(0, &ok).hears(RST, b"").check(SECRET, &format!("clean\n{none}"));
+    // The client gave up first, or resets the connection itself.
+    answering("secret").sends(FIN, b"").hears(FIN, b"").check(SECRET, none);
+    answering("secret").sends(RST, b"").check(SECRET, none);
+    // A client that has its challenge may leave: the challenge arrived.
+    let asked = || Connection::opened().sends(0, &register(1, None)).hears(0, &answer(1, "401 Unauthorized", "one"));
+    let later = || udp_frame(&answer(9, "200 OK", ""));
+    for mut left in [asked().sends(RST, b""), asked().sends(FIN, b"")] {
+        left.frames.extend([later()]);
+        left.check(NOTHING, "no no-response-at-all\nno auth-retry-no-response");
+    }
+}
+
+/// A connection that the server has forgotten is opened anew.
+#[test]
+fn who_gets_in_over_the_next_connection_was_only_late() {
+    let mut forgotten = answering("secret").hears(RST, b"");
+    let again = |mut frame: Vec<u8>, at: usize| {
+        frame[at..at + 2].copy_from_slice(&40_001_u16.to_be_bytes());
+        frame
+    };
+    forgotten.frames.extend([
+        again(tcp_frame(0, SYN, b""), 34),
+        again(back(tcp_frame(0, SYN | ACK, b"")), 36),
+        again(tcp_frame(1, ACK, &register(3, Some(&response("secret")))), 34),
+        again(back(tcp_frame(1, ACK, &answer(3, "200 OK", ""))), 36),
+    ]);
+    forgotten.check(SECRET, "clean\nsessions accepted");
+}
