@@ -318,6 +318,12 @@ fn transport_events(events: &transport::Events, overlap: Overlap) -> Vec<Event> 
     let all = [
         ("tcp_gap", &events.tcp_gap, true, "holes in TCP streams: segments are missing in the capture"),
         ("tcp_joined", &events.tcp_joined, false, "TCP streams whose beginning was not captured"),
+        (
+            "tcp_refused",
+            &events.tcp_refused,
+            false,
+            "TCP connections to port 5060 or 5061 that were refused: nothing listens there, or somebody lets nobody in",
+        ),
         ("tcp_evicted", &events.tcp_evicted, true, "TCP streams given up to keep within the limits"),
         ("sctp_gap", &events.sctp_gap, true, "SCTP messages of which parts are missing in the capture"),
         ("sctp_evicted", &events.sctp_evicted, true, "SCTP associations given up to keep within the limits"),

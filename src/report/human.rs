@@ -155,7 +155,8 @@ fn wrapped(text: &str, width: usize, first: &str, next: &str) -> String {
 }
 
 /// Diagnostics without which the first lines may be misread.
-const NOTED_FIRST: [&str; 4] = ["input_truncated", "input_unreadable", "secrets_of_similar_names", "secrets_not_used"];
+const NOTED_FIRST: [&str; 5] =
+    ["input_truncated", "input_unreadable", "secrets_of_similar_names", "secrets_not_used", "tcp_refused"];
 
 fn push_heading(text: &mut String, report: &Report, redaction: Redaction, width: usize) {
     if redaction == Redaction::None {
@@ -187,7 +188,12 @@ fn push_heading(text: &mut String, report: &Report, redaction: Redaction, width:
         let _ = writeln!(text, "{}  {line}", styled(verdict, style(&report.summary.verdict)));
     }
     for diagnostic in report.diagnostics.iter().filter(|diagnostic| NOTED_FIRST.contains(&diagnostic.event)) {
-        let _ = writeln!(text, "{}", wrapped(&format!("note: {}", shown(&diagnostic.text)), width, "\n", "  "));
+        let what = shown(&diagnostic.text);
+        let note = match &diagnostic.first {
+            Some(first) => format!("note: {} {what} (first: frame {})", diagnostic.count, first.number),
+            None => format!("note: {what}"),
+        };
+        let _ = writeln!(text, "{}", wrapped(&note, width, "\n", "  "));
     }
 }
 

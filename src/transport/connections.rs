@@ -46,10 +46,22 @@ impl<F: Framer> Connections<F> {
     ) {
         self.expire(origin.time, out);
         let (at, time) = (origin.frames.last, origin.time);
+        if self.is_refusal(segment) {
+            out.ledger.events.tcp_refused.add(at);
+            self.remove(segment.flow.reversed(), out);
+        }
         self.place(segment, origin, out);
         if let Some((what, time)) = self.ended_by(segment).zip(time) {
             out.ledger.unreachable.push(Notice { what, at, time });
         }
+    }
+
+    /// Whether it is all that came back to a SYN (RFC 9293 §3.10.7.1) that was sent to a port of SIP (RFC 3261 §19.1.2).
+    fn is_refusal(&self, segment: &Segment<'_>) -> bool {
+        segment.flags.rst
+            && matches!(segment.flow.source.port, 5060 | 5061)
+            && !self.streams.contains_key(&segment.flow)
+            && self.streams.get(&segment.flow.reversed()).is_some_and(|asking| asking.is_silent())
     }
 
     /// What a segment says that ends a connection while the other side, which had opened it, waits for an answer to what it sent last.

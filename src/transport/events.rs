@@ -48,6 +48,8 @@ pub struct Events {
     pub tcp_gap: Event,
     /// TCP streams whose beginning was not captured.
     pub tcp_joined: Event,
+    /// TCP connections to a port of SIP that were refused: a RST is all that came back.
+    pub tcp_refused: Event,
     /// TCP streams given up because of the limits on flows and bytes; the frame is the one that took the place.
     pub tcp_evicted: Event,
     /// SCTP messages of which parts are missing.

@@ -128,6 +128,11 @@ impl<F: Framer> Stream<F> {
         self.phase == Phase::Closed && self.offset_of(segment.sequence) > self.end.unwrap_or(self.next)
     }
 
+    /// Whether its side opened the connection, and has sent nothing over it.
+    pub(super) fn is_silent(&self) -> bool {
+        self.initial_sequence.is_some() && !self.is_accepting && self.spoke == 0
+    }
+
     /// Whether its side may still be waiting for an answer to a message: it did not end the connection itself, nor accept it.
     pub(super) fn is_waiting(&self) -> bool {
         self.phase == Phase::Open && !self.is_accepting && (self.has_messages || self.carried.is_some())

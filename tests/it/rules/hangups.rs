@@ -117,3 +117,24 @@ fn who_gets_in_over_the_next_connection_was_only_late() {
     ]);
     forgotten.check(SECRET, "clean\nsessions accepted");
 }
+
+/// A server that is not there answers a SYN with a RST. No message comes of that, and it is the answer all the same.
+#[test]
+fn connections_that_are_refused_are_counted() {
+    let refused = |frames: &[Vec<u8>]| {
+        let report = super::analyse_capture(pcap(Order::Little, Resolution::Micro, &timed(frames)), NOTHING);
+        let told = report.diagnostics.iter().find(|told| told.event == "tcp_refused");
+        told.map(|told| (told.count, told.first.as_ref().map(|first| first.number)))
+    };
+    let (syn, rst) = (tcp_frame(7, SYN, b""), back(tcp_frame(0, RST | ACK, b"")));
+    assert_eq!(refused(&[syn.clone(), rst.clone(), syn.clone(), rst.clone()]), Some((2, Some(2))));
+    // The same RST twice, one that nobody asked for, one that ends what had begun, and another service.
+    assert_eq!(refused(&[syn.clone(), rst.clone(), rst.clone()]), Some((1, Some(2))));
+    assert_eq!(refused(std::slice::from_ref(&rst)), None);
+    assert_eq!(refused(&[syn.clone(), back(tcp_frame(3, SYN | ACK, b"")), rst.clone()]), None);
+    let other = |mut frame: Vec<u8>, at: usize| {
+        frame[at..at + 2].copy_from_slice(&8080_u16.to_be_bytes());
+        frame
+    };
+    assert_eq!(refused(&[other(syn, 36), other(rst, 34)]), None);
+}
