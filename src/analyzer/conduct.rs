@@ -103,6 +103,11 @@ fn note_exposure(chronicle: &mut Chronicle, session: &Session<'_>, number: u64) 
     if let Some(request) = session.attempts.iter().find(is_in_clear).and_then(Attempt::request) {
         chronicle.in_clear.add(request.at, number);
     }
+    for presented in session.attempts.iter().filter(is_in_clear).flat_map(|attempt| &attempt.credentials) {
+        let is_basic = presented.credentials.scheme == Scheme::Basic;
+        chronicle.has_clear_basic |= is_basic;
+        chronicle.has_clear_digest |= !is_basic;
+    }
     let offers_md5_only = |attempt: &&Attempt<'_>| {
         let mut digests =
             attempt.challenges.iter().filter(|offered| offered.challenge.scheme == Scheme::Digest).peekable();

@@ -19,6 +19,7 @@ use crate::history::PairKey;
 use crate::history::nonce_server::First;
 use crate::history::nonce_server::Shared;
 use crate::report::Report;
+use crate::report::Seen;
 use crate::report::build::frame_at;
 use crate::report::model;
 use crate::report::model::Time;
@@ -59,6 +60,13 @@ impl Analyzer {
             if let Some((name, names)) = explains {
                 self.messages.findings.explain(name, &finding.sessions, names);
             }
+            if finding.rule.name == digest_leak::RULE.name && finding.severity == Severity::Critical {
+                self.messages.findings.take_back(&finding.sessions, digest_leak::TAKES_BACK);
+            }
+            // Those who are nothing but attackers were counted.
+            if finding.severity == Severity::Critical && claims.values().all(|rule| rule.name != finding.rule.name) {
+                self.messages.builder.note_attack(finding.rule);
+            }
             self.messages.findings.add_of_capture(finding);
         }
         self.messages.findings.unite();
@@ -68,10 +76,14 @@ impl Analyzer {
         let (findings, not_listed) =
             std::mem::replace(&mut self.messages.findings, crate::report::findings::Findings::new(0))
                 .finish(redaction, self.messages.builder.pseudonyms());
-        let is_lossy = facts.events.iter().any(|event| event.loses_messages);
-        let mut summary = self.messages.builder.summary(facts.sip_messages, is_lossy, &by_severity);
-        summary.findings_not_listed = not_listed;
-        summary.selected = self.messages.selection.as_deref().map(selecting::summary);
+        let selected = self.messages.selection.as_deref().map(selecting::summary);
+        let seen = Seen {
+            sip_messages: facts.sip_messages,
+            matched: selected.as_ref().map(|selected| selected.messages),
+            is_lossy: facts.events.iter().any(|event| event.loses_messages),
+        };
+        let summary = self.messages.builder.summary(seen, &by_severity);
+        let summary = model::Summary { findings_not_listed: not_listed, selected, ..summary };
         let coverage = self.reassembly.coverage();
         let mut report = Report {
             inputs: self.inputs.iter().map(|(path, input)| input_model(path, input)).collect(),

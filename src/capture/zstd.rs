@@ -128,7 +128,8 @@ impl<R> Watched<R> {
                 io::ErrorKind::InvalidData,
                 format!("a zstd frame asks for a window of {requested} bytes, the limit is {max}"),
             ),
-            error => io::Error::new(io::ErrorKind::InvalidData, error),
+            // Its own words are for who reads its source.
+            _ => io::Error::new(io::ErrorKind::InvalidData, "the zstd data is damaged or cut off"),
         })
     }
 }

@@ -169,7 +169,7 @@ fn tell_inputs(report: &Report, took: Duration, notes: &Notes) {
     for diagnostic in &report.diagnostics {
         notes.note(&format!("{} ({})", diagnostic.text, diagnostic.count));
     }
-    notes.note(&format!("{} sessions, read in {:.1} s", report.summary.sessions, took.as_secs_f64()));
+    notes.note(&format!("sessions: {}, read in {:.1} s", report.summary.sessions, took.as_secs_f64()));
 }
 
 /// What is not to stand in the file of `--write`; `None` where everything may.

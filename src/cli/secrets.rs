@@ -126,8 +126,8 @@ fn account_secret(options: &SecretOptions, notes: &Notes) -> Result<(Secret, &'s
         return Ok((Secret::password(password), "--user --password-stdin"));
     }
     if options.ask_password {
-        let asked =
-            rpassword::prompt_password("Password: ").map_err(|error| usage(format!("--ask-password: {error}")))?;
+        let asked = rpassword::prompt_password("Password: ")
+            .map_err(|error| usage(format!("--ask-password: no terminal to ask at ({error}); use --password-stdin")))?;
         return Ok((Secret::password(Zeroizing::new(asked).as_bytes()), "--user --ask-password"));
     }
     Err(usage("--user needs a secret: --ask-password, --password-stdin, --password or --ha1"))

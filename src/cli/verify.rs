@@ -308,7 +308,8 @@ fn notes(answer: &Answer<'_, '_>) -> Vec<&'static str> {
         notes.push("the response is written in upper-case hex digits; servers that compare the bytes refuse it");
     }
     let digits = answer.credentials.algorithm().hash().map(HashName::hex_len);
-    if digits.is_some_and(|digits| response.len() != digits) {
+    let is_digest = answer.credentials.scheme == Scheme::Digest;
+    if is_digest && digits.is_some_and(|digits| response.len() != digits) {
         notes.push("the response has not as many hex digits as the algorithm gives: no secret fits it");
     }
     if answer.credentials.qop() == Some(Qop::AuthInt) {

@@ -100,7 +100,7 @@ pub(super) fn kind(operand: &Operand) -> Result<Kind> {
         Operand::Slice(of, _) => match kind(of)? {
             Kind::Ipv4 | Kind::Ipv6 => Ok(Kind::Bytes),
             of_kind if of_kind.is_bytes() => Ok(Kind::Bytes),
-            of_kind => Err(format!("{of} is a {}: it has no parts", of_kind.name())),
+            of_kind => Err(format!("{of} is of the kind `{}`: it has no parts", of_kind.name())),
         },
         Operand::Call(function, arguments) => call_kind(*function, arguments),
     }
@@ -198,8 +198,12 @@ impl How {
     fn of(left: &Operand, relation: Relation, right: &Operand) -> Result<How> {
         let kind = kind(left)?;
         match (relation, right) {
-            (Relation::Matches, _) if !kind.is_bytes() => Err(format!("{left} is a {}: {MAKE_TEXT}", kind.name())),
-            (Relation::Contains, _) if !kind.is_bytes() => Err(format!("{left} is a {}: {MAKE_TEXT}", kind.name())),
+            (Relation::Matches, _) if !kind.is_bytes() => {
+                Err(format!("{left} is of the kind `{}`: {MAKE_TEXT}", kind.name()))
+            }
+            (Relation::Contains, _) if !kind.is_bytes() => {
+                Err(format!("{left} is of the kind `{}`: {MAKE_TEXT}", kind.name()))
+            }
             (Relation::Matches, Operand::Literal(Literal::Quoted(pattern))) => regex(pattern),
             (Relation::Matches, _) => Err("matches takes a text: a regular expression in quotes".to_owned()),
             (Relation::Contains, Operand::Literal(value)) => searched(kind, value).map(How::Contains),
@@ -279,7 +283,7 @@ fn searched(kind: Kind, value: &Literal) -> Result<Vec<u8>> {
 
 /// A value as the field has them.
 fn constant(kind: Kind, left: &Operand, value: &Literal) -> Result<Constant> {
-    let wrong = |wanted: &str| format!("{value} is no {wanted}; {left} is a {}", kind.name());
+    let wrong = |wanted: &str| format!("{value} is no {wanted}; {left} is of the kind `{}`", kind.name());
     let word = match value {
         Literal::Word(word) => Some(word.as_str()),
         Literal::Quoted(bytes) => std::str::from_utf8(bytes).ok(),

@@ -23,6 +23,10 @@ pub struct Chronicle {
     pub peers: PeerChallenges,
     /// Credentials that were sent in clear.
     pub in_clear: Trail,
+    /// Some of them by Basic, which is the password itself (RFC 7617 §2).
+    pub has_clear_basic: bool,
+    /// Some of them by a scheme that hides it.
+    pub has_clear_digest: bool,
     /// Challenges that offer MD5 only.
     pub md5_only: Trail,
 }

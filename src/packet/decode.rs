@@ -71,6 +71,8 @@ pub struct Segment<'a> {
     pub flow: Flow,
     /// Of the first byte of the payload, or of the SYN before it.
     pub sequence: u32,
+    /// The next byte that its sender waits for.
+    pub acknowledgment: u32,
     /// The control bits.
     pub flags: Flags,
     /// What was captured of the payload.
@@ -270,6 +272,7 @@ fn tcp<'a>(packet: &IpPayload<'a>) -> Result<Decoded<'a>, SetAside> {
     Ok(Decoded::Tcp(Segment {
         flow: flow(packet.addresses, segment.source_port(), segment.destination_port()),
         sequence: segment.sequence_number(),
+        acknowledgment: segment.acknowledgment_number(),
         flags: Flags { syn: segment.syn(), fin: segment.fin(), rst: segment.rst(), ack: segment.ack() },
         payload: segment.payload(),
         missing_len: packet.missing_len,

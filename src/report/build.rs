@@ -15,6 +15,7 @@ use crate::history::PairKey;
 use crate::report::FrameAt;
 use crate::report::Redaction;
 use crate::report::clients::Clients;
+use crate::report::clients::Seen;
 use crate::report::model;
 use crate::report::model::Place;
 use crate::report::model::Time;
@@ -107,6 +108,11 @@ impl ReportBuilder {
         self.clients.note_attacks(claims);
     }
 
+    /// Notes an attack that no source is known by.
+    pub fn note_attack(&mut self, rule: &'static Rule) {
+        self.clients.note_attack(rule);
+    }
+
     /// Counts a session; gives its model where it is to be listed. `is_passed_on` says that its requests are those of the client of another
     /// session, sent on by a B2BUA.
     pub fn session(
@@ -160,14 +166,14 @@ impl ReportBuilder {
     }
 
     /// The summary. `by_severity` counts every finding, those of the report and those that found no place in it.
-    pub fn summary(&self, sip_messages: u64, is_lossy: bool, by_severity: &BTreeMap<String, u64>) -> model::Summary {
+    pub fn summary(&self, seen: Seen, by_severity: &BTreeMap<String, u64>) -> model::Summary {
         let has = |severity: Severity| by_severity.get(severity.name()).is_some_and(|count| *count > 0);
         let has_high = has(Severity::High) || has(Severity::Critical);
         let verdict = self.clients.verdict(has_high);
         model::Summary {
             verdict: verdict.to_owned(),
-            headlines: self.clients.headlines(verdict, sip_messages, is_lossy),
-            sip_messages,
+            headlines: self.clients.headlines(verdict, seen),
+            sip_messages: seen.sip_messages,
             findings_by_severity: by_severity.clone(),
             ..self.summary.clone()
         }

@@ -30,6 +30,19 @@ pub struct Clients {
     unasked: BTreeMap<String, u64>,
     /// Who is no client but an attacker, and by which rule.
     attackers: BTreeMap<IpAddr, &'static Rule>,
+    /// What else was done to clients.
+    attacks: Vec<&'static Rule>,
+}
+
+/// What a report is about.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen {
+    /// SIP messages of the capture.
+    pub sip_messages: u64,
+    /// Those of them that fit a display filter; `None` without one.
+    pub matched: Option<u64>,
+    /// Messages are missing.
+    pub is_lossy: bool,
 }
 
 /// What became of one user of one address.
@@ -66,6 +79,7 @@ impl Clients {
             refused: 0,
             unasked: BTreeMap::new(),
             attackers: BTreeMap::new(),
+            attacks: Vec::new(),
         }
     }
 
@@ -133,6 +147,11 @@ impl Clients {
         self.clients.retain(|(address, _), client| client.is_in || !attackers.contains_key(address));
     }
 
+    /// Takes an attack of somebody who is a client, too, or is not seen himself.
+    pub fn note_attack(&mut self, rule: &'static Rule) {
+        self.attacks.push(rule);
+    }
+
     /// Takes a run in which nobody was asked for credentials.
     pub fn note_unasked(&mut self, run: &Run) {
         let Some(first) = run.transactions.first() else { return };
@@ -164,7 +183,7 @@ impl Clients {
     }
 
     /// The verdict in words, a line for each kind of answer.
-    pub fn headlines(&self, verdict: &str, sip_messages: u64, is_lossy: bool) -> Vec<String> {
+    pub fn headlines(&self, verdict: &str, seen: Seen) -> Vec<String> {
         let mut lines = Vec::new();
         let all = self.clients.len();
         let failing = self.clients.values().filter_map(|client| {
@@ -187,13 +206,13 @@ impl Clients {
         if !open.is_empty() {
             lines.push(format!("of clients that are not seen to get in: {}", list(&open)));
         }
-        if !self.attackers.is_empty() {
-            let attacks = count(self.attackers.values().map(|rule| rule.label));
+        let attacks = count(self.attackers.values().chain(&self.attacks).map(|rule| rule.label));
+        if !attacks.is_empty() {
             lines.push(format!("attacks: {}", list(&attacks)));
         }
         match verdict {
             "ok" => lines.push(self.success()),
-            "nothing_found" => lines.push(self.nothing(sip_messages, is_lossy)),
+            "nothing_found" => lines.push(self.nothing(seen)),
             _ if lines.is_empty() => lines.push("see the findings below".to_owned()),
             _ => {}
         }
@@ -214,12 +233,15 @@ impl Clients {
         }
     }
 
-    fn nothing(&self, sip_messages: u64, is_lossy: bool) -> String {
-        if sip_messages == 0 {
-            return "No SIP in this capture".to_owned();
-        }
-        let messages =
-            if sip_messages == 1 { "1 SIP message".to_owned() } else { format!("{sip_messages} SIP messages") };
+    fn nothing(&self, Seen { sip_messages, matched, is_lossy }: Seen) -> String {
+        let messages = match (sip_messages, matched) {
+            (0, _) => return "No SIP in this capture".to_owned(),
+            (_, Some(0)) => return "Nothing in this capture fits the filter".to_owned(),
+            (all, Some(1)) if all > 1 => "1 message fits the filter".to_owned(),
+            (all, Some(matched)) if matched < all => format!("{matched} messages fit the filter"),
+            (1, _) => "1 SIP message".to_owned(),
+            _ => format!("{sip_messages} SIP messages"),
+        };
         let unasked: Vec<String> = self.unasked.iter().map(|(method, number)| format!("{number} {method}")).collect();
         let accepted = match unasked.is_empty() {
             true => String::new(),

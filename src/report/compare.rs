@@ -287,7 +287,7 @@ fn nonce_form(credentials: &Credentials, session: &Session, answering: Option<&A
         None => "absent".to_owned(),
         Some(nonce) if offered.last() == Some(&nonce.as_str()) => "the newest".to_owned(),
         Some(nonce) if offered.contains(&nonce.as_str()) => "an older one of this Call-ID".to_owned(),
-        Some(_) => "none of this Call-ID".to_owned(),
+        Some(_) => "none that was offered here".to_owned(),
     }
 }
 
@@ -313,7 +313,8 @@ fn digest(credentials: &Credentials) -> String {
 }
 
 fn cseq_step(session: &Session, answering: Option<&Attempt>) -> String {
-    let first = session.attempts.first().and_then(|attempt| attempt.cseq);
+    let first = session.attempts.first().filter(|first| answering.is_none_or(|one| !std::ptr::eq(one, *first)));
+    let first = first.and_then(|attempt| attempt.cseq);
     match first.zip(answering.and_then(|attempt| attempt.cseq)) {
         Some((first, answer)) if answer > first => "raised".to_owned(),
         Some((first, answer)) if answer == first => "the same".to_owned(),

@@ -188,6 +188,19 @@ impl Findings {
         self.index();
     }
 
+    /// Takes back findings of those rules that are about nothing but these sessions.
+    pub fn take_back(&mut self, sessions: &[u64], names: &[&str]) {
+        let is_about = |collected: &Collected| {
+            names.contains(&collected.finding.rule.name)
+                && collected.sessions_count == u64::try_from(collected.sessions.len()).unwrap_or(u64::MAX)
+                && collected.sessions.iter().all(|one| sessions.contains(one))
+        };
+        let gone: Vec<Severity> =
+            self.collected.extract_if(.., |one| is_about(one)).map(|one| one.finding.severity).collect();
+        gone.into_iter().for_each(|severity| self.uncount(severity));
+        self.index();
+    }
+
     /// Names the rule that explains findings of some sessions, by the names of their rules. Gives what all of them rule out.
     pub fn explain(&mut self, by: &'static str, sessions: &[u64], names: &[&str]) -> Vec<Cow<'static, str>> {
         let mut softened = Vec::new();
@@ -257,6 +270,7 @@ impl Findings {
 
     /// Notes where the shared ones are, behind a change of places.
     fn index(&mut self) {
+        self.merged.retain(|_, place| !matches!(place, Place::Kept(_)));
         let places = self.collected.iter().enumerate();
         for (index, finding) in places.map(|(index, collected)| (index, &collected.finding)) {
             if let Some(key) = finding.merge.clone() {

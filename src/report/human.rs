@@ -372,7 +372,7 @@ pub(super) fn checked(report: &Report) -> String {
         (checks.mismatch, "mismatch"),
         (checks.near_miss, "near miss"),
         (checks.unverifiable, "unverifiable"),
-        (checks.not_checked, "not checked: no password was given"),
+        (checks.not_checked, "not checked: no password was given for them"),
     ];
     let results: Vec<String> =
         results.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{number} {what}")).collect();

@@ -21,6 +21,8 @@ use crate::report::wireshark;
 /// Sessions in the table, and sessions that are drawn.
 const ROWS_MAX: usize = 200;
 const LADDERS_MAX: usize = 3;
+/// Sessions that a finding names.
+const PLACES_MAX: usize = 3;
 const LADDER_ROWS_MAX: usize = 40;
 const LADDER_WIDTH: usize = 100;
 
@@ -72,6 +74,7 @@ impl MarkdownReport {
         self.push_sessions(&mut text, report);
         for finding in report.findings.iter().filter(|finding| finding.severity != "info") {
             push_finding(&mut text, finding, report);
+            self.push_places(&mut text, finding, report);
         }
         push_noted(&mut text, report);
         let more = report.summary.findings_not_listed;
@@ -87,6 +90,20 @@ impl MarkdownReport {
         }
         push_counts(&mut text, report);
         text
+    }
+
+    /// When a finding's sessions began, and how to find them in a log.
+    fn push_places(&self, text: &mut String, finding: &Finding, report: &Report) {
+        let sessions = finding.sessions.iter().filter_map(|id| self.kept.named(id)).take(PLACES_MAX);
+        for session in sessions {
+            let began = self.showing.time(session.started.0, report);
+            let call_id = code(&self.showing.cell(&session.call_id));
+            let _ = writeln!(text, "\nSession {}: {began}, Call-ID {call_id}", session.id);
+        }
+        let more = finding.count.saturating_sub(PLACES_MAX as u64);
+        if more > 0 {
+            let _ = writeln!(text, "\nand {more} more");
+        }
     }
 
     fn push_sessions(&self, text: &mut String, report: &Report) {

@@ -26,5 +26,6 @@ pub mod wireshark;
 pub mod model;
 
 pub use build::ReportBuilder;
+pub use clients::Seen;
 pub use model::*;
 pub use redact::Redaction;

@@ -17,13 +17,14 @@ pub fn ticket(findings: &[Finding], session: Option<&Session>, inputs: &[Input])
     let mut description = format!("**What happened** {}\n\n", sentence(&first.explanation));
     if let Some(session) = session.filter(|session| first.sessions.contains(&session.id)) {
         description.push_str(&format!(
-            "**Who** {} from {} to {}, {} as `{}`, Call-ID `{}`; it ended {}.\n\n",
+            "**Who** {} from {} to {}, {} as `{}`, Call-ID `{}`; it began {} and ended {}.\n\n",
             session.method,
             session.client,
             session.server,
             session.transport,
             plain(&session.user),
             plain(&session.call_id),
+            session.started.0,
             session.outcome.replace('_', " ")
         ));
     }
@@ -34,7 +35,7 @@ pub fn ticket(findings: &[Finding], session: Option<&Session>, inputs: &[Input])
         first.confidence
     ));
     let consequences = findings.iter().filter(|finding| finding.caused_by.as_deref() == Some(&first.id));
-    for finding in consequences {
+    for finding in consequences.filter(|finding| finding.severity != "info") {
         description.push_str(&format!("It explains {}: {}.\n\n", finding.rule, plain(&finding.title)));
     }
     push_list(&mut description, "Excluded", &first.excluded);

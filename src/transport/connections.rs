@@ -64,17 +64,14 @@ impl<F: Framer> Connections<F> {
             && self.streams.get(&segment.flow.reversed()).is_some_and(|asking| asking.is_silent())
     }
 
-    /// What a segment says that ends a connection while the other side, which had opened it, waits for an answer to what it sent last.
+    /// What a segment says that ends a connection while the other side, which had opened it, waits for an answer to what it sent last:
+    /// not one byte was sent since.
     fn ended_by(&self, segment: &Segment<'_>) -> Option<Unreachable> {
         let why = if segment.flags.rst { Why::Reset } else { Why::Closed };
         let flow = segment.flow.reversed();
         let waiting = self.streams.get(&flow).filter(|_| segment.flags.rst || segment.flags.fin)?;
-        let spoke = self.streams.get(&segment.flow).map_or(0, |own| own.spoke);
-        (waiting.is_waiting() && waiting.spoke > spoke).then_some(Unreachable {
-            flow,
-            said_by: segment.flow.source.address,
-            why,
-        })
+        let said_by = segment.flow.source.address;
+        waiting.is_waiting_for(segment.sequence).then_some(Unreachable { flow, said_by, why })
     }
 
     fn place<S: FnMut(Payload<'_>)>(&mut self, segment: &Segment<'_>, origin: Origin, out: &mut Outlet<'_, S>) {
@@ -105,7 +102,7 @@ impl<F: Framer> Connections<F> {
         // The SYN takes one number before the payload, the FIN one behind it (RFC 9293 §3.4).
         let first = segment.sequence.wrapping_add(u32::from(segment.flags.syn));
         if has_payload {
-            stream.spoke = self.clock;
+            stream.heard = Some(segment.acknowledgment);
             stream.push(first, segment, origin, out);
         } else {
             out.ledger.set_aside(SetAside::TcpNoPayload, origin.frame_count());

@@ -60,8 +60,8 @@ pub(super) struct Stream<F> {
     pub(super) last_seen: Option<CaptureTime>,
     /// When it was last used, as a count of segments.
     pub(super) stamp: u64,
-    /// The same of its latest payload; 0 where it had none.
-    pub(super) spoke: u64,
+    /// What its latest payload acknowledged of the other direction; `None` where it had none.
+    pub(super) heard: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,7 +111,7 @@ impl<F: Framer> Stream<F> {
             delivered: Delivered::default(),
             last_seen: None,
             stamp: 0,
-            spoke: 0,
+            heard: None,
         }
     }
 
@@ -130,12 +130,16 @@ impl<F: Framer> Stream<F> {
 
     /// Whether its side opened the connection, and has sent nothing over it.
     pub(super) fn is_silent(&self) -> bool {
-        self.initial_sequence.is_some() && !self.is_accepting && self.spoke == 0
+        self.initial_sequence.is_some() && !self.is_accepting && self.heard.is_none()
     }
 
-    /// Whether its side may still be waiting for an answer to a message: it did not end the connection itself, nor accept it.
-    pub(super) fn is_waiting(&self) -> bool {
-        self.phase == Phase::Open && !self.is_accepting && (self.has_messages || self.carried.is_some())
+    /// Whether its side may be waiting for that byte of the other one, as an answer to a message: it did not end the connection itself,
+    /// nor accept it.
+    pub(super) fn is_waiting_for(&self, sequence: u32) -> bool {
+        self.phase == Phase::Open
+            && !self.is_accepting
+            && (self.has_messages || self.carried.is_some())
+            && self.heard == Some(sequence)
     }
 
     pub(super) fn held_bytes(&self) -> usize {

@@ -101,14 +101,6 @@ const FINE: &[&str] = &[
     "wss-register-ok",
 ];
 
-/// Expected by `samples/README.md` and not found yet. Each row is a FIXME: of the rule, or of the table.
-const NOT_FOUND_YET: &[(&str, &str)] = &[
-    // The challenge and its answer stand under two Call-IDs, and are not joined.
-    ("audiocodes-mp11x-register-ok", "normal-challenge"),
-    // The challenge was answered before the capture shows one.
-    ("vos3000-stale-nonce", "normal-challenge"),
-];
-
 /// Goldens are read and written by tests that run side by side, so each test makes the report itself and only this one
 /// compares.
 #[test]
@@ -163,10 +155,7 @@ fn every_sample_shows_what_its_row_in_the_readme_expects() {
         }
     }
     assert_eq!(rows, Sample::all().len(), "one row a sample");
-    let known: BTreeSet<(String, String)> =
-        NOT_FOUND_YET.iter().map(|(name, slug)| ((*name).to_owned(), (*slug).to_owned())).collect();
-    let news: Vec<_> = missing.symmetric_difference(&known).collect();
-    assert!(news.is_empty(), "differ from NOT_FOUND_YET: {news:?}");
+    assert!(missing.is_empty(), "not found: {missing:?}");
 }
 
 #[test]

@@ -290,11 +290,11 @@ fn subscriber_dumps_that_cannot_be_read_say_why() {
         "INSERT INTO subscriber (username,password) VALUES ('a' 'hunter2');\n",
         "f:1: a value of INSERT cannot be read",
     );
-    check("INSERT INTO subscriber (username,password) VALUES ('a');\n", "f:1: 1 columns; expected 2");
+    check("INSERT INTO subscriber (username,password) VALUES ('a');\n", "f:1: columns: 1 where 2 are expected");
     check("INSERT INTO subscriber (username,password) VALUES ('a','');\n", "f:1: neither a password nor an ha1");
     check("INSERT INTO location (username,password) VALUES ('a','hunter2');\n", "0; f: no rows");
     check("COPY subscriber (username, ha1) FROM stdin;\na\thunter2\n\\.\n", "f:2: not an HA1: only the digits");
-    check("username,password\nalice\n", "f:2: 1 columns; expected 2");
+    check("username,password\nalice\n", "f:2: columns: 1 where 2 are expected");
     // A user of that name is no heading: there is no secret beside it.
     reads("username,*,hunter2\n", Kind::Csv, "1");
 }

@@ -42,6 +42,12 @@ fn all_but_inputs(report: &Report) -> Value {
 fn timeless(report: &Report) -> Value {
     let mut value = all_but_inputs(report);
     without(&mut value, &["started", "ended", "time", "issued_at", "last_used_at"]);
+    if let Some(Value::String(description)) = value.pointer_mut("/ticket/description")
+        && let Some((before, began)) = description.split_once("it began ")
+        && let Some((_, behind)) = began.split_once(" and ended ")
+    {
+        *description = format!("{before}it ended {behind}");
+    }
     value
 }
 

@@ -280,8 +280,8 @@ mod tests {
 
     #[test]
     fn errors_name_the_line_and_no_value() {
-        check("alice,r,x\nalice,hunter2\n", "c.csv:2: 2 columns; expected 3");
-        check("alice,r,\"x\ny\"\nalice,r,hunter2,\n", "c.csv:3: 4 columns; expected 3");
+        check("alice,r,x\nalice,hunter2\n", "c.csv:2: columns: 2 where 3 are expected");
+        check("alice,r,\"x\ny\"\nalice,r,hunter2,\n", "c.csv:3: columns: 4 where 3 are expected");
         check("user,hunter2,x\n", "c.csv:1: heading 2 is not one of");
         check("user,realm,user\n", "c.csv:1: heading 3 stands a second time");
         check("user,realm\nalice,r\n", "c.csv:1: no column holds a secret");

@@ -25,7 +25,9 @@ pub struct KeyringError {
 #[non_exhaustive]
 pub enum KeyringErrorKind {
     /// A CSV row has too few or too many columns.
-    #[error("{got} columns; expected {expected}: a value with a comma goes in double quotes")]
+    #[error(
+        "columns: {got} where {expected} are expected, with commas between them; a value with a comma goes in double quotes"
+    )]
     Columns {
         /// Columns of the row.
         got: usize,

@@ -186,6 +186,9 @@ fn summary_of(statuses: &[String]) -> String {
         [] => "no answer was seen".to_owned(),
         [one] => one.clone(),
         [many @ .., last] if many.len() <= 4 => format!("{}, then {last}", many.join(", ")),
+        [first, rest @ ..] if rest.iter().all(|status| status == first) => {
+            format!("{first} each time, {} in all", statuses.len())
+        }
         [first, .., last] => format!("{first} and so on, {} in all, last {last}", statuses.len()),
     }
 }

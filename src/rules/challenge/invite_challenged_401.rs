@@ -40,9 +40,9 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let mut finding = Finding::new(&RULE, format!("{method} is challenged with 401 in place of 407"))
         .fault(Fault::Server)
         .explained(format!(
-            "{server} answers {method} with 401 and WWW-Authenticate. That is legal for the end of a call, as Asterisk and other B2BUAs are; a proxy uses 407."
+            "{server} answers {method} with 401 and WWW-Authenticate. That is legal for who answers the request himself, as Asterisk and other B2BUAs do; a proxy uses 407."
         ))
-        .advises("Nothing, where the calls go through; else let the server ask with 407, or with both (VOS3000: SS_AUTHCHALLENGEMODE 2 or 3)");
+        .advises("Nothing, where clients get through; else let the server ask with 407, or with both (VOS3000: SS_AUTHCHALLENGEMODE 2 or 3)");
     finding.frames = facts::frames_of_all(asked());
     finding.evidence = facts::challenge_evidence(attempt);
     let finding = facts::about_server(finding, session, attempt);

@@ -32,8 +32,8 @@ pub static RULE: Rule = Rule {
             know stale=true fails at its second one.",
     advice: "Nothing where clients recover. Else let the server accept nonces more than once, or update the \
             client.",
-    not_this: "A repeated or lowered nonce count has rules of its own. A nonce that had ended is nonce-expired-by- \
-            content. Kamailio nonces say themselves whether they are good once.",
+    not_this: "A repeated or lowered nonce count has rules of its own. A nonce that had ended is nonce-expired-by-content. \
+            Kamailio nonces say themselves whether they are good once.",
     sources: &["RFC 7616 section 3.3", "RFC 7616 section 5.5"],
     sample: "register-one-time-nonce",
     check: Check::Trouble(check),
@@ -72,7 +72,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         .excludes("wrong password: the same nonce and user were accepted before")
         .excludes("nonce count: it was not used before")
         .advises("Nothing, where clients take the new nonce: it costs a round trip")
-        .advises("Else let the server take nonces more than once: disable_nonce_check in OpenSIPS, one_time_nonce in Kamailio");
+        .advises("Else let the server take nonces more than once: in OpenSIPS set disable_nonce_check, in Kamailio leave one_time_nonce out");
     finding.attempt = Some(index);
     finding.subject = facts::subject(session, attempt);
     finding.frames = facts::frames_of_all(used_up.iter().map(|(_, attempt, _)| *attempt));

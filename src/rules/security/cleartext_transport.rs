@@ -27,12 +27,14 @@ pub static RULE: Rule = Rule {
 fn check(facts: &CaptureFacts) -> Vec<Finding> {
     let trail = &facts.chronicle.in_clear;
     let Some(first) = trail.frames().first().copied() else { return Vec::new() };
+    let reader = match (facts.chronicle.has_clear_basic, facts.chronicle.has_clear_digest) {
+        (true, false) => "has the passwords",
+        (true, true) => "has the passwords that Basic sends, and can try others on the digests at home",
+        (false, _) => "can try passwords on the digests at home",
+    };
     let mut finding = Finding::new(&RULE, "Credentials travel in clear, over UDP or TCP")
         .fault(Fault::Operator)
-        .explained(format!(
-            "The first are in frame {}. Whoever reads the packets can try passwords on the digests at home.",
-            first.number
-        ))
+        .explained(format!("The first are in frame {}. Whoever reads the packets {reader}.", first.number))
         .advises("Use SIP over TLS where clients and server can, and long random passwords in any case")
         .merged_by("");
     finding.frames = vec![first];

@@ -38,6 +38,9 @@ pub static RULE: Rule = Rule {
 /// Rules whose findings of the same sessions say no more than this one.
 pub const EXPLAINS: (&str, &[&str]) = ("digest-leak", &["in-dialog-challenge-unanswered", "challenge-unanswered"]);
 
+/// What is found of challenges and their answers is no matter for a server here: who asked is a thief.
+pub const TAKES_BACK: &[&str] = &["digest-ok-accepted", "normal-challenge", "qop-missing-in-challenge"];
+
 fn check(facts: &CaptureFacts) -> Vec<Finding> {
     let chronicle = &facts.chronicle;
     let strangers: Vec<&PeerChallenge> = chronicle

@@ -71,6 +71,8 @@ fn a_filter_that_nothing_fulfils_keeps_no_session() {
         assert_eq!((none.sessions.len(), none.summary.sessions, none.summary.challenges), (0, 0, 0), "{}", sample.name);
         assert_eq!((selected.messages, selected.sessions_left_out), (0, all.summary.sessions), "{}", sample.name);
         assert_eq!(none.summary.verdict, "nothing_found", "{}", sample.name);
+        let told = &none.summary.headlines;
+        assert!(told[0].starts_with("No SIP") || *told == ["Nothing in this capture fits the filter"], "{told:?}");
         let of_sessions: Vec<&str> =
             none.findings.iter().filter(|finding| !finding.sessions.is_empty()).map(|finding| finding.rule).collect();
         assert_eq!(of_sessions, Vec::<&str>::new(), "{}", sample.name);

@@ -88,7 +88,7 @@ fn long_values_end_where_they_are_not_wanted_whole() {
 fn verbose_tells_what_was_read() {
     let sample = Sample::named("gzip-wrong-password");
     let run = sample.analyze(&["-v"]);
-    assert!(run.stderr.contains("pcap in gzip, ") && run.stderr.contains("sessions, read in"), "{}", run.stderr);
+    assert!(run.stderr.contains("pcap in gzip, ") && run.stderr.contains("sessions: 1, read in"), "{}", run.stderr);
     assert!(run.stderr.lines().all(|line| line.starts_with("sipauth: ")), "{}", run.stderr);
     assert_eq!(run.stdout, sample.analyze(&[]).stdout);
 }
