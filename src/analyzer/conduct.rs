@@ -48,7 +48,7 @@ pub(super) fn note(chronicle: &mut Chronicle, session: &Session<'_>, number: u64
     }
     for ((key, user), refusals) in scribe.refusals {
         if let Some(tries) = chronicle.sources.tries(key, &user, Tries::default) {
-            tries.end_call(refusals);
+            tries.end_call(refusals, session.method() == Some(&Method::Register));
         }
     }
     super::peers::note(chronicle, session, number);

@@ -12,6 +12,8 @@ use crate::rules;
 use crate::rules::Severity;
 use crate::session::Attempt;
 use crate::session::HeaderKind;
+use crate::session::Judgement;
+use crate::session::Presented;
 use crate::session::Session;
 use crate::session::SessionOutcome;
 use crate::session::Transaction;
@@ -60,6 +62,11 @@ impl Messages {
                 continue;
             }
             let (Some(offered), Some(answer)) = (attempt.challenges.first(), attempt.answer()) else { continue };
+            // Whoever let these past is one server, and the one behind it another, though it may name the same realm.
+            let is_let_past = |sent: &Presented<'_>| sent.is_attempt && sent.judgement == Judgement::Accepted;
+            if attempt.credentials.iter().any(|sent| is_let_past(sent) && sent.realm() == offered.realm()) {
+                continue;
+            }
             self.outcomes.challenged(&Challenged {
                 server: attempt.transaction.flow.destination,
                 client: attempt.transaction.flow.source.address,

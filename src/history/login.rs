@@ -37,6 +37,8 @@ pub struct Spread {
 struct Account {
     place: IpAddr,
     first: Login,
+    /// The earliest acceptance at that place.
+    began: CaptureTime,
     spread: Option<Box<Spread>>,
 }
 
@@ -68,7 +70,11 @@ impl Logins {
             self.refused += 1;
             return;
         }
-        let account = self.accounts.entry(key).or_insert(Account { place, first: login, spread: None });
+        let account =
+            self.accounts.entry(key).or_insert(Account { place, first: login, began: login.time, spread: None });
+        if account.place == place {
+            account.began = account.began.min(login.time);
+        }
         if account.place == place && account.spread.is_none() {
             account.first = login;
             return;
@@ -92,6 +98,11 @@ impl Logins {
             Some(spread) => spread.places.get(&place).copied(),
             None => (account.place == place).then_some(account.first),
         }
+    }
+
+    /// When an account got in first at the place of that client, where that is the place at which it was seen first.
+    pub fn began(&self, key: u64, client: IpAddr) -> Option<CaptureTime> {
+        self.accounts.get(&key).filter(|account| account.place == place(client)).map(|account| account.began)
     }
 
     /// The accounts that are used from several places, in order of their names.

@@ -55,6 +55,10 @@ pub struct Tries {
     pub calls: u64,
     /// Call-IDs that hold exactly one.
     pub single_calls: u64,
+    /// Those of them that are registrations: each call has a Call-ID of its own anyway (RFC 3261 §8.1.1.4).
+    pub single_registrations: u64,
+    /// When the first refused ones were sent.
+    pub began: Option<CaptureTime>,
     /// The shortest time in which [`REFUSALS_MIN`] refusals lie.
     pub shortest: Option<Duration>,
     /// Two digests that differ although everything but the secret is equal.
@@ -77,6 +81,7 @@ impl Tries {
     /// Notes a refusal.
     pub fn refuse(&mut self, refusal: Refusal) {
         self.refused.add(refusal.at, refusal.session);
+        self.began = Some(self.began.map_or(refusal.time, |began| began.min(refusal.time)));
         push(&mut self.window, refusal.time, REFUSALS_MIN);
         let (first, last) = (self.window.iter().min(), self.window.iter().max());
         if let (true, Some(first), Some(last)) = (self.window.len() >= REFUSALS_MIN, first, last) {
@@ -92,9 +97,10 @@ impl Tries {
     }
 
     /// Notes that a Call-ID held so many refusals.
-    pub fn end_call(&mut self, refusals: u64) {
+    pub fn end_call(&mut self, refusals: u64, is_registration: bool) {
         self.calls += 1;
         self.single_calls += u64::from(refusals == 1);
+        self.single_registrations += u64::from(refusals == 1 && is_registration);
     }
 
     /// Notes credentials that were accepted.

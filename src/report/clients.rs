@@ -54,6 +54,9 @@ struct Client {
     failure: Option<String>,
     /// When that was. Sessions do not close in the order in which they end.
     ended: Option<CaptureTime>,
+    /// When its first call failed, and when the last of those began that did not.
+    call_failed: Option<CaptureTime>,
+    call_passed: Option<CaptureTime>,
     /// It got in at least once.
     is_in: bool,
     /// It asked for more than whether anybody is there.
@@ -63,6 +66,21 @@ struct Client {
 }
 
 impl Client {
+    /// Whether it does not get in any more, as far as is seen. Calls are let on or not each by itself: who has some that are, is in.
+    fn has_failed(&self) -> bool {
+        let is_in_between = self.call_failed.is_some() && self.call_passed > self.call_failed;
+        self.failure.is_some() && !is_in_between
+    }
+
+    fn note_call(&mut self, session: &Session<'_>) {
+        let began = Some(session.run.started);
+        match session.outcome {
+            SessionOutcome::Accepted => self.call_passed = self.call_passed.max(began),
+            SessionOutcome::Undecided | SessionOutcome::NotChallenged => {}
+            _ => self.call_failed = self.call_failed.map_or(began, |failed| began.min(Some(failed))),
+        }
+    }
+
     fn note_trouble(&mut self, began: CaptureTime, rule: &'static Rule) {
         if self.trouble.is_none_or(|(known, _)| began < known) {
             self.trouble = Some((began, rule));
@@ -107,6 +125,9 @@ impl Clients {
         }
         // A call that fails behind authentication has got in, too.
         client.is_in |= session.outcome == SessionOutcome::Accepted || session.attempts.iter().any(is_let_past);
+        if session.method() == Some(&Method::Invite) {
+            client.note_call(session);
+        }
         let ended = Some(session.run.last_seen);
         client.has_tried |= !is_ping(session) || session.attempts.iter().any(Attempt::has_credentials);
         let is_cut_short = worst.is_none() && session.is_cut_short() && !is_ping(session);
@@ -186,13 +207,12 @@ impl Clients {
     pub fn headlines(&self, verdict: &str, seen: Seen) -> Vec<String> {
         let mut lines = Vec::new();
         let all = self.clients.len();
-        let failing = self.clients.values().filter_map(|client| {
-            let failure = client.failure.as_deref()?;
-            Some(client.trouble.map_or(failure, |(_, rule)| rule.label))
-        });
+        let label = |client: &'_ Client| client.trouble.map(|(_, rule)| rule.label);
+        let failing = self.clients.values().filter(|client| client.has_failed());
+        let failing = failing.filter_map(|client| label(client).or(client.failure.as_deref()));
         let labels_where = |is_in: bool| {
-            let others = self.clients.values().filter(move |client| client.failure.is_none() && client.is_in == is_in);
-            count(others.filter_map(|client| client.trouble).map(|(_, rule)| rule.label))
+            let others = self.clients.values().filter(move |client| !client.has_failed() && client.is_in == is_in);
+            count(others.filter_map(label))
         };
         let (failing, beside, open) = (count(failing), labels_where(true), labels_where(false));
         if !failing.is_empty() {

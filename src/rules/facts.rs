@@ -158,9 +158,10 @@ pub fn status_evidence(session: &Session<'_>, attempt: &Attempt<'_>) -> Option<E
     Some(Evidence { at: answer.at, header: "Status", value: EvidenceValue::Text(value) })
 }
 
-/// OPTIONS and NOTIFY outside a dialog are pings: whoever sends them wants any answer, a challenge included.
+/// OPTIONS, and NOTIFY outside a dialog, are pings: whoever sends them wants any answer, a challenge included.
 pub fn is_ping(attempt: &Attempt<'_>) -> bool {
-    matches!(attempt.transaction.method, Method::Options | Method::Notify) && !attempt.is_in_dialog()
+    let method = &attempt.transaction.method;
+    *method == Method::Options || (*method == Method::Notify && !attempt.is_in_dialog())
 }
 
 /// How long the capture goes on behind an attempt's answer.

@@ -286,7 +286,7 @@ fn judgement(attempts: &[Attempt<'_>], index: usize, attempt: &Attempt<'_>, pres
             let is_of_other = |offered: &Offered<'_>| {
                 presented.verdict() == Some(Verdict::Match)
                     && used.is_some_and(|used| used.header != offered.header)
-                    && !has_asked_before(attempts, index, attempt, offered)
+                    && !has_answered(attempt, offered)
             };
             let mut again = attempt
                 .challenges
@@ -350,16 +350,10 @@ fn was_let_on(attempts: &[Attempt<'_>], attempt: &Attempt<'_>, presented: &Prese
         && asking.is_some_and(|asking| !is_sent_on(asking))
 }
 
-/// How many attempts back a server is looked for that asked in the same way. Bounds the search in endless sessions.
-const ASKED_BEFORE_MAX: usize = 64;
-
-/// Whether who asks here for a realm asked for it before under the same header, or got an answer: then it is no other server.
-fn has_asked_before(attempts: &[Attempt<'_>], index: usize, attempt: &Attempt<'_>, offered: &Offered<'_>) -> bool {
+/// Whether a request answers a challenge for that realm under that header.
+fn has_answered(attempt: &Attempt<'_>, offered: &Offered<'_>) -> bool {
     let realm = offered.realm();
-    let is_answered = attempt.credentials.iter().any(|other| other.header == offered.header && other.realm() == realm);
-    let before = attempts.iter().take(index).rev().take(ASKED_BEFORE_MAX);
-    let mut asked = before.filter(|before| before.exchange == attempt.exchange).flat_map(|before| &before.challenges);
-    is_answered || asked.any(|before| before.header == offered.header && before.realm() == realm)
+    attempt.credentials.iter().any(|other| other.header == offered.header && other.realm() == realm)
 }
 
 fn outcome(attempt: &Attempt<'_>, judgements: &[Judgement], around: Around<'_>) -> AttemptOutcome {

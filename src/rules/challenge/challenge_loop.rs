@@ -1,6 +1,7 @@
 //! SA101: challenged again after every answer.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::net::IpAddr;
 
@@ -109,8 +110,15 @@ fn tried_by_realm<'s, 'run>(
             by_realm.entry(realm).or_default().push((index, attempt, presented));
         }
     }
-    by_realm.retain(|_, tried| tried.iter().filter(|(_, _, presented)| presented.is_refused()).count() >= REFUSALS_MIN);
+    by_realm.retain(|_, tried| {
+        number_of_attempts(tried.iter().filter(|(_, _, presented)| presented.is_refused())) >= REFUSALS_MIN
+    });
     by_realm
+}
+
+/// How many attempts these rows stand in: one may answer each algorithm of a challenge (RFC 8760 §2.3).
+fn number_of_attempts<'t, 's: 't, 'run: 's>(rows: impl Iterator<Item = &'t Tried<'s, 'run>>) -> usize {
+    rows.map(|(index, _, _)| index).collect::<BTreeSet<_>>().len()
 }
 
 fn in_streak(
@@ -137,8 +145,9 @@ fn in_streak(
     let is_stale = tried.iter().any(|(_, _, presented)| presented.judgement == Judgement::Stale);
     let method = attempt.transaction.method.to_string();
     let user = facts::account(&presented.username(), realm);
-    let statuses: Vec<String> =
-        tried.iter().filter_map(|(_, attempt, _)| attempt.status()).map(|s| s.to_string()).collect();
+    let by_attempt: BTreeMap<usize, u16> =
+        tried.iter().filter_map(|(index, attempt, _)| Some((*index, attempt.status()?))).collect();
+    let statuses: Vec<String> = by_attempt.values().map(u16::to_string).collect();
     let title = format!(
         "{user} was challenged again after every answer: {} with credentials, 0 accepted",
         facts::count(statuses.len(), &method)
@@ -167,6 +176,9 @@ fn in_streak(
     if is_right || cause == "wrong-digest" {
         // What the server has stored, nobody has seen; nor need the secret given be the one in use.
         finding.confidence = Confidence::Likely;
+    } else if (cause, fault) == ("node-switch", Fault::Unknown) {
+        // A wrong password is refused by every node.
+        finding.confidence = Confidence::Possible;
     }
     if !is_stale {
         finding = finding.excludes("stale nonce: no challenge said stale=true");
@@ -216,7 +228,8 @@ fn cause(session: &Session<'_>, context: &Context<'_>, tried: &[Tried<'_, '_>]) 
     } else if let Some(cause) = nonce_facts::loop_cause(session, context, &refused) {
         cause
     } else if !is_wrong && all(&|(_, attempt, presented)| is_from_other_node(session, attempt, presented)) {
-        ("node-switch", Fault::Server)
+        let is_of_nonce = is_right || all(&|(_, _, presented)| presented.judgement == Judgement::Stale);
+        ("node-switch", if is_of_nonce { Fault::Server } else { Fault::Unknown })
     } else if refused.iter().filter(|row| is_stale(row)).count() >= REFUSALS_MIN {
         ("stale", if refused.iter().any(is_old) { Fault::Client } else { Fault::Server })
     } else if is_wrong {

@@ -15,7 +15,9 @@ use crate::rules::facts;
 use crate::rules::path_facts;
 use crate::session::Attempt;
 use crate::session::AttemptOutcome;
+use crate::session::CredentialsRow;
 use crate::session::Presented;
+use crate::session::Request;
 use crate::session::Session;
 use crate::sip::Method;
 
@@ -144,6 +146,7 @@ pub fn is_settled(session: &Session<'_>, context: &Context<'_>, index: usize) ->
         || is_answered_elsewhere
         || is_answered_later(session, context, attempt)
         || is_answered_under_other_call_id(context, attempt)
+        || goes_on_elsewhere(session, attempt)
         || has_other_branch_won(session, attempt)
 }
 
@@ -160,6 +163,25 @@ fn is_answered_later(session: &Session<'_>, context: &Context<'_>, attempt: &Att
 fn is_answered_under_other_call_id(context: &Context<'_>, attempt: &Attempt<'_>) -> bool {
     let mut nonces = attempt.challenges.iter().filter_map(|offered| context.nonces.get(offered.nonce?));
     nonces.any(|nonce| nonce.moved_to().is_some())
+}
+
+/// Whether a request on any hop has the nonce, the server accepts one that the capture lacks, or the other side has ended the dialog.
+fn goes_on_elsewhere(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
+    let Some(asked) = attempt.answer() else { return false };
+    let has_nonce = |request: &Request| {
+        let mut sent = request.credentials.iter().flat_map(CredentialsRow::known).filter_map(|known| known.nonce);
+        sent.any(|nonce| attempt.challenges.iter().any(|offered| offered.nonce == Some(nonce)))
+    };
+    session.run.transactions.iter().any(|other| {
+        let is_later = other.started().is_some_and(|started| started >= asked.time);
+        let accepted = other.answer.as_ref().filter(|answer| (200..=299).contains(&answer.status));
+        let is_bye = attempt.is_in_dialog() && other.method == Method::Bye;
+        match &other.request {
+            Some(request) if is_later && has_nonce(request) => true,
+            None if is_later && other.method == attempt.transaction.method => accepted.is_some(),
+            _ => is_bye && accepted.is_some_and(|answer| answer.time >= asked.time),
+        }
+    })
 }
 
 /// RFC 3261 §16.7: a forking proxy passes the best of its branches' answers back. Where that was a 2xx, nobody waits for the

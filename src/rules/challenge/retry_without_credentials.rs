@@ -69,9 +69,15 @@ fn finding(session: &Session<'_>, exchange: &crate::session::Exchange) -> Option
             frame(next.request().map(|request| request.at)),
             if pairs.len() == 1 { "once".to_owned() } else { format!("{} times", pairs.len()) },
         ))
-        .excludes("wrong password: no digest was ever sent for this realm")
+        .excludes(match has_credentials_for(session, &asked) {
+            false => "wrong password: no digest was ever sent for this realm",
+            true => "wrong password: no digest was sent in answer to this challenge",
+        })
         .excludes("retransmission: the CSeq is higher")
-        .advises("Check the user name, password and realm on the client: it sends nothing that the server could check");
+        .advises(match has_credentials_for(session, &asked) {
+            false => "Check the user name, password and realm on the client: it sends nothing that the server could check".to_owned(),
+            true => format!("See why the client, which has credentials for this realm, does not send them with {method}"),
+        });
     if worst.is_none() {
         finding.severity = Severity::Info;
     } else if first.is_removal() {
@@ -115,10 +121,14 @@ fn is_ignored(first: &Attempt<'_>, next: &Attempt<'_>) -> bool {
         && !next.credentials.iter().any(|p| p.is_attempt && !first.credentials.iter().any(|known| known.realm() == p.realm()))
 }
 
+fn has_credentials_for(session: &Session<'_>, realm: &[u8]) -> bool {
+    facts::presented(session).any(|(_, _, presented)| presented.realm() == realm)
+}
+
 /// Retries that are looked at for a gap before them. Bounds the search in endless sessions.
 const GAPS_MAX: usize = 16;
 
-/// Whether the client counted on between two requests, and the capture holds none of the Call-ID that took the number.
+/// Whether the client counted on between two requests, and the capture holds no request of the Call-ID that took the number.
 fn is_gap_between(session: &Session<'_>, first: &Attempt<'_>, next: &Attempt<'_>) -> bool {
     // Behind a proxy, the numbers between are those of what the proxy asked for itself.
     if next.request().is_none_or(|request| request.via_count > 1) {
@@ -126,7 +136,8 @@ fn is_gap_between(session: &Session<'_>, first: &Attempt<'_>, next: &Attempt<'_>
     }
     let Some((first, next)) = first.transaction.cseq.zip(next.transaction.cseq) else { return false };
     let is_between = |cseq: u32| first < cseq && cseq < next;
-    let mut seen = session.run.transactions.iter().filter_map(|known| known.cseq);
+    let seen = session.run.transactions.iter().filter(|known| known.request.is_some());
+    let mut seen = seen.filter_map(|known| known.cseq);
     next.saturating_sub(first) > 1 && !seen.any(is_between)
 }
 

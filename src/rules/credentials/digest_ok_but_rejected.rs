@@ -20,6 +20,7 @@ use crate::session::Judgement;
 use crate::session::Offered;
 use crate::session::Presented;
 use crate::session::Session;
+use crate::sip::Method;
 use crate::sip::uri::Uri;
 
 /// The rule.
@@ -112,11 +113,13 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     vec![finding]
 }
 
-/// Whether the user name is not that of the address, and the server never took the one for the other.
+/// Whether a registration's user name is not that of the address, and the server never took the one for the other. Calls of a trunk have
+/// the caller's address.
 fn is_other_account(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
     let is_same = |other: &Presented<'_>| other.username() == presented.username() && other.judgement.is_let_past();
     let mut let_past = session.lookup().let_past_from(0).iter().take(MADE_GOOD_WITHIN);
-    username_not_aor::is_other(session, attempt, presented)
+    attempt.transaction.method == Method::Register
+        && username_not_aor::is_other(session, attempt, presented)
         && !let_past
             .any(|index| session.attempts.get(*index).is_some_and(|other| other.credentials.iter().any(is_same)))
 }

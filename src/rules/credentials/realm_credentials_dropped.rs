@@ -9,7 +9,9 @@ use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::facts;
 use crate::session::Attempt;
+use crate::session::HeaderKind;
 use crate::session::Judgement;
+use crate::session::Presented;
 use crate::session::Session;
 
 /// The rule.
@@ -27,7 +29,7 @@ pub static RULE: Rule = Rule {
     advice: "Update the client: it must send the credentials of all realms on the way together. Or take the second \
             challenge away, for instance by trusting the first proxy.",
     not_this: "A second realm behind a first one is progress as long as the retry answers both. One realm that asks \
-            again and again is a challenge loop. Two that both answer 401 may be nodes of one server: then it is possible.",
+            again and again is a challenge loop. Two that both answer 401, or share a realm, may be nodes of one server: then it is possible.",
     sources: &["RFC 3261 section 22.3", "RFC 3261 section 16.7"],
     sample: "invite-realm-dropped",
     check: Check::Session(check),
@@ -43,8 +45,22 @@ struct Drop<'s, 'run> {
     retry: usize,
     realm: Vec<u8>,
     other: Vec<u8>,
+    /// Under which headers the two were sent.
+    headers: [HeaderKind; 2],
     /// The credentials for the realm are known to be wrong.
     is_wrong: bool,
+}
+
+impl Drop<'_, '_> {
+    /// What was dropped and what was answered: realms, or the headers of one realm.
+    fn names(&self) -> [String; 2] {
+        let [dropped, answered] = self.headers;
+        match self.realm == self.other {
+            true => [dropped, answered]
+                .map(|header| format!("{} under {}", facts::quoted(&self.realm), header.challenge_header())),
+            false => [&self.realm, &self.other].map(|realm| facts::quoted(realm)),
+        }
+    }
 }
 
 fn in_exchange(session: &Session<'_>, attempts: &[usize], context: &Context<'_>) -> Option<Finding> {
@@ -52,10 +68,12 @@ fn in_exchange(session: &Session<'_>, attempts: &[usize], context: &Context<'_>)
     let drops: Vec<Drop<'_, '_>> = pairs.filter_map(|(&before, &retry)| dropped(session, before, retry)).collect();
     let (first, last) = (drops.first()?, drops.last()?);
     let attempt = session.attempts.get(last.retry)?;
-    let (realm, other) = (facts::quoted(&first.realm), facts::quoted(&first.other));
+    let is_one_realm = first.realm == first.other;
+    let [realm, other] = first.names();
     let next = session.attempts.get(first.retry)?;
     // A registrar, or whoever answers a call, is one server: two that answer 401 may be its nodes, of which each names a realm.
-    let may_be_nodes = first.before.status() == Some(401) && next.status() == Some(401);
+    let is_401_alone = first.before.status() == Some(401) && next.status() == Some(401);
+    let may_be_nodes = is_401_alone || is_one_realm;
     let is_cut_off = drops.len() == 1 && facts::capture_after(attempt, context) < facts::ANSWER_WITHIN;
     let (severity, confidence) = if session.is_accepted_later(last.retry) {
         (Severity::Info, Confidence::Proven)
@@ -73,7 +91,15 @@ fn in_exchange(session: &Session<'_>, attempts: &[usize], context: &Context<'_>)
             next.request()?.at.number,
             if drops.len() == 1 { String::new() } else { format!("; so it goes, {} times", drops.len()) }
         ));
-    if may_be_nodes {
+    if is_one_realm {
+        finding.explanation.push_str(
+            " A proxy and the server behind it may share a realm, and then each wants its own header; or nodes of one server ask now \
+             so, now otherwise, and take no nonce of each other.",
+        );
+        finding = finding
+            .fault(Fault::Unknown)
+            .advises("See whether one server asks under both headers, and let it keep to one");
+    } else if may_be_nodes {
         finding.explanation.push_str(
             " Both answer 401, as one server on a way does: nodes of one server may name different realms, and neither may have \
              looked at credentials for the other.",
@@ -113,10 +139,21 @@ fn dropped<'s, 'run>(session: &'s Session<'run>, before: usize, retry: usize) ->
         presented.judgement == Judgement::Accepted
             && presented.is_attempt
             && !realm.is_empty()
-            && next.offers_realm(&realm)
-            && next.credentials.iter().all(|other| other.realm() != realm)
+            && offers(next, presented)
+            && next.credentials.iter().all(|other| !is_same(other, presented))
     })?;
-    let answered = next.credentials.iter().find(|other| other.is_attempt && before.offers_realm(&other.realm()))?;
+    let answered = next.credentials.iter().find(|other| other.is_attempt && offers(before, other))?;
     let (realm, other) = (passed.realm().into_owned(), answered.realm().into_owned());
-    Some(Drop { before, retry, realm, other, is_wrong: passed.is_wrong() })
+    let headers = [passed, answered].map(|presented| presented.header);
+    Some(Drop { before, retry, realm, other, headers, is_wrong: passed.is_wrong() })
+}
+
+/// A proxy and who answers behind it may share a realm, and ask for credentials under headers of their own (RFC 3261 §22.3).
+fn is_same(one: &Presented<'_>, other: &Presented<'_>) -> bool {
+    (one.header, one.realm()) == (other.header, other.realm())
+}
+
+fn offers(attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
+    let mut challenges = attempt.challenges.iter();
+    challenges.any(|offered| (offered.header, offered.realm()) == (presented.header, presented.realm()))
 }

@@ -63,8 +63,10 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
             format!("See on the server whether {user} may use {address}, and correct the one that is wrong").into(),
         ];
     }
+    // Each call of a trunk has the address of another caller.
+    let key = format!("{} {user} {}", attempt.transaction.flow.source.address, forbidden.is_some());
     let about = if forbidden.is_some() { vec![row] } else { rows };
-    vec![credentials_facts::about(finding, session, &about)]
+    vec![credentials_facts::about(finding, session, &about).merged_by(key)]
 }
 
 /// The address that a request speaks for.

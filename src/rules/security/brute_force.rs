@@ -4,6 +4,7 @@ use std::cell::OnceCell;
 use std::time::Duration;
 
 use crate::history::Conduct;
+use crate::history::PairKey;
 use crate::history::Tries;
 use crate::history::tries;
 use crate::rules::CaptureFacts;
@@ -27,13 +28,13 @@ pub static RULE: Rule = Rule {
     summary: "One source tries password after password",
     finds: "Ten refused credentials or more within 60 s for one user from one source, and something that no phone does: the \
             User-Agent of a scanner, two digests that differ although everything in them but the password is equal, a Call-ID \
-            of its own for each try, or several users tried in that way. Where the tries come no faster than a phone's and only \
+            of its own for each try, or several users tried in that way. Where the tries come no faster than a phone's, or are calls, and only \
             their Call-IDs speak, it is medium and possible.",
     matters: "Whoever finds a password makes calls at your expense, mostly to expensive numbers, and mostly at night.",
     advice: "Block the source, and look whether any of its tries was accepted. Let fail2ban or the server's own defence do so \
              from now on. Choose long random passwords.",
     not_this: "A phone that repeats itself under one Call-ID is stuck and guesses nothing. Neither is it one whose digest is \
-               right, nor an account whose old nonce is refused and whose next request is accepted. What a proxy passes on \
+               right, nor one that had got in from there before, nor an account whose old nonce is refused and whose next request is accepted. What a proxy passes on \
                is possible at most, unless the digests prove it: there may be many phones behind it.",
     sources: &["RFC 7616 section 5.3", "RFC 3261 section 26.3.2"],
     sample: "brute-force",
@@ -97,7 +98,7 @@ impl Guess<'_> {
             Sign::Users => "Several users are tried in the same way, under a new Call-ID for each try.",
             Sign::HurriedCalls => "Each try has a Call-ID of its own, and they come faster than any phone begins anew.",
             Sign::Calls => {
-                "Each try has a Call-ID of its own. A phone that begins anew every few seconds with one wrong password looks the same: without the passwords, the capture cannot tell."
+                "Each try has a Call-ID of its own. A phone that begins anew every few seconds with one wrong password, or a PBX that calls with one, looks the same: without the passwords, the capture cannot tell."
             }
         }
     }
@@ -122,7 +123,9 @@ pub fn guesses(conduct: &Conduct) -> impl Iterator<Item = Guess<'_>> {
 
 fn sign(tries: &Tries, tried_anew: impl Fn() -> usize, is_scanner: bool) -> Option<Sign> {
     let is_mostly_accepted = tries.acceptances >= tries.refused.count();
-    let is_hurried = tries.shortest.is_some_and(|shortest| shortest <= HURRIED_WITHIN);
+    // Whoever calls has a new Call-ID each time, and a gateway may call often.
+    let is_hurried =
+        tries.single_registrations >= CALLS_MIN && tries.shortest.is_some_and(|shortest| shortest <= HURRIED_WITHIN);
     if is_scanner {
         Some(Sign::Scanner)
     } else if tries.differing.is_some() {
@@ -138,6 +141,14 @@ fn sign(tries: &Tries, tried_anew: impl Fn() -> usize, is_scanner: bool) -> Opti
     }
 }
 
+/// Whether the source had got in with that account before it was refused: it knows the password, or did. What shows guesses by itself
+/// counts all the same.
+fn is_owner(facts: &CaptureFacts, key: PairKey, guess: &Guess<'_>) -> bool {
+    let account = facts.chronicle.sources.hash((guess.user, &*guess.tries.realm));
+    let began = facts.chronicle.logins.began(account, key.client);
+    !guess.is_certain() && began.is_some_and(|began| Some(began) < guess.tries.began)
+}
+
 /// Users of a source that never got in and are tried under a new Call-ID each time; no more are counted than it takes.
 fn users_tried_anew(conduct: &Conduct) -> usize {
     let is_anew = |tries: &&Tries| tries.single_calls * 2 >= tries.calls && tries.refused.count() <= tries.calls * 2;
@@ -148,7 +159,7 @@ fn users_tried_anew(conduct: &Conduct) -> usize {
 fn check(facts: &CaptureFacts) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (key, _, conduct) in facts.chronicle.sources.conducts() {
-        let all: Vec<Guess<'_>> = guesses(conduct).collect();
+        let all: Vec<Guess<'_>> = guesses(conduct).filter(|guess| !is_owner(facts, key, guess)).collect();
         let Some(first) = all.iter().max_by_key(|guess| (guess.confidence(), std::cmp::Reverse(guess.user))) else {
             continue;
         };

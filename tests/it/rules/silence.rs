@@ -244,7 +244,10 @@ fn icmp_tells_that_a_challenge_did_not_arrive() {
         let asked = wire::udp_frame(&super::transports::register(1, None));
         let mut frames = vec![(0, asked), (1_000_000, back.clone())];
         frames.extend(said.map(|said| (2_000_000, notice(said, &back))));
-        frames.push((60_000_000_000, wire::udp_frame(&super::transports::answer(7, "200 OK", ""))));
+        // The capture goes on, with something else.
+        let other = super::transports::answer(7, "200 OK", "");
+        let other = String::from_utf8(other).expect("it is text").replace("Call-ID: c", "Call-ID: d");
+        frames.push((60_000_000_000, wire::udp_frame(other.as_bytes())));
         check_capture(wire::pcap(wire::Order::Little, wire::Resolution::Nano, &frames), NOTHING, found);
     };
     check(None, "high challenge-unanswered sure=proven fault=client");
