@@ -1,5 +1,7 @@
 //! SA102: challenged, and that was the last of it.
 
+use crate::auth::Credentials;
+use crate::auth::parse_credentials;
 use crate::base::FrameNumber;
 use crate::rules::Check;
 use crate::rules::Confidence;
@@ -165,9 +167,21 @@ fn is_answered_under_other_call_id(context: &Context<'_>, attempt: &Attempt<'_>)
     nonces.any(|nonce| nonce.moved_to().is_some())
 }
 
-/// Whether a request on any hop has the nonce, the server accepts one that the capture lacks, or the other side has ended the dialog.
+/// Requests behind a challenge that are looked at for its realm, on whatever hop. Bounds the search in endless sessions.
+const GOES_ON_WITHIN: usize = 64;
+
+/// Whether a request on any hop has the nonce or answers the realm, the server accepts one that the capture lacks, or the other side has
+/// ended the dialog.
 fn goes_on_elsewhere(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
     let Some(asked) = attempt.answer() else { return false };
+    let later = session.run.transactions.iter().filter_map(|other| other.request.as_ref());
+    let mut rows = later
+        .filter(|request| request.time >= asked.time)
+        .take(GOES_ON_WITHIN)
+        .flat_map(|request| &request.credentials);
+    if rows.any(|row| parse_credentials(&row.value).iter().any(|sent| has_realm(attempt, sent))) {
+        return true;
+    }
     let has_nonce = |request: &Request| {
         let mut sent = request.credentials.iter().flat_map(CredentialsRow::known).filter_map(|known| known.nonce);
         sent.any(|nonce| attempt.challenges.iter().any(|offered| offered.nonce == Some(nonce)))
@@ -182,6 +196,10 @@ fn goes_on_elsewhere(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
             _ => is_bye && accepted.is_some_and(|answer| answer.time >= asked.time),
         }
     })
+}
+
+fn has_realm(attempt: &Attempt<'_>, sent: &Credentials<'_>) -> bool {
+    !sent.is_ims_initial() && sent.realm().is_some_and(|realm| attempt.offers_realm(&realm))
 }
 
 /// RFC 3261 §16.7: a forking proxy passes the best of its branches' answers back. Where that was a 2xx, nobody waits for the

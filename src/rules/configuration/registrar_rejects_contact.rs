@@ -53,7 +53,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     };
     let (title, confidence) = match is_let_past {
         true => (format!("{method} failed with {status}: authentication is not the problem"), Confidence::Likely),
-        false if status >= 500 || status == 408 => {
+        false if status == 408 || (status >= 500 && !is_of_request(status)) => {
             (format!("{method} with credentials failed with {status}: the server is in trouble"), Confidence::Possible)
         }
         false => (format!("{method} with credentials failed with {status}"), Confidence::Possible),
@@ -91,8 +91,15 @@ fn is_other_failure(attempt: &Attempt<'_>, was_challenged: bool) -> bool {
     is_registrar_business && (got_past || never_asked)
 }
 
+/// RFC 3261 §21.5.2, §21.5.6, §21.5.7: what is asked for is not supported, or is too long.
+fn is_of_request(status: u16) -> bool {
+    matches!(status, 501 | 505 | 513)
+}
+
 fn fault(status: u16) -> Fault {
     match status {
+        513 => Fault::Client,
+        501 | 505 => Fault::Unknown,
         423 => Fault::Client,
         402..=404 => Fault::Operator,
         500.. => Fault::Server,
@@ -109,6 +116,10 @@ fn advice(status: u16) -> &'static str {
         404 => "Compare user and domain of the To URI with the accounts on the server",
         408 => "Look behind the server: it timed out waiting for somebody else",
         423 => "Let the client ask for a longer interval: the answer's Min-Expires says how long",
+        501 | 505 => {
+            "See in the server's log what of the request it does not support: the method, a header, or the version"
+        }
+        513 => "Make the request shorter: the server takes no message of this length",
         500..=599 => "Look at the server's own log: it failed or is overloaded",
         _ => "Read the reason phrase and the server's log: the request was refused for what it asks, not for who asks",
     }

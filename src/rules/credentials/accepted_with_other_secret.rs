@@ -116,8 +116,13 @@ fn is_wrong_and_accepted(
     }
     // Who sends several rows was let in by one of them. A row whose nonce nobody here issued may be another hop's.
     let others = || attempt.credentials.iter().filter(|other| !std::ptr::eq(*other, presented) && other.is_attempt);
-    let is_beside_a_right_one =
-        others().any(|other| other.verdict() == Some(Verdict::Match) && other.realm() == presented.realm());
+    // A forking proxy gathers the challenges of its branches in one answer, and one branch is enough to accept (RFC 3261 §16.7).
+    let is_asked_beside = |other: &Presented<'_>| {
+        other.answers.zip(presented.answers).is_some_and(|(other, this)| other.attempt == this.attempt)
+    };
+    let is_beside_a_right_one = others().any(|other| {
+        other.verdict() == Some(Verdict::Match) && (other.realm() == presented.realm() || is_asked_beside(other))
+    });
     let is_in_transit = others().next().is_some() && !facts::answers_known_challenge(context, presented);
     !is_beside_a_right_one && !is_in_transit
 }

@@ -68,7 +68,7 @@ fn finding(session: &Session<'_>, context: &Context<'_>, index: usize, all: &[us
         0 => "once".to_owned(),
         repeated => format!("repeated the request {}", facts::count(repeated, "time")),
     };
-    let mut finding = about(challenged, flow.destination, transport.is_reliable());
+    let mut finding = about(challenged, flow.destination, Suspect::of(session, attempt));
     finding = finding.graded(severity, confidence).explained(format!(
         "The {} in frame {} asks for credentials. {} sent them in frame {}, {times}, and got no answer of any kind.{}",
         answer.status,
@@ -138,7 +138,7 @@ fn weigh_digest(mut finding: Finding, attempt: &Attempt<'_>, told: Option<Why>) 
 fn lost(session: &Session<'_>, context: &Context<'_>) -> Option<Finding> {
     let retry = path_facts::lost_retry(session, context).filter(|retry| retry.is_silence)?;
     let answer = retry.challenged.answer()?;
-    let mut finding = about(retry.challenged, retry.challenged.transaction.flow.destination, false)
+    let mut finding = about(retry.challenged, retry.challenged.transaction.flow.destination, Suspect::Length)
         .graded(Severity::Medium, Confidence::Likely)
         .explained(format!(
             "The {} in frame {} asks for credentials. {} sent them: of that request only the first fragment was captured, {} in \
@@ -155,22 +155,52 @@ fn lost(session: &Session<'_>, context: &Context<'_>) -> Option<Finding> {
     Some(finding)
 }
 
-fn about(challenged: &Attempt<'_>, server: crate::base::Endpoint, is_reliable: bool) -> Finding {
+/// What may have kept a request from being answered, beside what is in it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Suspect {
+    /// Its host has it, or has ended the connection.
+    Stream,
+    /// It is a datagram, and longer than those that were answered.
+    Length,
+    /// It is a datagram, and no longer than one that was answered.
+    Path,
+}
+
+impl Suspect {
+    fn of(session: &Session<'_>, attempt: &Attempt<'_>) -> Suspect {
+        let len_bytes = |attempt: &Attempt<'_>| attempt.request().map(|request| request.len_bytes);
+        let was_longer_answered = session.attempts.iter().any(|other| {
+            len_bytes(other) >= len_bytes(attempt)
+                && other.answer().is_some()
+                && other.transaction.is_same_hop(attempt.transaction)
+        });
+        match attempt.transaction.transport.is_reliable() {
+            true => Suspect::Stream,
+            false if was_longer_answered => Suspect::Path,
+            false => Suspect::Length,
+        }
+    }
+}
+
+fn about(challenged: &Attempt<'_>, server: crate::base::Endpoint, suspect: Suspect) -> Finding {
     let method = challenged.transaction.method.to_string();
     let status = challenged.status().unwrap_or_default();
     let title = format!("{server} answered {method} with {status}, and {method} with credentials not at all");
-    let finding = Finding::new(&RULE, title);
-    if is_reliable {
+    let mut finding = Finding::new(&RULE, title);
+    if suspect == Suspect::Stream {
         return finding
             .fault(Fault::Unknown)
             .advises("Look at the TCP packets behind the request: whether the server's host acknowledged it, or reset the connection")
             .advises("Where it did, look into the server's log: it has the request; else capture at the server, too");
     }
-    finding
+    finding = finding
         .fault(Fault::Path)
-        .advises("Capture at the server, too, and see whether the request with credentials arrives there")
-        .advises("Send it over TCP or shorten its body: it is longer than the first request by its credentials")
-        .advises("Switch the router's SIP ALG off, and see whether the server bans the client's address")
+        .advises("Capture at the server, too, and see whether the request with credentials arrives there");
+    if suspect == Suspect::Length {
+        finding = finding
+            .advises("Send it over TCP or shorten its body: it is longer than the first request by its credentials");
+    }
+    finding.advises("Switch the router's SIP ALG off, and see whether the server bans the client's address")
 }
 
 /// What is known of a request over TCP that nobody answered: its length does not matter, and its host may well have it.

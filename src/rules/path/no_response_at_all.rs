@@ -33,7 +33,7 @@ pub static RULE: Rule = Rule {
               that is not allowed, fail2ban. Clients show this as 408 or as a time-out, never as a wrong password.",
     advice: "Check address and port, firewall and NAT. See whether the server's ban list holds the client's address; ask the carrier \
              whether it expects another source address.",
-    not_this: "OPTIONS and NOTIFY pings are info, and so is a client that turns to another address or transport and gets in. \
+    not_this: "OPTIONS and NOTIFY pings are info, and so is a client that turns to another address or transport and gets in; that is medium where it had waited for long. \
                One request of which ICMP says that it did not arrive, or behind which the server ended the connection, is medium: the client may have gone on under another Call-ID. \
                A capture that shows one direction only proves nothing.",
     sources: &["RFC 3261 section 17.1.1.2", "RFC 3261 section 17.1.2.2", "RFC 792", "RFC 9293 section 3.5.2"],
@@ -91,6 +91,9 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     }
     let has_turned =
         attempt.transaction.retransmissions() < RETRANSMISSIONS_OF_PATIENCE && has_recovered_anywhere(session, index);
+    if attempt.transaction.retransmissions() >= RETRANSMISSIONS_OF_PATIENCE && has_recovered_anywhere(session, index) {
+        finding.severity = Severity::Medium;
+    }
     if facts::is_ping(attempt) || has_turned || (is_once && attempt.is_removal()) {
         finding.severity = Severity::Info;
     }

@@ -164,13 +164,18 @@ fn notice((protocol, [kind, code], by): Said, of: &[u8]) -> Vec<u8> {
     notice
 }
 
-/// A REGISTER that is sent so many times, and what ICMP says of it, if anything.
-fn refused_by(said: Option<Said>, times: u64) -> Vec<u8> {
+/// A REGISTER that is sent so many times, what ICMP says of it, if anything, and much later one of that Call-ID that is accepted.
+fn refused_by(said: Option<Said>, times: u64, call_id: &str) -> Vec<u8> {
     use crate::wire;
     let mut frames = refused_frames(said, times);
-    let end = wire::udp_frame(&super::transports::answer(7, "200 OK", ""));
-    frames.push((60_000_000_000, end));
+    frames.push((60_000_000_000, later(call_id)));
     wire::pcap(wire::Order::Little, wire::Resolution::Nano, &frames)
+}
+
+/// Shows that the capture goes on.
+fn later(call_id: &str) -> Vec<u8> {
+    let answer = String::from_utf8(super::transports::answer(7, "200 OK", "")).expect("it is text");
+    crate::wire::udp_frame(answer.replace("Call-ID: c", &format!("Call-ID: {call_id}")).as_bytes())
 }
 
 fn refused_frames(said: Option<Said>, times: u64) -> Vec<(u64, Vec<u8>)> {
@@ -193,14 +198,16 @@ fn refused_frames_of(register: &[u8], said: Option<Said>, times: u64) -> Vec<(u6
 fn icmp_tells_where_a_request_ended() {
     let (server, firewall) = (crate::wire::SERVER, [192, 0, 2, 254]);
     let rule = "high no-response-at-all sure=likely";
-    let check = |said, found: &str| check_capture(refused_by(said, 5), NOTHING, &format!("{rule} {found}"));
+    let check = |said, found: &str| check_capture(refused_by(said, 5, "d"), NOTHING, &format!("{rule} {found}"));
     check(Some((1, [3, 3], server)), "fault=server says=nothing_listens_on_port says=frame_10");
     check(Some((1, [3, 13], firewall)), "fault=path says=192.0.2.254_says_that_it_does_not_let");
     check(Some((1, [3, 1], firewall)), "fault=path says=192.0.2.254_says_that_the_request_does_not_arrive");
     check(Some((1, [3, 3], firewall)), "fault=path says=192.0.2.254_says_that_the_request_does_not_arrive");
+    // Whoever gets in at last had waited for long.
+    check_capture(refused_by(Some((1, [3, 3], server)), 5, "c"), NOTHING, "medium no-response-at-all fault=server");
     // Other ICMP, and other protocols, say nothing of it.
     for said in [None, Some((1, [3, 4], firewall)), Some((1, [8, 0], server)), Some((50, [3, 3], server))] {
-        let report = analyse_capture(refused_by(said, 5), NOTHING);
+        let report = analyse_capture(refused_by(said, 5, "d"), NOTHING);
         let finding =
             report.findings.iter().find(|finding| finding.rule == "no-response-at-all").expect("it is silent");
         assert!(finding.fault == "path" && !finding.explanation.contains("ICMP"), "{}", finding.explanation);
@@ -225,9 +232,9 @@ fn one_request_is_enough_where_icmp_says_that_it_did_not_arrive() {
     let to_phone = wire::pcap(wire::Order::Little, wire::Resolution::Nano, &to_phone);
     check_capture(to_phone, NOTHING, "clean\nno no-response-at-all\nverdict nothing_found");
     // Whoever gets in later was only late.
-    check_capture(refused_by(Some((1, [3, 3], server)), 1), NOTHING, &found.replace("medium", "info"));
-    check_capture(refused_by(Some((1, [3, 4], server)), 1), NOTHING, "no no-response-at-all");
-    check_capture(refused_by(None, 1), NOTHING, "no no-response-at-all");
+    check_capture(refused_by(Some((1, [3, 3], server)), 1, "c"), NOTHING, &found.replace("medium", "info"));
+    check_capture(refused_by(Some((1, [3, 4], server)), 1, "c"), NOTHING, "no no-response-at-all");
+    check_capture(refused_by(None, 1, "c"), NOTHING, "no no-response-at-all");
 }
 
 /// A challenge of which ICMP says that it did not come to the client was not ignored by it.
@@ -244,10 +251,7 @@ fn icmp_tells_that_a_challenge_did_not_arrive() {
         let asked = wire::udp_frame(&super::transports::register(1, None));
         let mut frames = vec![(0, asked), (1_000_000, back.clone())];
         frames.extend(said.map(|said| (2_000_000, notice(said, &back))));
-        // The capture goes on, with something else.
-        let other = super::transports::answer(7, "200 OK", "");
-        let other = String::from_utf8(other).expect("it is text").replace("Call-ID: c", "Call-ID: d");
-        frames.push((60_000_000_000, wire::udp_frame(other.as_bytes())));
+        frames.push((60_000_000_000, later("d")));
         check_capture(wire::pcap(wire::Order::Little, wire::Resolution::Nano, &frames), NOTHING, found);
     };
     check(None, "high challenge-unanswered sure=proven fault=client");
