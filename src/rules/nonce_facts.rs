@@ -130,7 +130,10 @@ pub fn other_server(
         let is_other = issued_by != refuses && is_ours && !context.nonces.are_shared(issued_by, refuses);
         return is_other.then_some(OtherServer::Address(issued_by));
     };
-    if is_on_later_hop(issuer) || issuer.transaction.flow.source.address != flow.source.address {
+    // A client that goes from IPv6 to IPv4 has another address, and its server too.
+    let asked = issuer.transaction.flow.source.address;
+    let is_same_client = asked == flow.source.address || asked.is_ipv4() != flow.source.address.is_ipv4();
+    if is_on_later_hop(issuer) || !is_same_client {
         return None;
     }
     let issued_by = issuer.transaction.flow.destination.address;
@@ -139,7 +142,12 @@ pub fn other_server(
         return (!is_shared).then_some(OtherServer::Address(issued_by));
     }
     let never_took = presented.nonce.is_none_or(|nonce| session.lookup().let_past_first(nonce).is_none());
-    let behind = passed_on_to(session, issuer).zip(passed_on_to(session, attempt));
+    let asks_again = attempt.challenges.iter().find(|offered| offered.realm() == presented.realm());
+    let behind = passed_on_to(session, issuer, presented.nonce).zip(passed_on_to(
+        session,
+        attempt,
+        asks_again.and_then(|offered| offered.nonce),
+    ));
     if let Some((issued, refused)) = behind.filter(|(issued, refused)| issued != refused) {
         let is_shared = context.nonces.are_shared(issued, refused);
         return (never_took && !is_shared).then_some(OtherServer::Behind { issued, refused });
@@ -163,14 +171,19 @@ pub fn is_refused_while_new(session: &Session<'_>, index: usize, presented: &Pre
 /// How many transactions are searched for the next hop of one. Bounds the search in endless sessions.
 const HOPS_WITHIN: usize = 1024;
 
-/// The server behind the one that was asked, where the capture shows that it gave the answer.
-fn passed_on_to(session: &Session<'_>, attempt: &Attempt<'_>) -> Option<IpAddr> {
+/// The server behind the one that was asked, where the capture shows that it gave the answer, and that nonce with it.
+fn passed_on_to(session: &Session<'_>, attempt: &Attempt<'_>, nonce: Option<NonceId>) -> Option<IpAddr> {
     let all = &session.run.transactions;
     // They stand in one piece of memory.
     let wanted = std::ptr::from_ref(attempt.transaction);
     let own = all.binary_search_by(|known| std::ptr::from_ref(known).cmp(&wanted)).ok()?;
     let mut next = all.iter().skip(own).take(HOPS_WITHIN).filter(|known| known.forwarded_from == Some(own));
-    let answered = next.find(|known| known.answer.as_ref().map(|answer| answer.status) == attempt.status());
+    let answered = next.find(|known| {
+        known.answer.as_ref().is_some_and(|answer| {
+            let mut offered = answer.challenges.iter().flat_map(|row| &row.nonces);
+            Some(answer.status) == attempt.status() && (nonce.is_none() || offered.any(|offered| *offered == nonce))
+        })
+    });
     answered.map(|known| known.flow.destination.address)
 }
 

@@ -267,11 +267,16 @@ fn own<'s, 'run>(attempts: &'s [Attempt<'run>]) -> impl DoubleEndedIterator<Item
     };
     let is_call = |attempt: &Attempt<'_>| attempt.transaction.method == Method::Invite;
     let mut calls = attempts.iter().enumerate().filter(move |(_, attempt)| is_own(attempt) && is_call(attempt));
-    let answered = calls.find(|(_, attempt)| attempt.outcome == AttemptOutcome::Accepted).map(|(index, _)| index);
+    let answered = calls.find(|(_, attempt)| attempt.outcome == AttemptOutcome::Accepted);
+    let answered = answered.map(|(index, attempt)| (index, attempt.transaction.cseq));
     let all = attempts.iter().enumerate();
     all.filter(move |(index, attempt)| {
-        let is_within_call = answered.is_some_and(|answered| *index > answered) && attempt.is_in_dialog();
-        is_own(attempt) && !is_within_call
+        // Behind a forking proxy the same request is answered on each branch, and one is enough (RFC 3261 §16.7).
+        let is_behind_call = answered.is_some_and(|(answered, cseq)| {
+            let is_branch = cseq.is_some() && cseq == attempt.transaction.cseq;
+            *index > answered && (attempt.is_in_dialog() || is_branch)
+        });
+        is_own(attempt) && !is_behind_call
     })
     .map(|(_, attempt)| attempt)
 }

@@ -15,6 +15,7 @@ use crate::rules::challenge_facts::Circumstance;
 use crate::rules::challenge_facts::Unanswered;
 use crate::rules::facts;
 use crate::rules::path_facts;
+use crate::rules::recovery;
 use crate::session::Attempt;
 use crate::session::AttemptOutcome;
 use crate::session::CredentialsRow;
@@ -149,7 +150,7 @@ pub fn is_settled(session: &Session<'_>, context: &Context<'_>, index: usize) ->
         || is_answered_later(session, context, attempt)
         || is_answered_under_other_call_id(context, attempt)
         || goes_on_elsewhere(session, attempt)
-        || has_other_branch_won(session, attempt)
+        || recovery::has_other_branch_won(session, attempt)
 }
 
 /// Whether the Call-ID goes on behind its long silence, and answers with the very nonce: somebody typed the password first.
@@ -200,13 +201,6 @@ fn goes_on_elsewhere(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
 
 fn has_realm(attempt: &Attempt<'_>, sent: &Credentials<'_>) -> bool {
     !sent.is_ims_initial() && sent.realm().is_some_and(|realm| attempt.offers_realm(&realm))
-}
-
-/// RFC 3261 §16.7: a forking proxy passes the best of its branches' answers back. Where that was a 2xx, nobody waits for the
-/// answer to the challenge of another branch.
-fn has_other_branch_won(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
-    let origin = attempt.transaction.forwarded_from.and_then(|from| session.run.transactions.get(from));
-    origin.and_then(|origin| origin.answer.as_ref()).is_some_and(|answer| (200..=299).contains(&answer.status))
 }
 
 /// A client that has an answer does not repeat its request.

@@ -9,6 +9,7 @@ use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::credentials_facts;
 use crate::rules::credentials_facts::AlgorithmFit;
+use crate::session::Presented;
 use crate::session::Session;
 
 /// The rule.
@@ -46,9 +47,12 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         .collect();
     asked.dedup();
     let asked = asked.join(", ");
+    let is_beside = is_offered_beside(session, presented);
     let is_case = credentials_facts::algorithm_fit(session, presented) == Some(AlgorithmFit::OtherCase);
     let (title, severity) = if is_case {
         (format!("The credentials write algorithm {sent}, the challenge {asked}"), severity.min(Severity::Medium))
+    } else if is_beside {
+        (format!("The credentials use algorithm {sent} with the nonce of the challenge for {asked}"), severity)
     } else {
         (format!("The credentials use algorithm {sent}, the challenge offers {asked}"), severity)
     };
@@ -58,7 +62,9 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         .explained(format!(
             "The credentials in {} say algorithm {sent}; the challenge offers {asked}.{} {}",
             credentials_facts::requests_text(&rows),
-            if is_case {
+            if is_beside {
+                " The same answer asks for the other one as well, with a nonce of its own."
+            } else if is_case {
                 " Only letter case differs, which RFC 3261 section 7.3.1 allows and strict peers do not."
             } else {
                 ""
@@ -67,4 +73,14 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         ))
         .advises("Let the client take the algorithm from the challenge, letter by letter");
     vec![credentials_facts::about(finding, session, &rows)]
+}
+
+/// Whether the answer that holds the challenge offers the algorithm in another one of the realm, with another nonce.
+fn is_offered_beside(session: &Session<'_>, presented: &Presented<'_>) -> bool {
+    let Some((asking, answered)) = presented.answers.and_then(|at| session.challenge(at)) else { return false };
+    asking.challenges.iter().any(|other| {
+        other.realm() == answered.realm()
+            && other.nonce != answered.nonce
+            && other.challenge.algorithm() == presented.credentials.algorithm()
+    })
 }

@@ -1,6 +1,7 @@
 //! SA203: the digest is right, the nonce is current, and the server refuses all the same.
 
 use crate::auth::Algorithm;
+use crate::base::FrameNumber;
 use crate::digest::Verdict;
 use crate::rules::Check;
 use crate::rules::Confidence;
@@ -17,6 +18,7 @@ use crate::rules::nonce_facts;
 use crate::rules::recovery;
 use crate::session::Attempt;
 use crate::session::Judgement;
+use crate::session::NonceId;
 use crate::session::Offered;
 use crate::session::Presented;
 use crate::session::Session;
@@ -84,6 +86,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
             differences.join("; ")
         ));
     }
+    finding = weigh_branches(finding, session, attempt, presented);
     let is_expired =
         refused.iter().all(|(_, attempt, presented)| nonce_facts::expired(context, attempt, presented).is_some());
     let is_made_good = refused.iter().all(|(index, _, presented)| is_made_good(session, *index, presented));
@@ -111,6 +114,36 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
     finding.evidence.extend(facts::challenge_evidence(attempt));
     vec![finding]
+}
+
+/// A second challenge of the realm that was left without an answer may be that of another server.
+fn weigh_branches(
+    mut finding: Finding,
+    session: &Session<'_>,
+    attempt: &Attempt<'_>,
+    presented: &Presented<'_>,
+) -> Finding {
+    let Some(at) = unanswered_beside(session, attempt, presented) else { return finding };
+    finding.explanation.push_str(&format!(
+        " The answer in frame {at} held two challenges for that realm, and one of them got no answer: where it is of another branch of a \
+         forking proxy, it is that one which asks again."
+    ));
+    finding.confidence = Confidence::Possible;
+    finding
+        .fault(Fault::Unknown)
+        .advises("Let the client answer each challenge of a response that has a nonce of its own")
+}
+
+/// The frame of the answer that held a second challenge of the same realm and algorithm, with a nonce that the request does not use (RFC
+/// 3261 §22.3).
+fn unanswered_beside(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> Option<FrameNumber> {
+    let (asking, answered) = session.challenge(presented.answers?)?;
+    let is_used = |nonce: NonceId| attempt.credentials.iter().any(|sent| sent.nonce == Some(nonce));
+    let mut others = asking.challenges.iter().filter(|other| {
+        other.realm() == answered.realm() && other.challenge.algorithm() == answered.challenge.algorithm()
+    });
+    others.find(|other| other.nonce.is_some_and(|nonce| !is_used(nonce)))?;
+    Some(asking.answer()?.at.number)
 }
 
 /// Whether a registration's user name is not that of the address, and the server never took the one for the other. Calls of a trunk have
