@@ -4,6 +4,7 @@ mod acks;
 mod aka;
 mod asked;
 mod authentication_info;
+mod branches;
 mod catalogue;
 mod challenges;
 mod compared;

@@ -1,5 +1,7 @@
 //! SA102: challenged, and that was the last of it.
 
+use std::time::Duration;
+
 use crate::auth::Credentials;
 use crate::auth::parse_credentials;
 use crate::base::FrameNumber;
@@ -171,6 +173,9 @@ fn is_answered_under_other_call_id(context: &Context<'_>, attempt: &Attempt<'_>)
 /// Requests behind a challenge that are looked at for its realm, on whatever hop. Bounds the search in endless sessions.
 const GOES_ON_WITHIN: usize = 64;
 
+/// A challenge is answered at once.
+const HANGS_UP_WITHIN: Duration = Duration::from_secs(2);
+
 /// Whether a request on any hop has the nonce or answers the realm, the server accepts one that the capture lacks, or the other side has
 /// ended the dialog.
 fn goes_on_elsewhere(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
@@ -190,7 +195,12 @@ fn goes_on_elsewhere(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
     session.run.transactions.iter().any(|other| {
         let is_later = other.started().is_some_and(|started| started >= asked.time);
         let accepted = other.answer.as_ref().filter(|answer| (200..=299).contains(&answer.status));
-        let is_bye = attempt.is_in_dialog() && other.method == Method::Bye;
+        // Who hears that the call is over has no more to say, unless it had time to.
+        let is_prompt = other.started().is_some_and(|started| started.since(asked.time) < HANGS_UP_WITHIN);
+        let is_bye = attempt.is_in_dialog()
+            && other.method == Method::Bye
+            && other.flow.source.address != attempt.transaction.flow.source.address
+            && (is_prompt || attempt.transaction.method == Method::Bye);
         match &other.request {
             Some(request) if is_later && has_nonce(request) => true,
             None if is_later && other.method == attempt.transaction.method => accepted.is_some(),

@@ -140,7 +140,9 @@ fn unanswered_beside(session: &Session<'_>, attempt: &Attempt<'_>, presented: &P
     let (asking, answered) = session.challenge(presented.answers?)?;
     let is_used = |nonce: NonceId| attempt.credentials.iter().any(|sent| sent.nonce == Some(nonce));
     let mut others = asking.challenges.iter().filter(|other| {
-        other.realm() == answered.realm() && other.challenge.algorithm() == answered.challenge.algorithm()
+        other.header == answered.header
+            && other.realm() == answered.realm()
+            && other.challenge.algorithm() == answered.challenge.algorithm()
     });
     others.find(|other| other.nonce.is_some_and(|nonce| !is_used(nonce)))?;
     Some(asking.answer()?.at.number)

@@ -154,6 +154,13 @@ fn a_request_uri_counts_where_a_right_digest_was_refused_for_it() {
     check(&[NAMES, HOP_ASKED, &right, HOP_REFUSED], NOTHING, "medium header-altered-en-route sure=possible");
     check(&[NAMES, HOP_ASKED, &right, HOP_OK], SECRET, "clean\nno header-altered-en-route");
     check(&[NAMES, HOP_ASKED, &wrong, HOP_REFUSED], SECRET, "high digest-wrong-password\nno header-altered-en-route");
+    // RFC 3261 §16.5: rewriting it is what proxies are for, and a 403 is about permission.
+    let forbidden = "server > alg 403\nalg > phone forward\n";
+    check(
+        &[NAMES, HOP_ASKED, &right, forbidden],
+        SECRET,
+        "high forbidden-after-credentials\nno header-altered-en-route",
+    );
 }
 
 #[test]

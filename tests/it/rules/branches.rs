@@ -1,0 +1,158 @@
+//! Forking proxies, trunks and servers that share a realm: what is told of one request on several branches, and of one account in many calls.
+
+use super::*;
+
+const FORK: &str = "edge 203.0.113.20  one 203.0.113.31  two 203.0.113.32\n";
+
+/// Seen at the proxy alone: one branch takes the call that another one asks again for.
+fn forked(realms: [&str; 2]) -> String {
+    let [one, two] = realms;
+    format!(
+        "{FORK}edge > one INVITE\none > edge 401\nWWW-Authenticate: challenge realm={one}\nedge > one ACK\n\
+         edge > two INVITE\nCSeq: 1 INVITE\ntwo > edge 401\nWWW-Authenticate: challenge realm={two}\nedge > two ACK\n\
+         edge > one INVITE\nCSeq: 2 INVITE\nAuthorization: digest user=1001 password=secret realm={one}\n\
+         edge > two INVITE\nCSeq: 2 INVITE\nAuthorization: again\n\
+         one > edge 200\nCSeq: 2 INVITE\nedge > one ACK\nCSeq: 2 ACK\n"
+    )
+}
+
+#[test]
+fn one_branch_that_accepts_is_enough() {
+    let asks_again =
+        |realm: &str| format!("two > edge 401\nCSeq: 2 INVITE\nWWW-Authenticate: challenge realm={realm}\n");
+    for realms in [["same", "same"], ["one", "two"]] {
+        let capture = [&forked(realms), &*asks_again(realms[1]), LATER].concat();
+        let report = analyse(&[&capture], SECRET);
+        let high = report.findings.iter().find(|finding| matches!(finding.severity, "high" | "critical"));
+        assert!(high.is_none(), "{realms:?} {}", shown(&report));
+        assert_eq!(report.summary.verdict, "ok", "{realms:?} {}", shown(&report));
+    }
+}
+
+#[test]
+fn an_account_of_a_realm_that_another_branch_asks_for_was_not_looked_at() {
+    let both = "> INVITE\n< 401\nWWW-Authenticate: challenge realm=one\nWWW-Authenticate: challenge realm=two\n> ACK\n";
+    let answer =
+        |realm: &str, password: &str| format!("Authorization: digest user=1001 password={password} realm={realm}\n");
+    let sent = format!("> INVITE\n{}{}", answer("one", "secret"), answer("two", "wrong"));
+    check(&[both, &sent, CALL_OK], SECRET, "clean\nno accepted-with-other-secret");
+    // Asked one behind the other, each server has looked at its own.
+    let first = "> INVITE\n< 407\nProxy-Authenticate: challenge realm=one\n> ACK\n";
+    let next =
+        format!("> INVITE\nProxy-{}< 401\nWWW-Authenticate: challenge realm=two\n> ACK\n", answer("one", "secret"));
+    let last = format!("> INVITE\nProxy-Authorization: again\n{}", answer("two", "wrong"));
+    check(&[first, &next, &last, CALL_OK], SECRET, "medium accepted-with-other-secret");
+}
+
+#[test]
+fn a_proxy_and_the_server_behind_it_may_share_a_realm() {
+    let both = "> INVITE\n< 401\nProxy-Authenticate: challenge nonce=p\nWWW-Authenticate: challenge nonce=w\n> ACK\n";
+    let to_proxy = "> INVITE\nProxy-Authorization: digest user=1001 password=secret nonce=p\n";
+    let again = "< 401\nWWW-Authenticate: challenge\n> ACK\n";
+    check(&[both, to_proxy, again, LATER], SECRET, "high challenge-unanswered fault=client\nno digest-ok-but-rejected");
+    let refused = "< 407\nProxy-Authenticate: challenge\n> ACK\n";
+    check(&[both, to_proxy, refused, LATER], SECRET, "high digest-ok-but-rejected fault=server");
+}
+
+#[test]
+fn of_two_challenges_for_one_realm_each_wants_its_answer() {
+    let both = "> INVITE\n< 401\nWWW-Authenticate: challenge nonce=one\nWWW-Authenticate: challenge nonce=two\n> ACK\n";
+    let first = "> INVITE\nAuthorization: digest user=1001 password=secret nonce=one\n";
+    let again = "< 401\nWWW-Authenticate: challenge\n> ACK\n";
+    check(
+        &[both, first, again, LATER],
+        SECRET,
+        "high digest-ok-but-rejected fault=unknown sure=possible says=two_challenges_for_that_realm",
+    );
+    let single = "> INVITE\n< 401\nWWW-Authenticate: challenge nonce=one\n> ACK\n";
+    check(&[single, first, again, LATER], SECRET, "high digest-ok-but-rejected fault=server sure=likely");
+}
+
+/// One call of a trunk, with the address of its caller.
+fn call(number: usize, caller: &str, answer: &str) -> String {
+    format!(
+        "+0.5 [c{number}] > INVITE\nFrom: <sip:{caller}@pbx.example.com>;tag=t{number}\n[c{number}] < 407\nProxy-Authenticate: challenge\n\
+         [c{number}] > ACK\n[c{number}] > INVITE\nFrom: <sip:{caller}@pbx.example.com>;tag=t{number}\n\
+         Proxy-Authorization: digest user=1001 password=secret\n{answer}"
+    )
+}
+
+fn refused_call(number: usize, caller: &str) -> String {
+    call(number, caller, &format!("[c{number}] < 407\nProxy-Authenticate: challenge\n[c{number}] > ACK\n"))
+}
+
+#[test]
+fn calls_of_a_pbx_are_no_brute_force() {
+    let calls: String = (0..12).map(|number| refused_call(number, "1001")).collect();
+    let registered = [ASKED, RIGHT, OK].concat();
+    check(&[&registered, &calls], NOTHING, "no brute-force account-guessed\nhigh rejected-credentials");
+    // Nothing shows that it knows the password.
+    check(&[&calls], NOTHING, "medium brute-force sure=possible says=a_PBX_that_calls");
+    check(&[&calls], SECRET, "no brute-force\nhigh digest-ok-but-rejected");
+}
+
+#[test]
+fn whose_calls_a_trunk_makes_is_not_held_against_it() {
+    let calls: String = (0..4).map(|number| refused_call(number, &format!("44207000{number}"))).collect();
+    check(&[&calls, LATER], SECRET, "high digest-ok-but-rejected fault=server sessions=4");
+    let forbidden =
+        |number| call(number, &format!("44207000{number}"), &format!("[c{number}] < 403\n[c{number}] > ACK\n"));
+    let calls: String = (0..4).map(forbidden).collect();
+    check(&[&calls, LATER], SECRET, "medium username-not-aor sessions=4");
+}
+
+#[test]
+fn who_has_calls_that_are_let_on_and_others_that_are_not_is_in() {
+    let accepted = |number| call(number, "1001", &format!("[c{number}] < 200\n[c{number}] > ACK\n"));
+    let mixed = [accepted(0), refused_call(1, "1001"), accepted(2), refused_call(3, "1001")].concat();
+    check(&[&mixed, LATER], SECRET, "untold did not get in\ntold beside clients that got in");
+    let worse = [accepted(0), refused_call(1, "1001"), refused_call(2, "1001")].concat();
+    check(&[&worse, LATER], SECRET, "told 1 of 1 client did not get in");
+}
+
+#[test]
+fn each_request_counts_once_whatever_it_answers() {
+    let both = "WWW-Authenticate: challenge algorithm=SHA-256\nWWW-Authenticate: challenge algorithm=MD5\n";
+    let sent = "> REGISTER\nAuthorization: digest user=1001 password=wrong algorithm=SHA-256\n\
+        Authorization: digest user=1001 password=wrong algorithm=MD5\n";
+    let turn = [sent, "< 401\n", both].concat();
+    check(
+        &["> REGISTER\n< 401\n", both, &turn.repeat(2)],
+        NOTHING,
+        "high challenge-loop says=2_REGISTERs_with_credentials",
+    );
+}
+
+#[test]
+fn keepalives_and_calls_that_the_other_side_ends_want_no_answer() {
+    let call = [CALL_ASKED, CALL_RIGHT, CALL_OK].concat();
+    let ping = "+20 > OPTIONS\nTo: <sip:2000@pbx.example.com>;tag=b\n< 407\nProxy-Authenticate: challenge\n";
+    let bye = "> BYE\n< 200\n";
+    check(&[&call, ping, bye, LATER], SECRET, "clean");
+    check(&[&call, &ping.repeat(3), bye, LATER], SECRET, "clean");
+    let asked = "> BYE\n< 407\nProxy-Authenticate: challenge\n";
+    check(&[&call, asked, LATER], SECRET, "high in-dialog-challenge-unanswered");
+    check(&[&call, asked, "< BYE\n> 200\n", LATER], SECRET, "clean");
+    // What is to be told within the call had time to be told.
+    let info = asked.replace("BYE", "INFO");
+    check(&[&call, &info, "+20 < BYE\n> 200\n", LATER], SECRET, "high in-dialog-challenge-unanswered");
+    check(&[&call, &info, "> BYE\n< 200\n", LATER], SECRET, "high in-dialog-challenge-unanswered");
+}
+
+#[test]
+fn what_the_capture_lacks_may_have_answered_a_challenge() {
+    check(
+        &[ASKED, "> unseen REGISTER\nAuthorization: digest user=1001 password=secret\n", OK, LATER],
+        NOTHING,
+        "no challenge-unanswered",
+    );
+    check(&[ASKED, LATER], NOTHING, "high challenge-unanswered");
+}
+
+#[test]
+fn a_request_that_is_too_long_or_not_supported_is_no_servers_trouble() {
+    for (status, fault) in [("513", "client"), ("501", "unknown"), ("503", "server")] {
+        let found = format!("medium registrar-rejects-contact fault={fault}");
+        check(&[ASKED, RIGHT, &format!("< {status}\n"), LATER], SECRET, &found);
+    }
+}
