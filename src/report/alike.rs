@@ -6,6 +6,7 @@ use crate::rules::Finding;
 use crate::rules::Severity;
 use crate::rules::Subject;
 use crate::rules::credentials::digest_wrong_password::SEARCHED;
+use crate::rules::facts;
 
 /// What findings have in common that are told as one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -31,15 +32,29 @@ impl Alike {
         let sentences = finding.excluded.iter().chain(&finding.remedy).map(AsRef::as_ref);
         let explanation =
             SEARCHED.iter().fold(finding.explanation.clone(), |text, searched| text.replace(searched, ""));
-        let text = [finding.title.as_str(), &explanation].into_iter().chain(sentences).map(without_place);
+        let caller =
+            finding.subject.is_caller.then(|| facts::text(&finding.subject.user)).filter(|name| !name.is_empty());
+        let nameless = |sentence: &str| match &caller {
+            Some(name) => without_place(&sentence.replace(name.as_str(), "#")),
+            None => without_place(sentence),
+        };
+        let text = [finding.title.as_str(), &explanation].into_iter().chain(sentences).map(nameless);
         Alike {
             rule: finding.rule.name,
             severity: finding.severity,
             verdict,
-            subject: finding.subject.clone(),
+            subject: account(&finding.subject),
             pair,
             text: text.collect::<Vec<_>>().join("\n"),
         }
+    }
+}
+
+/// Whose account it is about: that of the client, where calls show no other.
+pub(super) fn account(subject: &Subject) -> Subject {
+    match subject.is_caller {
+        true => Subject { user: Vec::new(), ..subject.clone() },
+        false => subject.clone(),
     }
 }
 

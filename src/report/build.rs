@@ -166,9 +166,10 @@ impl ReportBuilder {
     }
 
     /// The summary. `by_severity` counts every finding, those of the report and those that found no place in it.
-    pub fn summary(&self, seen: Seen, by_severity: &BTreeMap<String, u64>) -> model::Summary {
+    pub fn summary(&mut self, seen: Seen, by_severity: &BTreeMap<String, u64>) -> model::Summary {
         let has = |severity: Severity| by_severity.get(severity.name()).is_some_and(|count| *count > 0);
         let has_high = has(Severity::High) || has(Severity::Critical);
+        self.clients.fold_callers();
         let verdict = self.clients.verdict(has_high);
         model::Summary {
             verdict: verdict.to_owned(),

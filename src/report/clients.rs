@@ -1,6 +1,7 @@
 //! Who got in and who did not: what the first line of a report says.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::base::CaptureTime;
@@ -54,6 +55,8 @@ struct Client {
     failure: Option<String>,
     /// When that was. Sessions do not close in the order in which they end.
     ended: Option<CaptureTime>,
+    /// It registers, or showed credentials: else it calls in a name that need be none of its own.
+    has_account: bool,
     /// When its first call failed, and when the last of those began that did not.
     call_failed: Option<CaptureTime>,
     call_passed: Option<CaptureTime>,
@@ -65,7 +68,25 @@ struct Client {
     is_cut_short: bool,
 }
 
+/// Callers of one address that are taken for one PBX.
+const CALLERS_MIN: usize = 3;
+
 impl Client {
+    /// Takes what became of another one that is the same.
+    fn absorb(&mut self, other: Client) {
+        if let Some((began, rule)) = other.trouble {
+            self.note_trouble(began, rule);
+        }
+        if self.ended < other.ended && other.failure.is_some() {
+            (self.failure, self.ended) = (other.failure, other.ended);
+        }
+        self.is_in |= other.is_in;
+        self.has_tried |= other.has_tried;
+        self.is_cut_short |= other.is_cut_short;
+        self.call_passed = self.call_passed.max(other.call_passed);
+        self.call_failed = self.call_failed.into_iter().chain(other.call_failed).min();
+    }
+
     /// Whether it does not get in any more, as far as is seen. Calls are let on or not each by itself: who has some that are, is in.
     fn has_failed(&self) -> bool {
         let is_in_between = self.call_failed.is_some() && self.call_passed > self.call_failed;
@@ -125,6 +146,7 @@ impl Clients {
         }
         // A call that fails behind authentication has got in, too.
         client.is_in |= session.outcome == SessionOutcome::Accepted || session.attempts.iter().any(is_let_past);
+        client.has_account |= !session.is_caller();
         if session.method() == Some(&Method::Invite) {
             client.note_call(session);
         }
@@ -166,6 +188,30 @@ impl Clients {
         }
         let attackers = &self.attackers;
         self.clients.retain(|(address, _), client| client.is_in || !attackers.contains_key(address));
+    }
+
+    /// Makes one client of the callers of one address that showed no account, where they are several: a PBX calls in the name of whoever it
+    /// likes. Where one there has calls that are let on, it is that one.
+    pub fn fold_callers(&mut self) {
+        let mut callers: BTreeMap<IpAddr, BTreeSet<Vec<u8>>> = BTreeMap::new();
+        let mut accounts: BTreeMap<IpAddr, Vec<u8>> = BTreeMap::new();
+        for ((address, user), client) in &self.clients {
+            if !client.has_account {
+                callers.entry(*address).or_default().insert(user.clone());
+            } else if client.call_passed.is_some() && accounts.get(address).is_none_or(|known| user < known) {
+                accounts.insert(*address, user.clone());
+            }
+        }
+        for (address, users) in callers.into_iter().filter(|(_, users)| users.len() >= CALLERS_MIN) {
+            let account = accounts.remove(&address);
+            let mut all = users.into_iter().filter_map(|user| self.clients.remove(&(address, user)));
+            let Some(mut one) = all.next() else { continue };
+            all.for_each(|other| one.absorb(other));
+            match account.and_then(|user| self.clients.get_mut(&(address, user))) {
+                Some(known) => known.absorb(Client { failure: None, ..one }),
+                None => drop(self.clients.insert((address, Vec::new()), one)),
+            }
+        }
     }
 
     /// Takes an attack of somebody who is a client, too, or is not seen himself.

@@ -16,6 +16,7 @@ use crate::base::WireMap;
 use crate::history::PairKey;
 use crate::report::FrameAt;
 use crate::report::Redaction;
+use crate::report::alike;
 use crate::report::alike::Alike;
 use crate::report::build::frame_at;
 use crate::report::model;
@@ -231,7 +232,7 @@ impl Findings {
         // Most accounts have one finding of a kind, and need no comparison.
         let mut of_account: WireMap<u64, u32> = WireMap::default();
         let state = std::hash::RandomState::new();
-        let account = |finding: &Finding| state.hash_one((finding.rule.name, &finding.subject));
+        let account = |finding: &Finding| state.hash_one((finding.rule.name, alike::account(&finding.subject)));
         for collected in &self.collected {
             *of_account.entry(account(&collected.finding)).or_insert(0) += 1;
         }

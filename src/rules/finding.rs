@@ -185,6 +185,8 @@ pub struct Subject {
     pub client: Option<IpAddr>,
     /// Who answers.
     pub server: Option<IpAddr>,
+    /// The user is whom a call is from, and no account was shown: a PBX calls in the name of whoever it likes.
+    pub is_caller: bool,
 }
 
 impl Finding {

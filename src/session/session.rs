@@ -205,6 +205,11 @@ impl<'run> Session<'run> {
         }
     }
 
+    /// Whether it is a call that shows no account: whom it is from need be no user of the server's.
+    pub fn is_caller(&self) -> bool {
+        self.method() == Some(&Method::Invite) && self.attempts.iter().all(|attempt| attempt.credentials.is_empty())
+    }
+
     /// The user part of the first From URI.
     pub fn from_user(&self) -> &'run [u8] {
         let from = self.attempts.iter().find_map(Attempt::request).map(|request| self.text(request.from));

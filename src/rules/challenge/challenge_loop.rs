@@ -406,7 +406,7 @@ pub fn across_sessions(key: &AccountKey, steps: &[&LoopStep]) -> Option<(Finding
         _ => Fault::Client,
     };
     finding.frames = frames;
-    finding.subject = Subject { realm, user, client: Some(key.source), server: None };
+    finding.subject = Subject { realm, user, client: Some(key.source), server: None, ..Subject::default() };
     Some((finding, sessions))
 }
 

@@ -122,6 +122,7 @@ fn about(mut finding: Finding, neighbours: &Neighbours, users: &[&User]) -> Find
         user: Vec::new(),
         client: Some(neighbours.client),
         server: users.first().map(|(_, ending)| ending.server),
+        ..Subject::default()
     };
     finding
 }

@@ -76,6 +76,7 @@ fn finding(difference: &MethodDifference) -> Option<Finding> {
         user: user.user.to_vec(),
         client: Some(user.client),
         server: Some(first.server),
+        ..Subject::default()
     };
     Some(finding)
 }

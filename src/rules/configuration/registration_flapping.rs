@@ -69,6 +69,7 @@ fn check(facts: &CaptureFacts) -> Vec<Finding> {
                 user: user.to_vec(),
                 client: Some(key.client),
                 server: Some(key.server),
+                ..Subject::default()
             };
             findings.push(finding);
         }

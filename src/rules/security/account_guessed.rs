@@ -76,6 +76,7 @@ fn check(facts: &CaptureFacts) -> Vec<Finding> {
                 user: guess.user.to_vec(),
                 client: Some(key.client),
                 server: Some(key.server),
+                ..Subject::default()
             };
             findings.push(finding);
         }

@@ -71,6 +71,7 @@ fn check(facts: &CaptureFacts) -> Vec<Finding> {
             user: user.map(|(user, _)| user.to_vec()).unwrap_or_default(),
             client: Some(key.client),
             server: Some(key.server),
+            ..Subject::default()
         };
         findings.push(finding);
     }

@@ -198,6 +198,7 @@ fn check(facts: &CaptureFacts) -> Vec<Finding> {
             user: first.user.to_vec(),
             client: Some(key.client),
             server: Some(key.server),
+            ..Subject::default()
         };
         findings.push(finding);
     }

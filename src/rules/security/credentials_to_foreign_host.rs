@@ -68,7 +68,8 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         header: row.header.credentials_header(),
         value: EvidenceValue::Credentials(row.value.clone(), row.first.nonce),
     }];
-    finding.subject = Subject { realm, user: Vec::new(), client: Some(proxy), server: Some(host) };
+    finding.subject =
+        Subject { realm, user: Vec::new(), client: Some(proxy), server: Some(host), ..Subject::default() };
     let key = format!("{proxy} {host} {}", facts::text(&finding.subject.realm));
     vec![finding.merged_by(key)]
 }

@@ -130,7 +130,12 @@ fn finding(peer: &PeerChallenge, own: OwnServer) -> Option<Finding> {
     finding.frames = peer.invited.into_iter().chain([peer.challenged]).chain(peer.answered).collect();
     finding.frames.sort_unstable();
     finding.sessions = vec![peer.session];
-    finding.subject =
-        Subject { realm: peer.realm.to_vec(), user: peer.user.to_vec(), client: Some(client), server: Some(stranger) };
+    finding.subject = Subject {
+        realm: peer.realm.to_vec(),
+        user: peer.user.to_vec(),
+        client: Some(client),
+        server: Some(stranger),
+        ..Subject::default()
+    };
     Some(finding)
 }

@@ -96,6 +96,7 @@ fn finding(replay: &Replay, holds_password: bool) -> Finding {
         user: replay.user.to_vec(),
         client: Some(second.client),
         server: replay.server,
+        ..Subject::default()
     };
     finding
 }

@@ -64,6 +64,7 @@ fn check(facts: &CaptureFacts) -> Vec<Finding> {
             user: spread.user.to_vec(),
             client: None,
             server: Some(spread.server),
+            ..Subject::default()
         };
         findings.push(finding);
     }

@@ -156,3 +156,20 @@ fn a_request_that_is_too_long_or_not_supported_is_no_servers_trouble() {
         check(&[ASKED, RIGHT, &format!("< {status}\n"), LATER], SECRET, &found);
     }
 }
+
+#[test]
+fn the_callers_of_a_pbx_without_an_account_are_one_client() {
+    let bare = |number: usize| {
+        let caller = format!("From: <sip:44207000{number}@pbx.example.com>;tag=t{number}\n");
+        format!(
+            "+0.5 [b{number}] > INVITE\n{caller}[b{number}] < 407\nProxy-Authenticate: challenge\n[b{number}] > ACK\n{caller}"
+        )
+    };
+    let calls: String = (0..4).map(bare).collect();
+    check(&[&calls, LATER], NOTHING, "high challenge-unanswered sessions=4\ntold 1 of 1 client did not get in");
+    let accepted = call(9, "1001", "[c9] < 200\n[c9] > ACK\n");
+    check(&[&accepted, &calls, LATER], SECRET, "told beside clients that got in: 1 challenge never answered");
+    // Two lines of one phone are two.
+    let two: String = (0..2).map(bare).collect();
+    check(&[&two, LATER], NOTHING, "told 2 of 2 clients did not get in");
+}
