@@ -53,10 +53,14 @@ fn check(facts: &CaptureFacts) -> Vec<Finding> {
                 )
                 .fault(Fault::Client)
                 .explained(format!(
-                    "{} accepted the credentials in frame {}, among {} from the same source that were refused.{}",
+                    "{} accepted the credentials in frame {}, among {} from the same source that were refused{}.{}",
                     key.server,
                     accepted.at.number,
                     facts::count(refused, "digest"),
+                    match guess.tries.acceptances {
+                        0 | 1 => String::new(),
+                        all => format!("; since the first of these it accepted {all} in all"),
+                    },
                     if is_proven {
                         ""
                     } else {

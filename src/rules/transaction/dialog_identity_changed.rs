@@ -64,7 +64,8 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     finding.frames.sort_unstable();
     finding.frames.dedup();
     let account = facts::account_key(session, attempt).map(|key| format!("{} {}", key.source, facts::text(&key.aor)));
-    vec![finding.merged_by(account.unwrap_or_default())]
+    // What became of them is said of all.
+    vec![finding.merged_by(format!("{} {}", account.unwrap_or_default(), credentials_facts::outcome_text(&rows)))]
 }
 
 /// Whether this is the first use of a nonce that was given under another Call-ID, for the same purpose.
