@@ -4,12 +4,13 @@
 use crate::auth::Algorithm;
 use crate::auth::Challenge;
 use crate::auth::Credentials;
+use crate::auth::Scheme;
 use crate::base::Untrusted;
 
 /// One parameter in which credentials do not answer their challenge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unanswered {
-    /// `scheme`, `realm`, `nonce`, `algorithm`, `qop` or `opaque`.
+    /// `scheme`, `response`, `realm`, `nonce`, `algorithm`, `qop` or `opaque`.
     pub parameter: &'static str,
     /// What is wrong with it, in a sentence without a full stop. Holds text from the wire.
     pub text: String,
@@ -44,6 +45,9 @@ pub fn unanswered(challenge: &Challenge<'_>, credentials: &Credentials<'_>) -> V
         );
         add("scheme", text);
         return found;
+    }
+    if credentials.scheme == Scheme::Digest && credentials.response().is_none() {
+        add("response", "the credentials have none: they look like a challenge, or are cut off".to_owned());
     }
     if let Some(asked) = challenge.realm().filter(|asked| credentials.realm().as_ref() != Some(asked)) {
         let sent = credentials.realm();
@@ -122,8 +126,12 @@ mod tests {
     use crate::auth::parse_challenges;
     use crate::auth::parse_credentials;
 
-    /// The parameters that are not answered.
+    /// The parameters that are not answered by these and a response.
     fn check(challenge: &str, credentials: &str, expect: &[&str]) {
+        check_whole(challenge, &format!(r#"{credentials},response="d""#), expect);
+    }
+
+    fn check_whole(challenge: &str, credentials: &str, expect: &[&str]) {
         let challenges = parse_challenges(challenge.as_bytes());
         let credentials = parse_credentials(credentials.as_bytes());
         let found = unanswered(answered(&challenges, &credentials[0]).unwrap(), &credentials[0]);
@@ -141,7 +149,8 @@ mod tests {
             &["realm", "nonce", "algorithm", "qop", "opaque"],
         );
         check(asked, r#"Digest realm="r",nonce="n",qop=auth-conf,opaque="p""#, &["qop", "opaque"]);
-        check(asked, "Basic YTpi", &["scheme"]);
+        check_whole(asked, "Basic YTpi", &["scheme"]);
+        check_whole(asked, asked, &["response", "qop"]);
         check(r#"Digest realm="r",nonce="n""#, r#"Digest realm="r",nonce="n",qop=auth,opaque="o""#, &["qop", "opaque"]);
         check(r#"Digest realm="r",nonce="n",opaque="""#, r#"Digest realm="r",nonce="n""#, &[]);
         check(r#"Digest realm="a\"b",nonce="n""#, r#"Digest realm="a\"b",nonce=n"#, &[]);

@@ -79,7 +79,8 @@ Examples:
   sipauth analyze --follow --format ndjson /var/spool/sip-ring
 
 Exit codes: 0 nothing at or above --fail-on, 1 a finding, 2 wrong use, 3 an input could not be read,
-4 with --strict: damaged input or a limit reached, 5 the output could not be written, 130 SIGINT, 143 SIGTERM.")]
+4 with --strict: damaged input or a limit reached, 5 the output could not be written, 70 an internal fault,
+130 SIGINT, 143 SIGTERM.")]
 pub struct Analyze {
     /// pcap or pcapng, plain, gzip or zstd; a folder of them; `-` reads a pipe.
     #[arg(required_unless_present = "read", value_name = "CAPTURE")]
@@ -153,7 +154,7 @@ pub struct Analyze {
     #[arg(long)]
     pub strict: bool,
 
-    /// Put the time of this run into the report.
+    /// Put the time of this run into the report (CSV and SARIF have no place for it).
     #[arg(long)]
     pub stamp: bool,
 
@@ -192,7 +193,9 @@ pub struct Analyze {
 Examples:
   sipauth flow capture.pcap
   sipauth flow --session s3 --credentials users.csv capture.pcap
-  sipauth flow --call-id 1-19422@127.0.2.1 --format svg -o ladder.svg capture.pcap")]
+  sipauth flow --call-id 1-19422@127.0.2.1 --format svg -o ladder.svg capture.pcap
+
+Exit codes: 0 drawn, 2 wrong use, or no such session, 3 an input could not be read, 5 the output could not be written.")]
 pub struct Flow {
     /// pcap or pcapng, as for analyze.
     #[arg(required = true, value_name = "CAPTURE")]

@@ -91,7 +91,11 @@ impl Sink {
             return Ok(Sink::Device { out: BufWriter::new(device), place: place.to_owned() });
         }
         refuse_bad_place(place, inputs, is_forced)?;
-        let told = |error: io::Error| unwritable(format!("{}: {error}", draft::folder_of(place).display()));
+        let folder = draft::folder_of(place);
+        if !folder.is_dir() {
+            return Err(unwritable(format!("{}: there is no such folder; make it first", folder.display())));
+        }
+        let told = |error: io::Error| unwritable(format!("{}: {}", folder.display(), error.kind()));
         let file = Draft::beside(place).map_err(told)?;
         Ok(Sink::File { out: BufWriter::new(file), place: place.to_owned(), is_forced })
     }

@@ -46,6 +46,9 @@ const TEXT_LEN_BYTES_MAX: u64 = 1 << 20;
 /// Checks the answer and prints the verdict.
 pub fn run(options: &Verify) -> Result<Exit> {
     refuse_two_readers_of_stdin(options)?;
+    if options.method.is_empty() {
+        return Err(usage("--method: is empty; name the request's method, as REGISTER"));
+    }
     let notes = Notes { is_quiet: options.quiet };
     let challenge = text("--challenge", &options.challenge)?;
     let credentials = text("--credentials-header", &options.credentials_header)?;

@@ -171,7 +171,8 @@ fn push_heading(text: &mut String, report: &Report, redaction: Redaction, width:
         many => format!("{} captures", many.len()),
     };
     let messages = counted(report.summary.sip_messages, "SIP message");
-    let line = format!("{path}: {}, {messages}", counted(frames, "frame"));
+    let stamp = report.generated_at.as_ref().map(|stamp| format!(", looked at {stamp}")).unwrap_or_default();
+    let line = format!("{path}: {}, {messages}{stamp}", counted(frames, "frame"));
     let _ = writeln!(text, "{}\n", wrapped(&line, width, "", "  "));
     if let Some(selected) = &report.summary.selected {
         push_selected(text, report, selected, width);

@@ -195,7 +195,8 @@ fn push_noted(text: &mut String, report: &Report) {
 fn push_counts(text: &mut String, report: &Report) {
     let messages = human::counted(report.summary.sip_messages, "SIP message");
     let (checked, used) = (human::checked(report), human::used(report));
-    let _ = writeln!(text, "\n---\n\n{messages}, {checked}; {used}. Made by sipauth {}.", report.tool.version);
+    let stamp = report.generated_at.as_ref().map(|stamp| format!(", {stamp}")).unwrap_or_default();
+    let _ = writeln!(text, "\n---\n\n{messages}, {checked}; {used}. Made by sipauth {}{stamp}.", report.tool.version);
     for diagnostic in &report.diagnostics {
         let _ = writeln!(text, "\n- note: {} ({})", escaped(&diagnostic.text), diagnostic.count);
     }

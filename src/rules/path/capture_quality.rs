@@ -42,9 +42,13 @@ fn check(facts: &CaptureFacts) -> Vec<Finding> {
         if lost { "The capture does not hold everything" } else { "The capture shows some packets in an unusual way" };
     let lines: Vec<String> = events.iter().map(|event| line(event)).collect();
     let mut finding = Finding::new(&RULE, title).fault(Fault::Path).explained(format!("{}.", lines.join("; ")));
-    if lost {
+    let is_file = |event: &Event| matches!(event.name, "input_truncated" | "input_unreadable");
+    if events.iter().any(|event| event.loses_messages && !is_file(event)) {
         finding =
             finding.advises("Capture again with tcpdump -s 0 -B 16384: findings about silence rest on what was kept");
+    }
+    if events.iter().any(|event| is_file(event)) {
+        finding = finding.advises("Copy the file again, once nobody writes to it: its end is missing");
     }
     // Then it is not a footnote to an answer: it is the answer.
     if lost && facts.sip_messages > 0 && !facts.has_authentication {
