@@ -100,8 +100,9 @@ impl Headers {
 }
 
 impl Default for Headers {
+    /// None, and no room for any: what stands in for those that are lent to a message costs nothing.
     fn default() -> Headers {
-        Headers::new()
+        Headers { rows: Vec::new(), first: [0; HeaderName::COUNT], repeats: [false; HeaderName::COUNT] }
     }
 }
 
