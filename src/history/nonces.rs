@@ -239,6 +239,11 @@ impl Nonces {
         }
     }
 
+    /// Whether another Call-ID counted higher with that nonce, as far as the capture was read.
+    pub fn is_counted_higher(&self, nonce: &Nonce, call_id: &[u8], count: u32) -> bool {
+        nonce.highest.count > count && nonce.highest.call != self.short_hash(call_id)
+    }
+
     /// Notes that credentials name a nonce, while the capture is read.
     pub fn sent(&mut self, id: NonceId, at: FrameRef, time: CaptureTime, flow: Flow, purpose: Purpose) {
         self.now = self.now.max(time);

@@ -259,10 +259,22 @@ pub fn is_on_later_hop(attempt: &Attempt<'_>) -> bool {
 
 /// The same, or those of the same user in another Call-ID: a nonce of a REGISTER may serve an INVITE.
 pub fn was_good(session: &Session<'_>, context: &Context<'_>, index: usize, presented: &Presented<'_>) -> bool {
-    let users = [session.from_user(), &*presented.username()].map(|user| context.nonces.user(user));
     let nonce = presented.nonce.and_then(|id| context.nonces.get(id)).filter(|nonce| nonce.accepted > 0);
-    let elsewhere = nonce.and_then(Nonce::issued).is_some_and(|issue| users.contains(&issue.user));
+    let elsewhere = nonce.is_some_and(|nonce| is_own(session, context, index, presented, nonce));
     was_let_past(session, index, presented) || (presented.answers.is_none() && elsewhere)
+}
+
+/// Whether a nonce was given to the user of these credentials, or to the very port that they come from: a PBX calls in the names of many.
+fn is_own(
+    session: &Session<'_>,
+    context: &Context<'_>,
+    index: usize,
+    presented: &Presented<'_>,
+    nonce: &Nonce,
+) -> bool {
+    let users = [session.from_user(), &*presented.username()].map(|user| context.nonces.user(user));
+    let source = session.attempts.get(index).map(|attempt| attempt.transaction.flow.source);
+    nonce.issued().is_some_and(|issue| users.contains(&issue.user) || Some(issue.flow.destination) == source)
 }
 
 /// Whether these credentials repeat the nonce count that another Call-ID of the user used last with their nonce.

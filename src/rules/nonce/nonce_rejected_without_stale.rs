@@ -70,6 +70,15 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         ))
         .advises("Let the server say stale=true when it refuses a nonce for its age")
         .advises("Let the client try once more when a challenge brings a new nonce");
+    let nonce = presented.nonce.and_then(|nonce| context.nonces.get(nonce)).zip(presented.nonce_count);
+    if nonce.is_some_and(|(nonce, count)| context.nonces.is_counted_higher(nonce, &session.run.call_id, count)) {
+        finding.explanation.push_str(
+            " Its nonce count is not the highest: another call counted higher with the nonce, and a server that keeps the highest refuses \
+             what comes late.",
+        );
+        finding = finding
+            .advises("Let the client use a nonce for one call at a time, or let the server take counts in any order");
+    }
     if is_open {
         finding.explanation.push_str(&facts::ends_behind(attempt, context));
     }

@@ -173,3 +173,25 @@ fn the_callers_of_a_pbx_without_an_account_are_one_client() {
     let two: String = (0..2).map(bare).collect();
     check(&[&two, LATER], NOTHING, "told 2 of 2 clients did not get in");
 }
+
+/// A nonce of one call that the next ones use, too, whatever caller they name.
+#[test]
+fn a_nonce_that_a_trunk_keeps_was_good_whoever_calls() {
+    let first = call(0, "442070000", "[c0] < 200\n[c0] > ACK\n").replacen(
+        "Proxy-Authenticate: challenge",
+        "Proxy-Authenticate: challenge nonce=kept",
+        1,
+    );
+    let next = |number: usize, count: &str| {
+        format!(
+            "+1 [c{number}] > INVITE\nFrom: <sip:44207000{number}@pbx.example.com>;tag=t{number}\n\
+             Proxy-Authorization: digest user=1001 password=secret nonce=kept realm=pbx.example.com qop=auth nc={count}\n\
+             [c{number}] < 407\nProxy-Authenticate: challenge\n[c{number}] > ACK\n"
+        )
+    };
+    let refused = "high nonce-rejected-without-stale fault=server";
+    check(&[&first, &next(1, "00000002"), LATER], SECRET, refused);
+    // What comes late under a lower count is refused for that.
+    let accepted = next(2, "00000005").replace("[c2] < 407\nProxy-Authenticate: challenge\n", "[c2] < 200\n");
+    check(&[&first, &accepted, &next(3, "00000003"), LATER], SECRET, &format!("{refused} says=not_the_highest"));
+}
