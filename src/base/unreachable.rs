@@ -34,6 +34,8 @@ pub enum Why {
     Closed,
     /// The same by RST (RFC 9293 §3.5.2).
     Reset,
+    /// Nobody accepts a TCP connection there (RFC 9293 §3.10.7.1).
+    Refused,
 }
 
 /// When it was said, and where.
@@ -73,6 +75,8 @@ pub struct Unreachables {
     notices: WireMap<Sender, VecDeque<Notice>>,
     /// In the order in which they came.
     senders: VecDeque<Sender>,
+    /// The latest refusal of a connection between two hosts: each try has a port of its own.
+    refusals: WireMap<(IpAddr, IpAddr), Notice>,
     forgotten: u64,
 }
 
@@ -80,6 +84,15 @@ impl Unreachables {
     /// Takes a notice.
     pub fn note(&mut self, notice: Notice) {
         let Flow { source, destination } = notice.what.flow;
+        if notice.what.why == Why::Refused {
+            let hosts = (source.address, destination.address);
+            if self.refusals.len() < SENDERS_MAX || self.refusals.contains_key(&hosts) {
+                self.refusals.insert(hosts, notice);
+            } else {
+                self.forgotten += 1;
+            }
+            return;
+        }
         let sender = (source, destination.address);
         if !self.notices.contains_key(&sender) {
             self.make_room();
@@ -110,6 +123,11 @@ impl Unreachables {
     /// The notices that are remembered for what one port sent to a host, in the order in which they came.
     pub fn from_port_to(&self, source: Endpoint, destination: IpAddr) -> impl Iterator<Item = Notice> {
         self.notices.get(&(source, destination)).into_iter().flatten().copied()
+    }
+
+    /// The latest refusal of a TCP connection from one host to another.
+    pub fn refused(&self, client: IpAddr, server: IpAddr) -> Option<Notice> {
+        self.refusals.get(&(client, server)).copied()
     }
 
     /// How many senders made room for later ones.

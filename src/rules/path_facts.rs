@@ -173,7 +173,7 @@ pub fn tell_bounced(attempt: &Attempt<'_>, notice: Notice, mut finding: Finding)
             format!("{said_by} says that it does not let the answer through (ICMP administratively prohibited"),
             format!("Let {said_by} pass what {} sends to {client}", flow.source.address),
         ),
-        Why::Port | Why::Host | Why::Closed | Why::Reset => (
+        Why::Port | Why::Host | Why::Closed | Why::Reset | Why::Refused => (
             Fault::Path,
             format!("{said_by} says that the answer does not arrive (ICMP unreachable"),
             format!("See why {said_by} has no way to {client}: NAT, routes, and whether the host is up"),
@@ -204,7 +204,7 @@ pub fn tell_unreachable(attempt: &Attempt<'_>, context: &Context<'_>, mut findin
             format!("{said_by} says that it does not let the request through (ICMP administratively prohibited"),
             format!("Let {said_by} pass requests from {} to {server}", flow.source.address),
         ),
-        Why::Port | Why::Host => (
+        Why::Port | Why::Host | Why::Refused => (
             Fault::Path,
             format!("{said_by} says that the request does not arrive (ICMP unreachable"),
             format!("See why {said_by} has no way to {server}: routes, address, and whether the host is up"),
@@ -225,6 +225,15 @@ pub fn tell_unreachable(attempt: &Attempt<'_>, context: &Context<'_>, mut findin
     finding.frames.push(at);
     finding.frames.sort_unstable();
     finding.fault(fault)
+}
+
+/// The refusal of a TCP connection that the client tried to open behind an answer over UDP: a request that is too long for a datagram goes
+/// over TCP (RFC 3261 §18.1.1), and with credentials it is longer.
+pub fn refused_connection(attempt: &Attempt<'_>, context: &Context<'_>) -> Option<Notice> {
+    let transaction = attempt.transaction;
+    let answered = attempt.answer().filter(|_| transaction.transport == Transport::Udp)?.time;
+    let notice = context.unreachable.refused(transaction.flow.source.address, transaction.flow.destination.address)?;
+    (notice.time >= answered && notice.time.since(answered) <= TRANSACTION_TIMEOUT).then_some(notice)
 }
 
 /// What to do where a server ends the connection instead of answering.

@@ -48,6 +48,9 @@ impl<F: Framer> Connections<F> {
         let (at, time) = (origin.frames.last, origin.time);
         if self.is_refusal(segment) {
             out.ledger.events.tcp_refused.add(at);
+            let (flow, said_by) = (segment.flow.reversed(), segment.flow.source.address);
+            let what = Unreachable { flow, said_by, why: Why::Refused };
+            out.ledger.unreachable.extend(time.map(|time| Notice { what, at, time }));
             self.remove(segment.flow.reversed(), out);
         }
         self.place(segment, origin, out);

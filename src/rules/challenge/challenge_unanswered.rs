@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::auth::Credentials;
 use crate::auth::parse_credentials;
 use crate::base::FrameNumber;
+use crate::base::Notice;
 use crate::rules::Check;
 use crate::rules::Confidence;
 use crate::rules::Context;
@@ -45,7 +46,7 @@ pub static RULE: Rule = Rule {
              algorithms were offered, check that the client knows them. A second realm behind a first one needs an account of \
              its own.",
     not_this: "The same request sent again without credentials is retry-without-credentials. A challenge of which ICMP \
-               says that it did not come to the client is blamed on who does not listen, or lets nothing through. OPTIONS and NOTIFY pings want any \
+               says that it did not come to the client is blamed on who does not listen, or lets nothing through; and where the client then tried TCP and was refused, on the server. OPTIONS and NOTIFY pings want any \
                answer and are info. A challenge without a header that could be answered is challenge-header-missing. A call \
                that was cancelled, or that another branch of a forking proxy won, needs no answer. Whoever is asked within a \
                dialog by the one who began it need not answer: that is medium. So is a log-off (Expires: 0) of a client that is \
@@ -113,6 +114,9 @@ fn finding(session: &Session<'_>, context: &Context<'_>, unanswered: &Unanswered
         finding = explain_unheard(finding, attempt);
     } else {
         finding = explain_circumstances(session, finding, attempt);
+    }
+    if let Some(refused) = path_facts::refused_connection(attempt, context) {
+        finding = explain_refused(finding, attempt, refused);
     }
     finding.attempt = Some(index);
     finding.subject = facts::subject(session, attempt);
@@ -211,6 +215,26 @@ fn goes_on_elsewhere(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
 
 fn has_realm(attempt: &Attempt<'_>, sent: &Credentials<'_>) -> bool {
     !sent.is_ims_initial() && sent.realm().is_some_and(|realm| attempt.offers_realm(&realm))
+}
+
+/// The client was about to answer over TCP.
+fn explain_refused(mut finding: Finding, attempt: &Attempt<'_>, refused: Notice) -> Finding {
+    let server = refused.what.flow.destination;
+    finding.explanation.push_str(&format!(
+        " The client then tried to connect to {server} over TCP and was refused (TCP RST, frame {}): with credentials the request may be too \
+         long for UDP.",
+        refused.at.number
+    ));
+    finding.frames.push(refused.at);
+    finding.confidence = finding.confidence.min(Confidence::Likely);
+    finding.remedy = vec![
+        format!(
+            "Let the server accept TCP on {server}, or shorten the client's {} to 1300 bytes with its credentials",
+            attempt.transaction.method
+        )
+        .into(),
+    ];
+    finding.fault(Fault::Server)
 }
 
 /// A client that has an answer does not repeat its request.

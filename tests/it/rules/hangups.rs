@@ -144,3 +144,22 @@ fn connections_that_are_refused_are_counted() {
     };
     assert_eq!(refused(&[other(syn, 36), other(rst, 34)]), None);
 }
+
+/// RFC 3261 §18.1.1: what is too long for a datagram goes over TCP, and credentials make it longer.
+#[test]
+fn who_cannot_answer_over_tcp_was_not_silent() {
+    let asked = [udp_frame(&register(1, None)), back(udp_frame(&answer(1, "401 Unauthorized", "one")))];
+    let refused = [tcp_frame(7, SYN, b""), back(tcp_frame(0, RST | ACK, b""))];
+    let capture = |frames: &[&[Vec<u8>]]| {
+        let mut frames: Vec<(u64, Vec<u8>)> = timed(&frames.concat());
+        let later = String::from_utf8(answer(7, "200 OK", "")).unwrap().replace("Call-ID: c", "Call-ID: d");
+        let last = frames.last().map_or(0, |(time, _)| *time);
+        frames.push((last + 60_000_000_000, udp_frame(later.as_bytes())));
+        pcap(Order::Little, Resolution::Nano, &frames)
+    };
+    let tried = capture(&[&asked, &refused]);
+    check_capture(tried, NOTHING, "high challenge-unanswered fault=server sure=likely says=over_TCP says=frame_4");
+    check_capture(capture(&[&asked]), NOTHING, "high challenge-unanswered fault=client sure=proven");
+    // A connection from before has nothing to do with it.
+    check_capture(capture(&[&refused, &asked]), NOTHING, "high challenge-unanswered fault=client");
+}
