@@ -48,7 +48,7 @@ pub(super) fn note(chronicle: &mut Chronicle, session: &Session<'_>, number: u64
     }
     for ((key, user), refusals) in scribe.refusals {
         if let Some(tries) = chronicle.sources.tries(key, &user, Tries::default) {
-            tries.end_call(refusals, session.method() == Some(&Method::Register));
+            tries.end_call(refusals);
         }
     }
     super::peers::note(chronicle, session, number);
@@ -255,6 +255,11 @@ impl<'run> Scribe<'_, 'run> {
             return;
         }
         let digest = is_guess.then(|| digest_of(chronicle, attempt, presented)).flatten();
+        let is_call = matches!(attempt.transaction.method, Method::Invite | Method::Message);
+        let parties = is_call.then(|| {
+            let caller = Uri::user_of(self.session.text(request.from));
+            chronicle.sources.hash((caller, self.session.text(request.uri)))
+        });
         let realm = presented.realm();
         let is_new = chronicle.sources.known_conduct(key).is_none_or(|conduct| !conduct.tries.contains_key(&*user));
         let earlier = if is_new && is_register { self.accepted_before(index, presented) } else { None };
@@ -266,7 +271,7 @@ impl<'run> Scribe<'_, 'run> {
             tries.turn(turn);
         }
         if is_guess {
-            tries.refuse(Refusal { time: request.time, at: request.at, session: self.number, digest });
+            tries.refuse(Refusal { time: request.time, at: request.at, session: self.number, parties, digest });
             *self.refusals.entry((key, user.into_owned())).or_insert(0) += 1;
         }
     }

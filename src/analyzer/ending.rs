@@ -63,13 +63,14 @@ impl Analyzer {
             if finding.rule.name == digest_leak::RULE.name && finding.severity == Severity::Critical {
                 self.messages.findings.take_back(&finding.sessions, digest_leak::TAKES_BACK);
             }
-            // Those who are nothing but attackers were counted.
-            if finding.severity == Severity::Critical && claims.values().all(|rule| rule.name != finding.rule.name) {
-                self.messages.builder.note_attack(finding.rule);
-            }
             self.messages.findings.add_of_capture(finding);
         }
         self.messages.findings.unite();
+        // Those who are nothing but attackers are known by their addresses.
+        for rule in [&digest_leak::RULE, &replay_suspected::RULE] {
+            let attacks = self.messages.findings.number_of_critical(rule);
+            (0..attacks).for_each(|_| self.messages.builder.note_attack(rule));
+        }
         self.messages.findings.join(self.messages.nonces.legs().passages());
         let redaction = self.messages.builder.redaction();
         let by_severity = self.messages.findings.by_severity();

@@ -1,6 +1,7 @@
 //! What ICMP says of packets that did not arrive (RFC 792, RFC 4443 §3.1), and TCP of those that nobody wants an answer to be sent to.
 
 use std::collections::VecDeque;
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use crate::base::CaptureTime;
 use crate::base::Endpoint;
 use crate::base::Flow;
 use crate::base::FrameRef;
+use crate::base::Transport;
 use crate::base::WireMap;
 
 /// A packet that did not arrive, or did so in vain.
@@ -53,6 +55,9 @@ pub struct Notice {
 /// oldest makes room.
 const SENDERS_MAX: usize = 4096;
 
+/// Connections of which it is remembered that they were ended while something may have been due.
+const ENDS_MAX: usize = 65_536;
+
 /// The latest notices that are kept for each of them.
 const NOTICES_MAX: usize = 32;
 
@@ -69,36 +74,27 @@ impl Why {
     }
 }
 
-/// The latest notices for each port that sends to a host.
-#[derive(Debug, Default)]
-pub struct Unreachables {
-    notices: WireMap<Sender, VecDeque<Notice>>,
+/// The latest notices by what they are about.
+#[derive(Debug)]
+struct Latest<K> {
+    notices: WireMap<K, VecDeque<Notice>>,
     /// In the order in which they came.
-    senders: VecDeque<Sender>,
-    /// The latest refusal of a connection between two hosts: each try has a port of its own.
-    refusals: WireMap<(IpAddr, IpAddr), Notice>,
+    order: VecDeque<K>,
+    keys_max: usize,
     forgotten: u64,
 }
 
-impl Unreachables {
-    /// Takes a notice.
-    pub fn note(&mut self, notice: Notice) {
-        let Flow { source, destination } = notice.what.flow;
-        if notice.what.why == Why::Refused {
-            let hosts = (source.address, destination.address);
-            if self.refusals.len() < SENDERS_MAX || self.refusals.contains_key(&hosts) {
-                self.refusals.insert(hosts, notice);
-            } else {
-                self.forgotten += 1;
-            }
-            return;
-        }
-        let sender = (source, destination.address);
-        if !self.notices.contains_key(&sender) {
+impl<K: Copy + Eq + Hash> Latest<K> {
+    fn new(keys_max: usize) -> Latest<K> {
+        Latest { notices: WireMap::default(), order: VecDeque::new(), keys_max, forgotten: 0 }
+    }
+
+    fn note(&mut self, key: K, notice: Notice) {
+        if !self.notices.contains_key(&key) {
             self.make_room();
-            self.senders.push_back(sender);
+            self.order.push_back(key);
         }
-        let notices = self.notices.entry(sender).or_default();
+        let notices = self.notices.entry(key).or_default();
         if notices.len() >= NOTICES_MAX {
             notices.pop_front();
         }
@@ -106,33 +102,67 @@ impl Unreachables {
     }
 
     fn make_room(&mut self) {
-        while self.senders.len() >= SENDERS_MAX {
-            let oldest = self.senders.pop_front();
+        while self.order.len() >= self.keys_max {
+            let oldest = self.order.pop_front();
             oldest.map(|oldest| self.notices.remove(&oldest));
             self.forgotten += 1;
         }
     }
 
+    fn of(&self, key: K) -> impl Iterator<Item = Notice> {
+        self.notices.get(&key).into_iter().flatten().copied()
+    }
+}
+
+/// What is known of packets that nothing came of.
+#[derive(Debug)]
+pub struct Unreachables {
+    /// What ICMP says.
+    icmp: Latest<Sender>,
+    /// Connections that were ended. Apart from the others: most are ended in the end.
+    ends: Latest<Flow>,
+    /// Connections that were refused, by the two hosts: each try has a port of its own.
+    refusals: Latest<(IpAddr, IpAddr)>,
+}
+
+impl Default for Unreachables {
+    fn default() -> Unreachables {
+        Unreachables { icmp: Latest::new(SENDERS_MAX), ends: Latest::new(ENDS_MAX), refusals: Latest::new(SENDERS_MAX) }
+    }
+}
+
+impl Unreachables {
+    /// Takes a notice.
+    pub fn note(&mut self, notice: Notice) {
+        let flow @ Flow { source, destination } = notice.what.flow;
+        match notice.what.why {
+            Why::Closed | Why::Reset => self.ends.note(flow, notice),
+            Why::Refused => self.refusals.note((source.address, destination.address), notice),
+            Why::Port | Why::Host | Why::Prohibited => self.icmp.note((source, destination.address), notice),
+        }
+    }
+
     /// The latest notice for what a flow sent at that time, or repeated for as long as a request is.
-    pub fn of(&self, flow: Flow, sent: CaptureTime) -> Option<Notice> {
-        let of_flow =
-            self.from_port_to(flow.source, flow.destination.address).filter(|notice| notice.what.flow == flow);
+    pub fn of(&self, flow: Flow, transport: Transport, sent: CaptureTime) -> Option<Notice> {
+        let ends = self.ends.of(flow).filter(|_| transport.is_reliable());
+        let icmp = self.from_port_to(flow.source, flow.destination.address).filter(|notice| notice.what.flow == flow);
+        let of_flow = ends.chain(icmp);
         of_flow.filter(|notice| notice.time >= sent && notice.time.since(sent) <= REPEATED_FOR).last()
     }
 
-    /// The notices that are remembered for what one port sent to a host, in the order in which they came.
+    /// What ICMP said of packets that one port sent to a host, in the order in which it came.
     pub fn from_port_to(&self, source: Endpoint, destination: IpAddr) -> impl Iterator<Item = Notice> {
-        self.notices.get(&(source, destination)).into_iter().flatten().copied()
+        self.icmp.of((source, destination))
     }
 
     /// The latest refusal of a TCP connection from one host to another.
     pub fn refused(&self, client: IpAddr, server: IpAddr) -> Option<Notice> {
-        self.refusals.get(&(client, server)).copied()
+        self.refusals.of((client, server)).last()
     }
 
     /// How many senders made room for later ones.
     pub fn forgotten(&self) -> u64 {
-        self.forgotten
+        self.icmp.forgotten + self.ends.forgotten + self.refusals.forgotten
     }
 }
 
@@ -153,15 +183,19 @@ mod tests {
         };
         let mut known = Unreachables::default();
         let time = |ns| CaptureTime::from_ns(ns);
-        let is_known = |known: &Unreachables, port| known.of(notice(port, 0).what.flow, time(0)).is_some();
+        let is_known =
+            |known: &Unreachables, port| known.of(notice(port, 0).what.flow, Transport::Udp, time(0)).is_some();
         known.note(notice(5060, 1));
         // Media between the same two hosts are none of its business.
         (0..1000).for_each(|_| known.note(notice(20_000, 2)));
         known.note(notice(5060, 5));
-        assert_eq!(known.of(notice(5060, 0).what.flow, time(5)), Some(notice(5060, 5)));
-        assert_eq!(known.of(notice(5060, 0).what.flow, time(6)), None);
+        assert_eq!(known.of(notice(5060, 0).what.flow, Transport::Udp, time(5)), Some(notice(5060, 5)));
+        assert_eq!(known.of(notice(5060, 0).what.flow, Transport::Udp, time(6)), None);
         (0..).take(SENDERS_MAX - 1).for_each(|port: u16| known.note(notice(port, 6)));
         assert!(!is_known(&known, 5060) && is_known(&known, 0) && !is_known(&known, 9000));
-        assert_eq!((known.notices.len(), known.senders.len(), known.forgotten()), (SENDERS_MAX, SENDERS_MAX, 1));
+        assert_eq!(
+            (known.icmp.notices.len(), known.icmp.order.len(), known.forgotten()),
+            (SENDERS_MAX, SENDERS_MAX, 1)
+        );
     }
 }

@@ -27,6 +27,8 @@ pub struct Refusal {
     pub at: FrameRef,
     /// The report's number of the session.
     pub session: u64,
+    /// A hash of who calls whom; `None` for what is no call.
+    pub parties: Option<u64>,
     /// A hash of all that the digest is made of but the secret, and one of the digest; `None` where they cannot be compared.
     pub digest: Option<(u64, u64)>,
 }
@@ -55,8 +57,10 @@ pub struct Tries {
     pub calls: u64,
     /// Call-IDs that hold exactly one.
     pub single_calls: u64,
-    /// Those of them that are registrations: each call has a Call-ID of its own anyway (RFC 3261 §8.1.1.4).
-    pub single_registrations: u64,
+    /// Calls of several parties, or to several: each has a Call-ID of its own anyway (RFC 3261 §8.1.1.4).
+    pub has_parties: bool,
+    /// A hash of the parties of the first call.
+    parties: Option<u64>,
     /// When the first refused ones were sent.
     pub began: Option<CaptureTime>,
     /// The shortest time in which [`REFUSALS_MIN`] refusals lie.
@@ -82,6 +86,9 @@ impl Tries {
     pub fn refuse(&mut self, refusal: Refusal) {
         self.refused.add(refusal.at, refusal.session);
         self.began = Some(self.began.map_or(refusal.time, |began| began.min(refusal.time)));
+        if let Some(parties) = refusal.parties {
+            self.has_parties |= *self.parties.get_or_insert(parties) != parties;
+        }
         push(&mut self.window, refusal.time, REFUSALS_MIN);
         let (first, last) = (self.window.iter().min(), self.window.iter().max());
         if let (true, Some(first), Some(last)) = (self.window.len() >= REFUSALS_MIN, first, last) {
@@ -97,10 +104,9 @@ impl Tries {
     }
 
     /// Notes that a Call-ID held so many refusals.
-    pub fn end_call(&mut self, refusals: u64, is_registration: bool) {
+    pub fn end_call(&mut self, refusals: u64) {
         self.calls += 1;
         self.single_calls += u64::from(refusals == 1);
-        self.single_registrations += u64::from(refusals == 1 && is_registration);
     }
 
     /// Notes credentials that were accepted.

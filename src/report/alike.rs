@@ -32,10 +32,9 @@ impl Alike {
         let sentences = finding.excluded.iter().chain(&finding.remedy).map(AsRef::as_ref);
         let explanation =
             SEARCHED.iter().fold(finding.explanation.clone(), |text, searched| text.replace(searched, ""));
-        let caller =
-            finding.subject.is_caller.then(|| facts::text(&finding.subject.user)).filter(|name| !name.is_empty());
+        let caller = finding.subject.caller.map(|_| facts::text(&finding.subject.user)).filter(|name| !name.is_empty());
         let nameless = |sentence: &str| match &caller {
-            Some(name) => without_place(&sentence.replace(name.as_str(), "#")),
+            Some(name) => without_name(&without_place(sentence), name),
             None => without_place(sentence),
         };
         let text = [finding.title.as_str(), &explanation].into_iter().chain(sentences).map(nameless);
@@ -52,9 +51,9 @@ impl Alike {
 
 /// Whose account it is about: that of the client, where calls show no other.
 pub(super) fn account(subject: &Subject) -> Subject {
-    match subject.is_caller {
-        true => Subject { user: Vec::new(), ..subject.clone() },
-        false => subject.clone(),
+    match subject.caller {
+        Some(_) => Subject { user: Vec::new(), ..subject.clone() },
+        None => subject.clone(),
     }
 }
 
@@ -72,6 +71,12 @@ fn without_place(sentence: &str) -> String {
         }
     }
     words.join(" ")
+}
+
+/// A sentence without that name, where it is a word.
+fn without_name(sentence: &str, name: &str) -> String {
+    let words = sentence.split(' ').map(|word| if word == name { "#" } else { word });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// Whether a word says what the number before it counts, and that is time.

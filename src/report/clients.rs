@@ -57,9 +57,15 @@ struct Client {
     ended: Option<CaptureTime>,
     /// It registers, or showed credentials: else it calls in a name that need be none of its own.
     has_account: bool,
-    /// When its first call failed, and when the last of those began that did not.
+    /// The port that it calls from; `None` where there are several.
+    port: Option<Option<u16>>,
+    /// When its first call was turned away, and when the last of those began that was not.
     call_failed: Option<CaptureTime>,
     call_passed: Option<CaptureTime>,
+    /// Calls that were turned away behind that one.
+    calls_failed_since: u32,
+    /// Its latest failure is that of a call.
+    is_of_call: bool,
     /// It got in at least once.
     is_in: bool,
     /// It asked for more than whether anybody is there.
@@ -68,8 +74,11 @@ struct Client {
     is_cut_short: bool,
 }
 
-/// Callers of one address that are taken for one PBX.
+/// Callers of one port that are taken for one PBX.
 const CALLERS_MIN: usize = 3;
+
+/// So many calls in a row that are turned away are no exceptions any more.
+const LOCKED_OUT_MIN: u32 = 3;
 
 impl Client {
     /// Takes what became of another one that is the same.
@@ -78,7 +87,7 @@ impl Client {
             self.note_trouble(began, rule);
         }
         if self.ended < other.ended && other.failure.is_some() {
-            (self.failure, self.ended) = (other.failure, other.ended);
+            (self.failure, self.ended, self.is_of_call) = (other.failure, other.ended, other.is_of_call);
         }
         self.is_in |= other.is_in;
         self.has_tried |= other.has_tried;
@@ -87,18 +96,27 @@ impl Client {
         self.call_failed = self.call_failed.into_iter().chain(other.call_failed).min();
     }
 
-    /// Whether it does not get in any more, as far as is seen. Calls are let on or not each by itself: who has some that are, is in.
+    /// Whether it does not get in any more, as far as is seen. Calls are let on or not each by itself: who has some that are, and others
+    /// between them that are not, is in.
     fn has_failed(&self) -> bool {
-        let is_in_between = self.call_failed.is_some() && self.call_passed > self.call_failed;
+        let is_in_between = self.is_of_call
+            && self.call_failed.is_some()
+            && self.call_passed > self.call_failed
+            && self.calls_failed_since < LOCKED_OUT_MIN;
         self.failure.is_some() && !is_in_between
     }
 
     fn note_call(&mut self, session: &Session<'_>) {
         let began = Some(session.run.started);
         match session.outcome {
-            SessionOutcome::Accepted => self.call_passed = self.call_passed.max(began),
-            SessionOutcome::Undecided | SessionOutcome::NotChallenged => {}
-            _ => self.call_failed = self.call_failed.map_or(began, |failed| began.min(Some(failed))),
+            SessionOutcome::Accepted if began > self.call_passed => {
+                (self.call_passed, self.calls_failed_since) = (began, 0);
+            }
+            SessionOutcome::Refused | SessionOutcome::Forbidden | SessionOutcome::UnansweredChallenge => {
+                self.call_failed = self.call_failed.map_or(began, |failed| began.min(Some(failed)));
+                self.calls_failed_since += u32::from(began > self.call_passed);
+            }
+            _ => {}
         }
     }
 
@@ -147,6 +165,8 @@ impl Clients {
         // A call that fails behind authentication has got in, too.
         client.is_in |= session.outcome == SessionOutcome::Accepted || session.attempts.iter().any(is_let_past);
         client.has_account |= !session.is_caller();
+        let port = session.attempts.first().map(|first| first.transaction.flow.source.port);
+        client.port = Some(client.port.map_or(port, |known| known.filter(|known| Some(*known) == port)));
         if session.method() == Some(&Method::Invite) {
             client.note_call(session);
         }
@@ -162,6 +182,7 @@ impl Clients {
             return;
         }
         client.ended = ended;
+        client.is_of_call = session.method() == Some(&Method::Invite);
         client.failure = match session.outcome {
             SessionOutcome::Accepted | SessionOutcome::NotChallenged => None,
             _ => failure(session, findings),
@@ -190,26 +211,29 @@ impl Clients {
         self.clients.retain(|(address, _), client| client.is_in || !attackers.contains_key(address));
     }
 
-    /// Makes one client of the callers of one address that showed no account, where they are several: a PBX calls in the name of whoever it
+    /// Makes one client of the callers of one port that showed no account, where they are several: a PBX calls in the name of whoever it
     /// likes. Where one there has calls that are let on, it is that one.
     pub fn fold_callers(&mut self) {
-        let mut callers: BTreeMap<IpAddr, BTreeSet<Vec<u8>>> = BTreeMap::new();
-        let mut accounts: BTreeMap<IpAddr, Vec<u8>> = BTreeMap::new();
+        let mut callers: BTreeMap<(IpAddr, u16), BTreeSet<Vec<u8>>> = BTreeMap::new();
+        let mut accounts: BTreeMap<(IpAddr, u16), Vec<u8>> = BTreeMap::new();
         for ((address, user), client) in &self.clients {
+            let Some(port) = client.port.flatten() else { continue };
+            let place = (*address, port);
             if !client.has_account {
-                callers.entry(*address).or_default().insert(user.clone());
-            } else if client.call_passed.is_some() && accounts.get(address).is_none_or(|known| user < known) {
-                accounts.insert(*address, user.clone());
+                callers.entry(place).or_default().insert(user.clone());
+            } else if client.call_passed.is_some() && accounts.get(&place).is_none_or(|known| user < known) {
+                accounts.insert(place, user.clone());
             }
         }
-        for (address, users) in callers.into_iter().filter(|(_, users)| users.len() >= CALLERS_MIN) {
-            let account = accounts.remove(&address);
+        for (place, users) in callers.into_iter().filter(|(_, users)| users.len() >= CALLERS_MIN) {
+            let account = accounts.remove(&place);
+            let (address, name) = (place.0, users.first().cloned().unwrap_or_default());
             let mut all = users.into_iter().filter_map(|user| self.clients.remove(&(address, user)));
             let Some(mut one) = all.next() else { continue };
             all.for_each(|other| one.absorb(other));
             match account.and_then(|user| self.clients.get_mut(&(address, user))) {
                 Some(known) => known.absorb(Client { failure: None, ..one }),
-                None => drop(self.clients.insert((address, Vec::new()), one)),
+                None => drop(self.clients.insert((address, name), one)),
             }
         }
     }

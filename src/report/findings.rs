@@ -262,6 +262,12 @@ impl Findings {
         self.index();
     }
 
+    /// How many findings of that rule are critical, as far as they have a place.
+    pub fn number_of_critical(&self, rule: &Rule) -> usize {
+        let findings = self.collected.iter().map(|collected| &collected.finding);
+        findings.filter(|finding| finding.rule.name == rule.name && finding.severity == Severity::Critical).count()
+    }
+
     fn uncount_of(&mut self, pair: Option<PairKey>, severity: Severity) {
         self.uncount(severity);
         if let Some(count) = pair.and_then(|pair| self.count_of(pair, severity)) {

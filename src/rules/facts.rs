@@ -92,7 +92,7 @@ pub fn subject(session: &Session<'_>, attempt: &Attempt<'_>) -> Subject {
     let offered = attempt.challenges.iter().map(|offered| offered.realm()).find(|realm| !realm.is_empty());
     Subject {
         realm: realm.or(offered).map(std::borrow::Cow::into_owned).unwrap_or_default(),
-        is_caller: session.is_caller(),
+        caller: session.is_caller().then_some(attempt.transaction.flow.source.port),
         user: user.map_or_else(|| session.user(), std::borrow::Cow::into_owned),
         client: Some(attempt.transaction.flow.source.address),
         server: Some(attempt.transaction.flow.destination.address),

@@ -185,8 +185,8 @@ pub struct Subject {
     pub client: Option<IpAddr>,
     /// Who answers.
     pub server: Option<IpAddr>,
-    /// The user is whom a call is from, and no account was shown: a PBX calls in the name of whoever it likes.
-    pub is_caller: bool,
+    /// The port of a call that shows no account: then the user is whom it is from, and a PBX calls in the name of whoever it likes.
+    pub caller: Option<u16>,
 }
 
 impl Finding {

@@ -15,6 +15,7 @@ use crate::session::Attempt;
 use crate::session::AttemptOutcome;
 use crate::session::Lost;
 use crate::session::Session;
+use crate::session::Transaction;
 use crate::session::judge::RETRANSMISSIONS_OF_PATIENCE;
 use crate::session::judge::TRANSACTION_TIMEOUT;
 
@@ -136,7 +137,8 @@ pub fn is_fragmented(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
 
 /// What ICMP or TCP said of a request.
 pub fn notice_of(attempt: &Attempt<'_>, context: &Context<'_>) -> Option<Notice> {
-    attempt.request().and_then(|request| context.unreachable.of(attempt.transaction.flow, request.time))
+    let Transaction { flow, transport, .. } = *attempt.transaction;
+    attempt.request().and_then(|request| context.unreachable.of(flow, transport, request.time))
 }
 
 /// An ICMP message follows at once.
@@ -151,8 +153,7 @@ pub fn notice_of_answer(attempt: &Attempt<'_>, context: &Context<'_>) -> Option<
         // To the port of the request for as long as it is repeated; to another one, which the Via may name, there and then.
         let is_same_port = notice.what.flow.destination == flow.source;
         let within = if is_same_port { TRANSACTION_TIMEOUT } else { BOUNCES_WITHIN };
-        // A client that has its answer may end the connection.
-        !notice.what.why.is_end() && notice.time >= sent && notice.time.since(sent) <= within
+        notice.time >= sent && notice.time.since(sent) <= within
     })
 }
 

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use crate::session::Attempt;
+use crate::session::Request;
 use crate::session::Session;
 use crate::session::Transaction;
+use crate::sip::Method;
 
 /// A later acceptance within this time makes a failure a matter of the past: twice the transaction timeout.
 const RECOVERY_WITHIN: Duration = Duration::from_secs(64);
@@ -21,23 +23,46 @@ pub fn has_recovered_anywhere(session: &Session<'_>, index: usize) -> bool {
         || session.attempts.get(index).is_some_and(|attempt| has_other_branch_won(session, attempt))
 }
 
+/// Transactions on either side of one among which its sibling branches are looked for. Bounds the search in endless sessions.
+const BRANCHES_WITHIN: usize = 64;
+
 /// RFC 3261 §16.7: a forking proxy passes the best of its branches' answers back. Where that was a 2xx, or the same request was accepted on
-/// another branch, nobody waits for what becomes of this one.
+/// a branch beside it, nobody waits for what becomes of this one. A proxy with credentials of its own is a client like any other.
 pub fn has_other_branch_won(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
-    let is_accepted =
-        |known: &Transaction| known.answer.as_ref().is_some_and(|answer| (200..=299).contains(&answer.status));
-    let this = attempt.transaction;
-    let origin = this.forwarded_from.and_then(|from| session.run.transactions.get(from));
+    let (this, all) = (attempt.transaction, &session.run.transactions);
+    let Some(request) = attempt.request().filter(|_| this.method != Method::Register) else { return false };
+    match this.forwarded_from.and_then(|from| all.get(from)) {
+        Some(origin) => is_accepted(origin) && is_passed_on(origin, request),
+        None if request.via_count < 2 => false,
+        None => {
+            // They stand in one piece of memory.
+            let own = all.partition_point(|known| std::ptr::from_ref(known) < std::ptr::from_ref(this));
+            let near = all.iter().skip(own.saturating_sub(BRANCHES_WITHIN)).take(2 * BRANCHES_WITHIN);
+            near.filter(|other| is_beside(session, this, other)).any(is_accepted)
+        }
+    }
+}
+
+fn is_accepted(known: &Transaction) -> bool {
+    known.answer.as_ref().is_some_and(|answer| (200..=299).contains(&answer.status))
+}
+
+/// Whether all credentials of a request came with the one that it continues.
+fn is_passed_on(origin: &Transaction, request: &Request) -> bool {
+    let known = origin.request.as_ref().map(|origin| &*origin.credentials).unwrap_or_default();
+    request.credentials.iter().all(|row| known.iter().any(|known| known.value == row.value))
+}
+
+/// Whether it is the same request to another server, sent before this one was answered.
+fn is_beside(session: &Session<'_>, this: &Transaction, other: &Transaction) -> bool {
     let tag = |known: &Transaction| known.request.as_ref().map(|request| request.from_tag.map(|tag| session.text(tag)));
-    origin.is_some_and(is_accepted)
-        || session.run.transactions.iter().any(|other| {
-            this.cseq.is_some()
-                && (this.cseq, &this.method) == (other.cseq, &other.method)
-                && this.flow.source.address == other.flow.source.address
-                && this.flow.destination.address != other.flow.destination.address
-                && is_accepted(other)
-                && tag(other) == tag(this)
-        })
+    let answered = this.answer.as_ref().map(|answer| answer.time);
+    this.cseq.is_some()
+        && (this.cseq, &this.method) == (other.cseq, &other.method)
+        && this.flow.source.address == other.flow.source.address
+        && this.flow.destination.address != other.flow.destination.address
+        && other.started() <= answered
+        && tag(other) == tag(this)
 }
 
 /// A failed attempt with each later one for the same purpose that was let past within the time of a recovery.

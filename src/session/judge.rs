@@ -378,7 +378,8 @@ pub const RETRANSMISSIONS_OF_PATIENCE: usize = 3;
 fn silence(attempt: &Attempt<'_>, Around { end, unreachable }: Around<'_>) -> AttemptOutcome {
     let Some(request) = attempt.request() else { return AttemptOutcome::Undecided };
     let gave_up = end.since(request.time) >= TRANSACTION_TIMEOUT
-        || (is_of_client(attempt) && unreachable.of(attempt.transaction.flow, request.time).is_some())
+        || (is_of_client(attempt)
+            && unreachable.of(attempt.transaction.flow, attempt.transaction.transport, request.time).is_some())
         || attempt.transaction.retransmissions() >= RETRANSMISSIONS_OF_PATIENCE;
     if gave_up && !attempt.transaction.has_provisional { AttemptOutcome::NoAnswer } else { AttemptOutcome::Undecided }
 }

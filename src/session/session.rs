@@ -273,17 +273,24 @@ fn own<'s, 'run>(attempts: &'s [Attempt<'run>]) -> impl DoubleEndedIterator<Item
     let is_call = |attempt: &Attempt<'_>| attempt.transaction.method == Method::Invite;
     let mut calls = attempts.iter().enumerate().filter(move |(_, attempt)| is_own(attempt) && is_call(attempt));
     let answered = calls.find(|(_, attempt)| attempt.outcome == AttemptOutcome::Accepted);
-    let answered = answered.map(|(index, attempt)| (index, attempt.transaction.cseq));
     let all = attempts.iter().enumerate();
     all.filter(move |(index, attempt)| {
         // Behind a forking proxy the same request is answered on each branch, and one is enough (RFC 3261 §16.7).
-        let is_behind_call = answered.is_some_and(|(answered, cseq)| {
-            let is_branch = cseq.is_some() && cseq == attempt.transaction.cseq;
-            *index > answered && (attempt.is_in_dialog() || is_branch)
+        let is_behind_call = answered.is_some_and(|(answered, accepted)| {
+            *index > answered && (attempt.is_in_dialog() || is_branch(accepted, attempt))
         });
         is_own(attempt) && !is_behind_call
     })
     .map(|(_, attempt)| attempt)
+}
+
+/// Whether two attempts are one request to two servers.
+fn is_branch(one: &Attempt<'_>, other: &Attempt<'_>) -> bool {
+    let tag = |attempt: &Attempt<'_>| attempt.request().map(|request| request.from_tag);
+    one.transaction.cseq.is_some()
+        && one.transaction.cseq == other.transaction.cseq
+        && one.transaction.flow.destination.address != other.transaction.flow.destination.address
+        && tag(one) == tag(other)
 }
 
 /// The last finished attempt of the first method decides.

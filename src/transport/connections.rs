@@ -74,7 +74,11 @@ impl<F: Framer> Connections<F> {
         let flow = segment.flow.reversed();
         let waiting = self.streams.get(&flow).filter(|_| segment.flags.rst || segment.flags.fin)?;
         let said_by = segment.flow.source.address;
-        waiting.is_waiting_for(segment.sequence).then_some(Unreachable { flow, said_by, why })
+        // Bytes before it that the capture lacks may have been an answer, and a FIN may cross what it does not acknowledge.
+        let is_gapless = self.streams.get(&segment.flow).is_none_or(|own| own.is_next(segment.sequence));
+        let has_heard = segment.flags.rst || waiting.is_next(segment.acknowledgment);
+        let is_end = waiting.is_waiting_for(segment.sequence) && is_gapless && has_heard;
+        is_end.then_some(Unreachable { flow, said_by, why })
     }
 
     fn place<S: FnMut(Payload<'_>)>(&mut self, segment: &Segment<'_>, origin: Origin, out: &mut Outlet<'_, S>) {
@@ -105,7 +109,7 @@ impl<F: Framer> Connections<F> {
         // The SYN takes one number before the payload, the FIN one behind it (RFC 9293 §3.4).
         let first = segment.sequence.wrapping_add(u32::from(segment.flags.syn));
         if has_payload {
-            stream.heard = Some(segment.acknowledgment);
+            stream.note_heard(segment);
             stream.push(first, segment, origin, out);
         } else {
             out.ledger.set_aside(SetAside::TcpNoPayload, origin.frame_count());

@@ -133,6 +133,19 @@ impl<F: Framer> Stream<F> {
         self.initial_sequence.is_some() && !self.is_accepting && self.heard.is_none()
     }
 
+    /// Notes what a segment with a payload acknowledges. Line ends keep a connection alive, and nobody waits for an answer to them.
+    pub(super) fn note_heard(&mut self, segment: &Segment<'_>) {
+        let is_ping = |payload: &[u8]| !payload.is_empty() && payload.iter().all(|byte| matches!(byte, b'\r' | b'\n'));
+        if !is_ping(segment.payload) {
+            self.heard = Some(segment.acknowledgment);
+        }
+    }
+
+    /// Whether that is the number of the next byte in order.
+    pub(super) fn is_next(&self, sequence: u32) -> bool {
+        self.next_sequence == sequence
+    }
+
     /// Whether its side may be waiting for that byte of the other one, as an answer to a message: it did not end the connection itself,
     /// nor accept it.
     pub(super) fn is_waiting_for(&self, sequence: u32) -> bool {

@@ -25,6 +25,8 @@ use crate::session::CredentialsRow;
 use crate::session::Presented;
 use crate::session::Request;
 use crate::session::Session;
+use crate::session::TextId;
+use crate::session::Transaction;
 use crate::sip::Method;
 
 /// The rule.
@@ -180,37 +182,39 @@ const GOES_ON_WITHIN: usize = 64;
 /// A challenge is answered at once.
 const HANGS_UP_WITHIN: Duration = Duration::from_secs(2);
 
-/// Whether a request on any hop has the nonce or answers the realm, the server accepts one that the capture lacks, or the other side has
-/// ended the dialog.
+/// Whether a request of the same client on any hop has the nonce or answers the realm, the server accepts one that the capture lacks, or
+/// the other side has ended the dialog.
 fn goes_on_elsewhere(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
-    let Some(asked) = attempt.answer() else { return false };
-    let later = session.run.transactions.iter().filter_map(|other| other.request.as_ref());
-    let mut rows = later
-        .filter(|request| request.time >= asked.time)
-        .take(GOES_ON_WITHIN)
-        .flat_map(|request| &request.credentials);
-    if rows.any(|row| parse_credentials(&row.value).iter().any(|sent| has_realm(attempt, sent))) {
+    let (Some(asked), Some(request)) = (attempt.answer(), attempt.request()) else { return false };
+    let tag = |tag: Option<TextId>| tag.map(|tag| session.text(tag));
+    let later = session.run.transactions.iter().filter(|other| other.started() >= Some(asked.time));
+    let is_own = |other: &&Request| tag(other.from_tag) == tag(request.from_tag);
+    let own = later.filter_map(|other| other.request.as_ref()).filter(is_own).take(GOES_ON_WITHIN);
+    if own.flat_map(|request| &request.credentials).any(|row| answers(attempt, row)) {
         return true;
     }
-    let has_nonce = |request: &Request| {
-        let mut sent = request.credentials.iter().flat_map(CredentialsRow::known).filter_map(|known| known.nonce);
-        sent.any(|nonce| attempt.challenges.iter().any(|offered| offered.nonce == Some(nonce)))
+    let is_late = |other: &Transaction| {
+        let is_from_server = other.flow.source.address == attempt.transaction.flow.destination.address;
+        other.request.is_none() && other.method == attempt.transaction.method && !is_from_server
     };
-    session.run.transactions.iter().any(|other| {
-        let is_later = other.started().is_some_and(|started| started >= asked.time);
-        let accepted = other.answer.as_ref().filter(|answer| (200..=299).contains(&answer.status));
-        // Who hears that the call is over has no more to say, unless it had time to.
-        let is_prompt = other.started().is_some_and(|started| started.since(asked.time) < HANGS_UP_WITHIN);
-        let is_bye = attempt.is_in_dialog()
-            && other.method == Method::Bye
-            && other.flow.source.address != attempt.transaction.flow.source.address
-            && (is_prompt || attempt.transaction.method == Method::Bye);
-        match &other.request {
-            Some(request) if is_later && has_nonce(request) => true,
-            None if is_later && other.method == attempt.transaction.method => accepted.is_some(),
-            _ => is_bye && accepted.is_some_and(|answer| answer.time >= asked.time),
-        }
-    })
+    // Who hears that the call is over has no more to say, unless it had time to.
+    let hangs_up = |other: &Transaction| {
+        let apart = other.started().map(|started| started.since(asked.time).max(asked.time.since(started)));
+        let from = other.request.as_ref().map(|request| tag(request.from_tag));
+        let is_other_side = request.to_tag.is_some() && from == Some(tag(request.to_tag));
+        other.method == Method::Bye && is_other_side && apart.is_some_and(|apart| apart < HANGS_UP_WITHIN)
+    };
+    let accepted = |other: &&Transaction| {
+        other.answer.as_ref().is_some_and(|answer| (200..=299).contains(&answer.status) && answer.time >= asked.time)
+    };
+    session.run.transactions.iter().filter(accepted).any(|other| is_late(other) || hangs_up(other))
+}
+
+/// Whether a row of credentials has the nonce of an attempt's challenge, or names its realm.
+fn answers(attempt: &Attempt<'_>, row: &CredentialsRow) -> bool {
+    let mut nonces = row.known().filter_map(|known| known.nonce);
+    nonces.any(|nonce| attempt.challenges.iter().any(|offered| offered.nonce == Some(nonce)))
+        || parse_credentials(&row.value).iter().any(|sent| has_realm(attempt, sent))
 }
 
 fn has_realm(attempt: &Attempt<'_>, sent: &Credentials<'_>) -> bool {

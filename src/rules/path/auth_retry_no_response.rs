@@ -63,7 +63,7 @@ fn finding(session: &Session<'_>, context: &Context<'_>, index: usize, all: &[us
     let Transaction { flow, transport, .. } = *attempt.transaction;
     let told = path_facts::notice_of(attempt, context).map(|notice| notice.what.why);
     let is_lossy = context.lost_between.holds(flow.destination.address, flow.source.address, transport);
-    let (severity, confidence) = grade(session, index, told, is_lossy)?;
+    let (severity, confidence) = grade(session, index, told, is_lossy || goes_on(session, context, attempt))?;
     let times = match attempt.transaction.retransmissions() {
         0 => "once".to_owned(),
         repeated => format!("repeated the request {}", facts::count(repeated, "time")),
@@ -102,14 +102,23 @@ fn finding(session: &Session<'_>, context: &Context<'_>, index: usize, all: &[us
     Some(finding)
 }
 
-fn grade(session: &Session<'_>, index: usize, told: Option<Why>, is_lossy: bool) -> Option<(Severity, Confidence)> {
+/// Whether the client sent credentials again behind the end of its connection, under whatever Call-ID: then it may have got in.
+fn goes_on(session: &Session<'_>, context: &Context<'_>, attempt: &Attempt<'_>) -> bool {
+    let ended = path_facts::notice_of(attempt, context).filter(|notice| notice.what.why.is_end());
+    ended
+        .zip(facts::account_key(session, attempt))
+        .is_some_and(|(ended, key)| context.accounts.has_presented(&key, ended.time, facts::ANSWER_WITHIN))
+}
+
+/// `is_doubtful`: the answer, or what came of a later try, may be there and is not seen here.
+fn grade(session: &Session<'_>, index: usize, told: Option<Why>, is_doubtful: bool) -> Option<(Severity, Confidence)> {
     let attempt = session.attempts.get(index)?;
     let is_repeated = attempt.transaction.retransmissions() > 0 || attempt.transaction.transport.is_reliable();
     Some(match is_repeated {
         _ if facts::is_ping(attempt) => (Severity::Info, Confidence::Likely),
         // A server may forget a connection that was idle for long: the client opens another one.
         _ if told.is_some_and(Why::is_end) && has_recovered(session, index) => (Severity::Info, Confidence::Likely),
-        _ if is_lossy => (Severity::Medium, Confidence::Possible),
+        _ if is_doubtful => (Severity::Medium, Confidence::Possible),
         true => (Severity::High, Confidence::Likely),
         false => (Severity::Medium, Confidence::Possible),
     })

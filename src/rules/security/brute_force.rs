@@ -28,7 +28,7 @@ pub static RULE: Rule = Rule {
     summary: "One source tries password after password",
     finds: "Ten refused credentials or more within 60 s for one user from one source, and something that no phone does: the \
             User-Agent of a scanner, two digests that differ although everything in them but the password is equal, a Call-ID \
-            of its own for each try, or several users tried in that way. Where the tries come no faster than a phone's, or are calls, and only \
+            of its own for each try, or several users tried in that way. Where the tries come no faster than a phone's, or are calls of several parties, and only \
             their Call-IDs speak, it is medium and possible.",
     matters: "Whoever finds a password makes calls at your expense, mostly to expensive numbers, and mostly at night.",
     advice: "Block the source, and look whether any of its tries was accepted. Let fail2ban or the server's own defence do so \
@@ -123,9 +123,8 @@ pub fn guesses(conduct: &Conduct) -> impl Iterator<Item = Guess<'_>> {
 
 fn sign(tries: &Tries, tried_anew: impl Fn() -> usize, is_scanner: bool) -> Option<Sign> {
     let is_mostly_accepted = tries.acceptances >= tries.refused.count();
-    // Whoever calls has a new Call-ID each time, and a gateway may call often.
-    let is_hurried =
-        tries.single_registrations >= CALLS_MIN && tries.shortest.is_some_and(|shortest| shortest <= HURRIED_WITHIN);
+    // Whoever makes calls has a new Call-ID each time, and a gateway may make many.
+    let is_hurried = !tries.has_parties && tries.shortest.is_some_and(|shortest| shortest <= HURRIED_WITHIN);
     if is_scanner {
         Some(Sign::Scanner)
     } else if tries.differing.is_some() {

@@ -7,21 +7,25 @@ const FORK: &str = "edge 203.0.113.20  one 203.0.113.31  two 203.0.113.32\n";
 /// Seen at the proxy alone: one branch takes the call that another one asks again for.
 fn forked(realms: [&str; 2]) -> String {
     let [one, two] = realms;
+    let via = |branch: &str| {
+        format!("Via: SIP/2.0/UDP 203.0.113.20;branch=z9hG4bK{branch}\nVia: SIP/2.0/UDP 198.51.100.7;branch=z9hG4bKc\n")
+    };
+    let [a, b, c, d] = ["a", "b", "c", "d"].map(via);
     format!(
-        "{FORK}edge > one INVITE\none > edge 401\nWWW-Authenticate: challenge realm={one}\nedge > one ACK\n\
-         edge > two INVITE\nCSeq: 1 INVITE\ntwo > edge 401\nWWW-Authenticate: challenge realm={two}\nedge > two ACK\n\
-         edge > one INVITE\nCSeq: 2 INVITE\nAuthorization: digest user=1001 password=secret realm={one}\n\
-         edge > two INVITE\nCSeq: 2 INVITE\nAuthorization: again\n\
-         one > edge 200\nCSeq: 2 INVITE\nedge > one ACK\nCSeq: 2 ACK\n"
+        "{FORK}edge > one INVITE\n{a}edge > two INVITE\nCSeq: 1 INVITE\n{b}\
+         one > edge 401\n{a}WWW-Authenticate: challenge realm={one}\nedge > one ACK\n\
+         two > edge 401\n{b}WWW-Authenticate: challenge realm={two}\nedge > two ACK\n\
+         edge > one INVITE\nCSeq: 2 INVITE\n{c}Authorization: digest user=1001 password=secret realm={one}\n\
+         edge > two INVITE\nCSeq: 2 INVITE\n{d}Authorization: again\n\
+         one > edge 200\nCSeq: 2 INVITE\n{c}edge > one ACK\nCSeq: 2 ACK\n\
+         two > edge 401\nCSeq: 2 INVITE\n{d}WWW-Authenticate: challenge realm={two}\n"
     )
 }
 
 #[test]
 fn one_branch_that_accepts_is_enough() {
-    let asks_again =
-        |realm: &str| format!("two > edge 401\nCSeq: 2 INVITE\nWWW-Authenticate: challenge realm={realm}\n");
     for realms in [["same", "same"], ["one", "two"]] {
-        let capture = [&forked(realms), &*asks_again(realms[1]), LATER].concat();
+        let capture = [&*forked(realms), LATER].concat();
         let report = analyse(&[&capture], SECRET);
         let high = report.findings.iter().find(|finding| matches!(finding.severity, "high" | "critical"));
         assert!(high.is_none(), "{realms:?} {}", shown(&report));
@@ -68,11 +72,11 @@ fn of_two_challenges_for_one_realm_each_wants_its_answer() {
     check(&[single, first, again, LATER], SECRET, "high digest-ok-but-rejected fault=server sure=likely");
 }
 
-/// One call of a trunk, with the address of its caller.
+/// One call of a trunk, with the address of its caller, to somebody else each time.
 fn call(number: usize, caller: &str, answer: &str) -> String {
     format!(
-        "+0.5 [c{number}] > INVITE\nFrom: <sip:{caller}@pbx.example.com>;tag=t{number}\n[c{number}] < 407\nProxy-Authenticate: challenge\n\
-         [c{number}] > ACK\n[c{number}] > INVITE\nFrom: <sip:{caller}@pbx.example.com>;tag=t{number}\n\
+        "+0.5 [c{number}] > INVITE sip:300{number}@pbx.example.com\nFrom: <sip:{caller}@pbx.example.com>;tag=t{number}\n[c{number}] < 407\nProxy-Authenticate: challenge\n\
+         [c{number}] > ACK\n[c{number}] > INVITE sip:300{number}@pbx.example.com\nFrom: <sip:{caller}@pbx.example.com>;tag=t{number}\n\
          Proxy-Authorization: digest user=1001 password=secret\n{answer}"
     )
 }
@@ -89,6 +93,10 @@ fn calls_of_a_pbx_are_no_brute_force() {
     // Nothing shows that it knows the password.
     check(&[&calls], NOTHING, "medium brute-force sure=possible says=a_PBX_that_calls");
     check(&[&calls], SECRET, "no brute-force\nhigh digest-ok-but-rejected");
+    // One party that calls another again and again under ever new Call-IDs is none.
+    let again: String =
+        (0..12).map(|number| refused_call(number, "1001").replace(&format!("sip:300{number}@"), "sip:900@")).collect();
+    check(&[&again], NOTHING, "critical brute-force sure=likely");
 }
 
 #[test]
@@ -108,6 +116,10 @@ fn who_has_calls_that_are_let_on_and_others_that_are_not_is_in() {
     check(&[&mixed, LATER], SECRET, "untold did not get in\ntold beside clients that got in");
     let worse = [accepted(0), refused_call(1, "1001"), refused_call(2, "1001")].concat();
     check(&[&worse, LATER], SECRET, "told 1 of 1 client did not get in");
+    let locked_out: String = (4..7).map(|number| refused_call(number, "1001")).collect();
+    check(&[&mixed, &locked_out, LATER], SECRET, "told 1 of 1 client did not get in");
+    // A registration that fails is another matter.
+    check(&[&mixed, ASKED, WRONG, REFUSED, LATER], SECRET, "told 1 of 1 client did not get in");
 }
 
 #[test]
@@ -194,4 +206,24 @@ fn a_nonce_that_a_trunk_keeps_was_good_whoever_calls() {
     // What comes late under a lower count is refused for that.
     let accepted = next(2, "00000005").replace("[c2] < 407\nProxy-Authenticate: challenge\n", "[c2] < 200\n");
     check(&[&first, &accepted, &next(3, "00000003"), LATER], SECRET, &format!("{refused} says=not_the_highest"));
+}
+
+/// What goes on in a Call-ID need not be the client's doing.
+#[test]
+fn what_others_do_settles_no_challenge() {
+    let call = [CALL_ASKED, CALL_RIGHT, CALL_OK].concat();
+    let asked = "> BYE\n< 407\nProxy-Authenticate: challenge\n";
+    let unanswered = "high in-dialog-challenge-unanswered";
+    check(&[&call, asked, "+300 < BYE\n> 200\n", LATER], SECRET, unanswered);
+    let hangs_up =
+        "+20 < BYE\nAuthorization: digest user=2000 password=other realm=pbx.example.com nonce=x qop=none\n> 200\n";
+    check(&[&call, &asked.replace("BYE", "INFO"), hangs_up, LATER], SECRET, unanswered);
+}
+
+/// A proxy that has a wrong password of its own and turns to the next carrier is a client that fails.
+#[test]
+fn a_server_that_accepts_after_another_has_refused_is_no_branch() {
+    let names = "spare 203.0.113.11\n";
+    let spare = "client > spare REGISTER\nCSeq: 2 REGISTER\nspare > client 200\nCSeq: 2 REGISTER\n";
+    check(&[names, ASKED, WRONG, REFUSED, spare, LATER], SECRET, "high digest-wrong-password");
 }

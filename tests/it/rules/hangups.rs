@@ -41,7 +41,9 @@ impl Connection {
     }
 
     fn hears(mut self, flags: u8, bytes: &[u8]) -> Connection {
-        self.frames.push(back(tcp_frame(self.server, flags | ACK, bytes)));
+        let mut frame = back(tcp_frame(self.server, flags | ACK, bytes));
+        frame[42..46].copy_from_slice(&self.client.to_be_bytes());
+        self.frames.push(frame);
         self.server += u32::try_from(bytes.len()).unwrap() + u32::from(flags & FIN);
         self
     }
@@ -162,4 +164,26 @@ fn who_cannot_answer_over_tcp_was_not_silent() {
     check_capture(capture(&[&asked]), NOTHING, "high challenge-unanswered fault=client sure=proven");
     // A connection from before has nothing to do with it.
     check_capture(capture(&[&refused, &asked]), NOTHING, "high challenge-unanswered fault=client");
+}
+
+/// Ports are one thing and transports another.
+#[test]
+fn the_end_of_a_connection_says_nothing_of_datagrams() {
+    let asked = [udp_frame(&register(1, None)), back(udp_frame(&answer(1, "401 Unauthorized", "one")))];
+    let sent = udp_frame(&register(2, Some(&response("secret"))));
+    let on_the_same_port = |mut frame: Vec<u8>, at: usize| {
+        frame[at..at + 2].copy_from_slice(&5060_u16.to_be_bytes());
+        frame
+    };
+    let mut capture: Vec<(u64, Vec<u8>)> = timed(&asked);
+    let start = capture.last().map_or(0, |(time, _)| *time);
+    capture.extend((1..5).map(|second| (start + second * 1_000_000_000, sent.clone())));
+    let idle = Connection::opened().sends(0, &super::transports::register(9, None)).hears(FIN, b"");
+    let ports = idle.frames.into_iter().enumerate().map(|(index, frame)| match index {
+        1 | 3 => on_the_same_port(frame, 36),
+        _ => on_the_same_port(frame, 34),
+    });
+    capture.extend(ports.map(|frame| (start + 6_000_000_000, frame)));
+    let capture = pcap(Order::Little, Resolution::Nano, &capture);
+    check_capture(capture, SECRET, "high auth-retry-no-response fault=path");
 }
