@@ -53,15 +53,16 @@ fn is_passed_on(origin: &Transaction, request: &Request) -> bool {
     request.credentials.iter().all(|row| known.iter().any(|known| known.value == row.value))
 }
 
-/// Whether it is the same request to another server, sent before this one was answered.
+/// Whether it is the same request to another server: sent before this one was answered, or this one showed no credentials that were refused.
 fn is_beside(session: &Session<'_>, this: &Transaction, other: &Transaction) -> bool {
     let tag = |known: &Transaction| known.request.as_ref().map(|request| request.from_tag.map(|tag| session.text(tag)));
     let answered = this.answer.as_ref().map(|answer| answer.time);
+    let is_bare = this.request.as_ref().is_some_and(|request| request.credentials.is_empty());
     this.cseq.is_some()
         && (this.cseq, &this.method) == (other.cseq, &other.method)
         && this.flow.source.address == other.flow.source.address
         && this.flow.destination.address != other.flow.destination.address
-        && other.started() <= answered
+        && (other.started() <= answered || is_bare)
         && tag(other) == tag(this)
 }
 

@@ -63,7 +63,8 @@ fn finding(session: &Session<'_>, context: &Context<'_>, index: usize, all: &[us
     let Transaction { flow, transport, .. } = *attempt.transaction;
     let told = path_facts::notice_of(attempt, context).map(|notice| notice.what.why);
     let is_lossy = context.lost_between.holds(flow.destination.address, flow.source.address, transport);
-    let (severity, confidence) = grade(session, index, told, is_lossy || goes_on(session, context, attempt))?;
+    let (severity, confidence) =
+        grade(session, index, told, is_lossy || (all.len() == 1 && goes_on(session, context, attempt)))?;
     let times = match attempt.transaction.retransmissions() {
         0 => "once".to_owned(),
         repeated => format!("repeated the request {}", facts::count(repeated, "time")),
