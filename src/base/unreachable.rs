@@ -198,4 +198,26 @@ mod tests {
             (SENDERS_MAX, SENDERS_MAX, 1)
         );
     }
+
+    #[test]
+    fn connections_that_end_push_nothing_else_out() {
+        let place = |last: u8, port| Endpoint { address: [192, 0, 2, last].into(), port };
+        let notice = |port: u16, why| {
+            let flow = Flow { source: place(1, port), destination: place(2, 5060) };
+            let what = Unreachable { flow, said_by: flow.destination.address, why };
+            let at = FrameRef { input: InputId(0), number: FrameNumber::FIRST };
+            Notice { what, at, time: CaptureTime::from_ns(1) }
+        };
+        let mut known = Unreachables::default();
+        known.note(notice(5060, Why::Port));
+        (10_000..20_000).for_each(|port| known.note(notice(port, Why::Closed)));
+        let of = |port, transport| {
+            known
+                .of(notice(port, Why::Port).what.flow, transport, CaptureTime::from_ns(0))
+                .map(|notice| notice.what.why)
+        };
+        assert_eq!(of(5060, Transport::Udp), Some(Why::Port));
+        assert_eq!((of(10_000, Transport::Tcp), of(10_000, Transport::Udp)), (Some(Why::Closed), None));
+        assert_eq!(known.forgotten(), 0);
+    }
 }

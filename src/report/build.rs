@@ -165,7 +165,7 @@ impl ReportBuilder {
         }
     }
 
-    /// The summary. `by_severity` counts every finding, those of the report and those that found no place in it.
+    /// The summary, once all sessions are known: callers that are one client are made one. `by_severity` counts every finding, those of the report and those that found no place in it.
     pub fn summary(&mut self, seen: Seen, by_severity: &BTreeMap<String, u64>) -> model::Summary {
         let has = |severity: Severity| by_severity.get(severity.name()).is_some_and(|count| *count > 0);
         let has_high = has(Severity::High) || has(Severity::Critical);

@@ -89,12 +89,12 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     if is_once {
         finding.severity = Severity::Medium;
     }
-    let has_turned =
-        attempt.transaction.retransmissions() < RETRANSMISSIONS_OF_PATIENCE && has_recovered_anywhere(session, index);
-    if attempt.transaction.retransmissions() >= RETRANSMISSIONS_OF_PATIENCE && has_recovered_anywhere(session, index) {
+    let has_turned = has_recovered_anywhere(session, index);
+    let has_waited = attempt.transaction.retransmissions() >= RETRANSMISSIONS_OF_PATIENCE;
+    if has_turned && has_waited {
         finding.severity = Severity::Medium;
     }
-    if facts::is_ping(attempt) || has_turned || (is_once && attempt.is_removal()) {
+    if facts::is_ping(attempt) || (has_turned && !has_waited) || (is_once && attempt.is_removal()) {
         finding.severity = Severity::Info;
     }
     finding.attempt = facts::lead(session, silent.iter().map(|(index, _)| *index));

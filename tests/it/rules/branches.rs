@@ -227,3 +227,28 @@ fn a_server_that_accepts_after_another_has_refused_is_no_branch() {
     let spare = "client > spare REGISTER\nCSeq: 2 REGISTER\nspare > client 200\nCSeq: 2 REGISTER\n";
     check(&[names, ASKED, WRONG, REFUSED, spare, LATER], SECRET, "high digest-wrong-password");
 }
+
+/// Phones behind one address have ports of their own.
+#[test]
+fn three_phones_behind_one_address_are_three_clients() {
+    let names = "a 198.51.100.7:5061  b 198.51.100.7:5062  c 198.51.100.7:5063\n";
+    let call = |phone: &str| {
+        format!(
+            "[{phone}] {phone} > server INVITE\nFrom: <sip:{phone}@pbx.example.com>;tag={phone}\n[{phone}] server > {phone} 407\n\
+             Proxy-Authenticate: challenge\n[{phone}] {phone} > server ACK\n"
+        )
+    };
+    let calls: String = ["a", "b", "c"].map(call).concat();
+    let later = "+40 [later] a > server OPTIONS\n[later] server > a 200\n";
+    check(&[names, &calls, later], NOTHING, "told 3 of 3 clients did not get in\nhigh challenge-unanswered sessions=1");
+}
+
+/// A Call-ID that a second call uses again, from its first CSeq number on.
+#[test]
+fn a_second_call_to_the_same_server_is_no_branch_of_the_first() {
+    let first = [CALL_ASKED, CALL_RIGHT, CALL_OK].concat();
+    let second = "+60 > INVITE\nFrom: <sip:1001@pbx.example.com>;tag=again\nTo: <sip:2000@pbx.example.com>\nCSeq: 1 INVITE\n< 407\nProxy-Authenticate: challenge\n> ACK\n\
+        > INVITE\nFrom: <sip:1001@pbx.example.com>;tag=again\nTo: <sip:2000@pbx.example.com>\nCSeq: 2 INVITE\nProxy-Authorization: digest user=1001 password=wrong\n\
+        < 403\n> ACK\n";
+    check(&[&first, second, LATER], SECRET, "sessions forbidden");
+}

@@ -97,6 +97,11 @@ fn the_end_of_a_connection_is_no_silence_where_nothing_is_due() {
     let mut gap = answering("secret").hears(0, &ok);
     gap.frames.pop();
     gap.hears(FIN, b"").check(SECRET, none);
+    // A FIN that crosses the request does not acknowledge it.
+    let mut crossing = answering("secret").hears(FIN, b"");
+    let fin = crossing.frames.last_mut().unwrap();
+    fin[42..46].copy_from_slice(&1_u32.to_be_bytes());
+    crossing.check(SECRET, none);
     // The client gave up first, or resets the connection itself.
     answering("secret").sends(FIN, b"").hears(FIN, b"").check(SECRET, none);
     answering("secret").sends(RST, b"").check(SECRET, none);
