@@ -72,8 +72,8 @@ fn in_exchange(session: &Session<'_>, attempts: &[usize], context: &Context<'_>)
     let [realm, other] = first.names();
     let next = session.attempts.get(first.retry)?;
     // A registrar, or whoever answers a call, is one server: two that answer 401 may be its nodes, of which each names a realm.
-    let is_401_alone = first.before.status() == Some(401) && next.status() == Some(401);
-    let may_be_nodes = is_401_alone || is_one_realm;
+    let are_both_401 = first.before.status() == Some(401) && next.status() == Some(401);
+    let may_be_nodes = are_both_401 || is_one_realm;
     let is_cut_off = drops.len() == 1 && facts::capture_after(attempt, context) < facts::ANSWER_WITHIN;
     let (severity, confidence) = if session.is_accepted_later(last.retry) {
         (Severity::Info, Confidence::Proven)
