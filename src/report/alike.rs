@@ -97,4 +97,12 @@ mod tests {
         check("after 31.2 s, and 2 of 3 were refused", "after # s, and 2 of 3 were refused");
         check("a nonce count of 2 (5 min)", "a nonce count of 2 (5 min)");
     }
+
+    #[test]
+    fn a_name_is_left_out_where_it_is_a_word() {
+        assert_eq!(
+            without_name(&without_place("3 was challenged in frame 35 by 13"), "3"),
+            "# was challenged in frame # by 13"
+        );
+    }
 }

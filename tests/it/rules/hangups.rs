@@ -192,3 +192,15 @@ fn the_end_of_a_connection_says_nothing_of_datagrams() {
     let capture = pcap(Order::Little, Resolution::Nano, &capture);
     check_capture(capture, SECRET, "high auth-retry-no-response fault=path");
 }
+
+/// A client that is hung up on may begin anew under another Call-ID, and get in.
+#[test]
+fn who_sends_credentials_again_under_another_call_id_may_have_got_in() {
+    let mut begun_anew = answering("secret").hears(RST, b"");
+    let other = |message: Vec<u8>| {
+        udp_frame(String::from_utf8(message).unwrap().replace("Call-ID: c", "Call-ID: d").as_bytes())
+    };
+    begun_anew.frames.push(other(register(3, Some(&response("secret")))));
+    begun_anew.frames.push(back(other(answer(3, "200 OK", ""))));
+    begun_anew.check(SECRET, "medium auth-retry-no-response sure=possible fault=server");
+}
