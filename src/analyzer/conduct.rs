@@ -262,8 +262,8 @@ impl<'run> Scribe<'_, 'run> {
         });
         let realm = presented.realm();
         let is_new = chronicle.sources.known_conduct(key).is_none_or(|conduct| !conduct.tries.contains_key(&*user));
-        let earlier = if is_new && is_register { self.accepted_before(index, presented) } else { None };
         let Some(tries) = chronicle.sources.tries(key, &user, || Tries::new(&realm)) else { return };
+        let earlier = if is_new && is_register { self.accepted_before(index, presented) } else { None };
         if is_new && is_register && (was_let_past || earlier.is_some()) {
             tries.turn(earlier.unwrap_or(Turn { is_accepted: true, ..turn }));
         }

@@ -335,7 +335,7 @@ fn transport_events(events: &transport::Events, overlap: Overlap) -> Vec<Event> 
             "tcp_refused",
             &events.tcp_refused,
             false,
-            "TCP connections to port 5060 or 5061 that were refused: nothing listens there, or somebody lets nobody in",
+            "TCP connections to ports of SIP that were refused: nothing listens there, or somebody lets nobody in",
         ),
         ("tcp_evicted", &events.tcp_evicted, true, "TCP streams given up to keep within the limits"),
         ("sctp_gap", &events.sctp_gap, true, "SCTP messages of which parts are missing in the capture"),

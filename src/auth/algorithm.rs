@@ -137,6 +137,11 @@ impl<'a> Algorithm<'a> {
         }
     }
 
+    /// Whether it is one of `-sess`; not so when unknown.
+    pub fn is_sess(self) -> bool {
+        matches!(self, Algorithm::Plain { sess: true, .. } | Algorithm::Aka { sess: true, .. })
+    }
+
     /// The names of all known algorithms.
     pub fn names() -> impl Iterator<Item = &'static str> {
         NAMES.iter().map(|(name, _)| *name)

@@ -67,6 +67,9 @@ pub enum Step {
 /// Cuts one direction of one stream into messages. The window that [`Framer::step`] sees begins behind whatever the last
 /// step consumed and otherwise only grows, so that a framer can remember how far it has looked.
 pub trait Framer {
+    /// The ports on which servers of this protocol listen, unless they are told otherwise.
+    const PORTS: &'static [u16];
+
     /// A framer for a stream that begins as `start` says.
     fn new(start: StreamStart) -> Self;
 

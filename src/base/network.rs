@@ -28,6 +28,9 @@ impl Network {
     }
 }
 
+/// The bits before the IPv4 address in `::ffff:192.0.2.0`.
+const MAPPED_PREFIX_LEN: u32 = 96;
+
 /// Why a text is no network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NetworkError(String);
@@ -58,7 +61,13 @@ impl FromStr for Network {
         if prefix_len > prefix_len_max {
             return Err(wrong());
         }
-        Ok(Network { address, prefix_len })
+        // An IPv4 address that is written as one of IPv6 (RFC 4291 §2.5.5.2) is what captures show as IPv4.
+        let is_mapped = address != address.to_canonical() && prefix_len >= MAPPED_PREFIX_LEN;
+        Ok(if is_mapped {
+            Network { address: address.to_canonical(), prefix_len: prefix_len - MAPPED_PREFIX_LEN }
+        } else {
+            Network { address, prefix_len }
+        })
     }
 }
 
@@ -95,6 +104,9 @@ mod tests {
         assert!(holds("2001:db8::/32", "2001:db8:ffff::1"));
         assert!(!holds("2001:db8::/32", "2001:db9::1"));
         assert!(holds("::/0", "2001:db8::1"));
+        assert!(holds("::ffff:192.0.2.0/120", "192.0.2.9"));
+        assert!(!holds("::ffff:192.0.2.0/120", "192.0.3.9"));
+        assert!(holds("::ffff:192.0.2.9", "::ffff:192.0.2.9"));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::filter::read;
 use crate::filter::subject::Value;
 use crate::sip::HeaderName;
 use crate::sip::Message;
+use crate::sip::elements;
 
 type Found<'f, 'm> = &'f mut dyn FnMut(Value<'m>);
 
@@ -17,12 +18,12 @@ pub(super) fn part<'m>(message: &'m Message<'m>, get: Get, found: Found<'_, 'm>)
     match get {
         Get::FirstAddress(names, part) => {
             for value in values(names) {
-                split(value, b',').take(1).for_each(|one| address(one, part, found));
+                elements(value, b',').take(1).for_each(|one| address(one, part, found));
             }
         }
         Get::EachAddress(names, part) => {
             for value in values(names) {
-                split(value, b',').for_each(|one| address(one, part, found));
+                elements(value, b',').for_each(|one| address(one, part, found));
             }
         }
         Get::HeaderWord(names, place) => words(values(names), place).for_each(|word| found(Value::text(word))),
@@ -45,7 +46,7 @@ pub(super) fn part<'m>(message: &'m Message<'m>, get: Get, found: Found<'_, 'm>)
             }
         }
         Get::ViaTransport | Get::ViaHost | Get::ViaPort | Get::ViaParameter(_) | Get::ViaNumber(_) => {
-            let vias = message.values(HeaderName::Via).flat_map(|value| split(value, b','));
+            let vias = message.values(HeaderName::Via).flat_map(|value| elements(value, b','));
             vias.for_each(|one| via(one, get, found));
         }
         _ => {}
@@ -73,40 +74,17 @@ fn words<'m>(values: impl Iterator<Item = &'m [u8]>, place: usize) -> impl Itera
 }
 
 fn each<'m>(values: impl Iterator<Item = &'m [u8]>) -> impl Iterator<Item = &'m [u8]> {
-    values.flat_map(|value| split(value, b','))
-}
-
-/// The pieces between separators that stand neither in quotes nor in angle brackets, without blanks at their ends.
-fn split(value: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
-    let mut rest = Some(value);
-    std::iter::from_fn(move || {
-        let value = rest?;
-        let (mut is_quoted, mut is_escaped, mut is_bracketed) = (false, false, false);
-        let end = value.iter().position(|&byte| {
-            match byte {
-                _ if is_escaped => is_escaped = false,
-                b'\\' if is_quoted => is_escaped = true,
-                b'"' => is_quoted = !is_quoted,
-                b'<' if !is_quoted => is_bracketed = true,
-                b'>' if !is_quoted => is_bracketed = false,
-                _ => return byte == separator && !is_quoted && !is_bracketed,
-            }
-            false
-        });
-        rest = end.and_then(|end| value.get(end + 1..));
-        Some(value.get(..end.unwrap_or(value.len())).unwrap_or_default().trim_ascii())
-    })
-    .filter(|piece| !piece.is_empty())
+    values.flat_map(|value| elements(value, b','))
 }
 
 /// What stands before the first parameter.
 fn head(element: &[u8]) -> &[u8] {
-    split(element, b';').next().unwrap_or_default()
+    elements(element, b';').next().unwrap_or_default()
 }
 
 /// The values of a parameter in `x;name=value;…`.
 fn parameters<'m>(element: &'m [u8], name: &'static str) -> impl Iterator<Item = &'m [u8]> {
-    split(element, b';').filter_map(move |piece| {
+    elements(element, b';').filter_map(move |piece| {
         let equals = memchr::memchr(b'=', piece)?;
         let (written, value) = piece.split_at_checked(equals)?;
         let value = value.get(1..).unwrap_or_default().trim_ascii();
@@ -142,9 +120,9 @@ fn address<'m>(value: &'m [u8], part: AddressPart, found: Found<'_, 'm>) {
         AddressPart::Display if !display.is_empty() => found(Value::text(display)),
         AddressPart::Display => {}
         AddressPart::Tag => {
-            split(behind, b';').filter_map(|piece| tag(piece)).for_each(|tag| found(Value::text(tag)));
+            elements(behind, b';').filter_map(|piece| tag(piece)).for_each(|tag| found(Value::text(tag)));
         }
-        AddressPart::Parameter => split(behind, b';').for_each(|piece| found(Value::text(piece))),
+        AddressPart::Parameter => elements(behind, b';').for_each(|piece| found(Value::text(piece))),
         part => uri_part(uri.trim_ascii(), part, found),
     }
 }
@@ -190,7 +168,7 @@ pub(super) fn uri_part<'m>(uri: &'m [u8], part: AddressPart, found: Found<'_, 'm
         AddressPart::User if !user.is_empty() => found(Value::text(user)),
         AddressPart::Host if !host.is_empty() => found(Value::text(host)),
         AddressPart::Port if !port.is_empty() => found(Value::text(port)),
-        AddressPart::UriParameter => split(behind, b';').for_each(|piece| found(Value::text(piece))),
+        AddressPart::UriParameter => elements(behind, b';').for_each(|piece| found(Value::text(piece))),
         _ => {}
     }
 }
@@ -215,7 +193,7 @@ fn via<'m>(value: &'m [u8], get: Get, found: Found<'_, 'm>) {
     let head = head(value);
     match get {
         Get::ViaParameter(name) => {
-            for piece in split(value, b';').skip(1) {
+            for piece in elements(value, b';').skip(1) {
                 let equals = memchr::memchr(b'=', piece);
                 let (written, value) = piece.split_at_checked(equals.unwrap_or(piece.len())).unwrap_or((piece, b""));
                 if written.trim_ascii().eq_ignore_ascii_case(name.as_bytes()) {

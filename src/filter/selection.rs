@@ -213,6 +213,10 @@ impl Selection {
             self.counts.sessions_left_out += 1;
         } else {
             self.counts.sessions += 1;
+            if self.sessions.len() >= self.marks_max {
+                self.counts.forgotten += 1;
+                return selected;
+            }
             self.sessions.insert(closed.number);
             let first = closed.session.attempts.first().map(|first| first.transaction.flow);
             let pair = first.map(|flow| PairKey { client: flow.source.address, server: flow.destination.address });

@@ -21,6 +21,9 @@ const RECENT_MAX: usize = 128;
 const PASSAGES_MAX: usize = 65_536;
 const HOMES_MAX: usize = 4096;
 
+/// Passages that the credentials may still show: those of a moment.
+const APART_MAX: usize = 4096;
+
 /// A request on one side.
 #[derive(Clone, Copy, Debug)]
 pub struct Leg {
@@ -89,6 +92,8 @@ struct Apart {
 pub struct Legs {
     recent: VecDeque<Recent>,
     apart: WireMap<NonceId, Apart>,
+    /// Those, oldest first, and some that are settled.
+    apart_order: VecDeque<NonceId>,
     homes: WireMap<(IpAddr, IpAddr), Home>,
     passages: Vec<Passage>,
     by_outer: WireMap<u32, usize>,
@@ -135,12 +140,22 @@ impl Legs {
         }
         let apart = open().find(|(_, other)| !other.is_passed).map(|(_, inner)| inner.passage_to(new));
         if let Some(passage) = apart {
-            if self.apart.len() < HOMES_MAX {
-                self.apart.insert(new.nonce, Apart { passage, sent: None });
-            } else {
-                self.refused += 1;
-            }
+            self.expect(new.nonce, passage);
             self.note_home(new, passage);
+        }
+    }
+
+    /// Waits for the credentials that show a passage. The oldest one for which they did not come is given up.
+    fn expect(&mut self, nonce: NonceId, passage: Passage) {
+        while self.apart_order.len() >= APART_MAX
+            && let Some(oldest) = self.apart_order.pop_front()
+        {
+            let given_up = self.apart.remove(&oldest);
+            self.refused +=
+                u64::from(given_up.is_some_and(|apart| !self.by_inner.contains_key(&apart.passage.inner.call)));
+        }
+        if self.apart.insert(nonce, Apart { passage, sent: None }).is_none() {
+            self.apart_order.push_back(nonce);
         }
     }
 

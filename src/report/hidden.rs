@@ -132,11 +132,16 @@ fn credentials(text: &[u8], parts: &[Range<usize>], found: &mut Vec<Range<usize>
 
 /// The body of a request whose body is nobody else's business: a message, or the digits that somebody keyed in.
 fn private_body(text: &[u8]) -> Option<Range<usize>> {
-    let headers_len = memmem::find(text, b"\r\n\r\n")?;
-    let headers = text.get(..headers_len)?;
+    let start = text.len() - text.trim_ascii_start().len();
+    let message = text.get(start..)?;
+    // Some write LF for CRLF, and readers take both.
+    let blank_lines: [&[u8]; 2] = [b"\n\r\n", b"\n\n"];
+    let ends = blank_lines.into_iter().filter_map(|line| memmem::find(message, line).map(|at| (at, at + line.len())));
+    let (headers_len, body) = ends.min()?;
+    let headers = message.get(..headers_len)?;
     let is_private = headers.starts_with(b"MESSAGE ")
         || (headers.starts_with(b"INFO ") && find(headers, "application/dtmf").is_some());
-    is_private.then_some(headers_len + 4..text.len())
+    is_private.then_some(start + body..text.len())
 }
 
 /// The values of `response=` and its like. No byte is looked at for each of the values that it may belong to: a body of nothing but such
@@ -238,6 +243,8 @@ mod tests {
             &["1 X inline:KEY", "PW", "clear:K"],
         );
         clear("MESSAGE sip:a SIP/2.0\r\nFrom: b\r\n\r\nhello\r\nthere", &["hello", "there"]);
+        clear("MESSAGE sip:a SIP/2.0\nFrom: b\n\nhello\n\r\nthere", &["hello", "there"]);
+        clear("\r\n\r\nMESSAGE sip:a SIP/2.0\r\nFrom: b\r\n\r\nhello\n\nthere", &["hello", "there"]);
         clear("INFO sip:a SIP/2.0\r\nContent-Type: application/dtmf-relay\r\n\r\nSignal=5\r\n", &["Signal=5"]);
         clear("INFO sip:a SIP/2.0\r\nContent-Type: text/plain\r\n\r\nSignal=5\r\n", &[]);
     }

@@ -199,14 +199,10 @@ pub fn has_value(presented: &Presented<'_>, name: Name) -> bool {
 /// What of nc and cnonce is missing beside a qop, or stands there without one.
 pub fn misplaced_qop_params(presented: &Presented<'_>) -> Option<(bool, Vec<Name>)> {
     let has_qop = presented.credentials.qop().is_some();
-    let is_odd = |name: &Name| match presented.credentials.algorithm() {
+    let is_odd = |name: &Name| {
         // A session's key is made of the cnonce, with a qop or without (RFC 2617 §3.2.2.2).
-        Algorithm::Plain { sess: true, .. } | Algorithm::Aka { sess: true, .. }
-            if *name == Name::Cnonce && !has_qop =>
-        {
-            false
-        }
-        _ => has_value(presented, *name) != has_qop,
+        let is_of_session = *name == Name::Cnonce && !has_qop && presented.credentials.algorithm().is_sess();
+        !is_of_session && has_value(presented, *name) != has_qop
     };
     let odd: Vec<Name> = [Name::Cnonce, Name::NonceCount].into_iter().filter(is_odd).collect();
     (!odd.is_empty()).then_some((has_qop, odd))

@@ -167,8 +167,10 @@ fn turned_down<'s, 'run>(session: &'s Session<'run>, finding: &Finding) -> Vec<R
     let mut frames = finding.frames.clone();
     frames.sort_unstable();
     credentials_facts::rows(session, |(_, attempt, presented)| {
-        !matches!(presented.judgement, Judgement::Accepted | Judgement::None)
-            && attempt.request().is_some_and(|request| frames.binary_search(&request.at).is_ok())
+        matches!(
+            presented.judgement,
+            Judgement::Refused | Judgement::Stale | Judgement::Forbidden | Judgement::BadRequest
+        ) && attempt.request().is_some_and(|request| frames.binary_search(&request.at).is_ok())
     })
 }
 

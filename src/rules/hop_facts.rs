@@ -185,8 +185,7 @@ impl<'s, 'run> Hops<'s, 'run, '_> {
             });
         }
         // Most proxies rewrite it, and most requests are not refused. A 403 is about permission: RFC 7616 §3.4.6 wants a 400 here.
-        if self.first_request.uri == self.next_request.uri
-            || verdict(row) == Some(Verdict::Mismatch)
+        if verdict(row) == Some(Verdict::Mismatch)
             || !self.answer().is_some_and(|answer| matches!(answer.status, 400 | 401 | 407))
         {
             return None;

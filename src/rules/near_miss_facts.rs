@@ -112,16 +112,12 @@ pub fn done(near_miss: &NearMiss, credentials: &Credentials<'_>) -> String {
                 instead("qop", &sent)
             }
         }
-        Variant::SessOther if named_sess(credentials) => {
+        Variant::SessOther if credentials.algorithm().is_sess() => {
             "left -sess out of the digest, although it names it".to_owned()
         }
         Variant::SessOther => "made the digest of -sess, although it does not name it".to_owned(),
         other => fixed(other).to_owned(),
     }
-}
-
-fn named_sess(credentials: &Credentials<'_>) -> bool {
-    matches!(credentials.algorithm(), crate::auth::Algorithm::Plain { sess: true, .. })
 }
 
 fn fixed(variant: Variant) -> &'static str {

@@ -33,7 +33,7 @@ pub struct Ack {
 }
 
 /// What of an ACK is not as in its INVITE or the answer to that.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct AckDifference {
     /// Which part: the first that differs.
     pub part: AckPart,

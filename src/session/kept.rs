@@ -14,6 +14,8 @@ use crate::session::packed::Packed;
 #[derive(Debug)]
 pub(super) struct Kept {
     form: Form,
+    /// The tracker's time when its latest message came, whatever time that message has.
+    pub(super) alive: CaptureTime,
     /// It stands in the queue of those to which messages came lately.
     pub(super) is_watched: bool,
     /// It stands in the queue of those that are closed after a long silence.
@@ -31,8 +33,8 @@ enum Form {
 
 impl Kept {
     /// A run that begins.
-    pub(super) fn new(run: Run) -> Kept {
-        Kept { form: Form::Awake(Box::new(run)), is_watched: false, is_idle: false, charged_bytes: 0 }
+    pub(super) fn new(run: Run, alive: CaptureTime) -> Kept {
+        Kept { form: Form::Awake(Box::new(run)), alive, is_watched: false, is_idle: false, charged_bytes: 0 }
     }
 
     pub(super) fn call_id(&self) -> &Arc<[u8]> {
@@ -47,14 +49,6 @@ impl Kept {
         match &self.form {
             Form::Awake(run) => run.first,
             Form::Resting(packed) => packed.first,
-        }
-    }
-
-    /// When its latest message came.
-    pub(super) fn last_seen(&self) -> CaptureTime {
-        match &self.form {
-            Form::Awake(run) => run.last_seen,
-            Form::Resting(packed) => packed.last_seen,
         }
     }
 

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::base::CaptureTime;
 use crate::base::FrameRef;
 use crate::session::NonceId;
 use crate::session::Run;
@@ -14,8 +13,6 @@ pub(super) struct Packed {
     pub(super) call_id: Arc<[u8]>,
     /// The frame of its first message.
     pub(super) first: FrameRef,
-    /// When its latest message came.
-    pub(super) last_seen: CaptureTime,
     pub(super) nonces: Box<[NonceId]>,
     bytes: Box<[u8]>,
 }
@@ -39,7 +36,7 @@ impl Packed {
         let plain = postcard::to_allocvec(run).ok()?;
         let bytes = lz4_flex::block::compress_prepend_size_with_dict(&plain, COMMON).into();
         let nonces = run.transactions.iter().flat_map(Transaction::nonces).collect();
-        Some(Packed { call_id: run.call_id.clone(), first: run.first, last_seen: run.last_seen, nonces, bytes })
+        Some(Packed { call_id: run.call_id.clone(), first: run.first, nonces, bytes })
     }
 
     /// The run again. `None` never comes of what [`Packed::pack`] gave.
@@ -54,6 +51,7 @@ impl Packed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::CaptureTime;
 
     use crate::auth::Name;
     use crate::base::Endpoint;
@@ -139,6 +137,6 @@ mod tests {
         let packed = Packed::pack(&run).expect("it is short");
         let again = packed.unpack().expect("it was packed here");
         assert_eq!(format!("{again:?}"), format!("{run:?}"));
-        assert_eq!((packed.first, packed.last_seen), (run.first, run.last_seen));
+        assert_eq!(packed.first, run.first);
     }
 }

@@ -2,32 +2,28 @@
 
 use crate::sip::HeaderName;
 use crate::sip::Message;
+use crate::sip::address::parameters;
+use crate::sip::elements;
 
 /// RFC 3261 §10.2.2, RFC 6665 §4.1.2.3, RFC 3903 §4.5: an interval of zero. That of a Contact goes before that of Expires.
 pub(super) fn is_removal(message: &Message<'_>) -> bool {
     let expires = message.value(HeaderName::Expires).map(is_zero);
     match message.method() {
         Some(b"REGISTER") => {
-            let mut contacts = message.values(HeaderName::Contact).peekable();
+            let rows = message.values(HeaderName::Contact);
+            let mut contacts = rows.flat_map(|row| elements(row, b',')).peekable();
             contacts.peek().is_some()
-                && contacts.all(|contact| match interval(contact) {
-                    Some(value) => is_zero(value),
-                    None => expires == Some(true),
-                })
+                && contacts.all(|contact| interval(contact).map_or(expires == Some(true), is_zero))
         }
         Some(b"SUBSCRIBE" | b"PUBLISH") => expires == Some(true),
         _ => false,
     }
 }
 
-/// The interval of the first of a row of contacts.
+/// How long a contact asks to be bound.
 fn interval(contact: &[u8]) -> Option<&[u8]> {
-    let params = contact.rsplit(|&byte| byte == b'>').next()?.split(|&byte| byte == b';');
-    params
-        .filter_map(|param| param.iter().position(|&byte| byte == b'=').and_then(|at| param.split_at_checked(at)))
-        .find_map(|(name, value)| {
-            name.trim_ascii().eq_ignore_ascii_case(b"expires").then_some(value.get(1..).unwrap_or_default())
-        })
+    let mut params = elements(contact, b';').skip(1).flat_map(parameters);
+    params.find(|(name, _)| name.eq_ignore_ascii_case(b"expires")).map(|(_, value)| value)
 }
 
 fn is_zero(interval: &[u8]) -> bool {
@@ -51,11 +47,13 @@ mod tests {
         assert!(is(&format!("{register}Contact: *\r\nExpires: 0")));
         assert!(is(&format!("{register}Contact: <sip:a@b;x=1>;expires=0")));
         assert!(is(&format!("{register}Contact: sip:a@b ; Expires = 0\r\nExpires: 3600")));
+        assert!(is(&format!("{register}Contact: <sip:a@b>;expires=0, \"A, B\" <sip:a@c;expires=9>;q=1;expires=0")));
         assert!(is("SUBSCRIBE sip:a SIP/2.0\r\nExpires: 0"));
         // A query, another interval, one of two contacts, and a method that has no such meaning.
         assert!(!is(&format!("{register}Expires: 0")));
         assert!(!is(&format!("{register}Contact: <sip:a@b>;expires=10\r\nExpires: 0")));
         assert!(!is(&format!("{register}Contact: <sip:a@b>;expires=0\r\nContact: <sip:a@c>;expires=60")));
+        assert!(!is(&format!("{register}Contact: <sip:a@b>;expires=60, <sip:a@c>;expires=0")));
         assert!(!is("INVITE sip:a SIP/2.0\r\nExpires: 0\r\nContact: <sip:a@b>"));
     }
 }

@@ -88,7 +88,7 @@ impl<'run> Session<'run> {
     /// Judges a closed run. `end` is the latest time of the capture.
     pub fn judge(run: &'run Run, end: CaptureTime, unreachable: &Unreachables) -> Session<'run> {
         let (attempts, exchanges) = judge::judge(run, Around { end, unreachable });
-        let outcome = outcome(&attempts);
+        let outcome = outcome(run, &attempts);
         let is_one_way = is_one_way(run);
         let has_trouble = has_trouble(&attempts, &exchanges);
         let has_odd_form = attempts.iter().any(has_odd_form);
@@ -100,7 +100,7 @@ impl<'run> Session<'run> {
     /// Whether the capture ends before the client could answer the last word of the server, which asked it for another answer: the
     /// first challenge, one that says stale, or one that brings a new nonce in place of one that had been good, or was not given here.
     pub fn is_cut_short(&self) -> bool {
-        let mut newest = own(&self.attempts).rev();
+        let mut newest = own(self.run, &self.attempts).rev();
         let Some((last, answer)) = newest.next().and_then(|last| Some((last, last.answer()?))) else { return false };
         let brings_other =
             |presented: &Presented<'_>| last.challenges.iter().any(|offered| offered.nonce != presented.nonce);
@@ -245,7 +245,10 @@ impl<'run> Session<'run> {
 
     /// The status of the attempt that decides the outcome; `None` where that was never answered.
     pub fn final_status(&self) -> Option<u16> {
-        own(&self.attempts).rev().find(|attempt| attempt.outcome != AttemptOutcome::Undecided).and_then(Attempt::status)
+        own(self.run, &self.attempts)
+            .rev()
+            .find(|attempt| attempt.outcome != AttemptOutcome::Undecided)
+            .and_then(Attempt::status)
     }
 
     /// The address of who sent the first request.
@@ -264,7 +267,7 @@ const REALMS_SEARCHED: usize = 8;
 
 /// The attempts of the first method. What a proxy did with a request on its next hops is not the client's outcome: the
 /// answer that it passed back is. Nor is a re-INVITE: whatever becomes of it, the call that was accepted goes on (RFC 3261 §14.1).
-fn own<'s, 'run>(attempts: &'s [Attempt<'run>]) -> impl DoubleEndedIterator<Item = &'s Attempt<'run>> {
+fn own<'s, 'run>(run: &'s Run, attempts: &'s [Attempt<'run>]) -> impl DoubleEndedIterator<Item = &'s Attempt<'run>> {
     let first = attempts.first().map(|attempt| &attempt.transaction.method);
     let is_own = move |attempt: &&Attempt<'_>| {
         Some(&attempt.transaction.method) == first
@@ -277,7 +280,7 @@ fn own<'s, 'run>(attempts: &'s [Attempt<'run>]) -> impl DoubleEndedIterator<Item
     all.filter(move |(index, attempt)| {
         // Behind a forking proxy the same request is answered on each branch, and one is enough (RFC 3261 §16.7).
         let is_behind_call = answered.is_some_and(|(answered, accepted)| {
-            *index > answered && (attempt.is_in_dialog() || is_branch(accepted, attempt))
+            *index > answered && (attempt.is_in_dialog() || is_branch(run, accepted, attempt))
         });
         is_own(attempt) && !is_behind_call
     })
@@ -285,8 +288,8 @@ fn own<'s, 'run>(attempts: &'s [Attempt<'run>]) -> impl DoubleEndedIterator<Item
 }
 
 /// Whether two attempts are one request to two servers.
-fn is_branch(one: &Attempt<'_>, other: &Attempt<'_>) -> bool {
-    let tag = |attempt: &Attempt<'_>| attempt.request().map(|request| request.from_tag);
+fn is_branch(run: &Run, one: &Attempt<'_>, other: &Attempt<'_>) -> bool {
+    let tag = |attempt: &Attempt<'_>| attempt.request().map(|request| request.from_tag.map(|tag| run.text(tag)));
     one.transaction.cseq.is_some()
         && one.transaction.cseq == other.transaction.cseq
         && one.transaction.flow.destination.address != other.transaction.flow.destination.address
@@ -294,8 +297,8 @@ fn is_branch(one: &Attempt<'_>, other: &Attempt<'_>) -> bool {
 }
 
 /// The last finished attempt of the first method decides.
-fn outcome(attempts: &[Attempt<'_>]) -> SessionOutcome {
-    let same = || own(attempts);
+fn outcome(run: &Run, attempts: &[Attempt<'_>]) -> SessionOutcome {
+    let same = || own(run, attempts);
     let Some(last) = same().rev().find(|attempt| attempt.outcome != AttemptOutcome::Undecided) else {
         return SessionOutcome::Undecided;
     };
@@ -311,7 +314,7 @@ fn outcome(attempts: &[Attempt<'_>]) -> SessionOutcome {
             SessionOutcome::Undecided
         }
         AttemptOutcome::Challenged => SessionOutcome::UnansweredChallenge,
-        AttemptOutcome::Refused | AttemptOutcome::Stale if is_being_answered(attempts, last) => {
+        AttemptOutcome::Refused | AttemptOutcome::Stale if is_being_answered(run, attempts, last) => {
             SessionOutcome::Undecided
         }
         AttemptOutcome::Refused | AttemptOutcome::Stale => SessionOutcome::Refused,
@@ -324,10 +327,10 @@ fn outcome(attempts: &[Attempt<'_>]) -> SessionOutcome {
 
 /// Whether a client that was asked for a new nonce has sent it, and the capture ends before the answer. Whose digest was wrong has not
 /// mended it by that.
-fn is_being_answered(attempts: &[Attempt<'_>], refused: &Attempt<'_>) -> bool {
+fn is_being_answered(run: &Run, attempts: &[Attempt<'_>], refused: &Attempt<'_>) -> bool {
     let is_refused = |at: usize| attempts.get(at).is_some_and(|other| std::ptr::eq(other, refused));
     let is_answer = |presented: &Presented<'_>| presented.answers.is_some_and(|at| is_refused(at.attempt));
-    let last = own(attempts).next_back().filter(|last| last.outcome == AttemptOutcome::Undecided);
+    let last = own(run, attempts).next_back().filter(|last| last.outcome == AttemptOutcome::Undecided);
     let is_wrong = refused.credentials.iter().any(Presented::is_wrong);
     !is_wrong && last.is_some_and(|last| last.credentials.iter().any(is_answer))
 }

@@ -112,11 +112,11 @@ impl Tracker {
             return Placement::Dropped;
         }
         let gap = self.gap();
-        if let Some(kept) = self.runs.get_mut(call_id)
-            && let Some(run) = kept.wake()
-        {
+        if let Some(kept) = self.runs.get_mut(call_id) {
+            let silence = self.now.since(std::mem::replace(&mut kept.alive, self.now));
+            let Some(run) = kept.wake() else { return Placement::Dropped };
             // A silence longer than the gap begins a new run, whether or not the queue came round to closing the old one.
-            if sighting.time.since(run.last_seen) > gap {
+            if silence > gap {
                 let fresh = Run::new(run.call_id.clone(), &sighting);
                 closed.push(std::mem::replace(run, fresh));
             }
@@ -132,7 +132,7 @@ impl Tracker {
         let mut run = Run::new(key.clone(), &sighting);
         let placement = budget::push(&mut run, sighting, &self.limits);
         self.bodies_len_bytes += run.bodies_len_bytes();
-        let mut kept = Kept::new(run);
+        let mut kept = Kept::new(run, self.now);
         self.budget.charge(&mut kept);
         watch(&mut kept, &mut self.watched, self.now);
         self.runs.insert(key, kept);
@@ -157,6 +157,7 @@ impl Tracker {
     /// Sets the clock back, and that of the queues: who stands first in one holds up all others.
     fn step_back(&mut self, time: CaptureTime) {
         self.now = time;
+        self.runs.values_mut().for_each(|kept| kept.alive = kept.alive.min(time));
         let queues = self.watched.iter_mut().chain(&mut self.over);
         queues.for_each(|(alive, _)| *alive = time.min(*alive));
         let idle = std::mem::take(&mut self.idle);
@@ -233,15 +234,13 @@ impl Tracker {
     fn lay_to_rest(&mut self) {
         while let Some(key) = due(&mut self.watched, self.now, REST_AFTER) {
             let Some(kept) = self.runs.get_mut(&key) else { continue };
-            let last_seen = kept.last_seen();
-            if self.now.since(last_seen) <= REST_AFTER {
-                // A time that is still to come would hold up all others.
-                self.watched.push_back((last_seen.min(self.now), key));
+            if self.now.since(kept.alive) <= REST_AFTER {
+                self.watched.push_back((kept.alive, key));
                 continue;
             }
             kept.is_watched = false;
             if kept.is_over() {
-                self.over.push_back((last_seen, key));
+                self.over.push_back((kept.alive, key));
                 continue;
             }
             if self.is_crowded {
@@ -249,7 +248,7 @@ impl Tracker {
                 self.budget.charge(kept);
             }
             if !std::mem::replace(&mut kept.is_idle, true) {
-                self.idle.insert((last_seen, key));
+                self.idle.insert((kept.alive, key));
             }
         }
     }
@@ -257,7 +256,7 @@ impl Tracker {
     /// Closes the runs that are over and stayed silent. One that did not is watched again.
     fn close_over(&mut self, closed: &mut Vec<Run>) {
         while let Some(key) = due(&mut self.over, self.now, OVER_AFTER) {
-            let is_silent = |kept: &Kept| kept.is_over() && self.now.since(kept.last_seen()) > OVER_AFTER;
+            let is_silent = |kept: &Kept| kept.is_over() && self.now.since(kept.alive) > OVER_AFTER;
             if self.runs.get(&key).is_some_and(is_silent) {
                 closed.extend(self.take(&key));
             }
@@ -270,10 +269,10 @@ impl Tracker {
             && self.now.since(*alive) > gap
             && let Some((_, key)) = self.idle.pop_first()
         {
-            let last_seen = self.runs.get(&key).map(Kept::last_seen);
-            match last_seen {
-                Some(last_seen) if self.now.since(last_seen) <= gap => {
-                    self.idle.insert((last_seen, key));
+            let alive = self.runs.get(&key).map(|kept| kept.alive);
+            match alive {
+                Some(alive) if self.now.since(alive) <= gap => {
+                    self.idle.insert((alive, key));
                 }
                 _ => closed.extend(self.take(&key)),
             }
@@ -290,18 +289,18 @@ impl Tracker {
     fn evict_oldest(&mut self, closed: &mut Vec<Run>) -> bool {
         while let Some((alive, key, queue)) = self.pop_oldest() {
             let Some(kept) = self.runs.get_mut(&key) else { continue };
-            let last_seen = kept.last_seen();
-            if last_seen <= alive {
+            let spoke = kept.alive;
+            if spoke <= alive {
                 closed.extend(self.take(&key));
                 self.evicted += 1;
                 return true;
             }
             // It spoke since: it goes back to where it was, unless it stands among the watched already.
             match queue {
-                Queued::Watched => self.watched.push_back((last_seen, key)),
-                Queued::Over => watch(kept, &mut self.watched, last_seen),
+                Queued::Watched => self.watched.push_back((spoke, key)),
+                Queued::Over => watch(kept, &mut self.watched, spoke),
                 Queued::Idle => {
-                    self.idle.insert((last_seen, key));
+                    self.idle.insert((spoke, key));
                 }
             }
         }

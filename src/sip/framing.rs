@@ -65,6 +65,9 @@ struct Headers {
 }
 
 impl Framer for SipFramer {
+    /// RFC 3261 §19.1.2.
+    const PORTS: &'static [u16] = &[5060, 5061];
+
     fn new(start: StreamStart) -> SipFramer {
         let state = if start == StreamStart::Opened { State::Start } else { State::Search };
         SipFramer { state, scanned: 0, skipped: 0, is_sip: false, start }

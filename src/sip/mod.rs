@@ -7,6 +7,7 @@
 
 pub mod address;
 pub mod defect;
+mod elements;
 pub mod framing;
 pub mod header;
 pub mod headers;
@@ -19,6 +20,7 @@ pub mod uri;
 pub mod via;
 
 pub use defect::{Defect, DefectKind};
+pub use elements::elements;
 pub use header::{Header, HeaderName};
 pub use headers::Headers;
 pub use message::{CSeq, Message, StartLine};

@@ -4,9 +4,11 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::base::CaptureTime;
+use crate::base::DecodeAs;
 use crate::base::Flow;
 use crate::base::Framer;
 use crate::base::Notice;
+use crate::base::Over;
 use crate::base::SetAside;
 use crate::base::Unreachable;
 use crate::base::Why;
@@ -46,7 +48,7 @@ impl<F: Framer> Connections<F> {
     ) {
         self.expire(origin.time, out);
         let (at, time) = (origin.frames.last, origin.time);
-        if self.is_refusal(segment) {
+        if self.is_refusal(segment, out.told) {
             out.ledger.events.tcp_refused.add(at);
             let (flow, said_by) = (segment.flow.reversed(), segment.flow.source.address);
             let what = Unreachable { flow, said_by, why: Why::Refused };
@@ -59,10 +61,10 @@ impl<F: Framer> Connections<F> {
         }
     }
 
-    /// Whether it is all that came back to a SYN (RFC 9293 §3.10.7.1) that was sent to a port of SIP (RFC 3261 §19.1.2).
-    fn is_refusal(&self, segment: &Segment<'_>) -> bool {
+    /// Whether it is all that came back to a SYN (RFC 9293 §3.10.7.1) that was sent to a port where messages are expected.
+    fn is_refusal(&self, segment: &Segment<'_>, told: &DecodeAs) -> bool {
         segment.flags.rst
-            && matches!(segment.flow.source.port, 5060 | 5061)
+            && (F::PORTS.contains(&segment.flow.source.port) || told.is_sip(Over::Tcp, segment.flow))
             && !self.streams.contains_key(&segment.flow)
             && self.streams.get(&segment.flow.reversed()).is_some_and(|asking| asking.is_silent())
     }

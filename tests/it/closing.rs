@@ -319,3 +319,42 @@ fn nonces_are_told_of_when_nobody_uses_them_any_more() {
     assert_eq!([before, behind].concat(), at_end);
     assert_eq!(nonce_rows(&capture, NonceRows::Never), [Vec::<String>::new(), Vec::new()]);
 }
+
+/// Pings of Call-IDs of their own, one each ten seconds from that second on.
+fn pings(name: &str, from: u32, count: u32) -> String {
+    (0..count)
+        .map(|number| format!("@{} [{name}{number}] > OPTIONS\n[{name}{number}] < 200\n", from + 10 * number))
+        .collect()
+}
+
+#[test]
+fn a_session_that_was_over_closes_when_the_clock_is_set_back() {
+    // The clock runs fifty minutes ahead while the call is made and ended, and for a while behind it.
+    let call = format!("@3000 [lead] > OPTIONS\n[lead] < 200\n{}", [CALL, BYE].concat().replace("    ", ""));
+    let ahead = pings("ahead", 3040, 2);
+    assert_eq!(
+        closed_before_the_end(&[&call, &ahead, &pings("set", 20, 40)]).first().map(String::as_str),
+        Some("INVITE")
+    );
+}
+
+#[test]
+fn one_wrong_time_divides_no_session() {
+    let at = |time: u32| {
+        format!(
+            "@1 [reg] > REGISTER\n[reg] < 401\nWWW-Authenticate: challenge\n\
+             @{time} [reg] > REGISTER\nAuthorization: digest user=1001 password=secret\n@1.5 [reg] < 200\n"
+        )
+    };
+    let pings = pings("ping", 2, 100);
+    for time in [1, 86_400] {
+        let report = report(&[&at(time), &pings]);
+        let outcomes: Vec<&str> = report
+            .sessions
+            .iter()
+            .filter(|session| session.method == "REGISTER")
+            .map(|session| session.outcome)
+            .collect();
+        assert_eq!(outcomes, ["accepted"], "{time}");
+    }
+}

@@ -5,7 +5,7 @@ use crate::sip::uri::Uri;
 /// With the port dropped, or one of SIP's own added.
 pub(super) fn with_other_port(uri: &[u8]) -> Vec<Vec<u8>> {
     let parts = Uri::parse(uri);
-    let Some(host) = place(uri, parts.host) else { return Vec::new() };
+    let Some(host) = host_place(uri, &parts) else { return Vec::new() };
     let front = uri.get(..host + parts.host.len()).unwrap_or_default();
     let behind = match parts.port {
         [] => front.len(),
@@ -34,7 +34,7 @@ pub(super) fn with_other_parameters(uri: &[u8]) -> Vec<Vec<u8>> {
         b"" => uris.push([b"sip:", rest].concat()),
         _ => {}
     }
-    if let Some(host) = place(uri, parts.host).filter(|_| !parts.user.is_empty()) {
+    if let Some(host) = host_place(uri, &parts).filter(|_| !parts.user.is_empty()) {
         let scheme = uri.get(..scheme_len).unwrap_or_default();
         let host_on = uri.get(host..).unwrap_or_default();
         uris.push([scheme, host_on].concat());
@@ -43,13 +43,14 @@ pub(super) fn with_other_parameters(uri: &[u8]) -> Vec<Vec<u8>> {
     uris
 }
 
-/// Where a part of a text begins.
-fn place(text: &[u8], part: &[u8]) -> Option<usize> {
-    if part.is_empty() {
+/// Where the host of a URI begins: behind the user part, and before parameters, either of which may hold the same text.
+fn host_place(uri: &[u8], parts: &Uri<'_>) -> Option<usize> {
+    if parts.host.is_empty() {
         return None;
     }
-    // The host stands behind the user part, so the last place is the one.
-    text.windows(part.len()).rposition(|window| window == part).filter(|_| !part.is_empty())
+    let behind_user = if parts.user.is_empty() { 0 } else { memchr::memrchr(b'@', uri)? };
+    let place = memchr::memmem::find(uri.get(behind_user..)?, parts.host)?;
+    Some(behind_user + place)
 }
 
 #[cfg(test)]
@@ -68,6 +69,8 @@ mod tests {
         check(&with_other_port(b"sip:a@h;x=1"), &["sip:a@h:5060;x=1", "sip:a@h:5061;x=1"]);
         check(&with_other_port(b"sip:h:5080"), &["sip:h", "sip:h:5060"]);
         check(&with_other_port(b"sip:[::1]:5060"), &["sip:[::1]"]);
+        check(&with_other_port(b"sip:192.0.2.1;maddr=192.0.2.1"), &["sip:192.0.2.1:5060;maddr=192.0.2.1"]);
+        check(&with_other_port(b"sip:h@h;x=h"), &["sip:h@h:5060;x=h"]);
         assert!(with_other_port(b"").is_empty());
     }
 

@@ -34,6 +34,23 @@ fn one_branch_that_accepts_is_enough() {
 }
 
 #[test]
+fn one_of_many_branches_that_accepts_is_enough() {
+    let mut capture = "> INVITE\n< 407\nProxy-Authenticate: challenge\n> ACK\n".to_owned();
+    capture = (1..=9).map(|number| format!("b{number} 203.0.113.{number}\n")).collect::<String>() + &capture;
+    for number in 1..=9 {
+        capture += &format!(
+            "client > b{number} INVITE\nCSeq: 2 INVITE\nContact: <sip:{number}@198.51.100.7>\n\
+             Proxy-Authorization: digest user=1001 password=secret\n"
+        );
+    }
+    capture += "b1 > client 200\nCSeq: 2 INVITE\n";
+    for number in 2..=9 {
+        capture += &format!("b{number} > client 487\nCSeq: 2 INVITE\n");
+    }
+    check(&[&capture, LATER], SECRET, "clean\nsessions accepted\nverdict ok");
+}
+
+#[test]
 fn an_account_of_a_realm_that_another_branch_asks_for_was_not_looked_at() {
     let both = "> INVITE\n< 401\nWWW-Authenticate: challenge realm=one\nWWW-Authenticate: challenge realm=two\n> ACK\n";
     let answer =
