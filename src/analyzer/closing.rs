@@ -34,9 +34,11 @@ impl Messages {
         near_misses::look(&mut session, &self.nonces, &mut self.verifier);
         self.nonces.add(&session);
         self.note_registration(&session);
+        self.note_unusual(&session);
         let context = Context {
             nonces: &self.nonces,
             accounts: &self.accounts,
+            servers: &self.chronicle.servers,
             lost_between: &self.lost_between,
             unreachable: &self.unreachable,
             lost: &lost,

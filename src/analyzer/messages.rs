@@ -33,6 +33,7 @@ use crate::rules;
 use crate::rules::Said;
 use crate::rules::Severity;
 use crate::rules::challenge::challenge_loop;
+use crate::rules::challenge_facts;
 use crate::session::AttemptOutcome;
 use crate::session::ChallengeRow;
 use crate::session::CredentialsRow;
@@ -295,6 +296,18 @@ impl Messages {
         let address = if is_register { message.to() } else { message.from() };
         let aor = address.unwrap_or_default().uri.into();
         self.accounts.presented(AccountKey { source, aor }, time);
+    }
+
+    /// Which challenges of an unusual kind the clients of a session answered.
+    pub(super) fn note_unusual(&mut self, session: &Session<'_>) {
+        for attempt in session.attempts.iter().filter(|attempt| attempt.has_credentials()) {
+            let asking = attempt.credentials.iter().filter_map(|sent| session.attempts.get(sent.answers?.attempt));
+            for asking in asking.filter(|asking| challenge_facts::is_unusual_kind(asking)) {
+                let flow = asking.transaction.flow;
+                let is_register = asking.transaction.method == Method::Register;
+                self.accounts.answered_unusual(flow.source.address, flow.destination.address, is_register);
+            }
+        }
     }
 
     /// What the account's registrations do with their Call-IDs.

@@ -1,5 +1,6 @@
 //! What one address of record did from one source, across Call-IDs: phones change Call-ID at every try.
 
+use std::collections::BTreeSet;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -84,6 +85,8 @@ struct Registrations {
 #[derive(Debug)]
 pub struct Accounts {
     accounts: WireMap<AccountKey, Account>,
+    /// Clients and the servers whose challenges of an unusual kind they answered, to a REGISTER or to another request.
+    unusual_answered: BTreeSet<(IpAddr, IpAddr, bool)>,
     accounts_max: usize,
     refused: u64,
 }
@@ -91,7 +94,19 @@ pub struct Accounts {
 impl Accounts {
     /// No accounts yet; at most `accounts_max` are kept.
     pub fn new(accounts_max: usize) -> Accounts {
-        Accounts { accounts: WireMap::default(), accounts_max, refused: 0 }
+        Accounts { accounts: WireMap::default(), unusual_answered: BTreeSet::new(), accounts_max, refused: 0 }
+    }
+
+    /// Notes that a client answered a server's challenge of an unusual kind: 407 to a REGISTER, or 401 to another request.
+    pub fn answered_unusual(&mut self, client: IpAddr, server: IpAddr, is_register: bool) {
+        if self.unusual_answered.len() < self.accounts_max {
+            self.unusual_answered.insert((client, server, is_register));
+        }
+    }
+
+    /// Whether it did so.
+    pub fn has_answered_unusual(&self, client: IpAddr, server: IpAddr, is_register: bool) -> bool {
+        self.unusual_answered.contains(&(client, server, is_register))
     }
 
     fn account(&mut self, key: AccountKey) -> Option<&mut Account> {

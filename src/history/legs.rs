@@ -140,13 +140,13 @@ impl Legs {
         }
         let apart = open().find(|(_, other)| !other.is_passed).map(|(_, inner)| inner.passage_to(new));
         if let Some(passage) = apart {
-            self.expect(new.nonce, passage);
+            self.await_credentials(new.nonce, passage);
             self.note_home(new, passage);
         }
     }
 
     /// Waits for the credentials that show a passage. The oldest one for which they did not come is given up.
-    fn expect(&mut self, nonce: NonceId, passage: Passage) {
+    fn await_credentials(&mut self, nonce: NonceId, passage: Passage) {
         while self.apart_order.len() >= APART_MAX
             && let Some(oldest) = self.apart_order.pop_front()
         {

@@ -316,6 +316,12 @@ impl Nonces {
         servers
     }
 
+    /// One of the first challenges of a server that went to that client.
+    pub fn first_asked(&self, server: IpAddr, client: IpAddr) -> Option<FrameRef> {
+        let mut first = self.servers.get(&server)?.first();
+        first.find(|first| first.issue.flow.destination.address == client).map(|first| first.issue.at)
+    }
+
     /// Whether a server let credentials past whose nonce another one had issued: then the two share their nonces.
     pub fn are_shared(&self, issuer: IpAddr, server: IpAddr) -> bool {
         self.servers.get(&server).is_some_and(|server| server.accepts_of(issuer))

@@ -101,6 +101,16 @@ impl Servers {
         }
     }
 
+    /// The first request of that kind of a client that was accepted without credentials.
+    pub fn let_in(&self, server: IpAddr, entry: Entry, client: IpAddr) -> Option<FrameRef> {
+        let known = self.servers.get(&server).and_then(|known| known.unasked.get(&(entry, client)));
+        let is_same = |unasked: &Unasked| unasked.entry == entry && unasked.client == client;
+        let mut waiting = self.waiting.iter().filter(|(of, unasked)| *of == server && is_same(unasked));
+        known
+            .and_then(|trail| trail.frames().first().copied())
+            .or_else(|| waiting.next().map(|(_, unasked)| unasked.at))
+    }
+
     /// Ends the capture: what waited is given to the servers that turned out to challenge.
     pub fn settle(&mut self) {
         for (server, unasked) in std::mem::take(&mut self.waiting) {

@@ -15,12 +15,14 @@ use crate::rules::Severity;
 use crate::rules::challenge::challenge_unanswered::is_settled;
 use crate::rules::facts;
 use crate::rules::path_facts;
+use crate::rules::relay_facts;
 use crate::session::Attempt;
 use crate::session::AttemptOutcome;
 use crate::session::Offered;
 use crate::session::Presented;
 use crate::session::Session;
 use crate::sip::Method;
+use crate::sip::uri::Uri;
 
 /// A challenge that nobody answered, and how much that proves.
 #[derive(Clone, Copy, Debug)]
@@ -43,8 +45,20 @@ pub struct Unanswered {
 /// each request is an exchange of its own.
 const ENDINGS_MAX: usize = 256;
 
-/// The last challenge of each exchange, where it was not answered.
+/// The last challenge of each exchange, where the client did not answer it.
 pub fn unanswered(session: &Session<'_>, context: &Context<'_>) -> Vec<Unanswered> {
+    let mut all = unanswered_by_anybody(session, context);
+    all.retain(|unanswered| !is_of_relay(session, unanswered.index));
+    all
+}
+
+/// Whether somebody between the client and the server was challenged for what he sent on.
+fn is_of_relay(session: &Session<'_>, index: usize) -> bool {
+    session.attempts.get(index).is_some_and(|attempt| relay_facts::origin(session, attempt).is_some())
+}
+
+/// The same, whoever was challenged.
+pub fn unanswered_by_anybody(session: &Session<'_>, context: &Context<'_>) -> Vec<Unanswered> {
     let last_of_each = session.exchanges.iter().filter_map(|exchange| exchange.attempts.last().copied());
     let endings = last_of_each.filter(|&index| {
         let attempt = session.attempts.get(index);
@@ -63,6 +77,7 @@ fn unanswered_at(session: &Session<'_>, context: &Context<'_>, index: usize) -> 
     let notice = path_facts::notice_of_answer(attempt, context);
     let (severity, confidence) = match gap >= facts::ANSWER_WITHIN && !is_lost {
         _ if session.is_one_way => (Severity::Info, Confidence::Possible),
+        _ if session.run.agrees_on_ipsec(attempt.transaction) => (Severity::Info, Confidence::Possible),
         _ if facts::is_ping(attempt) => (Severity::Info, Confidence::Likely),
         _ if notice.is_some() && !attempt.is_removal() => (Severity::High, Confidence::Likely),
         true if is_asked_by_caller(session, attempt) => (Severity::Medium, Confidence::Possible),
@@ -150,8 +165,7 @@ impl Circumstance {
 }
 
 /// The circumstance that explains best why an attempt's challenge was not answered.
-pub fn circumstance(session: &Session<'_>, attempt: &Attempt<'_>) -> Option<Circumstance> {
-    let is_register = attempt.transaction.method == Method::Register;
+pub fn circumstance(session: &Session<'_>, context: &Context<'_>, attempt: &Attempt<'_>) -> Option<Circumstance> {
     if has_only_unsupported_schemes(attempt) {
         Some(Circumstance::Scheme)
     } else if demanding_algorithm(session, attempt).is_some() {
@@ -163,9 +177,21 @@ pub fn circumstance(session: &Session<'_>, attempt: &Attempt<'_>) -> Option<Circ
     } else if is_late(attempt) {
         Some(Circumstance::LateChallenge)
     } else {
-        let is_odd = if is_register { attempt.status() == Some(407) } else { attempt.status() == Some(401) };
-        is_odd.then_some(Circumstance::ChallengeKind)
+        is_unknown_kind(context, attempt).then_some(Circumstance::ChallengeKind)
     }
+}
+
+/// Whether a challenge is of a kind that some clients do not know: 407 to a REGISTER, or 401 to another request.
+pub fn is_unusual_kind(attempt: &Attempt<'_>) -> bool {
+    let is_register = attempt.transaction.method == Method::Register;
+    attempt.status() == Some(if is_register { 407 } else { 401 })
+}
+
+/// The same, where this client was not seen to answer such a one of that server.
+pub fn is_unknown_kind(context: &Context<'_>, attempt: &Attempt<'_>) -> bool {
+    let (flow, is_register) = (attempt.transaction.flow, attempt.transaction.method == Method::Register);
+    is_unusual_kind(attempt)
+        && !context.accounts.has_answered_unusual(flow.source.address, flow.destination.address, is_register)
 }
 
 /// Whether an INVITE had a provisional response other than 100 before its challenge.
@@ -264,8 +290,14 @@ pub fn is_md5(algorithm: Algorithm<'_>) -> Option<bool> {
     }
 }
 
-/// Who sends an attempt: the user, else the address.
+/// Who sends an attempt: the user, else the address. A request within a dialog may be that of the other side.
 pub fn who(session: &Session<'_>, attempt: &Attempt<'_>) -> String {
-    let user = session.user();
+    let from =
+        |attempt: &Attempt<'_>| attempt.request().map(|request| Uri::user_of(session.text(request.from)).to_vec());
+    let source = |attempt: &Attempt<'_>| attempt.transaction.flow.source.address;
+    let is_own = |other: &&Attempt<'_>| source(other) == source(attempt) && from(other) == from(attempt);
+    let own = session.attempts.iter().take(ENDINGS_MAX).filter(is_own).flat_map(|own| &own.credentials);
+    let named = own.map(Presented::username).find(|name| !name.is_empty());
+    let user = named.map(Cow::into_owned).or_else(|| from(attempt)).unwrap_or_else(|| session.user());
     if user.is_empty() { attempt.transaction.flow.source.to_string() } else { facts::text(&user) }
 }

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 
 use crate::digest::Verdict;
+use crate::rules::Context;
 use crate::rules::Finding;
 use crate::rules::Severity;
 use crate::rules::credentials_facts;
@@ -134,7 +135,7 @@ static CAUSES: &[Cause] = &[
 ];
 
 /// Adds to the findings that need it what the capture rules out.
-pub fn complete(session: &Session<'_>, findings: &mut [Finding]) {
+pub fn complete(session: &Session<'_>, context: &Context<'_>, findings: &mut [Finding]) {
     for finding in findings.iter_mut().filter(|finding| {
         finding.attempt.is_some() && (finding.severity >= Severity::High || LISTED.contains(&finding.rule.name))
     }) {
@@ -152,7 +153,10 @@ pub fn complete(session: &Session<'_>, findings: &mut [Finding]) {
                 continue;
             }
             // Within its Call-ID a count may be new that another one used.
-            if finding.rule.name == nc_repeated::RULE.name && name == "repeated nonce count" {
+            let is_repeat =
+                |row: &Row<'_, '_>| nonce_facts::repeats_count_of_other_call(session, context, row.1, row.2);
+            let is_used_elsewhere = || finding.rule.name == nc_repeated::RULE.name || rows.iter().any(is_repeat);
+            if name == "repeated nonce count" && is_used_elsewhere() {
                 continue;
             }
             if !finding.excluded.iter().any(|known| known.starts_with(name)) {
@@ -162,15 +166,15 @@ pub fn complete(session: &Session<'_>, findings: &mut [Finding]) {
     }
 }
 
-/// The credentials in the finding's frames that the server did not let through.
+/// The credentials in the finding's frames that were answered, and are not seen to have been let past.
 fn turned_down<'s, 'run>(session: &'s Session<'run>, finding: &Finding) -> Vec<Row<'s, 'run>> {
     let mut frames = finding.frames.clone();
     frames.sort_unstable();
     credentials_facts::rows(session, |(_, attempt, presented)| {
-        matches!(
-            presented.judgement,
-            Judgement::Refused | Judgement::Stale | Judgement::Forbidden | Judgement::BadRequest
-        ) && attempt.request().is_some_and(|request| frames.binary_search(&request.at).is_ok())
+        let is_answered = presented.judgement != Judgement::None;
+        is_answered
+            && !presented.judgement.is_let_past()
+            && attempt.request().is_some_and(|request| frames.binary_search(&request.at).is_ok())
     })
 }
 

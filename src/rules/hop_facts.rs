@@ -1,5 +1,6 @@
 //! The same request on two hops, compared. Facts, no findings.
 
+use crate::auth::Challenge;
 use crate::auth::Credentials;
 use crate::auth::Qop;
 use crate::auth::parse_credentials;
@@ -247,10 +248,13 @@ impl<'s, 'run> Hops<'s, 'run, '_> {
             400 => true,
             403 => self.is_asked_by_next(row),
             401 | 407 => {
-                let known = parse_credentials(&row.value);
-                let realm = known.first().and_then(Credentials::realm).unwrap_or_default();
+                // The realm itself may be what was altered.
+                let behind = self.next_request.credentials.iter().filter(|next| next.header == row.header);
+                let known: Vec<_> = behind.chain([row]).flat_map(|row| parse_credentials(&row.value)).collect();
+                let realms: Vec<_> = known.iter().map(|known| known.realm().unwrap_or_default()).collect();
                 let offered = answer.challenges.iter().flat_map(|row| crate::auth::parse_challenges(&row.value));
-                let mut offered = offered.filter(|challenge| challenge.realm().unwrap_or_default() == realm).peekable();
+                let is_of_these = |challenge: &Challenge<'_>| realms.contains(&challenge.realm().unwrap_or_default());
+                let mut offered = offered.filter(is_of_these).peekable();
                 offered.peek().is_some()
                     && !offered.any(|challenge| challenge.stale() == Some(crate::auth::Stale::True))
             }

@@ -21,15 +21,18 @@ pub mod path;
 pub mod path_facts;
 pub mod precedence;
 pub mod recovery;
+pub mod relay_facts;
 mod said;
 pub mod security;
 pub mod transaction;
+pub mod unanswered;
 
 use crate::base::CaptureTime;
 use crate::base::Missing;
 use crate::base::Unreachables;
 use crate::history::Accounts;
 use crate::history::Nonces;
+use crate::history::Servers;
 use crate::session::Lost;
 use crate::session::Session;
 
@@ -88,6 +91,8 @@ pub struct Context<'a> {
     pub nonces: &'a Nonces,
     /// Every account of the capture so far.
     pub accounts: &'a Accounts,
+    /// Every server of the capture so far: whom it asks, and whom it lets in without.
+    pub servers: &'a Servers,
     /// Who sent to whom what is missing: fragments of datagrams, or parts of TCP streams.
     pub lost_between: &'a Missing,
     /// What ICMP said of packets that did not arrive, and TCP of those that the other side did not care to answer.
@@ -252,7 +257,7 @@ pub fn check_session(session: &Session<'_>, context: &Context<'_>) -> Vec<Findin
     }
     findings.iter_mut().for_each(|finding| hop_facts::name_sender(session, finding));
     precedence::settle(session, &mut findings);
-    excluded::complete(session, &mut findings);
+    excluded::complete(session, context, &mut findings);
     findings
 }
 

@@ -244,3 +244,36 @@ fn ended(server: Endpoint) -> String {
          read and a restart end connections like this"
     )
 }
+
+/// An answer from where a request went, while it was repeated, that fits no request of the capture: its branch or its CSeq is that of the
+/// request, and the other one is not.
+pub fn unfit_answer<'s>(session: &'s Session<'_>, attempt: &Attempt<'_>) -> Option<&'s Transaction> {
+    session
+        .run
+        .transactions
+        .iter()
+        .take(UNFIT_WITHIN)
+        .find(|other| is_unfit_answer(session, attempt.transaction, other))
+}
+
+/// Whether an attempt is such an answer to one of the session's requests.
+pub fn is_unfit(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
+    let mut others = session.run.transactions.iter().take(UNFIT_WITHIN);
+    attempt.request().is_none() && others.any(|known| is_unfit_answer(session, known, attempt.transaction))
+}
+
+/// Transactions that are looked at for one of the other kind. Bounds the search in endless sessions.
+const UNFIT_WITHIN: usize = 64;
+
+fn is_unfit_answer(session: &Session<'_>, known: &Transaction, other: &Transaction) -> bool {
+    let branch = |one: &Transaction| one.branch.map(|branch| session.text(branch));
+    let is_silent = known.request.is_some() && known.answer.is_none() && known.retransmissions() > 0;
+    let is_in_time = other.answer.as_ref().zip(known.started()).is_some_and(|(answer, started)| {
+        answer.time >= started && answer.time.since(known.last_sent) <= TRANSACTION_TIMEOUT
+    });
+    is_silent
+        && other.request.is_none()
+        && (&other.method, other.flow) == (&known.method, known.flow)
+        && (other.cseq == known.cseq) != (branch(other) == branch(known))
+        && is_in_time
+}

@@ -11,6 +11,7 @@ use crate::rules::Severity;
 use crate::rules::challenge::challenge_loop;
 use crate::rules::challenge::challenge_unanswered;
 use crate::rules::challenge::retry_without_credentials;
+use crate::rules::nonce::stale_loop;
 use crate::rules::recovery::has_recovered;
 use crate::session::Attempt;
 use crate::session::Session;
@@ -193,6 +194,8 @@ static EXPLAINS: &[(&str, &[&str])] = &[
     (
         "malformed-credentials",
         &[
+            "combined-challenges-one-row",
+            "multiple-credentials-one-realm",
             "duplicate-auth-param",
             "nc-malformed",
             "username-both-forms",
@@ -225,11 +228,11 @@ static EXPLAINS: &[(&str, &[&str])] = &[
         "username-both-forms",
         &["challenge-loop", "rejected-credentials", "digest-ok-but-rejected", "forbidden-after-credentials"],
     ),
-    ("algorithm-not-offered", &["digest-ok-but-rejected", "challenge-loop", "rejected-credentials"]),
-    ("qop-dropped", &["digest-ok-but-rejected", "challenge-loop", "rejected-credentials"]),
-    ("qop-not-offered", &["digest-ok-but-rejected", "challenge-loop", "rejected-credentials"]),
-    ("qop-params-missing", &["digest-ok-but-rejected", "challenge-loop", "rejected-credentials"]),
-    ("opaque-missing-or-changed", &["digest-ok-but-rejected", "challenge-loop", "rejected-credentials"]),
+    ("algorithm-not-offered", UNREADABLE),
+    ("qop-dropped", UNREADABLE),
+    ("qop-not-offered", UNREADABLE),
+    ("qop-params-missing", UNREADABLE),
+    ("opaque-missing-or-changed", UNREADABLE),
     (
         "uri-malformed",
         &["uri-differs-from-request-uri", "digest-ok-but-rejected", "challenge-loop", "rejected-credentials"],
@@ -272,6 +275,8 @@ static EXPLAINS: &[(&str, &[&str])] = &[
         &[
             "uri-differs-from-request-uri",
             "challenge-loop",
+            "challenge-unanswered",
+            "retry-without-credentials",
             "rejected-credentials",
             "forbidden-after-credentials",
             "user-unknown-suspected",
@@ -332,6 +337,10 @@ static EXPLAINS: &[(&str, &[&str])] = &[
     challenge_loop::EXPLAINS,
     ("challenge-unanswered", &["late-challenge-not-answered", "register-challenged-407", "both-challenges-at-once"]),
 ];
+
+/// What credentials bring about whose form is not that of the challenge. Some servers call them stale (OpenSIPS).
+const UNREADABLE: &[&str] =
+    &["digest-ok-but-rejected", "challenge-loop", "stale-loop", "stale-ignored-by-client", "rejected-credentials"];
 
 /// Softens what recovered, links what is explained, and sorts.
 pub fn settle(session: &Session<'_>, findings: &mut [Finding]) {
@@ -425,7 +434,10 @@ fn explain(session: &Session<'_>, findings: &mut [Finding]) {
                 cause.severity >= finding.severity.min(Severity::High)
                     && (cause.exchange.is_none() || mine.is_none() || cause.exchange == mine)
             };
-            if finding.explained_by.is_some() {
+            // Where the nonces themselves show why they are stale, it is not for the form of the credentials.
+            let is_for_age =
+                finding.rule.name == stale_loop::RULE.name && finding.cause != Some(stale_loop::CAUSE_UNKNOWN);
+            if finding.explained_by.is_some() || (is_for_age && std::ptr::eq(*explained, UNREADABLE)) {
                 continue;
             }
             if let Some(cause) = causes.iter().find(explains) {

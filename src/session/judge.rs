@@ -282,11 +282,13 @@ fn judgement(attempts: &[Attempt<'_>], index: usize, attempt: &Attempt<'_>, pres
             let used = presented.answers.and_then(|at| attempts.get(at.attempt)?.challenges.get(at.challenge));
             let used_realm = used.map_or_else(|| presented.realm(), Offered::realm);
             // A proxy and the server behind it may share a realm: who asks under the other header has not seen these (RFC 3261
-            // §22.1). Where the digest is not known to be right, it may be one server that asks now so, now otherwise.
+            // §22.1). Where the digest is not known to be right, and nothing else stands under that header, it may be one server that asks
+            // now so, now otherwise.
             let is_of_other = |offered: &Offered<'_>| {
-                presented.verdict() == Some(Verdict::Match)
-                    && used.is_some_and(|used| used.header != offered.header)
-                    && !has_answered(attempt, offered)
+                let is_right = presented.verdict() == Some(Verdict::Match);
+                used.is_some_and(|used| used.header != offered.header)
+                    && !presented.is_wrong()
+                    && (is_right || has_answered(attempt, offered) || is_shown_beside(attempts, index, presented))
             };
             let mut again = attempt
                 .challenges
@@ -337,6 +339,18 @@ fn is_under_other_header(
         && asked.peek().is_some()
         && asked.all(|offered| offered.header != presented.header)
         && later.any(is_answer)
+}
+
+/// Whether the client goes on to show the same beside its answer to what was asked here, and is not asked for them again: it takes the two
+/// for those of two servers, and so do these.
+fn is_shown_beside(attempts: &[Attempt<'_>], index: usize, presented: &Presented<'_>) -> bool {
+    let is_answer = |other: &Presented<'_>| other.answers.is_some_and(|answers| answers.attempt == index);
+    let mut later = attempts.iter().skip(index + 1).take(ANSWERED_WITHIN);
+    let answering = later.find(|later| later.credentials.iter().any(is_answer));
+    answering.is_some_and(|later| {
+        let is_same = |other: &Presented<'_>| other.header == presented.header && other.nonce == presented.nonce;
+        later.credentials.iter().any(is_same) && !later.challenges.iter().any(|again| again.header == presented.header)
+    })
 }
 
 /// Whether who had asked for these credentials sent the request on, seen on its next hop, and passed an answer back: a proxy that held

@@ -1,14 +1,24 @@
 //! Whether a run has anything to tell, and whether anything more is expected of it.
 
+use crate::session::Answer;
 use crate::session::Run;
 use crate::session::Transaction;
 use crate::session::run::CANDIDATES_MAX;
 use crate::sip::Method;
 
+/// The mechanism that IMS phones agree on.
+const IPSEC: &[u8] = b"ipsec-3gpp";
+
 impl Run {
     /// Whether it holds so many transactions that it keeps an index of them.
     pub(super) fn is_long(&self) -> bool {
         self.index.is_some()
+    }
+
+    /// Whether an answer agrees on IPsec (RFC 3329 §2.2, 3GPP TS 33.203 §7): what follows is encrypted, and no capture of SIP shows it.
+    pub fn agrees_on_ipsec(&self, known: &Transaction) -> bool {
+        let offer = known.answer.as_ref().and_then(Answer::security_server).map(|offer| self.text(offer));
+        offer.is_some_and(|offer| offer.to_ascii_lowercase().windows(IPSEC.len()).any(|word| word == IPSEC))
     }
 
     /// Whether every request was accepted, nobody was asked to prove anything and nobody tried: there is nothing to judge.

@@ -14,6 +14,7 @@ use crate::session::Offered;
 use crate::session::Presented;
 use crate::session::Run;
 use crate::session::TextId;
+use crate::session::Transaction;
 use crate::session::attempt::ChallengeAt;
 use crate::session::judge;
 use crate::session::judge::Around;
@@ -268,10 +269,18 @@ const REALMS_SEARCHED: usize = 8;
 /// The attempts of the first method. What a proxy did with a request on its next hops is not the client's outcome: the
 /// answer that it passed back is. Nor is a re-INVITE: whatever becomes of it, the call that was accepted goes on (RFC 3261 §14.1).
 fn own<'s, 'run>(run: &'s Run, attempts: &'s [Attempt<'run>]) -> impl DoubleEndedIterator<Item = &'s Attempt<'run>> {
-    let first = attempts.first().map(|attempt| &attempt.transaction.method);
+    let first = attempts.first().map(|attempt| attempt.transaction);
+    // A B2BUA that keeps the Call-ID calls somebody else under it.
+    let is_of_server = move |known: &Transaction| {
+        first.is_some_and(|first| {
+            let (asked, sent) = (first.flow, known.flow);
+            asked.destination.address == sent.source.address && asked.source.address != sent.destination.address
+        })
+    };
     let is_own = move |attempt: &&Attempt<'_>| {
-        Some(&attempt.transaction.method) == first
-            && (attempt.transaction.forwarded_from.is_none() || attempt.is_sent_again)
+        Some(&attempt.transaction.method) == first.map(|first| &first.method)
+            && (attempt.is_sent_again
+                || (attempt.transaction.forwarded_from.is_none() && !is_of_server(attempt.transaction)))
     };
     let is_call = |attempt: &Attempt<'_>| attempt.transaction.method == Method::Invite;
     let mut calls = attempts.iter().enumerate().filter(move |(_, attempt)| is_own(attempt) && is_call(attempt));
@@ -313,6 +322,7 @@ fn outcome(run: &Run, attempts: &[Attempt<'_>]) -> SessionOutcome {
         {
             SessionOutcome::Undecided
         }
+        AttemptOutcome::Challenged if run.agrees_on_ipsec(last.transaction) => SessionOutcome::Undecided,
         AttemptOutcome::Challenged => SessionOutcome::UnansweredChallenge,
         AttemptOutcome::Refused | AttemptOutcome::Stale if is_being_answered(run, attempts, last) => {
             SessionOutcome::Undecided

@@ -24,6 +24,7 @@ mod outcomes;
 mod path;
 mod precedence;
 mod realms;
+mod relays;
 mod security;
 mod silence;
 mod strangers;

@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use crate::auth::Credentials;
 use crate::auth::parse_credentials;
-use crate::base::FrameNumber;
-use crate::base::Notice;
 use crate::rules::Check;
 use crate::rules::Confidence;
 use crate::rules::Context;
@@ -14,11 +12,12 @@ use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::challenge_facts;
-use crate::rules::challenge_facts::Circumstance;
 use crate::rules::challenge_facts::Unanswered;
 use crate::rules::facts;
 use crate::rules::path_facts;
 use crate::rules::recovery;
+use crate::rules::relay_facts;
+use crate::rules::unanswered;
 use crate::session::Attempt;
 use crate::session::AttemptOutcome;
 use crate::session::CredentialsRow;
@@ -59,15 +58,19 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
-    let unanswered = challenge_facts::unanswered(session, context);
+    let unanswered = challenge_facts::unanswered_by_anybody(session, context);
     unanswered.into_iter().filter_map(|unanswered| finding(session, context, &unanswered)).collect()
 }
 
-const NOTHING_SENT: &str = "wrong password: no digest was sent in answer to this challenge";
-
-fn finding(session: &Session<'_>, context: &Context<'_>, unanswered: &Unanswered) -> Option<Finding> {
-    let &Unanswered { index, severity, confidence, gap, is_lost, notice } = unanswered;
+fn finding(session: &Session<'_>, context: &Context<'_>, challenge: &Unanswered) -> Option<Finding> {
+    let &Unanswered { index, severity, confidence, gap, is_lost, notice } = challenge;
     let attempt = session.attempts.get(index)?;
+    if let Some(origin) = relay_facts::origin(session, attempt) {
+        return relayed(session, challenge, origin);
+    }
+    if relay_facts::is_refusal_of_relay(session, attempt) || path_facts::is_unfit(session, attempt) {
+        return None;
+    }
     let answer = attempt.answer()?;
     let is_proven = gap >= facts::ANSWER_WITHIN;
     let asked = attempt.challenges.first()?.realm();
@@ -89,6 +92,7 @@ fn finding(session: &Session<'_>, context: &Context<'_>, unanswered: &Unanswered
     let fault = match is_seen {
         _ if is_lost => challenge_facts::lost(attempt, context).1,
         _ if attempt.is_unheard() => Fault::Path,
+        _ if session.run.agrees_on_ipsec(attempt.transaction) => Fault::Unknown,
         true => Fault::Client,
         false => Fault::Unknown,
     };
@@ -100,30 +104,49 @@ fn finding(session: &Session<'_>, context: &Context<'_>, unanswered: &Unanswered
             " The request that was challenged is not in the capture, or not whole: it may have carried credentials that the server refused.",
         );
     }
-    if let Some(notice) = notice {
-        finding = path_facts::tell_bounced(attempt, notice, finding);
-        if !attempt.has_credentials() {
-            finding = finding.excludes(NOTHING_SENT);
-        }
-    } else if is_lost {
-        finding
-            .explanation
-            .push_str(&format!(" {}: the answer may have been among them.", challenge_facts::lost(attempt, context).0));
-        if !attempt.transaction.transport.is_reliable() {
-            finding = finding.advises("Look for the path that loses fragments; TCP, or a shorter request, avoids them");
-        }
-    } else if attempt.is_unheard() {
-        finding = explain_unheard(finding, attempt);
-    } else {
-        finding = explain_circumstances(session, finding, attempt);
-    }
-    if let Some(refused) = path_facts::refused_connection(attempt, context) {
-        finding = explain_refused(finding, attempt, refused);
-    }
+    finding = unanswered::explain(session, context, finding, attempt, challenge);
     finding.attempt = Some(index);
     finding.subject = facts::subject(session, attempt);
     finding.frames.extend(facts::frames_of_all([attempt]));
     finding.frames.sort_unstable();
+    finding.evidence = facts::challenge_evidence(attempt);
+    Some(finding)
+}
+
+/// Somebody between client and server was challenged for what he sent on, and kept it to himself.
+fn relayed(session: &Session<'_>, unanswered: &Unanswered, origin: &Attempt<'_>) -> Option<Finding> {
+    let attempt = session.attempts.get(unanswered.index)?;
+    let answer = attempt.answer()?;
+    // One that was passed back is the client's to answer, and where the client got in nothing is wrong.
+    if origin.is_challenged() || origin.outcome == AttemptOutcome::Accepted || unanswered.gap < facts::ANSWER_WITHIN {
+        return None;
+    }
+    let relay = attempt.transaction.flow.source.address;
+    let method = &attempt.transaction.method;
+    let realm = facts::quoted(&attempt.challenges.first()?.realm());
+    let client = challenge_facts::who(session, origin);
+    let told = match origin.answer() {
+        Some(told) => format!("answered the client {} in frame {}", told.status, told.at.number),
+        None => "answered the client nothing".to_owned(),
+    };
+    let title = format!(
+        "{relay} was challenged for realm {realm} when it sent on the {method} of {client}, and never answered"
+    );
+    let mut finding = Finding::new(&RULE, title)
+        .graded(unanswered.severity, unanswered.confidence.min(Confidence::Likely))
+        .fault(Fault::Server)
+        .explained(format!(
+            "The {} in frame {} was sent to {relay}, which neither answered it nor passed it back: it {told}. The client was not asked.",
+            answer.status, answer.at.number
+        ))
+        .excludes("wrong password of the client: it was not asked for this realm")
+        .advises(format!(
+            "Give {relay} the account for realm {realm}, let {} admit its address, or let {relay} pass the challenge back to the client",
+            attempt.transaction.flow.destination.address
+        ));
+    finding.attempt = Some(unanswered.index);
+    finding.subject = facts::subject(session, attempt);
+    finding.frames = facts::frames_of_all([origin, attempt]);
     finding.evidence = facts::challenge_evidence(attempt);
     Some(finding)
 }
@@ -219,133 +242,4 @@ fn answers(attempt: &Attempt<'_>, row: &CredentialsRow) -> bool {
 
 fn has_realm(attempt: &Attempt<'_>, sent: &Credentials<'_>) -> bool {
     !sent.is_ims_initial() && sent.realm().is_some_and(|realm| attempt.offers_realm(&realm))
-}
-
-/// The client was about to answer over TCP.
-fn explain_refused(mut finding: Finding, attempt: &Attempt<'_>, refused: Notice) -> Finding {
-    let server = refused.what.flow.destination;
-    finding.explanation.push_str(&format!(
-        " The client then tried to connect to {server} over TCP and was refused (TCP RST, frame {}): with credentials the request may be too \
-         long for UDP.",
-        refused.at.number
-    ));
-    finding.frames.push(refused.at);
-    finding.confidence = finding.confidence.min(Confidence::Likely);
-    finding.remedy = vec![
-        format!(
-            "Let the server accept TCP on {server}, or shorten the client's {} to 1300 bytes with its credentials",
-            attempt.transaction.method
-        )
-        .into(),
-    ];
-    finding.fault(Fault::Server)
-}
-
-/// A client that has an answer does not repeat its request.
-fn explain_unheard(mut finding: Finding, attempt: &Attempt<'_>) -> Finding {
-    let transaction = attempt.transaction;
-    let since = attempt.answer().map(|answer| transaction.last_sent.since(answer.time)).unwrap_or_default();
-    finding.explanation.push_str(&format!(
-        " The client went on to repeat the very request for {}, which was sent {} times in all: the challenge never came to it, or it \
-         could not tell what that answers.",
-        facts::duration_text(since),
-        transaction.retransmissions() + 1,
-    ));
-    if !attempt.has_credentials() {
-        finding = finding.excludes(NOTHING_SENT);
-    }
-    finding.advises("Look at the way back to the client: NAT, rport, firewall, the address in Via").advises(
-        "Capture at the client: where the challenge arrives there, compare its Via branch and CSeq with the request's",
-    )
-}
-
-/// What about this challenge the client may not have liked.
-fn explain_circumstances(session: &Session<'_>, mut finding: Finding, attempt: &Attempt<'_>) -> Finding {
-    let circumstance = challenge_facts::circumstance(session, attempt);
-    finding.cause = circumstance.map(Circumstance::name);
-    if challenge_facts::is_second_realm(session, attempt) {
-        finding = explain_second_realm(session, finding, attempt);
-    }
-    if circumstance == Some(Circumstance::Scheme) {
-        finding = finding.fault(Fault::Server).advises("Let the server offer Digest: SIP clients know no other scheme");
-    }
-    if circumstance == Some(Circumstance::Qop) {
-        finding.confidence = finding.confidence.min(Confidence::Likely);
-        finding.explanation.push_str(" The challenge offers no qop but auth-int, which most clients do not know.");
-        finding = finding.fault(Fault::Unknown).advises("Let the server offer qop=\"auth\", alone or before auth-int");
-    }
-    if challenge_facts::is_late(attempt) {
-        finding.explanation.push_str(
-            " The call was under way: a provisional response came before the challenge, and some clients take no challenge after one.",
-        );
-    }
-    if challenge_facts::is_asked_by_caller(session, attempt) {
-        finding.explanation.push_str(
-            " The one who asks is the one who began the dialog: unless that is the client's own server, not to answer is right.",
-        );
-    }
-    let method = &attempt.transaction.method;
-    match attempt.status() {
-        Some(407) if *method == Method::Register => finding = finding.advises("Many phones know only 401 for REGISTER: let the registrar answer 401 (VOS3000: SS_AUTHCHALLENGEMODE 1 or 3)"),
-        Some(401) if *method != Method::Register => finding = finding.advises(format!("A server that can choose may try 407, which callers expect for {method}, or both (VOS3000: SS_AUTHCHALLENGEMODE 2 or 3)")),
-        _ => {}
-    }
-    if let Some(algorithm) = challenge_facts::demanding_algorithm(session, attempt) {
-        finding = finding.advises(challenge_facts::algorithm_advice(attempt, &algorithm));
-    }
-    if session.attempts.iter().all(|attempt| facts::shows_credentials(attempt) && !attempt.has_credentials()) {
-        finding = finding.excludes("wrong password: no digest was ever sent");
-    }
-    if attempt.is_removal() {
-        finding.explanation.push_str(
-            " The request was to end a registration or subscription, which now stays until it expires: a client that is switched off does not wait.",
-        );
-        return finding.advises(
-            "Nothing, where the client was switched off; else let it answer this challenge as it answers others",
-        );
-    }
-    match used_before(session, attempt) {
-        Some(at) => finding.advises(format!(
-            "The client has credentials for this realm: it used them in frame {at}. See why it does not for {method}"
-        )),
-        None => finding.advises("Check that user name, password and realm are set on the client"),
-    }
-}
-
-/// Another realm was answered before.
-fn explain_second_realm(session: &Session<'_>, mut finding: Finding, attempt: &Attempt<'_>) -> Finding {
-    let answered: Vec<String> =
-        attempt.credentials.iter().filter(|p| p.is_attempt).map(|p| facts::quoted(&p.realm())).collect();
-    let answered = answered.join(", ");
-    if challenge_facts::may_be_another_node(session, attempt) {
-        finding.explanation.push_str(&format!(
-            " Credentials for realm {answered} came before: another server on the way asks for its own, or another node of the \
-             same server, which names another realm.",
-        ));
-        finding = finding.advises("See whether the nodes behind that address name different realms, and give them one");
-    } else {
-        finding.explanation.push_str(&format!(
-            " The credentials for realm {answered} were accepted: the request went on to another server, which asks for its own.",
-        ));
-        if !attempt.credentials.iter().any(Presented::is_wrong) {
-            finding = finding.excludes("wrong password for the first realm: its server let the request pass");
-        }
-    }
-    finding.advises(
-        "Give the client an account for the second realm too, or let the first server authenticate on its behalf",
-    )
-}
-
-/// The frame in which credentials of the same client for the realm of this challenge were let past.
-fn used_before(session: &Session<'_>, attempt: &Attempt<'_>) -> Option<FrameNumber> {
-    let client = attempt.transaction.flow.source.address;
-    let mut before = session.attempts.iter().filter(|other| {
-        other.transaction.flow.source.address == client
-            && other.is_let_past()
-            && other
-                .credentials
-                .iter()
-                .any(|presented| presented.is_attempt && attempt.offers_realm(&presented.realm()))
-    });
-    Some(before.next()?.request()?.at.number)
 }

@@ -7,6 +7,7 @@ use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::challenge::challenge_unanswered;
+use crate::rules::challenge_facts;
 use crate::rules::facts;
 use crate::session::Session;
 use crate::sip::Method;
@@ -40,6 +41,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let last = session.attempts.iter().rposition(|attempt| attempt.transaction.method == Method::Register);
     let unanswered = asked
         .last()
+        .filter(|(_, attempt)| challenge_facts::is_unknown_kind(context, attempt))
         .map(|(index, _)| *index)
         .filter(|&index| Some(index) == last && challenge_unanswered::is_proven(session, context, index));
     let mut finding = Finding::new(&RULE, "REGISTER is challenged with 407 in place of 401")

@@ -9,6 +9,7 @@ use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::challenge_facts;
 use crate::rules::facts;
+use crate::rules::relay_facts;
 use crate::session::Attempt;
 use crate::session::AttemptOutcome;
 use crate::session::Session;
@@ -47,6 +48,8 @@ fn finding(session: &Session<'_>, exchange: &crate::session::Exchange) -> Option
         .filter(|(index, first, next)| is_ignored(first, next) && !facts::is_nonce_used_later(session, *index))
         // Whoever is asked by the one who called need not answer, and goes on with what he has to say.
         .filter(|(_, first, _)| !challenge_facts::is_asked_by_caller(session, first))
+        // What a proxy sends on has what the client sent, who may never have heard of the challenge.
+        .filter(|(_, first, _)| relay_facts::origin(session, first).is_none())
         .collect();
     let is_harmless = |(_, first, next): &&(usize, &Attempt<'_>, &Attempt<'_>)| {
         next.outcome == AttemptOutcome::Accepted || facts::is_ping(first)

@@ -50,7 +50,10 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let is_beside = is_offered_beside(session, presented);
     let is_case = credentials_facts::algorithm_fit(session, presented) == Some(AlgorithmFit::OtherCase);
     let (title, severity) = if is_case {
-        (format!("The credentials write algorithm {sent}, the challenge {asked}"), severity.min(Severity::Medium))
+        // Where the server did not mind, nothing is wrong.
+        let is_let_past = rows.iter().all(|(_, _, presented)| presented.judgement.is_let_past());
+        let worst = if is_let_past { Severity::Info } else { Severity::Medium };
+        (format!("The credentials write algorithm {sent}, the challenge {asked}"), severity.min(worst))
     } else if is_beside {
         (format!("The credentials use algorithm {sent} with the nonce of the challenge for {asked}"), severity)
     } else {

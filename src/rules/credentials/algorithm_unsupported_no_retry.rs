@@ -36,14 +36,17 @@ pub static RULE: Rule = Rule {
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let unanswered = challenge_facts::unanswered(session, context);
-    unanswered.into_iter().filter_map(|unanswered| finding(session, &unanswered)).collect()
+    unanswered.into_iter().filter_map(|unanswered| finding(session, context, &unanswered)).collect()
 }
 
-fn finding(session: &Session<'_>, unanswered: &Unanswered) -> Option<Finding> {
+fn finding(session: &Session<'_>, context: &Context<'_>, unanswered: &Unanswered) -> Option<Finding> {
     let attempt = session.attempts.get(unanswered.index)?;
     // Who never heard the challenge does not show what it knows.
-    let is_lost = unanswered.is_lost || unanswered.notice.is_some() || attempt.is_unheard();
-    if is_lost || challenge_facts::circumstance(session, attempt) != Some(Circumstance::Algorithm) {
+    let is_lost = unanswered.is_lost
+        || unanswered.notice.is_some()
+        || attempt.is_unheard()
+        || session.run.agrees_on_ipsec(attempt.transaction);
+    if is_lost || challenge_facts::circumstance(session, context, attempt) != Some(Circumstance::Algorithm) {
         return None;
     }
     let algorithm = challenge_facts::demanding_algorithm(session, attempt)?;

@@ -1,5 +1,7 @@
 //! SA231: the server could not read the credentials.
 
+use std::collections::BTreeSet;
+
 use crate::digest::Verdict;
 use crate::rules::Check;
 use crate::rules::Confidence;
@@ -45,6 +47,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let odd: Vec<String> =
         presented.credentials.defects().iter().map(|defect| defect.kind.name().replace('_', " ")).collect();
     let found = if odd.is_empty() { String::new() } else { format!(" What is odd about them: {}.", odd.join(", ")) };
+    let requests: BTreeSet<usize> = refused.iter().map(|(index, _, _)| *index).collect();
     let reason = attempt.answer().map(|answer| session.text(answer.reason)).unwrap_or_default();
     let is_of_form =
         refused.iter().any(|(_, attempt, presented)| is_odd(session, attempt, presented)) || speaks_of_form(reason);
@@ -58,8 +61,8 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let mut finding =
         Finding::new(&RULE, title).graded(Severity::High, Confidence::Likely).fault(Fault::Client).explained(format!(
             "The bare request was challenged, and {} with credentials {} answered 400.{found}{doubt}",
-            facts::count(refused.len(), &attempt.transaction.method.to_string()),
-            if refused.len() == 1 { "was" } else { "were" },
+            facts::count(requests.len(), &attempt.transaction.method.to_string()),
+            if requests.len() == 1 { "was" } else { "were" },
         ));
     if !is_of_form {
         finding = finding
@@ -87,11 +90,18 @@ fn is_odd(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'_
         // RFC 7616 §3.4.6: 400 is the answer to a uri that is not that of the request.
         || presented.credentials.uri().as_deref() != request_uri
         || presented.answers.is_none_or(|at| !at.is_same_realm)
+        || stands_beside_another(attempt, presented)
         || facts::wrong_header(session, presented).is_some()
         || credentials_facts::algorithm_fit(session, presented) == Some(AlgorithmFit::NotOffered)
         || credentials_facts::drops_qop(session, presented)
         || credentials_facts::qop_not_offered(session, presented).is_some()
         || credentials_facts::differs_in_opaque(session, presented)
+}
+
+/// Whether the header stands there twice for one realm, or holds several credentials in one line.
+fn stands_beside_another(attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
+    let is_same = |other: &&Presented<'_>| other.header == presented.header && other.realm() == presented.realm();
+    presented.row.known().count() > 1 || attempt.credentials.iter().filter(is_same).count() > 1
 }
 
 /// Whether a reason phrase names what is wrong, and that is the credentials (RFC 3261 §21.4.1).

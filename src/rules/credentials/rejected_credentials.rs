@@ -1,6 +1,7 @@
 //! SA207: refused, and no password at hand to say whether rightly.
 
 use crate::auth::Scheme;
+use crate::base::FrameNumber;
 use crate::digest::Verdict;
 use crate::rules::Check;
 use crate::rules::Confidence;
@@ -9,9 +10,11 @@ use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::credentials_facts;
 use crate::rules::facts;
 use crate::rules::nonce_facts;
 use crate::session::Judgement;
+use crate::session::Presented;
 use crate::session::Session;
 
 /// The rule.
@@ -53,8 +56,6 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         true => (Severity::High, Confidence::Likely),
         false => (Severity::Medium, Confidence::Possible),
     };
-    let requests: Vec<_> =
-        refused.iter().filter_map(|(_, attempt, _)| attempt.request().map(|request| request.at)).collect();
     let user = facts::account(&presented.username(), &presented.realm());
     let title = match presented.credentials.scheme {
         Scheme::Basic => "The Basic credentials were refused".to_owned(),
@@ -64,19 +65,22 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         .graded(severity, confidence)
         .fault(Fault::Unknown)
         .explained(format!(
-            "The credentials in {} were answered with another {}, not stale. A wrong password is one cause; a server that holds \
-             another secret, another form of the user name or an unknown account looks the same.",
-            facts::frames_text(&requests),
+            "The credentials in {} were answered with another {}, not stale.{}",
+            credentials_facts::requests_text(&refused),
             attempt.status().unwrap_or_default(),
+            match was_good {
+                // This account got in with this nonce.
+                true => "",
+                false => " A wrong password is one cause; a server that holds another secret, another form of the user name or an \
+                          unknown account looks the same.",
+            }
         ));
     let is_basic = presented.credentials.scheme == Scheme::Basic;
     if known.is_none() && !is_basic {
         finding.explanation.push_str(" Their nonce was issued before the capture, or never: it may have been too old.");
     }
     if was_good {
-        finding
-            .explanation
-            .push_str(" Their nonce had been good before: it may have become too old, and the server does not say so.");
+        finding = explain_good_before(session, finding, index, presented);
     }
     if is_open {
         finding.explanation.push_str(&facts::ends_behind(attempt, context));
@@ -92,9 +96,47 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
             finding.advises("Give what is missing for the digest to be recomputed: then client or server is cleared")
         }
     };
+    if was_good {
+        finding = finding.advises(
+            "Let the client try once more with the nonce that the refusal brings, and the server say stale=true",
+        );
+    }
     finding.attempt = Some(index);
     finding.subject = facts::subject(session, attempt);
     finding.frames = facts::frames_of_all(refused.iter().map(|(_, attempt, _)| *attempt));
     finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
     vec![finding]
 }
+
+/// The same account got in with the same nonce.
+fn explain_good_before(
+    session: &Session<'_>,
+    mut finding: Finding,
+    index: usize,
+    presented: &Presented<'_>,
+) -> Finding {
+    finding.explanation.push_str(
+        " Their nonce had been good before, for the same account: it may have become too old, and the server does not say so. A secret \
+         that was changed in between looks the same.",
+    );
+    finding = finding.excludes("unknown account: it got in before with this nonce");
+    match accepted_before(session, index, presented) {
+        Some(at) => finding.excludes(format!("wrong password: the very same response was accepted in frame {at}")),
+        None => finding,
+    }
+}
+
+/// The frame in which the same response over the same nonce was accepted: it is the same digest of the same inputs.
+fn accepted_before(session: &Session<'_>, index: usize, presented: &Presented<'_>) -> Option<FrameNumber> {
+    let response = presented.credentials.response()?;
+    let is_same = |other: &Presented<'_>| {
+        other.judgement == Judgement::Accepted
+            && other.nonce == presented.nonce
+            && other.credentials.response().is_some_and(|known| known == response)
+    };
+    let mut before = session.attempts.iter().take(index).rev().take(BEFORE_MAX);
+    Some(before.find(|attempt| attempt.credentials.iter().any(is_same))?.request()?.at.number)
+}
+
+/// Attempts among which the same response is looked for. Bounds the search in endless sessions.
+const BEFORE_MAX: usize = 64;

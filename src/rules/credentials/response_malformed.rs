@@ -1,5 +1,6 @@
 //! SA217: the response is no digest of its algorithm.
 
+use crate::auth::Algorithm;
 use crate::auth::Scheme;
 use crate::digest::near_miss::Closest;
 use crate::rules::Check;
@@ -11,8 +12,10 @@ use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::facts;
 use crate::session::Attempt;
+use crate::session::AttemptOutcome;
 use crate::session::Presented;
 use crate::session::Session;
+use crate::session::judge::TRANSACTION_TIMEOUT;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -26,7 +29,8 @@ pub static RULE: Rule = Rule {
     matters: "Such a response can be right for no password at all. A buffer that is one byte short, Base64 in place of hex, or a \
               leading zero that was dropped when printing are what it comes from.",
     advice: "Fix the client's printing of the digest: two lower-case hex digits for each byte, none left out.",
-    not_this: "An empty response is how an IMS client announces itself. Upper-case digits are response-uppercase. A digest of the \
+    not_this: "An empty response before any challenge is how an IMS client announces itself, and after one of AKA how it says that it does not \
+               trust the network. Upper-case digits are response-uppercase. A digest of the \
                length of another algorithm, and right for that one, is digest-near-miss.",
     sources: &["RFC 7616 section 3.4.1", "RFC 3261 section 25.1 (request-digest)", "RFC 8760 section 2.2"],
     sample: "register-response-malformed",
@@ -62,7 +66,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         })
         .peekable();
     if malformed.peek().is_none() {
-        return Vec::new();
+        return empty(session).into_iter().collect();
     }
     let malformed: Vec<_> = malformed.collect();
     let Some((_, attempt, presented, fault)) = malformed.first() else { return Vec::new() };
@@ -82,4 +86,58 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         malformed.iter().filter_map(|(_, attempt, _, _)| attempt.request().map(|request| request.at)).collect();
     finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
     vec![finding]
+}
+
+/// Requests with an empty response that a client sent in answer to a challenge of a password algorithm. Before any challenge, and after one of
+/// AKA, it is how an IMS client announces itself, or says that it does not trust the network (RFC 3310 §3.4).
+fn empty(session: &Session<'_>) -> Option<Finding> {
+    let is_empty = |presented: &&Presented<'_>| {
+        let credentials = &presented.credentials;
+        credentials.scheme == Scheme::Digest
+            && credentials.auts().is_none()
+            && credentials.response().is_some_and(|response| response.is_empty())
+    };
+    let has_empty = |attempt: &&Attempt<'_>| attempt.credentials.iter().any(|presented| is_empty(&presented));
+    let first = session.attempts.iter().find(has_empty)?;
+    let mut asked: Option<&Attempt<'_>> = None;
+    let mut unanswered = Vec::new();
+    for (index, attempt) in session.attempts.iter().enumerate() {
+        let is_answer = |asked: &&Attempt<'_>| {
+            let waited = asked.answer().zip(attempt.request()).map(|(asked, sent)| sent.time.since(asked.time));
+            !asked.is_unheard()
+                && asked.transaction.is_same_hop(attempt.transaction)
+                && waited.is_some_and(|waited| waited <= TRANSACTION_TIMEOUT)
+        };
+        let is_whole = attempt.request().is_some_and(|request| request.has_all_headers && !request.is_ambiguous);
+        let presented = attempt.credentials.iter().find(is_empty);
+        if let Some((presented, asking)) = presented.filter(|_| is_whole).zip(asked.filter(is_answer)) {
+            unanswered.push((index, attempt, presented, asking));
+        }
+        // Later ones begin anew, as an IMS client does for each registration.
+        asked = Some(attempt).filter(|attempt| asks_for_password(attempt));
+    }
+    let (_, attempt, presented, asking) = unanswered.first().copied()?;
+    let user = facts::account(&presented.username(), &presented.realm());
+    let is_turned_away = unanswered.iter().any(|(_, attempt, ..)| attempt.outcome != AttemptOutcome::Accepted);
+    let mut finding = Finding::new(&RULE, format!("The response of {user} is empty: no digest was sent"))
+        .graded(if is_turned_away { Severity::High } else { Severity::Info }, Confidence::Proven)
+        .fault(Fault::Client)
+        .explained(format!(
+            "The {} in frame {} asks for a digest, and the request behind it has credentials without one: the client computed nothing. It may \
+             have no password for this realm, or not know the algorithm.",
+            asking.status().unwrap_or_default(),
+            asking.answer()?.at.number
+        ))
+        .excludes("wrong password: no digest was sent")
+        .advises("Set the password for this realm on the client, and see whether it knows the algorithm of the challenge");
+    finding.attempt = facts::lead(session, unanswered.iter().map(|(index, ..)| *index));
+    finding.subject = facts::subject(session, first);
+    finding.frames = facts::frames_of_all(unanswered.iter().flat_map(|(_, attempt, _, asking)| [*asking, *attempt]));
+    finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
+    Some(finding)
+}
+
+fn asks_for_password(attempt: &Attempt<'_>) -> bool {
+    let mut algorithms = attempt.challenges.iter().map(|offered| offered.challenge.algorithm());
+    attempt.is_challenged() && algorithms.any(|algorithm| matches!(algorithm, Algorithm::Plain { .. }))
 }

@@ -88,13 +88,15 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
 /// count for each dialog.
 fn across_calls(session: &Session<'_>, context: &Context<'_>) -> Option<Finding> {
     let (index, attempt, presented) = facts::presented(session).find(|(_, attempt, presented)| {
-        presented.is_refused()
+        (presented.is_refused() || presented.judgement == Judgement::Forbidden)
             && !presented.is_wrong()
             && nonce_facts::repeats_count_of_other_call(session, context, attempt, presented)
     })?;
     let user = facts::account(&presented.username(), &presented.realm());
     let is_right = presented.verdict() == Some(Verdict::Match);
-    let (severity, confidence) = match is_right || presented.judgement == Judgement::Stale {
+    // A 403 may be about permission as well.
+    let is_of_nonce = presented.is_refused() && (is_right || presented.judgement == Judgement::Stale);
+    let (severity, confidence) = match is_of_nonce {
         true => (Severity::High, Confidence::Likely),
         false => (Severity::Medium, Confidence::Possible),
     };

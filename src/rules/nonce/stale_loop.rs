@@ -41,6 +41,9 @@ const STALE_MIN: usize = 2;
 /// Challenge to answer within this time is answered at once: no lifetime is that short.
 const AT_ONCE: Duration = Duration::from_millis(500);
 
+/// The cause of a loop whose nonces do not show why they are stale.
+pub const CAUSE_UNKNOWN: &str = "stale";
+
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for exchange in &session.exchanges {
@@ -132,7 +135,7 @@ fn told_by_nonces(
     }
     let expired: Vec<_> = stale.iter().filter_map(over).collect();
     let Some((format, _)) = expired.first().filter(|_| expired.len() == stale.len()) else {
-        finding.cause = Some("stale");
+        finding.cause = Some(CAUSE_UNKNOWN);
         return finding;
     };
     finding.cause = Some("expired");

@@ -11,9 +11,14 @@ use crate::rules::Severity;
 use crate::rules::facts;
 use crate::rules::path_facts;
 use crate::rules::recovery::has_recovered_anywhere;
+use crate::rules::relay_facts;
+use crate::session::Answer;
+use crate::session::Attempt;
 use crate::session::AttemptOutcome;
 use crate::session::Presented;
+use crate::session::Request;
 use crate::session::Session;
+use crate::session::Transaction;
 use crate::session::judge::RETRANSMISSIONS_OF_PATIENCE;
 use crate::session::judge::is_of_client;
 
@@ -41,21 +46,29 @@ pub static RULE: Rule = Rule {
     check: Check::Trouble(check),
 };
 
+/// Whether an attempt was repeated in vain, or the client heard otherwise that nothing comes of it.
+fn is_silence(attempt: &Attempt<'_>, context: &Context<'_>) -> bool {
+    let is_told = || {
+        is_of_client(attempt)
+            && attempt.outcome == AttemptOutcome::NoAnswer
+            && path_facts::notice_of(attempt, context).is_some()
+    };
+    attempt.answer().is_none()
+        && !attempt.transaction.has_provisional
+        && (attempt.transaction.retransmissions() >= RETRANSMISSIONS_OF_PATIENCE || is_told())
+}
+
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
-    let silent: Vec<_> = session
-        .attempts
-        .iter()
-        .enumerate()
-        .filter(|(_, attempt)| {
-            attempt.answer().is_none()
-                && !attempt.transaction.has_provisional
-                && (attempt.transaction.retransmissions() >= RETRANSMISSIONS_OF_PATIENCE
-                    || (is_of_client(attempt)
-                        && attempt.outcome == AttemptOutcome::NoAnswer
-                        && path_facts::notice_of(attempt, context).is_some()))
-        })
-        .collect();
+    let all = session.attempts.iter().enumerate();
+    let silent: Vec<_> = all.filter(|(_, attempt)| is_silence(attempt, context)).collect();
     let Some((index, attempt)) = silent.first().copied() else { return Vec::new() };
+    let onward = relay_facts::onward_answer(session, attempt);
+    // Who was challenged in place of the client, and kept it to himself, is told by challenge-unanswered.
+    if onward.is_some_and(|(_, answer)| {
+        !answer.challenges.is_empty() && context.end.since(answer.time) >= facts::ANSWER_WITHIN
+    }) {
+        return Vec::new();
+    }
     let method = attempt.transaction.method.to_string();
     let server = attempt.transaction.flow.destination;
     let sent: usize = silent.iter().map(|(_, attempt)| attempt.transaction.retransmissions() + 1).sum();
@@ -103,5 +116,49 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         .iter()
         .flat_map(|(_, attempt)| facts::frames_of(attempt).chain(attempt.transaction.copies.iter().map(|copy| copy.at)))
         .collect();
+    if let Some((sent_on, answer)) = onward {
+        finding = tell_onward(finding, attempt, sent_on, answer);
+    } else if let Some(unfit) = path_facts::unfit_answer(session, attempt) {
+        finding = tell_unfit(finding, attempt, unfit);
+    }
     vec![path_facts::tell_unreachable(attempt, context, finding)]
+}
+
+/// A proxy sent the request on and has an answer that the client does not get.
+fn tell_onward(mut finding: Finding, attempt: &Attempt<'_>, sent_on: &Request, answer: &Answer) -> Finding {
+    let server = attempt.transaction.flow.destination.address;
+    finding.explanation.push_str(&format!(
+        " {server} sent it on in frame {} and was answered {} in frame {}: that answer did not come back to the client.",
+        sent_on.at.number, answer.status, answer.at.number
+    ));
+    finding.frames.extend([sent_on.at, answer.at]);
+    finding.frames.sort_unstable();
+    finding.remedy = vec![
+        format!(
+            "See at {server} what becomes of the answer in frame {}, and by which way it goes back",
+            answer.at.number
+        )
+        .into(),
+    ];
+    finding.fault(Fault::Server)
+}
+
+/// Answers came that no client can match (RFC 3261 §17.1.3).
+fn tell_unfit(mut finding: Finding, attempt: &Attempt<'_>, unfit: &Transaction) -> Finding {
+    let Some(answer) = &unfit.answer else { return finding };
+    let what = if unfit.cseq == attempt.transaction.cseq { "the branch of another Via" } else { "another CSeq" };
+    finding.title =
+        format!("The answer of {} to {} fits no request", attempt.transaction.flow.destination, unfit.method);
+    finding.explanation.push_str(&format!(
+        " The {} in frame {} came to the same address and has {what} than what was sent: a client has to discard it (RFC 3261 section \
+         17.1.3). Something on the way, an ALG as a rule, rewrites requests and does not undo it in answers.",
+        answer.status, answer.at.number
+    ));
+    finding.frames.push(answer.at);
+    finding.frames.sort_unstable();
+    finding.remedy = vec![
+        "Switch off SIP ALG and SIP inspection in the routers and firewalls between the two".into(),
+        "Capture on both sides: the device behind which Via and CSeq differ is the one".into(),
+    ];
+    finding
 }

@@ -286,12 +286,29 @@ fn response_malformed_is_found() {
 }
 
 #[test]
+fn an_empty_response_to_a_challenge_is_no_digest() {
+    let empty = response("\"\"");
+    check(
+        &[ASKED, &empty, REFUSED],
+        SECRET,
+        "high response-malformed fault=client says=no_digest excludes=wrong_password",
+    );
+    check(&[ASKED, &empty, "< 403\n"], NOTHING, "high response-malformed says=no_digest");
+    let looped = [ASKED, &empty, REFUSED, &empty, REFUSED, &empty, REFUSED];
+    check(&looped, SECRET, "high response-malformed\nmedium challenge-loop by=response-malformed");
+    check(&[ASKED, &empty, OK], SECRET, "info response-malformed");
+}
+
+#[test]
 fn response_malformed_is_none_of_its_neighbours() {
     let no = "no response-malformed";
     check(&[ASKED, RIGHT, OK], SECRET, no);
     check(&[ASKED, WRONG, REFUSED], SECRET, no);
     check(&[ASKED, &response("upper"), REFUSED], SECRET, &format!("{no}\nhigh response-uppercase"));
-    check(&[ASKED, &response("\"\""), REFUSED], SECRET, no);
+    // An IMS client begins each registration so.
+    let bare = "> REGISTER\nAuthorization: Digest username=\"1001\", realm=\"pbx.example.com\", nonce=\"\", uri=\"sip:pbx.example.com\", response=\"\"\n";
+    check(&[bare, REFUSED, RIGHT, OK, "+30 ", bare, REFUSED, RIGHT, OK], SECRET, no);
+    check(&[bare, REFUSED, "+60 ", bare, REFUSED], SECRET, no);
     let sha = "> REGISTER\nAuthorization: digest user=1001 password=secret algorithm=SHA-256\n";
     check(&[ASKED, sha, REFUSED], SECRET, no);
     // 64 digits under the name of MD5, and right for SHA-256.

@@ -1,0 +1,67 @@
+//! What several rules ask of requests that somebody between the client and the server sent on. Facts, no findings.
+
+use crate::session::Answer;
+use crate::session::Attempt;
+use crate::session::Request;
+use crate::session::Session;
+use crate::session::Transaction;
+use crate::sip::Method;
+
+/// Hops of one request that are gone back, and requests among which that of a client is looked for. Bound the search in endless sessions.
+const HOPS_MAX: usize = 16;
+const CALLS_MAX: usize = 64;
+
+/// The client's own request, of which this one is what somebody in between made: a proxy that sent it on (RFC 3261 §16.6), or a B2BUA
+/// that calls under the same Call-ID. `None` where the client itself sent it.
+pub fn origin<'s, 'run>(session: &'s Session<'run>, attempt: &Attempt<'_>) -> Option<&'s Attempt<'run>> {
+    if attempt.is_sent_again {
+        return None;
+    }
+    let all = &session.run.transactions;
+    let first =
+        std::iter::successors(Some(attempt.transaction), |known| known.forwarded_from.and_then(|from| all.get(from)));
+    let first = first.take(HOPS_MAX).last().filter(|first| !std::ptr::eq(*first, attempt.transaction));
+    match first {
+        Some(first) => session.attempts.iter().find(|other| std::ptr::eq(other.transaction, first)),
+        None => caller_before(session, attempt.transaction),
+    }
+}
+
+/// What became of a request behind the server that never answered it: the first answer on a next hop.
+pub fn onward_answer<'s>(session: &'s Session<'_>, attempt: &Attempt<'_>) -> Option<(&'s Request, &'s Answer)> {
+    let all = &session.run.transactions;
+    let own = all.iter().position(|known| std::ptr::eq(known, attempt.transaction))?;
+    let next = all.iter().skip(own + 1).take(CALLS_MAX).filter(|next| next.forwarded_from == Some(own));
+    let mut away = next.filter(|next| next.flow.source.address != attempt.transaction.flow.source.address);
+    away.find_map(|next| next.request.as_ref().zip(next.answer.as_ref()))
+}
+
+/// Whether the challenge of a request is what a proxy passed back that was refused with credentials of its own.
+pub fn is_refusal_of_relay(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
+    let is_same = |other: &Attempt<'_>| {
+        other.challenges.iter().any(|again| attempt.challenges.iter().any(|known| known.nonce == again.nonce))
+    };
+    let mut relays = session.attempts.iter().filter(|other| other.has_credentials() && is_same(other)).take(CALLS_MAX);
+    !attempt.has_credentials()
+        && relays.any(|other| {
+            origin(session, other).is_some_and(|first| std::ptr::eq(first.transaction, attempt.transaction))
+        })
+}
+
+/// The call that is waiting for an answer where its server calls somebody else.
+fn caller_before<'s, 'run>(session: &'s Session<'run>, call: &Transaction) -> Option<&'s Attempt<'run>> {
+    let started = call.started()?;
+    let is_waiting = |other: &&Attempt<'_>| {
+        let (outer, inner) = (other.transaction.flow, call.flow);
+        other.transaction.method == Method::Invite
+            && !other.is_in_dialog()
+            && outer.destination.address == inner.source.address
+            && outer.source.address != inner.destination.address
+            && outer.source.address != inner.source.address
+            && other.transaction.started().is_some_and(|asked| asked <= started)
+            && other.answer().is_none_or(|answer| answer.time >= started)
+    };
+    let is_call =
+        call.method == Method::Invite && call.request.as_ref().is_some_and(|request| request.to_tag.is_none());
+    session.attempts.iter().filter(|_| is_call).take(CALLS_MAX).find(is_waiting)
+}

@@ -1,0 +1,263 @@
+//! Why a challenge may have gone unanswered, as far as the capture shows it: told within the finding, with what to do about it.
+
+use crate::base::FrameNumber;
+use crate::base::FrameRef;
+use crate::base::Notice;
+use crate::history::Entry;
+use crate::rules::Confidence;
+use crate::rules::Context;
+use crate::rules::Fault;
+use crate::rules::Finding;
+use crate::rules::challenge_facts;
+use crate::rules::challenge_facts::Circumstance;
+use crate::rules::challenge_facts::Unanswered;
+use crate::rules::facts;
+use crate::rules::path_facts;
+use crate::session::Attempt;
+use crate::session::Presented;
+use crate::session::Session;
+use crate::sip::Method;
+
+/// What a finding of a password that nobody was asked to prove rules out.
+const NOTHING_SENT: &str = "wrong password: no digest was sent in answer to this challenge";
+
+/// Adds what the capture shows of why the client did not answer: the first of these that holds.
+pub fn explain(
+    session: &Session<'_>,
+    context: &Context<'_>,
+    mut finding: Finding,
+    attempt: &Attempt<'_>,
+    challenge: &Unanswered,
+) -> Finding {
+    if let Some(notice) = challenge.notice {
+        finding = path_facts::tell_bounced(attempt, notice, finding);
+        if !attempt.has_credentials() {
+            finding = finding.excludes(NOTHING_SENT);
+        }
+    } else if challenge.is_lost {
+        finding = explain_lost(finding, context, attempt);
+    } else if session.run.agrees_on_ipsec(attempt.transaction) {
+        finding = explain_ipsec(finding);
+    } else if attempt.is_unheard() {
+        finding = explain_unheard(finding, attempt);
+    } else {
+        finding = explain_circumstances(session, context, finding, attempt);
+        if let Some(at) = trunk(context, attempt) {
+            finding = explain_trunk(finding, attempt, at);
+        } else if let Some(at) = admitted(context, attempt) {
+            finding = explain_admitted(finding, attempt, at);
+        }
+    }
+    if let Some(refused) = path_facts::refused_connection(attempt, context) {
+        finding = explain_refused(finding, attempt, refused);
+    }
+    finding
+}
+
+/// Packets between the two are missing.
+fn explain_lost(mut finding: Finding, context: &Context<'_>, attempt: &Attempt<'_>) -> Finding {
+    let what = challenge_facts::lost(attempt, context).0;
+    finding.explanation.push_str(&format!(" {what}: the answer may have been among them."));
+    if attempt.transaction.transport.is_reliable() {
+        return finding;
+    }
+    finding.advises("Look for the path that loses fragments; TCP, or a shorter request, avoids them")
+}
+
+/// The phone of an IMS goes on within IPsec.
+fn explain_ipsec(mut finding: Finding) -> Finding {
+    finding.explanation.push_str(
+        " The answer agrees on IPsec (Security-Server: ipsec-3gpp): what follows is encrypted, and this capture cannot show it.",
+    );
+    finding.advises("Capture behind the P-CSCF (Mw), or with the keys of the ESP packets, to see the answer")
+}
+
+/// The client was about to answer over TCP.
+fn explain_refused(mut finding: Finding, attempt: &Attempt<'_>, refused: Notice) -> Finding {
+    let server = refused.what.flow.destination;
+    finding.explanation.push_str(&format!(
+        " The client then tried to connect to {server} over TCP and was refused (TCP RST, frame {}): with credentials the request may be too \
+         long for UDP.",
+        refused.at.number
+    ));
+    finding.frames.push(refused.at);
+    finding.confidence = finding.confidence.min(Confidence::Likely);
+    finding.remedy = vec![
+        format!(
+            "Let the server accept TCP on {server}, or shorten the client's {} to 1300 bytes with its credentials",
+            attempt.transaction.method
+        )
+        .into(),
+    ];
+    finding.fault(Fault::Server)
+}
+
+/// A client that has an answer does not repeat its request.
+fn explain_unheard(mut finding: Finding, attempt: &Attempt<'_>) -> Finding {
+    let transaction = attempt.transaction;
+    let since = attempt.answer().map(|answer| transaction.last_sent.since(answer.time)).unwrap_or_default();
+    finding.explanation.push_str(&format!(
+        " The client went on to repeat the very request for {}, which was sent {} times in all: the challenge never came to it, or it \
+         could not tell what that answers.",
+        facts::duration_text(since),
+        transaction.retransmissions() + 1,
+    ));
+    if !attempt.has_credentials() {
+        finding = finding.excludes(NOTHING_SENT);
+    }
+    finding.advises("Look at the way back to the client: NAT, rport, firewall, the address in Via").advises(
+        "Capture at the client: where the challenge arrives there, compare its Via branch and CSeq with the request's",
+    )
+}
+
+/// Where whoever was asked had asked the asker for credentials: the asker is the client of the two, as a PBX is its carrier's.
+fn trunk(context: &Context<'_>, attempt: &Attempt<'_>) -> Option<FrameRef> {
+    let flow = attempt.transaction.flow;
+    let is_call = attempt.transaction.method == Method::Invite && !attempt.has_credentials();
+    is_call.then(|| context.nonces.first_asked(flow.source.address, flow.destination.address)).flatten()
+}
+
+/// Carriers do not log in at their customers.
+fn explain_trunk(mut finding: Finding, attempt: &Attempt<'_>, at: FrameRef) -> Finding {
+    let (caller, called) = (attempt.transaction.flow.source.address, attempt.transaction.flow.destination.address);
+    finding.explanation.push_str(&format!(
+        " {caller} is a server of {called}: it asked {called} for credentials in frame {}. Whoever takes calls from a trunk knows it by its address.",
+        at.number
+    ));
+    finding.cause = Some("trunk");
+    finding.confidence = finding.confidence.min(Confidence::Likely);
+    finding.remedy = vec![
+        format!(
+            "Let {called} take calls from {caller} without a challenge (Asterisk: identify with match; Kamailio and OpenSIPS: permissions)"
+        )
+        .into(),
+    ];
+    finding.fault(Fault::Server)
+}
+
+/// An earlier call of the same host that the server took without credentials: it knows it by its address.
+fn admitted(context: &Context<'_>, attempt: &Attempt<'_>) -> Option<FrameRef> {
+    let flow = attempt.transaction.flow;
+    let is_call = attempt.transaction.method == Method::Invite && !attempt.has_credentials();
+    let admitted = || context.servers.let_in(flow.destination.address, Entry::Invite, flow.source.address);
+    is_call.then(admitted).flatten()
+}
+
+fn explain_admitted(mut finding: Finding, attempt: &Attempt<'_>, at: FrameRef) -> Finding {
+    let (caller, called) = (attempt.transaction.flow.source.address, attempt.transaction.flow.destination.address);
+    finding.explanation.push_str(&format!(
+        " {called} took the INVITE of {caller} in frame {} without asking for credentials: it may know it by its address, and this call did \
+         not pass for one of those.",
+        at.number
+    ));
+    finding.confidence = Confidence::Possible;
+    finding.remedy = vec![
+        format!(
+            "Compare this INVITE with the one in frame {}: what differs (called number, From, transport, port) is what {called} admits \
+             callers by, or who changed that since",
+            at.number
+        )
+        .into(),
+    ];
+    finding.fault(Fault::Unknown)
+}
+
+/// What about this challenge the client may not have liked.
+fn explain_circumstances(
+    session: &Session<'_>,
+    context: &Context<'_>,
+    mut finding: Finding,
+    attempt: &Attempt<'_>,
+) -> Finding {
+    let circumstance = challenge_facts::circumstance(session, context, attempt);
+    finding.cause = circumstance.map(Circumstance::name);
+    if challenge_facts::is_second_realm(session, attempt) {
+        finding = explain_second_realm(session, finding, attempt);
+    }
+    if circumstance == Some(Circumstance::Scheme) {
+        finding = finding.fault(Fault::Server).advises("Let the server offer Digest: SIP clients know no other scheme");
+    }
+    if circumstance == Some(Circumstance::Qop) {
+        finding.confidence = finding.confidence.min(Confidence::Likely);
+        finding.explanation.push_str(" The challenge offers no qop but auth-int, which most clients do not know.");
+        finding = finding.fault(Fault::Unknown).advises("Let the server offer qop=\"auth\", alone or before auth-int");
+    }
+    if challenge_facts::is_late(attempt) {
+        finding.explanation.push_str(
+            " The call was under way: a provisional response came before the challenge, and some clients take no challenge after one.",
+        );
+    }
+    if challenge_facts::is_asked_by_caller(session, attempt) {
+        finding.explanation.push_str(
+            " The one who asks is the one who began the dialog: unless that is the client's own server, not to answer is right.",
+        );
+    }
+    let method = &attempt.transaction.method;
+    if circumstance == Some(Circumstance::ChallengeKind) || circumstance == Some(Circumstance::SecondRealm) {
+        // Why a client is silent nobody has seen.
+        finding.confidence = finding.confidence.min(Confidence::Likely);
+    }
+    match attempt.status().filter(|_| challenge_facts::is_unknown_kind(context, attempt)) {
+        Some(407) if *method == Method::Register => finding = finding.advises("Many phones know only 401 for REGISTER: let the registrar answer 401 (VOS3000: SS_AUTHCHALLENGEMODE 1 or 3)"),
+        Some(401) if *method != Method::Register => finding = finding.advises(format!("A server that can choose may try 407, which callers expect for {method}, or both (VOS3000: SS_AUTHCHALLENGEMODE 2 or 3)")),
+        _ => {}
+    }
+    if let Some(algorithm) = challenge_facts::demanding_algorithm(session, attempt) {
+        finding = finding.advises(challenge_facts::algorithm_advice(attempt, &algorithm));
+    }
+    if session.attempts.iter().all(|attempt| facts::shows_credentials(attempt) && !attempt.has_credentials()) {
+        finding = finding.excludes("wrong password: no digest was sent in this Call-ID");
+    }
+    if attempt.is_removal() {
+        finding.explanation.push_str(
+            " The request was to end a registration or subscription, which now stays until it expires: a client that is switched off does not wait.",
+        );
+        return finding.advises(
+            "Nothing, where the client was switched off; else let it answer this challenge as it answers others",
+        );
+    }
+    match used_before(session, attempt) {
+        Some(at) => finding.advises(format!(
+            "The client has credentials for this realm: it used them in frame {at}. See why it does not for {method}"
+        )),
+        None => finding.advises("Check that user name, password and realm are set on the client"),
+    }
+}
+
+/// Another realm was answered before.
+fn explain_second_realm(session: &Session<'_>, mut finding: Finding, attempt: &Attempt<'_>) -> Finding {
+    let answered: Vec<String> =
+        attempt.credentials.iter().filter(|p| p.is_attempt).map(|p| facts::quoted(&p.realm())).collect();
+    let answered = answered.join(", ");
+    if challenge_facts::may_be_another_node(session, attempt) {
+        finding.explanation.push_str(&format!(
+            " Credentials for realm {answered} came before: another server on the way asks for its own, or another node of the \
+             same server, which names another realm.",
+        ));
+        finding = finding.advises("See whether the nodes behind that address name different realms, and give them one");
+    } else {
+        finding.explanation.push_str(&format!(
+            " The credentials for realm {answered} were accepted: the request went on to another server, which asks for its own.",
+        ));
+        if !attempt.credentials.iter().any(Presented::is_wrong) {
+            finding = finding.excludes("wrong password for the first realm: its server let the request pass");
+        }
+    }
+    finding.advises(
+        "Give the client an account for the second realm too, or let the first server authenticate on its behalf",
+    )
+}
+
+/// The frame in which credentials of the same client for the realm of this challenge were let past.
+fn used_before(session: &Session<'_>, attempt: &Attempt<'_>) -> Option<FrameNumber> {
+    let client = attempt.transaction.flow.source.address;
+    let mut before = session.attempts.iter().filter(|other| {
+        other.transaction.flow.source.address == client
+            && other.is_let_past()
+            && other
+                .credentials
+                .iter()
+                .any(|presented| presented.is_attempt && attempt.offers_realm(&presented.realm()))
+    });
+    Some(before.next()?.request()?.at.number)
+}

@@ -1,0 +1,149 @@
+//! Requests that somebody between client and server sends on: who was asked, and who kept quiet.
+
+use super::*;
+
+const NAMES: &str = "phone 198.51.100.7\nproxy 203.0.113.10\ncarrier 203.0.113.99\n";
+/// The proxy authenticates the phone itself, and sends the call on.
+const LET_ON: &str = "phone > proxy INVITE\nproxy > phone 407\nProxy-Authenticate: challenge\nphone > proxy ACK\n\
+    phone > proxy INVITE\nProxy-Authorization: digest user=1001 password=secret\nproxy > carrier forward\n";
+const CARRIER_ASKS: &str = "carrier > proxy 407\nProxy-Authenticate: challenge realm=carrier.example nonce=c\n";
+
+#[test]
+fn a_challenge_that_a_proxy_keeps_to_itself_is_not_the_phones() {
+    let kept = [NAMES, LET_ON, CARRIER_ASKS, "proxy > phone 480\nCSeq: 2 INVITE\nphone > proxy ACK\n", LATER].concat();
+    check(
+        &[&kept],
+        NOTHING,
+        "high challenge-unanswered fault=server sure=likely says=203.0.113.10_was_challenged excludes=wrong_password_of_the_client",
+    );
+    // Passed back, it is the phone's to answer; whether it should have come to the phone at all is not seen.
+    let passed = [NAMES, LET_ON, CARRIER_ASKS, "proxy > phone forward\nphone > proxy ACK\n", LATER].concat();
+    check(&[&passed], NOTHING, "high challenge-unanswered fault=client sure=likely cause=second-realm says=1001");
+    // Nothing is wrong where the proxy tries another way and gets through.
+    let through =
+        [NAMES, LET_ON, CARRIER_ASKS, "proxy > phone 200\nCSeq: 2 INVITE\nphone > proxy ACK\n", LATER].concat();
+    check(&[&through], NOTHING, "clean");
+}
+
+#[test]
+fn a_b2bua_that_keeps_the_call_id_is_asked_for_itself() {
+    let own = "proxy > carrier INVITE\nFrom: <sip:trunk@carrier.example>;tag=b\nTo: <sip:2000@carrier.example>\nCSeq: 70 INVITE\n";
+    let let_on = LET_ON.replace("proxy > carrier forward\n", own);
+    let asked = "carrier > proxy 407\nCSeq: 70 INVITE\nFrom: <sip:trunk@carrier.example>;tag=b\nProxy-Authenticate: challenge realm=carrier.example\n";
+    let failed = "proxy > phone 503\nCSeq: 2 INVITE\nphone > proxy ACK\nCSeq: 2 ACK\n";
+    check(
+        &[NAMES, &let_on, asked, failed, LATER],
+        NOTHING,
+        "high challenge-unanswered fault=server says=203.0.113.10\nsessions failed",
+    );
+}
+
+#[test]
+fn a_challenge_that_stays_behind_the_proxy_makes_no_client_deaf() {
+    let silent = "phone > proxy REGISTER\nproxy > carrier forward\ncarrier > proxy 401\nWWW-Authenticate: challenge\n\
+        +0.5 phone > proxy retransmit 1\n+1 phone > proxy retransmit 1\n+2 phone > proxy retransmit 1\n";
+    let silent = silent.replace("phone > proxy retransmit", "retransmit");
+    check(
+        &[NAMES, &silent, LATER],
+        NOTHING,
+        "high challenge-unanswered fault=server\nno retry-without-credentials no-response-at-all",
+    );
+    let refused = silent.replace("401\nWWW-Authenticate: challenge\n", "404\n");
+    check(&[NAMES, &refused, LATER], NOTHING, "several\nhigh no-response-at-all fault=server says=did_not_come_back");
+    // Where nobody knows what became of it, the way is as good as the server.
+    let nothing = silent.replace("proxy > carrier forward\ncarrier > proxy 401\nWWW-Authenticate: challenge\n", "");
+    check(&[NAMES, &nothing, LATER], NOTHING, "high no-response-at-all fault=path");
+}
+
+#[test]
+fn a_refusal_of_the_proxys_own_credentials_is_not_the_callers() {
+    let sent = "phone > proxy INVITE\nproxy > carrier forward\ncarrier > proxy 407\nProxy-Authenticate: challenge realm=c nonce=one\n\
+        proxy > carrier ACK\nproxy > carrier INVITE\nCSeq: 1 INVITE\nVia: SIP/2.0/UDP 203.0.113.10;branch=z9hG4bKtwo\n\
+        Via: SIP/2.0/UDP 198.51.100.7;branch=z9hG4bKp\nProxy-Authorization: digest user=trunk password=wrong realm=c\n\
+        carrier > proxy 407\nProxy-Authenticate: challenge realm=c nonce=two\nproxy > carrier ACK\n\
+        proxy > phone 407\nCSeq: 1 INVITE\nVia: SIP/2.0/UDP 198.51.100.7;branch=z9hG4bKp\nProxy-Authenticate: challenge realm=c nonce=two\n";
+    let sent = sent.replacen(
+        "phone > proxy INVITE\n",
+        "phone > proxy INVITE\nVia: SIP/2.0/UDP 198.51.100.7;branch=z9hG4bKp\n",
+        1,
+    );
+    check(&[NAMES, &sent, LATER], NOTHING, "high rejected-credentials says=trunk\nno challenge-unanswered");
+}
+
+#[test]
+fn whoever_sends_within_the_dialog_is_named() {
+    let call = "user 1001\nphone > proxy INVITE\nFrom: <sip:1001@pbx.example.com>;tag=a\nproxy > phone 200\nTo: <sip:1002@pbx.example.com>;tag=b\n\
+        phone > proxy ACK\n+5 other > proxy BYE\nFrom: <sip:1002@pbx.example.com>;tag=b\nTo: <sip:1001@pbx.example.com>;tag=a\n\
+        proxy > other 407\nProxy-Authenticate: challenge\n";
+    check(
+        &[NAMES, "other 198.51.100.8\n", call, LATER],
+        NOTHING,
+        "high in-dialog-challenge-unanswered says=1002_never_answered",
+    );
+}
+
+const REGISTERED: &str = "[trunk] proxy > carrier REGISTER\n[trunk] carrier > proxy 401\nWWW-Authenticate: challenge realm=carrier\n\
+    [trunk] proxy > carrier REGISTER\nAuthorization: digest user=pbx password=secret\n[trunk] carrier > proxy 200\n";
+const CALLED: &str = "[call] carrier > proxy INVITE\n[call] proxy > carrier 401\nWWW-Authenticate: challenge realm=asterisk\n\
+    [call] carrier > proxy ACK\n";
+
+#[test]
+fn a_carrier_does_not_log_in_at_its_customer() {
+    let trunk = [NAMES, REGISTERED, CALLED, LATER].concat();
+    check(
+        &[&trunk],
+        NOTHING,
+        "high challenge-unanswered fault=server sure=likely cause=trunk says=without_a_challenge",
+    );
+    check(&[NAMES, CALLED, LATER], NOTHING, "high challenge-unanswered fault=client cause=challenge-kind");
+}
+
+#[test]
+fn who_was_let_in_before_without_credentials_is_known_by_something_else() {
+    let taken = "[first] carrier > proxy INVITE\n[first] proxy > carrier 200\n[first] carrier > proxy ACK\n";
+    check(
+        &[NAMES, taken, "+40 ", CALLED, LATER],
+        NOTHING,
+        "high challenge-unanswered fault=unknown sure=possible says=without_asking",
+    );
+}
+
+#[test]
+fn a_client_that_answers_the_one_kind_knows_it() {
+    let answered = "[one] > INVITE\n[one] < 401\nWWW-Authenticate: challenge\n[one] > ACK\n\
+        [one] > INVITE\nAuthorization: digest user=1001 password=secret\n[one] < 200\n[one] > ACK\n[one] > BYE\n[one] < 200\n";
+    let silent = "[two] > INVITE\n[two] < 401\nWWW-Authenticate: challenge\n[two] > ACK\n";
+    let report = analyse(&[answered, "+60 ", silent, LATER], NOTHING);
+    let found = report.findings.iter().find(|finding| finding.rule == "challenge-unanswered").expect("it is found");
+    assert_eq!(found.cause, None, "{}", shown(&report));
+    check(&[silent, LATER], NOTHING, "high challenge-unanswered cause=challenge-kind sure=likely");
+}
+
+#[test]
+fn what_follows_within_ipsec_is_not_seen() {
+    let asked = "> REGISTER\n< 401\nSecurity-Server: ipsec-3gpp;alg=hmac-md5-96;spi-c=1;spi-s=2;port-c=3;port-s=4\n\
+        WWW-Authenticate: challenge algorithm=AKAv1-MD5\n";
+    check(
+        &[asked, LATER],
+        NOTHING,
+        "clean\ninfo challenge-unanswered says=IPsec\nno algorithm-unsupported-no-retry\nsessions undecided",
+    );
+    let plain = asked.replace("Security-Server: ipsec-3gpp;alg=hmac-md5-96;spi-c=1;spi-s=2;port-c=3;port-s=4\n", "");
+    check(&[&plain, LATER], NOTHING, "high algorithm-unsupported-no-retry fault=client");
+}
+
+#[test]
+fn answers_that_fit_no_request_are_no_silence() {
+    let via = |branch: &str| format!("Via: SIP/2.0/UDP 198.51.100.7;branch=z9hG4bK{branch}\n");
+    let sent = format!("> REGISTER\n{}", via("a"));
+    let again = "+0.5 retransmit 1\n+1 retransmit 1\n+2 retransmit 1\n";
+    let other_branch = format!("{sent}< 401\n{}WWW-Authenticate: challenge\n{again}", via("b"));
+    let other_cseq = format!("{sent}< 401\n{}CSeq: 9 REGISTER\nWWW-Authenticate: challenge\n{again}", via("a"));
+    for (capture, says) in [(other_branch, "another_Via"), (other_cseq, "another_CSeq")] {
+        let found = format!("high no-response-at-all fault=path says={says}\nno challenge-unanswered");
+        check(&[&capture, LATER], NOTHING, &found);
+    }
+    // An answer to something else that the capture lacks.
+    let unrelated = format!("{sent}< 401\n{}CSeq: 9 REGISTER\nWWW-Authenticate: challenge\n{again}", via("b"));
+    check(&[&unrelated, LATER], NOTHING, "high no-response-at-all says=no_answer_of_any_kind");
+}
