@@ -35,6 +35,7 @@ impl Messages {
         self.nonces.add(&session);
         self.note_registration(&session);
         self.note_unusual(&session);
+        self.note_let_past(&session);
         let context = Context {
             nonces: &self.nonces,
             accounts: &self.accounts,

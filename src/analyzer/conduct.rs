@@ -250,7 +250,10 @@ impl<'run> Scribe<'_, 'run> {
         let is_of_password = presented.judgement == Judgement::Refused || is_register || is_scanner;
         let is_right = presented.verdict() == Some(Verdict::Match);
         let is_guess = is_of_password && !is_right && (is_scanner || !is_next_through);
-        let is_turn = is_register && !is_answered;
+        // Two devices, or nodes that do not agree, would differ in the secret and not in the nonce.
+        let first_use = presented.nonce.and_then(|nonce| self.session.lookup().let_past_first(nonce));
+        let is_of_nonce = is_right || first_use.is_some_and(|first| first < index);
+        let is_turn = is_register && !is_answered && !is_of_nonce;
         if !is_guess && !is_turn {
             return;
         }

@@ -310,6 +310,21 @@ impl Messages {
         }
     }
 
+    /// Which accounts made a call, or sent a message.
+    pub(super) fn note_let_past(&mut self, session: &Session<'_>) {
+        let is_asked = |method: &Method| matches!(method, Method::Invite | Method::Message);
+        let mut let_past = session.attempts.iter().filter(|attempt| {
+            is_asked(&attempt.transaction.method)
+                && !attempt.is_in_dialog()
+                && attempt.outcome == AttemptOutcome::Accepted
+                && attempt.has_credentials()
+        });
+        let Some(attempt) = let_past.next() else { return };
+        if let Some((key, request)) = rules::facts::account_key(session, attempt).zip(attempt.request()) {
+            self.accounts.let_past(key, request.at);
+        }
+    }
+
     /// What the account's registrations do with their Call-IDs.
     pub(super) fn note_registration(&mut self, session: &Session<'_>) {
         let of_registers = session.attempts.iter().filter(|attempt| attempt.transaction.method == Method::Register);

@@ -67,6 +67,8 @@ struct Account {
     presented: VecDeque<CaptureTime>,
     steps: VecDeque<LoopStep>,
     registrations: Registrations,
+    /// The first call or message with credentials that was let past.
+    let_past: Option<FrameRef>,
 }
 
 /// What an account's accepted registrations do with their Call-IDs.
@@ -129,6 +131,18 @@ impl Accounts {
     pub fn has_presented(&self, key: &AccountKey, from: CaptureTime, wait: Duration) -> bool {
         let until = from.plus(wait);
         self.accounts.get(key).is_some_and(|account| account.presented.iter().any(|time| (from..=until).contains(time)))
+    }
+
+    /// Notes a call or a message with credentials that was let past.
+    pub fn let_past(&mut self, key: AccountKey, at: FrameRef) {
+        if let Some(account) = self.account(key) {
+            account.let_past = Some(account.let_past.map_or(at, |known| known.min(at)));
+        }
+    }
+
+    /// The first one of the account.
+    pub fn first_let_past(&self, key: &AccountKey) -> Option<FrameRef> {
+        self.accounts.get(key)?.let_past
     }
 
     /// Notes an accepted registration. `again` says that its Call-ID held more than one.

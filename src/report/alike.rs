@@ -62,12 +62,16 @@ fn without_place(sentence: &str) -> String {
     let mut words: Vec<&str> = sentence.split(' ').collect();
     let mut names_frames = false;
     for index in 0..words.len() {
-        let next = words.get(index + 1).copied().unwrap_or_default();
+        let is_of_time = words.get(index + 1).copied().is_some_and(is_unit);
         let Some(word) = words.get_mut(index) else { continue };
         let is_number = word.starts_with(|first: char| first.is_ascii_digit());
         names_frames = matches!(*word, "frame" | "frames") || (names_frames && (is_number || *word == "and"));
-        if is_number && (names_frames || is_unit(next)) {
+        if is_number && (names_frames || is_of_time) {
             *word = "#";
+        }
+        if is_number && is_of_time {
+            // Two minutes and a hundred seconds are the same said twice.
+            words.get_mut(index + 1).into_iter().for_each(|unit| *unit = "#");
         }
     }
     words.join(" ")

@@ -5,8 +5,10 @@ use crate::auth::HashName;
 use crate::auth::Name;
 use crate::auth::Qop;
 use crate::auth::Scheme;
+use crate::base::FrameRef;
 use crate::digest::Verdict;
 use crate::rules::Confidence;
+use crate::rules::Context;
 use crate::rules::Finding;
 use crate::rules::Severity;
 use crate::rules::facts;
@@ -15,6 +17,7 @@ use crate::session::Judgement;
 use crate::session::Offered;
 use crate::session::Presented;
 use crate::session::Session;
+use crate::sip::Method;
 use crate::sip::uri::Uri;
 
 /// Credentials, their attempt, and its index.
@@ -273,4 +276,11 @@ pub fn repeats_branch(session: &Session<'_>, attempt: &Attempt<'_>, presented: &
         let asked = branch(session, asking).filter(|_| asking.request().is_some());
         asked.is_some() && asked == branch(session, attempt)
     })
+}
+
+/// Another call or message of the same address of record, from the same source, that was let past with credentials.
+pub fn other_call_let_past(session: &Session<'_>, context: &Context<'_>, attempt: &Attempt<'_>) -> Option<FrameRef> {
+    let is_asked = matches!(attempt.transaction.method, Method::Invite | Method::Message);
+    let key = facts::account_key(session, attempt).filter(|_| is_asked)?;
+    context.accounts.first_let_past(&key)
 }

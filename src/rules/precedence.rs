@@ -229,6 +229,7 @@ static EXPLAINS: &[(&str, &[&str])] = &[
         &["challenge-loop", "rejected-credentials", "digest-ok-but-rejected", "forbidden-after-credentials"],
     ),
     ("algorithm-not-offered", UNREADABLE),
+    ("algorithm-not-offered", &["forbidden-after-credentials"]),
     ("qop-dropped", UNREADABLE),
     ("qop-not-offered", UNREADABLE),
     ("qop-params-missing", UNREADABLE),

@@ -55,6 +55,8 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         let worst = if is_let_past { Severity::Info } else { Severity::Medium };
         (format!("The credentials write algorithm {sent}, the challenge {asked}"), severity.min(worst))
     } else if is_beside {
+        // A nonce that was made for another algorithm is as good as none.
+        let severity = credentials_facts::grade_fatal(&rows).0;
         (format!("The credentials use algorithm {sent} with the nonce of the challenge for {asked}"), severity)
     } else {
         (format!("The credentials use algorithm {sent}, the challenge offers {asked}"), severity)

@@ -1,5 +1,6 @@
 //! SA204: 403 to credentials.
 
+use crate::base::FrameRef;
 use crate::digest::Verdict;
 use crate::rules::Check;
 use crate::rules::Confidence;
@@ -10,6 +11,7 @@ use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::credentials::uri_differs_from_request_uri;
 use crate::rules::credentials::username_not_aor;
+use crate::rules::credentials_facts;
 use crate::rules::facts;
 use crate::session::Attempt;
 use crate::session::Judgement;
@@ -35,11 +37,12 @@ pub static RULE: Rule = Rule {
     check: Check::Trouble(check),
 };
 
-fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
+fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let forbidden: Vec<_> =
         facts::presented(session).filter(|(_, _, p)| p.judgement == Judgement::Forbidden && !p.is_wrong()).collect();
     let Some((index, attempt, presented)) = forbidden.first().copied() else { return Vec::new() };
     let is_right = presented.verdict() == Some(Verdict::Match);
+    let let_past = credentials_facts::other_call_let_past(session, context, attempt);
     let (title, confidence, explanation) = told(attempt, presented);
     let mut finding = Finding::new(&RULE, title)
         .graded(Severity::High, confidence)
@@ -53,7 +56,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
                  let the client go on",
             );
         }
-        if username_not_aor::is_other(session, attempt, presented) {
+        if let_past.is_none() && username_not_aor::is_other(session, attempt, presented) {
             finding.fault = Fault::Operator;
             finding.explanation.push_str(
                 " The user name is not that of the address: many servers refuse that in this way, and username-not-aor tells which the two are.",
@@ -64,9 +67,12 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
             "Give the password (--user with --ask-password, or --credentials) to tell password from permission",
         );
     }
-    finding = finding.advises(
-        "Check that the account may use the From, To and Contact addresses sent here, and what it is allowed to do",
-    );
+    finding = match let_past {
+        Some(at) => explain_other_call(finding, at),
+        None => finding.advises(
+            "Check that the account may use the From, To and Contact addresses sent here, and what it is allowed to do",
+        ),
+    };
     let is_for_uri = |(index, attempt, p): &(usize, &Attempt<'_>, &Presented<'_>)| {
         !session.is_accepted_later(*index) && uri_differs_from_request_uri::is_blamed(session, attempt, p)
     };
@@ -80,6 +86,21 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
     finding.evidence.extend(facts::status_evidence(session, attempt));
     vec![finding]
+}
+
+/// The same account got through with another call from the same address.
+fn explain_other_call(mut finding: Finding, at: FrameRef) -> Finding {
+    finding.explanation.push_str(&format!(
+        " The same address got through with credentials in frame {}: it is this call that the server does not want.",
+        at.number
+    ));
+    finding
+        .excludes("an account that is unknown or blocked: it got through with another call")
+        .advises(format!(
+            "Compare the call with the one in frame {}: the number that is called, permission for that destination, how many calls at a time, \
+             the balance",
+            at.number
+        ))
 }
 
 /// What was answered to what, how sure it is what that means, and why.

@@ -37,7 +37,7 @@ pub static RULE: Rule = Rule {
     check: Check::Session(check),
 };
 
-fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
+fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let rows = credentials_facts::rows(session, |(_, attempt, presented)| is_other(session, attempt, presented));
     let is_forbidden = |row: &&credentials_facts::Row<'_, '_>| {
         let (index, attempt, presented) = row;
@@ -45,6 +45,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
             && presented.judgement == Judgement::Forbidden
             && presented.verdict() != Some(Verdict::Mismatch)
             && !session.is_accepted_later(*index)
+            && credentials_facts::other_call_let_past(session, context, attempt).is_none()
     };
     let forbidden = rows.iter().find(is_forbidden);
     let Some(row @ (_, attempt, presented)) = forbidden.or(rows.first()).copied() else { return Vec::new() };

@@ -21,6 +21,7 @@ use crate::session::Session;
 use crate::session::Transaction;
 use crate::session::judge::RETRANSMISSIONS_OF_PATIENCE;
 use crate::session::judge::is_of_client;
+use crate::sip::Method;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -120,8 +121,48 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         finding = tell_onward(finding, attempt, sent_on, answer);
     } else if let Some(unfit) = path_facts::unfit_answer(session, attempt) {
         finding = tell_unfit(finding, attempt, unfit);
+    } else if let Some(earlier) = same_cseq_before(session, index, attempt) {
+        finding = tell_same_cseq(finding, attempt, earlier);
     }
     vec![path_facts::tell_unreachable(attempt, context, finding)]
+}
+
+/// An earlier REGISTER that was answered, and whose CSeq this one has or falls short of.
+fn same_cseq_before<'s, 'run>(
+    session: &'s Session<'run>,
+    index: usize,
+    attempt: &Attempt<'_>,
+) -> Option<&'s Attempt<'run>> {
+    let mut before = session.attempts.iter().take(index).rev().take(BEFORE_MAX);
+    let is_raised = |earlier: &Attempt<'_>| attempt.transaction.cseq > earlier.transaction.cseq;
+    before.find(|earlier| {
+        attempt.transaction.method == Method::Register
+            && attempt.transaction.cseq.is_some()
+            && earlier.outcome == AttemptOutcome::Accepted
+            && earlier.transaction.method == Method::Register
+            && earlier.transaction.is_same_hop(attempt.transaction)
+            && !is_raised(earlier)
+    })
+}
+
+/// Attempts among which it is looked for. Bounds the search in endless sessions.
+const BEFORE_MAX: usize = 64;
+
+/// RFC 3261 §10.3: a registrar may pass over a request that is not newer than the one that it has served.
+fn tell_same_cseq(mut finding: Finding, attempt: &Attempt<'_>, earlier: &Attempt<'_>) -> Finding {
+    let cseq = |attempt: &Attempt<'_>| attempt.transaction.cseq.unwrap_or_default();
+    let at = earlier.request().map(|request| request.at.number.to_string()).unwrap_or_default();
+    finding.explanation.push_str(&format!(
+        " Its CSeq is {}, and the REGISTER in frame {at}, which was accepted, had {}: a registrar takes such a one for an old request (RFC \
+         3261 section 10.3).",
+        cseq(attempt),
+        cseq(earlier),
+    ));
+    if attempt.is_removal() {
+        finding.severity = finding.severity.min(Severity::Medium);
+    }
+    finding.remedy = vec!["Let the client raise CSeq with each REGISTER of a Call-ID".into()];
+    finding.fault(Fault::Client)
 }
 
 /// A proxy sent the request on and has an answer that the client does not get.

@@ -57,6 +57,14 @@ fn check(facts: &CaptureFacts) -> Vec<Finding> {
         true => OwnServer::Elsewhere,
         false => OwnServer::Unseen,
     };
+    let is_known_realm = |peer: &PeerChallenge| {
+        let account = chronicle.sources.hash((&*peer.user, &*peer.realm));
+        chronicle.logins.latest(account, peer.pair.client).is_some()
+    };
+    let known = |peer: &PeerChallenge| match known(peer) {
+        OwnServer::Elsewhere if is_known_realm(peer) => OwnServer::SameRealm,
+        known => known,
+    };
     strangers.into_iter().filter_map(|peer| finding(peer, known(peer))).collect()
 }
 
@@ -67,8 +75,27 @@ enum OwnServer {
     Unseen,
     /// In the network of the one that asked.
     Neighbour,
+    /// In another network, and it let the account in under the very realm that the stranger names.
+    SameRealm,
     /// In another network.
     Elsewhere,
+}
+
+/// What else it may be.
+fn doubt(peer: &PeerChallenge, own: OwnServer) -> &'static str {
+    match own {
+        _ if peer.invited.is_none() => {
+            " The capture begins within the dialog: who called, and through whom, is not seen."
+        }
+        OwnServer::Neighbour => {
+            " Its address is next to that of the client's own server: it may be another one of the same carrier."
+        }
+        OwnServer::SameRealm => {
+            " It names the realm of the client's own server, which is in another network: it may be another one of the same carrier, or \
+             somebody who copied the realm."
+        }
+        _ => " The capture does not show another server of this client: the caller may be its own proxy.",
+    }
 }
 
 fn finding(peer: &PeerChallenge, own: OwnServer) -> Option<Finding> {
@@ -77,14 +104,7 @@ fn finding(peer: &PeerChallenge, own: OwnServer) -> Option<Finding> {
     let realm = facts::quoted(&peer.realm);
     let mut finding = match peer.answered {
         Some(answered) => {
-            let doubt = match (peer.invited, is_shown) {
-                (_, true) => "",
-                (Some(_), _) if own == OwnServer::Neighbour => {
-                    " Its address is next to that of the client's own server: it may be another one of the same carrier."
-                }
-                (None, _) => " The capture begins within the dialog: who called, and through whom, is not seen.",
-                (Some(_), _) => " The capture does not show another server of this client: the caller may be its own proxy.",
-            };
+            let doubt = if is_shown { "" } else { doubt(peer, own) };
             let caller = if peer.invited.is_some() { "which had called it" } else { "perhaps the other party of a call" };
             let severity = match peer.invited {
                 _ if is_shown => Severity::Critical,

@@ -1,5 +1,7 @@
 //! SA402: the answer to a challenge comes under another Call-ID or From tag.
 
+use std::time::Duration;
+
 use crate::rules::Check;
 use crate::rules::Confidence;
 use crate::rules::Context;
@@ -68,12 +70,15 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     vec![finding.merged_by(format!("{} {}", account.unwrap_or_default(), credentials_facts::outcome_text(&rows)))]
 }
 
+/// Clients answer at once. What comes later may be another request, with a nonce that was kept for it (RFC 3261 §22.3).
+const AT_ONCE: Duration = Duration::from_secs(4);
+
 /// Whether this is the first use of a nonce that was given under another Call-ID, for the same purpose.
 fn is_moved_here(context: &Context<'_>, (_, attempt, presented): &Row<'_, '_>) -> bool {
     let Some((request, nonce)) = attempt.request().zip(presented.nonce.and_then(|id| context.nonces.get(id))) else {
         return false;
     };
-    let is_in_time = nonce.issued().is_some_and(|issue| request.time.since(issue.time) <= facts::ANSWER_WITHIN);
+    let is_in_time = nonce.issued().is_some_and(|issue| request.time.since(issue.time) <= AT_ONCE);
     // Whoever counts higher has used it before, in a message that the capture lacks.
     let is_first_use = presented.nonce_count.is_none_or(|count| count <= 1);
     presented.answers.is_none() && nonce.moved_to() == Some(request.at) && is_in_time && is_first_use

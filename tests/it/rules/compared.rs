@@ -119,3 +119,47 @@ fn failure_scope_is_not_said_of_somebody_who_tries_names() {
     let right: String = (1001..1013).map(|name| format!("{name},*,guess\n")).collect();
     check(&[&names], &right, "info failure-scope cause=shared");
 }
+
+#[test]
+fn an_account_that_got_through_with_another_call_is_known() {
+    let call = |name: &str, number: &str| {
+        format!(
+            "[{name}] > INVITE sip:{number}@pbx.example.com\nFrom: <sip:4930123@pbx.example.com>;tag={name}\n[{name}] < 407\n\
+             Proxy-Authenticate: challenge\n[{name}] > ACK\n[{name}] > INVITE sip:{number}@pbx.example.com\n\
+             From: <sip:4930123@pbx.example.com>;tag={name}\nProxy-Authorization: digest user=trunk password=secret\n"
+        )
+    };
+    let got = [&*call("one", "100"), "[one] < 200\n[one] > ACK\n"].concat();
+    let refused = ["+20 ", &*call("two", "900"), "[two] < 403\n[two] > ACK\n"].concat();
+    check(
+        &[&got, &refused],
+        "trunk,*,secret\n",
+        "high forbidden-after-credentials fault=server says=it_is_this_call excludes=unknown_or_blocked\ninfo username-not-aor",
+    );
+    // Alone, the address may be what the account may not use.
+    check(&[&refused], "trunk,*,secret\n", "high forbidden-after-credentials fault=operator\nmedium username-not-aor");
+}
+
+#[test]
+fn a_registrar_passes_over_a_register_that_is_not_newer() {
+    let registered = [ASKED, RIGHT, OK].concat();
+    let leaves = |cseq: u32| {
+        format!(
+            "+60 > REGISTER\nCSeq: {cseq} REGISTER\nExpires: 0\nContact: *\n+0.5 retransmit\n+1 retransmit\n+2 retransmit\n{LATER}"
+        )
+    };
+    check(&[&registered, &leaves(2)], SECRET, "medium no-response-at-all fault=client says=is_2\nverdict ok");
+    check(&[&registered, &leaves(3)], SECRET, "high no-response-at-all fault=path");
+}
+
+#[test]
+fn a_kept_nonce_that_serves_the_next_call_is_no_change_of_dialog() {
+    let asked = "[one] > INVITE\n[one] < 407\nProxy-Authenticate: challenge\n[one] > ACK\n";
+    let next = |wait: u32| {
+        format!(
+            "+{wait} [two] > INVITE\nProxy-Authorization: digest user=1001 password=secret\n[two] < 200\n[two] > ACK\n{LATER}"
+        )
+    };
+    check(&[asked, &next(1)], SECRET, "medium dialog-identity-changed");
+    check(&[asked, &next(20)], SECRET, "no dialog-identity-changed");
+}

@@ -13,7 +13,7 @@ const REGISTERED: &str = "[r] phone > server REGISTER\n[r] server > phone 401\nW
 /// A stranger calls the phone, which hangs up.
 const CALLED: &str =
     "+1 [x] stranger > phone INVITE sip:1001@198.51.100.7\n[x] phone > stranger 200\n[x] stranger > phone ACK\n";
-const HANGS_UP: &str = "+2 [x] phone > stranger BYE\nTo: <sip:evil@example.net>;tag=t1\n[x] stranger > phone 407\nProxy-Authenticate: challenge\n";
+const HANGS_UP: &str = "+2 [x] phone > stranger BYE\nTo: <sip:evil@example.net>;tag=t1\n[x] stranger > phone 407\nProxy-Authenticate: challenge realm=evil.example\n";
 const ANSWERS: &str = "[x] phone > stranger BYE\nTo: <sip:evil@example.net>;tag=t1\n\
     Proxy-Authorization: digest user=1001 password=secret\n[x] stranger > phone 200\n";
 
@@ -33,6 +33,13 @@ fn a_digest_for_the_caller_is_a_leak() {
         &[CAST, REGISTERED, HANGS_UP, ANSWERS],
         SECRET,
         "medium digest-leak sure=possible says=begins_within_the_dialog",
+    );
+    // Another address of the carrier names the carrier's realm, and so may a thief.
+    let same_realm = HANGS_UP.replace(" realm=evil.example", "");
+    check(
+        &[CAST, REGISTERED, CALLED, &same_realm, ANSWERS],
+        SECRET,
+        "medium digest-leak sure=possible says=realm_of_the_client's_own_server",
     );
     // Nor is another server of the phone: who asks may be its own.
     check(&[CAST, HANGS_UP, ANSWERS], SECRET, "clean\ninfo digest-leak sure=possible says=perhaps");
@@ -306,6 +313,17 @@ fn nonces_that_run_out_are_no_flapping() {
     let refresh = "+60 > REGISTER\nAuthorization: digest user=1001 password=secret\n< 401\nWWW-Authenticate: challenge\n\
                    > REGISTER\nAuthorization: digest user=1001 password=secret\n< 200\n";
     check(&[ASKED, RIGHT, OK, &refresh.repeat(6)], SECRET, "no registration-flapping brute-force");
+    // Nor where the client gives up, and begins anew under another Call-ID.
+    let begins = |number: usize| {
+        let right = format!("[c{number}] > REGISTER\nAuthorization: digest user=1001 password=secret\n");
+        let asked = format!("[c{number}] < 401\nWWW-Authenticate: challenge\n");
+        format!("[c{number}] > REGISTER\n{asked}{right}[c{number}] < 200\n+55 {right}{asked}")
+    };
+    let all: String = (0..5).map(|number| format!("+30 {}", begins(number))).collect();
+    for secret in [SECRET, NOTHING] {
+        let report = analyse(&[&all, LATER], secret);
+        assert!(report.findings.iter().all(|finding| finding.rule != "registration-flapping"), "{}", shown(&report));
+    }
 }
 
 #[test]
