@@ -8,6 +8,7 @@ use crate::auth::parse_challenges;
 use crate::auth::parse_credentials;
 use crate::base::CaptureTime;
 use crate::base::Flow;
+use crate::base::FrameRef;
 use crate::base::Limits;
 use crate::base::Missing;
 use crate::base::Unreachables;
@@ -22,6 +23,7 @@ use crate::history::Chronicle;
 use crate::history::LoopStep;
 use crate::history::Nonces;
 use crate::history::Outcomes;
+use crate::history::RefusedCall;
 use crate::history::StepKind;
 use crate::history::nonce::Issue;
 use crate::history::nonce::Purpose;
@@ -88,6 +90,9 @@ pub(super) struct Messages {
     /// Which sessions are to be reported; all without one.
     pub(super) selection: Option<Box<Selection>>,
 }
+
+/// So many characters of a number tell whom it calls, whatever prefix stands before them.
+const CALLED_END_LEN: usize = 6;
 
 impl Messages {
     /// Nothing seen yet.
@@ -171,6 +176,9 @@ impl Messages {
             self.note_account(message, flow.source.address, time);
         }
         self.note_infos(message, at, time, flow);
+        if placement == Placement::New {
+            self.note_refused_call(message, at, time, flow);
+        }
         for run in std::mem::take(&mut self.closed) {
             self.close(&run, time);
         }
@@ -289,6 +297,26 @@ impl Messages {
             }
         });
         RequestCredentials { rows: rows.collect(), is_attempt }
+    }
+
+    /// Notes that a call was refused, and whether that was passed back from behind the server.
+    fn note_refused_call(&mut self, message: &Message<'_>, at: FrameRef, time: CaptureTime, flow: Flow) {
+        let is_of_call = message.cseq().is_some_and(|cseq| cseq.method == b"INVITE");
+        if !matches!(message.status(), Some(300..700)) || !is_of_call {
+            return;
+        }
+        let Some(transaction) = self.tracker.answered_at(message.call_id(), at) else { return };
+        let (caller, server) = (flow.destination.address, flow.source.address);
+        let Some(began) = transaction.started() else { return };
+        let call = self.chronicle.sources.hash((message.call_id(), b"".as_slice()));
+        let number = Uri::user_of(message.to().unwrap_or_default().uri);
+        let end = number.len().checked_sub(CALLED_END_LEN).and_then(|start| number.get(start..));
+        let called = end.map(|end| self.chronicle.sources.hash((end, b"".as_slice())));
+        let refused = RefusedCall { caller, server, call, called, began, time, at };
+        if let (Some(behind), Some(answer)) = (self.chronicle.refused_calls.behind(&refused), &mut transaction.answer) {
+            answer.rare.get_or_insert_default().behind = Some(behind);
+        }
+        self.chronicle.refused_calls.note(refused);
     }
 
     fn note_account(&mut self, message: &Message<'_>, source: IpAddr, time: CaptureTime) {

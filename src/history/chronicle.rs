@@ -3,6 +3,7 @@
 use crate::base::Limits;
 use crate::history::Logins;
 use crate::history::PeerChallenges;
+use crate::history::RefusedCalls;
 use crate::history::Servers;
 use crate::history::Sources;
 use crate::history::Trail;
@@ -27,6 +28,8 @@ pub struct Chronicle {
     pub has_clear_basic: bool,
     /// Some of them by a scheme that hides it.
     pub has_clear_digest: bool,
+    /// Calls that were refused a moment ago.
+    pub refused_calls: RefusedCalls,
     /// Challenges that offer MD5 only.
     pub md5_only: Trail,
 }

@@ -98,7 +98,7 @@ mod tests {
         let check = |sentence: &str, left: &str| assert_eq!(without_place(sentence), left);
         check("sent in frames 3, 5 and 7, 403 each", "sent in frames # # and # # each");
         check("The credentials in frame 3 got 403.", "The credentials in frame # got 403.");
-        check("after 31.2 s, and 2 of 3 were refused", "after # s, and 2 of 3 were refused");
+        check("after 31.2 s, and 2 of 3 were refused", "after # # and 2 of 3 were refused");
         check("a nonce count of 2 (5 min)", "a nonce count of 2 (5 min)");
     }
 

@@ -277,6 +277,7 @@ fn judgement(attempts: &[Attempt<'_>], index: usize, attempt: &Attempt<'_>, pres
         200..=299 => Judgement::Accepted,
         401 | 407 if is_under_other_header(attempts, index, attempt, presented) => Judgement::Unjudged,
         300..=699 if status != 401 && status != 407 && was_let_on(attempts, attempt, presented) => Judgement::Passed,
+        300..=699 if status != 401 && status != 407 && was_called_on(attempt, presented) => Judgement::Passed,
         401 | 407 => {
             // A client that names a wrong realm is refused by the realm whose nonce it used.
             let used = presented.answers.and_then(|at| attempts.get(at.attempt)?.challenges.get(at.challenge));
@@ -362,6 +363,11 @@ fn was_let_on(attempts: &[Attempt<'_>], attempt: &Attempt<'_>, presented: &Prese
         && !presented.is_wrong()
         && is_sent_on(attempt)
         && asking.is_some_and(|asking| !is_sent_on(asking))
+}
+
+/// Whether a B2BUA that had asked for these credentials called somebody else, and passes back what it was answered there.
+fn was_called_on(attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
+    !presented.is_wrong() && attempt.answer().is_some_and(|answer| answer.behind().is_some())
 }
 
 /// Whether a request answers a challenge for that realm under that header.

@@ -132,6 +132,8 @@ pub struct RareParts {
     pub security_server: Option<TextId>,
     /// The rows of Authentication-Info, of a 2xx.
     pub infos: Vec<InfoRow>,
+    /// The refusal that a B2BUA got for its own call, and passes back with this answer.
+    pub behind: Option<FrameRef>,
 }
 
 /// Another appearance of a request.
@@ -169,6 +171,11 @@ impl Answer {
     /// The rows of Authentication-Info.
     pub fn infos(&self) -> &[InfoRow] {
         self.rare.as_ref().map_or(&[], |rare| &rare.infos)
+    }
+
+    /// The refusal that a B2BUA got for its own call, and passes back with this one.
+    pub fn behind(&self) -> Option<FrameRef> {
+        self.rare.as_ref()?.behind
     }
 
     /// The values of Security-Server, joined with commas.

@@ -40,7 +40,9 @@ pub static RULE: Rule = Rule {
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let forbidden: Vec<_> =
         facts::presented(session).filter(|(_, _, p)| p.judgement == Judgement::Forbidden && !p.is_wrong()).collect();
-    let Some((index, attempt, presented)) = forbidden.first().copied() else { return Vec::new() };
+    let Some((index, attempt, presented)) = forbidden.first().copied() else {
+        return refused_behind(session).into_iter().collect();
+    };
     let is_right = presented.verdict() == Some(Verdict::Match);
     let let_past = credentials_facts::other_call_let_past(session, context, attempt);
     let (title, confidence, explanation) = told(attempt, presented);
@@ -86,6 +88,32 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
     finding.evidence.extend(facts::status_evidence(session, attempt));
     vec![finding]
+}
+
+/// A B2BUA let the credentials past and was itself refused behind it.
+fn refused_behind(session: &Session<'_>) -> Option<Finding> {
+    let refused_403 = |attempt: &Attempt<'_>| attempt.status() == Some(403) && attempt.has_credentials();
+    let (index, attempt) = session.attempts.iter().enumerate().find(|(_, attempt)| refused_403(attempt))?;
+    let (answer, behind) = attempt.answer().and_then(|answer| Some((answer, answer.behind()?)))?;
+    let presented = attempt.credentials.iter().find(|presented| presented.judgement == Judgement::Passed)?;
+    let server = attempt.transaction.flow.destination.address;
+    let user = facts::account(&presented.username(), &presented.realm());
+    let mut finding = Finding::new(&RULE, format!("{user} was let past, and its call was refused behind {server}"))
+        .graded(Severity::Medium, Confidence::Likely)
+        .fault(Fault::Server)
+        .explained(format!(
+            "While this call waited, {server} made one of its own, which was refused in frame {}. It passed that back as {} in frame {}.",
+            behind.number, answer.status, answer.at.number
+        ))
+        .excludes("wrong password of this client: the server let it past before it called on")
+        .advises(format!("See why the call that {server} made was refused in frame {}: account and permissions of its trunk", behind.number));
+    finding.attempt = Some(index);
+    finding.subject = facts::subject(session, attempt);
+    finding.frames = facts::frames_of_all([attempt]);
+    finding.frames.push(behind);
+    finding.frames.sort_unstable();
+    finding.evidence = facts::status_evidence(session, attempt).into_iter().collect();
+    Some(finding)
 }
 
 /// The same account got through with another call from the same address.

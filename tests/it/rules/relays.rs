@@ -147,3 +147,32 @@ fn answers_that_fit_no_request_are_no_silence() {
     let unrelated = format!("{sent}< 401\n{}CSeq: 9 REGISTER\nWWW-Authenticate: challenge\n{again}", via("b"));
     check(&[&unrelated, LATER], NOTHING, "high no-response-at-all says=no_answer_of_any_kind");
 }
+
+#[test]
+fn what_a_b2bua_is_refused_behind_it_is_not_the_callers() {
+    let asked = "[a] phone > proxy INVITE sip:00491234567@pbx.example.com\n[a] proxy > phone 407\nProxy-Authenticate: challenge\n\
+        [a] phone > proxy ACK\n[a] phone > proxy INVITE sip:00491234567@pbx.example.com\n\
+        Proxy-Authorization: digest user=1001 password=secret\n[a] proxy > phone 100\n";
+    let own = |from: &str| {
+        format!(
+            "[b] {from} > carrier INVITE sip:+491234567@carrier.example\nTo: <sip:+491234567@carrier.example>\n\
+             [b] carrier > {from} 403\n[b] {from} > carrier ACK\n"
+        )
+    };
+    let passed_back = "[a] proxy > phone 403\nCSeq: 2 INVITE\n";
+    let behind = "medium forbidden-after-credentials fault=server says=refused_behind excludes=wrong_password";
+    let asked_for = asked.replace(
+        "INVITE sip:00491234567@pbx.example.com\n",
+        "INVITE sip:00491234567@pbx.example.com\nTo: <sip:00491234567@pbx.example.com>\n",
+    );
+    for (from, names) in [("proxy", NAMES.to_owned()), ("outside", format!("{NAMES}outside 192.0.2.9\n"))] {
+        for secret in [SECRET, NOTHING] {
+            check(&[&names, &asked_for, &own(from), passed_back, LATER], secret, behind);
+        }
+    }
+    // A call of somebody else to another number shows nothing, nor one that was refused before this one began.
+    let other = own("other").replace("+491234567", "+4999999");
+    let names = format!("{NAMES}other 192.0.2.9\n");
+    check(&[&names, &asked_for, &other, passed_back, LATER], SECRET, "high forbidden-after-credentials");
+    check(&[NAMES, &own("proxy"), &asked_for, passed_back, LATER], SECRET, "high forbidden-after-credentials");
+}

@@ -1,0 +1,101 @@
+//! Calls that were refused a moment ago: a B2BUA that is refused behind it refuses its own caller in turn, under another Call-ID.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::base::CaptureTime;
+use crate::base::FrameRef;
+
+/// A refusal is passed back at once; some play an announcement first.
+const PASSED_BACK_WITHIN: Duration = Duration::from_secs(5);
+
+/// Refusals that are remembered: those of a moment.
+const RECENT_MAX: usize = 128;
+
+/// A call that got a final answer other than a 2xx.
+#[derive(Clone, Copy, Debug)]
+pub struct RefusedCall {
+    /// Who called.
+    pub caller: IpAddr,
+    /// Who refused it.
+    pub server: IpAddr,
+    /// A hash of its Call-ID.
+    pub call: u64,
+    /// A hash of the end of the number that is called: what B2BUAs put before it differs. `None` where it is too short to tell.
+    pub called: Option<u64>,
+    /// When the request was sent.
+    pub began: CaptureTime,
+    /// When it was refused.
+    pub time: CaptureTime,
+    /// The refusal.
+    pub at: FrameRef,
+}
+
+/// The latest refused calls.
+#[derive(Debug, Default)]
+pub struct RefusedCalls {
+    recent: VecDeque<RefusedCall>,
+}
+
+impl RefusedCalls {
+    /// Notes one.
+    pub fn note(&mut self, call: RefusedCall) {
+        if self.recent.len() >= RECENT_MAX {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(call);
+    }
+
+    /// The refusal that a server got for a call of its own, made and refused while this one waited: what it passes back.
+    pub fn behind(&self, outer: &RefusedCall) -> Option<FrameRef> {
+        let is_behind = |inner: &&RefusedCall| {
+            // A B2BUA may have an address for each side.
+            let is_other_side = inner.called.is_some() && inner.called == outer.called && inner.caller != outer.caller;
+            (inner.caller == outer.server || is_other_side)
+                && inner.server != outer.caller
+                && inner.call != outer.call
+                && inner.began >= outer.began
+                && inner.time <= outer.time
+                && outer.time.since(inner.time) <= PASSED_BACK_WITHIN
+        };
+        self.recent.iter().rev().find(is_behind).map(|inner| inner.at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::FrameNumber;
+    use crate::base::InputId;
+
+    fn call(parties: [u8; 2], call: u64, began: i64, time: i64) -> RefusedCall {
+        let [caller, server] = parties.map(|host| IpAddr::from([192, 0, 2, host]));
+        let number = FrameNumber::from(u64::try_from(time).expect("it is not negative"));
+        let at = FrameRef { input: InputId(0), number };
+        let [began, time] = [began, time].map(|seconds| CaptureTime::from_ns(seconds * 1_000_000_000));
+        RefusedCall { caller, server, call, called: None, began, time, at }
+    }
+
+    #[test]
+    fn what_was_refused_while_a_call_waited_is_behind_it() {
+        let mut calls = RefusedCalls::default();
+        calls.note(call([2, 3], 7, 11, 12));
+        let frame = |outer: &RefusedCall| calls.behind(outer).map(|at| at.number.value());
+        assert_eq!(frame(&call([1, 2], 6, 10, 13)), Some(12));
+        // Begun before, long past, of another server, under the same Call-ID, or back to the caller.
+        assert_eq!(frame(&call([1, 2], 6, 12, 13)), None);
+        assert_eq!(frame(&call([1, 2], 6, 10, 20)), None);
+        assert_eq!(frame(&call([1, 4], 6, 10, 13)), None);
+        assert_eq!(frame(&call([1, 2], 7, 10, 13)), None);
+        assert_eq!(frame(&call([3, 2], 6, 10, 13)), None);
+        // From another address of the B2BUA, to the same number.
+        let to = |number: u64, call: RefusedCall| RefusedCall { called: Some(number), ..call };
+        let mut calls = RefusedCalls::default();
+        calls.note(to(9, call([5, 3], 7, 11, 12)));
+        let frame = |outer: &RefusedCall| calls.behind(outer).map(|at| at.number.value());
+        assert_eq!(frame(&to(9, call([1, 2], 6, 10, 13))), Some(12));
+        assert_eq!(frame(&to(8, call([1, 2], 6, 10, 13))), None);
+        assert_eq!(frame(&to(9, call([5, 2], 6, 10, 13))), None);
+    }
+}
