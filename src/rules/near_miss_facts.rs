@@ -127,7 +127,9 @@ fn fixed(variant: Variant) -> &'static str {
         Variant::PasswordUrlDecoded => "hashed the password given with %xx or &…; written or decoded",
         Variant::PasswordCharset => "hashed the password given in another character set",
         Variant::PasswordCut => "hashed the password given cut short",
-        Variant::PasswordIsHa1 => "hashed an HA1 where a password belongs, or the password given is an HA1",
+        Variant::PasswordIsHa1 => {
+            "took an HA1 for the password or the password for an HA1, or the password given is an HA1"
+        }
         Variant::Sha512Truncated => "cut SHA-512 to 256 bits, which is not SHA-512-256",
         Variant::QopIgnored => "left qop, nonce count and cnonce out of the digest, although it sent a qop",
         Variant::QopAdded => "hashed qop=auth, although it sent none",

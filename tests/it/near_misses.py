@@ -217,6 +217,7 @@ def passwords():
         case("password-cut", "abcdefghijklmnopqrstuvwxyz0123456789", "abcdefghijklmnopqrstuvwxyz0123456789"[:length])
     ha1 = digest("md5", USER, REALM, "secret")
     case("password-is-ha1", "secret", ha1)
+    one("password-is-ha1", "the password taken for an HA1", PLAIN, ha1=PASSWORD)
     one("password-is-ha1", "the given one is the HA1", PLAIN, given=ha1.upper(), ha1=ha1)
     add("password-is-ha1", "an HA1 was given, and hashed as a password", PLAIN, PLAIN.but(password=ha1),
         rows=[f"1001,{REALM},,{ha1}\n"])
@@ -250,6 +251,8 @@ def qops():
     one("qop-other", "auth-int for auth", CALL.but(qop="auth"), qop="auth-int")
     one("qop-other", "body taken in", CALL.but(qop="auth"), body_hashed=True)
     one("qop-other", "auth-int for auth, no body", PLAIN, qop="auth-int")
+    one("qop-other", "the text auth-int, body left out", CALL.but(qop="auth"), qop="auth-int", body_hashed=False)
+    one("qop-other", "the text auth, body taken in", CALL, qop="auth", body_hashed=True)
     one("qop-other", "lower case hashed", PLAIN.but(qop="AUTH"), qop="auth")
     one("qop-other", "without the blanks around it", PLAIN.but(qop='" auth "'), qop="auth")
 

@@ -188,13 +188,18 @@ fn add_qops<'c>(candidates: &mut Candidates<'c>, around: &'c Surroundings<'c>) {
     };
     add_bodies(candidates);
     candidates.add(Variant::QopIgnored, |hashed| (hashed.qop, hashed.body) = (None, None));
+    // The other one, the A2 of the other one, or its text.
     if base.body.is_some() {
         candidates.add(Variant::QopOther, |hashed| (hashed.qop, hashed.body) = (Some(AUTH.into()), None));
         candidates.add(Variant::QopOther, |hashed| hashed.body = None);
-    } else if let Some(body) = around.body {
-        candidates
-            .add(Variant::QopOther, |hashed| (hashed.qop, hashed.body) = (Some(AUTH_INT.into()), Some(body.into())));
-        candidates.add(Variant::QopOther, |hashed| hashed.body = Some(body.into()));
+        candidates.add(Variant::QopOther, |hashed| hashed.qop = Some(AUTH.into()));
+    } else {
+        candidates.add(Variant::QopOther, |hashed| hashed.qop = Some(AUTH_INT.into()));
+        if let Some(body) = around.body {
+            let body = || Some(Cow::Borrowed(body));
+            candidates.add(Variant::QopOther, |hashed| (hashed.qop, hashed.body) = (Some(AUTH_INT.into()), body()));
+            candidates.add(Variant::QopOther, |hashed| hashed.body = body());
+        }
     }
     // qop=AUTH or qop=" auth" is sent, and auth hashed.
     let plain = qop.trim_ascii();

@@ -141,10 +141,11 @@ impl<'s> Search<'s> {
         for (secret, known) in self.secrets.iter().enumerate() {
             let mut note = |variant| found.push(Fit { variant, secret, hashed: None });
             if is_tried(Variant::PasswordIsHa1) {
-                // The client was given the HA1 where a password belongs; or sipauth was.
+                // The client was given the HA1 where a password belongs, or the other way round; or sipauth was.
                 let given = known.typed().and_then(|password| passwords::as_ha1(password, self.base.hash));
                 let twice = self.base.ha1(&known.ha1);
-                if fits(twice.as_bytes()) || given.is_some_and(|ha1| fits(&ha1)) {
+                let is_raw = known.typed().is_some_and(fits);
+                if fits(twice.as_bytes()) || is_raw || given.is_some_and(|ha1| fits(&ha1)) {
                     note(Variant::PasswordIsHa1);
                 }
             }
