@@ -13,6 +13,7 @@ use crate::rules::challenge_facts::Circumstance;
 use crate::rules::challenge_facts::Unanswered;
 use crate::rules::facts;
 use crate::rules::path_facts;
+use crate::session::Answer;
 use crate::session::Attempt;
 use crate::session::Presented;
 use crate::session::Session;
@@ -48,6 +49,9 @@ pub fn explain(
             finding = explain_admitted(finding, attempt, at);
         }
     }
+    if attempt.answer().is_some_and(Answer::has_extra_via) {
+        finding = explain_extra_via(finding, attempt);
+    }
     if let Some(refused) = path_facts::refused_connection(attempt, context) {
         finding = explain_refused(finding, attempt, refused);
     }
@@ -70,6 +74,19 @@ fn explain_ipsec(mut finding: Finding) -> Finding {
         " The answer agrees on IPsec (Security-Server: ipsec-3gpp): what follows is encrypted, and this capture cannot show it.",
     );
     finding.advises("Capture behind the P-CSCF (Mw), or with the keys of the ESP packets, to see the answer")
+}
+
+/// A proxy or gateway passed an answer back with its own Via on it.
+pub fn explain_extra_via(mut finding: Finding, attempt: &Attempt<'_>) -> Finding {
+    let Some(answer) = attempt.answer() else { return finding };
+    finding.explanation.push_str(&format!(
+        " The {} in frame {} has more Via headers than the request had: a client has to discard such an answer (RFC 3261 section 8.1.3.3).",
+        answer.status, answer.at.number
+    ));
+    finding.confidence = finding.confidence.min(Confidence::Likely);
+    let server = attempt.transaction.flow.destination;
+    finding.remedy = vec![format!("Let {server} take its own Via off the answers that it passes back").into()];
+    finding.fault(Fault::Server)
 }
 
 /// The client was about to answer over TCP.

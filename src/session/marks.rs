@@ -9,6 +9,7 @@ use serde::Serialize;
 use sha2::Digest;
 use sha2::Sha256;
 
+use crate::session::RareParts;
 use crate::session::Sighting;
 use crate::session::TextId;
 use crate::session::Texts;
@@ -90,6 +91,15 @@ impl BodyMark {
         hash.iter_mut().zip(Sha256::digest(body)).for_each(|(kept, byte)| *kept = byte);
         BodyMark { len_bytes: u32::try_from(body.len()).unwrap_or(u32::MAX), hash }
     }
+}
+
+/// What few answers have, beside what comes to light later. `via_count` is that of the request, where the capture holds it.
+pub(super) fn rare_parts(message: &Message<'_>, via_count: Option<u8>, texts: &mut Texts) -> Option<Box<RareParts>> {
+    let security_server = joined(message, HeaderName::SecurityServer, texts);
+    let is_challenge = matches!(message.status(), Some(401 | 407));
+    let has_extra_via = is_challenge && via_count.is_some_and(|sent| sent > 0 && message.via_count() > sent);
+    let is_rare = security_server.is_some() || has_extra_via;
+    is_rare.then(|| Box::new(RareParts { security_server, has_extra_via, ..RareParts::default() }))
 }
 
 /// The values of all headers of that name; `None` where there is none.

@@ -19,14 +19,13 @@ use crate::session::Copy;
 use crate::session::CopyKind;
 use crate::session::CredentialsRow;
 use crate::session::Marks;
-use crate::session::RareParts;
 use crate::session::Request;
 use crate::session::Sighting;
 use crate::session::TextId;
 use crate::session::Texts;
 use crate::session::Transaction;
 use crate::session::bodies::Bodies;
-use crate::session::marks::joined;
+use crate::session::marks::rare_parts;
 use crate::sip::HeaderName;
 use crate::sip::Message;
 use crate::sip::Method;
@@ -285,7 +284,7 @@ impl Run {
             len_bytes: u32::try_from(message.bytes.len()).unwrap_or(u32::MAX),
             has_all_headers: message.has_all_headers,
             is_ambiguous: sighting.is_ambiguous,
-            via_count: u8::try_from(message.values(HeaderName::Via).count()).unwrap_or(u8::MAX),
+            via_count: message.via_count(),
             credentials: sighting.credentials.into(),
             marks,
         }
@@ -356,6 +355,7 @@ impl Run {
             crate::sip::StartLine::Response { reason, .. } => message.text(reason),
             crate::sip::StartLine::Request { .. } => &[],
         };
+        let via_count = transaction.request.as_ref().map(|request| request.via_count);
         let server = message.value(HeaderName::Server).or(message.value(HeaderName::UserAgent));
         let is_acknowledged_by_hop = transaction.method == Method::Invite && status >= 300;
         let to = (is_acknowledged_by_hop || !sighting.challenges.is_empty()).then(|| message.to()).flatten();
@@ -373,8 +373,7 @@ impl Run {
             last_sent: sighting.time,
             challenges: sighting.challenges.into(),
             requires_agreement: requires_agreement(message, status),
-            rare: joined(message, HeaderName::SecurityServer, &mut self.texts)
-                .map(|offered| Box::new(RareParts { security_server: Some(offered), ..RareParts::default() })),
+            rare: rare_parts(message, via_count, &mut self.texts),
         });
         Placement::New
     }

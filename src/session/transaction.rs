@@ -134,6 +134,8 @@ pub struct RareParts {
     pub infos: Vec<InfoRow>,
     /// The refusal that a B2BUA got for its own call, and passes back with this answer.
     pub behind: Option<FrameRef>,
+    /// A challenge with more Vias than its request had: who gets it is to discard it (RFC 3261 §8.1.3.3).
+    pub has_extra_via: bool,
 }
 
 /// Another appearance of a request.
@@ -176,6 +178,11 @@ impl Answer {
     /// The refusal that a B2BUA got for its own call, and passes back with this one.
     pub fn behind(&self) -> Option<FrameRef> {
         self.rare.as_ref()?.behind
+    }
+
+    /// Whether it is a challenge with more Vias than its request had: who gets it is to discard it (RFC 3261 §8.1.3.3).
+    pub fn has_extra_via(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.has_extra_via)
     }
 
     /// The values of Security-Server, joined with commas.

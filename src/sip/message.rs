@@ -117,6 +117,12 @@ impl<'a> Message<'a> {
         self.value(HeaderName::Via).map(Via::parse)
     }
 
+    /// How many Vias it has, comma-joined ones included: how many hops it came, or has still to go back.
+    pub fn via_count(&self) -> u8 {
+        let rows = self.values(HeaderName::Via).map(|row| memchr::memchr_iter(b',', row).count().saturating_add(1));
+        u8::try_from(rows.fold(0_usize, usize::saturating_add)).unwrap_or(u8::MAX)
+    }
+
     /// The branches of all Vias, topmost first; comma-joined rows included.
     pub fn via_branches(&self) -> impl Iterator<Item = &'a [u8]> + '_ {
         self.values(HeaderName::Via).flat_map(Via::parse_all).filter_map(|via| via.branch)

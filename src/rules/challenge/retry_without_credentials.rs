@@ -10,6 +10,8 @@ use crate::rules::Severity;
 use crate::rules::challenge_facts;
 use crate::rules::facts;
 use crate::rules::relay_facts;
+use crate::rules::unanswered;
+use crate::session::Answer;
 use crate::session::Attempt;
 use crate::session::AttemptOutcome;
 use crate::session::Session;
@@ -93,6 +95,9 @@ fn finding(session: &Session<'_>, exchange: &crate::session::Exchange) -> Option
         finding = finding.graded(severity, Confidence::Possible).fault(Fault::Unknown);
         finding.excluded.clear();
         finding.explanation.push_str(" A CSeq between the two is not in the capture: that request may have had them.");
+    }
+    if first.answer().is_some_and(Answer::has_extra_via) {
+        finding = unanswered::explain_extra_via(finding, first);
     }
     finding.attempt = facts::lead(session, pairs.iter().filter(|pair| !is_harmless(pair)).map(|(index, _, _)| *index))
         .or(pairs.first().map(|(index, _, _)| *index));

@@ -176,3 +176,20 @@ fn what_a_b2bua_is_refused_behind_it_is_not_the_callers() {
     check(&[&names, &asked_for, &other, passed_back, LATER], SECRET, "high forbidden-after-credentials");
     check(&[NAMES, &own("proxy"), &asked_for, passed_back, LATER], SECRET, "high forbidden-after-credentials");
 }
+
+#[test]
+fn an_answer_with_a_via_too_many_is_to_be_discarded() {
+    let vias = "Via: SIP/2.0/UDP 203.0.113.10;branch=z9hG4bKgw\nVia: SIP/2.0/UDP 198.51.100.7;branch=z9hG4bKa\n";
+    let own = "Via: SIP/2.0/UDP 198.51.100.7;branch=z9hG4bKa\n";
+    let asked = |vias: &str| {
+        format!(
+            "> REGISTER\n{own}< 401\n{vias}WWW-Authenticate: challenge\n+4 > REGISTER\n< 401\nWWW-Authenticate: challenge\n"
+        )
+    };
+    let extra = asked(&format!("{own}Via: SIP/2.0/UDP 203.0.113.10;branch=z9hG4bKgw\n"));
+    check(&[&extra, LATER], NOTHING, "high retry-without-credentials fault=server sure=likely says=more_Via");
+    check(&[&asked(own), LATER], NOTHING, "high retry-without-credentials fault=client sure=proven");
+    // Behind the gateway both stand there rightly.
+    let sent_on = format!("> REGISTER\n{vias}< 401\n{vias}WWW-Authenticate: challenge\n");
+    check(&[&sent_on, LATER], NOTHING, "high challenge-unanswered fault=client");
+}
