@@ -45,7 +45,14 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let Some((index, attempt, presented, asked)) = moved.first().copied() else { return Vec::new() };
     let is_the_nonce = moved.iter().any(|(_, _, presented, _)| nonce_facts::is_about_the_nonce(presented));
     let last = moved.last().map_or(index, |(last, _, _, _)| *last);
-    let severity = nonce_facts::severity(is_the_nonce, recovery::has_recovered_anywhere(session, last));
+    let has_recovered = recovery::has_recovered_anywhere(session, last);
+    // One that was good where it was given may have become too old in the meantime.
+    let has_served = moved.iter().all(|(index, _, presented, _)| nonce_facts::was_let_past(session, *index, presented));
+    let (severity, sure) = match nonce_facts::severity(is_the_nonce, has_recovered) {
+        _ if has_served && has_recovered => (Severity::Info, Confidence::Possible),
+        severity if is_the_nonce && !has_served => (severity, Confidence::Likely),
+        severity => (severity, Confidence::Possible),
+    };
     let user = facts::account(&presented.username(), &presented.realm());
     let answers = attempt.transaction.flow.source.address;
     let requests: Vec<_> =
@@ -61,7 +68,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     };
     let mut finding =
         Finding::new(&RULE, format!("{user} was asked at {asked} and answers from {answers}, where the nonce is refused"))
-            .graded(severity, if is_the_nonce { Confidence::Likely } else { Confidence::Possible })
+            .graded(severity, sure)
             .fault(Fault::Path)
             .explained(format!(
                 "The credentials in {} answer a challenge that the same server had sent to another address.{binds}",
@@ -69,6 +76,9 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
             ))
             .advises("Keep the client on one outside address: look at the NAT pool, a second uplink, and the client's own interfaces")
             .advises("Or use one TCP or TLS connection for challenge and answer");
+    if has_served {
+        finding.explanation.push_str(" The nonce had served at the first address: it may have been too old by then.");
+    }
     if moved.iter().all(|(_, _, presented, _)| presented.verdict() == Some(Verdict::Match)) {
         finding = finding.excludes("wrong password: every digest fits the secret given");
     } else if !is_the_nonce {

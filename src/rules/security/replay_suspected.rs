@@ -21,7 +21,7 @@ pub static RULE: Rule = Rule {
     finds: "The same nonce, nonce count and response from two source addresses, in requests that differ in Call-ID or CSeq. It is \
             medium and possible where the digest holds no nonce of the client's own (no qop), or where the Call-ID is the same: \
             then a client that has moved may have repeated itself. The same where the second address gets in later with a digest \
-            of its own: it holds the password.",
+            of its own: it holds the password. Where both is so, it is info.",
     matters: "Whoever can read the packets can send the digest again. A server that does not count accepts it.",
     advice: "Let the server use qop=auth, count nonces and give each out for a short time. Carry SIP over TLS. Look into who has \
              the second address.",
@@ -54,6 +54,12 @@ fn finding(replay: &Replay, holds_password: bool) -> Finding {
     let user = facts::account(&replay.user, &replay.realm);
     let is_same_call = first.call == second.call;
     let is_clear = replay.has_cnonce && !is_same_call && !holds_password;
+    let severity = match is_clear {
+        true => Severity::Critical,
+        // Any client that has moved does the same, and this one has the password.
+        false if holds_password && !replay.has_cnonce => Severity::Info,
+        false => Severity::Medium,
+    };
     let doubt = match (is_same_call, replay.has_cnonce) {
         _ if holds_password => {
             " The same address then got in with a fresh digest: it holds the password, and may be the client that has moved."
@@ -71,10 +77,7 @@ fn finding(replay: &Replay, holds_password: bool) -> Finding {
         &RULE,
         format!("{} sends a digest of {user} that {} sent before", second.client, first.client),
     )
-    .graded(
-        if is_clear { Severity::Critical } else { Severity::Medium },
-        if is_clear { Confidence::Likely } else { Confidence::Possible },
-    )
+    .graded(severity, if is_clear { Confidence::Likely } else { Confidence::Possible })
     .fault(Fault::Client)
     .explained(format!(
         "Frame {} holds the nonce, nonce count and response of frame {}, {} later and under another {}.{fate}{doubt}",

@@ -402,6 +402,16 @@ fn nonce_bound_to_source_changed_is_found() {
         SECRET,
         "medium nonce-bound-to-source-changed",
     );
+    // One that had served at the first address may have been too old.
+    let served =
+        "a > server REGISTER\nCSeq: 2 REGISTER\nAuthorization: digest user=1001 password=secret nc=1\nserver > a 200\n";
+    let refreshed = from_b(asterisk, &stale_too).replace("CSeq: 2", "CSeq: 3").replace("qop=auth", "qop=auth nc=2");
+    let recovered = recovered.replace("CSeq: 3", "CSeq: 4");
+    check(
+        &[two, first, served, "+400 ", &refreshed, &recovered, &later],
+        SECRET,
+        "info nonce-bound-to-source-changed sure=possible says=too_old",
+    );
     // Kamailio's nonce says that it is bound to nothing.
     let free = kamailio(0, 300, &[]);
     let first = first.replace(asterisk, &format!("\"{free}\""));

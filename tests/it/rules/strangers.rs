@@ -99,6 +99,12 @@ fn a_phone_that_moved_and_proves_its_password_replays_nothing() {
         SECRET,
         "medium replay-suspected sure=possible says=holds_the_password",
     );
+    // Without qop, whoever moves sends the same digest for the same nonce.
+    let bare = "Authorization: digest user=1001 password=secret realm=pbx.example.com nonce=n1 uri=sip:pbx.example.com qop=none";
+    let fresh_bare = "[x] stranger > server REGISTER\nAuthorization: digest user=1001 password=secret qop=none\n[x] server > stranger 200\n";
+    let moved = [CAST, &first("qop=none", "qop=none"), &replayed("stranger", "x", bare)].concat();
+    check(&[&moved, fresh_bare], SECRET, "info replay-suspected sure=possible says=holds_the_password");
+    check(&[&moved], SECRET, "medium replay-suspected sure=possible");
     // That the repeat itself was let past proves nothing.
     let accepted = replayed("stranger", "x", COPY).replace("401\nWWW-Authenticate: challenge stale=true", "200");
     check(&[CAST, &first("", "cnonce=own"), &accepted], SECRET, "critical replay-suspected");
