@@ -63,9 +63,9 @@ pub struct Settings {
     pub redaction: Redaction,
     /// What the names of strict redaction are made with; without it they are made with one that is thrown away.
     pub pseudonym_key: Option<[u8; 32]>,
-    /// Sessions to list; beyond them only those with a finding of medium or above.
+    /// Sessions to list; beyond them only those with a finding of medium or above. Without it, 10,000 are.
     pub sessions_max: Option<u64>,
-    /// Findings to list.
+    /// Findings to list. Without it, 1,000 are.
     pub findings_max: Option<usize>,
     /// Networks whose hosts need no credentials, by agreement.
     pub trusted: Vec<Network>,

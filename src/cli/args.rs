@@ -79,7 +79,7 @@ Examples:
   sipauth analyze --follow --format ndjson /var/spool/sip-ring
 
 Exit codes: 0 nothing at or above --fail-on, 1 a finding, 2 wrong use, 3 an input could not be read,
-4 with --strict: damaged input or a limit reached, 5 the output could not be written, 70 an internal fault,
+4 with --strict: damaged input, or messages lost to a limit, 5 the output could not be written, 70 an internal fault,
 130 SIGINT, 143 SIGTERM.")]
 pub struct Analyze {
     /// pcap or pcapng, plain, gzip or zstd; a folder of them; `-` reads a pipe.

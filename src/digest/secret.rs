@@ -170,7 +170,7 @@ pub enum Ha1Error {
     #[error("not an HA1: only the digits 0-9 and a-f are allowed; is it a password?")]
     NotHex,
     /// The number of digits fits no algorithm.
-    #[error("not an HA1: {got} hex digits; MD5 has 32, SHA-256 and SHA-512-256 have 64")]
+    #[error("not an HA1: {got} hex digits; MD5 has 32, SHA-256 and SHA-512-256 have 64, SHA-512 has 128")]
     NoSuchLength {
         /// Digits given.
         got: usize,

@@ -267,7 +267,7 @@ impl Selection {
         Counts { forgotten: self.counts.forgotten + resends + streams, ..self.counts }
     }
 
-    /// The filter, as Wireshark writes it, and whether Wireshark has all that it asks for.
+    /// The filter, as Wireshark writes it; `None` where Wireshark lacks what it asks for.
     pub fn wireshark(&self) -> Option<String> {
         self.filter.wireshark()
     }

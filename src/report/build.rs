@@ -1,4 +1,4 @@
-//! Judged sessions → the report's model. Counts what it sees; decides nothing.
+//! Judged sessions → the report's model. Counts what it sees; decides nothing of a session.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -56,7 +56,7 @@ const DROPPED_MAX: usize = 65_536;
 /// Sources whose findings are counted, lest they turn out to be attackers.
 const CLAIMABLE_MAX: usize = 1_000_000;
 
-/// What is said of a session because of how attacks look, and would be somebody's fault if it were none: groups A and B, and
+/// What is said of a session because of how attacks look, and would be somebody's fault if it were none: groups SA1 and SA2, and
 /// what a registrar says of users that it does not have.
 pub fn is_claimable(finding: &Finding) -> bool {
     let group = finding.rule.code.get(..3);

@@ -1,4 +1,4 @@
-//! Says what was found; decides nothing. [`Report`] is the model that every format prints.
+//! Says what was found; decides nothing of a session. [`Report`] is the model that every format prints.
 
 mod alike;
 pub mod build;

@@ -20,7 +20,7 @@ use crate::session::Offered;
 use crate::session::Session;
 
 /// The rules that leave the cause open, or find it in a secret: they list what is right whatever their severity.
-static LISTED: &[&str] = &[
+pub(super) static LISTED: &[&str] = &[
     "challenge-loop",
     "digest-ok-but-rejected",
     "digest-wrong-password",

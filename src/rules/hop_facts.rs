@@ -1,4 +1,4 @@
-//! The same request on two hops, compared. Facts, no findings.
+//! The same request on two hops, compared, and who sent what is found on them.
 
 use crate::auth::Challenge;
 use crate::auth::Credentials;

@@ -101,7 +101,7 @@ pub struct Context<'a> {
     pub lost: &'a [Lost],
     /// What was said before of many sessions.
     pub said: &'a Said,
-    /// The latest time of the capture so far: at least a session gap after the session's last message, or its end.
+    /// The latest time of the capture when the session closed.
     pub end: CaptureTime,
 }
 
@@ -268,4 +268,19 @@ pub fn check_capture(facts: &CaptureFacts) -> Vec<Finding> {
         Check::Session(_) | Check::Form(_) | Check::Trouble(_) => None,
     });
     checks.flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_in_the_tables_is_that_of_a_rule() {
+        let explains = precedence::EXPLAINS
+            .iter()
+            .flat_map(|(rule, explained)| [*rule].into_iter().chain(explained.iter().copied()));
+        for name in explains.chain(excluded::LISTED.iter().copied()) {
+            assert!(find(name).is_some(), "{name}");
+        }
+    }
 }

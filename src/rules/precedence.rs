@@ -20,7 +20,7 @@ use crate::session::Session;
 const ALTERED: &str = "header-altered-en-route";
 
 /// A rule, and the rules whose findings it explains where both speak of the same exchange. Earlier rows win.
-static EXPLAINS: &[(&str, &[&str])] = &[
+pub(super) static EXPLAINS: &[(&str, &[&str])] = &[
     (
         ALTERED,
         &[

@@ -132,7 +132,7 @@ pub enum AttemptOutcome {
     Stale,
     /// 403, or 404 to a REGISTER, to credentials.
     Forbidden,
-    /// Another final answer, which is not about authentication.
+    /// Another final answer, which may not be about authentication.
     Failed,
     /// No final answer, although the capture goes on.
     NoAnswer,

@@ -11,7 +11,7 @@ pub struct Uri<'a> {
     pub host: &'a [u8],
     /// The port's digits; empty where there is none.
     pub port: &'a [u8],
-    /// Everything from the first `;` on, that included.
+    /// Everything from the first `;` or `?` on, that included.
     pub parameters: &'a [u8],
 }
 

@@ -1,4 +1,4 @@
-//! Group A: the challenge, and how it is answered.
+//! Group SA1: the challenge, and how it is answered.
 
 pub mod ack_or_cancel_challenged;
 pub mod algorithm_order_weak_first;

@@ -1,4 +1,4 @@
-//! Group E: how server and client are set up.
+//! Group SA5: how server and client are set up.
 
 pub mod challenge_mode_mixed;
 pub mod failure_scope;

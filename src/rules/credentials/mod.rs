@@ -1,4 +1,4 @@
-//! Group B: the credentials, and what the server made of them.
+//! Group SA2: the credentials, and what the server made of them.
 
 pub mod accepted_with_other_secret;
 pub mod aka_mac_failure;

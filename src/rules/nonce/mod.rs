@@ -1,4 +1,4 @@
-//! Group C: the life of a nonce.
+//! Group SA3: the life of a nonce.
 
 pub mod nc_backwards;
 pub mod nc_decimal;

@@ -1,4 +1,4 @@
-//! Group P: the network path, and the capture itself.
+//! Group SA6: the network path, and the capture itself.
 
 pub mod alg_suspected;
 pub mod auth_request_too_large_for_udp;

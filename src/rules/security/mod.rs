@@ -1,4 +1,4 @@
-//! Group G: attacks, and what invites them.
+//! Group SA7: attacks, and what invites them.
 
 pub mod accepted_without_credentials;
 pub mod account_guessed;

@@ -1,4 +1,4 @@
-//! Group D: what makes a request a transaction of its own, and keeps it in its place.
+//! Group SA4: what makes a request a transaction of its own, and keeps it in its place.
 
 pub mod ack_mismatch;
 pub mod ack_missing;

@@ -1,4 +1,4 @@
-//! Group A, but for the loop: the challenge, and how it is answered.
+//! Group SA1, but for the loop: the challenge, and how it is answered.
 
 use super::*;
 
