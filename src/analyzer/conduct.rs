@@ -122,15 +122,10 @@ fn is_md5(offered: &Offered<'_>) -> bool {
     matches!(offered.challenge.algorithm(), Algorithm::Plain { hash: HashName::Md5, .. })
 }
 
-/// Whether an attempt is the client's own, and not what a proxy made of it on its next hop.
-pub(super) fn is_own(attempt: &Attempt<'_>) -> bool {
-    attempt.transaction.forwarded_from.is_none() || attempt.is_sent_again
-}
-
 impl<'run> Scribe<'_, 'run> {
     fn exchange(&mut self, chronicle: &mut Chronicle, exchange: &Exchange) {
         let key = PairKey { client: exchange.client, server: exchange.server };
-        let own = || self.session.attempts_of(exchange).filter(|attempt| is_own(attempt));
+        let own = || self.session.attempts_of(exchange).filter(|attempt| attempt.is_own_hop());
         let Some(first) = own().next() else { return };
         if let Some(answer) = own().next_back().and_then(Attempt::answer) {
             let answered = Answered { client: key.client, time: answer.time, at: answer.at };
@@ -190,7 +185,9 @@ impl<'run> Scribe<'_, 'run> {
         let was_let_past = chronicle.sources.get(key).is_some_and(|pair| pair.let_past > 0);
         let is_scanner = tool.is_some();
         for (position, &index) in exchange.attempts.iter().enumerate() {
-            let Some(attempt) = self.session.attempts.get(index).filter(|attempt| is_own(attempt)) else { continue };
+            let Some(attempt) = self.session.attempts.get(index).filter(|attempt| attempt.is_own_hop()) else {
+                continue;
+            };
             let later = exchange.attempts.get(position + 1..).unwrap_or_default();
             let Some(conduct) = chronicle.sources.conduct(key) else { return };
             if let (Some((tool, agent)), Some(request)) = (tool, attempt.request()) {

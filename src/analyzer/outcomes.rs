@@ -16,7 +16,6 @@ use crate::session::Judgement;
 use crate::session::Presented;
 use crate::session::Session;
 use crate::session::SessionOutcome;
-use crate::session::Transaction;
 
 impl Messages {
     /// Notes how a session ended for its user.
@@ -25,7 +24,7 @@ impl Messages {
         let user = session.user();
         let method = session.method();
         let last = session.attempts.iter().rev().find(|attempt| {
-            Some(&attempt.transaction.method) == method && attempt.answer().is_some() && is_own(attempt)
+            Some(&attempt.transaction.method) == method && attempt.answer().is_some() && attempt.is_own_hop()
         });
         let Some((attempt, request, answer)) = last.and_then(|last| Some((last, last.request()?, last.answer()?)))
         else {
@@ -48,17 +47,16 @@ impl Messages {
 
     /// Notes how the servers of a session asked.
     pub(super) fn note_challenges(&mut self, session: &Session<'_>, number: u64) {
-        let transactions = &session.run.transactions;
         // What a proxy passes back from behind it is not its own way of asking.
-        let origins = transactions.iter().filter_map(|next| transactions.get(next.forwarded_from?));
-        let passed_on: BTreeSet<*const Transaction> = origins.map(std::ptr::from_ref).collect();
+        let passed_on: BTreeSet<usize> =
+            session.run.transactions.iter().filter_map(|next| next.forwarded_from).collect();
         let mut previous: Option<&Attempt<'_>> = None;
         for attempt in session.attempts.iter().filter(|attempt| attempt.is_challenged() && !attempt.is_in_dialog()) {
             let is_repeated = previous.is_some_and(|previous| is_same_question(previous, attempt));
             previous = Some(attempt);
             let kinds = |kind| attempt.challenges.iter().any(|offered| offered.header == kind);
             let has_both = kinds(HeaderKind::Www) && kinds(HeaderKind::Proxy);
-            if is_repeated || has_both || passed_on.contains(&std::ptr::from_ref(attempt.transaction)) {
+            if is_repeated || has_both || passed_on.contains(&attempt.transaction_index) {
                 continue;
             }
             let (Some(offered), Some(answer)) = (attempt.challenges.first(), attempt.answer()) else { continue };
@@ -87,10 +85,6 @@ fn is_same_question(one: &Attempt<'_>, other: &Attempt<'_>) -> bool {
         && one.transaction.method == other.transaction.method
         && one.transaction.flow == other.transaction.flow
         && realm(one) == realm(other)
-}
-
-fn is_own(attempt: &Attempt<'_>) -> bool {
-    attempt.transaction.forwarded_from.is_none() || attempt.is_sent_again
 }
 
 /// The realm of the credentials, else that of the challenge.

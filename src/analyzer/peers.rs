@@ -61,7 +61,7 @@ pub(super) fn note(chronicle: &mut Chronicle, session: &Session<'_>, number: u64
 pub(super) fn note_uses(chronicle: &mut Chronicle, session: &Session<'_>, number: u64) {
     let hash32 = |hash: u64| u32::try_from(hash >> 32).unwrap_or_default();
     let call = chronicle.sources.hash(&session.run.call_id);
-    for attempt in session.attempts.iter().filter(|attempt| super::conduct::is_own(attempt)) {
+    for attempt in session.attempts.iter().filter(|attempt| attempt.is_own_hop()) {
         let Some(request) = attempt.request() else { continue };
         let flow = attempt.transaction.flow;
         for presented in attempt.credentials.iter().filter(|presented| presented.is_attempt) {

@@ -117,7 +117,7 @@ pub fn other_server(
     attempt: &Attempt<'_>,
     presented: &Presented<'_>,
 ) -> Option<OtherServer> {
-    if !presented.is_refused() || is_wrong(presented) || is_on_later_hop(attempt) {
+    if !presented.is_refused() || is_wrong(presented) || !attempt.is_own_hop() {
         return None;
     }
     let flow = attempt.transaction.flow;
@@ -133,7 +133,7 @@ pub fn other_server(
     // A client that goes from IPv6 to IPv4 has another address, and its server too.
     let asked = issuer.transaction.flow.source.address;
     let is_same_client = asked == flow.source.address || asked.is_ipv4() != flow.source.address.is_ipv4();
-    if is_on_later_hop(issuer) || !is_same_client {
+    if !issuer.is_own_hop() || !is_same_client {
         return None;
     }
     let issued_by = issuer.transaction.flow.destination.address;
@@ -174,9 +174,7 @@ const HOPS_WITHIN: usize = 1024;
 /// The server behind the one that was asked, where the capture shows that it gave the answer, and that nonce with it.
 fn passed_on_to(session: &Session<'_>, attempt: &Attempt<'_>, nonce: Option<NonceId>) -> Option<IpAddr> {
     let all = &session.run.transactions;
-    // They stand in one piece of memory.
-    let wanted = std::ptr::from_ref(attempt.transaction);
-    let own = all.binary_search_by(|known| std::ptr::from_ref(known).cmp(&wanted)).ok()?;
+    let own = attempt.transaction_index;
     let mut next = all.iter().skip(own).take(HOPS_WITHIN).filter(|known| known.forwarded_from == Some(own));
     let answered = next.find(|known| {
         known.answer.as_ref().is_some_and(|answer| {
@@ -203,7 +201,7 @@ pub fn challenged_elsewhere(
     attempt: &Attempt<'_>,
     presented: &Presented<'_>,
 ) -> Option<IpAddr> {
-    if !presented.is_refused() || is_wrong(presented) || is_on_later_hop(attempt) {
+    if !presented.is_refused() || is_wrong(presented) || !attempt.is_own_hop() {
         return None;
     }
     let (issuer, _) = session.challenge(presented.answers.filter(|at| at.is_same_realm)?)?;
@@ -211,7 +209,7 @@ pub fn challenged_elsewhere(
     let is_other = before.source.address != now.source.address
         && before.destination.address == now.destination.address
         && issuer.transaction.method == attempt.transaction.method
-        && !is_on_later_hop(issuer);
+        && issuer.is_own_hop();
     let was_offered_here = presented.nonce.is_some_and(|nonce| {
         session.lookup().offered(nonce).iter().rev().take(USES_BACK_MAX).any(|(index, _)| {
             session
@@ -252,12 +250,8 @@ pub fn loop_cause(
     }
 }
 
-/// Whether the request was seen before on a hop nearer to the client: what it shows of addresses is the proxy's.
-pub fn is_on_later_hop(attempt: &Attempt<'_>) -> bool {
-    attempt.transaction.forwarded_from.is_some() && !attempt.is_sent_again
-}
-
-/// The same, or those of the same user in another Call-ID: a nonce of a REGISTER may serve an INVITE.
+/// Whether the nonce of these credentials was good before: in this session, or for the same user in another Call-ID. That of a REGISTER may
+/// serve an INVITE.
 pub fn was_good(session: &Session<'_>, context: &Context<'_>, index: usize, presented: &Presented<'_>) -> bool {
     let nonce = presented.nonce.and_then(|id| context.nonces.get(id)).filter(|nonce| nonce.accepted > 0);
     let elsewhere = nonce.is_some_and(|nonce| is_own(session, context, index, presented, nonce));

@@ -35,9 +35,8 @@ pub fn has_other_branch_won(session: &Session<'_>, attempt: &Attempt<'_>) -> boo
         Some(origin) => is_accepted(origin) && is_passed_on(origin, request),
         None if request.via_count < 2 => false,
         None => {
-            // They stand in one piece of memory.
-            let own = all.partition_point(|known| std::ptr::from_ref(known) < std::ptr::from_ref(this));
-            let near = all.iter().skip(own.saturating_sub(BRANCHES_WITHIN)).take(2 * BRANCHES_WITHIN);
+            let first = attempt.transaction_index.saturating_sub(BRANCHES_WITHIN);
+            let near = all.iter().skip(first).take(2 * BRANCHES_WITHIN);
             near.filter(|other| is_beside(session, this, other)).any(is_accepted)
         }
     }

@@ -17,12 +17,10 @@ pub fn origin<'s, 'run>(session: &'s Session<'run>, attempt: &Attempt<'_>) -> Op
     if attempt.is_sent_again {
         return None;
     }
-    let all = &session.run.transactions;
-    let first =
-        std::iter::successors(Some(attempt.transaction), |known| known.forwarded_from.and_then(|from| all.get(from)));
-    let first = first.take(HOPS_MAX).last().filter(|first| !std::ptr::eq(*first, attempt.transaction));
-    match first {
-        Some(first) => session.attempts.iter().find(|other| std::ptr::eq(other.transaction, first)),
+    let before = |index: &usize| session.run.transactions.get(*index)?.forwarded_from;
+    let first = std::iter::successors(Some(attempt.transaction_index), before).take(HOPS_MAX).last();
+    match first.filter(|first| *first != attempt.transaction_index) {
+        Some(first) => session.attempts.get(session.attempt_of(first)?),
         None => caller_before(session, attempt.transaction),
     }
 }
@@ -30,7 +28,7 @@ pub fn origin<'s, 'run>(session: &'s Session<'run>, attempt: &Attempt<'_>) -> Op
 /// What became of a request behind the server that never answered it: the first answer on a next hop.
 pub fn onward_answer<'s>(session: &'s Session<'_>, attempt: &Attempt<'_>) -> Option<(&'s Request, &'s Answer)> {
     let all = &session.run.transactions;
-    let own = all.iter().position(|known| std::ptr::eq(known, attempt.transaction))?;
+    let own = attempt.transaction_index;
     let next = all.iter().skip(own + 1).take(CALLS_MAX).filter(|next| next.forwarded_from == Some(own));
     let mut away = next.filter(|next| next.flow.source.address != attempt.transaction.flow.source.address);
     away.find_map(|next| next.request.as_ref().zip(next.answer.as_ref()))
@@ -44,7 +42,7 @@ pub fn is_refusal_of_relay(session: &Session<'_>, attempt: &Attempt<'_>) -> bool
     let mut relays = session.attempts.iter().filter(|other| other.has_credentials() && is_same(other)).take(CALLS_MAX);
     !attempt.has_credentials()
         && relays.any(|other| {
-            origin(session, other).is_some_and(|first| std::ptr::eq(first.transaction, attempt.transaction))
+            origin(session, other).is_some_and(|first| first.transaction_index == attempt.transaction_index)
         })
 }
 

@@ -25,6 +25,8 @@ use crate::session::judge::RETRANSMISSIONS_OF_PATIENCE;
 pub struct Attempt<'run> {
     /// The transaction.
     pub transaction: &'run Transaction,
+    /// Its place among the transactions of the run.
+    pub transaction_index: usize,
     /// The credentials of the request.
     pub credentials: Vec<Presented<'run>>,
     /// The credentials of the ACK.
@@ -173,6 +175,11 @@ impl<'run> Attempt<'run> {
     /// The final status; `None` without an answer.
     pub fn status(&self) -> Option<u16> {
         self.answer().map(|answer| answer.status)
+    }
+
+    /// Whether it is what a client sent, and not what a proxy made of it on its next hop.
+    pub fn is_own_hop(&self) -> bool {
+        self.transaction.forwarded_from.is_none() || self.is_sent_again
     }
 
     /// Whether the answer is a 401 or a 407.

@@ -60,7 +60,7 @@ pub fn judge<'run>(run: &'run Run, around: Around<'_>) -> (Vec<Attempt<'run>>, V
 fn collect(run: &Run) -> Vec<Attempt<'_>> {
     let mut attempts: Vec<Attempt<'_>> = Vec::with_capacity(run.transactions.len());
     let mut attempt_of: Vec<Option<usize>> = Vec::with_capacity(run.transactions.len());
-    for transaction in &run.transactions {
+    for (index, transaction) in run.transactions.iter().enumerate() {
         if !transaction.method.is_challengeable() {
             attempt_of.push(None);
             continue;
@@ -81,7 +81,7 @@ fn collect(run: &Run) -> Vec<Attempt<'_>> {
                 let is_sent_again =
                     first.is_some_and(|first| first.flow.source.address == transaction.flow.source.address);
                 attempt_of.push(Some(attempts.len()));
-                attempts.push(Attempt { is_sent_again, ..attempt(transaction) });
+                attempts.push(Attempt { is_sent_again, ..attempt(index, transaction) });
             }
         }
     }
@@ -107,11 +107,12 @@ fn is_passed_on(first: &Transaction, next: &Transaction) -> bool {
     adds_no_credentials && adds_no_challenge
 }
 
-fn attempt(transaction: &Transaction) -> Attempt<'_> {
+fn attempt(transaction_index: usize, transaction: &Transaction) -> Attempt<'_> {
     let rows = transaction.request.as_ref().map(|request| &*request.credentials).unwrap_or_default();
     let ack_rows = transaction.ack.as_ref().map(|ack| ack.credentials.as_slice()).unwrap_or_default();
     Attempt {
         transaction,
+        transaction_index,
         credentials: presented(rows),
         ack_credentials: presented(ack_rows),
         challenges: transaction.answer.as_ref().map(|answer| offered(&answer.challenges)).unwrap_or_default(),

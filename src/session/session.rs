@@ -187,9 +187,7 @@ impl<'run> Session<'run> {
 
     /// The attempt of a transaction, by the transaction's index in the run. A later hop that adds nothing has none of its own.
     pub fn attempt_of(&self, transaction: usize) -> Option<usize> {
-        // Attempts stand in the order of their transactions, and those in one piece of memory.
-        let wanted = std::ptr::from_ref(self.run.transactions.get(transaction)?);
-        self.attempts.binary_search_by(|attempt| std::ptr::from_ref(attempt.transaction).cmp(&wanted)).ok()
+        self.attempts.binary_search_by_key(&transaction, |attempt| attempt.transaction_index).ok()
     }
 
     /// The method of its first attempt.
@@ -279,8 +277,8 @@ fn own<'s, 'run>(run: &'s Run, attempts: &'s [Attempt<'run>]) -> impl DoubleEnde
     };
     let is_own = move |attempt: &&Attempt<'_>| {
         Some(&attempt.transaction.method) == first.map(|first| &first.method)
-            && (attempt.is_sent_again
-                || (attempt.transaction.forwarded_from.is_none() && !is_of_server(attempt.transaction)))
+            && attempt.is_own_hop()
+            && (attempt.is_sent_again || !is_of_server(attempt.transaction))
     };
     let is_call = |attempt: &Attempt<'_>| attempt.transaction.method == Method::Invite;
     let mut calls = attempts.iter().enumerate().filter(move |(_, attempt)| is_own(attempt) && is_call(attempt));
@@ -338,7 +336,8 @@ fn outcome(run: &Run, attempts: &[Attempt<'_>]) -> SessionOutcome {
 /// Whether a client that was asked for a new nonce has sent it, and the capture ends before the answer. Whose digest was wrong has not
 /// mended it by that.
 fn is_being_answered(run: &Run, attempts: &[Attempt<'_>], refused: &Attempt<'_>) -> bool {
-    let is_refused = |at: usize| attempts.get(at).is_some_and(|other| std::ptr::eq(other, refused));
+    let is_refused =
+        |at: usize| attempts.get(at).is_some_and(|other| other.transaction_index == refused.transaction_index);
     let is_answer = |presented: &Presented<'_>| presented.answers.is_some_and(|at| is_refused(at.attempt));
     let last = own(run, attempts).next_back().filter(|last| last.outcome == AttemptOutcome::Undecided);
     let is_wrong = refused.credentials.iter().any(Presented::is_wrong);

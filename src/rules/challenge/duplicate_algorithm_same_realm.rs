@@ -97,10 +97,6 @@ fn twice<'s>(attempt: &'s Attempt<'_>) -> Option<(Algorithm<'s>, bool)> {
 
 /// Whether the capture shows the request going on to two places.
 fn is_forked(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
-    let transactions = &session.run.transactions;
-    let next = transactions.iter().filter(|next| {
-        let from = next.forwarded_from.and_then(|from| transactions.get(from));
-        from.is_some_and(|from| std::ptr::eq(from, attempt.transaction))
-    });
-    next.count() > 1
+    let all = session.run.transactions.iter();
+    all.filter(|next| next.forwarded_from == Some(attempt.transaction_index)).count() > 1
 }

@@ -15,7 +15,6 @@ use crate::rules::facts;
 use crate::session::Attempt;
 use crate::session::HeaderKind;
 use crate::session::Session;
-use crate::session::Transaction;
 use crate::sip::Method;
 
 /// The rule.
@@ -49,10 +48,10 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     }
     let forwards: Vec<Forward> = forwards(session);
     let proxies: BTreeSet<IpAddr> = forwards.iter().map(|forward| forward.by).collect();
-    let forwarded: BTreeSet<*const Transaction> = forwards.iter().map(|forward| forward.from).collect();
+    let forwarded: BTreeSet<usize> = forwards.iter().map(|forward| forward.from).collect();
     let is_own = |attempt: &&Attempt<'_>| {
         proxies.contains(&attempt.transaction.flow.destination.address)
-            && !forwarded.contains(&std::ptr::from_ref(attempt.transaction))
+            && !forwarded.contains(&attempt.transaction_index)
     };
     let own: Vec<&Attempt<'_>> = session.attempts.iter().filter(asked).filter(is_own).collect();
     let Some(attempt) = own.first().copied() else { return Vec::new() };
@@ -76,17 +75,19 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
 /// A request that went on behind who got it, under one Via more.
 struct Forward {
     by: IpAddr,
-    from: *const Transaction,
+    /// Which transaction it was before.
+    from: usize,
     at: FrameRef,
 }
 
 fn forwards(session: &Session<'_>) -> Vec<Forward> {
     let transactions = &session.run.transactions;
     let forwarded = transactions.iter().filter_map(|next| {
-        let from = transactions.get(next.forwarded_from?)?;
-        let (first, request) = (from.request.as_ref()?, next.request.as_ref()?);
+        let from = next.forwarded_from?;
+        let before = transactions.get(from)?;
+        let (first, request) = (before.request.as_ref()?, next.request.as_ref()?);
         let is_nested = request.via_count > first.via_count;
-        is_nested.then_some(Forward { by: from.flow.destination.address, from, at: request.at })
+        is_nested.then_some(Forward { by: before.flow.destination.address, from, at: request.at })
     });
     forwarded.collect()
 }

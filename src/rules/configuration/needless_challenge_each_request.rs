@@ -63,7 +63,7 @@ fn of_exchange(session: &Session<'_>, context: &Context<'_>, exchange: &Exchange
         if !nonce_facts::is_first_use(session, index, presented) || !attempt.is_let_past() {
             return None;
         }
-        if challenged && !nonce_facts::is_on_later_hop(attempt) {
+        if challenged && attempt.is_own_hop() {
             accepted.push((index, attempt));
         }
         challenged = false;

@@ -34,9 +34,8 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
-    let odd: Vec<_> = facts::presented(session)
-        .filter(|(_, attempt, presented)| is_odd(presented) && !nonce_facts::is_on_later_hop(attempt))
-        .collect();
+    let odd: Vec<_> =
+        facts::presented(session).filter(|(_, attempt, presented)| is_odd(presented) && attempt.is_own_hop()).collect();
     let Some((index, attempt, presented)) = odd.first().copied() else { return Vec::new() };
     let refused = odd.iter().rev().find(|(_, _, presented)| nonce_facts::is_about_the_nonce(presented));
     let is_cause = refused.is_some_and(|(index, _, _)| !recovery::has_recovered_anywhere(session, *index));

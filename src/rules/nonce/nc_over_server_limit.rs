@@ -72,7 +72,7 @@ fn counts(
     presented: &Presented<'_>,
 ) -> Option<Confidence> {
     nonce_facts::count_of(presented).filter(|count| *count > nonce_facts::KAMAILIO_COUNT_MAX)?;
-    if !presented.is_refused() || nonce_facts::is_wrong(presented) || nonce_facts::is_on_later_hop(attempt) {
+    if !presented.is_refused() || nonce_facts::is_wrong(presented) || !attempt.is_own_hop() {
         return None;
     }
     match nonce_facts::format(context, attempt, presented) {

@@ -79,5 +79,5 @@ fn is_forgotten(
         && lives_on
         && facts::newer_challenge(session, index, presented).is_none()
         && nonce_facts::other_server(session, context, attempt, presented).is_none()
-        && !nonce_facts::is_on_later_hop(attempt)
+        && attempt.is_own_hop()
 }

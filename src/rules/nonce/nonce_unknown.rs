@@ -115,7 +115,7 @@ fn is_unknown(
     // What was let past is as good as known.
     let known = presented.nonce.and_then(|id| context.nonces.get(id));
     known.is_some_and(|nonce| nonce.issued().is_none() && nonce.accepted == 0)
-        && !nonce_facts::is_on_later_hop(attempt)
+        && attempt.is_own_hop()
         && attempt.offers_realm(&presented.realm())
         && facts::mismatched_challenge(session, index, presented).is_none()
 }

@@ -88,7 +88,7 @@ pub fn is_used_up(
     attempt: &Attempt<'_>,
     presented: &Presented<'_>,
 ) -> bool {
-    if presented.judgement != Judgement::Stale || nonce_facts::is_on_later_hop(attempt) {
+    if presented.judgement != Judgement::Stale || !attempt.is_own_hop() {
         return false;
     }
     if nonce_facts::let_past_before(session, index, presented) != Some(1) {

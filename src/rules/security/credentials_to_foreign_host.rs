@@ -95,11 +95,8 @@ fn asks_by_itself(session: &Session<'_>, proxy: IpAddr, row: &CredentialsRow) ->
         attempt.transaction.flow.destination.address == proxy
             && attempt.challenges.iter().any(|offered| offered.nonce == Some(nonce))
     });
-    let all = &session.run.transactions;
-    issued.is_some_and(|attempt| {
-        let is_of = |from: usize| all.get(from).is_some_and(|known| std::ptr::eq(known, attempt.transaction));
-        !all.iter().any(|known| known.forwarded_from.is_some_and(is_of))
-    })
+    let mut all = session.run.transactions.iter();
+    issued.is_some_and(|attempt| !all.any(|known| known.forwarded_from == Some(attempt.transaction_index)))
 }
 
 /// Whether that host was seen to ask for that realm, on whatever hop.
