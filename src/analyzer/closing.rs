@@ -40,6 +40,7 @@ impl Messages {
             nonces: &self.nonces,
             accounts: &self.accounts,
             servers: &self.chronicle.servers,
+            sources: &self.chronicle.sources,
             lost_between: &self.lost_between,
             unreachable: &self.unreachable,
             lost: &lost,

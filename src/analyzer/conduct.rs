@@ -122,6 +122,9 @@ fn is_md5(offered: &Offered<'_>) -> bool {
     matches!(offered.challenge.algorithm(), Algorithm::Plain { hash: HashName::Md5, .. })
 }
 
+/// Attempts among which a refused nonce is looked for once more. Bounds the search in endless sessions.
+const GOOD_AGAIN_WITHIN: usize = 64;
+
 impl<'run> Scribe<'_, 'run> {
     fn exchange(&mut self, chronicle: &mut Chronicle, exchange: &Exchange) {
         let key = PairKey { client: exchange.client, server: exchange.server };
@@ -249,7 +252,11 @@ impl<'run> Scribe<'_, 'run> {
         let is_guess = is_of_password && !is_right && (is_scanner || !is_next_through);
         // Two devices, or nodes that do not agree, would differ in the secret and not in the nonce.
         let first_use = presented.nonce.and_then(|nonce| self.session.lookup().let_past_first(nonce));
-        let is_of_nonce = is_right || first_use.is_some_and(|first| first < index);
+        let is_good_again = |attempt: &Attempt<'_>| {
+            attempt.is_let_past() && attempt.credentials.iter().any(|later| later.nonce == presented.nonce)
+        };
+        let goes_on = || self.session.attempts.iter().skip(index + 1).take(GOOD_AGAIN_WITHIN).any(is_good_again);
+        let is_of_nonce = is_right || (first_use.is_some_and(|first| first < index) && !goes_on());
         let is_turn = is_register && !is_answered && !is_of_nonce;
         if !is_guess && !is_turn {
             return;

@@ -36,6 +36,7 @@ use crate::rules::Said;
 use crate::rules::Severity;
 use crate::rules::challenge::challenge_loop;
 use crate::rules::challenge_facts;
+use crate::rules::credentials_facts;
 use crate::session::AttemptOutcome;
 use crate::session::ChallengeRow;
 use crate::session::CredentialsRow;
@@ -302,7 +303,14 @@ impl Messages {
     /// Notes that a call was refused, and whether that was passed back from behind the server.
     fn note_refused_call(&mut self, message: &Message<'_>, at: FrameRef, time: CaptureTime, flow: Flow) {
         let is_of_call = message.cseq().is_some_and(|cseq| cseq.method == b"INVITE");
-        if !matches!(message.status(), Some(300..700)) || !is_of_call {
+        // Challenges are answered, and branches that were cancelled say nothing. Where challenges are passed back, so is the refusal: the
+        // credentials are what it is about.
+        let Some(status @ 300..700) =
+            message.status().filter(|status| is_of_call && !matches!(status, 401 | 407 | 487))
+        else {
+            return;
+        };
+        if self.nonces.is_sent_on(message.call_id()) {
             return;
         }
         let Some(transaction) = self.tracker.answered_at(message.call_id(), at) else { return };
@@ -312,7 +320,7 @@ impl Messages {
         let number = Uri::user_of(message.to().unwrap_or_default().uri);
         let end = number.len().checked_sub(CALLED_END_LEN).and_then(|start| number.get(start..));
         let called = end.map(|end| self.chronicle.sources.hash((end, b"".as_slice())));
-        let refused = RefusedCall { caller, server, call, called, began, time, at };
+        let refused = RefusedCall { caller, server, call, called, status, began, time, at };
         if let (Some(behind), Some(answer)) = (self.chronicle.refused_calls.behind(&refused), &mut transaction.answer) {
             answer.rare.get_or_insert_default().behind = Some(behind);
         }
@@ -333,22 +341,17 @@ impl Messages {
             for asking in asking.filter(|asking| challenge_facts::is_unusual_kind(asking)) {
                 let flow = asking.transaction.flow;
                 let is_register = asking.transaction.method == Method::Register;
-                self.accounts.answered_unusual(flow.source.address, flow.destination.address, is_register);
+                self.accounts.answered_unusual(flow.source, flow.destination.address, is_register);
             }
         }
     }
 
     /// Which accounts made a call, or sent a message.
     pub(super) fn note_let_past(&mut self, session: &Session<'_>) {
-        let is_asked = |method: &Method| matches!(method, Method::Invite | Method::Message);
-        let mut let_past = session.attempts.iter().filter(|attempt| {
-            is_asked(&attempt.transaction.method)
-                && !attempt.is_in_dialog()
-                && attempt.outcome == AttemptOutcome::Accepted
-                && attempt.has_credentials()
-        });
-        let Some(attempt) = let_past.next() else { return };
-        if let Some((key, request)) = rules::facts::account_key(session, attempt).zip(attempt.request()) {
+        let mut accepted = session.attempts.iter().filter(|attempt| attempt.outcome == AttemptOutcome::Accepted);
+        let let_past =
+            accepted.find_map(|attempt| credentials_facts::caller_key(session, attempt).zip(attempt.request()));
+        if let Some((key, request)) = let_past {
             self.accounts.let_past(key, request.at);
         }
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::CaptureTime;
+use crate::base::Endpoint;
 use crate::base::FrameRef;
 use crate::base::WireMap;
 use crate::base::limits::NAME_BYTES_MAX;
@@ -88,7 +89,7 @@ struct Registrations {
 pub struct Accounts {
     accounts: WireMap<AccountKey, Account>,
     /// Clients and the servers whose challenges of an unusual kind they answered, to a REGISTER or to another request.
-    unusual_answered: BTreeSet<(IpAddr, IpAddr, bool)>,
+    unusual_answered: BTreeSet<(Endpoint, IpAddr, bool)>,
     accounts_max: usize,
     refused: u64,
 }
@@ -100,14 +101,14 @@ impl Accounts {
     }
 
     /// Notes that a client answered a server's challenge of an unusual kind: 407 to a REGISTER, or 401 to another request.
-    pub fn answered_unusual(&mut self, client: IpAddr, server: IpAddr, is_register: bool) {
+    pub fn answered_unusual(&mut self, client: Endpoint, server: IpAddr, is_register: bool) {
         if self.unusual_answered.len() < self.accounts_max {
             self.unusual_answered.insert((client, server, is_register));
         }
     }
 
     /// Whether it did so.
-    pub fn has_answered_unusual(&self, client: IpAddr, server: IpAddr, is_register: bool) -> bool {
+    pub fn has_answered_unusual(&self, client: Endpoint, server: IpAddr, is_register: bool) -> bool {
         self.unusual_answered.contains(&(client, server, is_register))
     }
 

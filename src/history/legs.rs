@@ -201,6 +201,11 @@ impl Legs {
         self.passages.push(passage);
     }
 
+    /// Whether requests of a Call-ID are sent on by a B2BUA, which passes the challenges back.
+    pub(super) fn is_sent_on(&self, call: u32) -> bool {
+        self.by_outer.contains_key(&call)
+    }
+
     /// Whether requests of a Call-ID are those of somebody else, sent on by that client.
     pub(super) fn is_passed_on(&self, call: u32, client: IpAddr) -> bool {
         let passage = self.by_inner.get(&call).and_then(|index| self.passages.get(*index));

@@ -316,10 +316,10 @@ impl Nonces {
         servers
     }
 
-    /// One of the first challenges of a server that went to that client.
-    pub fn first_asked(&self, server: IpAddr, client: IpAddr) -> Option<FrameRef> {
-        let mut first = self.servers.get(&server)?.first();
-        first.find(|first| first.issue.flow.destination.address == client).map(|first| first.issue.at)
+    /// One of the first challenges of a server that went that way.
+    pub fn first_asked(&self, flow: Flow) -> Option<FrameRef> {
+        let mut first = self.servers.get(&flow.source.address)?.first();
+        first.find(|first| first.issue.flow == flow).map(|first| first.issue.at)
     }
 
     /// Whether a server let credentials past whose nonce another one had issued: then the two share their nonces.
@@ -361,6 +361,11 @@ impl Nonces {
     pub fn is_passed_on(&self, session: &Session<'_>) -> bool {
         let call = self.short_hash(&*session.run.call_id);
         session.client().is_some_and(|client| self.legs.is_passed_on(call, client))
+    }
+
+    /// Whether the requests of a Call-ID are sent on by a B2BUA that passes the challenges back.
+    pub fn is_sent_on(&self, call_id: &[u8]) -> bool {
+        self.legs.is_sent_on(self.short_hash(call_id))
     }
 
     /// Notes the report's number of a session, if it is one side of a request that was sent on.

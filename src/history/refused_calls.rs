@@ -24,6 +24,8 @@ pub struct RefusedCall {
     pub call: u64,
     /// A hash of the end of the number that is called: what B2BUAs put before it differs. `None` where it is too short to tell.
     pub called: Option<u64>,
+    /// With what it was refused.
+    pub status: u16,
     /// When the request was sent.
     pub began: CaptureTime,
     /// When it was refused.
@@ -50,9 +52,11 @@ impl RefusedCalls {
     /// The refusal that a server got for a call of its own, made and refused while this one waited: what it passes back.
     pub fn behind(&self, outer: &RefusedCall) -> Option<FrameRef> {
         let is_behind = |inner: &&RefusedCall| {
-            // A B2BUA may have an address for each side.
-            let is_other_side = inner.called.is_some() && inner.called == outer.called && inner.caller != outer.caller;
+            // A B2BUA may have an address for each side. Other clients of the same server call the same number for themselves.
+            let is_other_side = inner.caller != outer.caller && inner.server != outer.server;
             (inner.caller == outer.server || is_other_side)
+                && inner.called.is_some()
+                && (inner.called, inner.status) == (outer.called, outer.status)
                 && inner.server != outer.caller
                 && inner.call != outer.call
                 && inner.began >= outer.began
@@ -74,7 +78,7 @@ mod tests {
         let number = FrameNumber::from(u64::try_from(time).expect("it is not negative"));
         let at = FrameRef { input: InputId(0), number };
         let [began, time] = [began, time].map(|seconds| CaptureTime::from_ns(seconds * 1_000_000_000));
-        RefusedCall { caller, server, call, called: None, began, time, at }
+        RefusedCall { caller, server, call, called: Some(9), status: 403, began, time, at }
     }
 
     #[test]
@@ -83,19 +87,25 @@ mod tests {
         calls.note(call([2, 3], 7, 11, 12));
         let frame = |outer: &RefusedCall| calls.behind(outer).map(|at| at.number.value());
         assert_eq!(frame(&call([1, 2], 6, 10, 13)), Some(12));
-        // Begun before, long past, of another server, under the same Call-ID, or back to the caller.
+        // Begun before, long past, under the same Call-ID, or back to the caller.
         assert_eq!(frame(&call([1, 2], 6, 12, 13)), None);
         assert_eq!(frame(&call([1, 2], 6, 10, 20)), None);
-        assert_eq!(frame(&call([1, 4], 6, 10, 13)), None);
         assert_eq!(frame(&call([1, 2], 7, 10, 13)), None);
         assert_eq!(frame(&call([3, 2], 6, 10, 13)), None);
-        // From another address of the B2BUA, to the same number.
-        let to = |number: u64, call: RefusedCall| RefusedCall { called: Some(number), ..call };
+        // To another number, or with another answer.
+        assert_eq!(frame(&RefusedCall { called: Some(8), ..call([1, 2], 6, 10, 13) }), None);
+        assert_eq!(frame(&RefusedCall { called: None, ..call([1, 2], 6, 10, 13) }), None);
+        assert_eq!(frame(&RefusedCall { status: 486, ..call([1, 2], 6, 10, 13) }), None);
+    }
+
+    #[test]
+    fn a_b2bua_may_have_an_address_for_each_side() {
         let mut calls = RefusedCalls::default();
-        calls.note(to(9, call([5, 3], 7, 11, 12)));
+        calls.note(call([5, 3], 7, 11, 12));
         let frame = |outer: &RefusedCall| calls.behind(outer).map(|at| at.number.value());
-        assert_eq!(frame(&to(9, call([1, 2], 6, 10, 13))), Some(12));
-        assert_eq!(frame(&to(8, call([1, 2], 6, 10, 13))), None);
-        assert_eq!(frame(&to(9, call([5, 2], 6, 10, 13))), None);
+        assert_eq!(frame(&call([1, 2], 6, 10, 13)), Some(12));
+        // Another call of the same client, and another client of the same server.
+        assert_eq!(frame(&call([5, 2], 6, 10, 13)), None);
+        assert_eq!(frame(&call([1, 3], 6, 10, 13)), None);
     }
 }

@@ -191,7 +191,7 @@ pub fn is_unusual_kind(attempt: &Attempt<'_>) -> bool {
 pub fn is_unknown_kind(context: &Context<'_>, attempt: &Attempt<'_>) -> bool {
     let (flow, is_register) = (attempt.transaction.flow, attempt.transaction.method == Method::Register);
     is_unusual_kind(attempt)
-        && !context.accounts.has_answered_unusual(flow.source.address, flow.destination.address, is_register)
+        && !context.accounts.has_answered_unusual(flow.source, flow.destination.address, is_register)
 }
 
 /// Whether an INVITE had a provisional response other than 100 before its challenge.

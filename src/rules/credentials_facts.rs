@@ -7,6 +7,7 @@ use crate::auth::Qop;
 use crate::auth::Scheme;
 use crate::base::FrameRef;
 use crate::digest::Verdict;
+use crate::history::AccountKey;
 use crate::rules::Confidence;
 use crate::rules::Context;
 use crate::rules::Finding;
@@ -280,7 +281,14 @@ pub fn repeats_branch(session: &Session<'_>, attempt: &Attempt<'_>, presented: &
 
 /// Another call or message of the same address of record, from the same source, that was let past with credentials.
 pub fn other_call_let_past(session: &Session<'_>, context: &Context<'_>, attempt: &Attempt<'_>) -> Option<FrameRef> {
-    let is_asked = matches!(attempt.transaction.method, Method::Invite | Method::Message);
-    let key = facts::account_key(session, attempt).filter(|_| is_asked)?;
-    context.accounts.first_let_past(&key)
+    context.accounts.first_let_past(&caller_key(session, attempt)?)
+}
+
+/// Who calls or sends a message, as whom, with which account; `None` for other requests, and without credentials.
+pub fn caller_key(session: &Session<'_>, attempt: &Attempt<'_>) -> Option<AccountKey> {
+    let is_asked = matches!(attempt.transaction.method, Method::Invite | Method::Message) && !attempt.is_in_dialog();
+    let presented = attempt.credentials.iter().find(|presented| presented.is_attempt).filter(|_| is_asked)?;
+    let AccountKey { source, aor } = facts::account_key(session, attempt)?;
+    let parts = [&*aor, &presented.username(), &presented.realm()];
+    Some(AccountKey { source, aor: parts.join(&b" "[..]).into() })
 }

@@ -33,6 +33,7 @@ use crate::base::Unreachables;
 use crate::history::Accounts;
 use crate::history::Nonces;
 use crate::history::Servers;
+use crate::history::Sources;
 use crate::session::Lost;
 use crate::session::Session;
 
@@ -93,6 +94,8 @@ pub struct Context<'a> {
     pub accounts: &'a Accounts,
     /// Every server of the capture so far: whom it asks, and whom it lets in without.
     pub servers: &'a Servers,
+    /// Every client and server of the capture so far, and what went wrong between them.
+    pub sources: &'a Sources,
     /// Who sent to whom what is missing: fragments of datagrams, or parts of TCP streams.
     pub lost_between: &'a Missing,
     /// What ICMP said of packets that did not arrive, and TCP of those that the other side did not care to answer.

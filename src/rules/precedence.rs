@@ -435,9 +435,9 @@ fn explain(session: &Session<'_>, findings: &mut [Finding]) {
                 cause.severity >= finding.severity.min(Severity::High)
                     && (cause.exchange.is_none() || mine.is_none() || cause.exchange == mine)
             };
-            // Where the nonces themselves show why they are stale, it is not for the form of the credentials.
-            let is_for_age =
-                finding.rule.name == stale_loop::RULE.name && finding.cause != Some(stale_loop::CAUSE_UNKNOWN);
+            // Where the nonces themselves show why they are stale, or the server let credentials past, it is not for their form.
+            let is_for_age = finding.rule.name == stale_loop::RULE.name
+                && (finding.cause != Some(stale_loop::CAUSE_UNKNOWN) || session.is_let_past());
             if finding.explained_by.is_some() || (is_for_age && std::ptr::eq(*explained, UNREADABLE)) {
                 continue;
             }

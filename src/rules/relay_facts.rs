@@ -25,13 +25,24 @@ pub fn origin<'s, 'run>(session: &'s Session<'run>, attempt: &Attempt<'_>) -> Op
     }
 }
 
-/// What became of a request behind the server that never answered it: the first answer on a next hop.
+/// Whether the client is seen not to have got the challenge that was sent to somebody in between: it got another answer, or went on repeating
+/// its request.
+pub fn is_kept_back(origin: &Attempt<'_>) -> bool {
+    match origin.answer() {
+        Some(_) => !origin.is_challenged(),
+        None => origin.transaction.ack.is_none() && origin.transaction.retransmissions() > 0,
+    }
+}
+
+/// What became of a request behind the server that never answered it: the answer on its only next hop.
 pub fn onward_answer<'s>(session: &'s Session<'_>, attempt: &Attempt<'_>) -> Option<(&'s Request, &'s Answer)> {
     let all = &session.run.transactions;
     let own = attempt.transaction_index;
     let next = all.iter().skip(own + 1).take(CALLS_MAX).filter(|next| next.forwarded_from == Some(own));
     let mut away = next.filter(|next| next.flow.source.address != attempt.transaction.flow.source.address);
-    away.find_map(|next| next.request.as_ref().zip(next.answer.as_ref()))
+    // A proxy that has turned to another server waits for that one.
+    let only = away.next().filter(|_| away.next().is_none())?;
+    only.request.as_ref().zip(only.answer.as_ref())
 }
 
 /// Whether the challenge of a request is what a proxy passed back that was refused with credentials of its own.

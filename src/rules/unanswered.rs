@@ -4,6 +4,7 @@ use crate::base::FrameNumber;
 use crate::base::FrameRef;
 use crate::base::Notice;
 use crate::history::Entry;
+use crate::history::PairKey;
 use crate::rules::Confidence;
 use crate::rules::Context;
 use crate::rules::Fault;
@@ -83,7 +84,8 @@ pub fn explain_extra_via(mut finding: Finding, attempt: &Attempt<'_>) -> Finding
         " The {} in frame {} has more Via headers than the request had: a client has to discard such an answer (RFC 3261 section 8.1.3.3).",
         answer.status, answer.at.number
     ));
-    finding.confidence = finding.confidence.min(Confidence::Likely);
+    // Not every client does.
+    finding.confidence = Confidence::Possible;
     let server = attempt.transaction.flow.destination;
     finding.remedy = vec![format!("Let {server} take its own Via off the answers that it passes back").into()];
     finding.fault(Fault::Server)
@@ -131,7 +133,14 @@ fn explain_unheard(mut finding: Finding, attempt: &Attempt<'_>) -> Finding {
 fn trunk(context: &Context<'_>, attempt: &Attempt<'_>) -> Option<FrameRef> {
     let flow = attempt.transaction.flow;
     let is_call = attempt.transaction.method == Method::Invite && !attempt.has_credentials();
-    is_call.then(|| context.nonces.first_asked(flow.source.address, flow.destination.address)).flatten()
+    is_call.then(|| context.nonces.first_asked(flow)).flatten().filter(|_| !has_logged_in(context, attempt))
+}
+
+/// Whether the client ever got in with credentials at the server that asks: then it has an account there.
+fn has_logged_in(context: &Context<'_>, attempt: &Attempt<'_>) -> bool {
+    let flow = attempt.transaction.flow;
+    let pair = PairKey { client: flow.source.address, server: flow.destination.address };
+    context.sources.get(pair).is_some_and(|pair| pair.is_authenticated)
 }
 
 /// Carriers do not log in at their customers.
@@ -142,7 +151,7 @@ fn explain_trunk(mut finding: Finding, attempt: &Attempt<'_>, at: FrameRef) -> F
         at.number
     ));
     finding.cause = Some("trunk");
-    finding.confidence = finding.confidence.min(Confidence::Likely);
+    finding.confidence = Confidence::Possible;
     finding.remedy = vec![
         format!(
             "Let {called} take calls from {caller} without a challenge (Asterisk: identify with match; Kamailio and OpenSIPS: permissions)"
@@ -157,7 +166,7 @@ fn admitted(context: &Context<'_>, attempt: &Attempt<'_>) -> Option<FrameRef> {
     let flow = attempt.transaction.flow;
     let is_call = attempt.transaction.method == Method::Invite && !attempt.has_credentials();
     let admitted = || context.servers.let_in(flow.destination.address, Entry::Invite, flow.source.address);
-    is_call.then(admitted).flatten()
+    is_call.then(admitted).flatten().filter(|_| !has_logged_in(context, attempt))
 }
 
 fn explain_admitted(mut finding: Finding, attempt: &Attempt<'_>, at: FrameRef) -> Finding {

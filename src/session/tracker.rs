@@ -113,10 +113,11 @@ impl Tracker {
         }
         let gap = self.gap();
         if let Some(kept) = self.runs.get_mut(call_id) {
-            let silence = self.now.since(std::mem::replace(&mut kept.alive, self.now));
+            kept.alive = self.now;
             let Some(run) = kept.wake() else { return Placement::Dropped };
-            // A silence longer than the gap begins a new run, whether or not the queue came round to closing the old one.
-            if silence > gap {
+            // A silence longer than the gap begins a new run, whether or not the queue came round to closing the old one. By the time of the
+            // message, which the clock may not have followed yet: a wrong one is paid for by its own session alone.
+            if sighting.time.since(run.last_seen) > gap {
                 let fresh = Run::new(run.call_id.clone(), &sighting);
                 closed.push(std::mem::replace(run, fresh));
             }

@@ -339,22 +339,22 @@ fn a_session_that_was_over_closes_when_the_clock_is_set_back() {
 }
 
 #[test]
-fn one_wrong_time_divides_no_session() {
-    let at = |time: u32| {
-        format!(
-            "@1 [reg] > REGISTER\n[reg] < 401\nWWW-Authenticate: challenge\n\
-             @{time} [reg] > REGISTER\nAuthorization: digest user=1001 password=secret\n@1.5 [reg] < 200\n"
-        )
-    };
-    let pings = pings("ping", 2, 100);
-    for time in [1, 86_400] {
-        let report = report(&[&at(time), &pings]);
-        let outcomes: Vec<&str> = report
-            .sessions
-            .iter()
-            .filter(|session| session.method == "REGISTER")
-            .map(|session| session.outcome)
-            .collect();
-        assert_eq!(outcomes, ["accepted"], "{time}");
-    }
+fn a_session_with_a_wrong_time_closes_when_it_falls_silent() {
+    let wrong = format!(
+        "@86400 [ahead] > OPTIONS\n[ahead] < 200\n@1 {}",
+        CALL.replace("    ", "").trim_start().trim_start_matches("+5 ")
+    );
+    let pings = pings("ping", 20, 90);
+    let over = BYE.replace("    ", "");
+    assert!(closed_before_the_end(&[&wrong, &over, &pings]).contains(&"INVITE".to_owned()));
+}
+
+#[test]
+fn what_comes_after_hours_of_silence_is_a_session_of_its_own() {
+    // Nothing else speaks in between: the clock follows with the second message alone.
+    let tries =
+        format!("{FORBIDDEN}+7200 {}+7200 {}", FORBIDDEN.trim_start(), FORBIDDEN.trim_start()).replace("    ", "");
+    let report = report(&[&tries]);
+    let outcomes: Vec<&str> = report.sessions.iter().map(|session| session.outcome).collect();
+    assert_eq!(outcomes, ["forbidden", "forbidden", "forbidden"]);
 }

@@ -118,7 +118,8 @@ fn relayed(session: &Session<'_>, unanswered: &Unanswered, origin: &Attempt<'_>)
     let attempt = session.attempts.get(unanswered.index)?;
     let answer = attempt.answer()?;
     // One that was passed back is the client's to answer, and where the client got in nothing is wrong.
-    if origin.is_challenged() || origin.outcome == AttemptOutcome::Accepted || unanswered.gap < facts::ANSWER_WITHIN {
+    let is_called_off = origin.status() == Some(487) || facts::is_cancelled(session, origin);
+    if origin.is_challenged() || origin.outcome == AttemptOutcome::Accepted || is_called_off {
         return None;
     }
     let relay = attempt.transaction.flow.source.address;
@@ -144,6 +145,13 @@ fn relayed(session: &Session<'_>, unanswered: &Unanswered, origin: &Attempt<'_>)
             "Give {relay} the account for realm {realm}, let {} admit its address, or let {relay} pass the challenge back to the client",
             attempt.transaction.flow.destination.address
         ));
+    if !relay_facts::is_kept_back(origin) {
+        finding = finding.graded(unanswered.severity.min(Severity::Medium), Confidence::Possible).fault(Fault::Unknown);
+        finding.excluded.clear();
+        finding
+            .explanation
+            .push_str(" The capture may lack the answer that went back: the client did not repeat its request.");
+    }
     finding.attempt = Some(unanswered.index);
     finding.subject = facts::subject(session, attempt);
     finding.frames = facts::frames_of_all([origin, attempt]);

@@ -51,7 +51,7 @@ fn finding(session: &Session<'_>, exchange: &crate::session::Exchange) -> Option
         // Whoever is asked by the one who called need not answer, and goes on with what he has to say.
         .filter(|(_, first, _)| !challenge_facts::is_asked_by_caller(session, first))
         // What a proxy sends on has what the client sent, who may never have heard of the challenge.
-        .filter(|(_, first, _)| relay_facts::origin(session, first).is_none())
+        .filter(|(_, first, _)| !relay_facts::origin(session, first).is_some_and(relay_facts::is_kept_back))
         .collect();
     let is_harmless = |(_, first, next): &&(usize, &Attempt<'_>, &Attempt<'_>)| {
         next.outcome == AttemptOutcome::Accepted || facts::is_ping(first)

@@ -58,7 +58,8 @@ fn generic(attempt: &Attempt<'_>) -> Option<(Vec<u8>, &'static str)> {
     })
 }
 
-fn kind(realm: &[u8]) -> Option<&'static str> {
+/// What is wrong with a realm that names nobody.
+pub fn kind(realm: &[u8]) -> Option<&'static str> {
     let realm = realm.trim_ascii();
     if realm.is_empty() {
         return Some("empty");

@@ -100,7 +100,11 @@ fn is_odd(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'_
 
 /// Whether the header stands there twice for one realm, or holds several credentials in one line.
 fn stands_beside_another(attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
-    let is_same = |other: &&Presented<'_>| other.header == presented.header && other.realm() == presented.realm();
+    let is_same = |other: &&Presented<'_>| {
+        other.header == presented.header
+            && other.realm() == presented.realm()
+            && other.credentials.algorithm() == presented.credentials.algorithm()
+    };
     presented.row.known().count() > 1 || attempt.credentials.iter().filter(is_same).count() > 1
 }
 

@@ -139,5 +139,7 @@ fn empty(session: &Session<'_>) -> Option<Finding> {
 
 fn asks_for_password(attempt: &Attempt<'_>) -> bool {
     let mut algorithms = attempt.challenges.iter().map(|offered| offered.challenge.algorithm());
-    attempt.is_challenged() && algorithms.any(|algorithm| matches!(algorithm, Algorithm::Plain { .. }))
+    attempt.is_challenged()
+        && attempt.has_challenge()
+        && algorithms.all(|algorithm| matches!(algorithm, Algorithm::Plain { .. }))
 }

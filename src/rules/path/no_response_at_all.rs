@@ -8,6 +8,7 @@ use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::challenge_facts;
 use crate::rules::facts;
 use crate::rules::path_facts;
 use crate::rules::recovery::has_recovered_anywhere;
@@ -65,9 +66,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let Some((index, attempt)) = silent.first().copied() else { return Vec::new() };
     let onward = relay_facts::onward_answer(session, attempt);
     // Who was challenged in place of the client, and kept it to himself, is told by challenge-unanswered.
-    if onward.is_some_and(|(_, answer)| {
-        !answer.challenges.is_empty() && context.end.since(answer.time) >= facts::ANSWER_WITHIN
-    }) {
+    if onward.is_some_and(|(_, answer)| is_told_of_relay(session, context, answer)) {
         return Vec::new();
     }
     let method = attempt.transaction.method.to_string();
@@ -127,22 +126,30 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     vec![path_facts::tell_unreachable(attempt, context, finding)]
 }
 
+/// Whether challenge-unanswered tells of that challenge.
+fn is_told_of_relay(session: &Session<'_>, context: &Context<'_>, challenge: &Answer) -> bool {
+    let told = challenge_facts::unanswered_by_anybody(session, context);
+    let mut attempts = told.iter().filter_map(|unanswered| session.attempts.get(unanswered.index));
+    attempts.any(|attempt| attempt.answer().is_some_and(|answer| answer.at == challenge.at))
+}
+
 /// An earlier REGISTER that was answered, and whose CSeq this one has or falls short of.
 fn same_cseq_before<'s, 'run>(
     session: &'s Session<'run>,
     index: usize,
     attempt: &Attempt<'_>,
 ) -> Option<&'s Attempt<'run>> {
-    let mut before = session.attempts.iter().take(index).rev().take(BEFORE_MAX);
-    let is_raised = |earlier: &Attempt<'_>| attempt.transaction.cseq > earlier.transaction.cseq;
-    before.find(|earlier| {
-        attempt.transaction.method == Method::Register
-            && attempt.transaction.cseq.is_some()
-            && earlier.outcome == AttemptOutcome::Accepted
+    let is_registration = |earlier: &&Attempt<'_>| {
+        earlier.outcome == AttemptOutcome::Accepted
             && earlier.transaction.method == Method::Register
             && earlier.transaction.is_same_hop(attempt.transaction)
-            && !is_raised(earlier)
-    })
+    };
+    let mut before = session.attempts.iter().take(index).rev().take(BEFORE_MAX).filter(is_registration);
+    let latest = before.next().filter(|_| attempt.transaction.method == Method::Register)?;
+    let is_raised = |later: &Attempt<'_>, earlier: &Attempt<'_>| later.transaction.cseq > earlier.transaction.cseq;
+    // A registrar that took such a one before minds nothing.
+    let was_minded = before.next().is_none_or(|earlier| is_raised(latest, earlier));
+    (attempt.transaction.cseq.is_some() && !is_raised(attempt, latest) && was_minded).then_some(latest)
 }
 
 /// Attempts among which it is looked for. Bounds the search in endless sessions.
@@ -161,7 +168,8 @@ fn tell_same_cseq(mut finding: Finding, attempt: &Attempt<'_>, earlier: &Attempt
     if attempt.is_removal() {
         finding.severity = finding.severity.min(Severity::Medium);
     }
-    finding.remedy = vec!["Let the client raise CSeq with each REGISTER of a Call-ID".into()];
+    finding.confidence = Confidence::Possible;
+    finding.remedy.insert(0, "Let the client raise CSeq with each REGISTER of a Call-ID".into());
     finding.fault(Fault::Client)
 }
 

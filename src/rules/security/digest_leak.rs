@@ -12,6 +12,7 @@ use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::Subject;
+use crate::rules::configuration::realm_generic;
 use crate::rules::facts;
 
 /// The rule.
@@ -57,7 +58,11 @@ fn check(facts: &CaptureFacts) -> Vec<Finding> {
         true => OwnServer::Elsewhere,
         false => OwnServer::Unseen,
     };
+    // A name that many servers share is known to every thief.
     let is_known_realm = |peer: &PeerChallenge| {
+        if realm_generic::kind(&peer.realm).is_some() {
+            return false;
+        }
         let account = chronicle.sources.hash((&*peer.user, &*peer.realm));
         chronicle.logins.latest(account, peer.pair.client).is_some()
     };

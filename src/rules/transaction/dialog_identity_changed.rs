@@ -45,10 +45,15 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let under_tag = other_tag.and_then(Attempt::answer).map(|answer| answer.at);
     let issued = presented.nonce.and_then(|id| context.nonces.get(id)).and_then(|nonce| nonce.issued());
     let Some(asked) = under_tag.or(issued.map(|issue| issue.at)) else { return Vec::new() };
+    let sent = attempt.request().map(|request| request.time);
+    let waited = sent.zip(issued).map(|(sent, issue)| sent.since(issue.time)).unwrap_or_default();
     let what = if other_tag.is_some() { "From tag" } else { "Call-ID" };
     // Nothing of it stands in the digest, and to keep From is a recommendation (RFC 3261 §8.1.3.5).
     let (severity, confidence) = match credentials_facts::grade(&rows) {
         (Severity::High, _) if other_tag.is_some() => (Severity::Medium, Confidence::Possible),
+        // Let past, it is no matter.
+        (_, Confidence::Proven) if other_tag.is_none() && waited > AT_ONCE => (Severity::Info, Confidence::Possible),
+        _ if other_tag.is_none() && waited > AT_ONCE => (Severity::Medium, Confidence::Possible),
         graded => graded,
     };
     let finding = Finding::new(&RULE, format!("The retry of the {} has another {what}", attempt.transaction.method))
@@ -78,7 +83,7 @@ fn is_moved_here(context: &Context<'_>, (_, attempt, presented): &Row<'_, '_>) -
     let Some((request, nonce)) = attempt.request().zip(presented.nonce.and_then(|id| context.nonces.get(id))) else {
         return false;
     };
-    let is_in_time = nonce.issued().is_some_and(|issue| request.time.since(issue.time) <= AT_ONCE);
+    let is_in_time = nonce.issued().is_some_and(|issue| request.time.since(issue.time) <= facts::ANSWER_WITHIN);
     // Whoever counts higher has used it before, in a message that the capture lacks.
     let is_first_use = presented.nonce_count.is_none_or(|count| count <= 1);
     presented.answers.is_none() && nonce.moved_to() == Some(request.at) && is_in_time && is_first_use

@@ -93,7 +93,7 @@ fn a_carrier_does_not_log_in_at_its_customer() {
     check(
         &[&trunk],
         NOTHING,
-        "high challenge-unanswered fault=server sure=likely cause=trunk says=without_a_challenge",
+        "high challenge-unanswered fault=server sure=possible cause=trunk says=without_a_challenge",
     );
     check(&[NAMES, CALLED, LATER], NOTHING, "high challenge-unanswered fault=client cause=challenge-kind");
 }
@@ -187,9 +187,67 @@ fn an_answer_with_a_via_too_many_is_to_be_discarded() {
         )
     };
     let extra = asked(&format!("{own}Via: SIP/2.0/UDP 203.0.113.10;branch=z9hG4bKgw\n"));
-    check(&[&extra, LATER], NOTHING, "high retry-without-credentials fault=server sure=likely says=more_Via");
+    check(&[&extra, LATER], NOTHING, "high retry-without-credentials fault=server sure=possible says=more_Via");
     check(&[&asked(own), LATER], NOTHING, "high retry-without-credentials fault=client sure=proven");
     // Behind the gateway both stand there rightly.
     let sent_on = format!("> REGISTER\n{vias}< 401\n{vias}WWW-Authenticate: challenge\n");
     check(&[&sent_on, LATER], NOTHING, "high challenge-unanswered fault=client");
+}
+
+#[test]
+fn a_client_that_may_have_heard_the_challenge_is_not_cleared() {
+    let asked = "phone > proxy REGISTER\nproxy > carrier forward\ncarrier > proxy 401\nWWW-Authenticate: challenge\n";
+    // The way back is not captured, and nobody repeats himself.
+    check(&[NAMES, asked, LATER], NOTHING, "medium challenge-unanswered fault=unknown sure=possible");
+    // A challenge that crosses a CANCEL wants no answer.
+    let call = "phone > proxy INVITE\nproxy > carrier forward\nphone > proxy CANCEL\nproxy > phone 200 to CANCEL\n\
+        carrier > proxy 407\nCSeq: 1 INVITE\nProxy-Authenticate: challenge\nproxy > phone 487\nCSeq: 1 INVITE\n";
+    check(&[NAMES, call, LATER], NOTHING, "clean");
+    // Short captures tell it with care.
+    let told = asked.to_owned() + "proxy > phone 403\n";
+    check(&[NAMES, &told], NOTHING, "medium challenge-unanswered fault=server sure=possible");
+}
+
+#[test]
+fn who_has_an_account_at_the_asker_is_no_carrier_of_it() {
+    let mutual = "[own] carrier > proxy INVITE\n[own] proxy > carrier 401\nWWW-Authenticate: challenge realm=asterisk\n[own] carrier > proxy ACK\n\
+        [own] carrier > proxy INVITE\nAuthorization: digest user=peer password=secret\n[own] proxy > carrier 200\n[own] carrier > proxy ACK\n";
+    check(&[NAMES, REGISTERED, mutual, "+5 ", CALLED, LATER], NOTHING, "high challenge-unanswered fault=client");
+}
+
+#[test]
+fn other_refusals_of_the_moment_clear_nobody() {
+    // Another client calls the same number, and is asked by the same server.
+    let wrong = "[a] phone > proxy INVITE sip:5551234@pbx.example.com\nTo: <sip:5551234@pbx.example.com>\n[a] proxy > phone 407\nProxy-Authenticate: challenge\n\
+        [a] phone > proxy ACK\n[a] phone > proxy INVITE sip:5551234@pbx.example.com\nTo: <sip:5551234@pbx.example.com>\n\
+        Proxy-Authorization: digest user=1001 password=wrong\n";
+    let other = "[b] other > proxy INVITE sip:5551234@pbx.example.com\nTo: <sip:5551234@pbx.example.com>\n[b] proxy > other 403\n[b] other > proxy ACK\n";
+    let names = format!("{NAMES}other 198.51.100.8\n");
+    check(
+        &[&names, wrong, other, "[a] proxy > phone 403\nCSeq: 2 INVITE\n", LATER],
+        NOTHING,
+        "high forbidden-after-credentials",
+    );
+    // The server calls the carrier, and is asked for credentials.
+    let own = "[b] proxy > carrier INVITE sip:5551234@carrier.example\nTo: <sip:5551234@carrier.example>\n[b] carrier > proxy 407\n\
+        Proxy-Authenticate: challenge realm=c\n[b] proxy > carrier ACK\n";
+    check(
+        &[&names, wrong, own, "[a] proxy > phone 403\nCSeq: 2 INVITE\n", LATER],
+        NOTHING,
+        "several\nhigh forbidden-after-credentials",
+    );
+}
+
+#[test]
+fn a_stale_loop_of_a_server_that_takes_such_credentials_is_its_own() {
+    let asked = "> REGISTER\n< 401\nWWW-Authenticate: challenge opaque=o\n";
+    let bare = "> REGISTER\nAuthorization: digest user=1001 password=secret opaque=none\n";
+    let stale = "< 401\nWWW-Authenticate: challenge opaque=o stale=true\n";
+    let looped = [bare, stale].concat().repeat(4);
+    check(
+        &[asked, &looped, LATER],
+        SECRET,
+        "high opaque-missing-or-changed fault=client\nmedium stale-loop by=opaque-missing-or-changed",
+    );
+    check(&[asked, bare, OK, "+60 ", &looped, LATER], SECRET, "high stale-loop fault=server");
 }
