@@ -256,7 +256,7 @@ impl<'run> Scribe<'_, 'run> {
             attempt.is_let_past() && attempt.credentials.iter().any(|later| later.nonce == presented.nonce)
         };
         let goes_on = || self.session.attempts.iter().skip(index + 1).take(GOOD_AGAIN_WITHIN).any(is_good_again);
-        let is_of_nonce = is_right || (first_use.is_some_and(|first| first < index) && !goes_on());
+        let is_of_nonce = (is_right || first_use.is_some_and(|first| first < index)) && !goes_on();
         let is_turn = is_register && !is_answered && !is_of_nonce;
         if !is_guess && !is_turn {
             return;

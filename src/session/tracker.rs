@@ -61,6 +61,8 @@ pub struct Tracker {
     now: CaptureTime,
     /// The time of the last message, where that was far ahead.
     ahead: Option<CaptureTime>,
+    /// Its Call-ID: its run is as young as the clock, once that follows.
+    ahead_call: Option<Arc<[u8]>>,
     steps_back: u32,
     evicted: u64,
     untracked: u64,
@@ -81,6 +83,7 @@ impl Tracker {
             is_crowded: false,
             now: CaptureTime::from_ns(i64::MIN),
             ahead: None,
+            ahead_call: None,
             steps_back: 0,
             evicted: 0,
             untracked: 0,
@@ -114,6 +117,7 @@ impl Tracker {
         let gap = self.gap();
         if let Some(kept) = self.runs.get_mut(call_id) {
             kept.alive = self.now;
+            self.ahead_call = self.ahead.map(|_| kept.call_id().clone());
             let Some(run) = kept.wake() else { return Placement::Dropped };
             // A silence longer than the gap begins a new run, whether or not the queue came round to closing the old one. By the time of the
             // message, which the clock may not have followed yet: a wrong one is paid for by its own session alone.
@@ -134,6 +138,7 @@ impl Tracker {
         let placement = budget::push(&mut run, sighting, &self.limits);
         self.bodies_len_bytes += run.bodies_len_bytes();
         let mut kept = Kept::new(run, self.now);
+        self.ahead_call = self.ahead.map(|_| key.clone());
         self.budget.charge(&mut kept);
         watch(&mut kept, &mut self.watched, self.now);
         self.runs.insert(key, kept);
@@ -147,6 +152,10 @@ impl Tracker {
         if self.now().is_some_and(|now| time.since(now) > JUMP_MIN) {
             self.now = before.map_or(self.now, |before| before.min(time));
             self.ahead = Some(time);
+            let confirmed = self.ahead_call.take().filter(|_| before.is_some());
+            if let Some(kept) = confirmed.and_then(|call_id| self.runs.get_mut(&call_id)) {
+                kept.alive = self.now;
+            }
         } else if self.now.since(time) > STEP_BACK_MIN && self.steps_back < STEPS_BACK_MAX {
             self.steps_back += 1;
             self.step_back(time);
