@@ -268,17 +268,10 @@ const REALMS_SEARCHED: usize = 8;
 /// answer that it passed back is. Nor is a re-INVITE: whatever becomes of it, the call that was accepted goes on (RFC 3261 §14.1).
 fn own<'s, 'run>(run: &'s Run, attempts: &'s [Attempt<'run>]) -> impl DoubleEndedIterator<Item = &'s Attempt<'run>> {
     let first = attempts.first().map(|attempt| attempt.transaction);
-    // A B2BUA that keeps the Call-ID calls somebody else under it.
-    let is_of_server = move |known: &Transaction| {
-        first.is_some_and(|first| {
-            let (asked, sent) = (first.flow, known.flow);
-            asked.destination.address == sent.source.address && asked.source.address != sent.destination.address
-        })
-    };
     let is_own = move |attempt: &&Attempt<'_>| {
         Some(&attempt.transaction.method) == first.map(|first| &first.method)
             && attempt.is_own_hop()
-            && (attempt.is_sent_again || !is_of_server(attempt.transaction))
+            && !first.is_some_and(|first| is_of_server(run, first, attempt.transaction))
     };
     let is_call = |attempt: &Attempt<'_>| attempt.transaction.method == Method::Invite;
     let mut calls = attempts.iter().enumerate().filter(move |(_, attempt)| is_own(attempt) && is_call(attempt));
@@ -292,6 +285,16 @@ fn own<'s, 'run>(run: &'s Run, attempts: &'s [Attempt<'run>]) -> impl DoubleEnde
         is_own(attempt) && !is_behind_call
     })
     .map(|(_, attempt)| attempt)
+}
+
+/// Whether a B2BUA that keeps the Call-ID sends this to somebody else, on whatever behalf.
+fn is_of_server(run: &Run, first: &Transaction, known: &Transaction) -> bool {
+    let (asked, sent) = (first.flow, known.flow);
+    let is_beyond =
+        asked.destination.address == sent.source.address && asked.source.address != sent.destination.address;
+    let tag =
+        |known: &Transaction| known.request.as_ref().map(|request| request.from_tag.map(|tag| run.text(tag).to_vec()));
+    is_beyond && tag(first).zip(tag(known)).is_some_and(|(one, other)| one != other)
 }
 
 /// Whether two attempts are one request to two servers.

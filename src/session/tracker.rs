@@ -167,7 +167,6 @@ impl Tracker {
     /// Sets the clock back, and that of the queues: who stands first in one holds up all others.
     fn step_back(&mut self, time: CaptureTime) {
         self.now = time;
-        self.runs.values_mut().for_each(|kept| kept.alive = kept.alive.min(time));
         let queues = self.watched.iter_mut().chain(&mut self.over);
         queues.for_each(|(alive, _)| *alive = time.min(*alive));
         let idle = std::mem::take(&mut self.idle);
@@ -244,6 +243,7 @@ impl Tracker {
     fn lay_to_rest(&mut self) {
         while let Some(key) = due(&mut self.watched, self.now, REST_AFTER) {
             let Some(kept) = self.runs.get_mut(&key) else { continue };
+            kept.alive = kept.alive.min(self.now);
             if self.now.since(kept.alive) <= REST_AFTER {
                 self.watched.push_back((kept.alive, key));
                 continue;
@@ -263,11 +263,15 @@ impl Tracker {
         }
     }
 
-    /// Closes the runs that are over and stayed silent. One that did not is watched again.
+    /// Closes the runs that are over and stayed silent. One that did not is watched again, and one of a time that the clock has gone back
+    /// from waits once more.
     fn close_over(&mut self, closed: &mut Vec<Run>) {
         while let Some(key) = due(&mut self.over, self.now, OVER_AFTER) {
-            let is_silent = |kept: &Kept| kept.is_over() && self.now.since(kept.alive) > OVER_AFTER;
-            if self.runs.get(&key).is_some_and(is_silent) {
+            let Some(kept) = self.runs.get_mut(&key) else { continue };
+            if kept.alive > self.now {
+                kept.alive = self.now;
+                self.over.push_back((self.now, key));
+            } else if kept.is_over() && self.now.since(kept.alive) > OVER_AFTER {
                 closed.extend(self.take(&key));
             }
         }
@@ -279,7 +283,7 @@ impl Tracker {
             && self.now.since(*alive) > gap
             && let Some((_, key)) = self.idle.pop_first()
         {
-            let alive = self.runs.get(&key).map(|kept| kept.alive);
+            let alive = self.runs.get(&key).map(|kept| kept.alive.min(self.now));
             match alive {
                 Some(alive) if self.now.since(alive) <= gap => {
                     self.idle.insert((alive, key));

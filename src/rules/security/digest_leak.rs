@@ -25,7 +25,8 @@ pub static RULE: Rule = Rule {
     finds: "A request within a dialog, most often BYE, that the party which called challenges, and that the client answers with \
             credentials, although that address never challenged or accepted this client outside of dialogs. It is medium where \
             the client does not answer, which is right, and where the capture begins within the dialog, does not show that \
-            the client has another server, or where that is a neighbour of the one that asked: carriers have several. Where neither who called nor another \
+            the client has another server, or where that is a neighbour of the one that asked: carriers have several. It is high, and \
+            possible, where the one that asked names the realm of the client's own server in another network. Where neither who called nor another \
             server is seen, it is info.",
     matters: "With the digest, the caller can try passwords at home as fast as its machines are, unseen. It calls, waits until the phone hangs \
               up, and asks.",
@@ -113,6 +114,8 @@ fn finding(peer: &PeerChallenge, own: OwnServer) -> Option<Finding> {
             let caller = if peer.invited.is_some() { "which had called it" } else { "perhaps the other party of a call" };
             let severity = match peer.invited {
                 _ if is_shown => Severity::Critical,
+                // The carrier's realm is what a thief would name, too.
+                Some(_) if peer.is_direct && own == OwnServer::SameRealm => Severity::High,
                 // Who began the dialog is not seen, nor another server: it may be the client's own.
                 None if own == OwnServer::Unseen => Severity::Info,
                 _ => Severity::Medium,

@@ -39,7 +39,7 @@ fn a_digest_for_the_caller_is_a_leak() {
     check(
         &[CAST, REGISTERED, CALLED, &same_realm, ANSWERS],
         SECRET,
-        "medium digest-leak sure=possible says=realm_of_the_client's_own_server",
+        "high digest-leak sure=possible says=realm_of_the_client's_own_server",
     );
     // Nor is another server of the phone: who asks may be its own.
     check(&[CAST, HANGS_UP, ANSWERS], SECRET, "clean\ninfo digest-leak sure=possible says=perhaps");
