@@ -352,7 +352,7 @@ impl Messages {
         let let_past =
             accepted.find_map(|attempt| credentials_facts::caller_key(session, attempt).zip(attempt.request()));
         if let Some((key, request)) = let_past {
-            self.accounts.let_past(key, request.at);
+            self.accounts.let_past(&key, request.at);
         }
     }
 

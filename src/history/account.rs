@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::collections::VecDeque;
+use std::hash::BuildHasher;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,8 +69,6 @@ struct Account {
     presented: VecDeque<CaptureTime>,
     steps: VecDeque<LoopStep>,
     registrations: Registrations,
-    /// The first call or message with credentials that was let past.
-    let_past: Option<FrameRef>,
 }
 
 /// What an account's accepted registrations do with their Call-IDs.
@@ -90,6 +89,8 @@ pub struct Accounts {
     accounts: WireMap<AccountKey, Account>,
     /// Clients and the servers whose challenges of an unusual kind they answered, to a REGISTER or to another request.
     unusual_answered: BTreeSet<(Endpoint, IpAddr, bool)>,
+    /// The first call or message that was let past, by a hash of who sent it: nobody asks for the names.
+    let_past: WireMap<u64, FrameRef>,
     accounts_max: usize,
     refused: u64,
 }
@@ -97,7 +98,13 @@ pub struct Accounts {
 impl Accounts {
     /// No accounts yet; at most `accounts_max` are kept.
     pub fn new(accounts_max: usize) -> Accounts {
-        Accounts { accounts: WireMap::default(), unusual_answered: BTreeSet::new(), accounts_max, refused: 0 }
+        Accounts {
+            accounts: WireMap::default(),
+            unusual_answered: BTreeSet::new(),
+            let_past: WireMap::default(),
+            accounts_max,
+            refused: 0,
+        }
     }
 
     /// Notes that a client answered a server's challenge of an unusual kind: 407 to a REGISTER, or 401 to another request.
@@ -135,15 +142,19 @@ impl Accounts {
     }
 
     /// Notes a call or a message with credentials that was let past.
-    pub fn let_past(&mut self, key: AccountKey, at: FrameRef) {
-        if let Some(account) = self.account(key) {
-            account.let_past = Some(account.let_past.map_or(at, |known| known.min(at)));
+    pub fn let_past(&mut self, key: &AccountKey, at: FrameRef) {
+        let key = self.accounts.hasher().hash_one(key);
+        if self.let_past.len() < self.accounts_max || self.let_past.contains_key(&key) {
+            let first = self.let_past.entry(key).or_insert(at);
+            *first = at.min(*first);
+        } else {
+            self.refused += 1;
         }
     }
 
     /// The first one of the account.
     pub fn first_let_past(&self, key: &AccountKey) -> Option<FrameRef> {
-        self.accounts.get(key)?.let_past
+        self.let_past.get(&self.accounts.hasher().hash_one(key)).copied()
     }
 
     /// Notes an accepted registration. `again` says that its Call-ID held more than one.
