@@ -61,7 +61,7 @@ pub struct Counts {
     pub sessions: u64,
     /// Sessions that are left out.
     pub sessions_left_out: u64,
-    /// Messages and connections that could not be remembered.
+    /// Messages, sessions and connections that could not be remembered.
     pub forgotten: u64,
 }
 

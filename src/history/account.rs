@@ -109,8 +109,11 @@ impl Accounts {
 
     /// Notes that a client answered a server's challenge of an unusual kind: 407 to a REGISTER, or 401 to another request.
     pub fn answered_unusual(&mut self, client: Endpoint, server: IpAddr, is_register: bool) {
-        if self.unusual_answered.len() < self.accounts_max {
-            self.unusual_answered.insert((client, server, is_register));
+        let known = (client, server, is_register);
+        if self.unusual_answered.len() < self.accounts_max || self.unusual_answered.contains(&known) {
+            self.unusual_answered.insert(known);
+        } else {
+            self.refused += 1;
         }
     }
 

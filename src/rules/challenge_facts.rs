@@ -290,13 +290,16 @@ pub fn is_md5(algorithm: Algorithm<'_>) -> Option<bool> {
     }
 }
 
+/// Attempts among which the client's user name is looked for. Bounds the search in endless sessions.
+const NAMED_WITHIN: usize = 256;
+
 /// Who sends an attempt: the user, else the address. A request within a dialog may be that of the other side.
 pub fn who(session: &Session<'_>, attempt: &Attempt<'_>) -> String {
     let from =
         |attempt: &Attempt<'_>| attempt.request().map(|request| Uri::user_of(session.text(request.from)).to_vec());
     let source = |attempt: &Attempt<'_>| attempt.transaction.flow.source.address;
     let is_own = |other: &&Attempt<'_>| source(other) == source(attempt) && from(other) == from(attempt);
-    let own = session.attempts.iter().take(ENDINGS_MAX).filter(is_own).flat_map(|own| &own.credentials);
+    let own = session.attempts.iter().take(NAMED_WITHIN).filter(is_own).flat_map(|own| &own.credentials);
     let named = own.map(Presented::username).find(|name| !name.is_empty());
     let user = named.map(Cow::into_owned).or_else(|| from(attempt)).unwrap_or_else(|| session.user());
     if user.is_empty() { attempt.transaction.flow.source.to_string() } else { facts::text(&user) }

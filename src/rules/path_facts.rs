@@ -1,4 +1,4 @@
-//! What the rules about the path ask of a session. Facts, no findings.
+//! What the rules about the path ask of a session, and how they tell what ICMP and TCP said.
 
 use std::time::Duration;
 

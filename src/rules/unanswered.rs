@@ -131,9 +131,12 @@ fn explain_unheard(mut finding: Finding, attempt: &Attempt<'_>) -> Finding {
 
 /// Where whoever was asked had asked the asker for credentials: the asker is the client of the two, as a PBX is its carrier's.
 fn trunk(context: &Context<'_>, attempt: &Attempt<'_>) -> Option<FrameRef> {
-    let flow = attempt.transaction.flow;
-    let is_call = attempt.transaction.method == Method::Invite && !attempt.has_credentials();
-    is_call.then(|| context.nonces.first_asked(flow)).flatten().filter(|_| !has_logged_in(context, attempt))
+    context.nonces.first_asked(attempt.transaction.flow).filter(|_| is_strangers_call(context, attempt))
+}
+
+/// Whether it is a bare call of a client that is not seen to have an account at the server.
+fn is_strangers_call(context: &Context<'_>, attempt: &Attempt<'_>) -> bool {
+    attempt.transaction.method == Method::Invite && !attempt.has_credentials() && !has_logged_in(context, attempt)
 }
 
 /// Whether the client ever got in with credentials at the server that asks: then it has an account there.
@@ -164,9 +167,8 @@ fn explain_trunk(mut finding: Finding, attempt: &Attempt<'_>, at: FrameRef) -> F
 /// An earlier call of the same host that the server took without credentials: it knows it by its address.
 fn admitted(context: &Context<'_>, attempt: &Attempt<'_>) -> Option<FrameRef> {
     let flow = attempt.transaction.flow;
-    let is_call = attempt.transaction.method == Method::Invite && !attempt.has_credentials();
-    let admitted = || context.servers.let_in(flow.destination.address, Entry::Invite, flow.source.address);
-    is_call.then(admitted).flatten().filter(|_| !has_logged_in(context, attempt))
+    let admitted = context.servers.let_in(flow.destination.address, Entry::Invite, flow.source.address);
+    admitted.filter(|_| is_strangers_call(context, attempt))
 }
 
 fn explain_admitted(mut finding: Finding, attempt: &Attempt<'_>, at: FrameRef) -> Finding {

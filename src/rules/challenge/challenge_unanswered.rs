@@ -38,7 +38,8 @@ pub static RULE: Rule = Rule {
     finds: "A 401 or 407 after which no request with credentials for that realm follows in the same Call-ID (for REGISTER and its \
             like also from the same address of record and source) within 32 s, while the capture goes on. Where the capture ends \
             earlier, the finding is medium and possible, and says how long it went on. Where the challenge itself shows why, the \
-            cause says so: scheme, algorithm, qop, second-realm, late-challenge or challenge-kind. Where the capture lacks the request \
+            cause says so: scheme, algorithm, qop, second-realm, late-challenge or challenge-kind; and trunk where the one who was asked is a \
+            server that asked the asker before. Where the capture lacks the request \
             that was challenged, or its headers, it is medium and possible. Where the client goes on to repeat its request over \
             UDP for a second or more, the challenge did not reach it, and the fault is the path's.",
     matters: "The client was asked and did not answer: it has no credentials for that realm, does not know the header or the \
@@ -51,7 +52,8 @@ pub static RULE: Rule = Rule {
                answer and are info. A challenge without a header that could be answered is challenge-header-missing. A call \
                that was cancelled, or that another branch of a forking proxy won, needs no answer. Whoever is asked within a \
                dialog by the one who began it need not answer: that is medium. So is a log-off (Expires: 0) of a client that is \
-               gone: what it was to end expires by itself.",
+               gone: what it was to end expires by itself. A challenge to a proxy or B2BUA, for what it sent on, that did not come \
+               back to the client is that one's to answer. Behind an answer that agrees on IPsec (Security-Server) nothing is seen, and it is info.",
     sources: &["RFC 3261 section 22.2", "RFC 3261 section 22.3", "RFC 3261 section 17.1"],
     sample: "invite-second-realm-unanswered",
     check: Check::Session(check),
@@ -126,37 +128,40 @@ fn relayed(session: &Session<'_>, unanswered: &Unanswered, origin: &Attempt<'_>)
     let method = &attempt.transaction.method;
     let realm = facts::quoted(&attempt.challenges.first()?.realm());
     let client = challenge_facts::who(session, origin);
-    let told = match origin.answer() {
-        Some(told) => format!("answered the client {} in frame {}", told.status, told.at.number),
-        None => "answered the client nothing".to_owned(),
-    };
     let title = format!(
         "{relay} was challenged for realm {realm} when it sent on the {method} of {client}, and never answered"
     );
-    let mut finding = Finding::new(&RULE, title)
-        .graded(unanswered.severity, unanswered.confidence.min(Confidence::Likely))
-        .fault(Fault::Server)
-        .explained(format!(
-            "The {} in frame {} was sent to {relay}, which neither answered it nor passed it back: it {told}. The client was not asked.",
-            answer.status, answer.at.number
-        ))
-        .excludes("wrong password of the client: it was not asked for this realm")
-        .advises(format!(
-            "Give {relay} the account for realm {realm}, let {} admit its address, or let {relay} pass the challenge back to the client",
-            attempt.transaction.flow.destination.address
-        ));
-    if !relay_facts::is_kept_back(origin) {
-        finding = finding.graded(unanswered.severity.min(Severity::Medium), Confidence::Possible).fault(Fault::Unknown);
-        finding.excluded.clear();
-        finding
-            .explanation
-            .push_str(" The capture may lack the answer that went back: the client did not repeat its request.");
-    }
+    let asked = format!("The {} in frame {} was sent to {relay}", answer.status, answer.at.number);
+    let mut finding = Finding::new(&RULE, title).advises(format!(
+        "Give {relay} the account for realm {realm}, let {} admit its address, or let {relay} pass the challenge back to the client",
+        attempt.transaction.flow.destination.address
+    ));
+    finding = match relay_facts::is_kept_back(origin) {
+        true => finding
+            .graded(unanswered.severity, unanswered.confidence.min(Confidence::Likely))
+            .fault(Fault::Server)
+            .explained(format!("{asked}, which neither answered it nor passed it back: {}. The client was not asked.", told(origin)))
+            .excludes("wrong password of the client: it was not asked for this realm"),
+        false => finding
+            .graded(unanswered.severity.min(Severity::Medium), Confidence::Possible)
+            .fault(Fault::Unknown)
+            .explained(format!(
+                "{asked}. What {relay} told the client is not in the capture, and the client did not repeat its request: it may have been asked."
+            )),
+    };
     finding.attempt = Some(unanswered.index);
     finding.subject = facts::subject(session, attempt);
     finding.frames = facts::frames_of_all([origin, attempt]);
     finding.evidence = facts::challenge_evidence(attempt);
     Some(finding)
+}
+
+/// What the client got in place of the challenge.
+fn told(origin: &Attempt<'_>) -> String {
+    match origin.answer() {
+        Some(answer) => format!("it answered the client {} in frame {}", answer.status, answer.at.number),
+        None => "the client, which repeated its request, got no answer".to_owned(),
+    }
 }
 
 /// Whether a challenge is proven to be without an answer: the capture goes on long enough, and nothing settled it.

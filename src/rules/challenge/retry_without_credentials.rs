@@ -30,7 +30,8 @@ pub static RULE: Rule = Rule {
     advice: "Set user name and password. Where the client selects its account by realm, compare the configured realm with the one \
              in the challenge.",
     not_this: "The same CSeq and branch again is a retransmission: then the challenge did not arrive. A challenge whose nonce is \
-               used later in the Call-ID was answered, if perhaps to another of the server's addresses.",
+               used later in the Call-ID was answered, if perhaps to another of the server's addresses. What a proxy sent on, and kept the \
+               challenge of, is challenge-unanswered.",
     sources: &["RFC 3261 section 22.2", "RFC 3261 section 22.3"],
     sample: "invite-challenge-ignored",
     check: Check::Session(check),

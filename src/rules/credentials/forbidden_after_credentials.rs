@@ -31,7 +31,8 @@ pub static RULE: Rule = Rule {
     matters: "403 has many causes: a registrar sends it when the account may not use that address of record, a proxy when the \
               account may not call there, and some servers in place of a second 401.",
     advice: "Compare From, To and Contact with what the account may use. Look at the account's permissions and at its balance.",
-    not_this: "A digest that does not fit is digest-wrong-password. A 403 behind a 180 comes from the called party.",
+    not_this: "A digest that does not fit is digest-wrong-password. A 403 behind a 180 comes from the called party. One that a B2BUA \
+               got for its own call to the same number, and passes back, is about that call: here it is medium.",
     sources: &["RFC 3261 section 21.4.4", "RFC 3261 section 10.3"],
     sample: "register-right-digest-403",
     check: Check::Trouble(check),

@@ -25,7 +25,8 @@ pub static RULE: Rule = Rule {
     severity: Severity::High,
     summary: "The response is not a digest: it has another length than its algorithm gives, or is not hex",
     finds: "Credentials whose response is not 32 hex digits for MD5, 64 for SHA-256 and SHA-512-256 or 128 for SHA-512. It is \
-            medium where the server did not turn it away for that. No secret is needed.",
+            medium where the server did not turn it away for that. An empty one in answer to a challenge of a password \
+            algorithm is one, too: no digest was sent. No secret is needed.",
     matters: "Such a response can be right for no password at all. A buffer that is one byte short, Base64 in place of hex, or a \
               leading zero that was dropped when printing are what it comes from.",
     advice: "Fix the client's printing of the digest: two lower-case hex digits for each byte, none left out.",

@@ -35,7 +35,8 @@ pub static RULE: Rule = Rule {
             or a request with credentials, of which ICMP says that it did not arrive: clients that hear that need not repeat it. Then the finding tells \
             who said so and why: the server's own host that nothing listens on the port (the \
             server's fault), a router or firewall that it has no way or lets nothing through (the path's). The same is true of a server \
-            that closes or resets the TCP connection instead of answering.",
+            that closes or resets the TCP connection instead of answering. Answers whose branch or CSeq is not that of the request, and an answer \
+            that a proxy got and did not pass back, are named.",
     matters: "The packets do not arrive, or the answers do not come back, or the server drops them on purpose: a firewall, an address \
               that is not allowed, fail2ban. Clients show this as 408 or as a time-out, never as a wrong password.",
     advice: "Check address and port, firewall and NAT. See whether the server's ban list holds the client's address; ask the carrier \
