@@ -1,5 +1,6 @@
 //! What a closed session tells of digests that went to the wrong party, or came from the wrong one.
 
+use crate::base::time::TRANSACTION_TIMEOUT;
 use crate::history::Chronicle;
 use crate::history::PairKey;
 use crate::history::PeerChallenge;
@@ -7,7 +8,6 @@ use crate::history::Replay;
 use crate::history::Use;
 use crate::session::Attempt;
 use crate::session::Session;
-use crate::session::judge::TRANSACTION_TIMEOUT;
 use crate::sip::Method;
 
 /// How many transactions are searched for the INVITE of a dialog: it stands at the beginning.

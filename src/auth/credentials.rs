@@ -10,6 +10,7 @@ use crate::auth::params::Params;
 use crate::auth::qop::Qop;
 use crate::auth::scanner::Scanner;
 use crate::auth::scheme::Scheme;
+use crate::base::encoding::percent_decoded;
 
 /// One set of credentials, borrowing the header value it was read from. Values are unescaped;
 /// [`Credentials::params`] has them raw.
@@ -56,7 +57,8 @@ impl<'a> Credentials<'a> {
         let charset = parts.next()?;
         let _language = parts.next()?;
         let encoded = parts.next()?;
-        if charset.eq_ignore_ascii_case(b"UTF-8") { percent_decode(encoded) } else { None }
+        let is_readable = charset.eq_ignore_ascii_case(b"UTF-8") && is_percent_encoded(encoded);
+        is_readable.then(|| percent_decoded(encoded))
     }
 
     /// The realm.
@@ -140,19 +142,10 @@ impl<'a> Credentials<'a> {
     }
 }
 
-fn percent_decode(encoded: &[u8]) -> Option<Vec<u8>> {
-    let mut decoded = Vec::with_capacity(encoded.len());
-    let mut bytes = encoded.iter().copied();
-    while let Some(byte) = bytes.next() {
-        if byte == b'%' {
-            let mut digit = || bytes.next().and_then(|byte| char::from(byte).to_digit(16));
-            let value = digit()?.saturating_mul(16).saturating_add(digit()?);
-            decoded.push(u8::try_from(value).ok()?);
-        } else {
-            decoded.push(byte);
-        }
-    }
-    Some(decoded)
+/// Every percent sign begins an escape, as RFC 5987 §3.2.1 wants it.
+fn is_percent_encoded(text: &[u8]) -> bool {
+    let mut behind_signs = text.split(|byte| *byte == b'%').skip(1);
+    behind_signs.all(|behind| behind.get(..2).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 pub mod chunks;
 pub mod coverage;
 pub mod decode_as;
+pub mod encoding;
 pub mod flow;
 pub mod frame;
 pub mod frame_set;

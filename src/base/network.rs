@@ -71,16 +71,24 @@ impl FromStr for Network {
     }
 }
 
-/// Whether an address can be reached from everywhere: not private, local or shared (RFC 1918, RFC 6598, RFC 4193).
-pub fn is_public(address: IpAddr) -> bool {
+/// Whether an address is one of a network of its own, behind NAT or a provider's NAT (RFC 1918, RFC 4193, RFC 6598).
+pub fn is_private(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(v4) => {
             let [first, second, ..] = v4.octets();
             let is_shared = first == 100 && (64..128).contains(&second);
-            !(v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_unspecified() || is_shared)
+            v4.is_private() || is_shared
         }
+        IpAddr::V6(v6) => v6.is_unique_local(),
+    }
+}
+
+/// Whether an address can be reached from everywhere: neither private nor of this host or link.
+pub fn is_public(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => !(v4.is_loopback() || v4.is_link_local() || v4.is_unspecified() || is_private(address)),
         IpAddr::V6(v6) => {
-            !(v6.is_loopback() || v6.is_unspecified() || v6.is_unique_local() || v6.is_unicast_link_local())
+            !(v6.is_loopback() || v6.is_unspecified() || v6.is_unicast_link_local() || is_private(address))
         }
     }
 }

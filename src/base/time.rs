@@ -6,6 +6,10 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::Serialize;
 
+/// 64 times T1 of RFC 3261 §17.1: timers B, F, H and J. Who has not answered by then does not answer, and who was answered may repeat
+/// what it sent for as long.
+pub const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(32);
+
 /// Nanoseconds since 1970-01-01 UTC as the capture says. Absurd values saturate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct CaptureTime(i64);

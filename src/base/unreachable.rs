@@ -11,6 +11,7 @@ use crate::base::Flow;
 use crate::base::FrameRef;
 use crate::base::Transport;
 use crate::base::WireMap;
+use crate::base::time::TRANSACTION_TIMEOUT;
 
 /// A packet that did not arrive, or did so in vain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,8 +62,8 @@ const ENDS_MAX: usize = 65_536;
 /// The latest notices that are kept for each of them.
 const NOTICES_MAX: usize = 32;
 
-/// RFC 3261 §17.1.1.2: so long a client repeats a request.
-const REPEATED_FOR: Duration = Duration::from_secs(32);
+/// So long a client repeats a request.
+const REPEATED_FOR: Duration = TRANSACTION_TIMEOUT;
 
 /// Who sends, and to which host: an answer goes to whichever port the Via names.
 type Sender = (Endpoint, IpAddr);

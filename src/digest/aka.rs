@@ -13,6 +13,8 @@ use zeroize::Zeroizing;
 
 use crate::auth::AkaVersion;
 use crate::auth::HashName;
+use crate::base::encoding::base64_decoded;
+use crate::base::encoding::base64_encoded;
 use crate::digest::milenage;
 use crate::digest::response::Account;
 use crate::digest::response::ha1;
@@ -40,7 +42,10 @@ const LABEL: &[u8] = b"http-digest-akav2-password";
 
 impl Challenge {
     pub(super) fn read(version: AkaVersion, nonce: &[u8], auts: Option<&[u8]>) -> Challenge {
-        let decoded = base64_decoded(nonce.get(..NONCE_DIGITS_MAX).unwrap_or(nonce));
+        let digits = nonce.get(..NONCE_DIGITS_MAX).unwrap_or(nonce).trim_ascii_end();
+        // One digit alone behind groups of four is what a cut left, and no byte.
+        let whole = if digits.len() % 4 == 1 { digits.split_last().map_or(digits, |(_, front)| front) } else { digits };
+        let decoded = base64_decoded(whole);
         let rand = decoded.filter(|bytes| bytes.len() >= NONCE_LEN_BYTES_MIN);
         let rand = rand.and_then(|bytes| bytes.first_chunk::<16>().copied());
         Challenge { version, rand, has_auts: auts.is_some_and(|auts| !auts.is_empty()) }
@@ -104,59 +109,12 @@ fn prf(hash: HashName, key: &[u8]) -> Zeroizing<Vec<u8>> {
         HashName::Sha512_256 => mac::<Hmac<Sha512_256>>(key),
         HashName::Sha512 => mac::<Hmac<Sha512>>(key),
     };
-    base64_encoded(&bytes)
-}
-
-const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-/// RFC 4648 §4, into a buffer that does not move.
-fn base64_encoded(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
-    let mut text = Zeroizing::new(Vec::with_capacity(bytes.len().div_ceil(3) * 4));
-    for chunk in bytes.chunks(3) {
-        let byte = |index: usize| u32::from(chunk.get(index).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for (index, shift) in [18, 12, 6, 0].into_iter().enumerate() {
-            let digit = DIGITS.get((bits >> shift & 0x3f) as usize).copied().unwrap_or(b'=');
-            text.push(if index <= chunk.len() { digit } else { b'=' });
-        }
-    }
-    text
-}
-
-/// None where there is anything but digits, and padding at the end. A last group that was cut is left out.
-fn base64_decoded(text: &[u8]) -> Option<Vec<u8>> {
-    let digits = text.trim_ascii_end();
-    let digits = digits.strip_suffix(b"==").or(digits.strip_suffix(b"=")).unwrap_or(digits);
-    let mut bytes = Vec::with_capacity(digits.len() / 4 * 3);
-    for group in digits.chunks(4) {
-        let mut bits = 0_u32;
-        for digit in group {
-            let value = DIGITS.iter().position(|known| known == digit)?;
-            bits = bits << 6 | u32::try_from(value).ok()?;
-        }
-        bits <<= 6 * (4 - group.len());
-        let [_, first, second, third] = bits.to_be_bytes();
-        bytes.extend([first, second, third].into_iter().take(group.len().saturating_sub(1)));
-    }
-    Some(bytes)
+    Zeroizing::new(base64_encoded(&bytes).into_bytes())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn base64_is_that_of_rfc_4648() {
-        for (bytes, text) in
-            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("fooba", "Zm9vYmE=")]
-        {
-            assert_eq!(*base64_encoded(bytes.as_bytes()), text.as_bytes());
-            assert_eq!(base64_decoded(text.as_bytes()).unwrap(), bytes.as_bytes());
-        }
-        assert_eq!(base64_encoded(b"\xfb\xff").as_slice(), b"+/8=");
-        assert_eq!(base64_decoded(b"Zm9v Zg"), None);
-        assert_eq!(base64_decoded("Zm9v\u{e4}".as_bytes()), None);
-    }
 
     /// Another program's HMAC: `printf http-digest-akav2-password | openssl dgst -md5 -mac HMAC -macopt hexkey:…`.
     #[test]

@@ -7,6 +7,7 @@ use zeroize::Zeroize;
 use zeroize::Zeroizing;
 
 use crate::auth::HashName;
+use crate::base::encoding::unhex;
 use crate::digest::milenage;
 use crate::digest::response::Account;
 use crate::digest::response::ha1;
@@ -122,17 +123,6 @@ pub enum OperatorValue<'a> {
     Op(&'a [u8]),
     /// OPc, which was made of OP and the SIM's key.
     Opc(&'a [u8]),
-}
-
-/// The bytes of hex digits.
-fn unhex(hex: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(hex.len() / 2));
-    for pair in hex.chunks(2) {
-        let [high, low] = pair else { return None };
-        let digit = |byte: u8| u8::try_from(char::from(byte).to_digit(16)?).ok();
-        bytes.push(digit(*high)? << 4 | digit(*low)?);
-    }
-    Some(bytes)
 }
 
 /// The hash function whose HA1 an algorithm uses. `-sess` starts from the same one (RFC 7616 §3.4.2).

@@ -6,8 +6,8 @@ use crate::base::CaptureTime;
 use crate::base::Flow;
 use crate::base::FrameRef;
 use crate::base::PackedFlow;
+use crate::base::time::TRANSACTION_TIMEOUT;
 use crate::session::NonceId;
-use crate::session::judge::TRANSACTION_TIMEOUT;
 
 /// One nonce of one realm. Small: there are as many as challenges. Its text is not kept: it stands in the messages that hold it,
 /// and whoever asks about a nonce has one of them.

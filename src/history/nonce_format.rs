@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use crate::base::CaptureTime;
+use crate::base::encoding::base64_decoded;
 
 /// What a nonce says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +94,9 @@ const NTP_TO_UNIX_S: i64 = 2_208_988_800;
 /// Longer ones are not looked at.
 const LEN_BYTES_MAX: usize = 256;
 
+/// Fewer bytes than this, or what looks like them in base64, are of no form that is known: short words are base64 by chance.
+const ENCODED_LEN_BYTES_MIN: usize = 24;
+
 /// Flags of the last byte of a Kamailio nonce with a number: the rest of the byte names a pool.
 const NUMBER_IS_COUNTED: u8 = 0x80;
 const NUMBER_IS_ONE_TIME: u8 = 0x40;
@@ -103,7 +107,7 @@ pub fn read(value: &[u8], seen: CaptureTime, is_aka: bool) -> Option<NonceFormat
     if value.len() > LEN_BYTES_MAX {
         return None;
     }
-    let bytes = base64(value);
+    let bytes = base64_decoded(value).filter(|bytes| bytes.len() >= ENCODED_LEN_BYTES_MIN);
     if is_aka {
         return bytes.filter(|bytes| bytes.len() >= 32).map(|_| NonceFormat::of(Stack::Aka));
     }
@@ -210,33 +214,6 @@ fn unix(seconds: i64) -> CaptureTime {
 
 fn hex_time(digits: &[u8]) -> Option<CaptureTime> {
     Some(unix(i64::from(u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?)))
-}
-
-/// The bytes of base64 text with or without its padding (RFC 4648 §4); `None` where it is none.
-fn base64(text: &[u8]) -> Option<Vec<u8>> {
-    let digits = text.strip_suffix(b"==").or_else(|| text.strip_suffix(b"=")).unwrap_or(text);
-    if digits.len() < 32 || digits.len() % 4 == 1 {
-        return None;
-    }
-    let mut bytes = Vec::with_capacity(digits.len() / 4 * 3 + 2);
-    let (mut bits, mut count) = (0_u32, 0_u32);
-    for digit in digits {
-        let value = match digit {
-            b'A'..=b'Z' => digit - b'A',
-            b'a'..=b'z' => digit - b'a' + 26,
-            b'0'..=b'9' => digit - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        bits = (bits << 6 | u32::from(value)) & 0xffff;
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.push(u8::try_from(bits >> count & 0xff).ok()?);
-        }
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]

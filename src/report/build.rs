@@ -194,7 +194,7 @@ pub fn text(bytes: &[u8]) -> String {
 /// The bytes in hex, where they are not UTF-8 and the text beside them is not the whole truth. What the text hides, they would show.
 pub fn hex_of(bytes: &[u8]) -> Option<String> {
     let is_shown = std::str::from_utf8(bytes).is_err() && matches!(without_secrets(bytes), Cow::Borrowed(_));
-    is_shown.then(|| bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    is_shown.then(|| hex::encode(bytes))
 }
 
 /// Milliseconds from one time to a later one.

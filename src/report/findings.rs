@@ -430,8 +430,7 @@ fn fingerprint(rule: &str, subject: &Subject) -> String {
         hash.update(part.len().to_be_bytes());
         hash.update(part);
     }
-    let hex: String = hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{hex}")
+    format!("sha256:{:.32}", hex::encode(hash.finalize()))
 }
 
 #[cfg(test)]

@@ -52,8 +52,7 @@ impl Pseudonyms {
         mac.update(class.as_bytes());
         mac.update(&[0]);
         mac.update(text.as_bytes());
-        let hex: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-        hex.chars().take(DIGITS).collect()
+        format!("{:.DIGITS$}", hex::encode(mac.finalize().into_bytes()))
     }
 
     fn named(&self, class: &str, text: &str) -> String {

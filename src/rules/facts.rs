@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::base::FrameRef;
 use crate::base::Untrusted;
 use crate::base::limits::beginning;
+use crate::base::time::TRANSACTION_TIMEOUT;
 use crate::digest::Verdict;
 use crate::history::AccountKey;
 use crate::rules::Context;
@@ -21,8 +22,8 @@ use crate::session::Presented;
 use crate::session::Session;
 use crate::sip::Method;
 
-/// How long a client may take to answer a challenge before it counts as unanswered: RFC 3261 §17.1, timers B and F.
-pub const ANSWER_WITHIN: Duration = Duration::from_secs(32);
+/// How long a client may take to answer a challenge before it counts as unanswered: as long as its server may take for the request.
+pub const ANSWER_WITHIN: Duration = TRANSACTION_TIMEOUT;
 
 /// Wire bytes as text for a finding; sinks escape it again. Of what is too long to be read, the beginning.
 pub fn text(bytes: &[u8]) -> String {

@@ -290,7 +290,7 @@ pub(super) fn merge_key(key: impl Into<String>) -> String {
     if key.len() <= NAME_BYTES_MAX {
         return key;
     }
-    let hash: String = Sha256::digest(&key).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let hash = hex::encode(Sha256::digest(&key));
     let beginning: String = key.chars().take(NAME_BYTES_MAX / 8).collect();
-    format!("{beginning} {hash}")
+    format!("{beginning} {hash:.32}")
 }

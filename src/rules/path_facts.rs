@@ -8,6 +8,7 @@ use crate::base::Notice;
 use crate::base::Transport;
 use crate::base::Unreachable;
 use crate::base::Why;
+use crate::base::time::TRANSACTION_TIMEOUT;
 use crate::rules::Context;
 use crate::rules::Fault;
 use crate::rules::Finding;
@@ -17,7 +18,6 @@ use crate::session::Lost;
 use crate::session::Session;
 use crate::session::Transaction;
 use crate::session::judge::RETRANSMISSIONS_OF_PATIENCE;
-use crate::session::judge::TRANSACTION_TIMEOUT;
 
 /// RFC 3261 §18.1.1: requests above it do not belong in a datagram where nobody knows the path's MTU.
 pub const DATAGRAM_BYTES_MAX: u32 = 1300;
@@ -90,7 +90,7 @@ pub fn lost_retry<'s, 'run>(session: &'s Session<'run>, context: &Context<'_>) -
     let mut frames: Vec<FrameRef> = same.map(|lost| lost.at).collect();
     frames.sort_unstable();
     let waited = first.time.map(|time| context.end.since(time)).unwrap_or_default();
-    let is_silence = frames.len() > RETRANSMISSIONS_OF_PATIENCE || waited >= crate::session::judge::TRANSACTION_TIMEOUT;
+    let is_silence = frames.len() > RETRANSMISSIONS_OF_PATIENCE || waited >= TRANSACTION_TIMEOUT;
     Some(LostRetry { index, challenged: attempt, frames, is_silence })
 }
 

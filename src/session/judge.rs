@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::time::Duration;
 
 use crate::auth::Credentials;
 use crate::auth::Scheme;
@@ -12,6 +11,7 @@ use crate::auth::parse_challenges;
 use crate::auth::parse_credentials;
 use crate::base::CaptureTime;
 use crate::base::Unreachables;
+use crate::base::time::TRANSACTION_TIMEOUT;
 use crate::digest::Verdict;
 use crate::digest::near_miss::Closest;
 use crate::session::Attempt;
@@ -28,9 +28,6 @@ use crate::session::Run;
 use crate::session::Transaction;
 use crate::session::attempt::ChallengeAt;
 use crate::sip::Method;
-
-/// RFC 3261 §17.1: timers B and F. Who has not answered by then does not answer.
-pub const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(32);
 
 /// What the capture shows beside a run.
 #[derive(Clone, Copy, Debug)]

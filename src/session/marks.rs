@@ -9,6 +9,7 @@ use serde::Serialize;
 use sha2::Digest;
 use sha2::Sha256;
 
+use crate::base::network::is_private;
 use crate::session::RareParts;
 use crate::session::Sighting;
 use crate::session::TextId;
@@ -150,17 +151,6 @@ fn odd_addresses(message: &Message<'_>, via: Via<'_>, texts: &mut Texts) -> Opti
 /// The address of a URI or of a host with a port; `None` where a name stands there.
 fn host(text: &[u8]) -> Option<IpAddr> {
     std::str::from_utf8(Uri::parse(text).host).ok()?.trim_matches(['[', ']']).parse().ok()
-}
-
-/// RFC 1918, and RFC 6598: what providers use behind their own NAT.
-fn is_private(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => {
-            let [first, second, ..] = address.octets();
-            address.is_private() || (first == 100 && (64..128).contains(&second))
-        }
-        IpAddr::V6(address) => address.is_unique_local(),
-    }
 }
 
 /// RFC 8866 §5.7: `c=IN IP4 192.0.2.1`, the first of the body.

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use crate::base::CaptureTime;
 use crate::base::Unreachables;
+use crate::base::time::TRANSACTION_TIMEOUT;
 use crate::session::Attempt;
 use crate::session::AttemptOutcome;
 use crate::session::Exchange;
@@ -18,7 +19,6 @@ use crate::session::Transaction;
 use crate::session::attempt::ChallengeAt;
 use crate::session::judge;
 use crate::session::judge::Around;
-use crate::session::judge::TRANSACTION_TIMEOUT;
 use crate::session::lookup::Lookup;
 use crate::sip::Method;
 use crate::sip::uri::Uri;

@@ -10,6 +10,7 @@ use crate::base::Flow;
 use crate::base::FrameRef;
 use crate::base::Limits;
 use crate::base::WireMap;
+use crate::base::time::TRANSACTION_TIMEOUT;
 use crate::session::NonceId;
 use crate::session::Placement;
 use crate::session::Run;
@@ -20,8 +21,8 @@ use crate::session::budget::Budget;
 use crate::session::kept::Kept;
 use crate::sip::Message;
 
-/// After such a silence nothing comes any more of transactions that were answered: 64 times T1, RFC 3261's timers B, F, H and J.
-const OVER_AFTER: Duration = Duration::from_secs(32);
+/// After such a silence nothing comes any more of transactions that were answered.
+const OVER_AFTER: Duration = TRANSACTION_TIMEOUT;
 
 /// After such a silence a run is laid to rest: most answers, and the requests that follow them, come sooner.
 const REST_AFTER: Duration = Duration::from_secs(8);

@@ -3,6 +3,7 @@
 use zeroize::Zeroizing;
 
 use crate::auth::HashName;
+use crate::base::encoding::percent_decoded;
 use crate::digest::near_miss::variant::Variant;
 
 /// A form of a password.
@@ -60,19 +61,6 @@ fn trimmed(text: &[u8], start: bool, end: bool) -> &[u8] {
     let from = if start { text.iter().position(|byte| !is_blank(byte)).unwrap_or(text.len()) } else { 0 };
     let until = if end { text.iter().rposition(|byte| !is_blank(byte)).map_or(0, |last| last + 1) } else { text.len() };
     text.get(from..until).unwrap_or_default()
-}
-
-/// `%41` → `A`; what is no such escape stays.
-pub(super) fn percent_decoded(text: &[u8]) -> Vec<u8> {
-    let value = |digit: Option<&u8>| char::from(*digit?).to_digit(16).and_then(|value| u8::try_from(value).ok());
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((byte, behind)) = rest.split_first() {
-        let escape = (*byte == b'%').then(|| Some((value(behind.first())? << 4) | value(behind.get(1))?)).flatten();
-        decoded.push(escape.unwrap_or(*byte));
-        rest = if escape.is_some() { behind.get(2..).unwrap_or_default() } else { behind };
-    }
-    decoded
 }
 
 /// Everything but the unreserved characters of RFC 3986 §2.3 as `%41`.

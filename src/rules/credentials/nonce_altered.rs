@@ -1,5 +1,6 @@
 //! SA232: the nonce is not returned as it was given.
 
+use crate::base::encoding::percent_decoded;
 use crate::digest::Verdict;
 use crate::rules::Check;
 use crate::rules::Context;
@@ -104,7 +105,7 @@ fn alteration(given: &[u8], raw: &[u8], sent: &[u8]) -> Option<&'static str> {
         Some("without its = padding")
     } else if given.eq_ignore_ascii_case(sent) {
         Some("in other letter case")
-    } else if raw == sent || percent_decoded(given) == sent || percent_decoded(sent) == given {
+    } else if raw == sent || form_decoded(given) == sent || form_decoded(sent) == given {
         Some("with its escapes changed")
     } else if sent.len() >= LEN_BYTES_MIN && given.starts_with(sent) {
         Some("cut at its end")
@@ -115,22 +116,8 @@ fn alteration(given: &[u8], raw: &[u8], sent: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// `%3D` as `=`, and `+` as a blank, as forms of the web are written.
-fn percent_decoded(text: &[u8]) -> Vec<u8> {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((&byte, behind)) = rest.split_first() {
-        let digits = behind.get(..2).filter(|_| byte == b'%').and_then(|digits| std::str::from_utf8(digits).ok());
-        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(value) => {
-                decoded.push(value);
-                rest = behind.get(2..).unwrap_or_default();
-            }
-            None => {
-                decoded.push(if byte == b'+' { b' ' } else { byte });
-                rest = behind;
-            }
-        }
-    }
-    decoded
+/// As forms of the web are read: `+` is a blank.
+fn form_decoded(text: &[u8]) -> Vec<u8> {
+    let blanks: Vec<u8> = text.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+    percent_decoded(&blanks)
 }

@@ -2,6 +2,7 @@
 
 use crate::auth::Algorithm;
 use crate::auth::Scheme;
+use crate::base::time::TRANSACTION_TIMEOUT;
 use crate::digest::near_miss::Closest;
 use crate::rules::Check;
 use crate::rules::Confidence;
@@ -15,7 +16,6 @@ use crate::session::Attempt;
 use crate::session::AttemptOutcome;
 use crate::session::Presented;
 use crate::session::Session;
-use crate::session::judge::TRANSACTION_TIMEOUT;
 
 /// The rule.
 pub static RULE: Rule = Rule {

@@ -5,6 +5,7 @@ use zeroize::Zeroizing;
 
 use crate::base::Limits;
 use crate::base::WireMap;
+use crate::base::encoding::unhex;
 
 /// A secret, wiped when dropped.
 pub(super) type Secret = Zeroizing<Vec<u8>>;
@@ -85,8 +86,8 @@ impl KeyLog {
     fn add_line(&mut self, line: &[u8]) -> Option<()> {
         let mut words = line.trim_ascii().splitn(3, |byte| *byte == b' ');
         let label = Label::of(words.next()?)?;
-        let random: ClientRandom = unhex(words.next()?)?.as_slice().try_into().ok()?;
-        let secret = unhex(words.next()?)?;
+        let random: ClientRandom = bytes_of(words.next()?)?.as_slice().try_into().ok()?;
+        let secret = bytes_of(words.next()?)?;
         let is_right = match label {
             Label::Master => secret.len() == MASTER_SECRET_BYTES,
             _ => TRAFFIC_SECRET_BYTES.contains(&secret.len()),
@@ -106,19 +107,9 @@ impl KeyLog {
     }
 }
 
-/// Bytes of hex digits in either case; at most as many as any secret or random has.
-fn unhex(digits: &[u8]) -> Option<Secret> {
-    if !digits.len().is_multiple_of(2) || digits.len() > 2 * MASTER_SECRET_BYTES {
-        return None;
-    }
-    // Of its final size from the start: a vector that grows leaves copies behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(digits.len() / 2));
-    let value = |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
-    for pair in digits.chunks_exact(2) {
-        let [high, low] = pair else { return None };
-        bytes.push(value(*high)? << 4 | value(*low)?);
-    }
-    Some(bytes)
+/// The bytes of as many hex digits as any secret or random has, or fewer.
+fn bytes_of(digits: &[u8]) -> Option<Secret> {
+    (digits.len() <= 2 * MASTER_SECRET_BYTES).then(|| unhex(digits)).flatten()
 }
 
 #[cfg(test)]
