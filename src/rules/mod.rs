@@ -24,6 +24,7 @@ pub mod recovery;
 pub mod relay_facts;
 mod said;
 pub mod security;
+mod server_words;
 pub mod transaction;
 pub mod unanswered;
 
@@ -261,6 +262,7 @@ pub fn check_session(session: &Session<'_>, context: &Context<'_>) -> Vec<Findin
     findings.iter_mut().for_each(|finding| hop_facts::name_sender(session, finding));
     precedence::settle(session, &mut findings);
     excluded::complete(session, context, &mut findings);
+    server_words::quote(session, &mut findings);
     findings
 }
 

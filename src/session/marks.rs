@@ -99,8 +99,11 @@ pub(super) fn rare_parts(message: &Message<'_>, via_count: Option<u8>, texts: &m
     let security_server = joined(message, HeaderName::SecurityServer, texts);
     let is_challenge = matches!(message.status(), Some(401 | 407));
     let has_extra_via = is_challenge && via_count.is_some_and(|sent| sent > 0 && message.via_count() > sent);
-    let is_rare = security_server.is_some() || has_extra_via;
-    is_rare.then(|| Box::new(RareParts { security_server, has_extra_via, ..RareParts::default() }))
+    let is_refusal = message.status().is_some_and(|status| status >= 300);
+    let mut words = |name| is_refusal.then(|| joined(message, name, texts)).flatten();
+    let (warning, reason) = (words(HeaderName::Warning), words(HeaderName::Reason));
+    let is_rare = security_server.is_some() || has_extra_via || warning.is_some() || reason.is_some();
+    is_rare.then(|| Box::new(RareParts { security_server, has_extra_via, warning, reason, ..RareParts::default() }))
 }
 
 /// The values of all headers of that name; `None` where there is none.

@@ -130,6 +130,10 @@ pub struct Answer {
 pub struct RareParts {
     /// The values of Security-Server (RFC 3329 §2.2), joined with commas.
     pub security_server: Option<TextId>,
+    /// The values of Warning (RFC 3261 §20.43), joined with commas.
+    pub warning: Option<TextId>,
+    /// The values of Reason (RFC 6432), joined with commas.
+    pub reason: Option<TextId>,
     /// The rows of Authentication-Info, of a 2xx.
     pub infos: Vec<InfoRow>,
     /// The refusal that a B2BUA got for its own call, and passes back with this answer.
@@ -183,6 +187,14 @@ impl Answer {
     /// Whether it is a challenge with more Vias than its request had: who gets it is to discard it (RFC 3261 §8.1.3.3).
     pub fn has_extra_via(&self) -> bool {
         self.rare.as_ref().is_some_and(|rare| rare.has_extra_via)
+    }
+
+    /// What it says of itself beside its reason phrase: the values of Warning and of Reason, each with the header's name.
+    pub fn words(&self) -> impl Iterator<Item = (&'static str, TextId)> + Clone {
+        let rare = self.rare.as_deref();
+        let warning = rare.and_then(|rare| rare.warning).map(|value| ("Warning", value));
+        let reason = rare.and_then(|rare| rare.reason).map(|value| ("Reason", value));
+        warning.into_iter().chain(reason)
     }
 
     /// The values of Security-Server, joined with commas.

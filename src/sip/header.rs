@@ -54,6 +54,10 @@ pub enum HeaderName {
     SecurityServer,
     /// `Security-Verify` (RFC 3329)
     SecurityVerify,
+    /// `Warning` (RFC 3261 §20.43)
+    Warning,
+    /// `Reason` (RFC 3326), which says why another network refused a request (RFC 6432)
+    Reason,
     /// Any other header.
     Other,
 }
@@ -77,9 +81,11 @@ impl HeaderName {
             (4, Some(b'f')) => is(HeaderName::From),
             (4, Some(b'c')) => is(HeaderName::CSeq),
             (6, Some(b's')) => is(HeaderName::Server),
+            (6, Some(b'r')) => is(HeaderName::Reason),
             (7, Some(b'c')) => is(HeaderName::CallId).or_else(|| is(HeaderName::Contact)),
             (7, Some(b'e')) => is(HeaderName::Expires),
             (7, Some(b'r')) => is(HeaderName::Require),
+            (7, Some(b'w')) => is(HeaderName::Warning),
             (10, Some(b'u')) => is(HeaderName::UserAgent),
             (13, Some(b'a')) => is(HeaderName::Authorization),
             (14, Some(b'c')) => is(HeaderName::ContentLength),
@@ -155,6 +161,8 @@ impl HeaderName {
             HeaderName::Require => "Require",
             HeaderName::SecurityServer => "Security-Server",
             HeaderName::SecurityVerify => "Security-Verify",
+            HeaderName::Warning => "Warning",
+            HeaderName::Reason => "Reason",
             HeaderName::Other => "",
         }
     }

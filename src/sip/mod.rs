@@ -15,6 +15,7 @@ pub mod message;
 pub mod method;
 pub mod parse;
 mod start_line;
+pub mod status;
 pub mod strict;
 pub mod uri;
 pub mod via;

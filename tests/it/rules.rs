@@ -165,9 +165,9 @@ fn is_said(report: &Report, finding: &Finding, fact: &str) -> bool {
         "by" => cause_of(report, finding).unwrap_or("-") == value,
         "sessions" => finding.count.to_string() == value,
         "frames" => finding.frames.len().to_string() == value,
-        "says" => {
+        "says" | "unsaid" => {
             let texts = finding.excluded.iter().chain(&finding.remedy).chain([&finding.title, &finding.explanation]);
-            texts.into_iter().any(|text| text.contains(&word))
+            texts.into_iter().any(|text| text.contains(&word)) == (name == "says")
         }
         "excludes" => finding.excluded.iter().any(|text| text.contains(&word)),
         _ => panic!("{fact}: not understood"),

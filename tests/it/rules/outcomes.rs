@@ -97,3 +97,18 @@ fn a_call_moves_from_one_port_to_another_within_its_call_id() {
         "high digest-wrong-password\nmedium challenge-loop cause=wrong-digest by=digest-wrong-password\nno challenge-unanswered",
     );
 }
+
+#[test]
+fn what_a_server_says_of_its_refusal_is_quoted() {
+    let forbidden = "high forbidden-after-credentials";
+    let own = "< 403 Forbidden (Bad auth)\nWarning: 399 pbx \"Account locked\"\nReason: Q.850;cause=21\n";
+    check(&[ASKED, RIGHT, own], NOTHING, &format!("{forbidden} says=\"Forbidden_(Bad_auth)\";_Warning:_399_pbx"));
+    check(&[ASKED, RIGHT, own], NOTHING, &format!("{forbidden} says=Reason:_Q.850;cause=21"));
+    // The usual phrase says nothing that the status does not.
+    check(&[ASKED, RIGHT, "< 403 FORBIDDEN\n"], NOTHING, &format!("{forbidden} unsaid=says:"));
+    check(
+        &[ASKED, RIGHT, "< 403\nWarning: 399 pbx \"Account locked\"\n"],
+        NOTHING,
+        &format!("{forbidden} says=says:_Warning"),
+    );
+}

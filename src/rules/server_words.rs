@@ -1,0 +1,43 @@
+//! What an answer says of itself: a reason phrase that is not the usual one, and the headers Warning and Reason. Servers name there what
+//! no status tells, as `403 Forbidden (Bad auth)` does.
+
+use crate::rules::Evidence;
+use crate::rules::EvidenceValue;
+use crate::rules::Finding;
+use crate::rules::Severity;
+use crate::rules::facts;
+use crate::session::Answer;
+use crate::session::Session;
+use crate::sip::status;
+
+/// Quotes each answer that says more than its status in the first finding about it: servers are no witnesses, but who knows the server
+/// knows what it means.
+pub(super) fn quote(session: &Session<'_>, findings: &mut [Finding]) {
+    let mut quoted: Vec<usize> = Vec::new();
+    for finding in findings.iter_mut().filter(|finding| finding.severity >= Severity::Medium) {
+        let Some(index) = finding.attempt.filter(|index| finding.explained_by.is_none() && !quoted.contains(index))
+        else {
+            continue;
+        };
+        let answer = session.attempts.get(index).and_then(|attempt| attempt.answer());
+        if let Some(answer) = answer.filter(|answer| answer.status >= 300) {
+            add(session, answer, finding);
+            quoted.push(index);
+        }
+    }
+}
+
+fn add(session: &Session<'_>, answer: &Answer, finding: &mut Finding) {
+    let phrase = session.text(answer.reason);
+    let own = (!status::is_usual_phrase(answer.status, phrase)).then(|| facts::quoted(phrase));
+    let headers = answer.words().map(|(header, value)| (header, facts::text(session.text(value))));
+    let named = headers.clone().map(|(header, value)| format!("{header}: {value}"));
+    let all: Vec<String> = own.into_iter().chain(named).collect();
+    if all.is_empty() {
+        return;
+    }
+    finding.explanation.push_str(&format!(" The answer in frame {} says: {}.", answer.at.number, all.join("; ")));
+    let as_evidence =
+        headers.map(|(header, value)| Evidence { at: answer.at, header, value: EvidenceValue::Text(value) });
+    finding.evidence.extend(as_evidence);
+}
