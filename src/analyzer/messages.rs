@@ -300,28 +300,30 @@ impl Messages {
         RequestCredentials { rows: rows.collect(), is_attempt }
     }
 
-    /// Notes that a call was refused, and whether that was passed back from behind the server.
+    /// Notes that a call was refused or challenged, and whether a refusal was passed back from behind the server.
     fn note_refused_call(&mut self, message: &Message<'_>, at: FrameRef, time: CaptureTime, flow: Flow) {
         let is_of_call = message.cseq().is_some_and(|cseq| cseq.method == b"INVITE");
-        // Challenges are answered, and branches that were cancelled say nothing. Where challenges are passed back, so is the refusal: the
-        // credentials are what it is about.
-        let Some(status @ 300..700) =
-            message.status().filter(|status| is_of_call && !matches!(status, 401 | 407 | 487))
-        else {
+        // Branches that were cancelled say nothing. Where challenges are passed back, so is the refusal: the credentials are what it is
+        // about.
+        let Some(status) = message.status().filter(|status| is_of_call && *status != 487) else { return };
+        let call = self.chronicle.sources.hash((message.call_id(), b"".as_slice()));
+        if status < 300 {
+            self.chronicle.refused_calls.went_on(call);
             return;
-        };
+        }
         if self.nonces.is_sent_on(message.call_id()) {
             return;
         }
         let Some(transaction) = self.tracker.answered_at(message.call_id(), at) else { return };
         let (caller, server) = (flow.destination.address, flow.source.address);
         let Some(began) = transaction.started() else { return };
-        let call = self.chronicle.sources.hash((message.call_id(), b"".as_slice()));
         let number = Uri::user_of(message.to().unwrap_or_default().uri);
         let end = number.len().checked_sub(CALLED_END_LEN).and_then(|start| number.get(start..));
         let called = end.map(|end| self.chronicle.sources.hash((end, b"".as_slice())));
         let refused = RefusedCall { caller, server, call, called, status, began, time, at };
-        if let (Some(behind), Some(answer)) = (self.chronicle.refused_calls.behind(&refused), &mut transaction.answer) {
+        let is_challenge = matches!(status, 401 | 407);
+        let behind = self.chronicle.refused_calls.behind(&refused).filter(|_| !is_challenge);
+        if let (Some(behind), Some(answer)) = (behind, &mut transaction.answer) {
             answer.rare.get_or_insert_default().behind = Some(behind);
         }
         self.chronicle.refused_calls.note(refused);

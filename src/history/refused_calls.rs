@@ -10,7 +10,7 @@ use crate::base::FrameRef;
 /// A refusal is passed back at once; some play an announcement first.
 const PASSED_BACK_WITHIN: Duration = Duration::from_secs(5);
 
-/// Refusals that are remembered: those of a moment.
+/// Refusals, and challenges, that are remembered: those of a moment.
 const RECENT_MAX: usize = 128;
 
 /// A call that got a final answer other than a 2xx.
@@ -24,7 +24,7 @@ pub struct RefusedCall {
     pub call: u64,
     /// A hash of the end of the number that is called: what B2BUAs put before it differs. `None` where it is too short to tell.
     pub called: Option<u64>,
-    /// With what it was refused.
+    /// With what it was refused: 401 or 407 where nothing followed the challenge.
     pub status: u16,
     /// When the request was sent.
     pub began: CaptureTime,
@@ -38,15 +38,24 @@ pub struct RefusedCall {
 #[derive(Debug, Default)]
 pub struct RefusedCalls {
     recent: VecDeque<RefusedCall>,
+    /// Calls that were challenged, and did not go on so far.
+    challenged: VecDeque<RefusedCall>,
 }
 
 impl RefusedCalls {
     /// Notes one.
     pub fn note(&mut self, call: RefusedCall) {
-        if self.recent.len() >= RECENT_MAX {
-            self.recent.pop_front();
+        self.went_on(call.call);
+        let calls = if matches!(call.status, 401 | 407) { &mut self.challenged } else { &mut self.recent };
+        if calls.len() >= RECENT_MAX {
+            calls.pop_front();
         }
-        self.recent.push_back(call);
+        calls.push_back(call);
+    }
+
+    /// Notes that a call, by the hash of its Call-ID, was answered by something else than a challenge.
+    pub fn went_on(&mut self, call: u64) {
+        self.challenged.retain(|challenged| challenged.call != call);
     }
 
     /// The refusal that a server got for a call of its own, made and refused while this one waited: what it passes back.
@@ -56,14 +65,16 @@ impl RefusedCalls {
             let is_other_side = inner.caller != outer.caller && inner.server != outer.server;
             (inner.caller == outer.server || is_other_side)
                 && inner.called.is_some()
-                && (inner.called, inner.status) == (outer.called, outer.status)
+                && inner.called == outer.called
+                // What becomes of a challenge that a B2BUA cannot answer is its own choice.
+                && (inner.status == outer.status || matches!(inner.status, 401 | 407))
                 && inner.server != outer.caller
                 && inner.call != outer.call
                 && inner.began >= outer.began
                 && inner.time <= outer.time
                 && outer.time.since(inner.time) <= PASSED_BACK_WITHIN
         };
-        self.recent.iter().rev().find(is_behind).map(|inner| inner.at)
+        self.recent.iter().rev().chain(self.challenged.iter().rev()).find(is_behind).map(|inner| inner.at)
     }
 }
 
@@ -96,6 +107,19 @@ mod tests {
         assert_eq!(frame(&RefusedCall { called: Some(8), ..call([1, 2], 6, 10, 13) }), None);
         assert_eq!(frame(&RefusedCall { called: None, ..call([1, 2], 6, 10, 13) }), None);
         assert_eq!(frame(&RefusedCall { status: 486, ..call([1, 2], 6, 10, 13) }), None);
+    }
+
+    #[test]
+    fn a_challenge_that_nobody_answered_is_a_refusal() {
+        let mut calls = RefusedCalls::default();
+        let asked = RefusedCall { status: 407, ..call([2, 3], 7, 11, 12) };
+        let outer = call([1, 2], 6, 10, 13);
+        calls.note(asked);
+        assert_eq!(calls.behind(&outer).map(|at| at.number.value()), Some(12));
+        calls.went_on(8);
+        assert!(calls.behind(&outer).is_some());
+        calls.went_on(7);
+        assert_eq!(calls.behind(&outer), None);
     }
 
     #[test]

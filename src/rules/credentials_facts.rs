@@ -5,6 +5,7 @@ use crate::auth::HashName;
 use crate::auth::Name;
 use crate::auth::Qop;
 use crate::auth::Scheme;
+use crate::base::FrameNumber;
 use crate::base::FrameRef;
 use crate::digest::Verdict;
 use crate::history::AccountKey;
@@ -13,6 +14,7 @@ use crate::rules::Context;
 use crate::rules::Finding;
 use crate::rules::Severity;
 use crate::rules::facts;
+use crate::rules::relay_facts;
 use crate::session::Attempt;
 use crate::session::Judgement;
 use crate::session::Offered;
@@ -283,6 +285,23 @@ pub fn repeats_branch(session: &Session<'_>, attempt: &Attempt<'_>, presented: &
 pub fn other_call_let_past(session: &Session<'_>, context: &Context<'_>, attempt: &Attempt<'_>) -> Option<FrameRef> {
     context.accounts.first_let_past(&caller_key(session, attempt)?)
 }
+
+/// The frame in which the same account got in with credentials before, in this session.
+pub fn let_past_before(session: &Session<'_>, index: usize, presented: &Presented<'_>) -> Option<FrameNumber> {
+    let is_same = |other: &Presented<'_>| {
+        other.judgement == Judgement::Accepted
+            && (other.username(), other.realm()) == (presented.username(), presented.realm())
+    };
+    let let_past = session.lookup().let_past_from(0).iter().take(LET_PAST_MAX).take_while(|before| **before < index);
+    let mut others = let_past.filter(|before| !relay_facts::is_on_hop_before(session, index, **before));
+    others.find_map(|before| {
+        let attempt = session.attempts.get(*before)?;
+        attempt.credentials.iter().any(is_same).then(|| attempt.request().map(|request| request.at.number)).flatten()
+    })
+}
+
+/// Attempts among which one is looked for that let an account past. Bounds the search in endless sessions.
+const LET_PAST_MAX: usize = 64;
 
 /// Who calls or sends a message, as whom, with which account; `None` for other requests, and without credentials.
 pub fn caller_key(session: &Session<'_>, attempt: &Attempt<'_>) -> Option<AccountKey> {

@@ -482,13 +482,6 @@ pub fn presented<'s, 'run>(
     session.presented()
 }
 
-/// The client's own hop shows the right digest: what came out wrong on the next one was changed on the way.
-pub fn was_right_before(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
-    let origin = attempt.transaction.forwarded_from.and_then(|from| session.attempts.get(session.attempt_of(from)?));
-    let mut rows = origin.into_iter().flat_map(|origin| &origin.credentials);
-    rows.any(|row| row.realm() == presented.realm() && row.verdict() == Some(Verdict::Match))
-}
-
 /// Whether the answer to credentials says that the server could have refused the digest: 401, 407, 403, 404 to a REGISTER.
 pub fn is_turned_away(presented: &Presented<'_>) -> bool {
     matches!(presented.judgement, Judgement::Refused | Judgement::Forbidden)

@@ -13,6 +13,7 @@ use crate::digest::near_miss::Variant;
 use crate::rules::Confidence;
 use crate::rules::Severity;
 use crate::rules::facts;
+use crate::rules::relay_facts;
 use crate::session::Attempt;
 use crate::session::AttemptOutcome;
 use crate::session::Judgement;
@@ -32,7 +33,7 @@ pub fn by_account<'s, 'run>(
     for row in facts::presented(session) {
         let (_, attempt, presented) = row;
         let Some(Verdict::NearMiss(variant)) = presented.verdict() else { continue };
-        if !fits(variant) || facts::was_right_before(session, attempt, presented) {
+        if !fits(variant) || relay_facts::was_right_before(session, attempt, presented) {
             continue;
         }
         let same = |(known, rows): &&mut (Variant, Vec<Row<'s, 'run>>)| {

@@ -13,6 +13,7 @@ use crate::rules::Context;
 use crate::rules::Fault;
 use crate::rules::Severity;
 use crate::rules::facts;
+use crate::rules::relay_facts;
 use crate::session::Attempt;
 use crate::session::HeaderKind;
 use crate::session::Judgement;
@@ -271,14 +272,15 @@ fn is_own(
     nonce.issued().is_some_and(|issue| users.contains(&issue.user) || Some(issue.flow.destination) == source)
 }
 
-/// Whether these credentials repeat the nonce count that another Call-ID of the user used last with their nonce.
+/// Whether these credentials repeat the nonce count that another Call-ID of the user used last with their nonce. Where their own Call-ID was
+/// given the nonce, a new count begins there.
 pub fn repeats_count_of_other_call(
     session: &Session<'_>,
     context: &Context<'_>,
     attempt: &Attempt<'_>,
     presented: &Presented<'_>,
 ) -> bool {
-    let nonce = presented.nonce.and_then(|id| context.nonces.get(id));
+    let nonce = presented.nonce.filter(|_| presented.answers.is_none()).and_then(|id| context.nonces.get(id));
     let users = [session.from_user(), &*presented.username()].map(|user| context.nonces.user(user));
     let is_own = |nonce: &&Nonce| nonce.issued().is_some_and(|issue| users.contains(&issue.user));
     let repeated = nonce.filter(is_own).and_then(Nonce::repeated);
@@ -295,9 +297,11 @@ pub fn severity(is_about_the_nonce: bool, has_recovered: bool) -> Severity {
 /// Kamailio keeps the count of a nonce in one byte.
 pub const KAMAILIO_COUNT_MAX: u32 = 0xff;
 
-/// Whether earlier credentials of the session with this nonce were let past.
+/// Whether earlier credentials of the session with this nonce were let past. The same request on the hop before is none: a fork that was
+/// accepted elsewhere was let past there.
 pub fn was_let_past(session: &Session<'_>, index: usize, presented: &Presented<'_>) -> bool {
-    presented.nonce.and_then(|nonce| session.lookup().let_past_first(nonce)).is_some_and(|first| first < index)
+    let first = presented.nonce.and_then(|nonce| session.lookup().let_past_first(nonce));
+    first.is_some_and(|first| first < index && !relay_facts::is_on_hop_before(session, index, first))
 }
 
 /// When a nonce ends by the capture's clock, by what it says itself.

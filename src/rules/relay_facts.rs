@@ -1,7 +1,9 @@
 //! What several rules ask of requests that somebody between the client and the server sent on. Facts, no findings.
 
+use crate::digest::Verdict;
 use crate::session::Answer;
 use crate::session::Attempt;
+use crate::session::Presented;
 use crate::session::Request;
 use crate::session::Session;
 use crate::session::Transaction;
@@ -23,6 +25,22 @@ pub fn origin<'s, 'run>(session: &'s Session<'run>, attempt: &Attempt<'_>) -> Op
         Some(first) => session.attempts.get(session.attempt_of(first)?),
         None => caller_before(session, attempt.transaction),
     }
+}
+
+/// Whether an attempt is the same request as another one, on the hop before it.
+pub fn is_on_hop_before(session: &Session<'_>, index: usize, before: usize) -> bool {
+    let from = session.attempts.get(index).and_then(|attempt| attempt.transaction.forwarded_from);
+    from.and_then(|from| session.attempt_of(from)) == Some(before)
+}
+
+/// The client's own hop shows the right digest: what came out wrong on the next one was changed on the way.
+pub fn was_right_before(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
+    let origin = attempt.transaction.forwarded_from.and_then(|from| session.attempts.get(session.attempt_of(from)?));
+    let mut rows = origin.into_iter().flat_map(|origin| &origin.credentials);
+    // A client may answer each branch of a fork: what came along as it was is judged as it was.
+    let same = rows.clone().find(|row| row.credentials.response() == presented.credentials.response());
+    let is_same = |row: &Presented<'_>| same.is_none_or(|same| same.nonce == row.nonce);
+    rows.any(|row| row.realm() == presented.realm() && is_same(row) && row.verdict() == Some(Verdict::Match))
 }
 
 /// Whether the client is seen not to have got the challenge that was sent to somebody in between: it got another answer, or went on repeating

@@ -27,6 +27,7 @@ use crate::session::Presented;
 use crate::session::Run;
 use crate::session::Transaction;
 use crate::session::attempt::ChallengeAt;
+use crate::session::product::is_of_other_product;
 use crate::sip::Method;
 
 /// What the capture shows beside a run.
@@ -44,7 +45,7 @@ pub fn judge<'run>(run: &'run Run, around: Around<'_>) -> (Vec<Attempt<'run>>, V
     join(&mut attempts);
     let mut exchanges = group(run, &mut attempts);
     for index in 0..attempts.len() {
-        decide(&mut attempts, &exchanges, index, around);
+        decide(run, &mut attempts, &exchanges, index, around);
     }
     for exchange in &mut exchanges {
         let is_let_past = |index: &&usize| attempts.get(**index).is_some_and(Attempt::is_let_past);
@@ -169,8 +170,13 @@ fn join(attempts: &mut [Attempt<'_>]) {
         let sent = attempt.transaction.started();
         for presented in &mut attempt.credentials {
             let all = presented.nonce.and_then(|nonce| brought.get(&nonce)).map(Vec::as_slice).unwrap_or_default();
-            let newest = all.iter().rev().take(BROUGHT_BACK_MAX);
-            let latest = newest.into_iter().find(|(time, _, _)| sent.is_none_or(|sent| *time <= sent));
+            let is_before = |(time, _, _): &&(CaptureTime, usize, usize)| sent.is_none_or(|sent| *time <= sent);
+            let mut newest = all.iter().rev().take(BROUGHT_BACK_MAX).filter(is_before);
+            // A B2BUA may pass a challenge on under the same Call-ID: each side answers its own.
+            let is_own_hop = |(_, asking, _): &&(CaptureTime, usize, usize)| {
+                before.get(*asking).is_some_and(|asking| asking.transaction.is_same_hop(attempt.transaction))
+            };
+            let latest = newest.clone().find(is_own_hop).or_else(|| newest.next());
             presented.answers = latest.and_then(|&(_, attempt, _)| {
                 // One nonce may stand in several challenges of an answer, for each algorithm (RFC 7616 §3.7) or realm.
                 let first = all.partition_point(|(_, other, _)| *other < attempt);
@@ -180,7 +186,8 @@ fn join(attempts: &mut [Attempt<'_>]) {
                     let offered = before.get(attempt).and_then(|asking| asking.challenges.get(challenge));
                     offered.map(|offered| {
                         let is_same_algorithm = offered.challenge.algorithm() == presented.credentials.algorithm();
-                        (offered.realm() == presented.realm(), is_same_algorithm)
+                        let is_same_realm = offered.realm() == presented.realm();
+                        (is_same_realm, offered.header == presented.header, is_same_algorithm)
                     })
                 };
                 let challenge = rows.max_by_key(fit)?;
@@ -197,14 +204,14 @@ fn join(attempts: &mut [Attempt<'_>]) {
 }
 
 /// Judges every row of credentials by the answer, then the attempt.
-fn decide(attempts: &mut [Attempt<'_>], exchanges: &[Exchange], index: usize, around: Around<'_>) {
+fn decide(run: &Run, attempts: &mut [Attempt<'_>], exchanges: &[Exchange], index: usize, around: Around<'_>) {
     let Some(attempt) = attempts.get(index) else { return };
     let previous = exchanges.get(attempt.exchange).and_then(|exchange| {
         let position = exchange.attempts.binary_search(&index).ok()?.checked_sub(1)?;
         attempts.get(*exchange.attempts.get(position)?)
     });
     let passed_over = PassedOver::of(attempt, previous);
-    let judge = |presented| match judgement(attempts, index, attempt, presented) {
+    let judge = |presented| match judgement(run, attempts, index, attempt, presented) {
         Judgement::Accepted if passed_over.as_ref().is_some_and(|over| over.holds(presented)) => Judgement::Refused,
         judgement => judgement,
     };
@@ -269,32 +276,47 @@ impl<'a> PassedOver<'a> {
     }
 }
 
-fn judgement(attempts: &[Attempt<'_>], index: usize, attempt: &Attempt<'_>, presented: &Presented<'_>) -> Judgement {
+fn judgement(
+    run: &Run,
+    attempts: &[Attempt<'_>],
+    index: usize,
+    attempt: &Attempt<'_>,
+    presented: &Presented<'_>,
+) -> Judgement {
     let Some(status) = attempt.status() else { return Judgement::None };
     match status {
         200..=299 => Judgement::Accepted,
         401 | 407 if is_under_other_header(attempts, index, attempt, presented) => Judgement::Unjudged,
         300..=699 if status != 401 && status != 407 && was_let_on(attempts, attempt, presented) => Judgement::Passed,
         300..=699 if status != 401 && status != 407 && was_called_on(attempt, presented) => Judgement::Passed,
+        403 if is_refused_behind(run, attempts, attempt, presented) => Judgement::Passed,
         401 | 407 => {
             // A client that names a wrong realm is refused by the realm whose nonce it used.
             let used = presented.answers.and_then(|at| attempts.get(at.attempt)?.challenges.get(at.challenge));
             let used_realm = used.map_or_else(|| presented.realm(), Offered::realm);
             // A proxy and the server behind it may share a realm: who asks under the other header has not seen these (RFC 3261
-            // §22.1). Where the digest is not known to be right, and nothing else stands under that header, it may be one server that asks
-            // now so, now otherwise.
+            // §22.1). Where the digest is not known to be right, and nothing else tells the two apart, it may be one server that asks now
+            // so, now otherwise.
             let is_of_other = |offered: &Offered<'_>| {
                 let is_right = presented.verdict() == Some(Verdict::Match);
                 used.is_some_and(|used| used.header != offered.header)
                     && !presented.is_wrong()
-                    && (is_right || has_answered(attempt, offered) || is_shown_beside(attempts, index, presented))
+                    && (is_right
+                        || has_answered(attempt, offered)
+                        || is_shown_beside(attempts, index, presented)
+                        || is_asked_behind(run, attempts, attempt, presented))
             };
             let mut again = attempt
                 .challenges
                 .iter()
                 .filter(|offered| offered.realm() == used_realm && !is_of_other(offered))
                 .peekable();
-            if attempt.challenges.is_empty() {
+            // Proxies may be several, one behind the other: who asks for his realm was sent what the one before let past. Of registrars
+            // and user agents there is one, whatever realms it names.
+            let is_wrong_here = status == 401
+                && presented.is_wrong()
+                && attempt.challenges.iter().all(|offered| offered.header == presented.header);
+            if attempt.challenges.is_empty() || (again.peek().is_none() && is_wrong_here) {
                 Judgement::Refused
             } else if again.peek().is_none() {
                 Judgement::Accepted
@@ -366,6 +388,19 @@ fn was_let_on(attempts: &[Attempt<'_>], attempt: &Attempt<'_>, presented: &Prese
 /// Whether a B2BUA that had asked for these credentials called somebody else, and passes back what it was answered there.
 fn was_called_on(attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
     !presented.is_wrong() && attempt.answer().is_some_and(|answer| answer.behind().is_some())
+}
+
+/// Whether another product answers than the one that asked for these credentials: a proxy let them past to the server behind it.
+fn is_asked_behind(run: &Run, attempts: &[Attempt<'_>], attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
+    let asking = presented.answers.and_then(|at| attempts.get(at.attempt)?.answer());
+    asking.zip(attempt.answer()).is_some_and(|(asking, answer)| is_of_other_product(run, asking, answer))
+}
+
+/// The same of a refusal. A registrar behind a proxy judges for itself.
+fn is_refused_behind(run: &Run, attempts: &[Attempt<'_>], attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
+    attempt.transaction.method != Method::Register
+        && !presented.is_wrong()
+        && is_asked_behind(run, attempts, attempt, presented)
 }
 
 /// Whether a request answers a challenge for that realm under that header.

@@ -15,6 +15,7 @@ pub mod lost;
 pub mod marks;
 mod over;
 mod packed;
+mod product;
 mod removal;
 pub mod run;
 #[allow(clippy::module_inception)]

@@ -1,5 +1,7 @@
 //! SIP URIs (RFC 3261 §19.1), read leniently: every part is a slice of the text, and nothing is refused.
 
+use std::net::Ipv6Addr;
+
 /// The parts of a URI.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Uri<'a> {
@@ -42,7 +44,8 @@ impl<'a> Uri<'a> {
         memchr::memchr(b';', self.user).and_then(|end| self.user.get(..end)).unwrap_or(self.user)
     }
 
-    /// The first part in which two URIs differ as text; `None` where they are the same but for letter case. Stricter than RFC 3261
+    /// The first part in which two URIs differ as text; `None` where they are the same but for letter case and the spelling of an IPv6
+    /// address. Stricter than RFC 3261
     /// §19.1.4, which knows no order of parameters, undoes escapes, and passes over many parameters that only one has: a digest is
     /// made over the text.
     pub fn first_difference(&self, other: &Uri<'_>) -> Option<UriPart> {
@@ -50,7 +53,7 @@ impl<'a> Uri<'a> {
             Some(UriPart::Scheme)
         } else if self.user != other.user {
             Some(UriPart::User)
-        } else if !self.host.eq_ignore_ascii_case(other.host) {
+        } else if !self.host.eq_ignore_ascii_case(other.host) && !is_same_address(self.host, other.host) {
             Some(UriPart::Host)
         } else if self.port != other.port {
             Some(UriPart::Port)
@@ -88,6 +91,15 @@ impl UriPart {
             UriPart::Parameters => "parameters",
         }
     }
+}
+
+/// Whether two hosts are one IPv6 address in two spellings (RFC 5954 §4.2).
+fn is_same_address(one: &[u8], other: &[u8]) -> bool {
+    let [one, other] = [one, other].map(|host| {
+        let inside = host.strip_prefix(b"[")?.strip_suffix(b"]")?;
+        std::str::from_utf8(inside).ok()?.parse::<Ipv6Addr>().ok()
+    });
+    one.is_some() && one == other
 }
 
 /// The scheme, what stands before the host, and the rest.
@@ -136,6 +148,16 @@ mod tests {
         let uri = Uri::parse(text.as_bytes());
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         (text(uri.scheme), text(uri.user), text(uri.host), text(uri.port), text(uri.parameters))
+    }
+
+    #[test]
+    fn an_ipv6_address_may_be_spelled_otherwise() {
+        let differs =
+            |one: &str, other: &str| Uri::parse(one.as_bytes()).first_difference(&Uri::parse(other.as_bytes()));
+        assert_eq!(differs("sip:[2001:0db8:0:0::5]:5060", "sip:[2001:DB8::5]:5060"), None);
+        assert_eq!(differs("sip:[2001:db8::5]", "sip:[2001:db8::6]"), Some(UriPart::Host));
+        assert_eq!(differs("sip:[x]", "sip:[y]"), Some(UriPart::Host));
+        assert_eq!(differs("sip:192.0.2.1", "sip:192.0.2.2"), Some(UriPart::Host));
     }
 
     #[test]

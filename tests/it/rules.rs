@@ -4,6 +4,7 @@ mod acks;
 mod aka;
 mod asked;
 mod authentication_info;
+mod behind;
 mod branches;
 mod catalogue;
 mod challenges;
@@ -95,8 +96,8 @@ fn analyse_capture(capture: Vec<u8>, credentials: &str) -> Report {
 /// Plays a scenario and holds the report against `expected`, one fact a line:
 ///
 /// - `high RULE` (or another severity), then any of `cause=`, `fault=`, `sure=`, `sessions=` and `frames=` (how many), `by=` (the rule of the
-///   finding that causes it, `by=-` for none), `excludes=` (a word of what is ruled out) and `says=` (a word of the title, the explanation, the
-///   advice or what is ruled out);
+///   finding that causes it, `by=-` for none), `excludes=` (a word of what is ruled out) `says=` (a word of the title, the explanation, the
+///   advice or what is ruled out) and `unsaid=` (none of these holds it);
 /// - `no RULE…`: these are not found; `clean`: nothing of medium or above;
 /// - `verdict WORD`, `told TEXT` and `untold TEXT`: what the first lines of the report say, and do not;
 /// - `sessions OUTCOME…` and `attempts OUTCOME…`: all of them, in order.

@@ -21,6 +21,7 @@ use crate::rules::Subject;
 use crate::rules::credentials_facts;
 use crate::rules::facts;
 use crate::rules::nonce_facts;
+use crate::rules::relay_facts;
 use crate::session::Attempt;
 use crate::session::Judgement;
 use crate::session::Presented;
@@ -133,7 +134,7 @@ fn in_streak(
     // Its owner was satisfied, and the request went on to the next realm.
     let is_satisfied = tried.iter().any(|(_, _, presented)| presented.judgement == Judgement::Accepted);
     // What was changed behind the client's own hop is that hop's story.
-    let is_altered = tried.iter().all(|(_, attempt, presented)| facts::was_right_before(session, attempt, presented));
+    let is_altered = tried.iter().all(|(_, attempt, sent)| relay_facts::was_right_before(session, attempt, sent));
     if is_satisfied || is_altered || challenges < CHALLENGES_MIN {
         return None;
     }

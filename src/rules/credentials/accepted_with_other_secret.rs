@@ -9,6 +9,7 @@ use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::facts;
+use crate::rules::relay_facts;
 use crate::session::Attempt;
 use crate::session::AttemptOutcome;
 use crate::session::Judgement;
@@ -110,7 +111,7 @@ fn is_wrong_and_accepted(
     if presented.verdict() != Some(Verdict::Mismatch)
         || presented.judgement != Judgement::Accepted
         || attempt.outcome != AttemptOutcome::Accepted
-        || facts::was_right_before(session, attempt, presented)
+        || relay_facts::was_right_before(session, attempt, presented)
     {
         return false;
     }

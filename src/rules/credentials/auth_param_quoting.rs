@@ -1,5 +1,6 @@
 //! SA225: quotes where none belong, or none where they do.
 
+use crate::auth::Credentials;
 use crate::auth::DefectKind;
 use crate::auth::Name;
 use crate::auth::Params;
@@ -119,6 +120,11 @@ fn wrongly_quoted<'p>(params: &'p Params<'_>, form: &'p Form) -> impl Iterator<I
     let bare = form.bare.iter().filter(move |name| has(**name, true)).map(|name| (*name, "in quotes"));
     let quoted = form.quoted.iter().filter(move |name| has(**name, false)).map(|name| (*name, "without quotes"));
     bare.chain(quoted)
+}
+
+/// How credentials are quoted wrongly: a server that reads strictly finds other values there, or none.
+pub(super) fn oddities_of(credentials: &Credentials<'_>) -> Option<String> {
+    is_odd(&credentials.params, &CREDENTIALS).then(|| oddities(&credentials.params, &CREDENTIALS))
 }
 
 fn oddities(params: &Params<'_>, form: &Form) -> String {

@@ -10,6 +10,7 @@ use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::credentials::auth_param_quoting;
 use crate::rules::credentials::username_not_aor;
 use crate::rules::credentials_facts;
 use crate::rules::credentials_facts::Row;
@@ -61,7 +62,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
                 && !credentials_facts::differs_in_opaque(session, presented)
         })
         .collect();
-    let Some((_, attempt, presented)) = refused.first().copied() else { return Vec::new() };
+    let Some((index, attempt, presented)) = refused.first().copied() else { return Vec::new() };
     let requests: Vec<_> =
         refused.iter().filter_map(|(_, attempt, _)| attempt.request().map(|request| request.at)).collect();
     let user = facts::account(&presented.username(), &presented.realm());
@@ -101,9 +102,10 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     if is_made_good {
         finding = finding.advises("Nothing, where it happens once; else see whether the server was restarted, whether nodes share their nonces, and how long these live");
     } else if !is_expired {
-        finding = finding
-            .advises("Compare the secret that the server has stored: an HA1 made for another realm or another form of the user name never fits")
-            .advises("See whether the node that challenged is the one that answered, and whether identity rules tie the user to the From address");
+        if credentials_facts::let_past_before(session, index, presented).is_none() {
+            finding = finding.advises("Compare the secret that the server has stored: an HA1 made for another realm or another form of the user name never fits");
+        }
+        finding = finding.advises("See whether the node that challenged is the one that answered, and whether identity rules tie the user to the From address");
     }
     if !is_made_good && !is_expired && differences.is_empty() && is_other_account(session, attempt, presented) {
         finding = blame_identity(finding, session, attempt, presented);
@@ -289,5 +291,6 @@ fn differences(presented: &Presented<'_>, offered: &Offered<'_>) -> Vec<String> 
     if sent.nonce_count().is_some_and(|count| count.value.is_none()) {
         differences.push("the nonce count is not eight hex digits".to_owned());
     }
+    differences.extend(auth_param_quoting::oddities_of(sent));
     differences
 }

@@ -12,6 +12,7 @@ use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::credentials::response_malformed;
 use crate::rules::facts;
+use crate::rules::relay_facts;
 use crate::session::Attempt;
 use crate::session::Presented;
 use crate::session::Session;
@@ -41,7 +42,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let mut accounts: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
     let wrong: Vec<(usize, &Attempt<'_>, &Presented<'_>)> = facts::presented(session)
         .filter(|(_, _, presented)| presented.verdict() == Some(Verdict::Mismatch) && facts::is_turned_away(presented))
-        .filter(|(_, attempt, presented)| !facts::was_right_before(session, attempt, presented))
+        .filter(|(_, attempt, presented)| !relay_facts::was_right_before(session, attempt, presented))
         .filter(|(_, attempt, presented)| response_malformed::fault_of(attempt, presented).is_none())
         .collect();
     for (_, _, presented) in &wrong {

@@ -46,7 +46,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     };
     let is_right = presented.verdict() == Some(Verdict::Match);
     let let_past = credentials_facts::other_call_let_past(session, context, attempt);
-    let (title, confidence, explanation) = told(attempt, presented);
+    let (title, confidence, explanation) = told(attempt, presented, let_past.is_some());
     let mut finding = Finding::new(&RULE, title)
         .graded(Severity::High, confidence)
         .fault(if is_right { Fault::Server } else { Fault::Unknown })
@@ -65,7 +65,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
                 " The user name is not that of the address: many servers refuse that in this way, and username-not-aor tells which the two are.",
             );
         }
-    } else if presented.verdict().is_none() {
+    } else if presented.verdict().is_none() && let_past.is_none() {
         finding = finding.advises(
             "Give the password (--user with --ask-password, or --credentials) to tell password from permission",
         );
@@ -133,7 +133,7 @@ fn explain_other_call(mut finding: Finding, at: FrameRef) -> Finding {
 }
 
 /// What was answered to what, how sure it is what that means, and why.
-fn told(attempt: &Attempt<'_>, presented: &Presented<'_>) -> (String, Confidence, String) {
+fn told(attempt: &Attempt<'_>, presented: &Presented<'_>, is_let_past_elsewhere: bool) -> (String, Confidence, String) {
     let status = attempt.status().unwrap_or_default();
     let user = facts::account(&presented.username(), &presented.realm());
     let is_right = presented.verdict() == Some(Verdict::Match);
@@ -141,9 +141,14 @@ fn told(attempt: &Attempt<'_>, presented: &Presented<'_>) -> (String, Confidence
         (
             format!("{user} sent the digest of the password given and got {status}"),
             Confidence::Likely,
-            "The digest fits the secret given: the client holds it. Either the server does not allow this account what is asked, or it \
-             holds another secret and refuses with this status."
-                .to_owned(),
+            match is_let_past_elsewhere {
+                true => "The digest fits the secret given: the client holds it, and so does the server.",
+                false => {
+                    "The digest fits the secret given: the client holds it. Either the server does not allow this account what is \
+                     asked, or it holds another secret and refuses with this status."
+                }
+            }
+            .to_owned(),
         )
     } else if status == 404 {
         (
@@ -152,6 +157,12 @@ fn told(attempt: &Attempt<'_>, presented: &Presented<'_>) -> (String, Confidence
             "The registrar answered credentials with Not Found: it looked for the address of record, and whether it looked \
              at the digest first a capture does not show."
                 .to_owned(),
+        )
+    } else if is_let_past_elsewhere {
+        (
+            format!("{user} sent credentials and got {status}"),
+            Confidence::Possible,
+            "The server answered credentials with a final refusal.".to_owned(),
         )
     } else {
         (

@@ -13,6 +13,7 @@ use crate::rules::Severity;
 use crate::rules::credentials_facts;
 use crate::rules::facts;
 use crate::rules::nonce_facts;
+use crate::rules::relay_facts;
 use crate::session::Judgement;
 use crate::session::Presented;
 use crate::session::Session;
@@ -51,6 +52,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         .find(|(_, _, presented)| facts::answers_known_challenge(context, presented) || presented.answers.is_some());
     let Some((index, attempt, presented)) = known.or(refused.first()).copied() else { return Vec::new() };
     let was_good = nonce_facts::was_good(session, context, index, presented);
+    let let_past = credentials_facts::let_past_before(session, index, presented);
     let is_open = session.is_left_open(index) && (was_good || index + 1 < session.attempts.len());
     let (severity, confidence) = match known.is_some() && !is_open {
         true => (Severity::High, Confidence::Likely),
@@ -61,26 +63,20 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         Scheme::Basic => "The Basic credentials were refused".to_owned(),
         _ => format!("The credentials of {user} were refused; {}", facts::unchecked(presented)),
     };
-    let mut finding = Finding::new(&RULE, title)
-        .graded(severity, confidence)
-        .fault(Fault::Unknown)
-        .explained(format!(
-            "The credentials in {} were answered with another {}, not stale.{}",
-            credentials_facts::requests_text(&refused),
-            attempt.status().unwrap_or_default(),
-            match was_good {
-                // This account got in with this nonce.
-                true => "",
-                false => " A wrong password is one cause; a server that holds another secret, another form of the user name or an \
-                          unknown account looks the same.",
-            }
-        ));
+    let mut finding = Finding::new(&RULE, title).graded(severity, confidence).fault(Fault::Unknown).explained(format!(
+        "The credentials in {} were answered with another {}, not stale.{}",
+        credentials_facts::requests_text(&refused),
+        attempt.status().unwrap_or_default(),
+        if was_good { "" } else { looks_the_same(let_past.is_some()) }
+    ));
     let is_basic = presented.credentials.scheme == Scheme::Basic;
     if known.is_none() && !is_basic {
         finding.explanation.push_str(" Their nonce was issued before the capture, or never: it may have been too old.");
     }
     if was_good {
         finding = explain_good_before(session, finding, index, presented);
+    } else if let Some(at) = let_past {
+        finding = finding.excludes(format!("unknown account: it got in with credentials in frame {at}"));
     }
     if is_open {
         finding.explanation.push_str(&facts::ends_behind(attempt, context));
@@ -106,6 +102,16 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     finding.frames = facts::frames_of_all(refused.iter().map(|(_, attempt, _)| *attempt));
     finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
     vec![finding]
+}
+
+/// What else would be refused like a wrong password.
+fn looks_the_same(is_known_account: bool) -> &'static str {
+    if is_known_account {
+        " A wrong password is one cause; a server whose nodes hold different secrets looks the same."
+    } else {
+        " A wrong password is one cause; a server that holds another secret, another form of the user name or an unknown account looks \
+         the same."
+    }
 }
 
 /// The same account got in with the same nonce.
@@ -134,8 +140,11 @@ fn accepted_before(session: &Session<'_>, index: usize, presented: &Presented<'_
             && other.nonce == presented.nonce
             && other.credentials.response().is_some_and(|known| known == response)
     };
-    let mut before = session.attempts.iter().take(index).rev().take(BEFORE_MAX);
-    Some(before.find(|attempt| attempt.credentials.iter().any(is_same))?.request()?.at.number)
+    let mut before = session.attempts.iter().enumerate().take(index).rev().take(BEFORE_MAX);
+    let (_, attempt) = before.find(|(before, attempt)| {
+        attempt.credentials.iter().any(is_same) && !relay_facts::is_on_hop_before(session, index, *before)
+    })?;
+    Some(attempt.request()?.at.number)
 }
 
 /// Attempts among which the same response is looked for. Bounds the search in endless sessions.

@@ -1,6 +1,7 @@
 //! SA217: the response is no digest of its algorithm.
 
 use crate::auth::Algorithm;
+use crate::auth::Name;
 use crate::auth::Scheme;
 use crate::base::time::TRANSACTION_TIMEOUT;
 use crate::digest::near_miss::Closest;
@@ -76,17 +77,35 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let mut finding = Finding::new(&RULE, format!("The response of {user} is not a digest: {fault}"))
         .graded(if is_turned_away { Severity::High } else { Severity::Medium }, Confidence::Proven)
         .fault(Fault::Client)
-        .explained(
-            "No password gives such a response: the client prints its digest wrongly. What it computed cannot be told.",
-        )
-        .excludes("wrong password as the only cause: with the right one this response would be refused too")
-        .advises("Fix the client's printing of the digest: two lower-case hex digits for each byte");
+        .excludes("wrong password as the only cause: with the right one this response would be refused too");
+    finding = match unnamed_algorithm(session, presented) {
+        Some(name) => finding
+            .explained(format!(
+                "It is as long as a digest of {name}, which the challenge wants, but the credentials name no algorithm: that means MD5 \
+                 (RFC 7616 section 3.4)."
+            ))
+            .advises(format!("Let the client send algorithm={name} with its credentials")),
+        None => finding
+            .explained(
+                "No password gives such a response: the client prints its digest wrongly. What it computed cannot be told.",
+            )
+            .advises("Fix the client's printing of the digest: two lower-case hex digits for each byte"),
+    };
     finding.attempt = facts::lead(session, malformed.iter().map(|(index, _, _, _)| *index));
     finding.subject = facts::subject(session, attempt);
     finding.frames =
         malformed.iter().filter_map(|(_, attempt, _, _)| attempt.request().map(|request| request.at)).collect();
     finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
     vec![finding]
+}
+
+/// The algorithm of the challenge, where the response is as long as its digests and the credentials name none.
+fn unnamed_algorithm(session: &Session<'_>, presented: &Presented<'_>) -> Option<&'static str> {
+    let asked = session.challenge_of(presented)?.challenge.algorithm();
+    let response = presented.credentials.response()?;
+    let is_unnamed = presented.credentials.params.get(Name::Algorithm).is_none();
+    let is_as_long = asked.hash()?.hex_len() == response.len() && response.iter().all(u8::is_ascii_hexdigit);
+    (is_unnamed && is_as_long).then(|| asked.name()).flatten()
 }
 
 /// Requests with an empty response that a client sent in answer to a challenge of a password algorithm. Before any challenge, and after one of

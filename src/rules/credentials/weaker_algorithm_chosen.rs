@@ -60,9 +60,8 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let mut finding = Finding::new(&RULE, format!("{client} answers with {used} although {name} was offered first"))
         .fault(Fault::Client)
         .explained(format!(
-            "{name} stands above {used} in the challenge. A client takes the topmost algorithm that it knows (RFC 8760 section 2.4): this one does not know {name}, or did not see it."
-        ))
-        .advises(format!("Update the client to one that knows {name}"));
+            "{name} stands above {used} in the challenge, and a client takes the topmost algorithm that it knows (RFC 8760 section 2.4)."
+        ));
     finding.frames = facts::frames_of_all(chosen.iter().map(|(attempt, _, _)| *attempt));
     finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
     finding.subject = facts::subject(session, attempt);
@@ -72,9 +71,12 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
             .advises("Look for a device between client and server that removes or reorders challenges");
         finding.fault = Fault::Unknown;
         finding.explanation.push_str(&format!(
-            " In frame {} the same client uses the stronger one: it knows it, and was talked down.",
+            " In frame {} the same client uses {name}: it knows it, and was talked down.",
             other.request().map(|request| request.at.number.to_string()).unwrap_or_default()
         ));
+    } else {
+        finding.explanation.push_str(&format!(" This one does not know {name}, or did not see it."));
+        finding = finding.advises(format!("Update the client to one that knows {name}"));
     }
     let key = format!("{client} {:?} {name}", finding.subject.server);
     vec![finding.merged_by(key)]

@@ -8,6 +8,7 @@ use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::facts;
+use crate::rules::relay_facts;
 use crate::session::Judgement;
 use crate::session::Session;
 
@@ -38,7 +39,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         .filter(|(_, attempt, presented)| {
             presented.judgement == Judgement::Stale
                 && presented.is_wrong()
-                && !facts::was_right_before(session, attempt, presented)
+                && !relay_facts::was_right_before(session, attempt, presented)
         })
         .peekable();
     if stale.peek().is_none() {

@@ -315,7 +315,7 @@ fn weaker_algorithm_chosen_is_found() {
     check(
         &["> REGISTER\n< 401\n", SHA, MD5, strong, OK, "+60 > REGISTER\n< 401\n", SHA, MD5, weak, OK],
         SECRET,
-        "medium weaker-algorithm-chosen fault=unknown sure=likely",
+        "medium weaker-algorithm-chosen fault=unknown sure=likely says=talked_down unsaid=does_not_know",
     );
     check(&["> REGISTER\n< 401\n", SHA, MD5, strong, OK], SECRET, "no weaker-algorithm-chosen");
 }

@@ -134,7 +134,7 @@ fn an_account_that_got_through_with_another_call_is_known() {
     check(
         &[&got, &refused],
         "trunk,*,secret\n",
-        "high forbidden-after-credentials fault=server says=it_is_this_call excludes=unknown_or_blocked\ninfo username-not-aor",
+        "high forbidden-after-credentials fault=server says=it_is_this_call excludes=unknown_or_blocked unsaid=holds_another_secret\ninfo username-not-aor",
     );
     // Alone, the address may be what the account may not use.
     check(&[&refused], "trunk,*,secret\n", "high forbidden-after-credentials fault=operator\nmedium username-not-aor");

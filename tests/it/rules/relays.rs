@@ -228,13 +228,13 @@ fn other_refusals_of_the_moment_clear_nobody() {
         NOTHING,
         "high forbidden-after-credentials",
     );
-    // The server calls the carrier, and is asked for credentials.
+    // The server let the caller past where it calls the carrier, and has no credentials for that.
     let own = "[b] proxy > carrier INVITE sip:5551234@carrier.example\nTo: <sip:5551234@carrier.example>\n[b] carrier > proxy 407\n\
         Proxy-Authenticate: challenge realm=c\n[b] proxy > carrier ACK\n";
     check(
         &[&names, wrong, own, "[a] proxy > phone 403\nCSeq: 2 INVITE\n", LATER],
         NOTHING,
-        "several\nhigh forbidden-after-credentials",
+        "high challenge-unanswered\nmedium forbidden-after-credentials fault=server says=refused_behind",
     );
 }
 
