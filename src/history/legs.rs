@@ -102,8 +102,8 @@ pub struct Legs {
 }
 
 impl Legs {
-    /// Takes a challenge, as it was seen.
-    pub(super) fn note(&mut self, nonce: NonceId, issue: &Issue) {
+    /// Takes a challenge, as it was seen, and whether it is the first with that nonce: then no other can be its other side.
+    pub(super) fn note(&mut self, nonce: NonceId, issue: &Issue, is_first: bool) {
         let leg = Leg { call: issue.purpose.call_id, client: issue.flow.destination.address, session: None };
         let server = issue.flow.source.address;
         let new = Recent { nonce, user: issue.user, time: issue.time, leg, server, is_passed: false };
@@ -112,7 +112,9 @@ impl Legs {
             self.recent.pop_front();
         }
         if new.user != UserHash(0) {
-            self.find(&new);
+            if !is_first {
+                self.find(&new);
+            }
             self.recent.push_back(new);
         }
     }

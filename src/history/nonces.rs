@@ -1,5 +1,6 @@
 //! The lives of all nonces, and what they tell of the servers that made them.
 
+use std::cell::LazyCell;
 use std::collections::HashSet;
 use std::hash::BuildHasher;
 use std::hash::Hash;
@@ -124,10 +125,11 @@ impl Nonces {
     /// What [`Nonces::forget`] is to forget: those that nobody is expected to use again, none of them of an open session. Where that
     /// leaves less than an eighth of the places free, the oldest eighth as well, open or not. Looks at every nonce.
     pub fn unwanted(&self, open: impl Iterator<Item = NonceId>) -> HashSet<NonceId, RandomState> {
-        let open: HashSet<NonceId, RandomState> = open.collect();
+        // Who is heard of need not be looked for in the sessions, which are all over the memory.
+        let open = LazyCell::new(|| open.collect::<HashSet<NonceId, RandomState>>());
         let mut newer: WireMap<(UserHash, IpAddr, IpAddr), u8> = WireMap::default();
         let mut is_wanted = |nonce: &Nonce| {
-            let is_used = open.contains(&nonce.id) || self.now.since(nonce.last_heard) < IDLE_AFTER;
+            let is_used = self.now.since(nonce.last_heard) < IDLE_AFTER || open.contains(&nonce.id);
             let Some(issue) = nonce.issued() else { return is_used };
             let client = (issue.user, issue.flow.source.address, issue.flow.destination.address);
             let newer = newer.entry(client).or_default();
@@ -199,8 +201,8 @@ impl Nonces {
     /// Notes a challenge that brings a nonce, with its text; the first one stays.
     pub fn issued(&mut self, id: NonceId, value: &[u8], issue: Issue) {
         self.now = self.now.max(issue.time);
-        self.legs.note(id, &issue);
         let Some(nonce) = self.store.get_mut(id) else { return };
+        self.legs.note(id, &issue, nonce.issue.is_none());
         nonce.last_heard = nonce.last_heard.max(issue.time);
         let realm = Arc::clone(&nonce.realm);
         let Some(first) = nonce.issued() else {
