@@ -45,6 +45,11 @@ impl<T> Chunks<T> {
         self.pieces.get_mut(index / PIECE_LEN)?.get_mut(index % PIECE_LEN)
     }
 
+    /// All of them, in order, for good.
+    pub fn into_iter(self) -> impl Iterator<Item = T> {
+        self.pieces.into_iter().flatten()
+    }
+
     /// All of them, in order.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
         self.pieces.iter().flatten()

@@ -9,7 +9,6 @@ use crate::session::kept::Kept;
 use crate::session::packed::Packed;
 use crate::session::run::Placement;
 use crate::sip::HeaderName;
-use crate::sip::Message;
 
 /// The places of a run in the tables, and its Call-ID.
 const PLACES_BYTES: usize = size_of::<Kept>() * 2 + 160;
@@ -52,25 +51,27 @@ pub(super) fn awake_bytes(run: &Run) -> usize {
     parts.iter().fold(PLACES_BYTES, |sum, part| sum.saturating_add(*part))
 }
 
-/// What a packed run takes up.
-pub(super) fn resting_bytes(packed: &Packed) -> usize {
+/// What a packed run takes up, whose Call-ID has that length.
+pub(super) fn resting_bytes(call_id_len: usize, packed: &Packed) -> usize {
     let nonces = size_of_val(&*packed.nonces);
-    PLACES_BYTES.saturating_add(packed.call_id.len()).saturating_add(packed.len_bytes()).saturating_add(nonces)
+    PLACES_BYTES.saturating_add(call_id_len).saturating_add(packed.len_bytes()).saturating_add(nonces)
 }
 
-/// The rows of Authentication-Info, which come to the transaction of a 2xx.
-fn infos<'a>(message: &Message<'a>) -> impl Iterator<Item = &'a [u8]> {
-    let names = [HeaderName::AuthenticationInfo, HeaderName::ProxyAuthenticationInfo];
-    names.into_iter().flat_map(|name| message.values(name))
+/// What the rows of auth headers take up that a message brings. Those of Authentication-Info come to the transaction of a 2xx.
+fn rows_bytes(sighting: &Sighting<'_>) -> usize {
+    let row_bytes = |len: usize| len.saturating_add(ROW_BYTES);
+    let credentials: usize = sighting.credentials.iter().map(|row| row_bytes(row.value.len())).sum();
+    let challenges: usize = sighting.challenges.iter().map(|row| row_bytes(row.value.len())).sum();
+    let message = sighting.message;
+    let infos = [HeaderName::AuthenticationInfo, HeaderName::ProxyAuthenticationInfo];
+    let infos: usize =
+        infos.into_iter().flat_map(|name| message.values(name)).map(|value| row_bytes(value.len())).sum();
+    credentials.saturating_add(challenges).saturating_add(infos)
 }
 
 /// Gives a run a message, and notes what it makes the run keep beside its transaction and its texts.
 pub(super) fn push(run: &mut Run, sighting: Sighting<'_>, limits: &Limits) -> Placement {
-    let credentials = sighting.credentials.iter().map(|row| row.value.len());
-    let challenges = sighting.challenges.iter().map(|row| row.value.len());
-    let infos = infos(sighting.message).map(<[u8]>::len);
-    let rows = credentials.chain(challenges).chain(infos);
-    let rows_bytes: usize = rows.map(|len| len.saturating_add(ROW_BYTES)).sum();
+    let rows_bytes = rows_bytes(&sighting);
     let is_ack = sighting.message.method() == Some(b"ACK");
     let at = sighting.frames.last;
     let copy_bytes = if sighting.message.status().is_none() { COPY_BYTES } else { 0 };

@@ -13,6 +13,7 @@ use crate::session::packed::Packed;
 /// A run of the tracker's table.
 #[derive(Debug)]
 pub(super) struct Kept {
+    call_id: Arc<[u8]>,
     form: Form,
     /// The tracker's time when its latest message came, whatever time that message has.
     pub(super) alive: CaptureTime,
@@ -20,11 +21,13 @@ pub(super) struct Kept {
     pub(super) is_watched: bool,
     /// It stands in the queue of those that are closed after a long silence.
     pub(super) is_idle: bool,
+    /// Nothing more is expected of it, by its messages so far: asked while these are at hand, since a run that falls silent is far away.
+    pub(super) is_over: bool,
     /// What the budget counts it for.
     pub(super) charged_bytes: u32,
 }
 
-/// Small or boxed: the table is moved each time it grows.
+/// Small or boxed: as much room is made for the one as for the other.
 #[derive(Debug)]
 enum Form {
     Awake(Box<Run>),
@@ -34,14 +37,13 @@ enum Form {
 impl Kept {
     /// A run that begins.
     pub(super) fn new(run: Run, alive: CaptureTime) -> Kept {
-        Kept { form: Form::Awake(Box::new(run)), alive, is_watched: false, is_idle: false, charged_bytes: 0 }
+        let is_over = run.is_over();
+        let (call_id, form) = (run.call_id.clone(), Form::Awake(Box::new(run)));
+        Kept { call_id, form, alive, is_watched: false, is_idle: false, is_over, charged_bytes: 0 }
     }
 
     pub(super) fn call_id(&self) -> &Arc<[u8]> {
-        match &self.form {
-            Form::Awake(run) => &run.call_id,
-            Form::Resting(packed) => &packed.call_id,
-        }
+        &self.call_id
     }
 
     /// The frame of its first message.
@@ -49,15 +51,6 @@ impl Kept {
         match &self.form {
             Form::Awake(run) => run.first,
             Form::Resting(packed) => packed.first,
-        }
-    }
-
-    /// Whether nothing more is expected of it.
-    pub(super) fn is_over(&self) -> bool {
-        match &self.form {
-            Form::Awake(run) => run.is_over(),
-            // Only runs of which more is expected are packed.
-            Form::Resting(_) => false,
         }
     }
 
@@ -73,7 +66,7 @@ impl Kept {
     /// The run as it is. `None` never comes of what was packed here.
     pub(super) fn wake(&mut self) -> Option<&mut Run> {
         if let Form::Resting(packed) = &self.form {
-            self.form = Form::Awake(Box::new(packed.unpack()?));
+            self.form = Form::Awake(Box::new(packed.unpack(&self.call_id)?));
         }
         match &mut self.form {
             Form::Awake(run) => Some(run),
@@ -94,7 +87,7 @@ impl Kept {
     pub(super) fn held_bytes(&self) -> usize {
         match &self.form {
             Form::Awake(run) => budget::awake_bytes(run),
-            Form::Resting(packed) => budget::resting_bytes(packed),
+            Form::Resting(packed) => budget::resting_bytes(self.call_id.len(), packed),
         }
     }
 
@@ -102,7 +95,7 @@ impl Kept {
     pub(super) fn into_run(self) -> Option<Run> {
         match self.form {
             Form::Awake(run) => Some(*run),
-            Form::Resting(packed) => packed.unpack(),
+            Form::Resting(packed) => packed.unpack(&self.call_id),
         }
     }
 }

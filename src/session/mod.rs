@@ -18,6 +18,7 @@ mod packed;
 mod product;
 mod removal;
 pub mod run;
+mod runs;
 #[allow(clippy::module_inception)]
 pub mod session;
 pub mod sighting;

@@ -23,13 +23,7 @@ impl Run {
 
     /// Whether every request was accepted, nobody was asked to prove anything and nobody tried: there is nothing to judge.
     pub fn is_uneventful(&self) -> bool {
-        self.transactions.iter().all(|known| {
-            let has_credentials = known.request.as_ref().is_some_and(|request| !request.credentials.is_empty())
-                || known.ack.as_ref().is_some_and(|ack| !ack.credentials.is_empty());
-            let is_accepted =
-                known.answer.as_ref().is_some_and(|answer| answer.status < 300 && answer.challenges.is_empty());
-            is_accepted && !has_credentials
-        })
+        self.transactions.iter().all(is_uneventful)
     }
 
     /// Whether nothing more is expected under this Call-ID: its call was ended by a BYE, or it holds nothing but requests beside
@@ -51,9 +45,18 @@ impl Run {
         match self.transactions.last() {
             Some(last) if has_ended(last) => latest().take_while(|known| has_ended(known)).all(is_done),
             Some(last) if is_alone(last) => {
-                self.transactions.len() < CANDIDATES_MAX && latest().all(is_alone) && self.is_uneventful()
+                self.transactions.len() < CANDIDATES_MAX
+                    && latest().all(|known| is_alone(known) && is_uneventful(known))
             }
             _ => false,
         }
     }
+}
+
+/// Whether a request was accepted that nobody was to prove anything with.
+fn is_uneventful(known: &Transaction) -> bool {
+    let has_credentials = known.request.as_ref().is_some_and(|request| !request.credentials.is_empty())
+        || known.ack.as_ref().is_some_and(|ack| !ack.credentials.is_empty());
+    let is_accepted = known.answer.as_ref().is_some_and(|answer| answer.status < 300 && answer.challenges.is_empty());
+    is_accepted && !has_credentials
 }

@@ -10,7 +10,6 @@ use crate::session::Transaction;
 /// A run as bytes, compressed.
 #[derive(Debug)]
 pub(super) struct Packed {
-    pub(super) call_id: Arc<[u8]>,
     /// The frame of its first message.
     pub(super) first: FrameRef,
     pub(super) nonces: Box<[NonceId]>,
@@ -36,14 +35,14 @@ impl Packed {
         let plain = postcard::to_allocvec(run).ok()?;
         let bytes = lz4_flex::block::compress_prepend_size_with_dict(&plain, COMMON).into();
         let nonces = run.transactions.iter().flat_map(Transaction::nonces).collect();
-        Some(Packed { call_id: run.call_id.clone(), first: run.first, nonces, bytes })
+        Some(Packed { first: run.first, nonces, bytes })
     }
 
-    /// The run again. `None` never comes of what [`Packed::pack`] gave.
-    pub(super) fn unpack(&self) -> Option<Run> {
+    /// The run of that Call-ID again. `None` never comes of what [`Packed::pack`] gave.
+    pub(super) fn unpack(&self, call_id: &Arc<[u8]>) -> Option<Run> {
         let plain = lz4_flex::block::decompress_size_prepended_with_dict(&self.bytes, COMMON).ok()?;
         let mut run: Run = postcard::from_bytes(&plain).ok()?;
-        run.call_id = self.call_id.clone();
+        run.call_id = call_id.clone();
         Some(run)
     }
 }
@@ -135,7 +134,7 @@ mod tests {
         );
         let run = run.expect("messages came");
         let packed = Packed::pack(&run).expect("it is short");
-        let again = packed.unpack().expect("it was packed here");
+        let again = packed.unpack(&run.call_id).expect("it was packed here");
         assert_eq!(format!("{again:?}"), format!("{run:?}"));
         assert_eq!(packed.first, run.first);
     }

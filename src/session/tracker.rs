@@ -9,7 +9,6 @@ use crate::base::CaptureTime;
 use crate::base::Flow;
 use crate::base::FrameRef;
 use crate::base::Limits;
-use crate::base::WireMap;
 use crate::base::time::TRANSACTION_TIMEOUT;
 use crate::session::NonceId;
 use crate::session::Placement;
@@ -19,6 +18,8 @@ use crate::session::Transaction;
 use crate::session::budget;
 use crate::session::budget::Budget;
 use crate::session::kept::Kept;
+use crate::session::runs::Place;
+use crate::session::runs::Runs;
 use crate::sip::Message;
 
 /// After such a silence nothing comes any more of transactions that were answered.
@@ -35,21 +36,22 @@ const JUMP_MIN: Duration = Duration::from_secs(3600);
 const STEP_BACK_MIN: Duration = Duration::from_secs(60);
 const STEPS_BACK_MAX: u32 = 1000;
 
-/// Call-IDs, in the order of the time at which something is known of them.
-type Queue = VecDeque<(CaptureTime, Arc<[u8]>)>;
+/// Runs, in the order of the time at which something is known of them.
+type Queue = VecDeque<(CaptureTime, Place)>;
 
-/// In which queue a run stood.
+/// A run, and in which queue it stood.
+#[derive(Clone, Copy)]
 enum Queued {
-    Watched,
-    Over,
-    Idle,
+    Watched(Place),
+    Over(Place),
+    Idle(Place),
 }
 
 /// Follows every Call-ID of the capture.
 #[derive(Debug)]
 pub struct Tracker {
     limits: Limits,
-    runs: WireMap<Arc<[u8]>, Kept>,
+    runs: Runs,
     /// Runs to which messages came lately.
     watched: Queue,
     /// Runs that were over when they fell silent.
@@ -77,7 +79,7 @@ impl Tracker {
     pub fn new(limits: &Limits) -> Tracker {
         Tracker {
             limits: limits.clone(),
-            runs: WireMap::default(),
+            runs: Runs::default(),
             watched: VecDeque::new(),
             over: VecDeque::new(),
             idle: BTreeSet::new(),
@@ -116,7 +118,9 @@ impl Tracker {
             return Placement::Dropped;
         }
         let gap = self.gap();
-        if let Some(kept) = self.runs.get_mut(call_id) {
+        if let Some(place) = self.runs.place_of(call_id)
+            && let Some(kept) = self.runs.get_mut(place)
+        {
             kept.alive = self.now;
             self.ahead_call = self.ahead.map(|_| kept.call_id().clone());
             let Some(run) = kept.wake() else { return Placement::Dropped };
@@ -129,8 +133,9 @@ impl Tracker {
             let bodies = run.bodies_len_bytes();
             let placement = budget::push(run, sighting, &self.limits);
             self.bodies_len_bytes += run.bodies_len_bytes() - bodies;
+            kept.is_over = run.is_over();
             self.budget.charge(kept);
-            watch(kept, &mut self.watched, self.now);
+            watch(kept, place, &mut self.watched, self.now);
             return placement;
         }
         while self.runs.len() >= self.limits.sessions_max && self.evict_oldest(closed) {}
@@ -141,8 +146,9 @@ impl Tracker {
         let mut kept = Kept::new(run, self.now);
         self.ahead_call = self.ahead.map(|_| key.clone());
         self.budget.charge(&mut kept);
-        watch(&mut kept, &mut self.watched, self.now);
-        self.runs.insert(key, kept);
+        kept.is_watched = true;
+        let place = self.runs.insert(kept);
+        self.watched.extend(place.map(|place| (self.now, place)));
         self.note_crowd();
         placement
     }
@@ -154,7 +160,7 @@ impl Tracker {
             self.now = before.map_or(self.now, |before| before.min(time));
             self.ahead = Some(time);
             let confirmed = self.ahead_call.take().filter(|_| before.is_some());
-            if let Some(kept) = confirmed.and_then(|call_id| self.runs.get_mut(&call_id)) {
+            if let Some(kept) = confirmed.and_then(|call_id| self.runs.of_call(&call_id)) {
                 kept.alive = self.now;
             }
         } else if self.now.since(time) > STEP_BACK_MIN && self.steps_back < STEPS_BACK_MAX {
@@ -176,8 +182,9 @@ impl Tracker {
 
     /// The run of a Call-ID, awake.
     fn wake(&mut self, call_id: &[u8]) -> Option<&mut Run> {
-        let kept = self.runs.get_mut(call_id)?;
-        watch(kept, &mut self.watched, self.now);
+        let place = self.runs.place_of(call_id)?;
+        let kept = self.runs.get_mut(place)?;
+        watch(kept, place, &mut self.watched, self.now);
         kept.wake()
     }
 
@@ -200,8 +207,10 @@ impl Tracker {
     /// Ends the capture: the runs that are left, in order of their first frame.
     pub fn finish(&mut self) -> impl Iterator<Item = Run> + use<> {
         (self.watched, self.over, self.idle) = (Queue::new(), Queue::new(), BTreeSet::new());
-        let mut runs: Vec<(Arc<[u8]>, Kept)> = std::mem::take(&mut self.runs).into_iter().collect();
-        runs.sort_unstable_by(|(one_id, one), (other_id, other)| (one.first(), one_id).cmp(&(other.first(), other_id)));
+        let mut runs: Vec<(FrameRef, Kept)> = self.runs.take_all().map(|kept| (kept.first(), kept)).collect();
+        runs.sort_unstable_by(|(first, one), (other_first, other)| {
+            (first, one.call_id()).cmp(&(other_first, other.call_id()))
+        });
         runs.into_iter().filter_map(|(_, kept)| kept.into_run())
     }
 
@@ -212,7 +221,7 @@ impl Tracker {
 
     /// The nonces that sessions name which are not closed yet.
     pub fn nonces(&self) -> impl Iterator<Item = NonceId> {
-        self.runs.values().flat_map(Kept::nonces)
+        self.runs.iter().flat_map(Kept::nonces)
     }
 
     /// Messages without a Call-ID, which belong to no session.
@@ -232,7 +241,7 @@ impl Tracker {
         }
         self.is_crowded = true;
         for (_, key) in &self.idle {
-            let Some(kept) = self.runs.get_mut(key).filter(|kept| !kept.is_watched && !kept.is_over()) else {
+            let Some(kept) = self.runs.of_call(key).filter(|kept| !kept.is_watched && !kept.is_over) else {
                 continue;
             };
             kept.rest();
@@ -242,16 +251,16 @@ impl Tracker {
 
     /// Sorts the runs that fell silent by what is expected of them.
     fn lay_to_rest(&mut self) {
-        while let Some(key) = due(&mut self.watched, self.now, REST_AFTER) {
-            let Some(kept) = self.runs.get_mut(&key) else { continue };
+        while let Some(place) = due(&mut self.watched, self.now, REST_AFTER) {
+            let Some(kept) = self.runs.get_mut(place) else { continue };
             kept.alive = kept.alive.min(self.now);
             if self.now.since(kept.alive) <= REST_AFTER {
-                self.watched.push_back((kept.alive, key));
+                self.watched.push_back((kept.alive, place));
                 continue;
             }
             kept.is_watched = false;
-            if kept.is_over() {
-                self.over.push_back((kept.alive, key));
+            if kept.is_over {
+                self.over.push_back((kept.alive, place));
                 continue;
             }
             if self.is_crowded {
@@ -259,7 +268,7 @@ impl Tracker {
                 self.budget.charge(kept);
             }
             if !std::mem::replace(&mut kept.is_idle, true) {
-                self.idle.insert((kept.alive, key));
+                self.idle.insert((kept.alive, kept.call_id().clone()));
             }
         }
     }
@@ -267,13 +276,13 @@ impl Tracker {
     /// Closes the runs that are over and stayed silent. One that did not is watched again, and one of a time that the clock has gone back
     /// from waits once more.
     fn close_over(&mut self, closed: &mut Vec<Run>) {
-        while let Some(key) = due(&mut self.over, self.now, OVER_AFTER) {
-            let Some(kept) = self.runs.get_mut(&key) else { continue };
+        while let Some(place) = due(&mut self.over, self.now, OVER_AFTER) {
+            let Some(kept) = self.runs.get_mut(place) else { continue };
             if kept.alive > self.now {
                 kept.alive = self.now;
-                self.over.push_back((self.now, key));
-            } else if kept.is_over() && self.now.since(kept.alive) > OVER_AFTER {
-                closed.extend(self.take(&key));
+                self.over.push_back((self.now, place));
+            } else if kept.is_over && self.now.since(kept.alive) > OVER_AFTER {
+                closed.extend(self.take(place));
             }
         }
     }
@@ -284,38 +293,40 @@ impl Tracker {
             && self.now.since(*alive) > gap
             && let Some((_, key)) = self.idle.pop_first()
         {
-            let alive = self.runs.get(&key).map(|kept| kept.alive.min(self.now));
+            let Some(place) = self.runs.place_of(&key) else { continue };
+            let alive = self.runs.get_mut(place).map(|kept| kept.alive.min(self.now));
             match alive {
                 Some(alive) if self.now.since(alive) <= gap => {
                     self.idle.insert((alive, key));
                 }
-                _ => closed.extend(self.take(&key)),
+                _ => closed.extend(self.take(place)),
             }
         }
     }
 
-    fn take(&mut self, call_id: &Arc<[u8]>) -> Option<Run> {
-        let kept = self.runs.remove(call_id)?;
+    fn take(&mut self, place: Place) -> Option<Run> {
+        let kept = self.runs.remove(place)?;
         self.budget.release(&kept);
         kept.into_run()
     }
 
     /// Ends the run that has been silent longest; false where there is none.
     fn evict_oldest(&mut self, closed: &mut Vec<Run>) -> bool {
-        while let Some((alive, key, queue)) = self.pop_oldest() {
-            let Some(kept) = self.runs.get_mut(&key) else { continue };
+        while let Some((alive, queued)) = self.pop_oldest() {
+            let (Queued::Watched(place) | Queued::Over(place) | Queued::Idle(place)) = queued;
+            let Some(kept) = self.runs.get_mut(place) else { continue };
             let spoke = kept.alive;
             if spoke <= alive {
-                closed.extend(self.take(&key));
+                closed.extend(self.take(place));
                 self.evicted += 1;
                 return true;
             }
             // It spoke since: it goes back to where it was, unless it stands among the watched already.
-            match queue {
-                Queued::Watched => self.watched.push_back((spoke, key)),
-                Queued::Over => watch(kept, &mut self.watched, spoke),
-                Queued::Idle => {
-                    self.idle.insert((spoke, key));
+            match queued {
+                Queued::Watched(_) => self.watched.push_back((spoke, place)),
+                Queued::Over(_) => watch(kept, place, &mut self.watched, spoke),
+                Queued::Idle(_) => {
+                    self.idle.insert((spoke, kept.call_id().clone()));
                 }
             }
         }
@@ -323,24 +334,29 @@ impl Tracker {
     }
 
     /// Takes the run off its queue that was alive the longest ago, as far as the queues know.
-    fn pop_oldest(&mut self) -> Option<(CaptureTime, Arc<[u8]>, Queued)> {
-        let idle = self.idle.first().map(|(alive, _)| *alive);
-        let (over, watched) = (alive(&self.over), alive(&self.watched));
-        let oldest = [idle, over, watched].into_iter().flatten().min()?;
-        if idle == Some(oldest) {
-            self.idle.pop_first().map(|(alive, key)| (alive, key, Queued::Idle))
-        } else if over == Some(oldest) {
-            self.over.pop_front().map(|(alive, key)| (alive, key, Queued::Over))
-        } else {
-            self.watched.pop_front().map(|(alive, key)| (alive, key, Queued::Watched))
+    fn pop_oldest(&mut self) -> Option<(CaptureTime, Queued)> {
+        loop {
+            let idle = self.idle.first().map(|(alive, _)| *alive);
+            let (over, watched) = (alive(&self.over), alive(&self.watched));
+            let oldest = [idle, over, watched].into_iter().flatten().min()?;
+            if idle == Some(oldest) {
+                let (alive, key) = self.idle.pop_first()?;
+                let Some(place) = self.runs.place_of(&key) else { continue };
+                return Some((alive, Queued::Idle(place)));
+            }
+            return if over == Some(oldest) {
+                self.over.pop_front().map(|(alive, place)| (alive, Queued::Over(place)))
+            } else {
+                self.watched.pop_front().map(|(alive, place)| (alive, Queued::Watched(place)))
+            };
         }
     }
 }
 
 /// Puts a run into the queue of those to which messages came lately.
-fn watch(kept: &mut Kept, watched: &mut Queue, now: CaptureTime) {
+fn watch(kept: &mut Kept, place: Place, watched: &mut Queue, now: CaptureTime) {
     if !std::mem::replace(&mut kept.is_watched, true) {
-        watched.push_back((now, kept.call_id().clone()));
+        watched.push_back((now, place));
     }
 }
 
@@ -350,10 +366,10 @@ fn alive(queue: &Queue) -> Option<CaptureTime> {
 }
 
 /// The next one of a queue that was last known to be alive longer ago than that.
-fn due(queue: &mut Queue, now: CaptureTime, after: Duration) -> Option<Arc<[u8]>> {
+fn due(queue: &mut Queue, now: CaptureTime, after: Duration) -> Option<Place> {
     let (alive, _) = queue.front()?;
     if now.since(*alive) <= after {
         return None;
     }
-    queue.pop_front().map(|(_, key)| key)
+    queue.pop_front().map(|(_, place)| place)
 }
