@@ -54,6 +54,8 @@ pub struct Run {
     pub texts: Texts,
     /// Messages that found no place because the run had too many transactions.
     pub dropped: u64,
+    /// The highest CSeq number of them.
+    cseq_max: Option<u32>,
     /// What rows, copies and frames take up, by estimate.
     pub(super) rows_bytes: usize,
     /// The other frames of messages that are made of several, by the frame that completed them. Few messages are.
@@ -100,6 +102,7 @@ impl Run {
             transactions: Vec::new(),
             texts: Texts::default(),
             dropped: 0,
+            cseq_max: None,
             rows_bytes: 0,
             other_frames: BTreeMap::new(),
             bodies: None,
@@ -132,6 +135,10 @@ impl Run {
 
     /// The newest transaction with that method and CSeq number that fits.
     pub(super) fn newest(&self, key: &Key, fits: impl Fn(&Transaction) -> bool) -> Option<usize> {
+        // Numbers count up, so that most requests need not be compared with those before them.
+        if key.cseq > self.cseq_max {
+            return None;
+        }
         match &self.index {
             Some(index) => {
                 let newest = index.0.get(key)?.iter().rev().take(CANDIDATES_MAX).copied();
@@ -163,7 +170,8 @@ impl Run {
         let forwarded_from = self.previous_hop(&key, &sighting, &identity);
         let blank = blank(&sighting);
         let request = self.keep_request(sighting, &identity);
-        let branch = identity.branch.map(|branch| self.texts.keep(branch));
+        // It is another one than those before it, or hardly ever the same.
+        let branch = identity.branch.map(|branch| self.texts.add(branch));
         self.add(key, Transaction { branch, request: Some(request), forwarded_from, ..blank });
         Placement::New
     }
@@ -384,6 +392,7 @@ impl Run {
         if index == self.transactions.capacity() {
             self.transactions.reserve_exact(index / 2 + 1);
         }
+        self.cseq_max = self.cseq_max.max(key.cseq);
         self.transactions.push(Transaction { method: key.method.clone(), cseq: key.cseq, ..transaction });
         match &mut self.index {
             Some(by_key) => by_key.0.entry(key).or_default().push(index),

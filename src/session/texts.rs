@@ -10,6 +10,14 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct TextId(NonZeroU32);
 
+impl TextId {
+    /// The text of that index.
+    fn of(index: usize) -> TextId {
+        let number = u32::try_from(index).unwrap_or(u32::MAX).saturating_add(1);
+        TextId(NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN))
+    }
+}
+
 /// The texts of one run, in order of appearance, end to end in one buffer: two allocations a run, not one a text.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Texts {
@@ -28,20 +36,21 @@ const ROOM_BYTES: usize = 160;
 impl Texts {
     /// Keeps a text; a recent equal one is used again.
     pub fn keep(&mut self, text: &[u8]) -> TextId {
-        let index = self.recent(text).unwrap_or_else(|| {
-            // Runs are many and short: doubling would leave half of their memory empty.
-            if self.bytes.capacity() - self.bytes.len() < text.len() {
-                self.bytes.reserve_exact(text.len() + self.bytes.len() / 3 + ROOM_BYTES);
-            }
-            if self.ends.is_empty() {
-                self.ends.reserve_exact(COMPARED_MAX);
-            }
-            self.bytes.extend_from_slice(text);
-            self.ends.push(u32::try_from(self.bytes.len()).unwrap_or(u32::MAX));
-            self.ends.len() - 1
-        });
-        let number = u32::try_from(index).unwrap_or(u32::MAX).saturating_add(1);
-        TextId(NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN))
+        self.recent(text).map_or_else(|| self.add(text), TextId::of)
+    }
+
+    /// Keeps a text that is hardly among the recent ones.
+    pub(super) fn add(&mut self, text: &[u8]) -> TextId {
+        // Runs are many and short: doubling would leave half of their memory empty.
+        if self.bytes.capacity() - self.bytes.len() < text.len() {
+            self.bytes.reserve_exact(text.len() + self.bytes.len() / 3 + ROOM_BYTES);
+        }
+        if self.ends.is_empty() {
+            self.ends.reserve_exact(COMPARED_MAX);
+        }
+        self.bytes.extend_from_slice(text);
+        self.ends.push(u32::try_from(self.bytes.len()).unwrap_or(u32::MAX));
+        TextId::of(self.ends.len() - 1)
     }
 
     /// What they take up.
@@ -58,15 +67,14 @@ impl Texts {
     fn recent(&self, text: &[u8]) -> Option<usize> {
         let oldest = self.ends.len().saturating_sub(COMPARED_MAX);
         let before = oldest.checked_sub(1).and_then(|before| self.ends.get(before));
-        let mut start = before.map_or(0, |before| *before as usize);
-        for (index, end) in self.ends.iter().enumerate().skip(oldest) {
-            let end = *end as usize;
-            if end - start == text.len() && self.bytes.get(start..end) == Some(text) {
-                return Some(index);
-            }
+        let mut start = before.copied().unwrap_or_default();
+        let latest = self.ends.get(oldest..)?;
+        let place = latest.iter().position(|&end| {
+            let known = start as usize..end as usize;
             start = end;
-        }
-        None
+            known.len() == text.len() && self.bytes.get(known) == Some(text)
+        });
+        Some(oldest + place?)
     }
 
     fn at(&self, index: usize) -> &[u8] {
