@@ -89,6 +89,14 @@ impl<'a> Scanner<'a> {
     /// Skips what stands between two parameters. Whether a comma was among it.
     fn separator(&mut self, params: &mut Params<'a>, is_first: bool) -> bool {
         let start = self.at;
+        // As nearly every stack writes it.
+        if !is_first
+            && let Some([b',', b' ', next, ..]) = self.value.get(start..)
+            && is_token(*next)
+        {
+            self.at = start.saturating_add(2);
+            return true;
+        }
         let mut commas = 0_usize;
         let mut semicolons = 0_usize;
         while let Some(byte) = self.peek() {
@@ -206,7 +214,10 @@ impl<'a> Scanner<'a> {
     }
 
     fn skip_blanks(&mut self) {
-        self.skip_while(is_blank);
+        // Mostly there is none.
+        while self.peek().is_some_and(is_blank) {
+            self.at = self.at.saturating_add(1);
+        }
     }
 
     fn token(&mut self) -> Range<usize> {
