@@ -32,7 +32,7 @@ impl CaptureTime {
 
     /// How long after `earlier` this is; zero where the capture's clock stepped back, never negative.
     pub fn since(self, earlier: CaptureTime) -> Duration {
-        Duration::from_nanos(u64::try_from(i128::from(self.0) - i128::from(earlier.0)).unwrap_or(0))
+        Duration::from_nanos(if self > earlier { self.0.abs_diff(earlier.0) } else { 0 })
     }
 
     /// This time plus `wait`, saturating.

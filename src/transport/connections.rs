@@ -72,9 +72,12 @@ impl<F: Framer> Connections<F> {
     /// What a segment says that ends a connection while the other side, which had opened it, waits for an answer to what it sent last:
     /// not one byte was sent since.
     fn ended_by(&self, segment: &Segment<'_>) -> Option<Unreachable> {
+        if !segment.flags.rst && !segment.flags.fin {
+            return None;
+        }
         let why = if segment.flags.rst { Why::Reset } else { Why::Closed };
         let flow = segment.flow.reversed();
-        let waiting = self.streams.get(&flow).filter(|_| segment.flags.rst || segment.flags.fin)?;
+        let waiting = self.streams.get(&flow)?;
         let said_by = segment.flow.source.address;
         // Bytes before it that the capture lacks may have been an answer, and a FIN may cross what it does not acknowledge.
         let is_gapless = self.streams.get(&segment.flow).is_none_or(|own| own.is_next(segment.sequence));
@@ -88,11 +91,9 @@ impl<F: Framer> Connections<F> {
             self.open(segment, out);
         }
         let has_payload = !segment.payload.is_empty() || segment.missing_len > 0;
-        let is_over = self.streams.get(&segment.flow).is_some_and(|stream| stream.is_over_before(segment));
-        if is_over && has_payload {
+        let is_over = self.streams.get(&segment.flow).map(|stream| stream.is_over_before(segment));
+        if has_payload && is_over != Some(false) {
             self.remove(segment.flow, out);
-        }
-        if has_payload && !self.streams.contains_key(&segment.flow) {
             out.ledger.events.tcp_joined.add(out.now);
             self.insert(Stream::joined(segment.flow, segment.sequence, out.told), segment.flow);
         }
