@@ -17,7 +17,6 @@ use crate::session::HeaderKind;
 use crate::session::InfoRow;
 use crate::sip::HeaderName;
 use crate::sip::Message;
-use crate::sip::uri::Uri;
 
 /// Rows of one response that are looked at: there is one for each kind.
 const ROWS_MAX: usize = 8;
@@ -43,7 +42,7 @@ impl Messages {
         }
         self.auth_rows_dropped += beyond(count(message, &INFOS), ROWS_MAX);
         let purpose = purpose_of(&self.nonces, message);
-        let user = self.nonces.user(Uri::user_of(message.from().unwrap_or_default().uri));
+        let user = self.nonces.user(message.from_user());
         let issue = Issue { at, time, flow, purpose, is_aka: false, user };
         let Some(transaction) = self.tracker.answered_at(message.call_id(), at) else { return };
         let method = transaction.method.as_bytes();

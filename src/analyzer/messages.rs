@@ -54,8 +54,8 @@ use crate::sip::HeaderName;
 use crate::sip::Headers;
 use crate::sip::Message;
 use crate::sip::Method;
+use crate::sip::address::Address;
 use crate::sip::parse::Source;
-use crate::sip::uri::Uri;
 use crate::transport::LostMessage;
 use crate::transport::Payload;
 
@@ -235,7 +235,7 @@ impl Messages {
         }
         self.auth_rows_dropped += beyond(count(message, &CHALLENGES), AUTH_ROWS_MAX);
         let purpose = purpose_of(&self.nonces, message);
-        let user = self.nonces.user(Uri::user_of(message.from().unwrap_or_default().uri));
+        let user = self.nonces.user(message.from_user());
         let mut left = AUTH_ROWS_MAX;
         let rows = rows.map(|(header, value)| {
             let all = parse_challenges(value);
@@ -302,10 +302,10 @@ impl Messages {
 
     /// Notes that a call was refused or challenged, and whether a refusal was passed back from behind the server.
     fn note_refused_call(&mut self, message: &Message<'_>, at: FrameRef, time: CaptureTime, flow: Flow) {
-        let is_of_call = message.cseq().is_some_and(|cseq| cseq.method == b"INVITE");
+        let is_of_call = || message.cseq().is_some_and(|cseq| cseq.method == b"INVITE");
         // Branches that were cancelled say nothing. Where challenges are passed back, so is the refusal: the credentials are what it is
         // about.
-        let Some(status) = message.status().filter(|status| is_of_call && *status != 487) else { return };
+        let Some(status) = message.status().filter(|status| *status != 487 && is_of_call()) else { return };
         let call = self.chronicle.sources.hash((message.call_id(), b"".as_slice()));
         if status < 300 {
             self.chronicle.refused_calls.went_on(call);
@@ -317,7 +317,7 @@ impl Messages {
         let Some(transaction) = self.tracker.answered_at(message.call_id(), at) else { return };
         let (caller, server) = (flow.destination.address, flow.source.address);
         let Some(began) = transaction.started() else { return };
-        let number = Uri::user_of(message.to().unwrap_or_default().uri);
+        let number = message.to_user();
         let end = number.len().checked_sub(CALLED_END_LEN).and_then(|start| number.get(start..));
         let called = end.map(|end| self.chronicle.sources.hash((end, b"".as_slice())));
         let refused = RefusedCall { caller, server, call, called, status, began, time, at };
@@ -331,8 +331,8 @@ impl Messages {
 
     fn note_account(&mut self, message: &Message<'_>, source: IpAddr, time: CaptureTime) {
         let is_register = message.method() == Some(b"REGISTER");
-        let address = if is_register { message.to() } else { message.from() };
-        let aor = address.unwrap_or_default().uri.into();
+        let address = message.value(if is_register { HeaderName::To } else { HeaderName::From });
+        let aor = address.map(Address::uri_of).unwrap_or_default().into();
         self.accounts.presented(AccountKey { source, aor }, time);
     }
 
@@ -419,8 +419,7 @@ struct RequestCredentials {
 /// What a message is for, by its Call-ID, method and users. Hosts are left out: some clients name another one with each try.
 pub(super) fn purpose_of(nonces: &Nonces, message: &Message<'_>) -> Purpose {
     let method = message.method().or(message.cseq().map(|cseq| cseq.method)).unwrap_or_default();
-    let users = [message.from(), message.to()].map(|address| Uri::user_of(address.unwrap_or_default().uri));
-    nonces.purpose(message.call_id(), method, users)
+    nonces.purpose(message.call_id(), method, [message.from_user(), message.to_user()])
 }
 
 /// Rows of credentials or challenges of one message that are read, and how many of either in all of them. A proxy chain leaves a few, and

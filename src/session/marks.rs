@@ -131,7 +131,7 @@ fn is_length_wrong(message: &Message<'_>) -> bool {
 /// On the client's own hop alone: behind a proxy, Via and Contact are those of two hosts.
 fn odd_addresses(message: &Message<'_>, via: Via<'_>, texts: &mut Texts) -> Option<OddAddresses> {
     let via = via.sent_by();
-    let contact = Address::parse(message.value(HeaderName::Contact)?).uri;
+    let contact = Address::uri_of(message.value(HeaderName::Contact)?);
     // Mostly both are the client's own, and nothing has to be read.
     if Uri::parse(contact).host == Uri::parse(via).host {
         return None;

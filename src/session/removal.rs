@@ -10,14 +10,24 @@ pub(super) fn is_removal(message: &Message<'_>) -> bool {
     let expires = message.value(HeaderName::Expires).map(is_zero);
     match message.method() {
         Some(b"REGISTER") => {
-            let rows = message.values(HeaderName::Contact);
-            let mut contacts = rows.flat_map(|row| elements(row, b',')).peekable();
+            let rows = || message.values(HeaderName::Contact);
+            // Few registrations end, and mostly a glance tells.
+            if expires != Some(true) && !rows().any(may_hold_zero) {
+                return false;
+            }
+            let mut contacts = rows().flat_map(|row| elements(row, b',')).peekable();
             contacts.peek().is_some()
                 && contacts.all(|contact| interval(contact).map_or(expires == Some(true), is_zero))
         }
         Some(b"SUBSCRIBE" | b"PUBLISH") => expires == Some(true),
         _ => false,
     }
+}
+
+/// Whether a parameter may be zero: behind no `=` stands anything else but `0`, or a blank.
+fn may_hold_zero(row: &[u8]) -> bool {
+    let mut behind = memchr::memchr_iter(b'=', row).filter_map(|at| row.get(at.saturating_add(1)));
+    behind.any(|byte| *byte == b'0' || byte.is_ascii_whitespace())
 }
 
 /// How long a contact asks to be bound.

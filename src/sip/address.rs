@@ -1,5 +1,7 @@
 //! From, To and Contact: a display name, a URI, parameters (RFC 3261 §20.10, §25.1).
 
+use crate::base::is_token;
+use crate::sip::elements::end_of_quotes;
 use crate::sip::uri::Uri;
 
 /// A name-addr or addr-spec with its header parameters.
@@ -14,22 +16,11 @@ pub struct Address<'a> {
 impl<'a> Address<'a> {
     /// Reads the first address of a header value. Never fails: what can't be read is empty.
     pub fn parse(value: &'a [u8]) -> Address<'a> {
-        let (uri, rest) = match opening_bracket(value) {
-            Some(open) => {
-                let inside = value.get(open.saturating_add(1)..).unwrap_or_default();
-                let close = memchr::memchr(b'>', inside).unwrap_or(inside.len());
-                (inside.get(..close).unwrap_or_default(), inside.get(close..).unwrap_or_default())
-            }
-            // RFC 3261 §20: without brackets, parameters belong to the header, not to the URI.
-            None => {
-                let end = memchr::memchr2(b';', b',', value).unwrap_or(value.len());
-                value.split_at_checked(end).unwrap_or((value, &[]))
-            }
-        };
+        let (uri, rest) = split_uri(value);
         // As nearly every stack writes it.
         if let Some(tag) = rest.strip_prefix(b">;tag=")
             && !tag.is_empty()
-            && tag.iter().all(|&byte| byte != b';' && byte != b'=' && !byte.is_ascii_whitespace())
+            && tag.iter().copied().all(is_token)
         {
             return Address { uri: uri.trim_ascii(), tag: Some(tag) };
         }
@@ -41,33 +32,44 @@ impl<'a> Address<'a> {
         Address { uri: uri.trim_ascii(), tag }
     }
 
+    /// The URI alone, as [`Address::parse`] finds it.
+    pub fn uri_of(value: &'a [u8]) -> &'a [u8] {
+        split_uri(value).0.trim_ascii()
+    }
+
     /// The URI's parts.
     pub fn uri_parts(&self) -> Uri<'a> {
         Uri::parse(self.uri)
     }
 }
 
+/// The URI, and what stands behind it.
+fn split_uri(value: &[u8]) -> (&[u8], &[u8]) {
+    let Some(open) = opening_bracket(value) else {
+        // RFC 3261 §20: without brackets, parameters belong to the header, not to the URI.
+        let end = memchr::memchr2(b';', b',', value).unwrap_or(value.len());
+        return value.split_at_checked(end).unwrap_or((value, &[]));
+    };
+    let inside = value.get(open.saturating_add(1)..).unwrap_or_default();
+    let close = memchr::memchr(b'>', inside).unwrap_or(inside.len());
+    inside.split_at_checked(close).unwrap_or((inside, &[]))
+}
+
 /// The `<` that opens the URI: not one inside a quoted display name.
 fn opening_bracket(value: &[u8]) -> Option<usize> {
-    // Most values have no display name, or one without quotes.
-    if let Some(first) = memchr::memchr2(b'<', b'"', value)
-        && value.get(first) == Some(&b'<')
-    {
-        return Some(first);
-    }
-    let mut is_quoted = false;
-    let mut is_escaped = false;
-    for (offset, &byte) in value.iter().enumerate() {
-        match byte {
-            _ if is_escaped => is_escaped = false,
-            b'\\' if is_quoted => is_escaped = true,
-            b'"' => is_quoted = !is_quoted,
-            b'<' if !is_quoted => return Some(offset),
-            _ => {}
+    let mut at = 0_usize;
+    loop {
+        // A display name is a few bytes long, if there is one: a plain loop is through before a search has begun.
+        let found = value.get(at..)?.iter().position(|byte| matches!(byte, b'<' | b'"'))?.saturating_add(at);
+        if value.get(found) == Some(&b'<') {
+            return Some(found);
+        }
+        match end_of_quotes(value, found.saturating_add(1)) {
+            Some(end) => at = end,
+            // A quote that never closes hides nothing: take the last bracket.
+            None => return memchr::memrchr(b'<', value),
         }
     }
-    // A quote that never closes hides nothing: take the last bracket.
-    if is_quoted { memchr::memrchr(b'<', value) } else { None }
 }
 
 /// `;name=value` pairs; a parameter without value has an empty one. Blanks around names and values are dropped.

@@ -5,6 +5,7 @@ use crate::sip::Defect;
 use crate::sip::HeaderName;
 use crate::sip::Headers;
 use crate::sip::address::Address;
+use crate::sip::uri::Uri;
 use crate::sip::via::Via;
 
 /// A message as it was on the wire. Spans point into `bytes`; nothing is copied.
@@ -119,7 +120,9 @@ impl<'a> Message<'a> {
 
     /// How many Vias it has, comma-joined ones included: how many hops it came, or has still to go back.
     pub fn via_count(&self) -> u8 {
-        let rows = self.values(HeaderName::Via).map(|row| memchr::memchr_iter(b',', row).count().saturating_add(1));
+        // Hardly a row has one: to look for the next is quicker than to count them.
+        let commas = |row: &[u8]| memchr::memchr_iter(b',', row).map(|_| 1_usize).sum::<usize>();
+        let rows = self.values(HeaderName::Via).map(|row| commas(row).saturating_add(1));
         u8::try_from(rows.fold(0_usize, usize::saturating_add)).unwrap_or(u8::MAX)
     }
 
@@ -136,6 +139,16 @@ impl<'a> Message<'a> {
     /// The To header's parts.
     pub fn to(&self) -> Option<Address<'a>> {
         self.value(HeaderName::To).map(Address::parse)
+    }
+
+    /// The user of the From URI; empty where there is none.
+    pub fn from_user(&self) -> &'a [u8] {
+        self.value(HeaderName::From).map(Address::uri_of).map(Uri::user_of).unwrap_or_default()
+    }
+
+    /// The user of the To URI; empty where there is none.
+    pub fn to_user(&self) -> &'a [u8] {
+        self.value(HeaderName::To).map(Address::uri_of).map(Uri::user_of).unwrap_or_default()
     }
 
     /// The body's bytes, as far as captured.

@@ -15,17 +15,18 @@ pub struct Via<'a> {
 impl<'a> Via<'a> {
     /// The first Via of a header value.
     pub fn parse(value: &'a [u8]) -> Via<'a> {
-        let value = memchr::memchr(b',', value).and_then(|comma| value.get(..comma)).unwrap_or(value);
-        let semicolon = memchr::memchr(b';', value).unwrap_or(value.len());
-        let (head, tail) = value.split_at_checked(semicolon).unwrap_or((value, &[]));
+        // A comma ends it, wherever it stands, and the first semicolon before that ends its head.
+        let end = memchr::memchr2(b';', b',', value).unwrap_or(value.len());
+        let (head, tail) = value.split_at_checked(end).unwrap_or((value, &[]));
         // As most stacks write it: first, or behind `rport`.
-        let usual = tail.strip_prefix(b";rport").unwrap_or(tail).strip_prefix(b";branch=").map(|rest| {
-            let end = rest.iter().position(|&byte| byte == b';').unwrap_or(rest.len());
-            rest.get(..end).unwrap_or_default()
-        });
-        if let Some(branch) = usual.filter(|branch| !branch.is_empty() && branch.iter().copied().all(is_token)) {
-            return Via { head, branch: Some(branch) };
+        if let Some(usual) = tail.strip_prefix(b";rport").unwrap_or(tail).strip_prefix(b";branch=") {
+            let len = usual.iter().position(|&byte| !is_token(byte)).unwrap_or(usual.len());
+            let (branch, behind) = usual.split_at_checked(len).unwrap_or((usual, &[]));
+            if !branch.is_empty() && matches!(behind, [] | [b';' | b',', ..]) {
+                return Via { head, branch: Some(branch) };
+            }
         }
+        let tail = tail.split(|&byte| byte == b',').next().unwrap_or_default();
         let branch = parameters(tail).find(|(name, _)| name.eq_ignore_ascii_case(b"branch")).map(|(_, value)| value);
         Via { head, branch: branch.filter(|branch| !branch.is_empty()) }
     }
