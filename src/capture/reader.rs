@@ -1,4 +1,4 @@
-//! The one loop over the records of a capture. `pcap_parser` parses; every length is checked here before it is believed,
+//! The one loop over the records of a capture. `pcap_parser` parses headers and blocks; every length is checked here before it is believed,
 //! because a record that lies must cost neither memory nor the records before it.
 
 use std::io::ErrorKind;
@@ -40,6 +40,8 @@ const MAGIC_BYTES: usize = 4;
 const PCAP_HEADER_BYTES: usize = 24;
 /// Type, length, and length again (draft-ietf-opsawg-pcapng §3.1).
 const BLOCK_BYTES_MIN: usize = 12;
+
+const NS_PER_S: i64 = 1_000_000_000;
 
 /// Reads one input, record by record.
 pub struct Reader {
@@ -207,11 +209,7 @@ impl Reader {
             return Some(Found::Interface { number: 0, interface });
         }
         let header = &*header;
-        let (parse, record_header_len): (fn(_) -> _, usize) = match header {
-            header if header.is_modified_format() => (pcap::parse_pcap_frame_modified, 24),
-            header if header.is_bigendian() => (pcap::parse_pcap_frame_be, 16),
-            _ => (pcap::parse_pcap_frame, 16),
-        };
+        let record_header_len = if header.is_modified_format() { 24 } else { 16 };
         let order = if header.is_bigendian() { Order::Big } else { Order::Little };
         let ns_per_tick = if header.is_nanosecond_precision() { 1 } else { 1_000 };
         let link = *link;
@@ -227,16 +225,13 @@ impl Reader {
         if !self.buffer.fill(record_len) {
             return self.stop_cut("a record", record_len);
         }
-        let Ok((_, record)) = parse(self.buffer.window()) else {
-            return self.stop_damaged("a record that does not parse");
-        };
-        let ns = i128::from(record.ts_sec)
-            .saturating_mul(1_000_000_000)
-            .saturating_add(i128::from(record.ts_usec).saturating_mul(ns_per_tick));
-        let original_len = record.origlen;
+        let word = |at| order.u32_at(self.buffer.window(), at);
+        let (seconds, ticks, original_len) = (word(0)?, word(4)?, word(12)?);
+        let ns =
+            i64::from(seconds).saturating_mul(NS_PER_S).saturating_add(i64::from(ticks).saturating_mul(ns_per_tick));
         self.pending = record_len;
         Some(Found::Frame {
-            time: Some(CaptureTime::from_ns_saturating(ns)),
+            time: Some(CaptureTime::from_ns(ns)),
             link,
             data: record_header_len..record_len,
             original_len,
@@ -351,7 +346,7 @@ impl Reader {
     fn count(&mut self, found: &Found) {
         let Found::Frame { time, data, original_len, .. } = found else { return };
         let start = self.buffer.offset().saturating_add(data.start as u64);
-        let captured_len = self.buffer.window().get(data.clone()).unwrap_or_default().len();
+        let captured_len = data.len();
         self.span = start..start.saturating_add(captured_len as u64);
         self.latest = self.next_number;
         self.next_number = self.next_number.next();
