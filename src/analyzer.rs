@@ -283,6 +283,9 @@ impl Analyzer {
 
     /// Tells what the rules should know of packets that are missing.
     fn tell_losses(&mut self) {
+        if !self.reassembly.has_news() {
+            return;
+        }
         let Analyzer { messages, worker, .. } = self;
         self.reassembly.contradicted(&mut |flow, message| match worker {
             Some(worker) => worker.contradict(flow, message),

@@ -140,6 +140,14 @@ impl Ledger {
         }
     }
 
+    /// Whether anything waits to be asked for.
+    pub(super) fn has_news(&self) -> bool {
+        !(self.lost_between.is_empty()
+            && self.unreachable.is_empty()
+            && self.beginnings.is_empty()
+            && self.contradicted.is_empty())
+    }
+
     /// Notes that something is missing: fragments of a datagram, or a part of a stream.
     pub(super) fn lost(&mut self, source: IpAddr, destination: IpAddr, is_stream: bool) {
         if self.lossy.insert(source, destination, is_stream) {

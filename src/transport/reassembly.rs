@@ -184,6 +184,11 @@ impl<F: Framer> Reassembly<F> {
         &self.ledger.coverage
     }
 
+    /// Whether one of the four that follow has something to hand out: hardly a frame brings anything.
+    pub fn has_news(&self) -> bool {
+        self.ledger.has_news()
+    }
+
     /// Hands out who sent to whom what never became whole, as far as that is news since the last call: what seems unsaid between them may
     /// have been said. True stands for parts of TCP streams, false for fragments of datagrams.
     pub fn lost_between(&mut self, sink: &mut impl FnMut(IpAddr, IpAddr, bool)) {
