@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::auth::Credentials;
+use crate::auth::Name;
 use crate::auth::Scheme;
 use crate::auth::parse_challenges;
 use crate::auth::parse_credentials;
@@ -16,6 +17,7 @@ use crate::digest::Verdict;
 use crate::digest::near_miss::Closest;
 use crate::session::Attempt;
 use crate::session::AttemptOutcome;
+use crate::session::ChallengeRow;
 use crate::session::Copy;
 use crate::session::CopyKind;
 use crate::session::CredentialsRow;
@@ -122,37 +124,39 @@ fn attempt(transaction_index: usize, transaction: &Transaction) -> Attempt<'_> {
 }
 
 fn presented(rows: &[CredentialsRow]) -> Vec<Presented<'_>> {
-    let each =
-        rows.iter().flat_map(|row| parse_credentials(&row.value).into_iter().zip(row.known()).map(move |c| (row, c)));
-    let all = each.map(|(row, (credentials, known))| Presented {
-        header: row.header,
-        row,
-        is_attempt: is_attempt(&credentials),
-        nonce_count: credentials.nonce_count().and_then(|count| count.value),
-        credentials,
-        nonce: known.nonce,
-        checked: known.checked.as_ref(),
-        closest: Closest::NotLooked,
-        answers: None,
-        judgement: Judgement::None,
-    });
-    all.collect()
+    let mut all = Vec::with_capacity(rows.len());
+    for row in rows {
+        for (credentials, known) in parse_credentials(&row.value).into_iter().zip(row.known()) {
+            all.push(Presented {
+                header: row.header,
+                row,
+                is_attempt: is_attempt(&credentials),
+                nonce_count: credentials.nonce_count().and_then(|count| count.value),
+                credentials,
+                nonce: known.nonce,
+                checked: known.checked.as_ref(),
+                closest: Closest::NotLooked,
+                answers: None,
+                judgement: Judgement::None,
+            });
+        }
+    }
+    all
 }
 
 fn is_attempt(credentials: &Credentials<'_>) -> bool {
-    let has = |value: Option<std::borrow::Cow<'_, [u8]>>| value.is_some_and(|value| !value.is_empty());
-    credentials.scheme != Scheme::Digest || (has(credentials.response()) && !has(credentials.auts()))
+    let has = |name: Name| credentials.params.get(name).is_some_and(|param| !param.raw.is_empty());
+    credentials.scheme != Scheme::Digest || (has(Name::Response) && !has(Name::Auts))
 }
 
-fn offered(rows: &[crate::session::ChallengeRow]) -> Vec<Offered<'_>> {
-    let challenges = rows.iter().flat_map(|row| {
-        parse_challenges(&row.value).into_iter().zip(row.nonces.iter().copied()).map(|(challenge, nonce)| Offered {
-            header: row.header,
-            challenge,
-            nonce,
-        })
-    });
-    challenges.collect()
+fn offered(rows: &[ChallengeRow]) -> Vec<Offered<'_>> {
+    let mut all = Vec::with_capacity(rows.len());
+    for row in rows {
+        for (challenge, nonce) in parse_challenges(&row.value).into_iter().zip(row.nonces.iter().copied()) {
+            all.push(Offered { header: row.header, challenge, nonce });
+        }
+    }
+    all
 }
 
 /// How many challenges with a nonce are looked at for one that came before its credentials. Bounds the search in endless sessions.
@@ -444,12 +448,18 @@ pub fn is_of_client(attempt: &Attempt<'_>) -> bool {
 
 fn group(run: &Run, attempts: &mut [Attempt<'_>]) -> Vec<Exchange> {
     let mut groups = Groups::default();
+    let mut before = None;
     for (index, attempt) in attempts.iter_mut().enumerate() {
         let transaction = attempt.transaction;
         let hop = (transaction.flow.source.address, transaction.flow.destination.address, &transaction.method);
         let tag =
             transaction.request.as_ref().map(|request| request.from_tag.map(|id| run.text(id)).unwrap_or_default());
-        attempt.exchange = groups.place(hop, tag);
+        // Mostly an exchange goes on.
+        attempt.exchange = match before {
+            Some((known, place)) if known == (hop, tag) => place,
+            _ => groups.place(hop, tag),
+        };
+        before = Some(((hop, tag), attempt.exchange));
         if let Some(exchange) = groups.exchanges.get_mut(attempt.exchange) {
             exchange.attempts.push(index);
         }
