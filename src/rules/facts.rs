@@ -103,8 +103,13 @@ pub fn subject(session: &Session<'_>, attempt: &Attempt<'_>) -> Subject {
 /// Makes a finding one for all clients of the server that answered: what is true of a server is said once.
 pub fn about_server(finding: Finding, session: &Session<'_>, attempt: &Attempt<'_>) -> Finding {
     let subject = server(session, attempt);
-    let key = format!("{:?} {}", subject.server, text(&subject.realm));
+    let key = server_key(&subject);
     Finding { subject, ..finding }.merged_by(key)
+}
+
+/// What findings about one server and realm are merged by.
+pub fn server_key(server: &Subject) -> String {
+    format!("{:?} {}", server.server, text(&server.realm))
 }
 
 /// The server that was asked, and its realm, whoever asked it.

@@ -142,6 +142,10 @@ impl<'s, 'run> Hops<'s, 'run, '_> {
         if let Some(same) = same {
             return self.around(row, same);
         }
+        // Most proxies take off what they have checked, and nobody minds.
+        if self.next_request.credentials.is_empty() && !self.is_refused(row) {
+            return None;
+        }
         let before = parse_credentials(&row.value).into_iter().next().filter(is_attempt)?;
         // Another realm's, passed on as they are, are nobody's altered ones: nonces may be equal.
         let is_known =

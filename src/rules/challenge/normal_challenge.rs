@@ -6,7 +6,6 @@ use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::facts;
-use crate::session::Attempt;
 use crate::session::AttemptOutcome;
 use crate::session::Session;
 
@@ -28,7 +27,7 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
-    let normal: Vec<(&Attempt<'_>, &Attempt<'_>)> = session
+    let mut normal = session
         .exchanges
         .iter()
         .flat_map(|exchange| exchange.attempts.iter().zip(exchange.attempts.iter().skip(1)))
@@ -38,8 +37,8 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
                 && next.is_let_past()
                 && facts::answers_any(next, &first.challenges)
         })
-        .collect();
-    if normal.is_empty() {
+        .peekable();
+    if normal.peek().is_none() {
         return Vec::new();
     }
     if let Some(again) = context.said.again(&RULE, "") {
@@ -50,6 +49,6 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
             "A 401 or 407 before the first credentials is how digest authentication begins: it is not a failure.",
         )
         .advises("Nothing; let monitoring count only answers to requests that carry credentials");
-    finding.frames = facts::frames_of_all(normal.iter().flat_map(|(first, next)| [*first, *next]));
+    finding.frames = facts::frames_of_all(normal.flat_map(|(first, next)| [first, next]));
     vec![finding.merged_by("")]
 }

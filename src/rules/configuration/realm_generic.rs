@@ -54,7 +54,8 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
 fn generic(attempt: &Attempt<'_>) -> Option<(Vec<u8>, &'static str)> {
     attempt.challenges.iter().filter(|offered| offered.challenge.scheme == Scheme::Digest).find_map(|offered| {
         let realm = offered.challenge.realm()?;
-        Some((realm.to_vec(), kind(&realm)?))
+        let kind = kind(&realm)?;
+        Some((realm.into_owned(), kind))
     })
 }
 
@@ -66,6 +67,10 @@ pub fn kind(realm: &[u8]) -> Option<&'static str> {
     }
     if realm.eq_ignore_ascii_case(b"asterisk") || realm.eq_ignore_ascii_case(b"localhost") {
         return Some("a default that many servers share");
+    }
+    // Most realms are names, and a letter beyond those of hex digits says so.
+    if !realm.iter().all(|byte| byte.is_ascii_hexdigit() || b".:%[]".contains(byte)) {
+        return None;
     }
     let text = std::str::from_utf8(realm).ok()?;
     let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);

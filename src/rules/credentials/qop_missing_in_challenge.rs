@@ -1,5 +1,7 @@
 //! SA222: a challenge of the old form.
 
+use crate::auth::Challenge;
+use crate::auth::Name;
 use crate::auth::Scheme;
 use crate::rules::Check;
 use crate::rules::Context;
@@ -28,9 +30,12 @@ pub static RULE: Rule = Rule {
     check: Check::Session(check),
 };
 
-fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
+fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let old: Vec<&Attempt<'_>> = session.attempts.iter().filter(|attempt| is_old_form(attempt)).collect();
     let Some(attempt) = old.first().copied() else { return Vec::new() };
+    if let Some(again) = context.said.again(&RULE, &facts::server_key(&facts::server(session, attempt))) {
+        return vec![again];
+    }
     let mut finding = Finding::new(&RULE, "The challenge offers no qop, the form of RFC 2069")
         .fault(Fault::Server)
         .explained(format!(
@@ -47,7 +52,13 @@ fn is_old_form(attempt: &Attempt<'_>) -> bool {
     attempt.is_challenged()
         && attempt.challenges.iter().any(|offered| {
             offered.challenge.scheme == Scheme::Digest
+                && !offers_qop(&offered.challenge)
                 && offered.challenge.malformation().is_none()
-                && offered.challenge.qop().is_empty()
         })
+}
+
+/// Whether the list of qops holds any.
+fn offers_qop(challenge: &Challenge<'_>) -> bool {
+    let list = challenge.params.value(Name::Qop).unwrap_or_default();
+    list.iter().any(|byte| *byte != b',' && !byte.is_ascii_whitespace())
 }

@@ -79,6 +79,11 @@ pub fn address<'run>(session: &Session<'run>, attempt: &Attempt<'_>) -> Option<&
 /// Whether the user name is not that of the address which the request speaks for.
 pub fn is_other(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
     let (Some(request), name) = (attempt.request(), presented.username()) else { return false };
+    let (from, to) = (session.text(request.from), session.text(request.to));
+    // Mostly it is the user of From, as it stands.
+    if *name == *Uri::user_of(from) {
+        return false;
+    }
     let is_named = |address: &[u8]| {
         let uri = Uri::parse(address);
         // Whoever hides the caller's name authenticates as himself all the same (RFC 3323 §4.1.1.3).
@@ -89,7 +94,6 @@ pub fn is_other(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presen
             || *name == *uri.plain_user()
             || is_user_at_host(&name, &uri)
     };
-    let (from, to) = (session.text(request.from), session.text(request.to));
     let is_register = attempt.transaction.method == Method::Register;
     !name.is_empty()
         && !presented.credentials.userhash()

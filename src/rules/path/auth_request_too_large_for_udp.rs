@@ -48,8 +48,8 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     };
     let Some(request) = attempt.request() else { return Vec::new() };
     let size = path_facts::size(session, attempt);
-    let answered = largest_answered(session, attempt);
-    let explains = silent.is_some() && answered.is_none_or(|answered| answered < size) && !facts::is_ping(attempt);
+    let is_longest = || largest_answered(session, attempt).is_none_or(|answered| answered < size);
+    let explains = silent.is_some() && is_longest() && !facts::is_ping(attempt);
     let key = attempt.transaction.flow.destination.address.to_string();
     if let Some(again) = context.said.again(&RULE, &key).filter(|_| !explains) {
         return vec![again];
