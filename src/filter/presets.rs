@@ -174,7 +174,7 @@ fn finding(value: &str, place: std::ops::Range<usize>) -> Result<&'static str, F
         }));
     };
     match rule.check {
-        Check::Session(_) | Check::Form(_) | Check::Trouble(_) => Ok(rule.name),
+        Check::Session(_) | Check::Form(_) | Check::Trouble(_) | Check::Deviation(_) => Ok(rule.name),
         Check::Capture(_) => {
             let text = format!("{} is found when the capture ends, and speaks of many sessions", rule.name);
             Err(FilterError::new(place, text).cured("select its sessions by user=, host= or realm="))

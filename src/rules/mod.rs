@@ -3,6 +3,7 @@
 //! [`RULES`] is the one list: `explain`, `list rules`, `docs/rules.md` and the checks all come from it.
 
 pub mod aka_facts;
+mod by_the_book;
 pub mod capture_facts;
 mod causes;
 pub mod challenge;
@@ -81,6 +82,9 @@ pub enum Check {
     /// One closed session with an auth header in which something about the form is odd. Most are plain
     /// ([`crate::auth::Credentials::is_plain`]): a rule that speaks of form alone is not asked about them.
     Form(fn(&Session<'_>, &Context<'_>) -> Vec<Finding>),
+    /// One closed session that did not go by the book (`by_the_book.rs`). Most did: a rule that speaks of what went otherwise is not
+    /// asked about them.
+    Deviation(fn(&Session<'_>, &Context<'_>) -> Vec<Finding>),
     /// One closed session.
     Session(fn(&Session<'_>, &Context<'_>) -> Vec<Finding>),
     /// The whole capture, at its end.
@@ -247,14 +251,16 @@ pub fn find(name: &str) -> Option<&'static Rule> {
 
 /// Checks a closed session against every rule and puts the findings in the order in which an engineer should act.
 pub fn check_session(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
+    let is_by_the_book = by_the_book::is_by_the_book(session, context);
     let mut findings = Vec::new();
     for rule in RULES {
         match rule.check {
             Check::Trouble(check) if session.has_trouble => findings.extend(check(session, context)),
             Check::Form(check) if session.has_odd_form => findings.extend(check(session, context)),
+            Check::Deviation(check) if !is_by_the_book => findings.extend(check(session, context)),
             Check::Session(check) => findings.extend(check(session, context)),
             // One that would have found something all the same is declared as what it is not, and debug builds tell.
-            Check::Trouble(check) | Check::Form(check) => {
+            Check::Trouble(check) | Check::Form(check) | Check::Deviation(check) => {
                 debug_assert!(check(session, context).is_empty(), "{} is not asked", rule.name)
             }
             Check::Capture(_) => {}
@@ -271,7 +277,7 @@ pub fn check_session(session: &Session<'_>, context: &Context<'_>) -> Vec<Findin
 pub fn check_capture(facts: &CaptureFacts) -> Vec<Finding> {
     let checks = RULES.iter().filter_map(|rule| match rule.check {
         Check::Capture(check) => Some(check(facts)),
-        Check::Session(_) | Check::Form(_) | Check::Trouble(_) => None,
+        Check::Session(_) | Check::Form(_) | Check::Trouble(_) | Check::Deviation(_) => None,
     });
     checks.flatten().collect()
 }

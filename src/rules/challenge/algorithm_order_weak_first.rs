@@ -28,7 +28,7 @@ pub static RULE: Rule = Rule {
     not_this: "MD5 alone is weak-algorithm-md5. Challenges of different realms have no order.",
     sources: &["RFC 8760 section 2.3", "RFC 8760 section 2.4", "RFC 7616 section 3.7"],
     sample: "register-weak-algorithm-first",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {

@@ -25,7 +25,7 @@ pub static RULE: Rule = Rule {
     not_this: "Bearer is another scheme and carries a token.",
     sources: &["RFC 3261 section 22", "RFC 8760 section 2.6"],
     sample: "register-basic-scheme",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {

@@ -23,7 +23,7 @@ pub static RULE: Rule = Rule {
     not_this: "Several challenges of one kind offer algorithms, or come from several realms.",
     sources: &["RFC 3261 section 20, table 2", "RFC 3261 section 16.7"],
     sample: "register-both-challenges-unanswered",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {

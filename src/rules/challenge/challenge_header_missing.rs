@@ -24,7 +24,7 @@ pub static RULE: Rule = Rule {
                proves nothing.",
     sources: &["RFC 3261 section 22.2", "RFC 3261 section 22.3", "RFC 3261 section 20, table 2"],
     sample: "register-401-without-challenge",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {

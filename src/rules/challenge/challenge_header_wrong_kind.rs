@@ -26,7 +26,7 @@ pub static RULE: Rule = Rule {
                B2BUA sends it.",
     sources: &["RFC 3261 section 20, table 2", "RFC 3261 section 22.2", "RFC 3261 section 22.3"],
     sample: "register-401-with-proxy-authenticate",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {

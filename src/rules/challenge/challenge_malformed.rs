@@ -26,7 +26,7 @@ pub static RULE: Rule = Rule {
     not_this: "A challenge cut by the snap length is a matter of the capture. An unusual but complete challenge is not malformed.",
     sources: &["RFC 7616 section 3.3", "RFC 3261 section 20.44"],
     sample: "register-challenge-without-nonce",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {

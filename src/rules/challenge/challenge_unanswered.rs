@@ -56,7 +56,7 @@ pub static RULE: Rule = Rule {
                back to the client is that one's to answer. Behind an answer that agrees on IPsec (Security-Server) nothing is seen, and it is info.",
     sources: &["RFC 3261 section 22.2", "RFC 3261 section 22.3", "RFC 3261 section 17.1"],
     sample: "invite-second-realm-unanswered",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {

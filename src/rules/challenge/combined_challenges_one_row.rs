@@ -29,7 +29,7 @@ pub static RULE: Rule = Rule {
                duplicate-auth-param.",
     sources: &["RFC 3261 section 7.3.1", "RFC 7235 section 4.1 (HTTP, where it is allowed)"],
     sample: "register-challenges-in-one-row",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {

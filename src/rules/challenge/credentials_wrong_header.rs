@@ -29,7 +29,7 @@ pub static RULE: Rule = Rule {
                itself stands under the wrong header is challenge-header-wrong-kind.",
     sources: &["RFC 3261 section 22.2", "RFC 3261 section 22.3", "RFC 3261 section 20.28"],
     sample: "invite-wrong-header",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {

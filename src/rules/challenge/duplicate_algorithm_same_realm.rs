@@ -32,7 +32,7 @@ pub static RULE: Rule = Rule {
                is both-challenges-at-once.",
     sources: &["RFC 8760 section 2.3", "RFC 7616 section 3.7", "RFC 3261 section 16.7"],
     sample: "invite-same-algorithm-twice",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {

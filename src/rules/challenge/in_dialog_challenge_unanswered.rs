@@ -32,7 +32,7 @@ pub static RULE: Rule = Rule {
                is a ping and info.",
     sources: &["RFC 3261 section 12.2", "RFC 3261 section 22.3", "RFC 3261 section 15"],
     sample: "bye-challenged-unanswered",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {

@@ -27,7 +27,7 @@ pub static RULE: Rule = Rule {
     not_this: "A REGISTER is challenged with 401 as a rule. A proxy that sends 401 is proxy-sent-401.",
     sources: &["RFC 3261 section 21.4.2", "RFC 3261 section 22.2"],
     sample: "invite-401-ok-asterisk",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {

@@ -33,7 +33,7 @@ pub static RULE: Rule = Rule {
                not its own. A B2BUA, which sends requests of its own, is a user agent and may use 401.",
     sources: &["RFC 3261 section 22.1", "RFC 3261 section 22.3", "RFC 3261 section 21.4.2"],
     sample: "proxy-sent-401",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {

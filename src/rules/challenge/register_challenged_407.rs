@@ -26,7 +26,7 @@ pub static RULE: Rule = Rule {
     not_this: "An INVITE answered 407 is the normal case.",
     sources: &["RFC 3261 section 21.4.8", "RFC 3261 section 21.4.2", "RFC 3261 section 22.3"],
     sample: "register-407-ok",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {

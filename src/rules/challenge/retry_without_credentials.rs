@@ -34,7 +34,7 @@ pub static RULE: Rule = Rule {
                challenge of, is challenge-unanswered.",
     sources: &["RFC 3261 section 22.2", "RFC 3261 section 22.3"],
     sample: "invite-challenge-ignored",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {

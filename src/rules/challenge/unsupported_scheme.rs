@@ -29,7 +29,7 @@ pub static RULE: Rule = Rule {
     not_this: "Basic has a rule of its own, basic-scheme. A header without any scheme is malformed.",
     sources: &["RFC 3261 section 22", "RFC 3261 section 20.44", "RFC 8898 section 2.1"],
     sample: "register-ntlm",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {

@@ -32,7 +32,7 @@ pub static RULE: Rule = Rule {
             or are refused within 30 s, have another reason.",
     sources: &["RFC 3261 section 10.2.4", "RFC 7616 section 3.3"],
     sample: "register-every-refresh-stale",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 /// Refreshes that make a rule of it.

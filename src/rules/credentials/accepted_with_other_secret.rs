@@ -33,7 +33,7 @@ pub static RULE: Rule = Rule {
                are in transit.",
     sources: &["RFC 3261 section 22.1", "RFC 7616 section 3.4.1"],
     sample: "register-accepted-other-password",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {

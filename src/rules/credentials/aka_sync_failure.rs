@@ -27,7 +27,7 @@ pub static RULE: Rule = Rule {
     not_this: "An empty response without auts is aka-mac-failure. The empty response of an IMS client's first REGISTER is legal.",
     sources: &["RFC 3310 section 3.4", "3GPP TS 33.203 section 6.1.3"],
     sample: "register-aka-sync-failure",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {

@@ -30,7 +30,7 @@ pub static RULE: Rule = Rule {
             the same as MD5 written down.",
     sources: &["RFC 7616 section 3.4", "RFC 8760 section 2.4"],
     sample: "register-algorithm-not-offered",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {

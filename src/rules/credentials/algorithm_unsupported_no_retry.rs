@@ -31,7 +31,7 @@ pub static RULE: Rule = Rule {
                this one, settles it.",
     sources: &["RFC 8760 section 2.4", "RFC 7616 section 3.7", "RFC 7616 section 3.3"],
     sample: "register-two-algorithms-unanswered",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {

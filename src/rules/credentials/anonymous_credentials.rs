@@ -25,7 +25,7 @@ pub static RULE: Rule = Rule {
     not_this: "An anonymous From address with the credentials of an account is the usual way to hide the caller number.",
     sources: &["RFC 3261 section 22.1"],
     sample: "invite-anonymous",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {

@@ -31,7 +31,7 @@ pub static RULE: Rule = Rule {
                the finding is then digest-wrong-password, which says so.",
     sources: &["RFC 7616 section 3.4.3", "RFC 3261 section 22.4", "RFC 8760 section 2.6"],
     sample: "invite-auth-int-body-changed",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {

@@ -31,7 +31,7 @@ pub static RULE: Rule = Rule {
                auth-int-body-mismatch. A wrong realm or nonce that was hashed as it was sent is no near miss.",
     sources: &["RFC 7616 section 3.4.1", "RFC 7616 section 3.4.2", "RFC 7616 section 3.4.3", "RFC 3261 section 22.4"],
     sample: "register-password-with-newline",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {

@@ -35,7 +35,7 @@ pub static RULE: Rule = Rule {
     not_this: "A 400 to a request without credentials speaks of the request itself, and one behind a 1xx comes from another party.",
     sources: &["RFC 2617 section 3.2.2", "RFC 7616 section 3.4", "RFC 3261 section 21.4.1"],
     sample: "register-quoted-tokens",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {

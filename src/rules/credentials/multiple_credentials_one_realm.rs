@@ -27,7 +27,7 @@ pub static RULE: Rule = Rule {
                those have nonces of different responses, or the same algorithm.",
     sources: &["RFC 8760 section 2.4", "RFC 3261 section 22.3"],
     sample: "register-answers-both-algorithms",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {

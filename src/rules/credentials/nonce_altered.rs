@@ -30,7 +30,7 @@ pub static RULE: Rule = Rule {
     not_this: "A nonce of an earlier challenge is old-nonce-reused. One that resembles none is nonce-unknown.",
     sources: &["RFC 7616 section 3.3", "RFC 7616 section 3.4"],
     sample: "register-nonce-altered",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 /// How many attempts back a challenge is looked for. Bounds the search in endless sessions.

@@ -25,7 +25,7 @@ pub static RULE: Rule = Rule {
     not_this: "An empty opaque is the same as none. An opaque that was sent without being asked for is not this.",
     sources: &["RFC 7616 section 3.4", "RFC 2617 section 3.2.2"],
     sample: "register-opaque-dropped",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {

@@ -27,7 +27,7 @@ pub static RULE: Rule = Rule {
             digest-wrong-password: this one is possible then.",
     sources: &["RFC 3261 section 22.4", "RFC 7616 section 3.4", "RFC 2617 section 3.2.2"],
     sample: "register-qop-dropped",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {

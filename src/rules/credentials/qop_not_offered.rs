@@ -26,7 +26,7 @@ pub static RULE: Rule = Rule {
     not_this: "Credentials whose challenge is not in the capture are not judged. A qop that is left out is qop-dropped.",
     sources: &["RFC 7616 section 3.4", "RFC 2617 section 3.2.2"],
     sample: "invite-qop-not-offered",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {

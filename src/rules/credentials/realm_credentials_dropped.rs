@@ -32,7 +32,7 @@ pub static RULE: Rule = Rule {
             again and again is a challenge loop. Two that both answer 401, or share a realm, may be nodes of one server: then it is possible.",
     sources: &["RFC 3261 section 22.3", "RFC 3261 section 16.7"],
     sample: "invite-realm-dropped",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {

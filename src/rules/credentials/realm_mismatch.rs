@@ -25,7 +25,7 @@ pub static RULE: Rule = Rule {
                another hop asked for are in transit. An IMS client's first REGISTER names a realm without a digest.",
     sources: &["RFC 3261 section 22.1", "RFC 3261 section 22.3", "RFC 7616 section 3.4"],
     sample: "register-realm-mismatch",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {

@@ -36,7 +36,7 @@ pub static RULE: Rule = Rule {
                Authentication-Info, as Kamailio writes after a request without qop, is no mismatch.",
     sources: &["RFC 7616 section 3.5", "RFC 2617 section 3.2.3"],
     sample: "register-rspauth-mismatch",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {

@@ -32,7 +32,7 @@ pub static RULE: Rule = Rule {
     not_this: "Behind a proxy that rewrote the request line the difference is expected.",
     sources: &["RFC 3261 section 22.4", "RFC 7616 section 3.4.6", "RFC 3261 section 19.1.4"],
     sample: "register-uri-rewritten",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {

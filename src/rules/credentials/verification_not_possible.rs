@@ -23,7 +23,7 @@ pub static RULE: Rule = Rule {
     not_this: "Credentials of users without a secret are counted as not checked.",
     sources: &["RFC 7616 section 3.4", "RFC 3310 section 3.3"],
     sample: "register-aka-ims",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {

@@ -31,7 +31,7 @@ pub static RULE: Rule = Rule {
                algorithm-order-weak-first. What was refused with the stronger one may be tried with the weaker.",
     sources: &["RFC 8760 section 2.4", "RFC 7616 section 5.7"],
     sample: "register-weaker-algorithm-chosen",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {

@@ -29,7 +29,7 @@ pub static RULE: Rule = Rule {
             tells, were counted in order.",
     sources: &["RFC 7616 section 3.4", "RFC 2617 section 3.2.2"],
     sample: "register-nonce-count-backwards",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {

@@ -28,7 +28,7 @@ pub static RULE: Rule = Rule {
             is counted there too.",
     sources: &["RFC 7616 section 3.4", "RFC 2617 section 3.2.2"],
     sample: "register-nonce-count-gap",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {

@@ -30,7 +30,7 @@ pub static RULE: Rule = Rule {
             begin in mid-life prove nothing about nonces from before.",
     sources: &["RFC 7616 section 3.4", "RFC 2617 section 3.2.2"],
     sample: "register-nonce-count-not-reset",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {

@@ -30,7 +30,7 @@ pub static RULE: Rule = Rule {
     not_this: "nonce_count is off unless configured; a nonce without its mark is refused for another reason.",
     sources: &["RFC 7616 section 3.4", "RFC 7616 section 3.3"],
     sample: "register-nonce-count-256",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {

@@ -30,7 +30,7 @@ pub static RULE: Rule = Rule {
     not_this: "Where the old nonce is still accepted, nothing is wrong: the client should take the new one, and need not.",
     sources: &["RFC 7616 section 3.5", "RFC 2617 section 3.2.3"],
     sample: "register-nextnonce-ignored",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 /// How many requests behind the announcement are looked at for the client's next one. Bounds the search in long sessions.

@@ -33,7 +33,7 @@ pub static RULE: Rule = Rule {
             Kamailio nonces without a second sum, and those of OpenSIPS and SER, are bound to no address.",
     sources: &["RFC 7616 section 3.3", "RFC 3261 section 22.1"],
     sample: "register-transport-source-changed",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {

@@ -30,7 +30,7 @@ pub static RULE: Rule = Rule {
             both its times.",
     sources: &["RFC 7616 section 3.3", "RFC 2617 section 3.2.1"],
     sample: "register-nonce-expired-by-its-own-date",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {

@@ -30,7 +30,7 @@ pub static RULE: Rule = Rule {
                the digest is known to be wrong, it is medium and possible: then there is more than the nonce.",
     sources: &["RFC 7616 section 3.3", "RFC 3261 section 22.1"],
     sample: "register-old-nonce-reused",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {

@@ -30,7 +30,7 @@ pub static RULE: Rule = Rule {
     not_this: "Letter case does not matter: stale=TRUE is right. An absent stale means false.",
     sources: &["RFC 7616 section 3.3", "RFC 2617 section 3.2.1"],
     sample: "register-stale-yes",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
@@ -75,7 +75,8 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     if severity == Severity::High { vec![finding] } else { vec![facts::about_server(finding, session, attempt)] }
 }
 
-pub(super) fn is_odd(offered: &Offered<'_>) -> bool {
+/// Whether a challenge writes stale in quotes, or says neither true nor false.
+pub fn is_odd(offered: &Offered<'_>) -> bool {
     let param = offered.challenge.params.get(Name::Stale);
     param.is_some_and(|param| param.quoted || matches!(offered.challenge.stale(), Some(Stale::Odd(_))))
 }

@@ -33,7 +33,7 @@ pub static RULE: Rule = Rule {
                of one message that differ are header-altered-en-route.",
     sources: &["RFC 3261 section 18.3", "RFC 7616 section 3.4.3", "RFC 3261 section 22.4"],
     sample: "alg-suspected",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {

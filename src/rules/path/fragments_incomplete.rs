@@ -29,7 +29,7 @@ pub static RULE: Rule = Rule {
     not_this: "Fragments of which not even the first was captured show no message: capture-quality counts them.",
     sources: &["RFC 3261 section 18.1.1", "RFC 791 section 3.2"],
     sample: "invite-fragment-lost",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {

@@ -26,7 +26,7 @@ pub static RULE: Rule = Rule {
     not_this: "Requests that nobody answered are repeated and not acknowledged: that is no-response-at-all.",
     sources: &["RFC 3261 section 17.1.1.3", "RFC 3261 section 22.2"],
     sample: "invite-no-reply-seen",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {

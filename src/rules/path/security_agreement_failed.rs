@@ -32,7 +32,7 @@ pub static RULE: Rule = Rule {
                extension is none.",
     sources: &["RFC 3329 section 2.3.1", "RFC 3329 section 2.2", "RFC 3261 section 21.4.15"],
     sample: "security-agreement-failed",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {

@@ -31,7 +31,7 @@ pub static RULE: Rule = Rule {
     not_this: "A change that worked is info: RFC 3261 asks for it where a request is too long.",
     sources: &["RFC 3261 section 18.1.1"],
     sample: "invite-401-ok-asterisk",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {

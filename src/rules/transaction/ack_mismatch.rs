@@ -30,7 +30,7 @@ pub static RULE: Rule = Rule {
                cookie z9hG4bK identifies nothing.",
     sources: &["RFC 3261 section 17.1.1.3", "RFC 3261 section 17.2.3", "RFC 3261 section 13.2.2.4"],
     sample: "invite-ack-mismatch",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 /// An INVITE that was challenged, with an ACK that does not fit.

@@ -33,7 +33,7 @@ pub static RULE: Rule = Rule {
                once may have crossed its ACK.",
     sources: &["RFC 3261 section 17.1.1.3", "RFC 3261 section 17.2.1", "RFC 3261 section 22.1"],
     sample: "invite-ack-missing",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 /// Repetitions of the answer that show that the server misses the ACK.

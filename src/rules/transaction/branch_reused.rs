@@ -33,7 +33,7 @@ pub static RULE: Rule = Rule {
             Retransmissions bring the same credentials as the first copy.",
     sources: &["RFC 3261 section 8.1.1.7", "RFC 3261 section 17.2.3"],
     sample: "invite-branch-reused",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {

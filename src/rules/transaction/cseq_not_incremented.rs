@@ -28,7 +28,7 @@ pub static RULE: Rule = Rule {
             that of their INVITE.",
     sources: &["RFC 3261 section 22.2", "RFC 3261 section 8.1.3.5", "RFC 3261 section 8.2.2.2"],
     sample: "register-cseq-not-raised",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {

@@ -33,7 +33,7 @@ pub static RULE: Rule = Rule {
             credentials of a REGISTER in an INVITE.",
     sources: &["RFC 3261 section 8.1.3.5", "RFC 3261 section 22.2"],
     sample: "register-new-call-id",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {

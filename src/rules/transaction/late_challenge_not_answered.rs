@@ -26,7 +26,7 @@ pub static RULE: Rule = Rule {
     not_this: "100 Trying says only that the request has arrived. A challenge that was answered, however late, is no fault.",
     sources: &["RFC 3261 section 22.3", "RFC 3261 section 13.2.2.3", "RFC 3261 section 17.1.1.2"],
     sample: "invite-late-challenge-unanswered",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {

@@ -31,7 +31,7 @@ pub static RULE: Rule = Rule {
             client sent that again, or the next within half a second: else the capture may have missed the answer.",
     sources: &["RFC 3261 section 10.2", "RFC 5626 section 4.2"],
     sample: "register-overlapping",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 /// RFC 3261 §17.1.2.1: T1, after which a request that was not answered is sent again over UDP.

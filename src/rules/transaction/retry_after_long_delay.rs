@@ -33,7 +33,7 @@ pub static RULE: Rule = Rule {
             again counts from the first one captured.",
     sources: &["RFC 3261 section 22.1", "RFC 7616 section 3.3"],
     sample: "vos3000-stale-nonce",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {

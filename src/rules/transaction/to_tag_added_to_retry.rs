@@ -30,7 +30,7 @@ pub static RULE: Rule = Rule {
             of what it acknowledges.",
     sources: &["RFC 3261 section 8.1.3.5", "RFC 3261 section 22.2", "RFC 3261 section 12.2.2"],
     sample: "invite-to-tag-added",
-    check: Check::Session(check),
+    check: Check::Deviation(check),
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
