@@ -36,8 +36,9 @@ pub const SESSIONS_LISTED: u64 = 200;
 /// Columns of a report that does not go to a terminal.
 pub const WIDTH_DEFAULT: usize = 80;
 
-/// Sessions that are kept whole until it is known which are the worst.
-const SESSIONS_KEPT: usize = 64;
+/// Sessions that are kept whole until it is known which are the worst: so many that failed, and so many others. Nobody sees the attempts of
+/// further ones.
+pub const SESSIONS_KEPT: usize = 64;
 
 /// Ladders, and rows of each: enough to see what happens, and that it happens again.
 const LADDERS_MAX: usize = 2;
@@ -85,9 +86,8 @@ impl HumanReport {
         let first = first_findings(report);
         // Those that findings name: there may be a hundred thousand others.
         let named: HashSet<&str> = report.findings.iter().flat_map(|f| &f.sessions).map(String::as_str).collect();
-        let named = self.rows.iter().filter(|row| named.contains(row.id()));
-        let places: HashMap<String, String> =
-            named.map(|row| (row.id().to_owned(), row.place(&self.showing, report))).collect();
+        let rows: HashMap<&str, &Row> =
+            self.rows.iter().map(|row| (row.id(), row)).filter(|(id, _)| named.contains(id)).collect();
         push_table(
             &mut text,
             self.rows.iter().collect(),
@@ -96,7 +96,7 @@ impl HumanReport {
             Paper { width, rows_max: self.showing.rows_max.unwrap_or(ROWS_MAX) },
         );
         for finding in report.findings.iter().filter(|finding| is_told_in_full(finding)) {
-            push_finding(&mut text, finding, report, Shown { places: &places, showing: &self.showing, width });
+            push_finding(&mut text, finding, report, Shown { rows: &rows, showing: &self.showing, width });
         }
         let noted: Vec<&Finding> = report.findings.iter().filter(|f| f.severity == "info").collect();
         push_noted(&mut text, &noted, width);
@@ -137,12 +137,9 @@ fn styled(text: &str, style: Style) -> String {
 }
 
 fn wrapped(text: &str, width: usize, first: &str, next: &str) -> String {
-    // What fits on one line needs no search for its breaks.
-    if first.len() + text.len() <= width
-        && text.bytes().all(|byte| matches!(byte, b'!'..=b'~' | b' '))
-        && !text.ends_with(' ')
-    {
-        return [first, text].concat();
+    // Of plain text each byte is as wide as the next.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return wrapped_plain(text, width, first, next);
     }
     let options = textwrap::Options::new(width)
         .initial_indent(first)
@@ -152,6 +149,29 @@ fn wrapped(text: &str, width: usize, first: &str, next: &str) -> String {
         .word_splitter(textwrap::WordSplitter::NoHyphenation)
         .wrap_algorithm(textwrap::WrapAlgorithm::FirstFit);
     textwrap::fill(text, options)
+}
+
+/// Breaks plain text at its blanks, where textwrap would: that measures each character, and takes ten times as long.
+fn wrapped_plain(text: &str, width: usize, first: &str, next: &str) -> String {
+    let room_behind = |indent: &str| width.saturating_sub(textwrap::core::display_width(indent));
+    let mut lines = String::with_capacity(first.len() + text.len() + text.len() / 4);
+    lines.push_str(first);
+    let mut room = room_behind(first);
+    // Where the line begins, where its last word ends, and where the next piece begins.
+    let (mut begin, mut end, mut at) = (0, 0, 0);
+    for piece in text.split_inclusive(' ') {
+        let word = piece.trim_end_matches(' ');
+        if !word.is_empty() {
+            if at > begin && at - begin + word.len() > room {
+                lines.extend([text.get(begin..end).unwrap_or_default(), "\n", next]);
+                (begin, room) = (at, room_behind(next));
+            }
+            end = at + word.len();
+        }
+        at += piece.len();
+    }
+    lines.push_str(text.get(begin..end).unwrap_or_default());
+    lines
 }
 
 /// Diagnostics without which the first lines may be misread.
@@ -223,12 +243,12 @@ pub(super) fn counted(number: u64, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
-/// The first finding of each session: what its row refers to.
-fn first_findings(report: &Report) -> HashMap<&str, &Finding> {
+/// The first finding of each session, and its place among all: what its row refers to.
+fn first_findings(report: &Report) -> HashMap<&str, (usize, &Finding)> {
     let mut first = HashMap::new();
-    for finding in report.findings.iter().filter(|finding| finding.severity != "info") {
+    for (place, finding) in report.findings.iter().enumerate().filter(|(_, finding)| finding.severity != "info") {
         for session in &finding.sessions {
-            first.entry(session.as_str()).or_insert(finding);
+            first.entry(session.as_str()).or_insert((place, finding));
         }
     }
     first
@@ -241,7 +261,13 @@ struct Paper {
     rows_max: usize,
 }
 
-fn push_table(text: &mut String, rows: Vec<&Row>, first: &HashMap<&str, &Finding>, report: &Report, paper: Paper) {
+fn push_table(
+    text: &mut String,
+    rows: Vec<&Row>,
+    first: &HashMap<&str, (usize, &Finding)>,
+    report: &Report,
+    paper: Paper,
+) {
     let shown_rows = rows.len().min(paper.rows_max) as u64;
     let more = report.summary.sessions.saturating_sub(shown_rows);
     if rows.is_empty() {
@@ -252,16 +278,13 @@ fn push_table(text: &mut String, rows: Vec<&Row>, first: &HashMap<&str, &Finding
     }
     let mut rows = rows;
     // Worst first: by the place of the finding it refers to; those without any as they came.
-    let place = |row: &Row| {
-        first.get(row.id()).and_then(|finding| report.findings.iter().position(|other| other.id == finding.id))
-    };
-    rows.sort_by_cached_key(|row| place(row).unwrap_or(usize::MAX));
+    rows.sort_by_cached_key(|row| first.get(row.id()).map_or(usize::MAX, |(place, _)| *place));
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_width(u16::try_from(paper.width).unwrap_or(u16::MAX));
     table.set_header(["id", "who", "what", "client → server", "tries", "outcome", "see"]);
     for row in rows.iter().take(paper.rows_max) {
-        let see = first.get(row.id()).map(|finding| finding.id.clone()).unwrap_or_default();
+        let see = first.get(row.id()).map(|(_, finding)| finding.id.clone()).unwrap_or_default();
         table.add_row(row.cells(see));
     }
     table.column_iter_mut().for_each(|column| {
@@ -276,14 +299,14 @@ fn push_table(text: &mut String, rows: Vec<&Row>, first: &HashMap<&str, &Finding
 /// What a finding is shown with.
 #[derive(Clone, Copy)]
 struct Shown<'r> {
-    /// Where to find each session.
-    places: &'r HashMap<String, String>,
+    /// What is known of each session that a finding names.
+    rows: &'r HashMap<&'r str, &'r Row>,
     showing: &'r Showing,
     width: usize,
 }
 
 fn push_finding(text: &mut String, finding: &Finding, report: &Report, with: Shown<'_>) {
-    let Shown { places, showing, width } = with;
+    let Shown { showing, width, .. } = with;
     let severity = finding.severity.to_uppercase();
     let _ = writeln!(
         text,
@@ -318,7 +341,7 @@ fn push_finding(text: &mut String, finding: &Finding, report: &Report, with: Sho
             paragraph(remedy, &format!("      {number}. "), "         ");
         }
     }
-    push_places(text, finding, places, width);
+    push_places(text, finding, report, with);
     let capture = wireshark::capture(&finding.frames, &report.inputs);
     let capture = capture.map(|capture| format!(", in {}", shown(capture))).unwrap_or_default();
     let _ = writeln!(text, "    Wireshark{capture}: {}", shown(&finding.wireshark_filter));
@@ -327,9 +350,9 @@ fn push_finding(text: &mut String, finding: &Finding, report: &Report, with: Sho
 /// Sessions that a finding names in full; further ones are in the JSON report.
 const PLACES_MAX: usize = 3;
 
-fn push_places(text: &mut String, finding: &Finding, places: &HashMap<String, String>, width: usize) {
-    for place in finding.sessions.iter().filter_map(|session| places.get(session)).take(PLACES_MAX) {
-        let _ = writeln!(text, "{}", wrapped(place, width, "    Session ", "        "));
+fn push_places(text: &mut String, finding: &Finding, report: &Report, Shown { rows, showing, width }: Shown<'_>) {
+    for row in finding.sessions.iter().filter_map(|session| rows.get(session.as_str())).take(PLACES_MAX) {
+        let _ = writeln!(text, "{}", wrapped(&row.place(showing, report), width, "    Session ", "        "));
     }
     let more = finding.count.saturating_sub(PLACES_MAX as u64);
     if more > 0 {
