@@ -65,6 +65,9 @@ pub struct Settings {
     pub pseudonym_key: Option<[u8; 32]>,
     /// Sessions to list; beyond them only those with a finding of medium or above. Without it, 10,000 are.
     pub sessions_max: Option<u64>,
+    /// Sessions to tell whole: so many that failed, and so many others. Of further ones the attempts are only counted. Without it, and
+    /// with a filter, all are told whole.
+    pub sessions_whole_max: Option<usize>,
     /// Findings to list. Without it, 1,000 are.
     pub findings_max: Option<usize>,
     /// Networks whose hosts need no credentials, by agreement.
@@ -117,6 +120,7 @@ impl Analyzer {
             redaction,
             pseudonym_key,
             sessions_max,
+            sessions_whole_max,
             findings_max,
             trusted,
             filter,
@@ -125,6 +129,9 @@ impl Analyzer {
             jobs,
         } = settings;
         let mut builder = ReportBuilder::new(redaction, sessions_max.unwrap_or(SESSIONS_LISTED), limits.accounts_max);
+        if let Some(whole_max) = sessions_whole_max.filter(|_| filter.is_none()) {
+            builder.shorten(whole_max);
+        }
         if redaction == Redaction::Strict {
             builder.rename(Pseudonyms::new(&pseudonym_key.unwrap_or_else(thrown_away)));
         }

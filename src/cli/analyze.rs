@@ -140,6 +140,7 @@ fn settings(options: &Analyze, keyring: Keyring, filter: Option<Filter>, notes: 
             Format::Human => options.limit_sessions.min(options.show.sessions_listed(human::SESSIONS_LISTED)),
             _ => options.limit_sessions,
         }),
+        sessions_whole_max: (options.format == Format::Human).then_some(human::SESSIONS_KEPT),
         findings_max: Some(options.limit_findings),
         trusted: options.trusted.clone(),
         filter,

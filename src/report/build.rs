@@ -16,6 +16,7 @@ use crate::report::FrameAt;
 use crate::report::Redaction;
 use crate::report::clients::Clients;
 use crate::report::clients::Seen;
+use crate::report::kept::Room;
 use crate::report::model;
 use crate::report::model::Place;
 use crate::report::model::Time;
@@ -45,6 +46,7 @@ pub struct ReportBuilder {
     /// Sessions met so far; the latest has this number.
     pub sessions: u64,
     listed: u64,
+    whole: Room,
     summary: model::Summary,
     clients: Clients,
     /// Whether a session that is not reported was about authentication.
@@ -61,10 +63,16 @@ impl ReportBuilder {
             sessions_max,
             sessions: 0,
             listed: 0,
+            whole: Room::new(usize::MAX),
             summary: model::Summary::default(),
             clients: Clients::new(clients_max),
             has_passed_over: false,
         }
+    }
+
+    /// Tells so many sessions whole that failed, and so many others. Of further ones the attempts are counted.
+    pub fn shorten(&mut self, whole_max: usize) {
+        self.whole = Room::new(whole_max);
     }
 
     /// Gives people and hosts other names from here on.
@@ -134,7 +142,8 @@ impl ReportBuilder {
             return None;
         }
         self.listed += 1;
-        let mut model = session_model(session, self.sessions, self.redaction);
+        let is_whole = self.whole.takes(session.outcome.name());
+        let mut model = session_model(session, self.sessions, self.redaction, is_whole);
         if let Some(pseudonyms) = &self.pseudonyms {
             pseudonyms.session(&mut model);
         }
@@ -203,7 +212,7 @@ pub fn milliseconds(from: CaptureTime, to: CaptureTime) -> f64 {
     (to.since(from).as_secs_f64() * 1e6).round() / 1e3
 }
 
-fn session_model(session: &Session<'_>, number: u64, redaction: Redaction) -> model::Session {
+fn session_model(session: &Session<'_>, number: u64, redaction: Redaction, is_whole: bool) -> model::Session {
     let hop = session.attempts.first().map(|first| hop(first.transaction)).unwrap_or(model::Hop {
         client: Place(None),
         server: Place(None),
@@ -215,6 +224,7 @@ fn session_model(session: &Session<'_>, number: u64, redaction: Redaction) -> mo
     let agent = session.attempts.iter().filter_map(Attempt::request).find_map(|request| request.user_agent);
     let server_agent = session.attempts.iter().filter_map(Attempt::answer).find_map(|answer| answer.server);
     let shared = Shared::of(session);
+    let told = if is_whole { session.attempts.as_slice() } else { &[] };
     model::Session {
         id: format!("s{number}"),
         method: session.method().map(|method| text(method.as_bytes())).unwrap_or_default(),
@@ -234,8 +244,8 @@ fn session_model(session: &Session<'_>, number: u64, redaction: Redaction) -> mo
         ended: Time(session.run.last_seen),
         outcome: session.outcome.name(),
         final_status: session.final_status(),
-        attempts_left_out: 0,
-        attempts: session.attempts.iter().map(|attempt| shared.attempt_model(attempt, redaction)).collect(),
+        attempts_left_out: (session.attempts.len() - told.len()) as u64,
+        attempts: told.iter().map(|attempt| shared.attempt_model(attempt, redaction)).collect(),
         realms,
         wireshark_filter: wireshark::call_id(call_id).unwrap_or_else(|| wireshark::frames(&all_frames(session))),
     }

@@ -11,25 +11,50 @@ const ATTEMPTS_MAX: usize = 500;
 pub struct Kept {
     failed: Vec<Session>,
     others: Vec<Session>,
-    sessions_max: usize,
+    room: Room,
+}
+
+/// For how many sessions there is room: so many that failed, and as many others.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    failed: usize,
+    others: usize,
+}
+
+impl Room {
+    /// None is taken yet.
+    pub fn new(sessions_max: usize) -> Room {
+        Room { failed: sessions_max, others: sessions_max }
+    }
+
+    /// Takes a place for a session of that outcome, where there is one.
+    pub fn takes(&mut self, outcome: &str) -> bool {
+        let left = if has_failed(outcome) { &mut self.failed } else { &mut self.others };
+        let is_there = *left > 0;
+        *left = left.saturating_sub(1);
+        is_there
+    }
+}
+
+fn has_failed(outcome: &str) -> bool {
+    !matches!(outcome, "accepted" | "not_challenged" | "undecided")
 }
 
 impl Kept {
     /// None yet; at most so many that failed, and as many others.
     pub fn new(sessions_max: usize) -> Kept {
-        Kept { failed: Vec::new(), others: Vec::new(), sessions_max }
+        Kept { failed: Vec::new(), others: Vec::new(), room: Room::new(sessions_max) }
     }
 
     /// Takes a session.
     pub fn note(&mut self, session: &Session) {
-        let has_failed = !matches!(session.outcome, "accepted" | "not_challenged" | "undecided");
-        let list = if has_failed { &mut self.failed } else { &mut self.others };
-        if list.len() < self.sessions_max {
+        if self.room.takes(session.outcome) {
             let mut session = session.clone();
             let between = session.attempts.len().saturating_sub(ATTEMPTS_MAX);
             if between > ATTEMPTS_MAX {
                 session.attempts_left_out = session.attempts.drain(ATTEMPTS_MAX..between).len() as u64;
             }
+            let list = if has_failed(session.outcome) { &mut self.failed } else { &mut self.others };
             list.push(session);
         }
     }

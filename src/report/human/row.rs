@@ -50,7 +50,7 @@ impl Row {
         ];
         Row {
             texts: texts.join(SEPARATOR.encode_utf8(&mut [0; 4])).into(),
-            attempts: u32::try_from(session.attempts.len()).unwrap_or(u32::MAX),
+            attempts: u32::try_from(session.attempts.len() as u64 + session.attempts_left_out).unwrap_or(u32::MAX),
             started: session.started.0,
         }
     }

@@ -54,7 +54,7 @@ pub struct Session {
     pub final_status: Option<u16>,
     /// Requests with their final answers.
     pub attempts: Vec<Attempt>,
-    /// Attempts that whoever keeps the session has left out of its middle.
+    /// Attempts that are not told: those of its middle, where somebody keeps the session, or all of them.
     #[serde(skip)]
     pub attempts_left_out: u64,
     /// Every realm challenged or answered.
