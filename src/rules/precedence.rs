@@ -102,11 +102,15 @@ struct Explanation {
 
 fn explain(session: &Session<'_>, findings: &mut [Finding]) {
     for (rule, explained) in EXPLAINS {
+        let is_cause = |finding: &&Finding| {
+            is_same(finding.rule, rule) && finding.explained_by.is_none() && finding.severity >= Severity::Medium
+        };
+        if !findings.iter().any(|finding| is_cause(&finding)) {
+            continue;
+        }
         let causes: Vec<Explanation> = findings
             .iter()
-            .filter(|finding| {
-                is_same(finding.rule, rule) && finding.explained_by.is_none() && finding.severity >= Severity::Medium
-            })
+            .filter(is_cause)
             .flat_map(|finding| {
                 let Finding { severity, fault, confidence, .. } = *finding;
                 let remedy = finding.remedy.first().cloned();
@@ -114,9 +118,6 @@ fn explain(session: &Session<'_>, findings: &mut [Finding]) {
                 exchanges(session, finding).into_iter().map(of)
             })
             .collect();
-        if causes.is_empty() {
-            continue;
-        }
         for finding in findings.iter_mut().filter(|finding| explained.contains(&finding.rule.name)) {
             let mine = exchange(session, finding);
             let explains = |cause: &&Explanation| {
