@@ -13,6 +13,10 @@ const RECOVERY_WITHIN: Duration = Duration::from_secs(64);
 
 /// Whether the same client was let past on the same hop soon after, for the same purpose.
 pub fn has_recovered(session: &Session<'_>, index: usize) -> bool {
+    // Most of what is asked about was let past itself.
+    if session.attempts.get(index).is_some_and(Attempt::is_let_past) {
+        return true;
+    }
     recoveries(session, index).any(|(failed, later)| later.transaction.is_same_hop(failed.transaction))
         || session.attempts.get(index).is_some_and(|attempt| has_other_branch_won(session, attempt))
 }

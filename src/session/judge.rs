@@ -182,20 +182,22 @@ fn join(attempts: &mut [Attempt<'_>]) {
             };
             let latest = newest.clone().find(is_own_hop).or_else(|| newest.next());
             presented.answers = latest.and_then(|&(_, attempt, _)| {
+                let offered = |challenge: usize| before.get(attempt)?.challenges.get(challenge);
+                let has_realm = |offered: &Offered<'_>| offered.realm() == presented.realm();
+                let fit = |challenge: usize| {
+                    let offered = offered(challenge)?;
+                    let is_same_algorithm = offered.challenge.algorithm() == presented.credentials.algorithm();
+                    Some((has_realm(offered), offered.header == presented.header, is_same_algorithm))
+                };
                 // One nonce may stand in several challenges of an answer, for each algorithm (RFC 7616 §3.7) or realm.
                 let first = all.partition_point(|(_, other, _)| *other < attempt);
                 let rows = all.iter().skip(first).take_while(|(_, other, _)| *other == attempt);
                 let rows = rows.map(|(_, _, challenge)| *challenge);
-                let fit = |&challenge: &usize| {
-                    let offered = before.get(attempt).and_then(|asking| asking.challenges.get(challenge));
-                    offered.map(|offered| {
-                        let is_same_algorithm = offered.challenge.algorithm() == presented.credentials.algorithm();
-                        let is_same_realm = offered.realm() == presented.realm();
-                        (is_same_realm, offered.header == presented.header, is_same_algorithm)
-                    })
+                let challenge = match all.get(first..) {
+                    Some([(_, _, only)]) => *only,
+                    _ => rows.max_by_key(|challenge| fit(*challenge))?,
                 };
-                let challenge = rows.max_by_key(fit)?;
-                Some(ChallengeAt { attempt, challenge, is_same_realm: fit(&challenge)?.0 })
+                Some(ChallengeAt { attempt, challenge, is_same_realm: has_realm(offered(challenge)?) })
             });
         }
         let Some(answer) = &attempt.transaction.answer else { continue };
