@@ -45,14 +45,19 @@ impl<T> Chunks<T> {
         self.pieces.get_mut(index / PIECE_LEN)?.get_mut(index % PIECE_LEN)
     }
 
-    /// All of them, in order, for good.
-    pub fn into_iter(self) -> impl Iterator<Item = T> {
-        self.pieces.into_iter().flatten()
-    }
-
     /// All of them, in order.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
         self.pieces.iter().flatten()
+    }
+}
+
+/// All of them, in order, for good.
+impl<T> IntoIterator for Chunks<T> {
+    type Item = T;
+    type IntoIter = std::iter::Flatten<std::vec::IntoIter<Vec<T>>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.pieces.into_iter().flatten()
     }
 }
 

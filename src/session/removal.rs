@@ -64,6 +64,7 @@ mod tests {
         assert!(!is(&format!("{register}Contact: <sip:a@b>;expires=10\r\nExpires: 0")));
         assert!(!is(&format!("{register}Contact: <sip:a@b>;expires=0\r\nContact: <sip:a@c>;expires=60")));
         assert!(!is(&format!("{register}Contact: <sip:a@b>;expires=60, <sip:a@c>;expires=0")));
+        assert!(!is(&format!("{register}Contact: <sip:a@b>;q=0;expires=60")));
         assert!(!is("INVITE sip:a SIP/2.0\r\nExpires: 0\r\nContact: <sip:a@b>"));
     }
 }

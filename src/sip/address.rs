@@ -101,6 +101,7 @@ mod tests {
         check("sip:a@b;tag=t", "sip:a@b", Some("t"));
         check("<sip:122@10.2.2.222 >;tag=1", "sip:122@10.2.2.222", Some("1"));
         check("\"unclosed <sip:a@b>;tag=t", "sip:a@b", Some("t"));
+        check("\"a\" \"<b>\" <sip:c@d>;tag=t", "sip:c@d", Some("t"));
         check("<sip:a@b", "sip:a@b", None);
         check("", "", None);
     }

@@ -60,5 +60,7 @@ mod tests {
         check("<sip:a;lr>; q=1 ;;expires=0", b';', &["<sip:a;lr>", "q=1", "expires=0"]);
         check(" , ", b',', &[]);
         check("<sip:a, sip:b", b',', &["<sip:a, sip:b"]);
+        check("<sip:\"a>,b\">,c", b',', &["<sip:\"a>,b\">", "c"]);
+        check("\"a\\\", b", b',', &["\"a\\\", b"]);
     }
 }

@@ -69,5 +69,8 @@ mod tests {
         assert!(via.has_magic_cookie());
         assert_eq!(Via::parse(b"SIP/2.0/UDP 10.1.1.200").branch, None);
         assert_eq!(Via::parse(b"").branch, None);
+        let of_one_row = |row: &'static [u8]| (Via::parse(row).head, Via::parse(row).branch);
+        assert_eq!(of_one_row(b"A a;branch=x,B b;branch=y"), (&b"A a"[..], Some(&b"x"[..])));
+        assert_eq!(of_one_row(b"A a,B b;branch=y"), (&b"A a"[..], None));
     }
 }
