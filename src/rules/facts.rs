@@ -14,6 +14,7 @@ use crate::rules::EvidenceValue;
 use crate::rules::Finding;
 use crate::rules::Subject;
 use crate::rules::recovery;
+use crate::rules::said;
 use crate::session::Attempt;
 use crate::session::HeaderKind;
 use crate::session::Judgement;
@@ -103,13 +104,8 @@ pub fn subject(session: &Session<'_>, attempt: &Attempt<'_>) -> Subject {
 /// Makes a finding one for all clients of the server that answered: what is true of a server is said once.
 pub fn about_server(finding: Finding, session: &Session<'_>, attempt: &Attempt<'_>) -> Finding {
     let subject = server(session, attempt);
-    let key = server_key(&subject);
+    let key = said::server_key(&subject);
     Finding { subject, ..finding }.merged_by(key)
-}
-
-/// What findings about one server and realm are merged by.
-pub fn server_key(server: &Subject) -> String {
-    format!("{:?} {}", server.server, text(&server.realm))
 }
 
 /// The server that was asked, and its realm, whoever asked it.

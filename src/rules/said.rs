@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use crate::base::WireMap;
 use crate::rules::Finding;
 use crate::rules::Rule;
+use crate::rules::Subject;
+use crate::rules::facts;
 use crate::rules::finding::merge_key;
 
 /// Findings remembered, over all rules. Past it each is made anew, which costs time alone.
@@ -32,4 +34,9 @@ impl Said {
         let is_said = self.keys.get(rule.name).is_some_and(|keys| keys.contains(&key));
         is_said.then(|| Finding { merge: Some(key), is_repeat: true, ..Finding::new(rule, "") })
     }
+}
+
+/// What findings about one server and realm are merged by.
+pub(super) fn server_key(server: &Subject) -> String {
+    format!("{:?} {}", server.server, facts::text(&server.realm))
 }

@@ -10,6 +10,7 @@ use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::facts;
+use crate::rules::said;
 use crate::session::Attempt;
 use crate::session::Session;
 
@@ -33,7 +34,7 @@ pub static RULE: Rule = Rule {
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let old: Vec<&Attempt<'_>> = session.attempts.iter().filter(|attempt| is_old_form(attempt)).collect();
     let Some(attempt) = old.first().copied() else { return Vec::new() };
-    if let Some(again) = context.said.again(&RULE, &facts::server_key(&facts::server(session, attempt))) {
+    if let Some(again) = context.said.again(&RULE, &said::server_key(&facts::server(session, attempt))) {
         return vec![again];
     }
     let mut finding = Finding::new(&RULE, "The challenge offers no qop, the form of RFC 2069")
