@@ -141,6 +141,10 @@ fn wrapped(text: &str, width: usize, first: &str, next: &str) -> String {
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return wrapped_plain(text, width, first, next);
     }
+    wrapped_measured(text, width, first, next)
+}
+
+fn wrapped_measured(text: &str, width: usize, first: &str, next: &str) -> String {
     let options = textwrap::Options::new(width)
         .initial_indent(first)
         .subsequent_indent(next)
@@ -417,6 +421,35 @@ pub(super) fn used(report: &Report) -> String {
         true => format!("{}, all with SIP", counted(coverage.frames, "frame")),
         false => {
             format!("{} of {} frames hold SIP; set aside: {}", coverage.used, coverage.frames, aside.join(", "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_text_breaks_where_textwrap_breaks_it() {
+        let texts = [
+            "",
+            " ",
+            "word",
+            "two words",
+            "  blanks  before,   between and behind   ",
+            "a-hyphen-breaks-nothing and neither/does:a,path",
+            "one word that is longer-than-any-of-the-lines-that-there-are ends it",
+            "The credentials in frames 3, 5 and 7 answer a challenge that the same server had sent to another address.",
+        ];
+        for text in texts {
+            for width in [0, 1, 4, 8, 13, 20, 40, 80] {
+                for (first, next) in [("", ""), ("    ", "        "), ("      - ", "        "), ("\n", "  ")] {
+                    // A line of nothing is no line to textwrap, and has no indent.
+                    let measured =
+                        if text.is_empty() { first.to_owned() } else { wrapped_measured(text, width, first, next) };
+                    assert_eq!(wrapped_plain(text, width, first, next), measured, "{text:?} {width} {first:?}");
+                }
+            }
         }
     }
 }
