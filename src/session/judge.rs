@@ -23,12 +23,11 @@ use crate::session::CopyKind;
 use crate::session::CredentialsRow;
 use crate::session::Exchange;
 use crate::session::Judgement;
-use crate::session::NonceId;
 use crate::session::Offered;
 use crate::session::Presented;
 use crate::session::Run;
 use crate::session::Transaction;
-use crate::session::attempt::ChallengeAt;
+use crate::session::join::join;
 use crate::session::product::is_of_other_product;
 use crate::sip::Method;
 
@@ -157,56 +156,6 @@ fn offered(rows: &[ChallengeRow]) -> Vec<Offered<'_>> {
         }
     }
     all
-}
-
-/// How many challenges with a nonce are looked at for one that came before its credentials. Bounds the search in endless sessions.
-const BROUGHT_BACK_MAX: usize = 1024;
-
-/// Finds for each row of credentials the latest challenge before it that brought its nonce, and says whether the realms agree.
-fn join(attempts: &mut [Attempt<'_>]) {
-    if attempts.iter().all(|attempt| attempt.credentials.is_empty()) {
-        return;
-    }
-    // Ids of this run's own making: no hashing, and nothing an attacker could collide.
-    let mut brought: BTreeMap<NonceId, Vec<(CaptureTime, usize, usize)>> = BTreeMap::new();
-    for index in 0..attempts.len() {
-        let Some((before, [attempt, ..])) = attempts.split_at_mut_checked(index) else { return };
-        let sent = attempt.transaction.started();
-        for presented in &mut attempt.credentials {
-            let all = presented.nonce.and_then(|nonce| brought.get(&nonce)).map(Vec::as_slice).unwrap_or_default();
-            let is_before = |(time, _, _): &&(CaptureTime, usize, usize)| sent.is_none_or(|sent| *time <= sent);
-            let mut newest = all.iter().rev().take(BROUGHT_BACK_MAX).filter(is_before);
-            // A B2BUA may pass a challenge on under the same Call-ID: each side answers its own.
-            let is_own_hop = |(_, asking, _): &&(CaptureTime, usize, usize)| {
-                before.get(*asking).is_some_and(|asking| asking.transaction.is_same_hop(attempt.transaction))
-            };
-            let latest = newest.clone().find(is_own_hop).or_else(|| newest.next());
-            presented.answers = latest.and_then(|&(_, attempt, _)| {
-                let offered = |challenge: usize| before.get(attempt)?.challenges.get(challenge);
-                let has_realm = |offered: &Offered<'_>| offered.realm() == presented.realm();
-                let fit = |challenge: usize| {
-                    let offered = offered(challenge)?;
-                    let is_same_algorithm = offered.challenge.algorithm() == presented.credentials.algorithm();
-                    Some((has_realm(offered), offered.header == presented.header, is_same_algorithm))
-                };
-                // One nonce may stand in several challenges of an answer, for each algorithm (RFC 7616 §3.7) or realm.
-                let first = all.partition_point(|(_, other, _)| *other < attempt);
-                let rows = all.iter().skip(first).take_while(|(_, other, _)| *other == attempt);
-                let rows = rows.map(|(_, _, challenge)| *challenge);
-                let challenge = match all.get(first..) {
-                    Some([(_, _, only)]) => *only,
-                    _ => rows.max_by_key(|challenge| fit(*challenge))?,
-                };
-                Some(ChallengeAt { attempt, challenge, is_same_realm: has_realm(offered(challenge)?) })
-            });
-        }
-        let Some(answer) = &attempt.transaction.answer else { continue };
-        for (challenge, offered) in attempt.challenges.iter().enumerate() {
-            if let Some(nonce) = offered.nonce {
-                brought.entry(nonce).or_default().push((answer.time, index, challenge));
-            }
-        }
-    }
 }
 
 /// Judges every row of credentials by the answer, then the attempt.

@@ -8,6 +8,7 @@ pub mod attempt;
 mod bodies;
 mod budget;
 pub mod exchange;
+mod join;
 pub mod judge;
 mod kept;
 pub mod lookup;
