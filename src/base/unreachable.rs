@@ -33,6 +33,12 @@ pub enum Why {
     Host,
     /// Somebody does not let it through.
     Prohibited,
+    /// It is too large for the way on, and must not be cut.
+    TooLarge,
+    /// It went round until its hops ran out.
+    Expired,
+    /// Its receiver got some of its fragments, and gave up waiting for the others.
+    Incomplete,
     /// Its receiver closed the TCP connection, and had not answered: by FIN (RFC 9293 §3.6).
     Closed,
     /// The same by RST (RFC 9293 §3.5.2).
@@ -72,6 +78,11 @@ impl Why {
     /// Whether a connection was there, and was ended.
     pub fn is_end(self) -> bool {
         matches!(self, Why::Closed | Why::Reset)
+    }
+
+    /// Whether the same request would come to nothing again. One that is too large its host sends in parts the next time.
+    pub fn is_final(self) -> bool {
+        self != Why::TooLarge
     }
 }
 
@@ -139,7 +150,9 @@ impl Unreachables {
         match notice.what.why {
             Why::Closed | Why::Reset => self.ends.note(flow, notice),
             Why::Refused => self.refusals.note((source.address, destination.address), notice),
-            Why::Port | Why::Host | Why::Prohibited => self.icmp.note((source, destination.address), notice),
+            Why::Port | Why::Host | Why::Prohibited | Why::TooLarge | Why::Expired | Why::Incomplete => {
+                self.icmp.note((source, destination.address), notice)
+            }
         }
     }
 

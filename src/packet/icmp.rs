@@ -23,20 +23,32 @@ pub(super) fn unreachable(packet: &IpPayload<'_>) -> Option<Unreachable> {
     let [kind, code, ..] = packet.bytes else { return None };
     let within = packet.bytes.get(HEADER_LEN..)?;
     let (why, flow) = match packet.protocol {
-        ICMP if *kind == 3 => (why_v4(*code)?, within_v4(within)?),
+        ICMP if *kind == 3 => (why_v4(*code), within_v4(within)?),
+        ICMP if *kind == 11 => (why_late(*code)?, within_v4(within)?),
         ICMP_V6 if *kind == 1 => (why_v6(*code), within_v6(within)?),
+        ICMP_V6 if *kind == 2 => (Why::TooLarge, within_v6(within)?),
+        ICMP_V6 if *kind == 3 => (why_late(*code)?, within_v6(within)?),
         _ => return None,
     };
     Some(Unreachable { flow, said_by: packet.addresses.source, why })
 }
 
-/// RFC 792, RFC 1122 §3.2.2.1, RFC 1812 §5.2.7.1. A packet that is too large (4) is none that nobody takes.
-fn why_v4(code: u8) -> Option<Why> {
+/// RFC 792, RFC 1122 §3.2.2.1, RFC 1812 §5.2.7.1.
+fn why_v4(code: u8) -> Why {
     match code {
-        2 | 3 => Some(Why::Port),
-        4 => None,
-        9 | 10 | 13 => Some(Why::Prohibited),
-        _ => Some(Why::Host),
+        2 | 3 => Why::Port,
+        4 => Why::TooLarge,
+        9 | 10 | 13 => Why::Prohibited,
+        _ => Why::Host,
+    }
+}
+
+/// Time exceeded, in transit or in reassembly (RFC 792, RFC 4443 §3.3).
+fn why_late(code: u8) -> Option<Why> {
+    match code {
+        0 => Some(Why::Expired),
+        1 => Some(Why::Incomplete),
+        _ => None,
     }
 }
 
@@ -105,6 +117,9 @@ mod tests {
         assert_eq!(said(1, 3, 3, &v4(17, 0)), told("Port"));
         assert_eq!(said(1, 3, 13, &v4(6, 0)), told("Prohibited"));
         assert_eq!(said(1, 3, 1, &v4(17, 0)), told("Host"));
+        assert_eq!(said(1, 3, 4, &v4(17, 0)), told("TooLarge"));
+        assert_eq!(said(1, 11, 0, &v4(17, 0)), told("Expired"));
+        assert_eq!(said(1, 11, 1, &v4(17, 0)), told("Incomplete"));
         let address = |last: u8| [&[0x20, 1, 0x0d, 0xb8][..], &[0; 11], &[last]].concat();
         let v6 = [&[0x60, 0, 0, 0, 0, 8, 17, 64][..], &address(1), &address(2), &ports].concat();
         for (code, why) in [(4, "Port"), (1, "Prohibited"), (0, "Host")] {

@@ -33,6 +33,9 @@ pub fn silent_retry<'s, 'run>(
     index: usize,
 ) -> Option<&'s Attempt<'run>> {
     let attempt = session.attempts.get(index).filter(|attempt| attempt.outcome == AttemptOutcome::NoAnswer)?;
+    if attempt.transaction.has_provisional {
+        return None;
+    }
     if context.lost.iter().any(|lost| lost.answers(attempt)) {
         return None;
     }
@@ -174,7 +177,7 @@ pub fn tell_bounced(attempt: &Attempt<'_>, notice: Notice, mut finding: Finding)
             format!("{said_by} says that it does not let the answer through (ICMP administratively prohibited"),
             format!("Let {said_by} pass what {} sends to {client}", flow.source.address),
         ),
-        Why::Port | Why::Host | Why::Closed | Why::Reset | Why::Refused => (
+        _ => (
             Fault::Path,
             format!("{said_by} says that the answer does not arrive (ICMP unreachable"),
             format!("See why {said_by} has no way to {client}: NAT, routes, and whether the host is up"),
@@ -209,6 +212,26 @@ pub fn tell_unreachable(attempt: &Attempt<'_>, context: &Context<'_>, mut findin
             Fault::Path,
             format!("{said_by} says that the request does not arrive (ICMP unreachable"),
             format!("See why {said_by} has no way to {server}: routes, address, and whether the host is up"),
+        ),
+        Why::TooLarge => (
+            Fault::Path,
+            format!(
+                "{said_by} says that the request is too large for the way on, and must not be cut (ICMP fragmentation needed"
+            ),
+            format!(
+                "Let {} take its MTU from that: no firewall may drop ICMP; or send the request over TCP, or shorter",
+                flow.source.address
+            ),
+        ),
+        Why::Expired => (
+            Fault::Path,
+            format!("{said_by} says that the request went round until its hops ran out (ICMP time exceeded"),
+            format!("See the routes to {server}: routers send it in a circle"),
+        ),
+        Why::Incomplete => (
+            Fault::Path,
+            format!("{said_by} got some fragments of the request and not all (ICMP fragment reassembly time exceeded"),
+            "Find what drops fragments between the two, or send the request over TCP, or shorter".to_owned(),
         ),
         Why::Closed => (Fault::Server, format!("{server} closed the connection behind it (TCP FIN"), ended(server)),
         Why::Reset => (

@@ -385,11 +385,18 @@ pub const RETRANSMISSIONS_OF_PATIENCE: usize = 3;
 /// request need not repeat it (RFC 3261 §18.4).
 fn silence(attempt: &Attempt<'_>, Around { end, unreachable }: Around<'_>) -> AttemptOutcome {
     let Some(request) = attempt.request() else { return AttemptOutcome::Undecided };
+    let notice = || unreachable.of(attempt.transaction.flow, attempt.transaction.transport, request.time);
     let gave_up = end.since(request.time) >= TRANSACTION_TIMEOUT
-        || (is_of_client(attempt)
-            && unreachable.of(attempt.transaction.flow, attempt.transaction.transport, request.time).is_some())
+        || (is_of_client(attempt) && notice().is_some_and(|notice| notice.what.why.is_final()))
         || attempt.transaction.retransmissions() >= RETRANSMISSIONS_OF_PATIENCE;
-    if gave_up && !attempt.transaction.has_provisional { AttemptOutcome::NoAnswer } else { AttemptOutcome::Undecided }
+    // RFC 3261 §17.1.2.2: but for an INVITE, a provisional response does not stop the clock of the transaction.
+    let is_clock_stopped =
+        attempt.transaction.method == Method::Invite || end.since(request.time) < TRANSACTION_TIMEOUT;
+    match attempt.transaction.has_provisional {
+        true if is_clock_stopped => AttemptOutcome::Undecided,
+        _ if gave_up => AttemptOutcome::NoAnswer,
+        _ => AttemptOutcome::Undecided,
+    }
 }
 
 /// What a client asks a server for, and no server of a phone: a registration, or something that comes with credentials.
