@@ -13,6 +13,7 @@ use crate::history::Chronicle;
 use crate::history::Entry;
 use crate::history::Login;
 use crate::history::PairKey;
+use crate::history::Place;
 use crate::history::Refusal;
 use crate::history::Target;
 use crate::history::Tries;
@@ -77,7 +78,7 @@ pub(super) fn note_uneventful(chronicle: &mut Chronicle, run: &Run) {
         pair.is_known = true;
         pair.let_past += 1;
     }
-    if request.via_count <= 1 && first.forwarded_from.is_none() {
+    if request.via_count <= 1 && request.has_all_headers && first.forwarded_from.is_none() {
         chronicle.servers.let_in_unasked(key.server, entry, key.client, request.at);
     }
 }
@@ -145,7 +146,7 @@ impl<'run> Scribe<'_, 'run> {
         let accepted = outside().find(|attempt| attempt.outcome == AttemptOutcome::Accepted);
         let login = outside().find(|attempt| attempt.outcome == AttemptOutcome::Accepted && attempt.has_credentials());
         if let (Some(entry), Some(attempt), None, None) = (entry, accepted, asked, login) {
-            let request = attempt.request().filter(|request| request.via_count <= 1);
+            let request = attempt.request().filter(|request| request.via_count <= 1 && request.has_all_headers);
             if let Some(request) = request {
                 chronicle.servers.let_in_unasked(key.server, entry, key.client, request.at);
             }
@@ -154,6 +155,7 @@ impl<'run> Scribe<'_, 'run> {
         let tool = tool.and_then(|agent| Some((scanner_agent::tool(agent)?, agent)));
         let Some(pair) = chronicle.sources.pair(key) else { return };
         pair.is_known |= asked.is_some() || accepted.is_some();
+        pair.is_registrar |= entry == Some(Entry::Register);
         pair.is_authenticated |= login.is_some();
         pair.let_past += u64::from(outside().any(is_through));
         let is_smooth = || own().all(|attempt| !is_trouble(exchange, attempt));
@@ -202,12 +204,15 @@ impl<'run> Scribe<'_, 'run> {
                 u64::from(self.is_passed_on || attempt.request().is_some_and(|request| request.via_count > 1));
             match (attempt.answer(), attempt.request()) {
                 (Some(answer), _) => conduct.answer(answer.time),
-                (None, Some(request)) if !attempt.transaction.has_provisional => {
+                // Some servers answer no pings.
+                (None, Some(request)) if !attempt.transaction.has_provisional && !facts::is_ping(attempt) => {
                     let sent = 1 + u64::try_from(attempt.transaction.retransmissions()).unwrap_or(0);
-                    conduct.silent(request.time, sent, request.at, self.number);
+                    conduct.silent(request.time, place_of(attempt), sent, request.at, self.number);
                 }
                 _ => {}
             }
+            let is_barred = !attempt.has_credentials() && attempt.status() == Some(403);
+            conduct.calls_turned_down += usize::from(is_barred && attempt.transaction.method == Method::Invite);
             self.target(chronicle, exchange, key, attempt, is_scanner);
             for presented in attempt.credentials.iter().filter(|presented| presented.is_attempt) {
                 let tried = Tried { key, index, attempt, presented, later, is_scanner, was_let_past };
@@ -224,6 +229,7 @@ impl<'run> Scribe<'_, 'run> {
         let is_register = attempt.transaction.method == Method::Register;
         if attempt.outcome == AttemptOutcome::Accepted {
             let Some(conduct) = chronicle.sources.known_conduct(key) else { return };
+            conduct.accept(attempt.answer().map_or(request.time, |answer| answer.time));
             if let Some(tries) = conduct.tries.get_mut(&*user) {
                 let turn = Turn { is_accepted: true, ..turn };
                 tries.accept(turn, GUESSED_WITHIN);
@@ -237,8 +243,7 @@ impl<'run> Scribe<'_, 'run> {
             return;
         }
         if let Some(conduct) = chronicle.sources.known_conduct(key) {
-            conduct.refusals += 1;
-            conduct.refused_last = conduct.refused_last.max(attempt.answer().map(|answer| answer.time));
+            conduct.refuse(attempt.answer().map_or(request.time, |answer| answer.time), place_of(attempt));
         }
         let mut later = later.iter().filter_map(|&later| self.session.attempts.get(later));
         let next = later.find(|attempt| attempt.has_credentials());
@@ -321,11 +326,14 @@ impl<'run> Scribe<'_, 'run> {
         let is_probe = is_asked || is_turned_down || (is_scanner && is_tried);
         let known = chronicle.sources.known_conduct(key).is_some_and(|conduct| conduct.targets.contains_key(user));
         let Some(answer) = attempt.answer().filter(|_| known || (is_probe && !is_let_past)) else { return };
+        let is_call = attempt.transaction.method == Method::Invite;
+        let caller = is_call.then(|| chronicle.sources.hash(Uri::user_of(self.session.text(request.from))));
         let first = || Target {
             at: request.at,
             session: self.number,
             answered: answer.time,
-            is_call: attempt.transaction.method == Method::Invite,
+            caller,
+            is_register: attempt.transaction.method == Method::Register,
             is_asked: false,
             is_turned_down: false,
             is_tried: false,
@@ -342,6 +350,11 @@ impl<'run> Scribe<'_, 'run> {
             conduct.add_port(port);
         }
     }
+}
+
+/// Where a request was sent.
+fn place_of(attempt: &Attempt<'_>) -> Place {
+    (attempt.transaction.flow.destination.port, attempt.transaction.transport)
 }
 
 /// An acceptance that follows a refusal within this time belongs to the same tries.

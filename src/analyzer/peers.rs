@@ -79,17 +79,27 @@ pub(super) fn note_uses(chronicle: &mut Chronicle, session: &Session<'_>, number
                 sent: request.time,
                 answered: attempt.answer().map_or(request.time.plus(TRANSACTION_TIMEOUT), |answer| answer.time),
                 at: request.at,
+                is_asked: presented.answers.is_some_and(|at| {
+                    let asked = session.challenge(at).map(|(asked, _)| asked.transaction.flow.source.address);
+                    asked == Some(flow.source.address)
+                }),
             };
             let Some(known) = chronicle.uses.note(key, this) else { continue };
             let (first, second) = if known.sent <= this.sent { (known, this) } else { (this, known) };
+            let has_cnonce = credentials.qop().is_some() && credentials.cnonce().is_some_and(|own| !own.is_empty());
+            let is_accepted = attempt.answer().filter(|_| second.at == this.at).map(|_| attempt.is_let_past());
+            // Nobody has to steal what he was given: two devices with one password compute the same from one nonce.
+            if second.is_asked && (!has_cnonce || is_accepted == Some(true)) {
+                continue;
+            }
             chronicle.uses.add(Replay {
                 first,
                 second,
                 user: presented.username().into_owned().into(),
                 realm: presented.realm().into_owned().into(),
-                has_cnonce: credentials.qop().is_some() && credentials.cnonce().is_some_and(|own| !own.is_empty()),
+                has_cnonce,
                 server: (second.at == this.at).then_some(flow.destination.address),
-                is_accepted: attempt.answer().filter(|_| second.at == this.at).map(|_| attempt.is_let_past()),
+                is_accepted,
                 latest: second.sent,
                 count: 1,
             });

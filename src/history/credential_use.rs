@@ -30,6 +30,8 @@ pub struct Use {
     pub answered: CaptureTime,
     /// The frame.
     pub at: FrameRef,
+    /// The server gave the nonce to that very client, in that Call-ID.
+    pub is_asked: bool,
 }
 
 /// The same digest from two places.
@@ -219,6 +221,7 @@ mod tests {
             sent: CaptureTime::from_ns(i64::from(client[3])),
             answered: CaptureTime::from_ns(i64::from(client[3])),
             at: FrameRef { input: InputId(0), number: FrameNumber::FIRST },
+            is_asked: false,
         }
     }
 

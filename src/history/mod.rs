@@ -31,6 +31,6 @@ pub use outcomes::Outcomes;
 pub use peer_challenge::{PeerChallenge, PeerChallenges};
 pub use refused_calls::{RefusedCall, RefusedCalls};
 pub use server::{Answered, Entry, Server, Servers};
-pub use source::{Conduct, Pair, PairKey, Scanner, Silence, Sources, Target};
+pub use source::{Conduct, Pair, PairKey, Place, Scanner, Silence, Sources, Target};
 pub use trail::Trail;
 pub use tries::{Refusal, Tries, Turn};

@@ -10,6 +10,7 @@ use std::net::Ipv6Addr;
 
 use crate::base::CaptureTime;
 use crate::base::FrameRef;
+use crate::base::Transport;
 use crate::base::WireMap;
 use crate::base::limits::NAME_BYTES_MAX;
 use crate::history::Trail;
@@ -29,6 +30,8 @@ pub struct PairKey {
 pub struct Pair {
     /// The server challenged or accepted the client outside of dialogs.
     pub is_known: bool,
+    /// The client asked it for a registration, whatever became of that.
+    pub is_registrar: bool,
     /// The server accepted credentials of the client.
     pub is_authenticated: bool,
     /// Sessions in which the client was let past.
@@ -50,10 +53,16 @@ pub struct Conduct {
     pub ports: BTreeSet<u16>,
     /// Requests with several Vias: a proxy passes them on, unless somebody makes believe so.
     pub forwarded: u64,
-    /// Refused credentials.
+    /// Refused credentials, since the last that were accepted.
     pub refusals: u64,
     /// The last of them.
     pub refused_last: Option<CaptureTime>,
+    /// Where that was.
+    pub refused_at: Option<Place>,
+    /// When credentials were accepted the last time.
+    accepted_last: Option<CaptureTime>,
+    /// Calls that were answered 403 without a challenge.
+    pub calls_turned_down: usize,
     /// When the server last answered.
     pub answered_last: Option<CaptureTime>,
     /// The first request after that which it did not.
@@ -71,9 +80,14 @@ pub struct Scanner {
     pub seen: Trail,
 }
 
+/// Where a server listens.
+pub type Place = (u16, Transport);
+
 /// Requests without an answer.
 #[derive(Clone, Debug)]
 pub struct Silence {
+    /// Where they were sent: another phone behind the same address may ask where nobody listens.
+    pub place: Place,
     /// When it began.
     pub since: CaptureTime,
     /// How often a request was sent into it.
@@ -91,8 +105,10 @@ pub struct Target {
     pub session: u64,
     /// When the last answer came.
     pub answered: CaptureTime,
-    /// It was asked for by a call.
-    pub is_call: bool,
+    /// It was asked for by a call; a hash of who calls.
+    pub caller: Option<u64>,
+    /// It was to be registered.
+    pub is_register: bool,
     /// The server asked for credentials.
     pub is_asked: bool,
     /// The server said 403 or 404 without asking.
@@ -203,9 +219,17 @@ impl Sources {
         all.collect()
     }
 
-    /// Those of some clients that have dealt with a server other than the one named with them.
+    /// Those of some clients that a server other than the one named with them has challenged or accepted outside of dialogs, or that
+    /// they asked for a registration. Whoever a client merely sent something to is none.
     pub fn have_other_server(&self, candidates: &BTreeSet<PairKey>) -> BTreeSet<PairKey> {
-        self.with_server(candidates, |server, _, named| server != named)
+        let found =
+            self.with_server(candidates, |server, pair, named| (pair.is_known || pair.is_registrar) && server != named);
+        found.into_iter().map(|(candidate, _)| candidate).collect()
+    }
+
+    /// Each of some clients with each server, other than the one named with it, that accepted its credentials.
+    pub fn logged_in_elsewhere(&self, candidates: &BTreeSet<PairKey>) -> BTreeSet<(PairKey, IpAddr)> {
+        self.with_server(candidates, |server, pair, named| pair.is_authenticated && server != named)
     }
 
     /// Those of some clients that another server of the same network has challenged or accepted outside of dialogs. A network has
@@ -213,14 +237,14 @@ impl Sources {
     pub fn have_neighbour(&self, candidates: &BTreeSet<PairKey>) -> BTreeSet<PairKey> {
         let is_next =
             |server, pair: &Pair, named| pair.is_known && server != named && network(server) == network(named);
-        self.with_server(candidates, is_next)
+        self.with_server(candidates, is_next).into_iter().map(|(candidate, _)| candidate).collect()
     }
 
     fn with_server(
         &self,
         candidates: &BTreeSet<PairKey>,
         fits: impl Fn(IpAddr, &Pair, IpAddr) -> bool,
-    ) -> BTreeSet<PairKey> {
+    ) -> BTreeSet<(PairKey, IpAddr)> {
         let mut found = BTreeSet::new();
         if candidates.is_empty() {
             return found;
@@ -228,7 +252,8 @@ impl Sources {
         for (key, pair) in &self.pairs {
             let lowest = PairKey { client: key.client, server: IpAddr::V4(Ipv4Addr::UNSPECIFIED) };
             let same_client = candidates.range(lowest..).take_while(|candidate| candidate.client == key.client);
-            found.extend(same_client.filter(|candidate| fits(key.server, pair, candidate.server)));
+            let fitting = same_client.filter(|candidate| fits(key.server, pair, candidate.server));
+            found.extend(fitting.map(|candidate| (*candidate, key.server)));
         }
         found
     }
@@ -262,12 +287,34 @@ impl Conduct {
         }
     }
 
+    /// Notes that credentials were refused there.
+    pub fn refuse(&mut self, time: CaptureTime, place: Place) {
+        self.refusals += u64::from(self.accepted_last < Some(time));
+        if self.refused_last < Some(time) {
+            (self.refused_last, self.refused_at) = (Some(time), Some(place));
+        }
+    }
+
+    /// Notes that credentials were accepted: what was refused before is forgiven.
+    pub fn accept(&mut self, time: CaptureTime) {
+        self.accepted_last = self.accepted_last.max(Some(time));
+        if self.refused_last < Some(time) {
+            self.refusals = 0;
+        }
+    }
+
     /// Notes a request that was sent `sent` times and not answered.
-    pub fn silent(&mut self, time: CaptureTime, sent: u64, at: FrameRef, session: u64) {
+    pub fn silent(&mut self, time: CaptureTime, place: Place, sent: u64, at: FrameRef, session: u64) {
         if self.answered_last.is_some_and(|answered| answered >= time) {
             return;
         }
-        let silence = self.silence.get_or_insert_with(|| Silence { since: time, sent: 0, seen: Trail::default() });
+        let is_elsewhere = |known: &mut Silence| known.place != place && self.refused_at == Some(place);
+        let known = self.silence.take_if(|known| !is_elsewhere(known));
+        let first = || Silence { place, since: time, sent: 0, seen: Trail::default() };
+        let silence = self.silence.insert(known.unwrap_or_else(first));
+        if silence.place != place {
+            return;
+        }
         silence.since = silence.since.min(time);
         silence.sent += sent;
         silence.seen.add(at, session);

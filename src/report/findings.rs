@@ -60,8 +60,11 @@ const CLAIMABLE_MAX: usize = 1_000_000;
 /// what a registrar says of users that it does not have.
 pub fn is_claimable(finding: &Finding) -> bool {
     let group = finding.rule.code.get(..3);
-    let is_about_user = matches!(finding.rule.name, "user-unknown-suspected" | "registrar-rejects-contact");
-    finding.merge.is_none() && (matches!(group, Some("SA1" | "SA2")) || is_about_user)
+    let name = finding.rule.name;
+    let is_about_user = matches!(name, "user-unknown-suspected" | "registrar-rejects-contact");
+    // Whoever attacks is best not answered.
+    let is_silence = matches!(name, "auth-retry-no-response" | "no-response-at-all");
+    finding.merge.is_none() && (matches!(group, Some("SA1" | "SA2")) || is_about_user || is_silence)
 }
 
 /// All findings of a run.

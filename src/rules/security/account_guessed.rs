@@ -67,9 +67,11 @@ fn check(facts: &CaptureFacts) -> Vec<Finding> {
                         " Only the way of the tries speaks for guesses: ask the owner of the account before you call it theft."
                     }
                 ))
-                .excludes("a phone that repeats one password: such tries are not counted as guesses")
                 .advises(format!("Change the password of {user} now, and remove the registrations of {}", key.client))
                 .advises(format!("Block {}, and look through the calls of the account since then", key.client));
+            if is_proven {
+                finding = finding.excludes("a phone that repeats one password: it would not try as this one does");
+            }
             let refused = &guess.tries.refused;
             finding.spans(
                 refused.frames().into_iter().chain([accepted.at]),

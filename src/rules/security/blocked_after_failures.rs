@@ -22,7 +22,8 @@ pub static RULE: Rule = Rule {
     matters: "The server or its fail2ban has shut the source out. Correcting the password alone will not help until the ban is \
               lifted, and everybody else behind that address is shut out as well.",
     advice: "First correct what was refused, then lift the ban (fail2ban-client unban ADDRESS), else it comes back at once.",
-    not_this: "A server that answers nobody is down or out of reach. A request that is lost is answered at the next try.",
+    not_this: "Credentials that were accepted since forgive what was refused before. Requests to another port, and pings (OPTIONS), which some \
+               servers never answer, do not count. A server that answers nobody is down or out of reach. A request that is lost is answered at the next try.",
     sources: &["RFC 7616 section 5.3", "RFC 3261 section 17.1.2.2"],
     sample: "blocked-after-failures",
     check: Check::Capture(check),
@@ -41,7 +42,12 @@ fn check(facts: &CaptureFacts) -> Vec<Finding> {
         let (Some(silence), Some(refused_last)) = (&conduct.silence, conduct.refused_last) else { continue };
         let other = facts.chronicle.servers.answered_others(key.server, key.client);
         let Some(other) = other.filter(|other| other.time > silence.since) else { continue };
-        if conduct.refusals < REFUSALS_MIN || silence.sent < REQUESTS_MIN || silence.since < refused_last {
+        let is_elsewhere = conduct.refused_at != Some(silence.place);
+        if conduct.refusals < REFUSALS_MIN
+            || silence.sent < REQUESTS_MIN
+            || silence.since < refused_last
+            || is_elsewhere
+        {
             continue;
         }
         let user = conduct.tries.iter().max_by_key(|(_, tries)| tries.refused.count());

@@ -43,8 +43,8 @@ pub static RULE: Rule = Rule {
 
 /// Ten refusals within this time may be guessing …
 const WITHIN: Duration = Duration::from_secs(60);
-/// … and within this time they come faster than phones that begin anew at each try.
-const HURRIED_WITHIN: Duration = Duration::from_secs(20);
+/// … and within this time, one a second, they come faster than phones that begin anew at each try.
+const HURRIED_WITHIN: Duration = Duration::from_secs(10);
 /// Call-IDs of one try each.
 const CALLS_MIN: u64 = 5;
 /// Users that are tried in the same way, where they are tried in a hurry …

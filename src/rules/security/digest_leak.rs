@@ -1,7 +1,10 @@
 //! SA705: a digest for the other party of a call.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
 
+use crate::history::Chronicle;
 use crate::history::PairKey;
 use crate::history::PeerChallenge;
 use crate::rules::CaptureFacts;
@@ -25,7 +28,7 @@ pub static RULE: Rule = Rule {
     finds: "A request within a dialog, most often BYE, that the party which called challenges, and that the client answers with \
             credentials, although that address never challenged or accepted this client outside of dialogs. It is medium where \
             the client does not answer, which is right, and where the capture begins within the dialog, does not show that \
-            the client has another server, or where that is a neighbour of the one that asked: carriers have several. It is high, and \
+            the client has another server, shows it there under another account only, or where that is a neighbour of the one that asked: carriers have several. It is high, and \
             possible, where the one that asked names the realm of the client's own server in another network. Where neither who called nor another \
             server is seen, it is info.",
     matters: "With the digest, the caller can try passwords at home as fast as its machines are, unseen. It calls, waits until the phone hangs \
@@ -67,11 +70,30 @@ fn check(facts: &CaptureFacts) -> Vec<Finding> {
         let account = chronicle.sources.hash((&*peer.user, &*peer.realm));
         chronicle.logins.latest(account, peer.pair.client).is_some()
     };
+    let others = chronicle.sources.logged_in_elsewhere(&pairs);
     let known = |peer: &PeerChallenge| match known(peer) {
         OwnServer::Elsewhere if is_known_realm(peer) => OwnServer::SameRealm,
+        OwnServer::Elsewhere if is_other_account(facts, peer, &others) => OwnServer::OtherAccount,
         known => known,
     };
     strangers.into_iter().filter_map(|peer| finding(peer, known(peer))).collect()
+}
+
+/// Whether a client that logs in elsewhere is seen there under other names only: phones have lines at several servers, and a thief gets
+/// the digest of one that the client has.
+fn is_other_account(facts: &CaptureFacts, peer: &PeerChallenge, others: &BTreeSet<(PairKey, IpAddr)>) -> bool {
+    let Chronicle { sources, logins, .. } = &facts.chronicle;
+    let lowest = (peer.pair, IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    let mut others = others.range(lowest..).take_while(|(pair, _)| *pair == peer.pair).peekable();
+    let realms = |address: IpAddr| {
+        let server = facts.nonce_servers.iter().filter(move |server| server.address == address);
+        server.flat_map(|server| &server.nonces).map(|nonce| &nonce.realm)
+    };
+    let is_used_in = |realm: &[u8]| logins.latest(sources.hash((&*peer.user, realm)), peer.pair.client).is_some();
+    // Where no challenge of that server was captured, nobody knows in which realm.
+    let may_be_used_at =
+        |address: IpAddr| realms(address).next().is_none() || realms(address).any(|realm| is_used_in(realm));
+    peer.answered.is_some() && others.peek().is_some() && !others.any(|(_, address)| may_be_used_at(*address))
 }
 
 /// Where the client's own server is.
@@ -83,6 +105,8 @@ enum OwnServer {
     Neighbour,
     /// In another network, and it let the account in under the very realm that the stranger names.
     SameRealm,
+    /// In another network, and the client has another account there than the one whose digest it sent.
+    OtherAccount,
     /// In another network.
     Elsewhere,
 }
@@ -99,6 +123,9 @@ fn doubt(peer: &PeerChallenge, own: OwnServer) -> &'static str {
         OwnServer::SameRealm => {
             " It names the realm of the client's own server, which is in another network: it may be another one of the same carrier, or \
              somebody who copied the realm."
+        }
+        OwnServer::OtherAccount => {
+            " The account is none that the client is seen to use elsewhere: it may be that of another line, whose server this is."
         }
         _ => " The capture does not show another server of this client: the caller may be its own proxy.",
     }

@@ -19,13 +19,13 @@ pub static RULE: Rule = Rule {
     severity: Severity::Critical,
     summary: "The same digest is sent from a second address",
     finds: "The same nonce, nonce count and response from two source addresses, in requests that differ in Call-ID or CSeq. It is \
-            medium and possible where the digest holds no nonce of the client's own (no qop), or where the Call-ID is the same: \
+            medium and possible where the digest holds no nonce of the client's own (no qop), where the server gave the nonce to both, or where the Call-ID is the same: \
             then a client that has moved may have repeated itself. The same where the second address gets in later with a digest \
             of its own: it holds the password. Where both is so, it is info.",
     matters: "Whoever can read the packets can send the digest again. A server that does not count accepts it.",
     advice: "Let the server use qop=auth, count nonces and give each out for a short time. Carry SIP over TLS. Look into who has \
              the second address.",
-    not_this: "A request that a proxy or B2BUA passes on, a second place of capture, and a client whose NAT gave it another \
+    not_this: "A second client that the server gave the same nonce and let past: it has the password. A request that a proxy or B2BUA passes on, a second place of capture, and a client whose NAT gave it another \
                address: these keep Call-ID and CSeq, come from who received the first, or lie between the first and its answer. What \
                repeats a digest from long ago, with more than sixteen thousand others in between, is not seen.",
     sources: &["RFC 7616 section 5.5", "RFC 3261 section 22.4", "RFC 2617 section 4.5"],
@@ -53,7 +53,7 @@ fn finding(replay: &Replay, holds_password: bool) -> Finding {
     let Replay { first, second, .. } = replay;
     let user = facts::account(&replay.user, &replay.realm);
     let is_same_call = first.call == second.call;
-    let is_clear = replay.has_cnonce && !is_same_call && !holds_password;
+    let is_clear = replay.has_cnonce && !is_same_call && !holds_password && !second.is_asked;
     let severity = match is_clear {
         true => Severity::Critical,
         // Any client that has moved does the same, and this one has the password.
@@ -63,6 +63,9 @@ fn finding(replay: &Replay, holds_password: bool) -> Finding {
     let doubt = match (is_same_call, replay.has_cnonce) {
         _ if holds_password => {
             " The same address then got in with a fresh digest: it holds the password, and may be the client that has moved."
+        }
+        _ if second.is_asked => {
+            " The server gave this nonce to both: two devices with one password and a constant cnonce compute the same digest."
         }
         (true, _) => " They share a Call-ID: a client that has moved may have repeated its credentials.",
         (false, false) => " Without qop, a client that has moved computes the same digest for the same nonce.",

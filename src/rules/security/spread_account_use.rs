@@ -1,5 +1,6 @@
 //! SA711: one account, everywhere.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::rules::CaptureFacts;
@@ -24,7 +25,7 @@ pub static RULE: Rule = Rule {
     matters: "The password is known to more people than it should be: stolen and sold, or the same in every phone.",
     advice: "Ask the owner how many devices there are. Otherwise change the password, remove the foreign registrations, and let the \
              server limit contacts per account.",
-    not_this: "An account that a handful of devices share, a phone that moves between networks, and a proxy that registers \
+    not_this: "An account that a handful of devices share, a phone that moves between networks or whose provider takes its addresses from a pool (it keeps its Call-ID), and a proxy that registers \
                on behalf of others: what came over a further hop is not counted.",
     sources: &["RFC 3261 section 10.3", "RFC 3261 section 26.1.1"],
     sample: "spread-account-use",
@@ -42,7 +43,9 @@ fn check(facts: &CaptureFacts) -> Vec<Finding> {
         }
         let logins = spread.densest(WITHIN);
         let (Some((_, first)), Some((_, last))) = (logins.first(), logins.last()) else { continue };
-        if logins.len() < PLACES_MIN {
+        // One Call-ID is one device, whose provider gives it an address of its own for each connection.
+        let devices: BTreeSet<u64> = logins.iter().map(|(_, login)| login.session).collect();
+        if logins.len() < PLACES_MIN || devices.len() < PLACES_MIN {
             continue;
         }
         let user = facts::account(&spread.user, &spread.realm);

@@ -1,5 +1,6 @@
 //! SA703: which users are there?
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::base::CaptureTime;
@@ -32,14 +33,15 @@ pub static RULE: Rule = Rule {
     advice: "Block the source. Let the server challenge unknown users as it challenges known ones (Asterisk chan_sip: \
              alwaysauthreject=yes; chan_pjsip does so by itself).",
     not_this: "Many phones behind one address send from many ports, answer their challenges and get in. A trunk that carries thousands of users mostly \
-               succeeds. What a proxy passes on is possible at most. Pings want any answer. Users that were tried with credentials are another matter.",
+               succeeds. Numbers that one caller dials are no users, and neither is what a client with an account subscribes to. A gateway whose users \
+               are all unknown is possible at most, and so is what a proxy passes on. Pings want any answer. Users that were tried with credentials are another matter.",
     sources: &["RFC 3261 section 26.1", "RFC 7616 section 5.3"],
     sample: "user-enumeration",
     check: Check::Capture(check),
 };
 
 const TARGETS_MIN: usize = 10;
-/// No gateway has so many accounts of which none is known.
+/// No gateway has so many accounts, and a password for none.
 const TARGETS_OF_NO_GATEWAY: usize = 50;
 const REFUSED_PERCENT_MIN: usize = 80;
 const TOLD_APART_MIN: usize = 5;
@@ -66,8 +68,11 @@ pub fn enumeration<'a>(end: Option<CaptureTime>, pair: &Pair, conduct: &'a Condu
     }
     let is_scanner = security::is_scanner(conduct);
     let asked = |target: &Target| target.is_asked && (is_scanner || waited(end, target));
+    // A client that has an account subscribes to lines and sends to whom it likes: what is refused then is no user of its own.
+    let is_of_client = |target: &Target| pair.is_authenticated && !is_scanner && !target.is_register;
     let is_probed = |target: &Target| {
         !target.is_let_past
+            && !is_of_client(target)
             && (is_scanner || !target.is_tried)
             && (asked(target) || target.is_turned_down || target.is_tried)
     };
@@ -79,10 +84,12 @@ pub fn enumeration<'a>(end: Option<CaptureTime>, pair: &Pair, conduct: &'a Condu
         .collect();
     let asked = probed.iter().filter(|(_, target)| target.is_asked).count();
     let turned_down = probed.iter().filter(|(_, target)| target.is_turned_down && !target.is_asked).count();
-    let tells_apart = asked >= TOLD_APART_MIN && turned_down >= TOLD_APART_MIN;
+    let users = |fits: fn(&Target) -> bool| if is_scanner { probed.len() } else { users(&probed, fits) };
+    let users_asked = users(|target| target.is_asked);
+    let users_turned_down = users(|target| target.is_turned_down && !target.is_asked);
+    let tells_apart = asked.min(users_asked) >= TOLD_APART_MIN && turned_down.min(users_turned_down) >= TOLD_APART_MIN;
     // A dialer with a list of dead numbers is told 404 for each of them.
-    let calls = probed.iter().filter(|(_, target)| target.is_call && !target.is_asked).count();
-    let counted = if is_scanner || tells_apart { probed.len() } else { probed.len() - calls };
+    let counted = if tells_apart { probed.len() } else { users(|target| target.caller.is_none() || target.is_asked) };
     let let_past = usize::try_from(pair.let_past).unwrap_or(usize::MAX);
     let others = conduct.targets.len() - probed.len();
     let is_mostly_refused =
@@ -96,10 +103,17 @@ pub fn enumeration<'a>(end: Option<CaptureTime>, pair: &Pair, conduct: &'a Condu
         // Behind a proxy there may be many phones.
         _ if conduct.forwarded > 0 => Confidence::Possible,
         (false, true) if is_mostly_refused => Confidence::Likely,
-        _ if is_mostly_refused && counted >= TARGETS_OF_NO_GATEWAY => Confidence::Likely,
+        _ if is_mostly_refused && users_asked >= TARGETS_OF_NO_GATEWAY => Confidence::Likely,
         _ => Confidence::Possible,
     };
     Some(Enumeration { confidence, probed, asked, turned_down })
+}
+
+/// How many of them are users, and not numbers that one caller dials.
+fn users(probed: &[(&[u8], &Target)], fits: impl Fn(&Target) -> bool) -> usize {
+    let fitting = || probed.iter().map(|(_, target)| *target).filter(|target| fits(target));
+    let callers: BTreeSet<u64> = fitting().filter_map(|target| target.caller).collect();
+    fitting().filter(|target| target.caller.is_none()).count() + callers.len()
 }
 
 fn waited(end: Option<CaptureTime>, target: &Target) -> bool {
