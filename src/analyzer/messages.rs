@@ -174,11 +174,12 @@ impl Messages {
         let placement = self.tracker.push(sighting, &mut self.closed);
         // A repeat is no new try.
         if is_attempt && placement == Placement::New {
-            self.note_account(message, flow.source.address, time);
+            self.note_account(message, flow, time);
         }
         self.note_infos(message, at, time, flow);
         if placement == Placement::New {
             self.note_refused_call(message, at, time, flow);
+            self.note_acceptance(message, flow.destination.address);
         }
         for run in std::mem::take(&mut self.closed) {
             self.close(&run, time);
@@ -329,11 +330,23 @@ impl Messages {
         self.chronicle.refused_calls.note(refused);
     }
 
-    fn note_account(&mut self, message: &Message<'_>, source: IpAddr, time: CaptureTime) {
+    fn note_account(&mut self, message: &Message<'_>, flow: Flow, time: CaptureTime) {
         let is_register = message.method() == Some(b"REGISTER");
         let address = message.value(if is_register { HeaderName::To } else { HeaderName::From });
         let aor = address.map(Address::uri_of).unwrap_or_default().into();
-        self.accounts.presented(AccountKey { source, aor }, time);
+        self.accounts.presented(AccountKey { source: flow.source.address, aor }, flow.destination.address, time);
+    }
+
+    /// Notes that a client was let in.
+    fn note_acceptance(&mut self, message: &Message<'_>, source: IpAddr) {
+        let Some(200..=299) = message.status() else { return };
+        let address = match message.cseq().map(|cseq| cseq.method) {
+            Some(b"REGISTER") => message.value(HeaderName::To),
+            Some(b"INVITE") => message.value(HeaderName::From),
+            _ => return,
+        };
+        let aor = address.map(Address::uri_of).unwrap_or_default().into();
+        self.accounts.got_in(&AccountKey { source, aor });
     }
 
     /// Which challenges of an unusual kind the clients of a session answered.

@@ -61,12 +61,14 @@ pub enum StepKind {
     Accepted,
 }
 
-/// How many times and steps are kept of one account; older ones make room.
+/// How many times and steps are kept of one account; older ones make room. As many as a number has bits.
 const KEPT_MAX: usize = 64;
 
 #[derive(Debug, Default)]
 struct Account {
     presented: VecDeque<CaptureTime>,
+    /// Which of them were accepted: the newest in the lowest bit.
+    accepted: u64,
     steps: VecDeque<LoopStep>,
     registrations: Registrations,
 }
@@ -89,6 +91,8 @@ pub struct Accounts {
     accounts: WireMap<AccountKey, Account>,
     /// Clients and the servers whose challenges of an unusual kind they answered, to a REGISTER or to another request.
     unusual_answered: BTreeSet<(Endpoint, IpAddr, bool)>,
+    /// Who sent credentials to whom, as hashes.
+    pairs: WireMap<u64, ()>,
     /// The first call or message that was let past, by a hash of who sent it: nobody asks for the names.
     let_past: WireMap<u64, FrameRef>,
     accounts_max: usize,
@@ -101,6 +105,7 @@ impl Accounts {
         Accounts {
             accounts: WireMap::default(),
             unusual_answered: BTreeSet::new(),
+            pairs: WireMap::default(),
             let_past: WireMap::default(),
             accounts_max,
             refused: 0,
@@ -131,17 +136,43 @@ impl Accounts {
         Some(self.accounts.entry(key).or_default())
     }
 
-    /// Notes that the account sent credentials.
-    pub fn presented(&mut self, key: AccountKey, time: CaptureTime) {
+    /// Notes that the account sent credentials to that server.
+    pub fn presented(&mut self, key: AccountKey, server: IpAddr, time: CaptureTime) {
+        let pair = self.accounts.hasher().hash_one((key.source, server));
+        if self.pairs.len() < self.accounts_max {
+            self.pairs.insert(pair, ());
+        }
         if let Some(account) = self.account(key) {
             push(&mut account.presented, time);
+            account.accepted <<= 1;
         }
+    }
+
+    /// Notes that the latest credentials of the account were accepted.
+    pub fn got_in(&mut self, key: &AccountKey) {
+        if let Some(account) = self.accounts.get_mut(key).filter(|account| !account.presented.is_empty()) {
+            account.accepted |= 1;
+        }
+    }
+
+    /// Whether a host has sent credentials to a server: then it is a client of it.
+    pub fn is_client_of(&self, client: IpAddr, server: IpAddr) -> bool {
+        self.pairs.contains_key(&self.accounts.hasher().hash_one((client, server)))
     }
 
     /// Whether the account sent credentials at `from` or within `wait` after it, in whatever Call-ID.
     pub fn has_presented(&self, key: &AccountKey, from: CaptureTime, wait: Duration) -> bool {
         let until = from.plus(wait);
         self.accounts.get(key).is_some_and(|account| account.presented.iter().any(|time| (from..=until).contains(time)))
+    }
+
+    /// The same of credentials that were accepted.
+    pub fn has_got_in(&self, key: &AccountKey, from: CaptureTime, wait: Duration) -> bool {
+        let until = from.plus(wait);
+        self.accounts.get(key).is_some_and(|account| {
+            let mut newest = account.presented.iter().rev().enumerate();
+            newest.any(|(place, time)| account.accepted >> place & 1 == 1 && (from..=until).contains(time))
+        })
     }
 
     /// Notes a call or a message with credentials that was let past.

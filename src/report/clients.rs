@@ -12,7 +12,9 @@ use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::challenge::basic_scheme;
+use crate::rules::configuration::registrar_rejects_contact;
 use crate::rules::facts;
+use crate::rules::path::no_response_at_all;
 use crate::session::Attempt;
 use crate::session::Run;
 use crate::session::Session;
@@ -387,7 +389,11 @@ fn failure(session: &Session<'_>, findings: &[Finding]) -> Option<String> {
         Method::Register => true,
         Method::Invite => {
             let is_of_server = last.is_none_or(|last| last.transaction.provisional_at.is_none());
-            is_of_server && matches!(status, Some(400 | 420 | 421 | 481 | 482 | 494))
+            let is_turned_down = || {
+                let told = findings.iter().filter(|finding| finding.severity >= Severity::Medium);
+                told.into_iter().any(|finding| finding.rule.name == registrar_rejects_contact::RULE.name)
+            };
+            is_of_server && (matches!(status, Some(400 | 420 | 421 | 481 | 482 | 494)) || is_turned_down())
         }
         // What is asked of whom is another matter than who asks.
         _ => last.is_none_or(|last| match last.has_credentials() {
@@ -402,6 +408,12 @@ fn failure(session: &Session<'_>, findings: &[Finding]) -> Option<String> {
     if session.outcome == SessionOutcome::UnansweredChallenge
         && last.is_some_and(|last| facts::is_cancelled(session, last))
     {
+        return None;
+    }
+    // Who does not answer its own server, or within a call that had begun, keeps nobody out.
+    let is_called = || findings.iter().any(|finding| finding.cause == Some(no_response_at_all::CALLED));
+    let is_behind_login = || last.is_some_and(|last| last.is_in_dialog() && !last.has_credentials());
+    if session.outcome == SessionOutcome::NoAnswer && (is_called() || is_behind_login()) {
         return None;
     }
     // What was to end expires by itself.

@@ -9,7 +9,7 @@ use crate::session::Transaction;
 use crate::sip::Method;
 
 /// A later acceptance within this time makes a failure a matter of the past: twice the transaction timeout.
-const RECOVERY_WITHIN: Duration = Duration::from_secs(64);
+pub const RECOVERY_WITHIN: Duration = Duration::from_secs(64);
 
 /// Whether the same client was let past on the same hop soon after, for the same purpose.
 pub fn has_recovered(session: &Session<'_>, index: usize) -> bool {

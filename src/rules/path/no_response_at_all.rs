@@ -1,5 +1,8 @@
 //! SA607: asked again and again, and nobody answers.
 
+use std::time::Duration;
+
+use crate::base::time::TRANSACTION_TIMEOUT;
 use crate::digest::Verdict;
 use crate::rules::Check;
 use crate::rules::Confidence;
@@ -11,6 +14,7 @@ use crate::rules::Severity;
 use crate::rules::challenge_facts;
 use crate::rules::facts;
 use crate::rules::path_facts;
+use crate::rules::recovery::RECOVERY_WITHIN;
 use crate::rules::recovery::has_recovered_anywhere;
 use crate::rules::relay_facts;
 use crate::session::Answer;
@@ -36,12 +40,14 @@ pub static RULE: Rule = Rule {
             who said so and why: the server's own host that nothing listens on the port (the \
             server's fault), a router or firewall that it has no way or lets nothing through (the path's). The same is true of a server \
             that closes or resets the TCP connection instead of answering. Answers whose branch or CSeq is not that of the request, and an answer \
-            that a proxy got and did not pass back, are named.",
+            that a proxy got and did not pass back, are named. \
+            It is medium where credentials got a provisional response and never a final one. The cause is called where a server asks something of a client that logs in at it: a phone that is off, or behind a NAT that forgot it.",
     matters: "The packets do not arrive, or the answers do not come back, or the server drops them on purpose: a firewall, an address \
               that is not allowed, fail2ban. Clients show this as 408 or as a time-out, never as a wrong password.",
     advice: "Check address and port, firewall and NAT. See whether the server's ban list holds the client's address; ask the carrier \
              whether it expects another source address.",
     not_this: "OPTIONS and NOTIFY pings are info, and so is a client that turns to another address or transport and gets in; that is medium where it had waited for long. \
+               What a server asks of its client, a request within a dialog, and the end of a registration are medium. \
                One request of which ICMP says that it did not arrive, or behind which the server ended the connection, is medium: the client may have gone on under another Call-ID. \
                A capture that shows one direction only proves nothing.",
     sources: &["RFC 3261 section 17.1.1.2", "RFC 3261 section 17.1.2.2", "RFC 792", "RFC 9293 section 3.5.2"],
@@ -49,12 +55,15 @@ pub static RULE: Rule = Rule {
     check: Check::Trouble(check),
 };
 
+/// The cause where a server asks something of its own client.
+pub const CALLED: &str = "called";
+
 /// Whether an attempt was repeated in vain, or the client heard otherwise that nothing comes of it.
 fn is_silence(attempt: &Attempt<'_>, context: &Context<'_>) -> bool {
     let is_told = || {
         is_of_client(attempt)
             && attempt.outcome == AttemptOutcome::NoAnswer
-            && path_facts::notice_of(attempt, context).is_some()
+            && path_facts::notice_of(attempt, context).is_some_and(|notice| notice.what.why.is_final())
     };
     attempt.answer().is_none()
         && !attempt.transaction.has_provisional
@@ -64,7 +73,9 @@ fn is_silence(attempt: &Attempt<'_>, context: &Context<'_>) -> bool {
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let all = session.attempts.iter().enumerate();
     let silent: Vec<_> = all.filter(|(_, attempt)| is_silence(attempt, context)).collect();
-    let Some((index, attempt)) = silent.first().copied() else { return Vec::new() };
+    let Some((index, attempt)) = silent.first().copied() else {
+        return unfinished(session, context).into_iter().collect();
+    };
     let onward = relay_facts::onward_answer(session, attempt);
     // Who was challenged in place of the client, and kept it to himself, is told by challenge-unanswered.
     if onward.is_some_and(|(_, answer)| is_told_of_relay(session, context, answer)) {
@@ -98,19 +109,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     if attempt.credentials.iter().all(is_right) {
         finding = finding.excludes("wrong password: the server did not refuse anything, it did not answer");
     }
-    // A client that is told turns to the next address or transport (RFC 3263 §4.3), under this Call-ID or another one.
-    let is_once = sent == 1;
-    if is_once {
-        finding.severity = Severity::Medium;
-    }
-    let has_turned = has_recovered_anywhere(session, index);
-    let has_waited = attempt.transaction.retransmissions() >= RETRANSMISSIONS_OF_PATIENCE;
-    if has_turned && has_waited {
-        finding.severity = Severity::Medium;
-    }
-    if facts::is_ping(attempt) || (has_turned && !has_waited) || (is_once && attempt.is_removal()) {
-        finding.severity = Severity::Info;
-    }
+    finding.severity = severity(session, context, index, sent == 1);
     finding.attempt = facts::lead(session, silent.iter().map(|(index, _)| *index));
     finding.subject = facts::subject(session, attempt);
     finding.frames = silent
@@ -124,7 +123,57 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     } else if let Some(earlier) = same_cseq_before(session, index, attempt) {
         finding = tell_same_cseq(finding, attempt, earlier);
     }
-    vec![path_facts::tell_unreachable(attempt, context, finding)]
+    finding = path_facts::tell_unreachable(attempt, context, finding);
+    vec![if is_called(attempt, context) { tell_called(finding, attempt) } else { finding }]
+}
+
+/// What only a client asks of its server keeps it out while nobody answers; the end of what had begun does not.
+fn severity(session: &Session<'_>, context: &Context<'_>, index: usize, is_once: bool) -> Severity {
+    let Some(attempt) = session.attempts.get(index) else { return Severity::Info };
+    // A client that is told turns to the next address or transport (RFC 3263 §4.3), under this Call-ID or another one.
+    let has_turned = has_recovered_anywhere(session, index) || has_got_in_elsewhere(session, context, attempt);
+    let has_waited = attempt.transaction.retransmissions() >= RETRANSMISSIONS_OF_PATIENCE;
+    let is_behind_login = attempt.is_in_dialog() && !attempt.has_credentials();
+    if facts::is_ping(attempt) || (has_turned && !has_waited) || (is_once && attempt.is_removal()) {
+        Severity::Info
+    } else if is_once || has_turned || attempt.is_removal() || is_behind_login || is_called(attempt, context) {
+        Severity::Medium
+    } else {
+        Severity::High
+    }
+}
+
+/// Whether credentials of the same account were accepted soon after, under whatever Call-ID.
+fn has_got_in_elsewhere(session: &Session<'_>, context: &Context<'_>, attempt: &Attempt<'_>) -> bool {
+    let key = facts::account_key(session, attempt);
+    key.zip(attempt.transaction.started())
+        .is_some_and(|(key, sent)| context.accounts.has_got_in(&key, sent, RECOVERY_WITHIN))
+}
+
+/// Whether a server asks something of its own client: that one logs in, and is not logged in at.
+fn is_called(attempt: &Attempt<'_>, context: &Context<'_>) -> bool {
+    let flow = attempt.transaction.flow;
+    let (asking, silent) = (flow.source.address, flow.destination.address);
+    let is_client = context.accounts.is_client_of(silent, asking) || context.nonces.first_asked(flow).is_some();
+    is_client && !is_of_client(attempt) && !context.accounts.is_client_of(asking, silent)
+}
+
+/// A phone that is off, or whose NAT has forgotten it.
+fn tell_called(mut finding: Finding, attempt: &Attempt<'_>) -> Finding {
+    let Transaction { flow, method, .. } = attempt.transaction;
+    let (server, called) = (flow.source.address, flow.destination.address);
+    finding.title = format!("{} does not answer the {method} of its server", flow.destination);
+    finding
+        .explanation
+        .push_str(&format!(" {called} is a client of {server}: it logs in there, and nobody logs in at it."));
+    finding.cause = Some(CALLED);
+    finding.excluded = vec![format!("wrong password: {server} asks for one, and not {called}").into()];
+    finding.remedy = vec![
+        format!("See whether {called} is on, still registered, and listens where the {method} went").into(),
+        "Where it is behind NAT, let it or the server send keep-alives more often than the NAT forgets (OPTIONS, CRLF)"
+            .into(),
+    ];
+    finding.fault(Fault::Unknown)
 }
 
 /// Whether challenge-unanswered tells of that challenge.
@@ -211,4 +260,51 @@ fn tell_unfit(mut finding: Finding, attempt: &Attempt<'_>, unfit: &Transaction) 
         "Capture on both sides: the device behind which Via and CSeq differ is the one".into(),
     ];
     finding
+}
+
+/// How long an INVITE may be worked on in silence: a proxy gives up then (RFC 3261 §16.6, timer C).
+const CALL_PATIENCE: Duration = Duration::from_secs(180);
+
+/// Credentials that the server took and never said a last word about.
+fn unfinished(session: &Session<'_>, context: &Context<'_>) -> Option<Finding> {
+    let mut all = session.attempts.iter().enumerate();
+    let (index, attempt) = all.find(|(index, attempt)| is_unfinished(session, context, *index, attempt))?;
+    let Transaction { flow, method, .. } = attempt.transaction;
+    let request = attempt.request()?;
+    let mut finding = Finding::new(&RULE, format!("{} took this {method} and never finished it", flow.destination))
+        .graded(Severity::Medium, if *method == Method::Invite { Confidence::Possible } else { Confidence::Likely })
+        .fault(Fault::Server)
+        .explained(format!(
+            "{} sent {method} with credentials in frame {}. A provisional response came, and no final one within {}.",
+            flow.source,
+            request.at.number,
+            facts::duration_text(context.end.since(request.time)),
+        ))
+        .advises("Look into the server's log for what it waits for: its accounts (RADIUS, LDAP, a database), DNS, or the next server");
+    finding.attempt = Some(index);
+    finding.subject = facts::subject(session, attempt);
+    finding.frames = facts::frames_of(attempt).chain(attempt.transaction.copies.iter().map(|copy| copy.at)).collect();
+    Some(finding)
+}
+
+fn is_unfinished(session: &Session<'_>, context: &Context<'_>, index: usize, attempt: &Attempt<'_>) -> bool {
+    let transaction = attempt.transaction;
+    let (client, server) = (transaction.flow.source.address, transaction.flow.destination.address);
+    let is_call = transaction.method == Method::Invite;
+    let patience = if is_call { CALL_PATIENCE } else { TRANSACTION_TIMEOUT };
+    // Who rings may ring for long, and who goes on within the dialog has got an answer that the capture lacks.
+    let is_open = !is_call || (transaction.provisional_at.is_none() && transaction.ack.is_none());
+    let goes_on = || session.attempts.iter().skip(index + 1).take(BEFORE_MAX).any(Attempt::is_in_dialog);
+    attempt.has_credentials()
+        && attempt.answer().is_none()
+        && transaction.has_provisional
+        && attempt.is_own_hop()
+        && is_open
+        && attempt.request().is_some_and(|request| context.end.since(request.time) >= patience)
+        && !session.is_one_way
+        && !session.is_accepted_later(index)
+        && !facts::is_cancelled(session, attempt)
+        && !context.lost.iter().any(|lost| lost.answers(attempt))
+        && !context.lost_between.holds(server, client, transaction.transport)
+        && !goes_on()
 }
