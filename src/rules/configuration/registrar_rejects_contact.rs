@@ -1,5 +1,6 @@
 //! SA502: authentication is not the problem.
 
+use crate::history::PairKey;
 use crate::rules::Check;
 use crate::rules::Confidence;
 use crate::rules::Context;
@@ -7,6 +8,7 @@ use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::Subject;
 use crate::rules::facts;
 use crate::session::Attempt;
 use crate::session::Presented;
@@ -21,7 +23,8 @@ pub static RULE: Rule = Rule {
     severity: Severity::Info,
     summary: "The request failed for another reason than authentication",
     finds: "A REGISTER, SUBSCRIBE, PUBLISH or MESSAGE with credentials for which no others were asked and whose final answer is still \
-            an error (423, 402, 408, 503 …), or one that was never challenged and answered 402, 403, 404, 408 or 423. It is medium where that is \
+            an error (423, 402, 408, 503 …), or one that was never challenged and answered 402, 403, 404, 408 or 423; a REGISTER that was never \
+            challenged and is refused in whatever way; and three calls or more of a source that are answered 403 without a challenge, and of which none is let past. It is medium where that is \
             the session's last answer, and only possible where the server is in trouble (408, 5xx) or the digest is known to be wrong.",
     matters: "Looking for a wrong password leads nowhere: the server refuses the contact, the interval, the extension or the account.",
     advice: "Read the status: 423 wants a longer interval (Min-Expires), 402 and 404 speak of the account or extension, 408 and 503 \
@@ -33,13 +36,15 @@ pub static RULE: Rule = Rule {
     check: Check::Trouble(check),
 };
 
-fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
+fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let is_challenged = |exchange| session.attempts_of(exchange).any(Attempt::is_challenged);
     let challenged: Vec<bool> = session.exchanges.iter().map(is_challenged).collect();
     let was_challenged = |attempt: &Attempt<'_>| challenged.get(attempt.exchange) == Some(&true);
     let all = session.attempts.iter().enumerate();
     let failed: Vec<_> = all.filter(|(_, attempt)| is_other_failure(attempt, was_challenged(attempt))).collect();
-    let Some((index, attempt)) = failed.last().copied() else { return Vec::new() };
+    let Some((index, attempt)) = failed.last().copied() else {
+        return unadmitted(session, context).into_iter().collect();
+    };
     let status = attempt.status().unwrap_or_default();
     let is_last = index + 1 == session.attempts.len();
     let method = attempt.transaction.method.to_string();
@@ -83,12 +88,58 @@ fn is_other_failure(attempt: &Attempt<'_>, was_challenged: bool) -> bool {
         && status >= 400
         && !matches!(status, 400 | 401 | 403 | 407 | 420 | 421 | 482 | 494)
         && !(status == 404 && attempt.transaction.method == Method::Register);
+    // What wants an agreement first, or an extension, is told elsewhere. Only to a REGISTER is a redirection the end.
+    let is_refusal = match attempt.transaction.method {
+        Method::Register if attempt.is_own_hop() => {
+            status >= 300 && !matches!(status, 401 | 407 | 420 | 421 | 482 | 494)
+        }
+        _ => matches!(status, 402 | 403 | 404 | 408 | 423),
+    };
     // A request that the capture lacks may have carried credentials.
-    let never_asked = facts::shows_credentials(attempt)
-        && !attempt.has_credentials()
-        && !was_challenged
-        && matches!(status, 402 | 403 | 404 | 408 | 423);
+    let never_asked = facts::shows_credentials(attempt) && !attempt.has_credentials() && !was_challenged && is_refusal;
     is_registrar_business && (got_past || never_asked)
+}
+
+/// Calls of one source that are turned down before they are no matter of the called number any more.
+const CALLS_MIN: usize = 3;
+
+/// Calls that a server refuses with 403 and asks nobody for credentials: it knows its callers by their address, and not this one.
+fn unadmitted(session: &Session<'_>, context: &Context<'_>) -> Option<Finding> {
+    let (index, attempt) = session.attempts.iter().enumerate().find(|(_, attempt)| is_turned_down_call(attempt))?;
+    let flow = attempt.transaction.flow;
+    let pair = PairKey { client: flow.source.address, server: flow.destination.address };
+    let known = context.sources.get(pair);
+    let has_account = context.accounts.is_client_of(pair.client, pair.server)
+        || known.is_some_and(|pair| pair.let_past > 0 || pair.is_authenticated);
+    let before = known.and_then(|pair| pair.conduct.as_deref()).map_or(0, |conduct| conduct.calls_turned_down);
+    if has_account || before + 1 < CALLS_MIN || session.has_authentication() {
+        return None;
+    }
+    let mut finding = Finding::new(&RULE, format!("{} turns the calls of {} down without a challenge", pair.server, pair.client))
+        .graded(Severity::Medium, Confidence::Possible)
+        .fault(Fault::Operator)
+        .explained(format!(
+            "It answers INVITE with 403 and asks for no credentials, and was not seen to let a call of {} past: where it knows its callers \
+             by their address, it does not know this one; else the numbers that were called are barred.",
+            pair.client
+        ))
+        .excludes("wrong password: nobody asked for one")
+        .advises(format!("See at {} whether it admits the address {} (IP authentication), or barred the number", pair.server, pair.client));
+    finding.attempt = Some(index);
+    finding.subject = Subject { user: Vec::new(), ..facts::subject(session, attempt) };
+    finding.frames = facts::frames_of(attempt).collect();
+    finding.evidence = facts::status_evidence(session, attempt).into_iter().collect();
+    Some(finding.merged_by(format!("{} {}", pair.client, pair.server)))
+}
+
+fn is_turned_down_call(attempt: &Attempt<'_>) -> bool {
+    let transaction = attempt.transaction;
+    transaction.method == Method::Invite
+        && attempt.status() == Some(403)
+        && transaction.provisional_at.is_none()
+        && !attempt.is_in_dialog()
+        && attempt.is_own_hop()
+        && facts::shows_credentials(attempt)
 }
 
 /// RFC 3261 §21.5.2, §21.5.6, §21.5.7: what is asked for is not supported, or is too long.
@@ -102,7 +153,7 @@ fn fault(status: u16) -> Fault {
         501 | 505 => Fault::Unknown,
         423 => Fault::Client,
         402..=404 => Fault::Operator,
-        500.. => Fault::Server,
+        500..=599 => Fault::Server,
         _ => Fault::Unknown,
     }
 }

@@ -55,7 +55,8 @@ fn check(facts: &CaptureFacts) -> Vec<Finding> {
                 .fault(Fault::Unknown)
                 .explained(format!(
                     "{} from {} to {} were refused, each between two that were accepted. The password is right at times: \
-                     either two devices share the account and not the password, or the server's nodes do not agree on it.",
+                     either two devices share the account and not the password, or the server's nodes do not agree on it. \
+                     Where they were refused with 403, the account may also have as many contacts as it may.",
                     facts::count(refused, "REGISTER"),
                     key.client,
                     key.server

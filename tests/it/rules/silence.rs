@@ -85,7 +85,7 @@ fn registrar_rejects_contact_is_neither_about_authentication_nor_the_called_part
     check(&[ASKED, RIGHT, "< 400\n"], NOTHING, "no registrar-rejects-contact");
     check(&[ASKED, RIGHT, "< 482\n"], NOTHING, "no registrar-rejects-contact");
     check(&[CALL_ASKED, CALL_RIGHT, "< 486\n> ACK\n"], NOTHING, "clean\nno registrar-rejects-contact");
-    check(&["> REGISTER\n< 503\n"], NOTHING, "no registrar-rejects-contact");
+    check(&["> SUBSCRIBE\n< 503\n"], NOTHING, "no registrar-rejects-contact");
 }
 
 #[test]
@@ -203,10 +203,13 @@ fn icmp_tells_where_a_request_ended() {
     check(Some((1, [3, 13], firewall)), "fault=path says=192.0.2.254_says_that_it_does_not_let");
     check(Some((1, [3, 1], firewall)), "fault=path says=192.0.2.254_says_that_the_request_does_not_arrive");
     check(Some((1, [3, 3], firewall)), "fault=path says=192.0.2.254_says_that_the_request_does_not_arrive");
+    check(Some((1, [3, 4], firewall)), "fault=path says=too_large_for_the_way_on");
+    check(Some((1, [11, 0], firewall)), "fault=path says=hops_ran_out");
+    check(Some((1, [11, 1], server)), "fault=path says=some_fragments_of_the_request");
     // Whoever gets in at last had waited for long.
     check_capture(refused_by(Some((1, [3, 3], server)), 5, "c"), NOTHING, "medium no-response-at-all fault=server");
     // Other ICMP, and other protocols, say nothing of it.
-    for said in [None, Some((1, [3, 4], firewall)), Some((1, [8, 0], server)), Some((50, [3, 3], server))] {
+    for said in [None, Some((1, [11, 2], firewall)), Some((1, [8, 0], server)), Some((50, [3, 3], server))] {
         let report = analyse_capture(refused_by(said, 5, "d"), NOTHING);
         let finding =
             report.findings.iter().find(|finding| finding.rule == "no-response-at-all").expect("it is silent");
