@@ -9,6 +9,7 @@ use crate::rules::Context;
 use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::session::Answer;
+use crate::session::Attempt;
 use crate::session::CredentialsRow;
 use crate::session::NonceId;
 use crate::session::Presented;
@@ -125,6 +126,19 @@ pub fn alteration<'s, 'run>(
     first_request.credentials.iter().find_map(|row| hops.compare(row))
 }
 
+/// Transactions behind one among which its next hop is looked for. Bounds the search in endless sessions.
+const NEXT_HOP_WITHIN: usize = 64;
+
+/// Whether the next hop shows credentials of another user in place of these: then it is those that were judged there.
+pub fn are_replaced(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
+    let behind = session.run.transactions.iter().skip(attempt.transaction_index + 1).take(NEXT_HOP_WITHIN);
+    let next = behind.filter(|known| known.forwarded_from == Some(attempt.transaction_index));
+    let rows = next.filter_map(|known| known.request.as_ref()).flat_map(|request| &request.credentials);
+    let parsed = rows.filter_map(|row| parse_credentials(&row.value).into_iter().next());
+    let mut same_realm = parsed.filter(|other| other.realm() == presented.credentials.realm()).peekable();
+    same_realm.peek().is_some() && same_realm.all(|other| other.username() != presented.credentials.username())
+}
+
 /// One request before and behind a device.
 struct Hops<'s, 'run, 'c> {
     session: &'s Session<'run>,
@@ -190,7 +204,7 @@ impl<'s, 'run> Hops<'s, 'run, '_> {
             });
         }
         // Most proxies rewrite it, and most requests are not refused. A 403 is about permission: RFC 7616 §3.4.6 wants a 400 here.
-        if verdict(row) == Some(Verdict::Mismatch)
+        if verdict(row) != Some(Verdict::Match)
             || !self.answer().is_some_and(|answer| matches!(answer.status, 400 | 401 | 407))
         {
             return None;

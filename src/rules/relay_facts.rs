@@ -1,5 +1,7 @@
 //! What several rules ask of requests that somebody between the client and the server sent on. Facts, no findings.
 
+use std::net::IpAddr;
+
 use crate::digest::Verdict;
 use crate::session::Answer;
 use crate::session::Attempt;
@@ -61,6 +63,19 @@ pub fn onward_answer<'s>(session: &'s Session<'_>, attempt: &Attempt<'_>) -> Opt
     // A proxy that has turned to another server waits for that one.
     let only = away.next().filter(|_| away.next().is_none())?;
     only.request.as_ref().zip(only.answer.as_ref())
+}
+
+/// Who made the challenge of a request: whoever was seen to answer with it first. The others passed it back.
+pub fn asker(session: &Session<'_>, attempt: &Attempt<'_>) -> IpAddr {
+    let is_same = |known: &&Transaction| {
+        let rows = known.answer.iter().flat_map(|answer| &answer.challenges);
+        rows.flat_map(|row| &row.nonces)
+            .flatten()
+            .any(|nonce| attempt.challenges.iter().any(|offered| offered.nonce == Some(*nonce)))
+    };
+    let near = session.run.transactions.iter().skip(attempt.transaction_index).take(CALLS_MAX);
+    let first = near.filter(is_same).min_by_key(|known| known.answer.as_ref().map(|answer| (answer.time, answer.at)));
+    first.unwrap_or(attempt.transaction).flow.destination.address
 }
 
 /// Whether the challenge of a request is what a proxy passed back that was refused with credentials of its own.

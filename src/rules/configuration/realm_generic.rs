@@ -10,6 +10,7 @@ use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::facts;
+use crate::rules::relay_facts;
 use crate::session::Attempt;
 use crate::session::Session;
 
@@ -35,7 +36,7 @@ pub static RULE: Rule = Rule {
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let found = session.attempts.iter().find_map(|attempt| Some((attempt, generic(attempt)?)));
     let Some((attempt, (realm, what))) = found else { return Vec::new() };
-    let server = attempt.transaction.flow.destination.address;
+    let server = relay_facts::asker(session, attempt);
     let mut finding = Finding::new(&RULE, format!("The realm {} of {server} is {what}", facts::quoted(&realm)))
         .fault(Fault::Server)
         .explained(
@@ -46,7 +47,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     finding.frames = facts::frames_of_all([attempt]);
     finding.evidence = facts::challenge_evidence(attempt);
     let subject = facts::subject(session, attempt);
-    finding.subject = crate::rules::Subject { realm, user: Vec::new(), client: None, ..subject };
+    finding.subject = crate::rules::Subject { realm, user: Vec::new(), client: None, server: Some(server), ..subject };
     vec![finding.merged_by(server.to_string())]
 }
 

@@ -15,6 +15,7 @@ use crate::rules::credentials::username_not_aor;
 use crate::rules::credentials_facts;
 use crate::rules::credentials_facts::Row;
 use crate::rules::facts;
+use crate::rules::hop_facts;
 use crate::rules::nonce_facts;
 use crate::rules::recovery;
 use crate::session::Attempt;
@@ -60,6 +61,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
                 && !nonce_facts::repeats_count_of_other_call(session, context, attempt, presented)
                 && !facts::has_uppercase_response(presented)
                 && !credentials_facts::differs_in_opaque(session, presented)
+                && !hop_facts::are_replaced(session, attempt, presented)
         })
         .collect();
     let Some((index, attempt, presented)) = refused.first().copied() else { return Vec::new() };

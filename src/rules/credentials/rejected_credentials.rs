@@ -11,7 +11,9 @@ use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::credentials_facts;
+use crate::rules::credentials_facts::Row;
 use crate::rules::facts;
+use crate::rules::hop_facts;
 use crate::rules::nonce_facts;
 use crate::rules::relay_facts;
 use crate::session::Judgement;
@@ -39,13 +41,7 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
-    let refused: Vec<_> = facts::presented(session)
-        .filter(|(index, _, presented)| {
-            presented.judgement == Judgement::Refused
-                && matches!(presented.verdict(), None | Some(Verdict::Unverifiable(_)))
-                && !session.is_accepted_later(*index)
-        })
-        .collect();
+    let refused: Vec<_> = facts::presented(session).filter(|row| is_unexplained(session, row)).collect();
     // A nonce from before the capture may simply have been too old: those that answer a challenge seen here say more.
     let known = refused
         .iter()
@@ -112,6 +108,14 @@ fn looks_the_same(is_known_account: bool) -> &'static str {
         " A wrong password is one cause; a server that holds another secret, another form of the user name or an unknown account looks \
          the same."
     }
+}
+
+/// Whether credentials were refused for good, and nobody knows whether they are right.
+fn is_unexplained(session: &Session<'_>, (index, attempt, presented): &Row<'_, '_>) -> bool {
+    presented.judgement == Judgement::Refused
+        && matches!(presented.verdict(), None | Some(Verdict::Unverifiable(_)))
+        && !session.is_accepted_later(*index)
+        && !hop_facts::are_replaced(session, attempt, presented)
 }
 
 /// The same account got in with the same nonce.

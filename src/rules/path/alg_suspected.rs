@@ -77,7 +77,8 @@ fn is_suspected(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presen
     // What was signed is what came: then nothing that the digest depends on was edited.
     match presented.credentials.qop() {
         Some(Qop::AuthInt) => presented.verdict() != Some(Verdict::Match),
-        _ => differs(session, attempt, presented),
+        // Nor is a password that is wrong over the uri as sent a matter of what became of the Request-URI.
+        _ => presented.verdict() != Some(Verdict::Mismatch) && differs(session, attempt, presented),
     }
 }
 

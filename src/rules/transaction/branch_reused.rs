@@ -23,7 +23,7 @@ pub static RULE: Rule = Rule {
     severity: Severity::High,
     summary: "The retry with credentials has the Via branch of the challenged request",
     finds: "A request that answers a challenge under the Via branch of the request that was challenged. It is medium \
-            where the server accepted it, or where the refusal may have another reason: a challenge with a fresh \
+            where the server accepted it (info where the branch is that of a proxy), or where the refusal may have another reason: a challenge with a fresh \
             nonce shows that the server read the retry.",
     matters: "The branch is the name of the transaction. A server takes the retry for a retransmission, and repeats the \
             challenge that it has kept, or says nothing.",
@@ -63,7 +63,24 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
             .advises("Let the client make a new branch for each new request");
     let mut finding = credentials_facts::about(finding, session, &rows);
     finding.frames = facts::frames_of_all(rows.iter().map(|(_, attempt, _)| *attempt).chain([asking]));
-    vec![finding]
+    let is_forwarded = attempt.request().is_some_and(|request| request.via_count > 1);
+    vec![if is_forwarded { blame_forwarder(finding, attempt, &rows) } else { finding }]
+}
+
+/// The top Via is that of whoever sends the request on: stateless proxies write one branch into all (Kamailio: z9hG4bKcydzigwkX).
+fn blame_forwarder(mut finding: Finding, attempt: &Attempt<'_>, rows: &[Row<'_, '_>]) -> Finding {
+    let forwarder = attempt.transaction.flow.source.address;
+    if rows.iter().all(|(_, _, presented)| presented.judgement.is_let_past()) {
+        finding.severity = Severity::Info;
+    }
+    finding.explanation.push_str(&format!(
+        " The branch is that of {forwarder}, which sends the request on: the client's own stands in a Via below."
+    ));
+    finding.remedy = vec![
+        format!("Let {forwarder} forward statefully, or make its branch of the one in the Via below (RFC 3261 section 16.11)")
+            .into(),
+    ];
+    finding.fault(Fault::Path)
 }
 
 /// Whether the answer repeats the very challenge that the credentials answer.
