@@ -12,6 +12,8 @@ use crate::rules::facts;
 use crate::rules::path_facts;
 use crate::session::Lost;
 use crate::session::Session;
+use crate::session::judge::RETRANSMISSIONS_OF_PATIENCE;
+use crate::sip::Method;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -21,7 +23,7 @@ pub static RULE: Rule = Rule {
     severity: Severity::Medium,
     summary: "Fragments of a SIP message are missing",
     finds: "A datagram that begins a SIP message of this session, and of which further fragments are missing. It is high where it \
-            holds the answer to a challenge, and nobody answered it; info where it was answered, for then only the capture lacks them.",
+            holds the answer to a challenge, and nobody answered it, or a final answer that its receiver plainly did not get; info where it was answered, for then only the capture lacks them.",
     matters: "A message without its last fragment never reaches the server's SIP stack. Both sides wait: the client for an answer, \
               the server for the request.",
     advice: "Find what drops fragments: routers, firewalls, NAT. Send long requests over TCP or make them shorter. Capture \
@@ -38,9 +40,15 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let is_response = |lost: &Lost| lost.status.is_some();
     let unanswered =
         context.lost.iter().find(|lost| !is_response(lost) && !path_facts::is_answered(session, context, lost));
-    let of = unanswered.unwrap_or(first);
+    let unheard = context
+        .lost
+        .iter()
+        .find_map(|lost| Some((lost, unheard_by(session, context, lost)?)))
+        .filter(|_| retry.is_none());
+    let of = unheard.map(|(lost, _)| lost).or(unanswered).unwrap_or(first);
     let (severity, confidence) = match (&retry, unanswered) {
         (Some(retry), _) if retry.is_silence => (Severity::High, Confidence::Likely),
+        _ if unheard.is_some() => (Severity::High, Confidence::Likely),
         (_, Some(_)) => (Severity::Medium, Confidence::Possible),
         _ => (Severity::Info, Confidence::Likely),
     };
@@ -64,6 +72,13 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
             finding.explanation.push_str(" It carries the credentials that the server asked for, and nobody answered it.");
             finding.excludes("wrong password: the server did not refuse anything, it did not answer")
         }
+        (None, _) if unheard.is_some() => {
+            finding.attempt = unheard.map(|(_, index)| index);
+            finding.explanation.push_str(
+                " It did not arrive: the client went on to repeat its request, or the server its answer, which nobody acknowledged.",
+            );
+            finding
+        }
         (None, Some(_)) => finding,
         (None, None) => {
             finding.explanation.push_str(" It did arrive, for it was answered or is an answer: the capture alone lacks them.");
@@ -81,4 +96,19 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     };
     finding.frames = frames;
     vec![finding]
+}
+
+/// The attempt whose final answer this is, where the client did not get it: it repeats the request, or the server the answer, and nobody
+/// acknowledges it. Nothing of what else came of the request was captured.
+fn unheard_by(session: &Session<'_>, context: &Context<'_>, lost: &Lost) -> Option<usize> {
+    let index = session.attempts.iter().position(|attempt| {
+        lost.answers(attempt) && attempt.transaction.flow.source.address == lost.flow.destination.address
+    })?;
+    let transaction = session.attempts.get(index)?.transaction;
+    let is_open = transaction.answer.is_none() && transaction.ack.is_none();
+    let answers = context.lost.iter().filter(|other| (other.status, other.cseq) == (lost.status, lost.cseq)).count();
+    let is_behind = lost.time.is_some_and(|time| transaction.last_sent > time);
+    let is_repeated = is_behind && transaction.retransmissions() >= RETRANSMISSIONS_OF_PATIENCE;
+    let is_unacknowledged = transaction.method == Method::Invite && answers > RETRANSMISSIONS_OF_PATIENCE;
+    (is_open && (is_repeated || is_unacknowledged)).then_some(index)
 }
