@@ -78,6 +78,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let notice = path_facts::notice_of_answer(attempt, context).filter(|_| !goes_on_later);
     finding = match notice {
         Some(notice) => path_facts::tell_bounced(attempt, notice, finding),
+        None if !goes_on && facts::is_nonce_used_later(session, index) => blame_client(finding),
         None => why(finding, attempt, goes_on),
     };
     if is_lost {
@@ -94,6 +95,12 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     finding.frames.sort_unstable();
     finding.evidence = facts::status_evidence(session, attempt).into_iter().collect();
     vec![finding]
+}
+
+/// The client answers the challenge that it does not acknowledge.
+fn blame_client(mut finding: Finding) -> Finding {
+    finding.explanation.push_str(" The answer did reach the client, which goes on to use its nonce.");
+    finding.fault(Fault::Client).advises("Fix the client: the ACK of a refusal belongs to its transaction layer")
 }
 
 /// Who is to blame: what the client does with its INVITE tells whether it got the answer.
