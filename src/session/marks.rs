@@ -106,6 +106,15 @@ pub(super) fn rare_parts(message: &Message<'_>, via_count: Option<u8>, texts: &m
     is_rare.then(|| Box::new(RareParts { security_server, has_extra_via, warning, reason, ..RareParts::default() }))
 }
 
+/// RFC 3329 §2.3.1: a server that wants an agreement answers 494, or 421 with this option tag.
+pub(super) fn requires_agreement(message: &Message<'_>, status: u16) -> bool {
+    matches!(status, 421 | 494)
+        && message
+            .values(HeaderName::Require)
+            .flat_map(|value| value.split(|&byte| byte == b','))
+            .any(|tag| tag.trim_ascii().eq_ignore_ascii_case(b"sec-agree"))
+}
+
 /// The values of all headers of that name; `None` where there is none.
 pub(super) fn joined(message: &Message<'_>, name: HeaderName, texts: &mut Texts) -> Option<TextId> {
     let first = message.value(name)?;

@@ -26,6 +26,7 @@ use crate::session::Texts;
 use crate::session::Transaction;
 use crate::session::bodies::Bodies;
 use crate::session::marks::rare_parts;
+use crate::session::marks::requires_agreement;
 use crate::sip::HeaderName;
 use crate::sip::Message;
 use crate::sip::Method;
@@ -489,15 +490,6 @@ fn blank(sighting: &Sighting<'_>) -> Transaction {
         last_sent: sighting.time,
         forwarded_from: None,
     }
-}
-
-/// RFC 3329 §2.3.1: a server that wants an agreement answers 494, or 421 with this option tag.
-fn requires_agreement(message: &Message<'_>, status: u16) -> bool {
-    matches!(status, 421 | 494)
-        && message
-            .values(HeaderName::Require)
-            .flat_map(|value| value.split(|&byte| byte == b','))
-            .any(|tag| tag.trim_ascii().eq_ignore_ascii_case(b"sec-agree"))
 }
 
 fn has_same_credentials(request: &Request, rows: &[CredentialsRow]) -> bool {

@@ -49,21 +49,8 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
-    let refused: Vec<_> = facts::presented(session)
-        .filter(|(index, attempt, presented)| {
-            presented.verdict() == Some(Verdict::Match)
-                && presented.judgement == Judgement::Refused
-                && !attempt.challenges.is_empty()
-                && facts::answers_known_challenge(context, presented)
-                && facts::wrong_header(session, presented).is_none()
-                && facts::ignored_challenge(session, context, *index, presented).is_none()
-                && facts::same_nonce_count(session, *index, presented).is_none()
-                && !nonce_facts::repeats_count_of_other_call(session, context, attempt, presented)
-                && !facts::has_uppercase_response(presented)
-                && !credentials_facts::differs_in_opaque(session, presented)
-                && !hop_facts::are_replaced(session, attempt, presented)
-        })
-        .collect();
+    let refused: Vec<_> =
+        facts::presented(session).filter(|row| is_refused_unexplained(session, context, row)).collect();
     let Some((index, attempt, presented)) = refused.first().copied() else { return Vec::new() };
     let requests: Vec<_> =
         refused.iter().filter_map(|(_, attempt, _)| attempt.request().map(|request| request.at)).collect();
@@ -118,6 +105,25 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
     finding.evidence.extend(facts::challenge_evidence(attempt));
     vec![finding]
+}
+
+/// Whether a right digest was refused, and nothing else of the credentials tells why.
+fn is_refused_unexplained(
+    session: &Session<'_>,
+    context: &Context<'_>,
+    (index, attempt, presented): &Row<'_, '_>,
+) -> bool {
+    presented.verdict() == Some(Verdict::Match)
+        && presented.judgement == Judgement::Refused
+        && !attempt.challenges.is_empty()
+        && facts::answers_known_challenge(context, presented)
+        && facts::wrong_header(session, presented).is_none()
+        && facts::ignored_challenge(session, context, *index, presented).is_none()
+        && facts::same_nonce_count(session, *index, presented).is_none()
+        && !nonce_facts::repeats_count_of_other_call(session, context, attempt, presented)
+        && !facts::has_uppercase_response(presented)
+        && !credentials_facts::differs_in_opaque(session, presented)
+        && !hop_facts::are_replaced(session, attempt, presented)
 }
 
 /// A second challenge of the realm that was left without an answer may be that of another server.
