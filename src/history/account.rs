@@ -91,7 +91,7 @@ pub struct Accounts {
     accounts: WireMap<AccountKey, Account>,
     /// Clients and the servers whose challenges of an unusual kind they answered, to a REGISTER or to another request.
     unusual_answered: BTreeSet<(Endpoint, IpAddr, bool)>,
-    /// Who sent credentials to whom, as hashes.
+    /// Who sent credentials to whom, as hashes. Where there are too many, the accounts are, and that is counted.
     pairs: WireMap<u64, ()>,
     /// The first call or message that was let past, by a hash of who sent it: nobody asks for the names.
     let_past: WireMap<u64, FrameRef>,
