@@ -1,5 +1,7 @@
 //! SA110: an ACK or a CANCEL that is asked for credentials.
 
+use std::time::Duration;
+
 use crate::base::FrameRef;
 use crate::rules::Check;
 use crate::rules::Context;
@@ -7,6 +9,7 @@ use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::session::Attempt;
 use crate::session::Session;
 use crate::session::Transaction;
 use crate::sip::Method;
@@ -19,7 +22,8 @@ pub static RULE: Rule = Rule {
     severity: Severity::High,
     summary: "A server challenges ACK or CANCEL",
     finds: "A 401 or 407 whose CSeq names ACK or CANCEL. It is medium where the call ended as it should all the same: the INVITE was \
-            accepted, cancelled, or refused for another reason.",
+            accepted, cancelled, or refused for another reason; not where the server goes on to repeat its answer behind the ACK, nor where \
+            the INVITE is accepted behind the CANCEL.",
     matters: "Nobody can answer: neither may be sent again with a higher CSeq. A challenged CANCEL cancels nothing, and the phone \
               at the other end rings on; a challenged ACK leaves the call unconfirmed, and it is torn down after 32 s.",
     advice: "Let the server take ACK and CANCEL on the INVITE's word: its authentication must skip both methods (Kamailio and \
@@ -58,18 +62,38 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
             && attempt.transaction.cseq == transaction.cseq
             && attempt.transaction.is_same_hop(transaction)
     });
-    // An INVITE that ended otherwise shows that the server went on without what it asked for.
-    let ended = invite.and_then(|index| session.attempts.get(index)).and_then(|attempt| attempt.status());
-    if ended.is_some() {
+    // An INVITE that ended as it should shows that the server went on without what it asked for.
+    let call = invite.and_then(|index| session.attempts.get(index)).filter(|attempt| attempt.answer().is_some());
+    let harmed = call.and_then(|call| challenged.iter().find_map(|challenged| harm(call, challenged)));
+    if let Some(harm) = harmed {
+        finding.explanation.push_str(harm);
+    } else if call.is_some() {
         finding.severity = Severity::Medium;
         finding.explanation.push_str(" The INVITE came to its end all the same.");
     }
-    finding.attempt = invite;
+    // That the INVITE was accepted makes nothing good of what came of it.
+    finding.attempt = invite.filter(|_| harmed.is_none());
     finding.subject.client = Some(transaction.flow.source.address);
     finding.subject.server = Some(server);
     finding.frames = frames(&challenged);
     vec![finding]
 }
+
+/// What became of a call for want of an ACK or a CANCEL; `None` where it ended as if the server had taken it.
+fn harm(call: &Attempt<'_>, challenged: &Transaction) -> Option<&'static str> {
+    let (answer, asked) = (call.answer()?, challenged.answer.as_ref()?);
+    let is_success = (200..=299).contains(&answer.status);
+    if challenged.method == Method::Cancel {
+        return (is_success && answer.time > asked.time)
+            .then_some(" The INVITE that it should have ended was accepted behind it.");
+    }
+    // One repeat may have crossed the ACK.
+    let goes_on = answer.last_sent.since(asked.time) >= REPEATED_FOR;
+    goes_on.then_some(" The server went on to repeat its answer to the INVITE: the ACK did not count.")
+}
+
+/// So long behind an ACK no repeat of what it acknowledges crosses it.
+const REPEATED_FOR: Duration = Duration::from_secs(1);
 
 fn is_challenged(transaction: &&Transaction) -> bool {
     !transaction.method.is_challengeable()
