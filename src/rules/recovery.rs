@@ -80,8 +80,16 @@ fn recoveries<'s, 'run>(
     let pairs = later.filter_map(move |later| failed.zip(session.attempts.get(*later)));
     pairs.filter(move |(failed, later)| {
         later.transaction.method == failed.transaction.method
+            && !is_of_other_account(session, failed, later)
             && later.request().zip(last).is_none_or(|(request, last)| request.time.since(last) <= RECOVERY_WITHIN)
     })
+}
+
+/// RFC 3261 §10.2: a client may register all of its accounts under one Call-ID, each in the To of its own.
+fn is_of_other_account(session: &Session<'_>, failed: &Attempt<'_>, later: &Attempt<'_>) -> bool {
+    let account = |attempt: &Attempt<'_>| attempt.request().map(|request| session.text(request.to));
+    failed.transaction.method == Method::Register
+        && account(failed).zip(account(later)).is_some_and(|(one, other)| one != other)
 }
 
 /// How many attempts that were let past are looked at for one that made a failure good. Bounds the search in endless sessions.
