@@ -1,7 +1,5 @@
 //! What is done with messages: auth headers read, digests checked, sessions tracked.
 
-use std::net::IpAddr;
-
 use crate::analyzer::nonce_list::NonceList;
 use crate::auth::Algorithm;
 use crate::auth::parse_challenges;
@@ -24,6 +22,7 @@ use crate::history::LoopStep;
 use crate::history::Nonces;
 use crate::history::Outcomes;
 use crate::history::RefusedCall;
+use crate::history::Shown;
 use crate::history::StepKind;
 use crate::history::nonce::Issue;
 use crate::history::nonce::Purpose;
@@ -95,6 +94,9 @@ pub(super) struct Messages {
 /// So many characters of a number tell whom it calls, whatever prefix stands before them.
 const CALLED_END_LEN: usize = 6;
 
+/// So many purposes of one request's credentials are remembered: more than a chain of proxies has realms.
+const SHOWN_MAX: usize = 4;
+
 impl Messages {
     /// Nothing seen yet.
     pub(super) fn new(limits: &Limits, keyring: Keyring, builder: ReportBuilder, findings: Findings) -> Messages {
@@ -146,7 +148,7 @@ impl Messages {
         self.messages_cut += u64::from(!message.has_all_headers);
         let time = payload.time.or(self.tracker.now()).unwrap_or(CaptureTime::from_ns(0));
         let answers = self.ask(message, &payload, time);
-        let (RequestCredentials { rows: credentials, is_attempt }, challenges) = if message.status().is_some() {
+        let (RequestCredentials { rows: credentials, purposes }, challenges) = if message.status().is_some() {
             (RequestCredentials::default(), self.challenges(message, &payload, time))
         } else {
             (self.credentials(message, &payload, time), Vec::new())
@@ -173,8 +175,8 @@ impl Messages {
         };
         let placement = self.tracker.push(sighting, &mut self.closed);
         // A repeat is no new try.
-        if is_attempt && placement == Placement::New {
-            self.note_account(message, flow, time);
+        if !purposes.is_empty() && placement == Placement::New {
+            self.note_account(message, flow, time, purposes);
         }
         self.note_infos(message, at, time, flow);
         if placement == Placement::New {
@@ -262,7 +264,7 @@ impl Messages {
             return RequestCredentials::default();
         }
         self.auth_rows_dropped += beyond(count(message, &CREDENTIALS), AUTH_ROWS_MAX);
-        let mut is_attempt = false;
+        let mut purposes: Vec<u32> = Vec::new();
         let purpose = purpose_of(&self.nonces, message);
         let request = Request {
             method: message.method().unwrap_or_default(),
@@ -277,8 +279,11 @@ impl Messages {
             let read = all.len().min(left);
             left -= read;
             let mut known = all.into_iter().take(read).map(|credentials| {
-                is_attempt |= !credentials.is_ims_initial();
                 let realm = credentials.realm().unwrap_or_default();
+                if !credentials.is_ims_initial() {
+                    purposes.push(self.accounts.purpose(message.method().unwrap_or_default(), &realm));
+                    purposes.extend(challenge_facts::algorithm_purpose(&self.accounts, credentials.algorithm()));
+                }
                 let nonce = credentials.nonce().and_then(|nonce| self.nonces.named(&realm, &nonce));
                 if let Some(nonce) = nonce {
                     self.nonces.sent(nonce, payload.frames.last, time, payload.flow, purpose);
@@ -298,7 +303,7 @@ impl Messages {
                 value: value.into(),
             }
         });
-        RequestCredentials { rows: rows.collect(), is_attempt }
+        RequestCredentials { rows: rows.collect(), purposes }
     }
 
     /// Notes that a call was refused or challenged, and whether a refusal was passed back from behind the server.
@@ -330,11 +335,14 @@ impl Messages {
         self.chronicle.refused_calls.note(refused);
     }
 
-    fn note_account(&mut self, message: &Message<'_>, flow: Flow, time: CaptureTime) {
+    fn note_account(&mut self, message: &Message<'_>, flow: Flow, time: CaptureTime, mut purposes: Vec<u32>) {
         let is_register = message.method() == Some(b"REGISTER");
         let address = message.value(if is_register { HeaderName::To } else { HeaderName::From });
         let aor = address.map(Address::uri_of).unwrap_or_default().into();
-        self.accounts.presented(AccountKey { source: flow.source.address, aor }, flow.destination.address, time);
+        purposes.dedup();
+        let (server, port) = (self.accounts.server(flow.destination.address), flow.source.port);
+        let shown = purposes.into_iter().take(SHOWN_MAX).map(|purpose| Shown { time, purpose, server, port });
+        self.accounts.presented(AccountKey { source: flow.source.address, aor }, flow.destination.address, shown);
     }
 
     /// Notes that a client was let in.
@@ -383,6 +391,19 @@ impl Messages {
         self.accounts.registered(key, &session.run.call_id, port, accepted.next().is_some());
     }
 
+    /// Which accounts may not register.
+    pub(super) fn note_forbidden(&mut self, session: &Session<'_>) {
+        let Some((first, last)) = session.attempts.first().zip(session.attempts.last()) else { return };
+        let is_forbidden = last.status() == Some(403)
+            && last.transaction.method == Method::Register
+            && last.transaction.forwarded_from.is_none();
+        let times = first.request().map(|request| request.time).zip(last.answer().map(|answer| answer.time));
+        let Some(((sent, answered), key)) = times.zip(rules::facts::account_key(session, last)) else { return };
+        if is_forbidden {
+            self.accounts.forbidden(key, sent, answered, rules::facts::ANSWER_WITHIN);
+        }
+    }
+
     /// A REGISTER session too short to be a loop may be a step of one: phones change the Call-ID at every try.
     pub(super) fn note_steps(&mut self, session: &Session<'_>, findings: &[rules::Finding], number: u64) {
         if findings.iter().any(|finding| finding.rule.name == challenge_loop::RULE.name) {
@@ -425,8 +446,9 @@ impl Messages {
 #[derive(Default)]
 struct RequestCredentials {
     rows: Vec<CredentialsRow>,
-    /// Some of them answer something. An IMS client announces itself with an empty digest (RFC 3310 §4): that does not.
-    is_attempt: bool,
+    /// What they are for, as accounts remember it; nothing where none of them answers anything. An IMS client announces itself with an
+    /// empty digest (RFC 3310 §4): that does not.
+    purposes: Vec<u32>,
 }
 
 /// What a message is for, by its Call-ID, method and users. Hosts are left out: some clients name another one with each try.

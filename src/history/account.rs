@@ -64,13 +64,36 @@ pub enum StepKind {
 /// How many times and steps are kept of one account; older ones make room. As many as a number has bits.
 const KEPT_MAX: usize = 64;
 
+/// Credentials that an account showed. Small: there are as many as requests with credentials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// When.
+    pub time: CaptureTime,
+    /// A hash of what they are: a method with a realm, or an algorithm.
+    pub purpose: u32,
+    /// A hash of who got them.
+    pub server: u16,
+    /// The port they came from.
+    pub port: u16,
+}
+
 #[derive(Debug, Default)]
 struct Account {
-    presented: VecDeque<CaptureTime>,
+    presented: VecDeque<Shown>,
     /// Which of them were accepted: the newest in the lowest bit.
     accepted: u64,
     steps: VecDeque<LoopStep>,
     registrations: Registrations,
+    /// Boxed: few accounts are forbidden anything.
+    forbidden: Option<Box<Forbidden>>,
+}
+
+/// The latest registration of an account that was forbidden.
+#[derive(Debug)]
+struct Forbidden {
+    answered: CaptureTime,
+    /// How many Call-IDs in a row came so soon behind a 403, and were forbidden, too.
+    retries: u32,
 }
 
 /// What an account's accepted registrations do with their Call-IDs.
@@ -136,15 +159,27 @@ impl Accounts {
         Some(self.accounts.entry(key).or_default())
     }
 
+    /// What credentials are for: a method with a realm. Holds within one run only.
+    pub fn purpose(&self, method: &[u8], realm: &[u8]) -> u32 {
+        u32::try_from(self.accounts.hasher().hash_one((method, realm)) >> 32).unwrap_or_default()
+    }
+
+    /// Whom they are sent to. Holds within one run only.
+    pub fn server(&self, address: IpAddr) -> u16 {
+        u16::try_from(self.accounts.hasher().hash_one(address) >> 48).unwrap_or_default()
+    }
+
     /// Notes that the account sent credentials to that server.
-    pub fn presented(&mut self, key: AccountKey, server: IpAddr, time: CaptureTime) {
+    pub fn presented(&mut self, key: AccountKey, server: IpAddr, shown: impl Iterator<Item = Shown>) {
         let pair = self.accounts.hasher().hash_one((key.source, server));
         if self.pairs.len() < self.accounts_max {
             self.pairs.insert(pair, ());
         }
         if let Some(account) = self.account(key) {
-            push(&mut account.presented, time);
-            account.accepted <<= 1;
+            for shown in shown {
+                push(&mut account.presented, shown);
+                account.accepted <<= 1;
+            }
         }
     }
 
@@ -160,18 +195,33 @@ impl Accounts {
         self.pairs.contains_key(&self.accounts.hasher().hash_one((client, server)))
     }
 
-    /// Whether the account sent credentials at `from` or within `wait` after it, in whatever Call-ID.
-    pub fn has_presented(&self, key: &AccountKey, from: CaptureTime, wait: Duration) -> bool {
+    /// What the account showed at `from` or within `wait` after it, in whatever Call-ID.
+    pub fn presented_within(
+        &self,
+        key: &AccountKey,
+        from: CaptureTime,
+        wait: Duration,
+    ) -> impl Iterator<Item = &Shown> {
         let until = from.plus(wait);
-        self.accounts.get(key).is_some_and(|account| account.presented.iter().any(|time| (from..=until).contains(time)))
+        self.shown(key).filter(move |shown| (from..=until).contains(&shown.time))
     }
 
-    /// The same of credentials that were accepted.
+    /// Whether it showed anything.
+    pub fn has_presented(&self, key: &AccountKey, from: CaptureTime, wait: Duration) -> bool {
+        self.presented_within(key, from, wait).next().is_some()
+    }
+
+    /// Whatever it showed, as far as that is remembered.
+    pub fn shown(&self, key: &AccountKey) -> impl Iterator<Item = &Shown> {
+        self.accounts.get(key).into_iter().flat_map(|account| &account.presented)
+    }
+
+    /// Whether it showed something at `from` or within `wait` after it that was accepted.
     pub fn has_got_in(&self, key: &AccountKey, from: CaptureTime, wait: Duration) -> bool {
         let until = from.plus(wait);
         self.accounts.get(key).is_some_and(|account| {
             let mut newest = account.presented.iter().rev().enumerate();
-            newest.any(|(place, time)| account.accepted >> place & 1 == 1 && (from..=until).contains(time))
+            newest.any(|(place, shown)| account.accepted >> place & 1 == 1 && (from..=until).contains(&shown.time))
         })
     }
 
@@ -194,6 +244,7 @@ impl Accounts {
     /// Notes an accepted registration. `again` says that its Call-ID held more than one.
     pub fn registered(&mut self, key: AccountKey, call_id: &Arc<[u8]>, port: u16, again: bool) {
         let Some(account) = self.account(key) else { return };
+        account.forbidden = None;
         let known = &mut account.registrations;
         // Long ones are not compared: they would be kept as long as the account is.
         if call_id.len() > NAME_BYTES_MAX {
@@ -203,6 +254,21 @@ impl Accounts {
         known.new_call_ids = if known.port == port { known.new_call_ids.saturating_add(1) } else { 1 };
         known.port = port;
         known.call_id = Some(call_id.clone());
+    }
+
+    /// Notes a Call-ID whose registration, begun at `sent`, was forbidden at `answered`. One that comes within `wait` of the one before is a
+    /// retry.
+    pub fn forbidden(&mut self, key: AccountKey, sent: CaptureTime, answered: CaptureTime, wait: Duration) {
+        let Some(account) = self.account(key) else { return };
+        let before = account.forbidden.take().filter(|before| sent.since(before.answered) <= wait);
+        let retries = before.map_or(0, |before| before.retries.saturating_add(1));
+        account.forbidden = Some(Box::new(Forbidden { answered, retries }));
+    }
+
+    /// How many retries in a row its latest forbidden registration ends.
+    pub fn forbidden_retries(&self, key: &AccountKey) -> u32 {
+        let known = self.accounts.get(key).and_then(|account| account.forbidden.as_ref());
+        known.map_or(0, |known| known.retries)
     }
 
     /// How many registrations of the account in a row each had a Call-ID of its own; none where it ever kept one.

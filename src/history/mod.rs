@@ -18,7 +18,7 @@ pub mod source;
 pub mod trail;
 pub mod tries;
 
-pub use account::{AccountKey, Accounts, LoopStep, StepKind};
+pub use account::{AccountKey, Accounts, LoopStep, Shown, StepKind};
 pub use chronicle::Chronicle;
 pub use credential_use::{Replay, Use, Uses};
 pub use legs::{Legs, Passage};

@@ -324,6 +324,13 @@ impl Nonces {
         first.find(|first| first.issue.flow == flow).map(|first| first.issue.at)
     }
 
+    /// Whether the first challenges of a server asked that very client about several users.
+    pub fn has_asked_about_several(&self, client: Flow) -> bool {
+        let first = self.servers.get(&client.destination.address).into_iter().flat_map(NonceServer::first);
+        let mut users = first.filter(|first| first.issue.flow.reversed() == client).map(|first| first.issue.user);
+        users.next().is_some_and(|one| users.any(|other| other != one))
+    }
+
     /// Whether a server let credentials past whose nonce another one had issued: then the two share their nonces.
     pub fn are_shared(&self, issuer: IpAddr, server: IpAddr) -> bool {
         self.servers.get(&server).is_some_and(|server| server.accepts_of(issuer))

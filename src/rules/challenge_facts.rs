@@ -8,11 +8,15 @@ use crate::auth::HashName;
 use crate::auth::Qop;
 use crate::auth::Scheme;
 use crate::base::Notice;
+use crate::history::Accounts;
 use crate::rules::Confidence;
 use crate::rules::Context;
 use crate::rules::Fault;
 use crate::rules::Severity;
+use crate::rules::answer_facts;
+use crate::rules::answer_facts::FollowUp;
 use crate::rules::challenge::challenge_unanswered::is_settled;
+use crate::rules::dialog_facts;
 use crate::rules::facts;
 use crate::rules::path_facts;
 use crate::rules::relay_facts;
@@ -80,16 +84,33 @@ fn unanswered_at(session: &Session<'_>, context: &Context<'_>, index: usize) -> 
         _ if session.run.agrees_on_ipsec(attempt.transaction) => (Severity::Info, Confidence::Possible),
         _ if facts::is_ping(attempt) => (Severity::Info, Confidence::Likely),
         _ if notice.is_some() && !attempt.is_removal() => (Severity::High, Confidence::Likely),
-        true if is_asked_by_caller(session, attempt) => (Severity::Medium, Confidence::Possible),
+        true if dialog_facts::is_asked_by_beginner(session, context, attempt) => {
+            (Severity::Medium, Confidence::Possible)
+        }
         // What the client did before, a digest that is wrong perhaps, nobody has seen.
         _ if !facts::shows_credentials(attempt) => (Severity::Medium, Confidence::Possible),
         _ if attempt.has_given_up_unheard() && !attempt.is_removal() => (Severity::High, Confidence::Likely),
         true if attempt.is_removal() => (Severity::Medium, Confidence::Likely),
-        true if attempt.is_unheard() => (Severity::High, Confidence::Likely),
+        true if attempt.is_unheard() || attempt.is_answered_too_late() => (Severity::High, Confidence::Likely),
+        true if dialog_facts::may_be_asked_by_beginner(session, context, attempt) => {
+            (Severity::Medium, Confidence::Possible)
+        }
+        true if is_doubtful(session, context, attempt) => (Severity::Medium, Confidence::Possible),
+        true if dialog_facts::was_let_in_without(session, context, attempt) => (Severity::High, Confidence::Likely),
         true => (Severity::High, Confidence::Proven),
         false => (Severity::Medium, Confidence::Possible),
     };
     Some(Unanswered { index, severity, confidence, gap, is_lost, notice })
+}
+
+/// Methods that clients repeat under a new Call-ID at will: what they ask for is the same each time.
+pub fn is_repeated_at_will(attempt: &Attempt<'_>) -> bool {
+    matches!(attempt.transaction.method, Method::Register | Method::Message | Method::Subscribe | Method::Publish)
+}
+
+/// Whether the account showed what was asked for soon behind the challenge, though not as an answer would.
+fn is_doubtful(session: &Session<'_>, context: &Context<'_>, attempt: &Attempt<'_>) -> bool {
+    is_repeated_at_will(attempt) && matches!(answer_facts::follow_up(session, context, attempt), FollowUp::Doubtful(_))
 }
 
 /// What is missing between client and server, and who lost it: fragments get lost on the way, and bytes of a stream, which are sent
@@ -116,21 +137,6 @@ pub fn is_in_dialog(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
             && other.answer().and_then(|answer| answer.to_tag).is_some_and(|id| session.text(id) == tag)
     };
     attempt.transaction.method != Method::Register && !session.attempts.iter().any(is_of_challenge)
-}
-
-/// A dialog begins with its session. Bounds the search in endless sessions.
-const BEGINNINGS_MAX: usize = 256;
-
-/// Whether the one who asks for credentials within a dialog is the one who began it: whoever is called need not have an
-/// account there, and is better off not to answer.
-pub fn is_asked_by_caller(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
-    let (asked, asking) = (attempt.transaction.flow.source.address, attempt.transaction.flow.destination.address);
-    attempt.is_in_dialog()
-        && asked != asking
-        && session.attempts.iter().take(BEGINNINGS_MAX).any(|other| {
-            let flow = other.transaction.flow;
-            !other.is_in_dialog() && flow.source.address == asking && flow.destination.address == asked
-        })
 }
 
 /// Why a client may not have answered, as far as the challenge and what came before it tell.
@@ -168,7 +174,7 @@ impl Circumstance {
 pub fn circumstance(session: &Session<'_>, context: &Context<'_>, attempt: &Attempt<'_>) -> Option<Circumstance> {
     if has_only_unsupported_schemes(attempt) {
         Some(Circumstance::Scheme)
-    } else if demanding_algorithm(session, attempt).is_some() {
+    } else if demanding_algorithm(session, context, attempt).is_some() {
         Some(Circumstance::Algorithm)
     } else if has_only_auth_int(attempt) {
         Some(Circumstance::Qop)
@@ -242,7 +248,11 @@ fn has_only_auth_int(attempt: &Attempt<'_>) -> bool {
 }
 
 /// The algorithm of the first Digest challenge, where it is not plain MD5 and this client was never seen to use it.
-pub fn demanding_algorithm<'s>(session: &Session<'_>, attempt: &'s Attempt<'_>) -> Option<Cow<'s, str>> {
+pub fn demanding_algorithm<'s>(
+    session: &Session<'_>,
+    context: &Context<'_>,
+    attempt: &'s Attempt<'_>,
+) -> Option<Cow<'s, str>> {
     let mut digests = attempt.challenges.iter().filter(|offered| offered.challenge.scheme == Scheme::Digest);
     let algorithm = digests.next()?.challenge.algorithm();
     let client = attempt.transaction.flow.source.address;
@@ -251,10 +261,19 @@ pub fn demanding_algorithm<'s>(session: &Session<'_>, attempt: &'s Attempt<'_>) 
         other.transaction.flow.source.address == client
             && other.credentials.iter().any(|presented| presented.credentials.algorithm() == algorithm)
     };
-    if is_plain_md5 || session.attempts.iter().any(uses) {
+    let is_used_elsewhere = facts::account_key(session, attempt)
+        .zip(algorithm_purpose(context.accounts, algorithm))
+        .is_some_and(|(key, purpose)| context.accounts.shown(&key).any(|shown| shown.purpose == purpose));
+    if is_plain_md5 || is_used_elsewhere || session.attempts.iter().any(uses) {
         return None;
     }
     Some(algorithm_name(algorithm))
+}
+
+/// How accounts remember that their clients used an algorithm other than MD5.
+pub fn algorithm_purpose(accounts: &Accounts, algorithm: Algorithm<'_>) -> Option<u32> {
+    let is_plain_md5 = algorithm == Algorithm::default();
+    (!is_plain_md5).then(|| accounts.purpose(b"algorithm", algorithm_name(algorithm).as_bytes()))
 }
 
 /// The name of an algorithm, as sent where it is unknown.

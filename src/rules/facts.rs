@@ -13,6 +13,7 @@ use crate::rules::Evidence;
 use crate::rules::EvidenceValue;
 use crate::rules::Finding;
 use crate::rules::Subject;
+use crate::rules::answer_facts;
 use crate::rules::recovery;
 use crate::rules::said;
 use crate::session::Attempt;
@@ -217,35 +218,6 @@ pub fn answered_realm(session: &Session<'_>, index: usize, presented: &Presented
     }
 }
 
-/// Whether a request holds credentials that answer one of those challenges: the realm, or the nonce.
-pub fn answers_any(attempt: &Attempt<'_>, challenges: &[Offered<'_>]) -> bool {
-    attempt.credentials.iter().filter(|presented| presented.is_attempt).any(|presented| {
-        challenges.iter().any(|offered| {
-            let nonce = offered.challenge.nonce();
-            presented.realm() == offered.realm() || (nonce.is_some() && presented.credentials.nonce() == nonce)
-        })
-    })
-}
-
-/// Whether a later request of the Call-ID answers an attempt's challenge: one of the same client for its realm, or one from
-/// wherever with its nonce, for a client's address may change.
-pub fn is_answered_in_call_id(session: &Session<'_>, index: usize) -> bool {
-    let Some(attempt) = session.attempts.get(index) else { return false };
-    let client = attempt.transaction.flow.source.address;
-    let lookup = session.lookup();
-    attempt.challenges.iter().any(|offered| {
-        let with_nonce = offered.nonce.and_then(|nonce| lookup.used_last(nonce));
-        with_nonce.max(lookup.answered_last(client, &offered.realm())) > Some(index)
-    })
-}
-
-/// Whether a later request of the Call-ID carries a nonce of an attempt's challenge, whoever it went to.
-pub fn is_nonce_used_later(session: &Session<'_>, index: usize) -> bool {
-    let Some(attempt) = session.attempts.get(index) else { return false };
-    let mut nonces = attempt.challenges.iter().filter_map(|offered| offered.nonce);
-    nonces.any(|nonce| session.lookup().used_last(nonce) > Some(index))
-}
-
 /// Whether the request was called off: a CANCEL has its CSeq number (RFC 3261 §9.1).
 pub fn is_cancelled(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
     session.run.transactions.iter().any(|other| {
@@ -253,19 +225,6 @@ pub fn is_cancelled(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
             && other.cseq == attempt.transaction.cseq
             && other.is_same_hop(attempt.transaction)
     })
-}
-
-/// The challenge that was offered under one kind of header only and answered under the other. A nonce offered in both
-/// kinds, as Kamailio's may be within one second, decides nothing.
-pub fn wrong_header<'s, 'run>(session: &'s Session<'run>, presented: &Presented<'_>) -> Option<&'s Offered<'run>> {
-    let at = presented.answers.filter(|at| at.is_same_realm)?;
-    let (_, offered) = session.challenge(at)?;
-    if offered.header == presented.header {
-        return None;
-    }
-    let is_offered_as_sent =
-        offered.nonce.is_some_and(|nonce| session.lookup().is_offered_under(nonce, presented.header));
-    (!is_offered_as_sent).then_some(offered)
 }
 
 /// The challenge whose realm credentials should have named: they use its nonce under another realm, or are the next request
@@ -311,7 +270,7 @@ fn challenge_passed_over<'s, 'run>(
     // Credentials that went along before the challenge are in transit, or a cached answer to another realm.
     let is_carried_along =
         previous.credentials.iter().any(|other| other.realm() == presented.realm() && !other.is_refused());
-    if is_known_realm || is_carried_along || answers_any(attempt, &previous.challenges) {
+    if is_known_realm || is_carried_along || answer_facts::answers_any(attempt, &previous.challenges) {
         return None;
     }
     let refused_again = attempt.challenges.iter().any(|offered| previous.offers_realm(&offered.realm()));

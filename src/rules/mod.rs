@@ -3,6 +3,7 @@
 //! [`RULES`] is the one list: `explain`, `list rules`, `docs/rules.md` and the checks all come from it.
 
 pub mod aka_facts;
+pub mod answer_facts;
 mod by_the_book;
 pub mod capture_facts;
 mod causes;
@@ -11,6 +12,7 @@ pub mod challenge_facts;
 pub mod configuration;
 pub mod credentials;
 pub mod credentials_facts;
+pub mod dialog_facts;
 pub mod excluded;
 pub mod explain;
 pub mod facts;

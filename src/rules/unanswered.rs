@@ -3,15 +3,19 @@
 use crate::base::FrameNumber;
 use crate::base::FrameRef;
 use crate::base::Notice;
+use crate::base::time::TRANSACTION_TIMEOUT;
 use crate::history::Entry;
-use crate::history::PairKey;
 use crate::rules::Confidence;
 use crate::rules::Context;
 use crate::rules::Fault;
 use crate::rules::Finding;
+use crate::rules::answer_facts;
+use crate::rules::answer_facts::FollowUp;
 use crate::rules::challenge_facts;
 use crate::rules::challenge_facts::Circumstance;
 use crate::rules::challenge_facts::Unanswered;
+use crate::rules::dialog_facts;
+use crate::rules::dialog_facts::Beginner;
 use crate::rules::facts;
 use crate::rules::path_facts;
 use crate::session::Answer;
@@ -22,6 +26,8 @@ use crate::sip::Method;
 
 /// What a finding of a password that nobody was asked to prove rules out.
 const NOTHING_SENT: &str = "wrong password: no digest was sent in answer to this challenge";
+
+const NOTHING_IN_CALL: &str = "wrong password: no digest was sent in this Call-ID";
 
 /// Adds what the capture shows of why the client did not answer: the first of these that holds.
 pub fn explain(
@@ -42,12 +48,16 @@ pub fn explain(
         finding = explain_ipsec(finding);
     } else if attempt.is_unheard() {
         finding = explain_unheard(finding, attempt);
+    } else if attempt.is_answered_too_late() {
+        finding = explain_late(finding, attempt);
     } else {
         finding = explain_circumstances(session, context, finding, attempt);
         if let Some(at) = trunk(context, attempt) {
             finding = explain_trunk(finding, attempt, at);
         } else if let Some(at) = admitted(context, attempt) {
             finding = explain_admitted(finding, attempt, at);
+        } else if is_open_why(&finding) && calls_for_several(session, context, attempt) {
+            finding = explain_callers(finding, attempt);
         }
     }
     if attempt.answer().is_some_and(Answer::has_extra_via) {
@@ -129,6 +139,23 @@ fn explain_unheard(mut finding: Finding, attempt: &Attempt<'_>) -> Finding {
     )
 }
 
+/// A client that waits no longer does not hear what it is asked.
+fn explain_late(mut finding: Finding, attempt: &Attempt<'_>) -> Finding {
+    let took = attempt.answer().zip(attempt.request()).map(|(answer, request)| answer.time.since(request.time));
+    finding.explanation.push_str(&format!(
+        " That answer came {} after the request: a client waits no longer than {} s (RFC 3261 section 17.1) and may have given up.",
+        facts::duration_text(took.unwrap_or_default()),
+        TRANSACTION_TIMEOUT.as_secs(),
+    ));
+    if !attempt.has_credentials() {
+        finding = finding.excludes(NOTHING_SENT);
+    }
+    let server = attempt.transaction.flow.destination;
+    finding.fault(Fault::Server).advises(format!(
+        "See why {server} takes that long to ask for credentials: its own load, a database or DNS behind it, or the way there and back"
+    ))
+}
+
 /// Where whoever was asked had asked the asker for credentials: the asker is the client of the two, as a PBX is its carrier's.
 fn trunk(context: &Context<'_>, attempt: &Attempt<'_>) -> Option<FrameRef> {
     context.nonces.first_asked(attempt.transaction.flow).filter(|_| is_strangers_call(context, attempt))
@@ -136,14 +163,9 @@ fn trunk(context: &Context<'_>, attempt: &Attempt<'_>) -> Option<FrameRef> {
 
 /// Whether it is a bare call of a client that is not seen to have an account at the server.
 fn is_strangers_call(context: &Context<'_>, attempt: &Attempt<'_>) -> bool {
-    attempt.transaction.method == Method::Invite && !attempt.has_credentials() && !has_logged_in(context, attempt)
-}
-
-/// Whether the client ever got in with credentials at the server that asks: then it has an account there.
-fn has_logged_in(context: &Context<'_>, attempt: &Attempt<'_>) -> bool {
-    let flow = attempt.transaction.flow;
-    let pair = PairKey { client: flow.source.address, server: flow.destination.address };
-    context.sources.get(pair).is_some_and(|pair| pair.is_authenticated)
+    attempt.transaction.method == Method::Invite
+        && !attempt.has_credentials()
+        && !dialog_facts::has_logged_in(context, attempt)
 }
 
 /// Carriers do not log in at their customers.
@@ -162,6 +184,38 @@ fn explain_trunk(mut finding: Finding, attempt: &Attempt<'_>, at: FrameRef) -> F
         .into(),
     ];
     finding.fault(Fault::Server)
+}
+
+/// Whether a host that is not seen to have an account was challenged for the calls of several users.
+fn calls_for_several(session: &Session<'_>, context: &Context<'_>, attempt: &Attempt<'_>) -> bool {
+    is_strangers_call(context, attempt)
+        && !answer_facts::has_shown_realm(session, context, attempt)
+        && context.nonces.has_asked_about_several(attempt.transaction.flow)
+}
+
+/// Whether the challenge itself shows nothing that clients do not know.
+fn is_open_why(finding: &Finding) -> bool {
+    finding.cause.is_none_or(|cause| cause == Circumstance::ChallengeKind.name())
+}
+
+/// A carrier hands over whoever calls.
+fn explain_callers(mut finding: Finding, attempt: &Attempt<'_>) -> Finding {
+    let (caller, called) = (attempt.transaction.flow.source.address, attempt.transaction.flow.destination.address);
+    finding.explanation.push_str(&format!(
+        " {caller} calls for several users, and is not seen to log in for any: so does a carrier, or another PBX, which is to be known by its \
+         address."
+    ));
+    finding.cause = Some("trunk");
+    finding.confidence = Confidence::Possible;
+    finding.remedy = vec![
+        format!(
+            "Where {caller} is a carrier or another PBX: let {called} take its calls without a challenge (Asterisk: identify with match; \
+             Kamailio and OpenSIPS: permissions)"
+        )
+        .into(),
+        format!("Else give {caller} an account at {called}: user name, password and realm").into(),
+    ];
+    finding.fault(Fault::Unknown)
 }
 
 /// An earlier call of the same host that the server took without credentials: it knows it by its address.
@@ -215,11 +269,7 @@ fn explain_circumstances(
             " The call was under way: a provisional response came before the challenge, and some clients take no challenge after one.",
         );
     }
-    if challenge_facts::is_asked_by_caller(session, attempt) {
-        finding.explanation.push_str(
-            " The one who asks is the one who began the dialog: unless that is the client's own server, not to answer is right.",
-        );
-    }
+    finding.explanation.push_str(dialog_facts::right_to_be_silent(session, context, attempt));
     let method = &attempt.transaction.method;
     if circumstance == Some(Circumstance::ChallengeKind) || circumstance == Some(Circumstance::SecondRealm) {
         // Why a client is silent nobody has seen.
@@ -230,12 +280,14 @@ fn explain_circumstances(
         Some(401) if *method != Method::Register => finding = finding.advises(format!("A server that can choose may try 407, which callers expect for {method}, or both (VOS3000: SS_AUTHCHALLENGEMODE 2 or 3)")),
         _ => {}
     }
-    if let Some(algorithm) = challenge_facts::demanding_algorithm(session, attempt) {
+    if let Some(algorithm) = challenge_facts::demanding_algorithm(session, context, attempt) {
         finding = finding.advises(challenge_facts::algorithm_advice(attempt, &algorithm));
     }
     if session.attempts.iter().all(|attempt| facts::shows_credentials(attempt) && !attempt.has_credentials()) {
-        finding = finding.excludes("wrong password: no digest was sent in this Call-ID");
+        let is_whole = dialog_facts::beginner(session, attempt) != Some(Beginner::Unseen);
+        finding = finding.excludes(if is_whole { NOTHING_IN_CALL } else { NOTHING_SENT });
     }
+    finding.explanation.push_str(&followed_by(session, context, attempt));
     if attempt.is_removal() {
         finding.explanation.push_str(
             " The request was to end a registration or subscription, which now stays until it expires: a client that is switched off does not wait.",
@@ -244,12 +296,30 @@ fn explain_circumstances(
             "Nothing, where the client was switched off; else let it answer this challenge as it answers others",
         );
     }
-    match used_before(session, attempt) {
-        Some(at) => finding.advises(format!(
+    finding.advises(match used_before(session, attempt) {
+        Some(at) => format!(
             "The client has credentials for this realm: it used them in frame {at}. See why it does not for {method}"
-        )),
-        None => finding.advises("Check that user name, password and realm are set on the client"),
+        ),
+        None if answer_facts::has_shown_realm_elsewhere(session, context, attempt) => format!(
+            "The client has credentials for this realm: it used them under another Call-ID. See why it does not for {method}"
+        ),
+        None => "Check that user name, password and realm are set on the client".to_owned(),
+    })
+}
+
+/// What the account did that may have been an answer; nothing where it did nothing of the kind.
+fn followed_by(session: &Session<'_>, context: &Context<'_>, attempt: &Attempt<'_>) -> String {
+    let follow_up = answer_facts::follow_up(session, context, attempt);
+    let FollowUp::Doubtful(behind) = follow_up else { return String::new() };
+    if !challenge_facts::is_repeated_at_will(attempt) {
+        return String::new();
     }
+    format!(
+        " {} behind it the same account showed credentials for that realm with another {}, later than an answer comes, from another port or \
+         at another server: it may be another client, or this one may have got in there.",
+        facts::duration_text(behind),
+        attempt.transaction.method
+    )
 }
 
 /// Another realm was answered before.

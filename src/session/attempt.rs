@@ -7,6 +7,7 @@ use crate::auth::Credentials;
 use crate::auth::Scheme;
 use crate::auth::Stale;
 use crate::base::Transport;
+use crate::base::time::TRANSACTION_TIMEOUT;
 use crate::digest::Checked;
 use crate::digest::SourceId;
 use crate::digest::Verdict;
@@ -19,6 +20,7 @@ use crate::session::NonceId;
 use crate::session::Request;
 use crate::session::Transaction;
 use crate::session::judge::RETRANSMISSIONS_OF_PATIENCE;
+use crate::sip::Method;
 
 /// A transaction that counts: not an ACK, not a CANCEL, not the same request on a later hop.
 #[derive(Debug)]
@@ -218,6 +220,14 @@ impl<'run> Attempt<'run> {
         transaction.transport == Transport::Udp
             && transaction.retransmissions() > 1
             && self.answer().is_some_and(|answer| transaction.last_sent.since(answer.time) >= UNHEARD_FROM)
+    }
+
+    /// Whether the final answer came when nobody waited for one any more: timers B and F end a transaction (RFC 3261 §17.1.1.2, §17.1.2.2),
+    /// the former only where an INVITE was not answered at all.
+    pub fn is_answered_too_late(&self) -> bool {
+        let is_waiting = self.transaction.method == Method::Invite && self.transaction.has_provisional;
+        let took = self.answer().zip(self.request()).map(|(answer, request)| answer.time.since(request.time));
+        !is_waiting && took.is_some_and(|took| took > TRANSACTION_TIMEOUT)
     }
 
     /// Whether it repeated its request so often behind the answer that there is no doubt left, wherever the capture ends.

@@ -7,6 +7,8 @@ use crate::base::WireMap;
 use crate::session::Attempt;
 use crate::session::HeaderKind;
 use crate::session::NonceId;
+use crate::session::Run;
+use crate::sip::Method;
 
 /// Which attempts name what, as indices into the session's, in order.
 #[derive(Debug, Default)]
@@ -18,20 +20,32 @@ pub struct Lookup {
     let_past: Vec<usize>,
     let_past_first: WireMap<NonceId, usize>,
     offered: WireMap<NonceId, Vec<(usize, HeaderKind)>>,
-    answered_last: WireMap<IpAddr, WireMap<Box<[u8]>, usize>>,
+    answered_last: WireMap<Asked, WireMap<Box<[u8]>, usize>>,
+}
+
+/// Whom credentials speak for: the client, what it wants, and where that is a registration, whose. Empty where that is anybody's.
+type Asked = (IpAddr, Method, Box<[u8]>);
+
+fn asked(run: &Run, attempt: &Attempt<'_>) -> Asked {
+    let method = attempt.transaction.method.clone();
+    // RFC 3261 §10.2: all registrations of a client may have one Call-ID.
+    let account = attempt.request().filter(|_| method == Method::Register).map(|request| run.text(request.to));
+    (attempt.transaction.flow.source.address, method, account.unwrap_or_default().into())
 }
 
 impl Lookup {
     /// Reads all attempts.
-    pub fn new(attempts: &[Attempt<'_>]) -> Lookup {
+    pub fn new(run: &Run, attempts: &[Attempt<'_>]) -> Lookup {
         let mut lookup = Lookup::default();
         for (index, attempt) in attempts.iter().enumerate() {
-            let client = attempt.transaction.flow.source.address;
             if attempt.is_let_past() {
                 lookup.let_past.push(index);
             }
             for presented in attempt.credentials.iter().filter(|presented| presented.is_attempt) {
-                lookup.answered_last.entry(client).or_default().insert(presented.realm().into(), index);
+                let asked = asked(run, attempt);
+                let of_anybody = (asked.0, asked.1.clone(), Box::default());
+                lookup.answered_last.entry(of_anybody).or_default().insert(presented.realm().into(), index);
+                lookup.answered_last.entry(asked).or_default().insert(presented.realm().into(), index);
                 let Some(nonce) = presented.nonce else { continue };
                 let nonce_count = presented.credentials.nonce_count().and_then(|count| count.value);
                 lookup.counted.entry((nonce, nonce_count)).or_default().push(index);
@@ -101,8 +115,8 @@ impl Lookup {
         all.get(next).is_some_and(|(index, _)| *index < until)
     }
 
-    /// The last attempt of that client with credentials for that realm.
-    pub fn answered_last(&self, client: IpAddr, realm: &[u8]) -> Option<usize> {
-        self.answered_last.get(&client)?.get(realm).copied()
+    /// The last attempt of the same client, method and account with credentials for that realm.
+    pub fn answered_last(&self, run: &Run, attempt: &Attempt<'_>, realm: &[u8]) -> Option<usize> {
+        self.answered_last.get(&asked(run, attempt))?.get(realm).copied()
     }
 }

@@ -155,7 +155,7 @@ impl<'run> Session<'run> {
 
     /// Where its nonces and realms are used and offered.
     pub fn lookup(&self) -> &Lookup {
-        self.lookup.get_or_init(|| Lookup::new(&self.attempts))
+        self.lookup.get_or_init(|| Lookup::new(self.run, &self.attempts))
     }
 
     /// The challenge that credentials answer, and the attempt whose answer holds it.

@@ -29,6 +29,7 @@ mod precedence;
 mod realms;
 mod relays;
 mod security;
+mod settled;
 mod silence;
 mod strangers;
 mod transactions;

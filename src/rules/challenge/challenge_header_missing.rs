@@ -6,6 +6,7 @@ use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::answer_facts;
 use crate::rules::facts;
 use crate::session::Session;
 
@@ -17,7 +18,7 @@ pub static RULE: Rule = Rule {
     severity: Severity::High,
     summary: "A 401 or 407 without any challenge",
     finds: "A 401 without WWW-Authenticate, or a 407 without Proxy-Authenticate, that has no challenge of the other kind either, \
-            and whose header section was captured whole.",
+            and whose header section was captured whole. It is medium where the answer refuses credentials that are not known to be right.",
     matters: "The client has nothing to answer: there is no realm and no nonce. It can only give up.",
     advice: "Fix the server, or the device between that removes the header. FreeSWITCH did this for SUBSCRIBE.",
     not_this: "A challenge under the other kind of header is challenge-header-wrong-kind. A message that the snap length cut \
@@ -37,7 +38,10 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
             !attempt.has_challenge() && attempt.answer().is_some_and(|answer| answer.has_all_headers)
         })
         .collect();
-    let Some((_, attempt)) = bare.first().copied() else { return Vec::new() };
+    // Behind credentials it is their refusal, and what is wrong with them stands first.
+    let (refusing, asking): (Vec<_>, Vec<_>) =
+        bare.iter().copied().partition(|(_, attempt)| answer_facts::refuses_doubtful(attempt));
+    let Some((_, attempt)) = asking.first().or(refusing.first()).copied() else { return Vec::new() };
     let Some(answer) = attempt.answer() else { return Vec::new() };
     let header = if answer.status == 401 { "WWW-Authenticate" } else { "Proxy-Authenticate" };
     let mut finding =
@@ -48,12 +52,21 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
                 facts::count(bare.len(), &answer.status.to_string()),
                 attempt.transaction.flow.destination
             ))
-            .excludes("wrong password: the client was never told what to hash")
             .advises(format!(
                 "Let the server send {header} with its {}, or find the device that removes it",
                 answer.status
             ));
-    finding.attempt = facts::lead(session, bare.iter().map(|(index, _)| *index));
+    if refusing.is_empty() {
+        finding = finding.excludes("wrong password: the client was never told what to hash");
+    } else {
+        finding.explanation.push_str(
+            " Credentials came with the request: the answer refuses them, and brings nothing to try again with.",
+        );
+    }
+    if asking.is_empty() {
+        finding.severity = Severity::Medium;
+    }
+    finding.attempt = facts::lead(session, asking.iter().chain(&refusing).map(|(index, _)| *index));
     finding.subject = facts::subject(session, attempt);
     finding.frames = facts::frames_of_all(bare.iter().map(|(_, attempt)| *attempt));
     finding.evidence = facts::status_evidence(session, attempt).into_iter().collect();

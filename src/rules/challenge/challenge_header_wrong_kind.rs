@@ -6,6 +6,7 @@ use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::answer_facts;
 use crate::rules::facts;
 use crate::session::Attempt;
 use crate::session::HeaderKind;
@@ -47,7 +48,6 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         attempt.transaction.flow.destination,
         due.challenge_header()
     ))
-    .excludes("client fault: the challenge itself is against RFC 3261 section 20, table 2")
     .advises(format!(
         "Let the server send {} with its {status}, or answer with the other code",
         due.challenge_header()
@@ -56,8 +56,15 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     finding.subject = facts::subject(session, attempt);
     finding.frames = facts::frames_of_all(wrong.iter().map(|(_, attempt)| *attempt));
     finding.evidence = facts::challenge_evidence(attempt);
+    // Who answers as he was asked has coped; what is wrong with his answer is another matter.
+    let is_coped_with = |(index, attempt): &(usize, &Attempt<'_>)| {
+        answer_facts::refuses_doubtful(attempt) || answer_facts::is_answered_in_vain(session, *index)
+    };
+    if !wrong.iter().any(is_coped_with) {
+        finding = finding.excludes("client fault: the challenge itself is against RFC 3261 section 20, table 2");
+    }
     // Wrong all the same, but everybody coped.
-    if wrong.iter().all(|(index, _)| session.is_accepted_later(*index)) {
+    if wrong.iter().all(|row| session.is_accepted_later(row.0) || is_coped_with(row)) {
         finding.severity = Severity::Medium;
     }
     vec![finding]

@@ -18,6 +18,7 @@ use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::Subject;
+use crate::rules::answer_facts;
 use crate::rules::credentials_facts;
 use crate::rules::facts;
 use crate::rules::nonce_facts;
@@ -106,7 +107,8 @@ fn tried_by_realm<'s, 'run>(
 ) -> BTreeMap<Vec<u8>, Vec<Tried<'s, 'run>>> {
     let mut by_realm: BTreeMap<Vec<u8>, Vec<Tried<'s, 'run>>> = BTreeMap::new();
     for &(index, attempt) in streak {
-        for presented in &attempt.credentials {
+        // An IMS client announces itself with an empty digest (RFC 3310 §4): there is nothing in it to refuse.
+        for presented in attempt.credentials.iter().filter(|presented| !presented.credentials.is_ims_initial()) {
             let realm = facts::answered_realm(session, index, presented);
             by_realm.entry(realm).or_default().push((index, attempt, presented));
         }
@@ -222,7 +224,7 @@ fn cause(session: &Session<'_>, context: &Context<'_>, tried: &[Tried<'_, '_>]) 
         refused.iter().any(|row| nonce_facts::is_refused_while_new(session, row.0, row.2) && !is_over(row));
     let is_stale =
         |row: &Tried<'_, '_>| row.2.judgement == Judgement::Stale || is_over(row) || (is_old(row) && !is_new_refused);
-    if all(&|(_, _, presented)| facts::wrong_header(session, presented).is_some()) {
+    if all(&|(_, attempt, presented)| answer_facts::wrong_header(session, attempt, presented).is_some()) {
         ("header-mismatch", Fault::Client)
     } else if all(&|(index, _, presented)| facts::mismatched_challenge(session, *index, presented).is_some()) {
         ("realm", Fault::Client)

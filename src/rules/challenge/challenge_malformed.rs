@@ -8,6 +8,7 @@ use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::answer_facts;
 use crate::rules::facts;
 use crate::session::Offered;
 use crate::session::Session;
@@ -20,7 +21,7 @@ pub static RULE: Rule = Rule {
     severity: Severity::High,
     summary: "A Digest challenge cannot be read or lacks what the digest needs",
     finds: "A Digest challenge whose nonce is absent or empty, whose realm is absent, whose quotes are not closed, or that cannot \
-            be read at all. It is medium where a challenge beside it can be answered.",
+            be read at all. It is medium where a challenge beside it can be answered, or where the answer refuses credentials that are not known to be right.",
     matters: "Realm and nonce go into the digest: without them no client can answer.",
     advice: "Fix the server. If its own log shows a whole header, look for a device between that folds or cuts it.",
     not_this: "A challenge cut by the snap length is a matter of the capture. An unusual but complete challenge is not malformed.",
@@ -40,8 +41,14 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
             Some((index, attempt, reason))
         })
         .collect();
-    let Some((_, attempt, reason)) = broken.first().copied() else { return Vec::new() };
-    let mut finding = Finding::new(&RULE, format!("The challenge cannot be answered: {}", describe(reason)))
+    // Behind credentials it is their refusal, and what is wrong with them stands first.
+    let (refusing, asking): (Vec<_>, Vec<_>) =
+        broken.iter().copied().partition(|(_, attempt, _)| answer_facts::refuses_doubtful(attempt));
+    let Some((_, attempt, reason)) = asking.first().or(refusing.first()).copied() else { return Vec::new() };
+    // Where another challenge stands beside it, the client has something to answer.
+    let has_other = broken.iter().all(|(_, attempt, _)| attempt.challenges.iter().any(is_answerable));
+    let what = if has_other { "One of the challenges" } else { "The challenge" };
+    let mut finding = Finding::new(&RULE, format!("{what} cannot be answered: {}", describe(reason)))
         .fault(Fault::Server)
         .explained(format!(
             "{} from {}: {}. No client can compute a digest from that.",
@@ -49,13 +56,16 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
             attempt.transaction.flow.destination,
             describe(reason)
         ))
-        .excludes("wrong password: there was nothing to hash it with")
         .advises("Fix the challenge on the server, or find the device that changes it on the way");
-    finding.attempt = facts::lead(session, broken.iter().map(|(index, _, _)| *index));
-    // Where another challenge stands beside it, the client has something to answer.
-    if broken.iter().all(|(_, attempt, _)| attempt.challenges.iter().any(is_answerable)) {
+    if has_other {
+        finding.explanation.push_str(" The one beside it can be answered.");
+    } else if refusing.is_empty() {
+        finding = finding.excludes("wrong password: there was nothing to hash it with");
+    }
+    if has_other || asking.is_empty() {
         finding.severity = Severity::Medium;
     }
+    finding.attempt = facts::lead(session, asking.iter().chain(&refusing).map(|(index, _, _)| *index));
     finding.subject = facts::subject(session, attempt);
     finding.frames = facts::frames_of_all(broken.iter().map(|(_, attempt, _)| *attempt));
     finding.evidence = facts::challenge_evidence(attempt);

@@ -11,6 +11,8 @@ use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::answer_facts;
+use crate::rules::answer_facts::FollowUp;
 use crate::rules::challenge_facts;
 use crate::rules::challenge_facts::Unanswered;
 use crate::rules::facts;
@@ -35,13 +37,16 @@ pub static RULE: Rule = Rule {
     label: "challenge never answered",
     severity: Severity::High,
     summary: "A challenge was never answered",
-    finds: "A 401 or 407 after which no request with credentials for that realm follows in the same Call-ID (for REGISTER and its \
-            like also from the same address of record and source) within 32 s, while the capture goes on. Where the capture ends \
-            earlier, the finding is medium and possible, and says how long it went on. Where the challenge itself shows why, the \
+    finds: "A 401 or 407 after which no request with its nonce, nor one of the same method with credentials for that realm, follows in \
+            the same Call-ID (for REGISTER and its like also from the same address of record and source at the same server) within \
+            32 s, while the capture goes on. Where the capture ends \
+            earlier, the finding is medium and possible, and says how long it went on; so it is where the account shows what was asked \
+            for within 64 s, but later, from another port or at another server. Where the challenge itself shows why, the \
             cause says so: scheme, algorithm, qop, second-realm, late-challenge or challenge-kind; and trunk where the one who was asked is a \
-            server that asked the asker before. Where the capture lacks the request \
-            that was challenged, or its headers, it is medium and possible. Where the client goes on to repeat its request over \
-            UDP for a second or more, the challenge did not reach it, and the fault is the path's.",
+            server that asked the asker before, or calls for several users and is not seen to log in for any. Where the capture lacks \
+            the request that was challenged, or its headers, it is medium and possible. Where the client goes on to repeat its request \
+            over UDP for a second or more, the challenge did not reach it, and the fault is the path's. Where the challenge came more than \
+            32 s behind the request, the client may have given up, and the fault is the server's.",
     matters: "The client was asked and did not answer: it has no credentials for that realm, does not know the header or the \
               algorithm, or never got the challenge.",
     advice: "Set user name and password for the realm named in the challenge. Where a REGISTER was challenged with 407, or two \
@@ -179,16 +184,13 @@ pub fn is_settled(session: &Session<'_>, context: &Context<'_>, index: usize) ->
     // The ACK copies what its INVITE had, which the capture lacks.
     let is_acknowledged_with = attempt.ack_credentials.iter().any(|used| used.nonce.is_some() && with_nonce(used));
     if is_acknowledged_with
-        || facts::is_answered_in_call_id(session, index)
+        || answer_facts::is_answered_in_call_id(session, index)
         || context.lost.iter().any(|lost| lost.retries(attempt))
     {
         return true;
     }
-    let is_answered_elsewhere =
-        matches!(attempt.transaction.method, Method::Register | Method::Message | Method::Subscribe | Method::Publish)
-            && facts::account_key(session, attempt)
-                .zip(attempt.answer())
-                .is_some_and(|(key, answer)| context.accounts.has_presented(&key, answer.time, facts::ANSWER_WITHIN));
+    let is_answered_elsewhere = challenge_facts::is_repeated_at_will(attempt)
+        && answer_facts::follow_up(session, context, attempt) == FollowUp::Answer;
     facts::is_cancelled(session, attempt)
         || is_answered_elsewhere
         || is_answered_later(session, context, attempt)
@@ -224,9 +226,15 @@ fn goes_on_elsewhere(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
     let (Some(asked), Some(request)) = (attempt.answer(), attempt.request()) else { return false };
     let tag = |tag: Option<TextId>| tag.map(|tag| session.text(tag));
     let later = session.run.transactions.iter().filter(|other| other.started() >= Some(asked.time));
-    let is_own = |other: &&Request| tag(other.from_tag) == tag(request.from_tag);
-    let own = later.filter_map(|other| other.request.as_ref()).filter(is_own).take(GOES_ON_WITHIN);
-    if own.flat_map(|request| &request.credentials).any(|row| answers(attempt, row)) {
+    let is_own = |other: &Request| tag(other.from_tag) == tag(request.from_tag);
+    let own = later.filter(|other| other.request.as_ref().is_some_and(is_own)).take(GOES_ON_WITHIN);
+    let is_answer = |other: &Transaction| {
+        let mut rows = other.request.iter().flat_map(|request| &request.credentials);
+        // A BYE for the same realm says nothing of the re-INVITE that was to be answered.
+        let is_same_method = other.method == attempt.transaction.method;
+        rows.any(|row| has_nonce(attempt, row) || (is_same_method && has_realm(attempt, row)))
+    };
+    if own.into_iter().any(is_answer) {
         return true;
     }
     let is_late = |other: &Transaction| {
@@ -246,13 +254,15 @@ fn goes_on_elsewhere(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
     session.run.transactions.iter().filter(accepted).any(|other| is_late(other) || hangs_up(other))
 }
 
-/// Whether a row of credentials has the nonce of an attempt's challenge, or names its realm.
-fn answers(attempt: &Attempt<'_>, row: &CredentialsRow) -> bool {
+/// Whether a row of credentials has the nonce of an attempt's challenge.
+fn has_nonce(attempt: &Attempt<'_>, row: &CredentialsRow) -> bool {
     let mut nonces = row.known().filter_map(|known| known.nonce);
     nonces.any(|nonce| attempt.challenges.iter().any(|offered| offered.nonce == Some(nonce)))
-        || parse_credentials(&row.value).iter().any(|sent| has_realm(attempt, sent))
 }
 
-fn has_realm(attempt: &Attempt<'_>, sent: &Credentials<'_>) -> bool {
-    !sent.is_ims_initial() && sent.realm().is_some_and(|realm| attempt.offers_realm(&realm))
+/// Whether it names its realm.
+fn has_realm(attempt: &Attempt<'_>, row: &CredentialsRow) -> bool {
+    let sent = parse_credentials(&row.value);
+    let mut realms = sent.iter().filter(|sent| !sent.is_ims_initial()).filter_map(Credentials::realm);
+    realms.any(|realm| attempt.offers_realm(&realm))
 }

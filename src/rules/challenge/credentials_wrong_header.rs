@@ -7,6 +7,7 @@ use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::answer_facts;
 use crate::rules::facts;
 use crate::session::Judgement;
 use crate::session::Session;
@@ -25,7 +26,7 @@ pub static RULE: Rule = Rule {
               password.",
     advice: "Fix the client, which chooses the header by method or habit. Until then, let the server challenge with the kind the \
              client answers (VOS3000: SS_AUTHCHALLENGEMODE 1 = 401, 2 = 407, 3 = both).",
-    not_this: "A nonce that was offered under both kinds, as Kamailio's may be within one second, decides nothing. A challenge that \
+    not_this: "A nonce that was offered under both kinds, as Kamailio's may be within one second, decides nothing; nor does what stands beside an answer in the right header. A challenge that \
                itself stands under the wrong header is challenge-header-wrong-kind.",
     sources: &["RFC 3261 section 22.2", "RFC 3261 section 22.3", "RFC 3261 section 20.28"],
     sample: "invite-wrong-header",
@@ -34,10 +35,10 @@ pub static RULE: Rule = Rule {
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let wrong: Vec<_> = facts::presented(session)
-        .filter(|(_, _, presented)| facts::wrong_header(session, presented).is_some())
+        .filter(|(_, attempt, presented)| answer_facts::wrong_header(session, attempt, presented).is_some())
         .collect();
     let Some((_, attempt, presented)) = wrong.first().copied() else { return Vec::new() };
-    let Some(offered) = facts::wrong_header(session, presented) else { return Vec::new() };
+    let Some(offered) = answer_facts::wrong_header(session, attempt, presented) else { return Vec::new() };
     let sent = presented.header.credentials_header();
     let due = offered.header.credentials_header();
     let mut finding = Finding::new(

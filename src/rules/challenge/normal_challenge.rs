@@ -5,6 +5,7 @@ use crate::rules::Context;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::answer_facts;
 use crate::rules::facts;
 use crate::session::AttemptOutcome;
 use crate::session::Session;
@@ -35,7 +36,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         .filter(|(first, next)| {
             first.outcome == AttemptOutcome::Challenged
                 && next.is_let_past()
-                && facts::answers_any(next, &first.challenges)
+                && answer_facts::answers_any(next, &first.challenges)
         })
         .peekable();
     if normal.peek().is_none() {

@@ -7,7 +7,8 @@ use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
-use crate::rules::challenge_facts;
+use crate::rules::answer_facts;
+use crate::rules::dialog_facts;
 use crate::rules::facts;
 use crate::rules::relay_facts;
 use crate::rules::unanswered;
@@ -37,20 +38,20 @@ pub static RULE: Rule = Rule {
     check: Check::Deviation(check),
 };
 
-fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
-    session.exchanges.iter().filter_map(|exchange| finding(session, exchange)).collect()
+fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
+    session.exchanges.iter().filter_map(|exchange| finding(session, context, exchange)).collect()
 }
 
-fn finding(session: &Session<'_>, exchange: &crate::session::Exchange) -> Option<Finding> {
+fn finding(session: &Session<'_>, context: &Context<'_>, exchange: &crate::session::Exchange) -> Option<Finding> {
     let pairs: Vec<(usize, &Attempt<'_>, &Attempt<'_>)> = exchange
         .attempts
         .iter()
         .zip(exchange.attempts.iter().skip(1))
         .filter_map(|(&first, &next)| Some((first, session.attempts.get(first)?, session.attempts.get(next)?)))
         // The answer may have gone to another of the server's addresses.
-        .filter(|(index, first, next)| is_ignored(first, next) && !facts::is_nonce_used_later(session, *index))
+        .filter(|(index, first, next)| is_ignored(first, next) && !answer_facts::is_nonce_used_later(session, *index))
         // Whoever is asked by the one who called need not answer, and goes on with what he has to say.
-        .filter(|(_, first, _)| !challenge_facts::is_asked_by_caller(session, first))
+        .filter(|(_, first, _)| !dialog_facts::is_asked_by_beginner(session, context, first))
         // What a proxy sends on has what the client sent, who may never have heard of the challenge.
         .filter(|(_, first, _)| !relay_facts::origin(session, first).is_some_and(relay_facts::is_kept_back))
         .collect();
@@ -120,10 +121,11 @@ fn is_ignored(first: &Attempt<'_>, next: &Attempt<'_>) -> bool {
         // Behind credentials that the capture lacks, and that were refused, a client may begin anew.
         && facts::shows_credentials(first)
         && !first.is_unheard()
+        && !first.is_answered_too_late()
         && is_later
         && had_answer
         && has_headers
-        && !facts::answers_any(next, &first.challenges)
+        && !answer_facts::answers_any(next, &first.challenges)
         // An AKA client that fails to authenticate the network answers with an empty response, or with auts (RFC 3310 §3.4).
         && !next.credentials.iter().any(|presented| first.offers_realm(&presented.realm()))
         // A realm that nobody asked for was an answer all the same: realm-mismatch tells that story.

@@ -45,11 +45,12 @@ fn finding(session: &Session<'_>, context: &Context<'_>, unanswered: &Unanswered
     let is_lost = unanswered.is_lost
         || unanswered.notice.is_some()
         || attempt.is_unheard()
+        || attempt.is_answered_too_late()
         || session.run.agrees_on_ipsec(attempt.transaction);
     if is_lost || challenge_facts::circumstance(session, context, attempt) != Some(Circumstance::Algorithm) {
         return None;
     }
-    let algorithm = challenge_facts::demanding_algorithm(session, attempt)?;
+    let algorithm = challenge_facts::demanding_algorithm(session, context, attempt)?;
     let has_md5 = attempt.challenges.iter().any(|offered| offered.challenge.algorithm() == Algorithm::default());
     let exchange = session.exchanges.get(attempt.exchange)?;
     let tried_again = exchange.attempts.len() > 1

@@ -9,6 +9,7 @@ use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::answer_facts;
 use crate::rules::facts;
 use crate::session::Judgement;
 use crate::session::Presented;
@@ -35,12 +36,12 @@ pub static RULE: Rule = Rule {
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let refused: Vec<_> = facts::presented(session)
-        .filter(|(index, _, presented)| {
+        .filter(|(index, attempt, presented)| {
             is_auth_int(presented)
                 && presented.verdict() == Some(Verdict::Match)
                 && presented.judgement == Judgement::Refused
                 && facts::answers_known_challenge(context, presented)
-                && facts::wrong_header(session, presented).is_none()
+                && answer_facts::wrong_header(session, attempt, presented).is_none()
                 && facts::newer_challenge(session, *index, presented).is_none()
                 && facts::same_nonce_count(session, *index, presented).is_none()
                 && !facts::has_uppercase_response(presented)

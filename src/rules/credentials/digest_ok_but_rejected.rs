@@ -10,6 +10,7 @@ use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::answer_facts;
 use crate::rules::credentials::auth_param_quoting;
 use crate::rules::credentials::username_not_aor;
 use crate::rules::credentials_facts;
@@ -117,7 +118,7 @@ fn is_refused_unexplained(
         && presented.judgement == Judgement::Refused
         && !attempt.challenges.is_empty()
         && facts::answers_known_challenge(context, presented)
-        && facts::wrong_header(session, presented).is_none()
+        && answer_facts::wrong_header(session, attempt, presented).is_none()
         && facts::ignored_challenge(session, context, *index, presented).is_none()
         && facts::same_nonce_count(session, *index, presented).is_none()
         && !nonce_facts::repeats_count_of_other_call(session, context, attempt, presented)

@@ -10,6 +10,7 @@ use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::answer_facts;
 use crate::rules::credentials_facts;
 use crate::rules::credentials_facts::AlgorithmFit;
 use crate::rules::facts;
@@ -91,7 +92,7 @@ fn is_odd(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'_
         || presented.credentials.uri().as_deref() != request_uri
         || presented.answers.is_none_or(|at| !at.is_same_realm)
         || stands_beside_another(attempt, presented)
-        || facts::wrong_header(session, presented).is_some()
+        || answer_facts::wrong_header(session, attempt, presented).is_some()
         || credentials_facts::algorithm_fit(session, presented) == Some(AlgorithmFit::NotOffered)
         || credentials_facts::drops_qop(session, presented)
         || credentials_facts::qop_not_offered(session, presented).is_some()

@@ -7,6 +7,8 @@ use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::answer_facts;
+use crate::rules::answer_facts::FollowUp;
 use crate::rules::facts;
 use crate::rules::nonce::stale_format;
 use crate::session::AttemptOutcome;
@@ -20,7 +22,8 @@ pub static RULE: Rule = Rule {
     severity: Severity::High,
     summary: "A stale nonce was announced, and the client did not try again",
     finds: "Credentials answered with stale=true as the last word of the exchange: no further request within 32 s, while the capture \
-            goes on. Where the capture ends earlier, the finding is medium and possible. Where the client goes on to repeat the request \
+            goes on. Where the capture ends earlier, the finding is medium and possible; where the account shows other credentials for that realm \
+            within 64 s, medium and likely. Where the client goes on to repeat the request \
             behind it, the answer did not reach it, and the fault is the path's.",
     matters: "stale=true means: the digest was right, take this new nonce. A client that takes it for a refusal shows its user a \
               wrong password.",
@@ -45,7 +48,9 @@ fn finding(session: &Session<'_>, context: &Context<'_>, index: usize) -> Option
     let is_proven = gap >= facts::ANSWER_WITHIN;
     let presented = attempt.credentials.iter().find(|presented| presented.is_refused())?;
     let user = facts::account(&presented.username(), &presented.realm());
+    let follow_up = answer_facts::follow_up(session, context, attempt);
     let (severity, confidence) = match is_proven {
+        true if matches!(follow_up, FollowUp::Doubtful(_)) => (Severity::Medium, Confidence::Likely),
         true if attempt.is_removal() => (Severity::Medium, Confidence::Likely),
         true if attempt.is_unheard() => (Severity::High, Confidence::Likely),
         // A strict client does not find the word.
@@ -54,16 +59,23 @@ fn finding(session: &Session<'_>, context: &Context<'_>, index: usize) -> Option
         false => (Severity::Medium, Confidence::Possible),
     };
     let ending = if is_proven { "did not try the new one" } else { "the capture ends before it tries the new one" };
-    let went_on = if is_proven { "although the capture goes on for" } else { "but the capture ends" };
-    let after = if is_proven { "" } else { " after it" };
+    let silence = match (is_proven, follow_up) {
+        (true, FollowUp::Doubtful(behind)) => format!(
+            "The next request of the account with credentials came {} behind it, under another Call-ID.",
+            facts::duration_text(behind)
+        ),
+        (true, _) => {
+            format!("No request followed, although the capture goes on for {}.", facts::duration_text(gap))
+        }
+        (false, _) => format!("No request followed, but the capture ends {} after it.", facts::duration_text(gap)),
+    };
     let mut finding = Finding::new(&RULE, format!("{user} was told that its nonce is stale, and {ending}"))
         .graded(severity, confidence)
         .fault(Fault::Client)
         .explained(format!(
-            "The {} in frame {} says stale=true and brings a new nonce. No request followed, {went_on} {}{after}.",
+            "The {} in frame {} says stale=true and brings a new nonce. {silence}",
             attempt.status().unwrap_or_default(),
-            attempt.answer()?.at.number,
-            facts::duration_text(gap)
+            attempt.answer()?.at.number
         ))
         .excludes("wrong password as the server's reason: it says stale");
     if attempt.is_unheard() {
@@ -97,9 +109,6 @@ fn has_followed_elsewhere(session: &Session<'_>, context: &Context<'_>, index: u
     if is_one_of_many || is_taken {
         return true;
     }
-    let in_session = facts::is_answered_in_call_id(session, index);
-    let elsewhere = facts::account_key(session, attempt)
-        .zip(attempt.answer())
-        .is_some_and(|(key, answer)| context.accounts.has_presented(&key, answer.time, facts::ANSWER_WITHIN));
-    in_session || elsewhere
+    answer_facts::is_answered_in_call_id(session, index)
+        || answer_facts::follow_up(session, context, attempt) == FollowUp::Answer
 }

@@ -66,7 +66,8 @@ fn challenge_unanswered_is_info_for_a_ping() {
 fn challenge_unanswered_is_not_said_where_the_answer_has_another_call_id() {
     let answer = "[b] > REGISTER\nAuthorization: digest user=1001 password=secret\n[b] < 200\n";
     check(&[ASKED, answer, LATER], NOTHING, "no challenge-unanswered\nsessions unanswered_challenge accepted");
-    check(&[ASKED, "+40 ", answer, LATER], NOTHING, "high challenge-unanswered\nno dialog-identity-changed");
+    check(&[ASKED, "+40 ", answer, LATER], NOTHING, "medium challenge-unanswered\nno dialog-identity-changed");
+    check(&[ASKED, "+70 ", answer, LATER], NOTHING, "high challenge-unanswered\nno dialog-identity-changed");
     check(&[ASKED, "[b] > REGISTER\n[b] < 200\n", LATER], NOTHING, "high challenge-unanswered");
 }
 

@@ -78,7 +78,7 @@ fn whoever_sends_within_the_dialog_is_named() {
     check(
         &[NAMES, "other 198.51.100.8\n", call, LATER],
         NOTHING,
-        "high in-dialog-challenge-unanswered says=1002_never_answered",
+        "medium in-dialog-challenge-unanswered fault=unknown says=1002_never_answered",
     );
 }
 
