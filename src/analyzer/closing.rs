@@ -34,6 +34,7 @@ impl Messages {
         near_misses::look(&mut session, &self.nonces, &mut self.verifier);
         self.nonces.add(&session);
         self.note_registration(&session);
+        self.note_forbidden(&session);
         self.note_unusual(&session);
         self.note_let_past(&session);
         let context = Context {

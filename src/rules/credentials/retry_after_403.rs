@@ -21,7 +21,7 @@ pub static RULE: Rule = Rule {
     severity: Severity::Medium,
     summary: "A REGISTER or SUBSCRIBE was sent again and again after 403",
     finds: "A REGISTER or SUBSCRIBE that is sent again for the same user within 32 seconds after a 403, three times \
-            or more.",
+            or more; a REGISTER also under a new Call-ID each time.",
     matters: "403 says that the server understood the request and will not fulfil it: asking again changes nothing. \
             Such clients load the server and get themselves blocked.",
     advice: "Let the client wait for minutes after a 403, longer each time, and tell its user. What is forbidden, and \
@@ -36,9 +36,9 @@ pub static RULE: Rule = Rule {
 /// So many retries are a habit.
 const RETRIES_MIN: usize = 3;
 
-fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
+fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     if session.attempts.iter().filter(|attempt| attempt.status() == Some(403)).nth(RETRIES_MIN - 1).is_none() {
-        return Vec::new();
+        return across_sessions(session, context).into_iter().collect();
     }
     session.exchanges.iter().filter_map(|exchange| in_exchange(session, &exchange.method, &exchange.attempts)).collect()
 }
@@ -83,6 +83,32 @@ fn in_exchange(session: &Session<'_>, method: &Method, attempts: &[usize]) -> Op
     finding.attempt = facts::lead(session, longest.iter().copied());
     finding.subject = facts::subject(session, attempt);
     finding.frames = facts::frames_of_all(all);
+    finding.evidence = facts::status_evidence(session, attempt).into_iter().collect();
+    Some(finding)
+}
+
+/// The same under a new Call-ID each time: what came before this one is remembered of the account.
+fn across_sessions(session: &Session<'_>, context: &Context<'_>) -> Option<Finding> {
+    let index = session.attempts.len().checked_sub(1)?;
+    let attempt = session.attempts.get(index).filter(|attempt| attempt.status() == Some(403))?;
+    let method = &attempt.transaction.method;
+    let retries = context.accounts.forbidden_retries(&facts::account_key(session, attempt)?);
+    if *method != Method::Register || usize::try_from(retries).is_ok_and(|retries| retries < RETRIES_MIN) {
+        return None;
+    }
+    let mut finding =
+        Finding::new(&RULE, format!("{method} was sent again and again after 403, under a new Call-ID each time"))
+            .graded(Severity::Medium, Confidence::Proven)
+            .fault(Fault::Client)
+            .explained(format!(
+                "After each 403 the client sent the {method} again within {} s under another Call-ID, {RETRIES_MIN} times or more.",
+                facts::ANSWER_WITHIN.as_secs(),
+            ))
+            .excludes("retransmission: each is a new transaction")
+            .advises("Let the client wait for minutes after a 403, longer each time");
+    finding.attempt = Some(index);
+    finding.subject = facts::subject(session, attempt);
+    finding.frames = facts::frames_of_all([attempt]);
     finding.evidence = facts::status_evidence(session, attempt).into_iter().collect();
     Some(finding)
 }
