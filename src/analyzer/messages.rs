@@ -1,5 +1,7 @@
 //! What is done with messages: auth headers read, digests checked, sessions tracked.
 
+use std::net::IpAddr;
+
 use crate::analyzer::nonce_list::NonceList;
 use crate::auth::Algorithm;
 use crate::auth::parse_challenges;

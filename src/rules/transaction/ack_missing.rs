@@ -8,6 +8,7 @@ use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::answer_facts;
 use crate::rules::challenge_facts;
 use crate::rules::facts;
 use crate::rules::path_facts;
@@ -78,7 +79,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let notice = path_facts::notice_of_answer(attempt, context).filter(|_| !goes_on_later);
     finding = match notice {
         Some(notice) => path_facts::tell_bounced(attempt, notice, finding),
-        None if !goes_on && facts::is_nonce_used_later(session, index) => blame_client(finding),
+        None if !goes_on && answer_facts::is_nonce_used_later(session, index) => blame_client(finding),
         None => why(finding, attempt, goes_on),
     };
     if is_lost {
