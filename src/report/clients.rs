@@ -8,6 +8,7 @@ use crate::base::CaptureTime;
 use crate::base::WireMap;
 use crate::base::limits::NAME_BYTES_MAX;
 use crate::history::PairKey;
+use crate::rules::Confidence;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
@@ -179,7 +180,12 @@ impl Clients {
         // Headers that were cut may have held the answer to the challenge before.
         let is_hidden = session.outcome == SessionOutcome::UnansweredChallenge
             && session.attempts.last().and_then(Attempt::request).is_some_and(|request| !request.has_all_headers);
-        let is_open = is_cut_short || is_hidden || session.outcome == SessionOutcome::Undecided;
+        // A try that is still under way makes nothing good of those before it that came to no end.
+        let is_unfinished = |finding: &Finding| {
+            finding.cause == Some(no_response_at_all::UNFINISHED) && finding.confidence >= Confidence::Likely
+        };
+        let is_undecided = session.outcome == SessionOutcome::Undecided && !findings.iter().any(is_unfinished);
+        let is_open = is_cut_short || is_hidden || is_undecided;
         if is_open || ended < client.ended || is_unheard(session) {
             return;
         }

@@ -41,7 +41,8 @@ pub static RULE: Rule = Rule {
             server's fault), a router or firewall that it has no way or lets nothing through (the path's). The same is true of a server \
             that closes or resets the TCP connection instead of answering. Answers whose branch or CSeq is not that of the request, and an answer \
             that a proxy got and did not pass back, are named. \
-            It is medium where credentials got a provisional response and never a final one. The cause is called where a server asks something of a client that logs in at it: a phone that is off, or behind a NAT that forgot it.",
+            It is medium, and the cause is unfinished, where credentials got a provisional response and never a final one; it is called where \
+            a server asks something of a client that logs in at it: a phone that is off, or behind a NAT that forgot it.",
     matters: "The packets do not arrive, or the answers do not come back, or the server drops them on purpose: a firewall, an address \
               that is not allowed, fail2ban. Clients show this as 408 or as a time-out, never as a wrong password.",
     advice: "Check address and port, firewall and NAT. See whether the server's ban list holds the client's address; ask the carrier \
@@ -57,6 +58,9 @@ pub static RULE: Rule = Rule {
 
 /// The cause where a server asks something of its own client.
 pub const CALLED: &str = "called";
+
+/// The cause where a server took credentials and never said a last word about them.
+pub const UNFINISHED: &str = "unfinished";
 
 /// Whether an attempt was repeated in vain, or the client heard otherwise that nothing comes of it.
 fn is_silence(attempt: &Attempt<'_>, context: &Context<'_>) -> bool {
@@ -281,6 +285,7 @@ fn unfinished(session: &Session<'_>, context: &Context<'_>) -> Option<Finding> {
             facts::duration_text(context.end.since(request.time)),
         ))
         .advises("Look into the server's log for what it waits for: its accounts (RADIUS, LDAP, a database), DNS, or the next server");
+    finding.cause = Some(UNFINISHED);
     finding.attempt = Some(index);
     finding.subject = facts::subject(session, attempt);
     finding.frames = facts::frames_of(attempt).chain(attempt.transaction.copies.iter().map(|copy| copy.at)).collect();

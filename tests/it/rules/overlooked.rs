@@ -41,6 +41,12 @@ fn credentials_that_a_server_took_and_forgot_are_told() {
         NOTHING,
         "medium no-response-at-all fault=server says=never_finished\nno auth-retry-no-response\nverdict problems",
     );
+    // The client goes on to try where the capture ends.
+    check(
+        &[ASKED, RIGHT, "< 100\n+40 ", ASKED, RIGHT, "< 100\n"],
+        NOTHING,
+        "medium no-response-at-all cause=unfinished\nverdict problems\ntold did not get in",
+    );
     check(&[ASKED, RIGHT, "< 100\n+40 ", OK, LATER], NOTHING, "no no-response-at-all");
     let later = LATER.replace("+40", "+200");
     check(&[CALL_ASKED, CALL_RIGHT, "< 100\n", &later], NOTHING, "medium no-response-at-all says=never_finished");
