@@ -330,7 +330,7 @@ impl Messages {
         let called = end.map(|end| self.chronicle.sources.hash((end, b"".as_slice())));
         let refused = RefusedCall { caller, server, call, called, status, began, time, at };
         let is_challenge = matches!(status, 401 | 407);
-        let behind = self.chronicle.refused_calls.behind(&refused).filter(|_| !is_challenge);
+        let behind = (!is_challenge).then(|| self.chronicle.refused_calls.behind(&refused)).flatten();
         if let (Some(behind), Some(answer)) = (behind, &mut transaction.answer) {
             answer.rare.get_or_insert_default().behind = Some(behind);
         }
