@@ -35,6 +35,7 @@ use crate::transport::Reassembly;
 
 pub use nonce_list::NonceRows;
 
+mod accounts;
 pub mod carriers;
 mod clock;
 mod closing;

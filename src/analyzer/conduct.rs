@@ -228,8 +228,9 @@ impl<'run> Scribe<'_, 'run> {
         let turn = Turn { time: request.time, at: request.at, session: self.number, is_accepted: false };
         let is_register = attempt.transaction.method == Method::Register;
         if attempt.outcome == AttemptOutcome::Accepted {
+            let account = chronicle.sources.hash(&*user);
             let Some(conduct) = chronicle.sources.known_conduct(key) else { return };
-            conduct.accept(attempt.answer().map_or(request.time, |answer| answer.time));
+            conduct.accept(attempt.answer().map_or(request.time, |answer| answer.time), account);
             if let Some(tries) = conduct.tries.get_mut(&*user) {
                 let turn = Turn { is_accepted: true, ..turn };
                 tries.accept(turn, GUESSED_WITHIN);
@@ -242,8 +243,9 @@ impl<'run> Scribe<'_, 'run> {
         if !matches!(presented.judgement, Judgement::Refused | Judgement::Forbidden) {
             return;
         }
+        let account = chronicle.sources.hash(&*user);
         if let Some(conduct) = chronicle.sources.known_conduct(key) {
-            conduct.refuse(attempt.answer().map_or(request.time, |answer| answer.time), place_of(attempt));
+            conduct.refuse(attempt.answer().map_or(request.time, |answer| answer.time), place_of(attempt), account);
         }
         let mut later = later.iter().filter_map(|&later| self.session.attempts.get(later));
         let next = later.find(|attempt| attempt.has_credentials());

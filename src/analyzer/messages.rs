@@ -1,7 +1,5 @@
 //! What is done with messages: auth headers read, digests checked, sessions tracked.
 
-use std::net::IpAddr;
-
 use crate::analyzer::nonce_list::NonceList;
 use crate::auth::Algorithm;
 use crate::auth::parse_challenges;
@@ -12,33 +10,24 @@ use crate::base::FrameRef;
 use crate::base::Limits;
 use crate::base::Missing;
 use crate::base::Unreachables;
-use crate::base::limits::beginning;
 use crate::digest::Keyring;
 use crate::digest::Request;
 use crate::digest::Verifier;
 use crate::filter::Selection;
-use crate::history::AccountKey;
 use crate::history::Accounts;
 use crate::history::Chronicle;
-use crate::history::LoopStep;
 use crate::history::Nonces;
 use crate::history::Outcomes;
 use crate::history::RefusedCall;
-use crate::history::Shown;
-use crate::history::StepKind;
 use crate::history::nonce::Issue;
 use crate::history::nonce::Purpose;
 use crate::report::Redaction;
 use crate::report::ReportBuilder;
 use crate::report::findings::Findings;
 use crate::report::model;
-use crate::rules;
 use crate::rules::Said;
 use crate::rules::Severity;
-use crate::rules::challenge::challenge_loop;
 use crate::rules::challenge_facts;
-use crate::rules::credentials_facts;
-use crate::session::AttemptOutcome;
 use crate::session::ChallengeRow;
 use crate::session::CredentialsRow;
 use crate::session::HeaderKind;
@@ -47,15 +36,11 @@ use crate::session::LinkId;
 use crate::session::LostMessages;
 use crate::session::Placement;
 use crate::session::Run;
-use crate::session::Session;
-use crate::session::SessionOutcome;
 use crate::session::Sighting;
 use crate::session::Tracker;
 use crate::sip::HeaderName;
 use crate::sip::Headers;
 use crate::sip::Message;
-use crate::sip::Method;
-use crate::sip::address::Address;
 use crate::sip::parse::Source;
 use crate::transport::LostMessage;
 use crate::transport::Payload;
@@ -95,9 +80,6 @@ pub(super) struct Messages {
 
 /// So many characters of a number tell whom it calls, whatever prefix stands before them.
 const CALLED_END_LEN: usize = 6;
-
-/// So many purposes of one request's credentials are remembered: more than a chain of proxies has realms.
-const SHOWN_MAX: usize = 4;
 
 impl Messages {
     /// Nothing seen yet.
@@ -161,7 +143,7 @@ impl Messages {
             .any(|known| known.checked.as_ref().is_some_and(|checked| checked.verdict.is_wrong()));
         let keeps_body =
             has_wrong_digest && message.has_whole_body && message.body().len() <= self.limits.near_miss_body_bytes_max;
-        let (at, flow) = (payload.frames.last, payload.flow);
+        let (at, flow, transport) = (payload.frames.last, payload.flow, payload.transport);
         let sighting = Sighting {
             message,
             flow: payload.flow,
@@ -178,12 +160,12 @@ impl Messages {
         let placement = self.tracker.push(sighting, &mut self.closed);
         // A repeat is no new try.
         if !purposes.is_empty() && placement == Placement::New {
-            self.note_account(message, flow, time, purposes);
+            self.note_account(message, (flow, transport), time, purposes);
         }
         self.note_infos(message, at, time, flow);
         if placement == Placement::New {
             self.note_refused_call(message, at, time, flow);
-            self.note_acceptance(message, flow.destination.address);
+            self.note_acceptance(message, flow);
         }
         for run in std::mem::take(&mut self.closed) {
             self.close(&run, time);
@@ -335,112 +317,6 @@ impl Messages {
             answer.rare.get_or_insert_default().behind = Some(behind);
         }
         self.chronicle.refused_calls.note(refused);
-    }
-
-    fn note_account(&mut self, message: &Message<'_>, flow: Flow, time: CaptureTime, mut purposes: Vec<u32>) {
-        let is_register = message.method() == Some(b"REGISTER");
-        let address = message.value(if is_register { HeaderName::To } else { HeaderName::From });
-        let aor = address.map(Address::uri_of).unwrap_or_default().into();
-        purposes.dedup();
-        let (server, port) = (self.accounts.server(flow.destination.address), flow.source.port);
-        let shown = purposes.into_iter().take(SHOWN_MAX).map(|purpose| Shown { time, purpose, server, port });
-        self.accounts.presented(AccountKey { source: flow.source.address, aor }, flow.destination.address, shown);
-    }
-
-    /// Notes that a client was let in.
-    fn note_acceptance(&mut self, message: &Message<'_>, source: IpAddr) {
-        let Some(200..=299) = message.status() else { return };
-        let address = match message.cseq().map(|cseq| cseq.method) {
-            Some(b"REGISTER") => message.value(HeaderName::To),
-            Some(b"INVITE") => message.value(HeaderName::From),
-            _ => return,
-        };
-        let aor = address.map(Address::uri_of).unwrap_or_default().into();
-        self.accounts.got_in(&AccountKey { source, aor });
-    }
-
-    /// Which challenges of an unusual kind the clients of a session answered.
-    pub(super) fn note_unusual(&mut self, session: &Session<'_>) {
-        for attempt in session.attempts.iter().filter(|attempt| attempt.has_credentials()) {
-            let asking = attempt.credentials.iter().filter_map(|sent| session.attempts.get(sent.answers?.attempt));
-            for asking in asking.filter(|asking| challenge_facts::is_unusual_kind(asking)) {
-                let flow = asking.transaction.flow;
-                let is_register = asking.transaction.method == Method::Register;
-                self.accounts.answered_unusual(flow.source, flow.destination.address, is_register);
-            }
-        }
-    }
-
-    /// Which accounts made a call, or sent a message.
-    pub(super) fn note_let_past(&mut self, session: &Session<'_>) {
-        let mut accepted = session.attempts.iter().filter(|attempt| attempt.outcome == AttemptOutcome::Accepted);
-        let let_past =
-            accepted.find_map(|attempt| credentials_facts::caller_key(session, attempt).zip(attempt.request()));
-        if let Some((key, request)) = let_past {
-            self.accounts.let_past(&key, request.at);
-        }
-    }
-
-    /// What the account's registrations do with their Call-IDs.
-    pub(super) fn note_registration(&mut self, session: &Session<'_>) {
-        let of_registers = session.attempts.iter().filter(|attempt| attempt.transaction.method == Method::Register);
-        let mut accepted = of_registers.filter(|attempt| attempt.outcome == AttemptOutcome::Accepted);
-        let Some(first) = accepted.next().filter(|attempt| attempt.transaction.forwarded_from.is_none()) else {
-            return;
-        };
-        let Some(key) = rules::facts::account_key(session, first) else { return };
-        let port = first.transaction.flow.source.port;
-        self.accounts.registered(key, &session.run.call_id, port, accepted.next().is_some());
-    }
-
-    /// Which accounts may not register.
-    pub(super) fn note_forbidden(&mut self, session: &Session<'_>) {
-        let Some((first, last)) = session.attempts.first().zip(session.attempts.last()) else { return };
-        let is_forbidden = last.status() == Some(403)
-            && last.transaction.method == Method::Register
-            && last.transaction.forwarded_from.is_none();
-        let times = first.request().map(|request| request.time).zip(last.answer().map(|answer| answer.time));
-        let Some(((sent, answered), key)) = times.zip(rules::facts::account_key(session, last)) else { return };
-        if is_forbidden {
-            self.accounts.forbidden(key, sent, answered, rules::facts::ANSWER_WITHIN);
-        }
-    }
-
-    /// A REGISTER session too short to be a loop may be a step of one: phones change the Call-ID at every try.
-    pub(super) fn note_steps(&mut self, session: &Session<'_>, findings: &[rules::Finding], number: u64) {
-        if findings.iter().any(|finding| finding.rule.name == challenge_loop::RULE.name) {
-            return;
-        }
-        // Success ends a loop, and only what had begun can end.
-        let key = session.attempts.first().and_then(|first| rules::facts::account_key(session, first));
-        if session.outcome == SessionOutcome::Accepted && key.is_none_or(|key| !self.accounts.has_steps(&key)) {
-            return;
-        }
-        let user = session.user();
-        let all = session.attempts.iter().enumerate();
-        for (index, attempt) in all.filter(|(_, attempt)| attempt.transaction.method == Method::Register) {
-            let kind = match attempt.outcome {
-                AttemptOutcome::Challenged => StepKind::Challenged,
-                AttemptOutcome::Refused => StepKind::Refused,
-                AttemptOutcome::Stale => StepKind::Stale,
-                AttemptOutcome::Accepted => StepKind::Accepted,
-                _ => continue,
-            };
-            let (Some(request), Some(key)) = (attempt.request(), rules::facts::account_key(session, attempt)) else {
-                continue;
-            };
-            let realm = attempt.challenges.first().map(|offered| offered.realm().into_owned()).unwrap_or_default();
-            let step = LoopStep {
-                time: request.time,
-                at: request.at,
-                session: number,
-                kind,
-                user: beginning(&user).into(),
-                realm: beginning(&realm).into(),
-                explained_by: rules::precedence::explains_loop_at(session, findings, index),
-            };
-            self.accounts.step(key, step);
-        }
     }
 }
 

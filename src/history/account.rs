@@ -73,8 +73,15 @@ pub struct Shown {
     pub purpose: u32,
     /// A hash of who got them.
     pub server: u16,
-    /// The port they came from.
+    /// The port they came from; 0 where each connection has one of its own.
     pub port: u16,
+}
+
+impl Shown {
+    /// Whether they may come from that port's client.
+    pub fn has_port_of(&self, port: u16) -> bool {
+        self.port == 0 || self.port == port
+    }
 }
 
 #[derive(Debug, Default)]

@@ -36,6 +36,8 @@ pub struct Pair {
     pub is_authenticated: bool,
     /// Sessions in which the client was let past.
     pub let_past: u64,
+    /// A call of it was answered with a 2xx, seen as it came.
+    pub is_admitted: bool,
     /// What went wrong between them.
     pub conduct: Option<Box<Conduct>>,
 }
@@ -57,6 +59,8 @@ pub struct Conduct {
     pub refusals: u64,
     /// The last of them.
     pub refused_last: Option<CaptureTime>,
+    /// A hash of the user that was.
+    pub refused_account: u64,
     /// Where that was.
     pub refused_at: Option<Place>,
     /// When credentials were accepted the last time.
@@ -288,17 +292,17 @@ impl Conduct {
     }
 
     /// Notes that credentials were refused there.
-    pub fn refuse(&mut self, time: CaptureTime, place: Place) {
+    pub fn refuse(&mut self, time: CaptureTime, place: Place, account: u64) {
         self.refusals += u64::from(self.accepted_last < Some(time));
         if self.refused_last < Some(time) {
-            (self.refused_last, self.refused_at) = (Some(time), Some(place));
+            (self.refused_last, self.refused_at, self.refused_account) = (Some(time), Some(place), account);
         }
     }
 
-    /// Notes that credentials were accepted: what was refused before is forgiven.
-    pub fn accept(&mut self, time: CaptureTime) {
+    /// Notes that credentials were accepted: what was refused of the same account before is forgiven.
+    pub fn accept(&mut self, time: CaptureTime, account: u64) {
         self.accepted_last = self.accepted_last.max(Some(time));
-        if self.refused_last < Some(time) {
+        if self.refused_last < Some(time) && self.refused_account == account {
             self.refusals = 0;
         }
     }

@@ -109,9 +109,16 @@ pub fn follow_up(session: &Session<'_>, context: &Context<'_>, attempt: &Attempt
 fn is_answer(context: &Context<'_>, attempt: &Attempt<'_>, asked: CaptureTime, shown: &Shown) -> bool {
     let flow = attempt.transaction.flow;
     // Each connection has a port of its own.
-    let is_same_port = shown.port == flow.source.port || attempt.transaction.transport.is_reliable();
+    let is_same_port = shown.has_port_of(flow.source.port) || attempt.transaction.transport.is_reliable();
     let is_same_server = shown.server == context.accounts.server(flow.destination.address);
     shown.time.since(asked) <= facts::ANSWER_WITHIN && is_same_port && is_same_server
+}
+
+/// Whether credentials of the same account were accepted soon behind an attempt's answer, under whatever Call-ID.
+pub fn has_got_in_soon(session: &Session<'_>, context: &Context<'_>, attempt: &Attempt<'_>) -> bool {
+    let key = facts::account_key(session, attempt);
+    let from = attempt.answer().map(|answer| answer.time).or(attempt.transaction.started());
+    key.zip(from).is_some_and(|(key, from)| context.accounts.has_got_in(&key, from, recovery::RECOVERY_WITHIN))
 }
 
 /// Whether the account ever showed credentials for the realm of a challenge to the server that asks, with whatever method.

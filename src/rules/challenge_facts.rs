@@ -263,7 +263,11 @@ pub fn demanding_algorithm<'s>(
     };
     let is_used_elsewhere = facts::account_key(session, attempt)
         .zip(algorithm_purpose(context.accounts, algorithm))
-        .is_some_and(|(key, purpose)| context.accounts.shown(&key).any(|shown| shown.purpose == purpose));
+        .is_some_and(|(key, purpose)| {
+            // Another port may be that of another device behind the same address.
+            let port = attempt.transaction.flow.source.port;
+            context.accounts.shown(&key).any(|shown| shown.purpose == purpose && shown.has_port_of(port))
+        });
     if is_plain_md5 || is_used_elsewhere || session.attempts.iter().any(uses) {
         return None;
     }

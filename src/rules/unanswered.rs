@@ -5,6 +5,7 @@ use crate::base::FrameRef;
 use crate::base::Notice;
 use crate::base::time::TRANSACTION_TIMEOUT;
 use crate::history::Entry;
+use crate::history::PairKey;
 use crate::rules::Confidence;
 use crate::rules::Context;
 use crate::rules::Fault;
@@ -188,7 +189,11 @@ fn explain_trunk(mut finding: Finding, attempt: &Attempt<'_>, at: FrameRef) -> F
 
 /// Whether a host that is not seen to have an account was challenged for the calls of several users.
 fn calls_for_several(session: &Session<'_>, context: &Context<'_>, attempt: &Attempt<'_>) -> bool {
+    let flow = attempt.transaction.flow;
+    let pair = PairKey { client: flow.source.address, server: flow.destination.address };
+    // Where it is to register, it is a phone with several lines, or a gateway.
     is_strangers_call(context, attempt)
+        && context.sources.get(pair).is_none_or(|pair| !pair.is_registrar)
         && !answer_facts::has_shown_realm(session, context, attempt)
         && context.nonces.has_asked_about_several(attempt.transaction.flow)
 }

@@ -244,7 +244,6 @@ fn judgement(
         401 | 407 if is_under_other_header(attempts, index, attempt, presented) => Judgement::Unjudged,
         300..=699 if status != 401 && status != 407 && was_let_on(attempts, attempt, presented) => Judgement::Passed,
         300..=699 if status != 401 && status != 407 && was_called_on(attempt, presented) => Judgement::Passed,
-        403 if is_refused_behind(run, attempts, attempt, presented) => Judgement::Passed,
         401 | 407 => {
             // A client that names a wrong realm is refused by the realm whose nonce it used.
             let used = presented.answers.and_then(|at| attempts.get(at.attempt)?.challenges.get(at.challenge));
@@ -259,7 +258,8 @@ fn judgement(
                     && (is_right
                         || has_answered(attempt, offered)
                         || is_shown_beside(attempts, index, presented)
-                        || is_asked_behind(run, attempts, attempt, presented))
+                        || (attempt.transaction.method != Method::Register
+                            && is_asked_behind(run, attempts, attempt, presented)))
             };
             let mut again = attempt
                 .challenges
@@ -349,13 +349,6 @@ fn was_called_on(attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
 fn is_asked_behind(run: &Run, attempts: &[Attempt<'_>], attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
     let asking = presented.answers.and_then(|at| attempts.get(at.attempt)?.answer());
     asking.zip(attempt.answer()).is_some_and(|(asking, answer)| is_of_other_product(run, asking, answer))
-}
-
-/// The same of a refusal. A registrar behind a proxy judges for itself.
-fn is_refused_behind(run: &Run, attempts: &[Attempt<'_>], attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
-    attempt.transaction.method != Method::Register
-        && !presented.is_wrong()
-        && is_asked_behind(run, attempts, attempt, presented)
 }
 
 /// Whether a request answers a challenge for that realm under that header.

@@ -27,7 +27,11 @@ pub struct Lookup {
 type Asked = (IpAddr, Method, Box<[u8]>);
 
 fn asked(run: &Run, attempt: &Attempt<'_>) -> Asked {
-    let method = attempt.transaction.method.clone();
+    // Either refreshes a session: who is asked for the one may turn to the other (RFC 4028 §7.4).
+    let method = match &attempt.transaction.method {
+        Method::Update => Method::Invite,
+        method => method.clone(),
+    };
     // RFC 3261 §10.2: all registrations of a client may have one Call-ID.
     let account = attempt.request().filter(|_| method == Method::Register).map(|request| run.text(request.to));
     (attempt.transaction.flow.source.address, method, account.unwrap_or_default().into())

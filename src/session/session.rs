@@ -20,6 +20,7 @@ use crate::session::attempt::ChallengeAt;
 use crate::session::judge;
 use crate::session::judge::Around;
 use crate::session::lookup::Lookup;
+use crate::session::product::is_of_other_product;
 use crate::sip::Method;
 use crate::sip::uri::Uri;
 
@@ -253,6 +254,13 @@ impl<'run> Session<'run> {
     /// The address of who sent the first request.
     pub fn client(&self) -> Option<IpAddr> {
         self.attempts.first().map(|attempt| attempt.transaction.flow.source.address)
+    }
+
+    /// Whether another product answers than the one that asked for these credentials, by their own words: it may stand behind it.
+    pub fn is_answered_by_other_product(&self, attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
+        let asking = presented.answers.and_then(|at| self.attempts.get(at.attempt)?.answer());
+        let answers = asking.zip(attempt.answer());
+        answers.is_some_and(|(asking, answer)| is_of_other_product(self.run, asking, answer))
     }
 
     /// The bytes of a text.

@@ -10,6 +10,7 @@ use crate::rules::Severity;
 use crate::rules::challenge_facts;
 use crate::rules::challenge_facts::Unanswered;
 use crate::rules::dialog_facts;
+use crate::rules::dialog_facts::Beginner;
 use crate::rules::facts;
 use crate::session::Session;
 use crate::sip::Method;
@@ -59,6 +60,10 @@ fn finding(session: &Session<'_>, context: &Context<'_>, unanswered: &Unanswered
     let (mut severity, mut confidence) = (unanswered.severity, unanswered.confidence);
     if *method == Method::Options {
         (severity, confidence) = (Severity::Info, Confidence::Likely);
+    }
+    // The client has an account there, and yet did not begin the dialog.
+    if dialog_facts::beginner(session, attempt) == Some(Beginner::Server) {
+        confidence = confidence.min(Confidence::Likely);
     }
     let right = dialog_facts::right_to_be_silent(session, context, attempt);
     let has_none = dialog_facts::was_let_in_without(session, context, attempt);

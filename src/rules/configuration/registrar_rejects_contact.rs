@@ -9,6 +9,7 @@ use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::Subject;
+use crate::rules::answer_facts;
 use crate::rules::facts;
 use crate::session::Attempt;
 use crate::session::Presented;
@@ -46,7 +47,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         return unadmitted(session, context).into_iter().collect();
     };
     let status = attempt.status().unwrap_or_default();
-    let is_last = index + 1 == session.attempts.len();
+    let is_last = index + 1 == session.attempts.len() && !answer_facts::has_got_in_soon(session, context, attempt);
     let method = attempt.transaction.method.to_string();
     let is_wrong = attempt.credentials.iter().any(Presented::is_wrong);
     let is_let_past = !attempt.has_credentials() || attempt.is_let_past();
@@ -110,7 +111,7 @@ fn unadmitted(session: &Session<'_>, context: &Context<'_>) -> Option<Finding> {
     let pair = PairKey { client: flow.source.address, server: flow.destination.address };
     let known = context.sources.get(pair);
     let has_account = context.accounts.is_client_of(pair.client, pair.server)
-        || known.is_some_and(|pair| pair.let_past > 0 || pair.is_authenticated);
+        || known.is_some_and(|pair| pair.let_past > 0 || pair.is_admitted || pair.is_authenticated);
     let before = known.and_then(|pair| pair.conduct.as_deref()).map_or(0, |conduct| conduct.calls_turned_down);
     if has_account || before + 1 < CALLS_MIN || session.has_authentication() {
         return None;

@@ -76,6 +76,13 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
             "Check that the account may use the From, To and Contact addresses sent here, and what it is allowed to do",
         ),
     };
+    if !presented.is_wrong() && forbidden.iter().all(|(_, attempt, p)| session.is_answered_by_other_product(attempt, p))
+    {
+        finding = finding.graded(Severity::Medium, Confidence::Possible).fault(Fault::Unknown);
+        finding.explanation.push_str(
+            " Another product answers than the one that asked for these credentials: it may stand behind that one, and refuse for reasons of its own.",
+        );
+    }
     let is_for_uri = |(index, attempt, p): &(usize, &Attempt<'_>, &Presented<'_>)| {
         !session.is_accepted_later(*index) && uri_differs_from_request_uri::is_blamed(session, attempt, p)
     };

@@ -50,7 +50,12 @@ fn finding(session: &Session<'_>, context: &Context<'_>, index: usize) -> Option
     let user = facts::account(&presented.username(), &presented.realm());
     let follow_up = answer_facts::follow_up(session, context, attempt);
     let (severity, confidence) = match is_proven {
-        true if matches!(follow_up, FollowUp::Doubtful(_)) => (Severity::Medium, Confidence::Likely),
+        // A try that failed as this one did makes nothing good.
+        true if matches!(follow_up, FollowUp::Doubtful(_))
+            && answer_facts::has_got_in_soon(session, context, attempt) =>
+        {
+            (Severity::Medium, Confidence::Likely)
+        }
         true if attempt.is_removal() => (Severity::Medium, Confidence::Likely),
         true if attempt.is_unheard() => (Severity::High, Confidence::Likely),
         // A strict client does not find the word.

@@ -11,6 +11,7 @@ use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::answer_facts;
 use crate::rules::challenge_facts;
 use crate::rules::facts;
 use crate::rules::path_facts;
@@ -147,11 +148,13 @@ fn severity(session: &Session<'_>, context: &Context<'_>, index: usize, is_once:
     }
 }
 
-/// Whether credentials of the same account were accepted soon after, under whatever Call-ID.
+/// Whether a registration was accepted soon after, under whatever Call-ID. That of a phone says nothing of its calls.
 fn has_got_in_elsewhere(session: &Session<'_>, context: &Context<'_>, attempt: &Attempt<'_>) -> bool {
     let key = facts::account_key(session, attempt);
-    key.zip(attempt.transaction.started())
-        .is_some_and(|(key, sent)| context.accounts.has_got_in(&key, sent, RECOVERY_WITHIN))
+    attempt.transaction.method == Method::Register
+        && key
+            .zip(attempt.transaction.started())
+            .is_some_and(|(key, sent)| context.accounts.has_got_in(&key, sent, RECOVERY_WITHIN))
 }
 
 /// Whether a server asks something of its own client: that one logs in, and is not logged in at.
@@ -308,6 +311,7 @@ fn is_unfinished(session: &Session<'_>, context: &Context<'_>, index: usize, att
         && attempt.request().is_some_and(|request| context.end.since(request.time) >= patience)
         && !session.is_one_way
         && !session.is_accepted_later(index)
+        && !answer_facts::has_got_in_soon(session, context, attempt)
         && !facts::is_cancelled(session, attempt)
         && !context.lost.iter().any(|lost| lost.answers(attempt))
         && !context.lost_between.holds(server, client, transaction.transport)

@@ -45,6 +45,9 @@ pub static RULE: Rule = Rule {
 const WITHIN: Duration = Duration::from_secs(60);
 /// … and within this time, one a second, they come faster than phones that begin anew at each try.
 const HURRIED_WITHIN: Duration = Duration::from_secs(10);
+/// Of so many refusals, ten within this time are in a hurry, too: nobody lets a phone go on like that.
+const HURRIED_AMONG_MANY_WITHIN: Duration = Duration::from_secs(20);
+const MANY: u64 = 40;
 /// Call-IDs of one try each.
 const CALLS_MIN: u64 = 5;
 /// Users that are tried in the same way, where they are tried in a hurry …
@@ -124,7 +127,8 @@ pub fn guesses(conduct: &Conduct) -> impl Iterator<Item = Guess<'_>> {
 fn sign(tries: &Tries, tried_anew: impl Fn() -> usize, is_scanner: bool) -> Option<Sign> {
     let is_mostly_accepted = tries.acceptances >= tries.refused.count();
     // Whoever makes calls has a new Call-ID each time, and a gateway may make many.
-    let is_hurried = !tries.has_parties && tries.shortest.is_some_and(|shortest| shortest <= HURRIED_WITHIN);
+    let within = if tries.refused.count() >= MANY { HURRIED_AMONG_MANY_WITHIN } else { HURRIED_WITHIN };
+    let is_hurried = !tries.has_parties && tries.shortest.is_some_and(|shortest| shortest <= within);
     if is_scanner {
         Some(Sign::Scanner)
     } else if tries.differing.is_some() {

@@ -49,6 +49,8 @@ const TOLD_APART_MIN: usize = 5;
 const PORTS_OF_PHONES: usize = 5;
 /// Phones answer a challenge within this time; a capture that ends before does not show that they would not have.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(2);
+/// Numbers that follow one another so soon are not dialled.
+const DIALED_WITHIN: Duration = Duration::from_secs(1);
 
 /// What a source asked for.
 #[derive(Debug)]
@@ -87,7 +89,10 @@ pub fn enumeration<'a>(end: Option<CaptureTime>, pair: &Pair, conduct: &'a Condu
     let users = |fits: fn(&Target) -> bool| if is_scanner { probed.len() } else { users(&probed, fits) };
     let users_asked = users(|target| target.is_asked);
     let users_turned_down = users(|target| target.is_turned_down && !target.is_asked);
-    let tells_apart = asked.min(users_asked) >= TOLD_APART_MIN && turned_down.min(users_turned_down) >= TOLD_APART_MIN;
+    // Nobody dials a number a second.
+    let is_fast = pace(&probed).is_some_and(|pace| pace <= DIALED_WITHIN);
+    let users_told = if is_fast { asked.min(turned_down) } else { users_asked.min(users_turned_down) };
+    let tells_apart = asked.min(turned_down).min(users_told) >= TOLD_APART_MIN;
     // A dialer with a list of dead numbers is told 404 for each of them.
     let counted = if tells_apart { probed.len() } else { users(|target| target.caller.is_none() || target.is_asked) };
     let let_past = usize::try_from(pair.let_past).unwrap_or(usize::MAX);
@@ -107,6 +112,13 @@ pub fn enumeration<'a>(end: Option<CaptureTime>, pair: &Pair, conduct: &'a Condu
         _ => Confidence::Possible,
     };
     Some(Enumeration { confidence, probed, asked, turned_down })
+}
+
+/// The time from one to the next, in the mean; `None` of too few to tell.
+fn pace(probed: &[(&[u8], &Target)]) -> Option<Duration> {
+    let times = || probed.iter().map(|(_, target)| target.answered);
+    let between = u32::try_from(probed.len()).ok()?.checked_sub(1)?;
+    times().max()?.since(times().min()?).checked_div(between)
 }
 
 /// How many of them are users, and not numbers that one caller dials.
