@@ -13,6 +13,7 @@ mod compared;
 mod credential_form;
 mod credentials;
 mod endings;
+mod fair;
 mod field;
 mod hangups;
 mod hops;
