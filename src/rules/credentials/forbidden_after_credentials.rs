@@ -17,6 +17,7 @@ use crate::session::Attempt;
 use crate::session::Judgement;
 use crate::session::Presented;
 use crate::session::Session;
+use crate::sip::Method;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -32,7 +33,8 @@ pub static RULE: Rule = Rule {
               account may not call there, and some servers in place of a second 401.",
     advice: "Compare From, To and Contact with what the account may use. Look at the account's permissions and at its balance.",
     not_this: "A digest that does not fit is digest-wrong-password. A 403 behind a 180 comes from the called party. One that a B2BUA \
-               got for its own call to the same number, and passes back, is about that call: here it is medium.",
+               got for its own call to the same number, and passes back, is about that call: here it is medium. So is one by another \
+               product than the one that asked, by its Server header: it may stand behind that one.",
     sources: &["RFC 3261 section 21.4.4", "RFC 3261 section 10.3"],
     sample: "register-right-digest-403",
     check: Check::Trouble(check),
@@ -76,8 +78,11 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
             "Check that the account may use the From, To and Contact addresses sent here, and what it is allowed to do",
         ),
     };
-    if !presented.is_wrong() && forbidden.iter().all(|(_, attempt, p)| session.is_answered_by_other_product(attempt, p))
-    {
+    // A registrar behind a proxy has the last word on the account, whoever asked.
+    let is_behind = |(_, attempt, p): &(usize, &Attempt<'_>, &Presented<'_>)| {
+        attempt.transaction.method != Method::Register && session.is_answered_by_other_product(attempt, p)
+    };
+    if !presented.is_wrong() && forbidden.iter().all(is_behind) {
         finding = finding.graded(Severity::Medium, Confidence::Possible).fault(Fault::Unknown);
         finding.explanation.push_str(
             " Another product answers than the one that asked for these credentials: it may stand behind that one, and refuse for reasons of its own.",

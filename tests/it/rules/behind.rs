@@ -27,6 +27,13 @@ fn a_refusal_by_another_product_is_not_that_of_who_asked() {
     for same in ["Kamailio/5.8", "(nobody)"] {
         check(&[PROXY_ASKED, CALL_RIGHT, &refused(same), LATER], NOTHING, "high forbidden-after-credentials");
     }
+    // Of registrations the one behind has the last word.
+    let registered = "> REGISTER\n< 401\nServer: kamailio\nWWW-Authenticate: challenge\n";
+    check(
+        &[registered, RIGHT, "< 403\nServer: Asterisk\n", LATER],
+        SECRET,
+        "high forbidden-after-credentials fault=server",
+    );
     // A digest that is known to be wrong was let past by nobody.
     check(&[PROXY_ASKED, CALL_WRONG, &refused("Cisco-SIPGateway/IOS-16"), LATER], SECRET, "high digest-wrong-password");
 }
