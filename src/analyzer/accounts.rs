@@ -32,7 +32,7 @@ impl Messages {
         message: &Message<'_>,
         (flow, transport): (Flow, Transport),
         time: CaptureTime,
-        mut purposes: Vec<u32>,
+        mut purposes: Vec<u64>,
     ) {
         let is_register = message.method() == Some(b"REGISTER");
         let address = message.value(if is_register { HeaderName::To } else { HeaderName::From });

@@ -248,7 +248,7 @@ impl Messages {
             return RequestCredentials::default();
         }
         self.auth_rows_dropped += beyond(count(message, &CREDENTIALS), AUTH_ROWS_MAX);
-        let mut purposes: Vec<u32> = Vec::new();
+        let mut purposes: Vec<u64> = Vec::new();
         let purpose = purpose_of(&self.nonces, message);
         let request = Request {
             method: message.method().unwrap_or_default(),
@@ -326,7 +326,7 @@ struct RequestCredentials {
     rows: Vec<CredentialsRow>,
     /// What they are for, as accounts remember it; nothing where none of them answers anything. An IMS client announces itself with an
     /// empty digest (RFC 3310 §4): that does not.
-    purposes: Vec<u32>,
+    purposes: Vec<u64>,
 }
 
 /// What a message is for, by its Call-ID, method and users. Hosts are left out: some clients name another one with each try.

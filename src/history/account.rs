@@ -64,15 +64,15 @@ pub enum StepKind {
 /// How many times and steps are kept of one account; older ones make room. As many as a number has bits.
 const KEPT_MAX: usize = 64;
 
-/// Credentials that an account showed. Small: there are as many as requests with credentials.
+/// Credentials that an account showed. Hashes are whole: two that fell together would make one verdict of two servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shown {
     /// When.
     pub time: CaptureTime,
     /// A hash of what they are: a method with a realm, or an algorithm.
-    pub purpose: u32,
+    pub purpose: u64,
     /// A hash of who got them.
-    pub server: u16,
+    pub server: u64,
     /// The port they came from; 0 where each connection has one of its own.
     pub port: u16,
 }
@@ -121,7 +121,7 @@ pub struct Accounts {
     accounts: WireMap<AccountKey, Account>,
     /// Clients and the servers whose challenges of an unusual kind they answered, to a REGISTER or to another request.
     unusual_answered: BTreeSet<(Endpoint, IpAddr, bool)>,
-    /// Who sent credentials to whom, as hashes. Where there are too many, the accounts are, and that is counted.
+    /// Who sent credentials to whom, as hashes.
     pairs: WireMap<u64, ()>,
     /// The first call or message that was let past, by a hash of who sent it: nobody asks for the names.
     let_past: WireMap<u64, FrameRef>,
@@ -167,20 +167,22 @@ impl Accounts {
     }
 
     /// What credentials are for: a method with a realm. Holds within one run only.
-    pub fn purpose(&self, method: &[u8], realm: &[u8]) -> u32 {
-        u32::try_from(self.accounts.hasher().hash_one((method, realm)) >> 32).unwrap_or_default()
+    pub fn purpose(&self, method: &[u8], realm: &[u8]) -> u64 {
+        self.accounts.hasher().hash_one((method, realm))
     }
 
     /// Whom they are sent to. Holds within one run only.
-    pub fn server(&self, address: IpAddr) -> u16 {
-        u16::try_from(self.accounts.hasher().hash_one(address) >> 48).unwrap_or_default()
+    pub fn server(&self, address: IpAddr) -> u64 {
+        self.accounts.hasher().hash_one(address)
     }
 
     /// Notes that the account sent credentials to that server.
     pub fn presented(&mut self, key: AccountKey, server: IpAddr, shown: impl Iterator<Item = Shown>) {
         let pair = self.accounts.hasher().hash_one((key.source, server));
-        if self.pairs.len() < self.accounts_max {
+        if self.pairs.len() < self.accounts_max || self.pairs.contains_key(&pair) {
             self.pairs.insert(pair, ());
+        } else {
+            self.refused += 1;
         }
         if let Some(account) = self.account(key) {
             for shown in shown {

@@ -95,7 +95,7 @@ pub enum FollowUp {
 pub fn follow_up(session: &Session<'_>, context: &Context<'_>, attempt: &Attempt<'_>) -> FollowUp {
     let Some((key, answer)) = facts::account_key(session, attempt).zip(attempt.answer()) else { return FollowUp::None };
     let method = attempt.transaction.method.as_bytes();
-    let asked: Vec<u32> =
+    let asked: Vec<u64> =
         attempt.challenges.iter().map(|offered| context.accounts.purpose(method, &offered.realm())).collect();
     let shown = context.accounts.presented_within(&key, answer.time, recovery::RECOVERY_WITHIN);
     let mut shown = shown.filter(|shown| asked.contains(&shown.purpose)).peekable();

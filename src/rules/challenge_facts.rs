@@ -275,7 +275,7 @@ pub fn demanding_algorithm<'s>(
 }
 
 /// How accounts remember that their clients used an algorithm other than MD5.
-pub fn algorithm_purpose(accounts: &Accounts, algorithm: Algorithm<'_>) -> Option<u32> {
+pub fn algorithm_purpose(accounts: &Accounts, algorithm: Algorithm<'_>) -> Option<u64> {
     let is_plain_md5 = algorithm == Algorithm::default();
     (!is_plain_md5).then(|| accounts.purpose(b"algorithm", algorithm_name(algorithm).as_bytes()))
 }
