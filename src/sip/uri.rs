@@ -45,9 +45,8 @@ impl<'a> Uri<'a> {
     }
 
     /// The first part in which two URIs differ as text; `None` where they are the same but for letter case and the spelling of an IPv6
-    /// address. Stricter than RFC 3261
-    /// §19.1.4, which knows no order of parameters, undoes escapes, and passes over many parameters that only one has: a digest is
-    /// made over the text.
+    /// address. Stricter than RFC 3261 §19.1.4, which knows no order of parameters, undoes escapes, and passes over many parameters that
+    /// only one has: a digest is made over the text.
     pub fn first_difference(&self, other: &Uri<'_>) -> Option<UriPart> {
         if !self.scheme.eq_ignore_ascii_case(other.scheme) {
             Some(UriPart::Scheme)

@@ -45,7 +45,7 @@ pub static RULE: Rule = Rule {
 const WITHIN: Duration = Duration::from_secs(60);
 /// … and within this time, one a second, they come faster than phones that begin anew at each try.
 const HURRIED_WITHIN: Duration = Duration::from_secs(10);
-/// Of so many refusals, ten within this time are in a hurry, too: nobody lets a phone go on like that.
+/// … or this, among so many refusals: nobody lets a phone go on like that.
 const HURRIED_AMONG_MANY_WITHIN: Duration = Duration::from_secs(20);
 const MANY: u64 = 40;
 /// Call-IDs of one try each.
