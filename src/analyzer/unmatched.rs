@@ -21,7 +21,8 @@ pub(super) fn event(verifier: &Verifier) -> Option<Event> {
         return None;
     }
     let all: Vec<String> = accounts.iter().map(account).collect();
-    let text = format!("none of the secrets given is of an account that authenticates here: {}", named(&all, ", "));
+    let text =
+        format!("none of the secrets given is for an account that authenticates here; these do: {}", named(&all, ", "));
     Some(told("secrets_not_used", all.len(), text))
 }
 
@@ -32,8 +33,8 @@ fn told(name: &'static str, accounts: usize, text: String) -> Event {
 
 fn nearly(account: &WithoutSecret<'_>) -> Option<String> {
     let meant = match account.meant? {
-        Meant::OtherRealm(realm) => format!("one for the realm {}", facts::quoted(realm)),
-        Meant::OtherForm(user) => format!("one for {}", facts::quoted(user)),
+        Meant::OtherRealm(place) => format!("{place} has one for that user in another realm"),
+        Meant::OtherForm(place) => format!("{place} has one for that name in another form"),
     };
     Some(format!("there is none for {}, and {meant}", self::account(account)))
 }

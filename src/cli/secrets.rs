@@ -93,6 +93,10 @@ fn read_file(path: &Path, option: &str, notes: &Notes) -> Result<Zeroizing<Vec<u
         return Ok(bytes);
     }
     let told = |error: std::io::Error| usage(format!("{}: {error}; give a file that can be read", path.display()));
+    if path.is_dir() {
+        let text = "is a folder; give its files one by one, each with its own option";
+        return Err(usage(format!("{}: {text}", path.display())));
+    }
     let mut file = fs::File::open(path).map_err(told)?;
     warn_if_shared(path, &file, notes);
     file.read_to_end(&mut bytes).map_err(told)?;

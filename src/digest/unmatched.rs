@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use crate::base::WireMap;
 use crate::base::limits::NAME_BYTES_MAX;
 use crate::digest::keyring::Keyring;
+use crate::digest::keyring::SourceId;
 
 /// Accounts that are told apart; more are none of the reader's typing errors.
 const ACCOUNTS_MAX: usize = 1024;
@@ -33,13 +34,14 @@ pub struct WithoutSecret<'v> {
     pub meant: Option<Meant<'v>>,
 }
 
-/// An entry of the keyring that is not quite that of an account.
+/// Where the entry of the keyring stands that is not quite that of an account. What stands there is not told: in a row with its columns
+/// in another order it is a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Meant<'v> {
     /// The same user in another realm.
-    OtherRealm(&'v [u8]),
+    OtherRealm(&'v SourceId),
     /// A user whose name differs in letter case, or in the scheme or the domain around it.
-    OtherForm(&'v [u8]),
+    OtherForm(&'v SourceId),
 }
 
 impl Unmatched {
@@ -77,10 +79,11 @@ impl Unmatched {
             by_form.entry(folded(given)).and_modify(|known| *known = given.min(known)).or_insert(given);
         }
         let meant = |user: &[u8]| match keyring.realms_of(user) {
-            Some(realms) => realms.one().filter(|_| self.is_free(user)).map(Meant::OtherRealm),
+            Some(_) => keyring.place_of(user).filter(|_| self.is_free(user)).map(Meant::OtherRealm),
             None => {
                 let given = by_form.get(&folded(user)).copied();
-                given.filter(|given| self.is_free(given) && !are_of_two_domains(given, user)).map(Meant::OtherForm)
+                let given = given.filter(|given| self.is_free(given) && !are_of_two_domains(given, user));
+                given.and_then(|given| keyring.place_of(given)).map(Meant::OtherForm)
             }
         };
         let accounts = self.accounts.iter();
@@ -115,13 +118,18 @@ mod tests {
         for user in ["alice", "bob", "carol", "eve", "alice"] {
             unmatched.note(user.as_bytes(), b"r");
         }
-        let meant: Vec<_> = unmatched.all(&keyring).iter().map(|account| (account.user, account.meant)).collect();
+        let shown = |meant: Meant<'_>| match meant {
+            Meant::OtherForm(place) => format!("form {place}"),
+            Meant::OtherRealm(place) => format!("realm {place}"),
+        };
+        let all = unmatched.all(&keyring);
+        let meant: Vec<_> = all.iter().map(|account| (account.user, account.meant.map(shown))).collect();
         assert_eq!(
             meant,
             [
-                (&b"alice"[..], Some(Meant::OtherForm(b"Alice"))),
-                (b"bob", Some(Meant::OtherForm(b"sip:bob@pbx.example.com"))),
-                (b"carol", Some(Meant::OtherRealm(b"other"))),
+                (&b"alice"[..], Some("form c.csv:2".to_owned())),
+                (b"bob", Some("form c.csv:3".to_owned())),
+                (b"carol", Some("realm c.csv:4".to_owned())),
                 (b"eve", None),
             ]
         );

@@ -291,7 +291,8 @@ fn subscriber_dumps_that_cannot_be_read_say_why() {
         "f:1: a value of INSERT cannot be read",
     );
     check("INSERT INTO subscriber (username,password) VALUES ('a');\n", "f:1: columns: 1 where 2 are expected");
-    check("INSERT INTO subscriber (username,password) VALUES ('a','');\n", "f:1: neither a password nor an ha1");
+    check("INSERT INTO subscriber (username,password) VALUES ('a','');\n", "0; f:1: 1 row without a secret");
+    check("username,password\na,\nb,hunter2\nc,\n", "1; f:2: 2 rows without a secret, this one first: passed over");
     check("INSERT INTO location (username,password) VALUES ('a','hunter2');\n", "0; f: no rows");
     check("COPY subscriber (username, ha1) FROM stdin;\na\thunter2\n\\.\n", "f:2: not an HA1: only the digits");
     check("username,password\nalice\n", "f:2: columns: 1 where 2 are expected");
@@ -498,13 +499,38 @@ fn secrets_that_fit_nobody_are_pointed_out() {
         }
     };
     let similar = "note: secrets that may be meant for others than they name: there is none for \"alice\" in realm \
-                   \"sip.example.test\", and one for ";
-    check("Alice,sip.example.test", Some(&format!("{similar}\"Alice\"")));
-    check("sip:alice@sip.example.test,sip.example.test", Some(&format!("{similar}\"sip:alice@sip.example.test\"")));
-    check("alice,other.example", Some(&format!("{similar}the realm \"other.example\"")));
-    let nobody = "note: none of the secrets given is of an account that authenticates here: \"alice\" in realm \
-                  \"sip.example.test\"";
+                   \"sip.example.test\", and -:2 has one for that ";
+    check("Alice,sip.example.test", Some(&format!("{similar}name in another form")));
+    check("sip:alice@sip.example.test,sip.example.test", Some(&format!("{similar}name in another form")));
+    check("alice,other.example", Some(&format!("{similar}user in another realm")));
+    let nobody = "note: none of the secrets given is for an account that authenticates here; these do: \"alice\" in \
+                  realm \"sip.example.test\"";
     check("bob,*", Some(nobody));
     check("alice,*", None);
     check("alice,sip.example.test", None);
+}
+
+/// Whoever exports a table may have its columns in another order, and then the password stands where a name belongs.
+#[test]
+fn columns_in_another_order_show_no_password() {
+    let folder = Sample::named("register-wrong-password-403").folder;
+    for row in ["alice,wonderland-8,sip.example.test", "wonderland-8,alice,sip.example.test", "alice@wonderland-8,*,x"]
+    {
+        for format in ["human", "json", "ndjson", "csv", "markdown", "html", "sarif"] {
+            let mut command = sipauth(&folder);
+            command.args(["analyze", "--quiet", "--format", format, "--credentials", "-", "capture.pcap"]);
+            let done = run(command.write_stdin(format!("{row}\n")));
+            assert!(!done.stdout.is_empty(), "{format}");
+            assert!(![&done.stdout, &done.stderr].iter().any(|text| text.contains("wonderland-8")), "{row}: {format}");
+        }
+    }
+}
+
+#[test]
+fn a_row_without_a_password_convicts_nobody() {
+    let folder = Sample::named("register-wrong-password-403").folder;
+    let mut command = sipauth(&folder);
+    command.args(["analyze", "--credentials", "-", "capture.pcap"]);
+    let done = run(command.write_stdin("alice,sip.example.test,\n"));
+    assert!(done.stderr.contains("-:1: 1 row without a secret") && !done.stdout.contains("wrong password"), "{done:?}");
 }

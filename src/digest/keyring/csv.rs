@@ -48,7 +48,7 @@ const HEADINGS: [(&[u8], Column); 9] = [
 const DEFAULT_COLUMNS: [Column; 3] = [Column::User, Column::Realm, Column::Password];
 
 pub(super) fn read(bytes: &[u8], rows: &mut Rows) -> Result<(), KeyringError> {
-    let mut reader = Reader::new(bytes, b',');
+    let mut reader = Reader::new(bytes, separator(bytes));
     let mut columns = DEFAULT_COLUMNS.to_vec();
     let mut is_first = true;
     loop {
@@ -59,7 +59,12 @@ pub(super) fn read(bytes: &[u8], rows: &mut Rows) -> Result<(), KeyringError> {
         {
             continue;
         }
-        let is_header = is_first && cells.first().is_some_and(|cell| is_heading(cell.bytes(), b"user"));
+        if is_first && cells.len() == 1 {
+            return Err(rows.error(line, KeyringErrorKind::NotCsv));
+        }
+        let names: Vec<&[u8]> = cells.iter().map(Value::bytes).collect();
+        let is_header =
+            is_first && (names.first().is_some_and(|name| is_heading(name, b"user")) || are_headings(&names));
         is_first = false;
         if is_header {
             columns = read_headings(&cells).map_err(|kind| rows.error(line, kind))?;
@@ -67,6 +72,19 @@ pub(super) fn read(bytes: &[u8], rows: &mut Rows) -> Result<(), KeyringError> {
             read_row(rows, line, &columns, &cells)?;
         }
     }
+}
+
+/// What stands between the cells: a comma, or what spreadsheets of many countries write in its place, where the header row shows that.
+fn separator(bytes: &[u8]) -> u8 {
+    let header = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let is_it = |separator: &u8| are_headings(&header.split(|byte| byte == separator).collect::<Vec<_>>());
+    [b';', b'\t'].into_iter().find(is_it).unwrap_or(b',')
+}
+
+/// Whether these are the names of columns, in whatever order: a user among them, and nothing else.
+fn are_headings(cells: &[&[u8]]) -> bool {
+    let is_known = |cell: &&[u8]| HEADINGS.iter().any(|(heading, _)| is_heading(cell, heading));
+    cells.len() > 1 && cells.iter().any(|cell| is_heading(cell, b"user")) && cells.iter().all(is_known)
 }
 
 fn is_heading(cell: &[u8], heading: &[u8]) -> bool {
@@ -102,9 +120,8 @@ fn read_row(rows: &mut Rows, line: usize, columns: &[Column], cells: &[Value<'_>
     let realm = cell(Column::Realm).unwrap_or(b"*");
     let ha1 = cell(Column::Ha1).map(<[u8]>::trim_ascii).filter(|ha1| !ha1.is_empty());
     let algorithm = cell(Column::Algorithm).map(<[u8]>::trim_ascii).filter(|name| !name.is_empty());
-    let has_other = columns.contains(&Column::Ha1) || columns.iter().any(|column| matches!(column, Column::Aka(_)));
-    // Where password is the only secret column, an empty one is an empty password (RFC 3261 §22.1 has such accounts).
-    let password = cell(Column::Password).filter(|password| !password.is_empty() || !has_other);
+    // Who exports a table leaves it empty where it is not known, and only this one is to have none (RFC 3261 §22.1).
+    let password = cell(Column::Password).filter(|password| !password.is_empty() || user == b"anonymous");
     let aka = |key| cell(Column::Aka(key)).map(<[u8]>::trim_ascii).filter(|hex| !hex.is_empty());
     let sim = aka_secret([Aka::Res, Aka::K, Aka::Op, Aka::Opc].map(aka)).map_err(|kind| rows.error(line, kind))?;
     if let Some(sim) = sim {
@@ -114,7 +131,10 @@ fn read_row(rows: &mut Rows, line: usize, columns: &[Column], cells: &[Value<'_>
         }
     }
     let secret = match (password, ha1) {
-        (None, None) => return Err(rows.error(line, KeyringErrorKind::NoSecret)),
+        (None, None) => {
+            rows.without_secret.push(line);
+            return Ok(());
+        }
         (Some(_), Some(_)) => return Err(rows.error(line, KeyringErrorKind::TwoSecrets)),
         (Some(password), None) => {
             if algorithm.is_some() {
@@ -268,13 +288,17 @@ mod tests {
         check("alice,r,hunter2\r\nbob,r,hunter2\r\n\r\nbob,r,hunter2\r\n", "2");
         check("\u{feff}user,password,realm\nalice,hunter2,r\n", "1");
         check("User , PASSWORD\nalice,hunter2\n", "1");
+        check("password,user,realm\nhunter2,alice,r\n", "1");
+        check("user;realm;password\nalice;r;hunter2,\n", "1");
+        check("realm\tuser\tpassword\r\nr\talice\thunter2\r\n", "1");
+        assert_eq!(passwords("realm;password;user\nr;a,b;alice\n", "alice"), [b"a,b"]);
         check(
             "user,realm,password,ha1,algorithm\nalice,r,hunter2,,\nbob,r,,00112233445566778899aabbccddeeff,MD5\n",
             "2",
         );
         assert_eq!(passwords("alice,r,\"a\"\"b,\r\nc\"\r\n", "alice"), [b"a\"b,\r\nc"]);
         assert_eq!(passwords("alice,r, x\"y \r\n", "alice"), [b" x\"y "]);
-        assert_eq!(passwords("alice,r,\n", "alice"), [b""]);
+        assert_eq!(passwords("anonymous,r,\n", "anonymous"), [b""]);
         assert_eq!(passwords("al,ice,r,x\n".replacen("al,ice", "\"al,ice\"", 1).as_str(), "al,ice"), [b"x"]);
     }
 
@@ -287,14 +311,14 @@ mod tests {
         check("user,realm\nalice,r\n", "c.csv:1: no column holds a secret");
         check("alice,r,\"hunter2\n", "c.csv:1: a quote opened on this line is never closed");
         check("alice,r,\"hunter2\"x\n", "c.csv:1: text after a closing quote");
-        check("user,password,ha1\nalice,,\n", "c.csv:2: neither a password nor an ha1");
         check("user,password,ha1\nalice,hunter2,00\n", "c.csv:2: both a password and an ha1");
         check("user,ha1\nalice,hunter2\n", "c.csv:2: not an HA1: only the digits");
         check("user,password,k,opc\nalice,,hunter2,00\n", "c.csv:2: k is not 32 hex digits");
         check("user,res\nalice,hunter2\n", "c.csv:2: res is not 8 to 32 hex digits");
         check("user,k,op,opc\nalice,00,,\n", "c.csv:2: k needs op or opc beside it, one of them");
         check("user,k,op,opc\nalice,00,01,02\n", "c.csv:2: k needs op or opc beside it, one of them");
-        check("user,k,opc\nalice,,\n", "c.csv:2: neither a password nor an ha1");
+        check("alice:r:hunter2\n", "c.csv:1: this is no row of CSV");
+        check("\u{1f}\u{8b}", "c.csv:1: this is no row of CSV");
         check("user,ha1,algorithm\nalice,00,hunter2\n", "c.csv:2: unknown algorithm");
         check("user,ha1,algorithm\nalice,00,SHA-256\n", "c.csv:2: not an HA1 of SHA-256: 2 hex digits; it has 64");
     }
@@ -302,6 +326,9 @@ mod tests {
     #[test]
     fn warnings_do_not_stop_the_run() {
         check("", "0; c.csv: no rows");
+        check("alice,r,\n", "0; c.csv:1: 1 row without a secret, this one first: passed over");
+        check("user,password,ha1\nbob,x,\nalice,,\neve,,\n", "1; c.csv:3: 2 rows without a secret, this one first");
+        check("user,k,opc\nalice,,\n", "0; c.csv:2: 1 row without a secret");
         check("user,realm,password\n", "0; c.csv: no rows");
         check(",r,hunter2\n", "1; c.csv:1: the user is empty");
         check("alice,,hunter2\n", "1; c.csv:1: the realm is empty");

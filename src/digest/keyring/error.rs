@@ -34,6 +34,17 @@ pub enum KeyringErrorKind {
         /// Columns of the header row, or 3.
         expected: usize,
     },
+    /// A first row that is none of CSV, in a file whose format nobody named.
+    #[error(
+        "this is no row of CSV, as which a file is read whose content shows no other format: write user,realm,password, or name the \
+         format with --credentials-type"
+    )]
+    NotCsv,
+    /// A capture.
+    #[error(
+        "this is a capture or a compressed file, and holds no secrets that can be read: give it as an input of its own"
+    )]
+    Capture,
     /// A heading is not known.
     #[error(
         "heading {column} is not one of user, realm, password, ha1, algorithm, res, k, op, opc; if `user` is an account \
@@ -58,9 +69,6 @@ pub enum KeyringErrorKind {
     /// Text after a closing quote.
     #[error("text after a closing quote: write a quote within a value as \"\", and put the whole value in quotes")]
     TextAfterQuote,
-    /// A row has neither password nor HA1.
-    #[error("neither a password nor an ha1: fill in one of them")]
-    NoSecret,
     /// A row has both.
     #[error("both a password and an ha1: use a row for each")]
     TwoSecrets,
@@ -117,6 +125,13 @@ pub enum WarningKind {
     /// The file is empty.
     #[error("no rows: nothing can be verified with this file")]
     NoRows,
+    /// So many rows have neither password nor HA1, this one first.
+    #[error(
+        "{0} row{plural} without a secret, this one first: passed over; a password that is empty indeed is given with --user and \
+         --password ''",
+        plural = if *.0 == 1 { "" } else { "s" }
+    )]
+    WithoutSecret(usize),
     /// The user is empty.
     #[error("the user is empty: only credentials with an empty user name are verified with it")]
     EmptyUser,

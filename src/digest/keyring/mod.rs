@@ -137,11 +137,6 @@ impl Realms {
         }
     }
 
-    /// The realm that was named first, if any was.
-    pub(super) fn one(&self) -> Option<&[u8]> {
-        self.first.as_ref().map(|(name, _)| &**name)
-    }
-
     /// Entries for any realm.
     pub(super) fn any(&self) -> &[usize] {
         &self.any
@@ -227,6 +222,13 @@ impl Keyring {
         self.entries.get(index)
     }
 
+    /// Where a user's first entry for a realm of its own stands; where there is none, the first for any realm.
+    pub(super) fn place_of(&self, user: &[u8]) -> Option<&SourceId> {
+        let realms = self.realms_of(user)?;
+        let named = realms.first.as_ref().and_then(|(_, entries)| entries.first());
+        self.entry(*named.or(realms.any.first())?).map(|entry| &entry.source)
+    }
+
     pub(super) fn users(&self) -> impl ExactSizeIterator<Item = &[u8]> {
         self.users.keys().map(AsRef::as_ref)
     }
@@ -257,7 +259,10 @@ pub fn read(bytes: &[u8], name: &str, kind: Option<Kind>) -> Result<(Keyring, Ve
     }
     // A byte order mark is what some editors write before UTF-8.
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let mut rows = Rows { keyring: Keyring::new(), warnings: Vec::new(), untold: 0, label };
+    let mut rows = Rows { keyring: Keyring::new(), warnings: Vec::new(), untold: 0, without_secret: Vec::new(), label };
+    if is_capture(bytes) {
+        return Err(rows.error(1, KeyringErrorKind::Capture));
+    }
     match kind.unwrap_or_else(|| Kind::of(bytes)) {
         Kind::Csv => csv::read(bytes, &mut rows)?,
         Kind::Htdigest => htdigest::read(bytes, &mut rows)?,
@@ -265,6 +270,10 @@ pub fn read(bytes: &[u8], name: &str, kind: Option<Kind>) -> Result<(Keyring, Ve
         Kind::Subscriber => subscriber::read(bytes, &mut rows)?,
         Kind::Freeswitch => freeswitch::read(bytes, &mut rows)?,
         Kind::Wireshark => wireshark::read(bytes, &mut rows)?,
+    }
+    if let Some(first) = rows.without_secret.first() {
+        let kind = WarningKind::WithoutSecret(rows.without_secret.len());
+        rows.warnings.push(Warning { place: rows.place(*first), kind });
     }
     if rows.untold > 0 {
         let place = SourceId { label: Arc::clone(&rows.label), line: None };
@@ -277,12 +286,29 @@ pub fn read(bytes: &[u8], name: &str, kind: Option<Kind>) -> Result<(Keyring, Ve
     Ok((rows.keyring, rows.warnings))
 }
 
+/// Whether somebody gave the capture in place of its secrets: the magic numbers of pcap and pcapng, in either byte order, and of gzip and
+/// zstd.
+fn is_capture(bytes: &[u8]) -> bool {
+    const MAGIC: [&[u8]; 7] = [
+        b"\xd4\xc3\xb2\xa1",
+        b"\xa1\xb2\xc3\xd4",
+        b"\x4d\x3c\xb2\xa1",
+        b"\xa1\xb2\x3c\x4d",
+        b"\x0a\x0d\x0d\x0a",
+        b"\x1f\x8b\x08",
+        b"\x28\xb5\x2f\xfd",
+    ];
+    MAGIC.iter().any(|magic| bytes.starts_with(magic))
+}
+
 /// What the readers of the formats write to.
 struct Rows {
     keyring: Keyring,
     warnings: Vec<Warning>,
     /// Warnings past [`WARNINGS_MAX`].
     untold: usize,
+    /// The lines of rows that hold no secret.
+    without_secret: Vec<usize>,
     label: Arc<str>,
 }
 
@@ -404,6 +430,14 @@ mod tests {
     fn a_secret_for_everybody_is_refused() {
         let error = read(b"*,example.com,hunter2\n", "creds.csv", None).unwrap_err();
         assert_eq!((error.place.to_string().as_str(), error.kind), ("creds.csv:1", KeyringErrorKind::UserWildcard));
+    }
+
+    #[test]
+    fn a_capture_is_no_credentials_file() {
+        for magic in [&b"\xd4\xc3\xb2\xa1\x02\0"[..], b"\x0a\x0d\x0d\x0a", b"\x1f\x8b\x08\0"] {
+            let error = read(magic, "a.pcap", None).unwrap_err();
+            assert_eq!((error.place.to_string().as_str(), error.kind), ("a.pcap:1", KeyringErrorKind::Capture));
+        }
     }
 
     #[test]

@@ -144,7 +144,7 @@ pub(super) fn add(
         rows.add_forms(line, account, password, found)?;
     }
     if password.is_none() && plain.iter().chain(&with_domain).all(|(column, _)| cell(*column).is_none()) {
-        return Err(rows.error(line, KeyringErrorKind::NoSecret));
+        rows.without_secret.push(line);
     }
     Ok(())
 }
