@@ -309,8 +309,10 @@ impl Messages {
         let Some(began) = transaction.started() else { return };
         let number = message.to_user();
         let end = number.len().checked_sub(CALLED_END_LEN).and_then(|start| number.get(start..));
-        let called = end.map(|end| self.chronicle.sources.hash((end, b"".as_slice())));
-        let refused = RefusedCall { caller, server, call, called, status, began, time, at };
+        let is_short = end.is_none();
+        let called = Some(end.unwrap_or(number)).filter(|called| !called.is_empty());
+        let called = called.map(|called| self.chronicle.sources.hash((called, b"".as_slice())));
+        let refused = RefusedCall { caller, server, call, called, is_short, status, began, time, at };
         let is_challenge = matches!(status, 401 | 407);
         let behind = (!is_challenge).then(|| self.chronicle.refused_calls.behind(&refused)).flatten();
         if let (Some(behind), Some(answer)) = (behind, &mut transaction.answer) {

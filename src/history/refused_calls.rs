@@ -22,8 +22,10 @@ pub struct RefusedCall {
     pub server: IpAddr,
     /// A hash of its Call-ID.
     pub call: u64,
-    /// A hash of the end of the number that is called: what B2BUAs put before it differs. `None` where it is too short to tell.
+    /// A hash of the end of the number that is called: what B2BUAs put before it differs. `None` where none is named.
     pub called: Option<u64>,
+    /// The number is an extension, which others call as well.
+    pub is_short: bool,
     /// With what it was refused: 401 or 407 where nothing followed the challenge.
     pub status: u16,
     /// When the request was sent.
@@ -62,7 +64,7 @@ impl RefusedCalls {
     pub fn behind(&self, outer: &RefusedCall) -> Option<FrameRef> {
         let is_behind = |inner: &&RefusedCall| {
             // A B2BUA may have an address for each side. Other clients of the same server call the same number for themselves.
-            let is_other_side = inner.caller != outer.caller && inner.server != outer.server;
+            let is_other_side = inner.caller != outer.caller && inner.server != outer.server && !inner.is_short;
             (inner.caller == outer.server || is_other_side)
                 && inner.called.is_some()
                 && inner.called == outer.called
@@ -89,7 +91,7 @@ mod tests {
         let number = FrameNumber::from(u64::try_from(time).expect("it is not negative"));
         let at = FrameRef { input: InputId(0), number };
         let [began, time] = [began, time].map(|seconds| CaptureTime::from_ns(seconds * 1_000_000_000));
-        RefusedCall { caller, server, call, called: Some(9), status: 403, began, time, at }
+        RefusedCall { caller, server, call, called: Some(9), is_short: false, status: 403, began, time, at }
     }
 
     #[test]
@@ -120,6 +122,16 @@ mod tests {
         assert!(calls.behind(&outer).is_some());
         calls.went_on(7);
         assert_eq!(calls.behind(&outer), None);
+    }
+
+    #[test]
+    fn an_extension_is_called_by_others_too() {
+        let mut calls = RefusedCalls::default();
+        let outer = call([1, 2], 6, 10, 13);
+        calls.note(RefusedCall { is_short: true, ..call([5, 3], 7, 11, 12) });
+        assert_eq!(calls.behind(&outer), None);
+        calls.note(RefusedCall { is_short: true, ..call([2, 3], 8, 11, 12) });
+        assert_eq!(calls.behind(&outer).map(|at| at.number.value()), Some(12));
     }
 
     #[test]

@@ -170,6 +170,12 @@ fn what_a_b2bua_is_refused_behind_it_is_not_the_callers() {
             check(&[&names, &asked_for, &own(from), passed_back, LATER], secret, behind);
         }
     }
+    // An extension is called by its whole number.
+    let short =
+        [&asked_for, &own("proxy")].map(|part| part.replace("00491234567", "2000").replace("+491234567", "2000"));
+    check(&[NAMES, &short[0], &short[1], passed_back, LATER], SECRET, behind);
+    let other = short[1].replace("2000", "2001");
+    check(&[NAMES, &short[0], &other, passed_back, LATER], SECRET, "high forbidden-after-credentials");
     // A call of somebody else to another number shows nothing, nor one that was refused before this one began.
     let other = own("other").replace("+491234567", "+4999999");
     let names = format!("{NAMES}other 192.0.2.9\n");
