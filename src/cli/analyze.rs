@@ -56,7 +56,7 @@ pub fn run(options: Analyze) -> Result<Exit> {
         None => Sink::stdout(),
     };
     let frames_sink = frames_sink(&options, &inputs.files())?;
-    let mut printer = Printer::new(sink, head(&options, filter.as_ref(), secrets.sources), &options);
+    let mut printer = Printer::new(sink, head(&options, filter.as_ref(), secrets.sources), &options)?;
     let mut settings = settings(&options, secrets.keyring, filter, &notes)?;
     if inputs.is_live() {
         // What is read while it is written is told at once.

@@ -55,9 +55,13 @@ pub enum Printer {
 
 impl Printer {
     /// A printer that has written nothing yet.
-    pub fn new(sink: Sink, head: Report, options: &Analyze) -> Printer {
-        let showing = options.show.showing();
-        match options.format {
+    ///
+    /// # Errors
+    ///
+    /// When times are wanted in a time zone that is not known.
+    pub fn new(sink: Sink, head: Report, options: &Analyze) -> Result<Printer> {
+        let showing = options.show.showing()?;
+        Ok(match options.format {
             Format::Json => Printer::Json(Box::new(JsonWriter::new(sink, head))),
             Format::Ndjson => Printer::Ndjson(Box::new(NdjsonWriter::new(sink, head))),
             Format::Csv => Printer::Csv(CsvWriter::new(sink)),
@@ -72,7 +76,7 @@ impl Printer {
                 let report = Box::new(HumanReport::new(options.redact).drawn_with(characters).shown_as(showing));
                 Printer::Human { report, sink, has_color, width }
             }
-        }
+        })
     }
 
     /// Takes a session, or a nonce as [`sipauth::analyzer::NonceRows`] says.

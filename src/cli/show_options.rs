@@ -1,11 +1,14 @@
 //! How a report is shown, and what is told on the way.
 
+use anyhow::Result;
 use clap::Args;
 use clap::ValueEnum;
 use jiff::tz::TimeZone;
 
 use sipauth::report::showing::Clock;
 use sipauth::report::showing::Showing;
+
+use crate::cli::exit::usage;
 
 /// Options of `analyze` that change how a report for people looks.
 #[derive(Args, Debug)]
@@ -52,13 +55,24 @@ impl ShowOptions {
     }
 
     /// What they mean.
-    pub fn showing(&self) -> Showing {
+    pub fn showing(&self) -> Result<Showing> {
         let clock = match self.time {
             TimeStyle::Utc => Clock::Utc,
             TimeStyle::Relative => Clock::Relative,
             TimeStyle::Epoch => Clock::Epoch,
-            TimeStyle::Local => Clock::Local(TimeZone::system()),
+            TimeStyle::Local => Clock::Local(local_zone()?),
         };
-        Showing { clock, rows_max: self.max_rows, is_wide: self.wide }
+        Ok(Showing { clock, rows_max: self.max_rows, is_wide: self.wide })
+    }
+}
+
+/// The zone that TZ names, else the machine's, which is UTC where it has none.
+fn local_zone() -> Result<TimeZone> {
+    match TimeZone::try_system() {
+        Ok(zone) => Ok(zone),
+        Err(_) if std::env::var_os("TZ").is_some() => {
+            Err(usage("--time local: TZ names no time zone that is known; set it to one such as Europe/Berlin"))
+        }
+        Err(_) => Ok(TimeZone::UTC),
     }
 }

@@ -1,5 +1,6 @@
 //! How reports for people are shown: times, rows, long values, and what is told while they are made.
 
+use std::path::Path;
 use std::process::Command;
 
 use crate::formats::packets::fields;
@@ -26,15 +27,22 @@ fn times_are_those_that_tshark_shows() {
     assert_eq!(time_of_s1(&shown("relative")), format!("+{} s", microseconds(&frames[0][1])));
     assert_eq!(shown("utc"), sample.analyze(&["-q"]).stdout);
     assert!(time_of_s1(&shown("utc")).ends_with('Z'));
-    // POSIX writes what has to be added to reach UTC.
-    let mut command = sipauth(&sample.folder);
-    command.env("TZ", "XST-05:30").args(["analyze", "-q", "--time", "local"]).arg(sample.capture());
-    let date = Command::new("date")
-        .env("TZ", "XST-05:30")
-        .args(["-d", &format!("@{}", microseconds(&frames[0][0])), "+%Y-%m-%dT%H:%M:%S.%6N%:z"])
-        .output()
-        .expect("date is there");
-    assert_eq!(time_of_s1(&run(&mut command).stdout), String::from_utf8(date.stdout).expect("digits").trim());
+    let local = |zone: &str| {
+        let mut command = sipauth(&sample.folder);
+        run(command.env("TZ", zone).args(["analyze", "-q", "--time", "local"]).arg(sample.capture()))
+    };
+    // POSIX writes what has to be added to reach UTC. Small systems know no zone by its name.
+    let named = Some("America/New_York").filter(|zone| Path::new("/usr/share/zoneinfo").join(zone).exists());
+    for zone in ["XST-05:30"].into_iter().chain(named) {
+        let date = Command::new("date")
+            .env("TZ", zone)
+            .args(["-d", &format!("@{}", microseconds(&frames[0][0])), "+%Y-%m-%dT%H:%M:%S.%6N%:z"])
+            .output()
+            .expect("date is there");
+        assert_eq!(time_of_s1(&local(zone).stdout), String::from_utf8(date.stdout).expect("digits").trim());
+    }
+    let unknown = local("Nowhere/Town");
+    assert!(unknown.code == 2 && unknown.stderr.contains("TZ names no time zone that is known"), "{unknown:?}");
 }
 
 #[test]
