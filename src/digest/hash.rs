@@ -13,6 +13,7 @@ use crate::auth::HashName;
 const HEX_LEN_MAX: usize = 128;
 
 /// A hash under way. Its state is wiped on drop.
+#[derive(Clone)]
 pub enum Hasher {
     /// MD5.
     Md5(Md5),

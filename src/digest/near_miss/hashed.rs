@@ -6,6 +6,7 @@ use zeroize::Zeroize;
 use zeroize::Zeroizing;
 
 use crate::auth::HashName;
+use crate::digest::hash::Hasher;
 use crate::digest::hash::Hex;
 use crate::digest::hash::hash_joined;
 
@@ -100,6 +101,22 @@ impl<'t> Hashed<'t> {
             && self.body == other.body
     }
 
+    /// Whether what the response holds between A1 and A2 is the same.
+    pub(super) fn has_same_middle(&self, other: &Hashed<'_>) -> bool {
+        self.nonce == other.nonce
+            && self.qop == other.qop
+            && self.nonce_count == other.nonce_count
+            && self.cnonce == other.cnonce
+    }
+
+    /// What the response holds between A1 and A2, with the colons around it.
+    pub(super) fn middle(&self) -> Vec<u8> {
+        match &self.qop {
+            Some(qop) => [b":", &*self.nonce, b":", &self.nonce_count, b":", &self.cnonce, b":", qop, b":"].concat(),
+            None => [b":", &*self.nonce, b":"].concat(),
+        }
+    }
+
     fn is_cut(&self) -> bool {
         self.form == Form::Sha512Cut
     }
@@ -124,28 +141,35 @@ impl<'t> Hashed<'t> {
         }
     }
 
-    /// Whether the response over this HA1 and HA2 is the one that was sent.
-    pub(super) fn fits(&self, sent: Sent<'_>, ha1: &[u8], ha2: &Hex) -> bool {
+    /// Whether the response over this HA1 and HA2, with that middle between them, is the one that was sent.
+    pub(super) fn fits(&self, sent: Sent<'_>, ha1: &[u8], middle: &[u8], ha2: &Hex) -> bool {
         if sent.len != self.hash.hex_len() {
             return false;
         }
         if !self.sess {
-            return self.is_response(sent, ha1, ha2);
+            return self.ends_as(sent, self.begun(ha1, middle), ha2);
         }
         let start = Zeroizing::new(if self.form == Form::BinaryHa1 { binary(ha1) } else { ha1.to_vec() });
         [Some(&*self.cnonce), sent.first_cnonce].into_iter().flatten().any(|cnonce| {
             let mut a1 = self.joined(&[&start, &self.nonce, cnonce]);
-            let fits = self.is_response(sent, a1.as_bytes(), ha2);
+            let fits = self.ends_as(sent, self.begun(a1.as_bytes(), middle), ha2);
             a1.zeroize();
             fits
         })
     }
 
-    fn is_response(&self, sent: Sent<'_>, a1: &[u8], ha2: &Hex) -> bool {
-        let computed = match &self.qop {
-            Some(qop) => self.joined(&[a1, &self.nonce, &self.nonce_count, &self.cnonce, qop, ha2.as_bytes()]),
-            None => self.joined(&[a1, &self.nonce, ha2.as_bytes()]),
-        };
+    /// The hash of the response as far as its A2.
+    pub(super) fn begun(&self, a1: &[u8], middle: &[u8]) -> Hasher {
+        let mut begun = Hasher::new(if self.is_cut() { HashName::Sha512 } else { self.hash });
+        begun.update(a1);
+        begun.update(middle);
+        begun
+    }
+
+    /// Whether the response that was begun so, and ends with this HA2, is the one that was sent.
+    pub(super) fn ends_as(&self, sent: Sent<'_>, mut begun: Hasher, ha2: &Hex) -> bool {
+        begun.update(ha2.as_bytes());
+        let computed = begun.finish().cut(self.hash.hex_len());
         (sent.is_response)(computed.as_bytes())
     }
 }

@@ -1,8 +1,9 @@
-//! One search: every candidate hashed once with every secret, HA1 and HA2 of what was sent computed once.
+//! One search: every candidate hashed once with every secret, and what candidates share with what was sent hashed once for all of them.
 
 use zeroize::Zeroizing;
 
 use crate::digest::aka;
+use crate::digest::hash::Hasher;
 use crate::digest::hash::Hex;
 use crate::digest::keyring::Entry;
 use crate::digest::keyring::SourceId;
@@ -22,6 +23,8 @@ pub(super) struct Search<'s> {
     base: &'s Hashed<'s>,
     sent: Sent<'s>,
     secrets: Vec<Known<'s>>,
+    /// What was sent between A1 and A2.
+    middle: Vec<u8>,
     ha2: Hex,
     fits: Vec<Fit>,
 }
@@ -34,11 +37,13 @@ struct Known<'s> {
     /// Whether people type the password: then it may be mistyped. A SIM's is computed.
     is_typed: bool,
     ha1: Zeroizing<Box<[u8]>>,
+    /// The response over it, as far as its A2.
+    begun: Hasher,
 }
 
 impl<'s> Known<'s> {
     /// None where the secret gives no HA1 for this digest.
-    fn new(base: &Hashed<'_>, aka: Option<&aka::Challenge>, entry: &'s Entry) -> Option<Known<'s>> {
+    fn new(base: &Hashed<'_>, middle: &[u8], aka: Option<&aka::Challenge>, entry: &'s Entry) -> Option<Known<'s>> {
         let Entry { secret, source, .. } = entry;
         let password = match (secret.kind, aka) {
             (SecretKind::Ha1(_), None) => None,
@@ -46,11 +51,12 @@ impl<'s> Known<'s> {
             (_, Some(aka)) => Some(aka.password(secret, base.hash)?),
             (SecretKind::AkaRes | SecretKind::AkaKey, None) => return None,
         };
-        let ha1 = match &password {
+        let ha1: Zeroizing<Box<[u8]>> = Zeroizing::new(match &password {
             Some(password) => base.ha1(password).as_bytes().into(),
             None => secret.bytes().into(),
-        };
-        Some(Known { source, password, is_typed: aka.is_none(), ha1: Zeroizing::new(ha1) })
+        });
+        let begun = base.begun(&ha1, middle);
+        Some(Known { source, password, is_typed: aka.is_none(), ha1, begun })
     }
 
     fn typed(&self) -> Option<&[u8]> {
@@ -73,8 +79,9 @@ impl<'s> Search<'s> {
         aka: Option<&aka::Challenge>,
         entries: &[&'s Entry],
     ) -> Search<'s> {
-        let secrets = entries.iter().filter_map(|entry| Known::new(base, aka, entry)).collect();
-        Search { base, sent, secrets, ha2: base.ha2(), fits: Vec::new() }
+        let middle = base.middle();
+        let secrets = entries.iter().filter_map(|entry| Known::new(base, &middle, aka, entry)).collect();
+        Search { base, sent, secrets, middle, ha2: base.ha2(), fits: Vec::new() }
     }
 
     /// Tries everything, or one kind of change alone. Gives whether something fits.
@@ -118,12 +125,16 @@ impl<'s> Search<'s> {
             return;
         }
         let is_same_a1 = hashed.has_same_a1(self.base);
-        let computed = (!hashed.has_same_a2(self.base)).then(|| hashed.ha2());
-        let ha2 = computed.as_ref().unwrap_or(&self.ha2);
+        let other_ha2 = (!hashed.has_same_a2(self.base)).then(|| hashed.ha2());
+        let ha2 = other_ha2.as_ref().unwrap_or(&self.ha2);
+        let other_middle = (!hashed.has_same_middle(self.base)).then(|| hashed.middle());
+        let middle = other_middle.as_ref().unwrap_or(&self.middle);
+        let begins_alike = is_same_a1 && !hashed.sess && other_middle.is_none();
         for (secret, known) in self.secrets.iter().enumerate() {
             let fits = match &known.password {
-                _ if is_same_a1 => hashed.fits(self.sent, &known.ha1, ha2),
-                Some(password) => hashed.fits(self.sent, hashed.ha1(password).as_bytes(), ha2),
+                _ if begins_alike => hashed.ends_as(self.sent, known.begun.clone(), ha2),
+                _ if is_same_a1 => hashed.fits(self.sent, &known.ha1, middle, ha2),
+                Some(password) => hashed.fits(self.sent, hashed.ha1(password).as_bytes(), middle, ha2),
                 // An HA1 is bound to the user name, the realm and the algorithm that it was made with.
                 None => false,
             };
@@ -136,7 +147,7 @@ impl<'s> Search<'s> {
 
     fn passwords(&mut self, only: Option<Variant>) {
         let is_tried = |variant: Variant| only.is_none_or(|only| only == variant);
-        let fits = |ha1: &[u8]| self.base.fits(self.sent, ha1, &self.ha2);
+        let fits = |ha1: &[u8]| self.base.fits(self.sent, ha1, &self.middle, &self.ha2);
         let mut found = Vec::new();
         for (secret, known) in self.secrets.iter().enumerate() {
             let mut note = |variant| found.push(Fit { variant, secret, hashed: None });
