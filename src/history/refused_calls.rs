@@ -40,7 +40,7 @@ pub struct RefusedCall {
 #[derive(Debug, Default)]
 pub struct RefusedCalls {
     recent: VecDeque<RefusedCall>,
-    /// Calls that were challenged, and did not go on so far.
+    /// Calls that were challenged, and did not go on so far: each once.
     challenged: VecDeque<RefusedCall>,
 }
 
@@ -57,7 +57,10 @@ impl RefusedCalls {
 
     /// Notes that a call, by the hash of its Call-ID, was answered by something else than a challenge.
     pub fn went_on(&mut self, call: u64) {
-        self.challenged.retain(|challenged| challenged.call != call);
+        // Mostly it was challenged a moment ago.
+        if let Some(place) = self.challenged.iter().rposition(|challenged| challenged.call == call) {
+            self.challenged.remove(place);
+        }
     }
 
     /// The refusal that a server got for a call of its own, made and refused while this one waited: what it passes back.
