@@ -14,7 +14,8 @@ impl Untrusted<'_> {
     pub fn to_terminal(self) -> String {
         // Nearly all text is plain.
         if let Ok(text) = std::str::from_utf8(self.0)
-            && text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'\\')
+            && is_printable_ascii(self.0)
+            && !self.0.contains(&b'\\')
         {
             return text.to_owned();
         }
@@ -54,6 +55,11 @@ impl Untrusted<'_> {
         }
         text
     }
+}
+
+/// Whether a text is nothing but printable ASCII. Looks at all of it: without a way out, many bytes are compared at a time.
+pub fn is_printable_ascii(text: &[u8]) -> bool {
+    text.iter().fold(true, |is_printable, byte| is_printable & matches!(byte, b' '..=b'~'))
 }
 
 fn push_terminal(text: &mut String, character: char) {

@@ -14,6 +14,7 @@ use comfy_table::presets;
 
 use crate::base::Chunks;
 use crate::base::Untrusted;
+use crate::base::untrusted::is_printable_ascii;
 use crate::report::Finding;
 use crate::report::Redaction;
 use crate::report::Report;
@@ -138,7 +139,7 @@ fn styled(text: &str, style: Style) -> String {
 
 fn wrapped(text: &str, width: usize, first: &str, next: &str) -> String {
     // Of plain text each byte is as wide as the next.
-    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+    if is_printable_ascii(text.as_bytes()) {
         return wrapped_plain(text, width, first, next);
     }
     wrapped_measured(text, width, first, next)
@@ -158,23 +159,21 @@ fn wrapped_measured(text: &str, width: usize, first: &str, next: &str) -> String
 /// Breaks plain text at its blanks, where textwrap would: that measures each character, and takes ten times as long.
 fn wrapped_plain(text: &str, width: usize, first: &str, next: &str) -> String {
     let room_behind = |indent: &str| width.saturating_sub(textwrap::core::display_width(indent));
+    let (mut room, room_further) = (room_behind(first), room_behind(next));
     let mut lines = String::with_capacity(first.len() + text.len() + text.len() / 4);
     lines.push_str(first);
-    let mut room = room_behind(first);
-    // Where the line begins, where its last word ends, and where the next piece begins.
-    let (mut begin, mut end, mut at) = (0, 0, 0);
-    for piece in text.split_inclusive(' ') {
-        let word = piece.trim_end_matches(' ');
-        if !word.is_empty() {
-            if at > begin && at - begin + word.len() > room {
-                lines.extend([text.get(begin..end).unwrap_or_default(), "\n", next]);
-                (begin, room) = (at, room_behind(next));
-            }
-            end = at + word.len();
-        }
-        at += piece.len();
+    let mut rest = text.trim_end_matches(' ');
+    while rest.len() > room {
+        // A line takes the words that fit, and one at least.
+        let last = rest.get(..=room).and_then(|start| start.rfind(' '));
+        let Some((line, behind)) = last.or_else(|| rest.find(' ')).and_then(|blank| rest.split_at_checked(blank))
+        else {
+            break;
+        };
+        lines.extend([line.trim_end_matches(' '), "\n", next]);
+        (rest, room) = (behind.trim_start_matches(' '), room_further);
     }
-    lines.push_str(text.get(begin..end).unwrap_or_default());
+    lines.push_str(rest);
     lines
 }
 

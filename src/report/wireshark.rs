@@ -1,5 +1,7 @@
 //! Display filters to paste into Wireshark.
 
+use std::fmt::Write;
+
 use crate::base::FrameRef;
 use crate::report::FrameAt;
 use crate::report::Input;
@@ -39,15 +41,16 @@ pub fn numbers(mut numbers: Vec<u64>) -> String {
     if numbers.is_empty() {
         return "frame".to_owned();
     }
-    let runs: Vec<String> = numbers.chunk_by(|a, b| a + 1 == *b).flat_map(run).collect();
-    format!("frame.number in {{{}}}", runs.join(","))
-}
-
-fn run(run: &[u64]) -> Vec<String> {
-    match run {
-        [first, _, .., last] => vec![format!("{first}..{last}")],
-        few => few.iter().map(u64::to_string).collect(),
+    let mut filter = String::from("frame.number in {");
+    for run in numbers.chunk_by(|a, b| a + 1 == *b) {
+        let _ = match run {
+            [first, _, .., last] => write!(filter, "{first}..{last},"),
+            few => few.iter().try_for_each(|number| write!(filter, "{number},")),
+        };
     }
+    filter.pop();
+    filter.push('}');
+    filter
 }
 
 #[cfg(test)]
