@@ -139,11 +139,22 @@ impl Printer {
             }
             Printer::Human { report: human, sink, has_color, width } => {
                 let styled = human.print(report, width);
-                let text = if has_color { styled } else { anstream::adapter::strip_str(&styled).to_string() };
+                let text = if has_color { styled } else { without_styles(&styled) };
                 write(sink, text.as_bytes())
             }
         }
     }
+}
+
+/// A text without escape sequences. Most lines hold none, and need not be read character by character.
+fn without_styles(styled: &str) -> String {
+    styled.split_inclusive('\n').fold(String::with_capacity(styled.len()), |mut text, line| {
+        match line.contains('\x1b') {
+            true => text.extend(anstream::adapter::strip_str(line)),
+            false => text.push_str(line),
+        }
+        text
+    })
 }
 
 fn write(mut sink: Sink, text: &[u8]) -> Result<()> {

@@ -108,8 +108,8 @@ fn parameter(param: &Param<'_>, nonce: Option<NonceId>, redaction: Redaction) ->
     }
     match nonce {
         Some(id) if param.is("nonce") || param.is("nextnonce") => format!("{name}={}", nonce_name(id)),
-        _ if param.quoted => format!("{name}=\"{value}\""),
-        _ => format!("{name}={value}"),
+        _ if param.quoted => [&*name, "=\"", &value, "\""].concat(),
+        _ => [&*name, "=", &value].concat(),
     }
 }
 

@@ -4,6 +4,7 @@ use crate::base::CaptureTime;
 use crate::report::Report;
 use crate::report::Session;
 use crate::report::human::shown;
+use crate::report::model::Place;
 use crate::report::showing::Showing;
 
 /// Stands between the texts, which hold no such byte: they are escaped.
@@ -13,6 +14,10 @@ const SEPARATOR: char = '\u{1f}';
 pub(super) struct Row {
     /// One piece of memory and not one for each: a long capture has thousands of rows.
     texts: Box<str>,
+    /// Client and server.
+    hop: [Place; 2],
+    outcome: &'static str,
+    final_status: Option<u16>,
     attempts: u32,
     started: CaptureTime,
 }
@@ -23,8 +28,6 @@ pub(super) enum Column {
     Id,
     Who,
     What,
-    Hop,
-    Outcome,
     CallId,
     Agent,
 }
@@ -35,7 +38,7 @@ impl Row {
         let cell = |text: &str| showing.cell(&shown(text)).into_owned();
         // Two lines a cell: addresses and realms that break in the middle cannot be read.
         let who = match &session.realm {
-            Some(realm) if !realm.is_empty() => format!("{}\n@{}", cell(&session.user), cell(realm)),
+            Some(realm) if !realm.is_empty() => [&*cell(&session.user), "\n@", &cell(realm)].concat(),
             _ => cell(&session.user),
         };
         // In the order of the columns.
@@ -43,13 +46,14 @@ impl Row {
             session.id.clone(),
             who,
             cell(&session.method),
-            format!("{}\n→ {}", session.client, session.server),
-            outcome_text(session.outcome, session.final_status),
             cell(&session.call_id),
             session.user_agent.as_deref().map(cell).unwrap_or_default(),
         ];
         Row {
             texts: texts.join(SEPARATOR.encode_utf8(&mut [0; 4])).into(),
+            hop: [session.client, session.server],
+            outcome: session.outcome,
+            final_status: session.final_status,
             attempts: u32::try_from(session.attempts.len() as u64 + session.attempts_left_out).unwrap_or(u32::MAX),
             started: session.started.0,
         }
@@ -68,8 +72,10 @@ impl Row {
     /// The cells of the table; `see` is the finding that it refers to.
     pub(super) fn cells(&self, see: String) -> [String; 7] {
         let text = |column| self.text(column).to_owned();
-        let [id, who, what, hop] = [Column::Id, Column::Who, Column::What, Column::Hop].map(text);
-        [id, who, what, hop, self.attempts.to_string(), text(Column::Outcome), see]
+        let [id, who, what] = [Column::Id, Column::Who, Column::What].map(text);
+        let [client, server] = self.hop;
+        let outcome = outcome_text(self.outcome, self.final_status);
+        [id, who, what, format!("{client}\n→ {server}"), self.attempts.to_string(), outcome, see]
     }
 
     /// Where to find the session.
