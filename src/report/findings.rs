@@ -104,9 +104,9 @@ impl Findings {
 
     /// Takes a finding of some sessions, by number, and of the source and server that they begin with.
     pub fn add(&mut self, mut finding: Finding, sessions: &[u64], pair: Option<PairKey>) {
-        let key = finding.merge.clone().map(|key| (finding.rule.name, key));
+        let key = finding.merge.take().map(|key| (finding.rule.name, key));
         match key.as_ref().and_then(|key| self.merged.get(key)) {
-            Some(&Place::Kept(index)) => return self.absorb(index, finding, sessions),
+            Some(&Place::Kept(index)) => return self.absorb(index, &finding, sessions),
             Some(&Place::Dropped(before)) if finding.severity > before => {
                 self.uncount(before);
                 self.not_listed = self.not_listed.saturating_sub(1);
@@ -120,6 +120,7 @@ impl Findings {
         }
         *self.by_severity.entry(finding.severity).or_insert(0) += 1;
         if let Some(key) = key {
+            finding.merge = Some(key.1.clone());
             self.merged.insert(key, Place::Kept(self.collected.len()));
         }
         self.order += 1;
@@ -141,7 +142,7 @@ impl Findings {
         }
     }
 
-    fn absorb(&mut self, index: usize, finding: Finding, sessions: &[u64]) {
+    fn absorb(&mut self, index: usize, finding: &Finding, sessions: &[u64]) {
         let Some(known) = self.collected.get_mut(index) else { return };
         let before = known.finding.severity;
         known.absorb(finding, sessions);
@@ -363,16 +364,16 @@ impl Findings {
 impl Collected {
     fn unite(&mut self, other: Collected) {
         self.united += other.united + 1;
-        self.absorb(other.finding, &other.sessions);
+        self.absorb(&other.finding, &other.sessions);
         // Of many, not all are named.
         self.sessions_count = self.united + 1;
     }
 
-    fn absorb(&mut self, other: Finding, sessions: &[u64]) {
+    fn absorb(&mut self, other: &Finding, sessions: &[u64]) {
         self.sessions_count += u64::try_from(sessions.len()).unwrap_or(0);
         self.sessions.extend(sessions.iter().take(SESSIONS_MAX.saturating_sub(self.sessions.len())));
         let room = FRAMES_MAX.saturating_sub(self.finding.frames.len());
-        self.finding.frames.extend(other.frames.into_iter().take(room));
+        self.finding.frames.extend(other.frames.iter().take(room));
         self.finding.severity = self.finding.severity.max(other.severity);
     }
 

@@ -1,6 +1,7 @@
 //! What was said often enough: a finding that most sessions share is made once, and then only counted.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use crate::base::WireMap;
 use crate::rules::Finding;
@@ -38,5 +39,14 @@ impl Said {
 
 /// What findings about one server and realm are merged by.
 pub(super) fn server_key(server: &Subject) -> String {
-    format!("{:?} {}", server.server, facts::text(&server.realm))
+    let address = server.server.map(address_key).unwrap_or_default();
+    [&*address, " ", &facts::text(&server.realm)].concat()
+}
+
+/// What findings about one address are merged by. It is made for most sessions and shown nowhere: a number is made sooner than a text.
+pub(super) fn address_key(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => address.to_bits().to_string(),
+        IpAddr::V6(address) => address.to_string(),
+    }
 }

@@ -103,7 +103,7 @@ impl Findings {
         let Some(known) = self.collected.get_mut(of_client) else { return };
         let before = known.finding.severity;
         let explained_by = finding.explained_by;
-        known.absorb(finding, &sessions);
+        known.absorb(&finding, &sessions);
         // What explains it on one side explains it on both.
         if known.finding.explained_by.is_none() && explained_by.is_some() {
             known.finding.explained_by = explained_by;

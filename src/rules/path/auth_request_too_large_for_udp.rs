@@ -11,6 +11,7 @@ use crate::rules::Severity;
 use crate::rules::facts;
 use crate::rules::path_facts;
 use crate::rules::path_facts::Size;
+use crate::rules::said;
 use crate::session::Attempt;
 use crate::session::Session;
 
@@ -50,7 +51,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let size = path_facts::size(session, attempt);
     let is_longest = || largest_answered(session, attempt).is_none_or(|answered| answered < size);
     let explains = silent.is_some() && is_longest() && !facts::is_ping(attempt);
-    let key = attempt.transaction.flow.destination.address.to_string();
+    let key = said::address_key(attempt.transaction.flow.destination.address);
     if let Some(again) = context.said.again(&RULE, &key).filter(|_| !explains) {
         return vec![again];
     }

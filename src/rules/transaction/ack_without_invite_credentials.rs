@@ -7,6 +7,7 @@ use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::facts;
+use crate::rules::said;
 use crate::session::Attempt;
 use crate::session::Session;
 use crate::sip::Method;
@@ -33,7 +34,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let bare: Vec<&Attempt<'_>> = session.attempts.iter().filter(|attempt| is_bare(attempt)).collect();
     let Some(attempt) = bare.first().copied() else { return Vec::new() };
     // True of most clients of a server, or of none.
-    let key = attempt.transaction.flow.destination.address.to_string();
+    let key = said::address_key(attempt.transaction.flow.destination.address);
     if let Some(again) = context.said.again(&RULE, &key) {
         return vec![again];
     }
