@@ -106,6 +106,17 @@ fn add_methods<'c>(candidates: &mut Candidates<'c>, around: &'c Surroundings<'c>
     candidates.add(Variant::MethodOther, |hashed| hashed.method = lower.into());
 }
 
+/// Each of them once, for the same gives the same digest: From, To and Request-URI mostly have one domain.
+fn distinct<'c>(all: impl IntoIterator<Item = &'c [u8]>) -> Vec<&'c [u8]> {
+    let mut kept = Vec::new();
+    for one in all {
+        if !kept.contains(&one) {
+            kept.push(one);
+        }
+    }
+    kept
+}
+
 /// The hosts that a client may take for its domain.
 fn domains<'c>(around: &'c Surroundings<'c>) -> [&'c [u8]; 3] {
     [around.from, around.to, around.request_uri].map(|uri| Uri::parse(uri).host)
@@ -119,7 +130,7 @@ fn add_realms<'c>(candidates: &mut Candidates<'c>, around: &'c Surroundings<'c>)
     }
     add(Variant::RealmCase, base.to_ascii_lowercase().into());
     add(Variant::RealmCase, base.to_ascii_uppercase().into());
-    for domain in domains(around) {
+    for domain in distinct(domains(around)) {
         add(Variant::RealmDomain, domain.into());
     }
     add(Variant::RealmDomain, Cow::Borrowed(b""));
@@ -133,12 +144,11 @@ fn add_usernames<'c>(candidates: &mut Candidates<'c>, around: &'c Surroundings<'
             candidates.add(variant, |hashed| hashed.username = username);
         }
     };
-    for uri in [around.from, around.to] {
-        let uri = Uri::parse(uri);
-        add(Variant::UsernameFrom, uri.user.into());
-        add(Variant::UsernameFrom, uri.plain_user().into());
+    let users = [around.from, around.to].map(Uri::parse).map(|uri| [uri.user, uri.plain_user()]);
+    for user in distinct(users.into_iter().flatten()) {
+        add(Variant::UsernameFrom, user.into());
     }
-    for domain in domains(around).into_iter().chain([realm]).filter(|domain| !domain.is_empty()) {
+    for domain in distinct(domains(around).into_iter().chain([realm]).filter(|domain| !domain.is_empty())) {
         add(Variant::UsernameWithDomain, [base, b"@", domain].concat().into());
         add(Variant::UsernameWithDomain, [b"sip:", base, b"@", domain].concat().into());
     }
