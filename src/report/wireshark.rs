@@ -3,14 +3,14 @@
 use std::fmt::Write;
 
 use crate::base::FrameRef;
+use crate::base::untrusted::is_printable_ascii;
 use crate::report::FrameAt;
 use crate::report::Input;
 
 /// Selects a Call-ID; `None` where the filter language cannot write it: then frames must do.
 pub fn call_id(call_id: &[u8]) -> Option<String> {
-    let text =
-        std::str::from_utf8(call_id).ok().filter(|text| text.chars().all(|c| !c.is_control() && c.is_ascii()))?;
-    Some(format!("sip.Call-ID == \"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")))
+    let text = std::str::from_utf8(call_id).ok().filter(|_| is_printable_ascii(call_id))?;
+    Some(["sip.Call-ID == \"", &text.replace('\\', "\\\\").replace('"', "\\\""), "\""].concat())
 }
 
 /// Selects frames by number, runs of them as ranges. Frames of later inputs are numbered anew: those of the first one named
