@@ -39,8 +39,8 @@ use crate::session::Run;
 use crate::session::Sighting;
 use crate::session::Tracker;
 use crate::sip::HeaderName;
-use crate::sip::Headers;
 use crate::sip::Message;
+use crate::sip::Room;
 use crate::sip::parse::Source;
 use crate::transport::LostMessage;
 use crate::transport::Payload;
@@ -58,8 +58,8 @@ pub(super) struct Messages {
     pub(super) builder: ReportBuilder,
     pub(super) findings: Findings,
     pub(super) said: Said,
-    /// The headers of the message before, in whose room the next ones are put.
-    room: Headers,
+    /// The room that the headers of the message before took up, for the next ones.
+    room: Room,
     pub(super) sip_messages: u64,
     pub(super) messages_cut: u64,
     pub(super) auth_rows_dropped: u64,
@@ -95,7 +95,7 @@ impl Messages {
             builder,
             findings,
             said: Said::default(),
-            room: Headers::new(),
+            room: Room::new(),
             limits: limits.clone(),
             sip_messages: 0,
             messages_cut: 0,

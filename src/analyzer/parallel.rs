@@ -14,8 +14,8 @@ use crate::base::Flow;
 use crate::base::Limits;
 use crate::base::Notice;
 use crate::report::model::Row;
-use crate::sip::Headers;
 use crate::sip::Message;
+use crate::sip::Room;
 use crate::sip::parse::Source;
 use crate::transport::LostMessage;
 use crate::transport::Payload;
@@ -45,8 +45,8 @@ enum Step {
 struct Batch {
     bytes: Vec<u8>,
     steps: Vec<Step>,
-    /// Headers that were looked at. They go back: memory is let go most cheaply where it was asked for, and it is used again.
-    spent: Vec<Headers>,
+    /// The room of headers that were looked at. It goes back: memory is let go most cheaply where it was asked for, and it is used again.
+    spent: Vec<Room>,
 }
 
 impl Batch {
@@ -144,10 +144,10 @@ impl Worker {
     pub(super) fn push(&mut self, payload: Payload<'_>) {
         let Payload { flow, transport, frames, time, bytes, cut, ambiguous, link, framing } = payload;
         let source = Source { is_cut: cut, header_fields_max: self.header_fields_max };
-        let Message { bytes: _, start, headers, body, has_all_headers, has_whole_body, defects } =
+        let Message { bytes: _, start, headers, body, has_all_headers, has_whole_body, cseq, defects } =
             crate::sip::parse_into(self.batch.spent.pop().unwrap_or_default(), bytes, source);
         let payload = Payload { flow, transport, frames, time, bytes: &[], cut, ambiguous, link, framing };
-        let message = Message { bytes: &[], start, headers, body, has_all_headers, has_whole_body, defects };
+        let message = Message { bytes: &[], start, headers, body, has_all_headers, has_whole_body, cseq, defects };
         self.add(bytes, |bytes| Step::Message { payload, message, bytes });
     }
 

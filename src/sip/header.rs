@@ -100,31 +100,42 @@ impl HeaderName {
         known.unwrap_or(HeaderName::Other)
     }
 
-    /// The header that a line begins with, and how long its name is, where it is written as the standards do and a colon
+    /// The header that a line begins with, how long its name is, and what stands behind the colon, where it is written as the standards do and the colon
     /// follows at once: nearly every line of nearly every stack. `None` says nothing.
-    pub fn usual(line: &[u8]) -> Option<(HeaderName, usize)> {
+    #[inline]
+    pub fn usual(line: &[u8]) -> Option<(HeaderName, usize, &[u8])> {
         // Comparisons with literals are a load or two each, and no call.
-        let known = match line.first()? {
-            b'V' if line.starts_with(b"Via:") => HeaderName::Via,
-            b'F' if line.starts_with(b"From:") => HeaderName::From,
-            b'T' if line.starts_with(b"To:") => HeaderName::To,
-            b'C' if line.starts_with(b"Call-ID:") => HeaderName::CallId,
-            b'C' if line.starts_with(b"CSeq:") => HeaderName::CSeq,
-            b'C' if line.starts_with(b"Contact:") => HeaderName::Contact,
-            b'C' if line.starts_with(b"Content-Length:") => HeaderName::ContentLength,
-            b'C' if line.starts_with(b"Content-Type:") => return Some((HeaderName::Other, 12)),
-            b'M' if line.starts_with(b"Max-Forwards:") => return Some((HeaderName::Other, 12)),
-            b'U' if line.starts_with(b"User-Agent:") => HeaderName::UserAgent,
-            b'A' if line.starts_with(b"Authorization:") => HeaderName::Authorization,
-            b'A' if line.starts_with(b"Allow:") => return Some((HeaderName::Other, 5)),
-            b'S' if line.starts_with(b"Supported:") => return Some((HeaderName::Other, 9)),
-            b'S' if line.starts_with(b"Server:") => HeaderName::Server,
-            b'E' if line.starts_with(b"Expires:") => HeaderName::Expires,
-            b'R' if line.starts_with(b"Record-Route:") => return Some((HeaderName::Other, 12)),
-            b'R' if line.starts_with(b"Route:") => return Some((HeaderName::Other, 5)),
-            _ => return None,
+        let is = |written: &[u8], name: HeaderName| {
+            Some((name, written.len().saturating_sub(1), line.strip_prefix(written)?))
         };
-        Some((known, known.as_str().len()))
+        let other = |written: &[u8]| is(written, HeaderName::Other);
+        match line.first()? {
+            b'V' => is(b"Via:", HeaderName::Via),
+            b'F' => is(b"From:", HeaderName::From),
+            b'T' => is(b"To:", HeaderName::To),
+            b'C' => is(b"Call-ID:", HeaderName::CallId)
+                .or_else(|| is(b"CSeq:", HeaderName::CSeq))
+                .or_else(|| is(b"Content-Length:", HeaderName::ContentLength))
+                .or_else(|| is(b"Contact:", HeaderName::Contact))
+                .or_else(|| other(b"Content-Type:")),
+            b'M' => other(b"Max-Forwards:").or_else(|| other(b"Min-SE:")),
+            b'U' => is(b"User-Agent:", HeaderName::UserAgent),
+            b'A' => other(b"Allow:")
+                .or_else(|| is(b"Authorization:", HeaderName::Authorization))
+                .or_else(|| other(b"Allow-Events:"))
+                .or_else(|| other(b"Accept:")),
+            b'S' => other(b"Supported:")
+                .or_else(|| is(b"Server:", HeaderName::Server))
+                .or_else(|| other(b"Session-Expires:")),
+            b'E' => is(b"Expires:", HeaderName::Expires),
+            b'R' => other(b"Record-Route:").or_else(|| other(b"Route:")),
+            b'P' => is(b"Proxy-Authorization:", HeaderName::ProxyAuthorization)
+                .or_else(|| is(b"Proxy-Authenticate:", HeaderName::ProxyAuthenticate))
+                .or_else(|| other(b"P-Asserted-Identity:")),
+            b'W' => is(b"WWW-Authenticate:", HeaderName::WwwAuthenticate),
+            b'D' => other(b"Date:"),
+            _ => None,
+        }
     }
 
     fn compact(name: &[u8]) -> HeaderName {
@@ -196,22 +207,28 @@ mod tests {
             "Content-Length: 1",
             "Content-Type: a",
             "Max-Forwards: 70",
+            "Min-SE: 90",
             "User-Agent: a",
             "Authorization: a",
             "Allow: a",
+            "Allow-Events: a",
+            "Accept: a",
             "Supported: a",
             "Server: a",
+            "Session-Expires: 1",
             "Expires: 1",
             "Record-Route: a",
             "Route: a",
+            "Proxy-Authorization: a",
+            "Proxy-Authenticate: a",
+            "P-Asserted-Identity: a",
+            "WWW-Authenticate: a",
+            "Date: a",
         ];
         for line in lines {
-            let name = line.split(':').next().unwrap_or_default();
-            assert_eq!(
-                HeaderName::usual(line.as_bytes()),
-                Some((HeaderName::parse(name.as_bytes()), name.len())),
-                "{line}"
-            );
+            let (name, value) = line.split_once(':').unwrap();
+            let expected = Some((HeaderName::parse(name.as_bytes()), name.len(), value.as_bytes()));
+            assert_eq!(HeaderName::usual(line.as_bytes()), expected, "{line}");
         }
         for other in ["", "V", "v: a", "Viable: a", "Via : a", "VIA: a", "Contact", "X: a", ": a"] {
             assert_eq!(HeaderName::usual(other.as_bytes()), None, "{other}");

@@ -19,28 +19,34 @@ pub struct Headers {
     repeats: [bool; HeaderName::COUNT],
 }
 
-impl Headers {
-    /// None yet.
-    pub fn new() -> Headers {
-        Headers { rows: Vec::with_capacity(USUAL), first: [0; HeaderName::COUNT], repeats: [false; HeaderName::COUNT] }
-    }
+/// The room that the headers of one message took up, for those of another.
+#[derive(Debug, Default)]
+pub struct Room(Vec<Header>);
 
-    /// None, with the room that these took up.
-    pub fn emptied(self) -> Headers {
-        let mut rows = self.rows;
+impl Room {
+    /// For the headers of a usual message. Its default is none, which costs nothing: it stands in for one that is lent to a message.
+    pub fn new() -> Room {
+        Room(Vec::with_capacity(USUAL))
+    }
+}
+
+impl Headers {
+    /// None yet, in that room.
+    pub fn new(room: Room) -> Headers {
+        let Room(mut rows) = room;
         rows.clear();
         Headers { rows, first: [0; HeaderName::COUNT], repeats: [false; HeaderName::COUNT] }
     }
 
-    /// Their room, for those of another message; `None` where it is too large to be kept.
-    pub fn into_room(self) -> Option<Headers> {
-        (self.rows.capacity() <= KEPT_MAX).then(|| self.emptied())
+    /// Their room; `None` where it is too large to be kept.
+    pub fn into_room(self) -> Option<Room> {
+        (self.rows.capacity() <= KEPT_MAX).then_some(Room(self.rows))
     }
 
     /// Adds the next one.
     pub fn push(&mut self, header: Header) {
-        let place = u32::try_from(self.rows.len().saturating_add(1)).unwrap_or(u32::MAX);
         self.rows.push(header);
+        let place = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
         let name = header.name as usize;
         match (self.first.get_mut(name), self.repeats.get_mut(name)) {
             (Some(first @ 0), _) => *first = place,
@@ -99,13 +105,6 @@ impl Headers {
     }
 }
 
-impl Default for Headers {
-    /// None, and no room for any: what stands in for those that are lent to a message costs nothing.
-    fn default() -> Headers {
-        Headers { rows: Vec::new(), first: [0; HeaderName::COUNT], repeats: [false; HeaderName::COUNT] }
-    }
-}
-
 impl<'h> IntoIterator for &'h Headers {
     type Item = &'h Header;
     type IntoIter = std::slice::Iter<'h, Header>;
@@ -123,16 +122,16 @@ mod tests {
     #[test]
     fn the_room_of_many_headers_is_not_kept() {
         let with = |count: usize| {
-            let mut headers = Headers::new();
+            let mut headers = Headers::new(Room::new());
             for _ in 0..count {
                 headers.push(Header { name: HeaderName::Via, name_at: Span::default(), value_at: Span::default() });
             }
             headers
         };
-        let room = with(KEPT_MAX).into_room();
-        assert!(
-            room.is_some_and(|room| room.is_empty() && !room.has(HeaderName::Via) && !room.repeats(HeaderName::Via))
-        );
-        assert_eq!(with(KEPT_MAX + 1).into_room(), None);
+        let again = with(KEPT_MAX).into_room().map(Headers::new);
+        assert!(again.is_some_and(|headers| {
+            headers.is_empty() && !headers.has(HeaderName::Via) && !headers.repeats(HeaderName::Via)
+        }));
+        assert!(with(KEPT_MAX + 1).into_room().is_none());
     }
 }

@@ -23,6 +23,8 @@ pub struct Message<'a> {
     pub has_all_headers: bool,
     /// Whether the body was seen to its end.
     pub has_whole_body: bool,
+    /// The number of the first CSeq header, and where its method stands; see [`Message::cseq`].
+    pub cseq: Option<(u32, Span)>,
     /// What was odd, in the order found.
     pub defects: Vec<Defect>,
 }
@@ -102,15 +104,7 @@ impl<'a> Message<'a> {
 
     /// The CSeq, where it can be read.
     pub fn cseq(&self) -> Option<CSeq<'a>> {
-        let value = self.value(HeaderName::CSeq)?;
-        let digits = value.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(value.len());
-        let (digits, rest) = value.split_at_checked(digits).filter(|(digits, _)| !digits.is_empty())?;
-        let number = digits.iter().try_fold(0_u32, |number, digit| {
-            number.checked_mul(10)?.checked_add(u32::from(digit.wrapping_sub(b'0')))
-        })?;
-        let method = rest.trim_ascii();
-        // RFC 3261 §25.1: CSeq = 1*DIGIT LWS Method.
-        (rest.len() > method.len() && !method.is_empty()).then_some(CSeq { number, method })
+        self.cseq.map(|(number, method)| CSeq { number, method: self.text(method) })
     }
 
     /// The topmost Via: that of the hop the message was captured on.

@@ -23,7 +23,7 @@ pub mod via;
 pub use defect::{Defect, DefectKind};
 pub use elements::elements;
 pub use header::{Header, HeaderName};
-pub use headers::Headers;
+pub use headers::{Headers, Room};
 pub use message::{CSeq, Message, StartLine};
 pub use method::Method;
 pub use parse::{parse, parse_into};

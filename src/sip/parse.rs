@@ -8,6 +8,7 @@ use crate::sip::Header;
 use crate::sip::HeaderName;
 use crate::sip::Headers;
 use crate::sip::Message;
+use crate::sip::Room;
 use crate::sip::StartLine;
 use crate::sip::defect::HeaderGap;
 
@@ -22,35 +23,26 @@ pub struct Source {
 
 /// Reads one message. `bytes` hold one message whole, as a datagram or a framed part of a stream.
 pub fn parse(bytes: &[u8], source: Source) -> Message<'_> {
-    parse_into(Headers::new(), bytes, source)
+    parse_into(Room::new(), bytes, source)
 }
 
 /// As [`parse`], in the room of headers that nobody needs any more: it saves each message an allocation, and two threads a quarter of
 /// the memory that one lets go for the other.
-pub fn parse_into(room: Headers, bytes: &[u8], source: Source) -> Message<'_> {
-    let mut scanner = Scanner {
-        bytes,
-        at: leading_blank(bytes),
-        headers: room.emptied(),
-        defects: Vec::new(),
-        header_fields_max: source.header_fields_max,
-        is_cut: source.is_cut,
-    };
-    let start = scanner.start_line();
-    let has_all_headers = scanner.header_section();
-    if !has_all_headers {
-        scanner.defect(DefectKind::HeadersCut, scanner.at..bytes.len());
-    }
-    let (body, has_whole_body) = scanner.body(source.is_cut || !has_all_headers);
+pub fn parse_into(room: Room, bytes: &[u8], source: Source) -> Message<'_> {
     let mut message = Message {
         bytes,
-        start,
-        headers: scanner.headers,
-        body,
-        has_all_headers,
-        has_whole_body,
-        defects: scanner.defects,
+        start: StartLine::Request { method: Span::default(), uri: Span::default() },
+        headers: Headers::new(room),
+        body: Span::default(),
+        has_all_headers: false,
+        has_whole_body: false,
+        cseq: None,
+        defects: Vec::new(),
     };
+    let mut scanner = Scanner { bytes, source, at: leading_blank(bytes), message: &mut message };
+    scanner.start_line();
+    scanner.header_section();
+    scanner.body();
     check_headers(&mut message);
     message
 }
@@ -60,14 +52,13 @@ fn leading_blank(bytes: &[u8]) -> usize {
     bytes.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(bytes.len())
 }
 
-struct Scanner<'a> {
+/// Fills a message, part by part.
+struct Scanner<'m, 'a> {
     bytes: &'a [u8],
+    source: Source,
     /// Where the next line begins.
     at: usize,
-    headers: Headers,
-    defects: Vec<Defect>,
-    header_fields_max: usize,
-    is_cut: bool,
+    message: &'m mut Message<'a>,
 }
 
 /// One line: where it begins, and its text without the line end.
@@ -84,11 +75,11 @@ impl Line<'_> {
     }
 }
 
-impl<'a> Scanner<'a> {
+impl<'a> Scanner<'_, 'a> {
     fn defect(&mut self, kind: DefectKind, at: std::ops::Range<usize>) {
         // The same oddity on each line (LF-only, folding) is said once: the first place is enough.
-        if !self.defects.iter().any(|defect| defect.kind == kind) {
-            self.defects.push(Defect { kind, at: Span::new(at) });
+        if !self.message.defects.iter().any(|defect| defect.kind == kind) {
+            self.message.defects.push(Defect { kind, at: Span::new(at) });
         }
     }
 
@@ -107,17 +98,17 @@ impl<'a> Scanner<'a> {
         })
     }
 
-    fn start_line(&mut self) -> StartLine {
-        let Some(line) = self.line() else {
-            return StartLine::Request { method: Span::default(), uri: Span::default() };
-        };
+    fn start_line(&mut self) {
+        let Some(line) = self.line() else { return };
         if line.is_lf_only {
             self.defect(DefectKind::LineFeedOnly, line.range());
         }
+        let is_status = line.text.get(..4).is_some_and(|head| head.eq_ignore_ascii_case(b"SIP/"));
+        self.message.start = if is_status { self.status_line(&line) } else { self.request_line(&line) };
+    }
+
+    fn request_line(&mut self, line: &Line<'_>) -> StartLine {
         let text = line.text;
-        if text.get(..4).is_some_and(|head| head.eq_ignore_ascii_case(b"SIP/")) {
-            return self.status_line(&line);
-        }
         let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t');
         let method_end = memchr::memchr2(b' ', b'\t', text).unwrap_or(text.len());
         let after = text.get(method_end..).unwrap_or_default();
@@ -130,7 +121,8 @@ impl<'a> Scanner<'a> {
         // RFC 3261 §7.1: single blanks, and none behind the version or in the URI, which has neither brackets nor headers.
         let is_plain = text.get(method_end..uri_start) == Some(b" ")
             && text.get(uri_end..).is_some_and(|version| version.eq_ignore_ascii_case(b" SIP/2.0"))
-            && !uri.iter().any(|byte| is_blank(byte) || matches!(byte, b'<' | b'>'))
+            && memchr::memchr2(b' ', b'\t', uri).is_none()
+            && memchr::memchr2(b'<', b'>', uri).is_none()
             && !has_headers(uri);
         if !is_plain || !line.is_terminated {
             self.defect(DefectKind::StartLine, line.range());
@@ -155,65 +147,71 @@ impl<'a> Scanner<'a> {
         StartLine::Response { status, reason: Span::new(line.start.saturating_add(reason_start)..line.range().end) }
     }
 
-    /// Reads header fields up to the blank line. Returns whether it was there.
-    fn header_section(&mut self) -> bool {
+    /// Reads header fields up to the blank line, if it is there.
+    fn header_section(&mut self) {
         while let Some(line) = self.line() {
-            if self.is_cut && !line.is_terminated {
+            if self.source.is_cut && !line.is_terminated {
                 // Half a Call-ID or half a digest is worse than none.
                 self.at = line.start;
-                return false;
+                break;
             }
             if line.is_lf_only && !line.text.is_empty() {
                 self.defect(DefectKind::LineFeedOnly, line.range());
             }
             match line.text {
-                [] if line.is_terminated => return true,
+                [] if line.is_terminated => {
+                    self.message.has_all_headers = true;
+                    return;
+                }
                 [b' ' | b'\t', ..] => self.continuation(&line, DefectKind::Folded),
                 _ => self.header_line(&line),
             }
         }
-        false
+        self.defect(DefectKind::HeadersCut, self.at..self.bytes.len());
     }
 
     fn header_line(&mut self, line: &Line<'_>) {
-        let text = line.text;
-        if let Some((name, name_end)) = HeaderName::usual(text) {
-            return self.header(line, name, name_end, text.get(name_end.saturating_add(1)..).unwrap_or_default());
-        }
-        // A name is a few bytes long: a plain loop is through before a search has begun.
-        let name_end = text.iter().take_while(|&&byte| is_token(byte)).count();
-        let (written, rest) = text.split_at_checked(name_end).unwrap_or((text, &[]));
-        let blanks = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
-        let Some((b':', value)) = rest.get(blanks..).and_then(<[u8]>::split_first).filter(|_| name_end > 0) else {
+        let Some((name, name_len, value)) = HeaderName::usual(line.text).or_else(|| self.unusual_header(line)) else {
             return self.stray_line(line);
         };
-        if blanks > 0 && self.headers.len() < self.header_fields_max {
-            self.defect(
-                DefectKind::BlankBeforeColon,
-                line.start.saturating_add(name_end)..line.start.saturating_add(name_end).saturating_add(blanks),
-            );
-        }
-        self.header(line, HeaderName::parse(written), name_end, value);
-    }
-
-    /// A header of that name, `name_end` bytes long; `value` is the end of the line.
-    fn header(&mut self, line: &Line<'_>, name: HeaderName, name_end: usize, value: &[u8]) {
-        if self.headers.len() >= self.header_fields_max {
+        if self.message.headers.len() >= self.source.header_fields_max {
             return self.defect(DefectKind::TooManyHeaders, line.range());
         }
-        let value = value.trim_ascii_start();
+        let value = match value {
+            // Nearly always.
+            [b' ', first, ..] if first.is_ascii_graphic() => value.get(1..).unwrap_or_default(),
+            _ => value.trim_ascii_start(),
+        };
         let value_start = line.range().end.saturating_sub(value.len());
-        self.headers.push(Header {
+        self.message.headers.push(Header {
             name,
-            name_at: Span::new(line.start..line.start.saturating_add(name_end)),
+            name_at: Span::new(line.start..line.start.saturating_add(name_len)),
             value_at: Span::new(value_start..value_start.saturating_add(value.trim_ascii_end().len())),
         });
+    }
+
+    /// A header that is rare, or written otherwise than the standards do: its name, how long that is, and what stands behind the colon.
+    fn unusual_header<'l>(&mut self, line: &Line<'l>) -> Option<(HeaderName, usize, &'l [u8])> {
+        // A name is a few bytes long: a plain loop is through before a search has begun.
+        let name_end = line.text.iter().take_while(|&&byte| is_token(byte)).count();
+        let (written, rest) = line.text.split_at_checked(name_end).filter(|(written, _)| !written.is_empty())?;
+        let blanks = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+        let value = rest.get(blanks..)?.strip_prefix(b":")?;
+        if blanks > 0 && self.message.headers.len() < self.source.header_fields_max {
+            let colon = name_end.saturating_add(blanks);
+            self.defect(
+                DefectKind::BlankBeforeColon,
+                line.start.saturating_add(name_end)..line.start.saturating_add(colon),
+            );
+        }
+        Some((HeaderName::parse(written), name_end, value))
     }
 
     /// A line without `name:`. Text pasted from manuals loses the blank that marks a fold: where the header before ends in
     /// a comma, the line goes on with it.
     fn stray_line(&mut self, line: &Line<'_>) {
-        let goes_on = self.headers.last_mut().is_some_and(|header| header.value_at.of(self.bytes).ends_with(b","));
+        let goes_on =
+            self.message.headers.last_mut().is_some_and(|header| header.value_at.of(self.bytes).ends_with(b","));
         if goes_on {
             self.continuation(line, DefectKind::FoldedWithoutBlank);
         } else {
@@ -224,7 +222,7 @@ impl<'a> Scanner<'a> {
     fn continuation(&mut self, line: &Line<'_>, kind: DefectKind) {
         self.defect(kind, line.range());
         let end = line.start.saturating_add(line.text.trim_ascii_end().len());
-        if let Some(header) = self.headers.last_mut() {
+        if let Some(header) = self.message.headers.last_mut() {
             let start = header.value_at.start as usize;
             // A value that starts on the next line (`Authorization:` CRLF blank …) begins with its first byte there.
             let text = self.bytes.get(start..end).unwrap_or_default();
@@ -235,29 +233,32 @@ impl<'a> Scanner<'a> {
     }
 
     /// The body's span, and whether all of it is there.
-    fn body(&mut self, is_cut: bool) -> (Span, bool) {
-        let start = self.at;
-        let available = self.bytes.len().saturating_sub(start);
-        match self.content_length() {
+    fn body(&mut self) {
+        let (start, end) = (self.at, self.bytes.len());
+        let available = end.saturating_sub(start);
+        let (body_end, is_whole) = match self.content_length() {
             Some(length) if length > available => {
-                self.defect(DefectKind::BodyCut, start..self.bytes.len());
-                (Span::new(start..self.bytes.len()), false)
+                self.defect(DefectKind::BodyCut, start..end);
+                (end, false)
             }
             Some(length) => {
+                let body_end = start.saturating_add(length);
                 if length < available {
-                    self.defect(DefectKind::BytesAfterBody, start.saturating_add(length)..self.bytes.len());
+                    self.defect(DefectKind::BytesAfterBody, body_end..end);
                 }
-                (Span::new(start..start.saturating_add(length)), true)
+                (body_end, true)
             }
             // RFC 3261 §18.3: without Content-Length the body ends with the datagram.
-            None => (Span::new(start..self.bytes.len()), !is_cut),
-        }
+            None => (end, !self.source.is_cut && self.message.has_all_headers),
+        };
+        self.message.body = Span::new(start..body_end);
+        self.message.has_whole_body = is_whole;
     }
 
     fn content_length(&mut self) -> Option<usize> {
         let mut length = None;
         let mut bad = None;
-        for span in self.headers.all(HeaderName::ContentLength).map(|header| header.value_at) {
+        for span in self.message.headers.all(HeaderName::ContentLength).map(|header| header.value_at) {
             match strict_number(span.of(self.bytes)) {
                 Some(number) if length.is_none_or(|first| first == number) => length = Some(number),
                 _ => bad = bad.or(Some(span)),
@@ -301,6 +302,7 @@ fn check_headers(message: &mut Message<'_>) {
         message.defects.push(Defect { kind: DefectKind::RepeatedHeader, at });
     }
     if let Some(at) = message.headers.first(HeaderName::CSeq).map(|header| header.value_at) {
+        message.cseq = cseq(message.bytes, at);
         match message.cseq() {
             None => message.defects.push(Defect { kind: DefectKind::BadCSeq, at }),
             Some(cseq) if message.method().is_some_and(|method| method != cseq.method) => {
@@ -310,6 +312,23 @@ fn check_headers(message: &mut Message<'_>) {
         }
     }
     check_text(message);
+}
+
+/// The number of a CSeq header, and where its method stands.
+fn cseq(bytes: &[u8], at: Span) -> Option<(u32, Span)> {
+    let value = at.of(bytes);
+    let mut number = None;
+    let mut rest = value;
+    while let [digit @ b'0'..=b'9', behind @ ..] = rest {
+        let digit = u32::from(digit.wrapping_sub(b'0'));
+        number = Some(number.unwrap_or(0_u32).checked_mul(10)?.checked_add(digit)?);
+        rest = behind;
+    }
+    let method = rest.trim_ascii_start();
+    // RFC 3261 §25.1: CSeq = 1*DIGIT LWS Method.
+    let has_both = rest.len() > method.len() && !method.is_empty();
+    let end = at.range().end;
+    number.filter(|_| has_both).map(|number| (number, Span::new(end.saturating_sub(method.len())..end)))
 }
 
 /// The first header of that name that says something else than the one before it.
