@@ -215,16 +215,16 @@ impl Messages {
     }
 
     fn challenges(&mut self, message: &Message<'_>, payload: &Payload<'_>, time: CaptureTime) -> Vec<ChallengeRow> {
-        let rows = auth_headers(message, &CHALLENGES);
-        let mut rows = rows.peekable();
-        if rows.peek().is_none() {
+        // Most messages have none.
+        let row_count = count(message, &CHALLENGES);
+        if row_count == 0 {
             return Vec::new();
         }
-        self.auth_rows_dropped += beyond(count(message, &CHALLENGES), AUTH_ROWS_MAX);
+        self.auth_rows_dropped += beyond(row_count, AUTH_ROWS_MAX);
         let purpose = purpose_of(&self.nonces, message);
         let user = self.nonces.user(message.from_user());
         let mut left = AUTH_ROWS_MAX;
-        let rows = rows.map(|(header, value)| {
+        let rows = auth_headers(message, &CHALLENGES).map(|(header, value)| {
             let all = parse_challenges(value);
             self.auth_rows_dropped += beyond(all.len(), left);
             let read = all.len().min(left);
@@ -239,15 +239,15 @@ impl Messages {
             });
             ChallengeRow { header, nonces: nonces.collect(), value: value.into() }
         });
-        rows.collect()
+        collected(rows, row_count)
     }
 
     fn credentials(&mut self, message: &Message<'_>, payload: &Payload<'_>, time: CaptureTime) -> RequestCredentials {
-        let rows: Vec<(HeaderKind, &[u8])> = auth_headers(message, &CREDENTIALS).collect();
-        if rows.is_empty() {
+        let row_count = count(message, &CREDENTIALS);
+        if row_count == 0 {
             return RequestCredentials::default();
         }
-        self.auth_rows_dropped += beyond(count(message, &CREDENTIALS), AUTH_ROWS_MAX);
+        self.auth_rows_dropped += beyond(row_count, AUTH_ROWS_MAX);
         let mut purposes: Vec<u64> = Vec::new();
         let purpose = purpose_of(&self.nonces, message);
         let request = Request {
@@ -257,7 +257,7 @@ impl Messages {
             headers_cut: !message.has_all_headers,
         };
         let mut left = AUTH_ROWS_MAX;
-        let rows = rows.into_iter().map(|(header, value)| {
+        let rows = auth_headers(message, &CREDENTIALS).map(|(header, value)| {
             let all = parse_credentials(value);
             self.auth_rows_dropped += beyond(all.len(), left);
             let read = all.len().min(left);
@@ -287,7 +287,7 @@ impl Messages {
                 value: value.into(),
             }
         });
-        RequestCredentials { rows: rows.collect(), purposes }
+        RequestCredentials { rows: collected(rows, row_count), purposes }
     }
 
     /// Notes that a call was refused or challenged, and whether a refusal was passed back from behind the server.
@@ -350,17 +350,21 @@ pub(super) fn beyond(rows: usize, left: usize) -> u64 {
 }
 
 pub(super) fn count(message: &Message<'_>, names: &[HeaderName]) -> usize {
-    message.headers.iter().filter(|header| names.contains(&header.name)).count()
+    names.iter().map(|name| message.headers.all(*name).count()).sum()
+}
+
+/// So many rows at most, in a list that takes up no more room than they need: sessions keep it.
+fn collected<T>(rows: impl Iterator<Item = T>, row_count: usize) -> Vec<T> {
+    let mut all = Vec::with_capacity(row_count.min(AUTH_ROWS_MAX));
+    all.extend(rows);
+    all
 }
 
 fn auth_headers<'m, 'a: 'm>(
     message: &'m Message<'a>,
     names: &'m [HeaderName],
 ) -> impl Iterator<Item = (HeaderKind, &'a [u8])> + 'm {
-    // Most messages have none of them.
-    let has_any = names.iter().any(|name| message.headers.has(*name));
-    let headers = message.headers.iter().take(if has_any { usize::MAX } else { 0 });
-    let headers = headers.filter(move |header| names.contains(&header.name)).take(AUTH_ROWS_MAX);
+    let headers = message.headers.iter().filter(move |header| names.contains(&header.name)).take(AUTH_ROWS_MAX);
     headers.filter_map(|header| Some((HeaderKind::of(header.name)?, message.text(header.value_at))))
 }
 
