@@ -1,6 +1,5 @@
 //! The Via header (RFC 3261 §20.42): which hop, and its branch.
 
-use crate::base::is_token;
 use crate::sip::address::parameters;
 
 /// One Via value.
@@ -20,11 +19,9 @@ impl<'a> Via<'a> {
         let (head, tail) = value.split_at_checked(end).unwrap_or((value, &[]));
         // As most stacks write it: first, or behind `rport`.
         if let Some(usual) = tail.strip_prefix(b";rport").unwrap_or(tail).strip_prefix(b";branch=") {
-            let len = usual.iter().position(|&byte| !is_token(byte)).unwrap_or(usual.len());
-            let (branch, behind) = usual.split_at_checked(len).unwrap_or((usual, &[]));
-            if !branch.is_empty() && matches!(behind, [] | [b';' | b',', ..]) {
-                return Via { head, branch: Some(branch) };
-            }
+            let len = memchr::memchr2(b';', b',', usual).unwrap_or(usual.len());
+            let branch = usual.get(..len).unwrap_or_default().trim_ascii();
+            return Via { head, branch: (!branch.is_empty()).then_some(branch) };
         }
         let tail = tail.split(|&byte| byte == b',').next().unwrap_or_default();
         let branch = parameters(tail).find(|(name, _)| name.eq_ignore_ascii_case(b"branch")).map(|(_, value)| value);
