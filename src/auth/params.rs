@@ -51,6 +51,7 @@ impl<'a> Param<'a> {
 
     /// The value with quoted pairs resolved (RFC 3261 §25.1) and line folds made one space (§7.3.1). Borrowed in the
     /// common case.
+    #[inline]
     pub fn value(&self) -> Cow<'a, [u8]> {
         if self.altered { Cow::Owned(unescape(self.raw)) } else { Cow::Borrowed(self.raw) }
     }

@@ -65,6 +65,9 @@ impl<'a> Scanner<'a> {
             if self.peek().is_none() {
                 break None;
             }
+            if self.usual_param(params).is_some() {
+                continue;
+            }
             let name = self.token();
             if name.is_empty() {
                 self.at = self.at.saturating_add(1);
@@ -86,15 +89,41 @@ impl<'a> Scanner<'a> {
         next_scheme
     }
 
+    /// Adds a parameter that is written as nearly every stack does: no blanks, and a token or a plain quoted string for its value.
+    /// Where it is written otherwise, nothing is read.
+    fn usual_param(&mut self, params: &mut Params<'a>) -> Option<()> {
+        let start = self.at;
+        let rest = self.value.get(start..)?;
+        let (name, rest) = split_token(rest).filter(|(name, _)| !name.is_empty())?;
+        let value = rest.strip_prefix(b"=")?;
+        let (raw, quoted) = match value.strip_prefix(b"\"") {
+            Some(inside) => {
+                let end = memchr3(b'"', b'\\', b'\n', inside).filter(|&end| end > 0)?;
+                let (raw, behind) = inside.split_at_checked(end)?;
+                (raw, behind.starts_with(b"\"").then_some(true)?)
+            }
+            None => {
+                let (raw, behind) = split_token(value).filter(|(raw, _)| !raw.is_empty())?;
+                (raw, matches!(behind, [] | [b',', ..]).then_some(false)?)
+            }
+        };
+        let around = if quoted { "=\"\"".len() } else { "=".len() };
+        self.at = start.saturating_add(name.len()).saturating_add(raw.len()).saturating_add(around);
+        params.push(Param { name, raw, quoted, span: Span::new(start..self.at), altered: false });
+        Some(())
+    }
+
     /// Skips what stands between two parameters. Whether a comma was among it.
     fn separator(&mut self, params: &mut Params<'a>, is_first: bool) -> bool {
         let start = self.at;
         // As nearly every stack writes it.
-        if !is_first
-            && let Some([b',', b' ', next, ..]) = self.value.get(start..)
-            && is_token(*next)
-        {
-            self.at = start.saturating_add(2);
+        let usual = match self.value.get(start..) {
+            Some([b',', b' ', next, ..]) if is_token(*next) => 2,
+            Some([b',', next, ..]) if is_token(*next) => 1,
+            _ => 0,
+        };
+        if usual > 0 && !is_first {
+            self.at = start.saturating_add(usual);
             return true;
         }
         let mut commas = 0_usize;
@@ -230,4 +259,9 @@ impl<'a> Scanner<'a> {
         let rest = self.value.get(self.at..).unwrap_or_default();
         self.at = self.at.saturating_add(rest.iter().position(|&byte| !belongs(byte)).unwrap_or(rest.len()));
     }
+}
+
+/// The token that bytes begin with, and what stands behind it.
+fn split_token(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    bytes.split_at_checked(bytes.iter().position(|&byte| !is_token(byte)).unwrap_or(bytes.len()))
 }
