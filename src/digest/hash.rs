@@ -1,4 +1,4 @@
-//! The hash functions behind one type, fed piece by piece, and their output as lower-case hex (RFC 7616 §3, §3.4.1).
+//! The hash functions behind one name, and their output as lower-case hex (RFC 7616 §3, §3.4.1).
 
 use md5::Digest;
 use md5::Md5;
@@ -12,7 +12,7 @@ use crate::auth::HashName;
 /// Hex digits of the longest hash, SHA-512.
 const HEX_LEN_MAX: usize = 128;
 
-/// A hash under way. Its state is wiped on drop.
+/// A hash under way, which may be gone on with in several ways. Its state is wiped on drop.
 #[derive(Clone)]
 pub enum Hasher {
     /// MD5.
@@ -63,14 +63,24 @@ impl Hasher {
 /// `H(part:part:part)`: the parts with colons between them.
 #[inline]
 pub fn hash_joined(hash: HashName, parts: &[&[u8]]) -> Hex {
-    let mut hasher = Hasher::new(hash);
+    match hash {
+        HashName::Md5 => joined::<Md5>(parts),
+        HashName::Sha256 => joined::<Sha256>(parts),
+        HashName::Sha512_256 => joined::<Sha512_256>(parts),
+        HashName::Sha512 => joined::<Sha512>(parts),
+    }
+}
+
+/// The state is wiped on drop.
+fn joined<D: Digest>(parts: &[&[u8]]) -> Hex {
+    let mut hasher = D::new();
     for (index, part) in parts.iter().enumerate() {
         if index > 0 {
             hasher.update(b":");
         }
         hasher.update(part);
     }
-    hasher.finish()
+    Hex::of(&hasher.finalize())
 }
 
 /// A hash as lower-case hex digits, on the stack. No `Debug`: an HA1 is as good as a password.
