@@ -57,10 +57,12 @@ impl Buffer {
 
     /// Makes the window at least `len` bytes long; false where the input ends or breaks before.
     /// The caller has checked `len` against its limit: this allocates.
+    #[inline]
     pub(super) fn fill(&mut self, len: usize) -> bool {
-        if self.end.saturating_sub(self.start) >= len {
-            return true;
-        }
+        self.end.saturating_sub(self.start) >= len || self.read(len)
+    }
+
+    fn read(&mut self, len: usize) -> bool {
         self.bytes.copy_within(self.start..self.end, 0);
         self.end = self.end.saturating_sub(self.start);
         self.start = 0;

@@ -216,7 +216,9 @@ impl Reader {
         if !self.buffer.fill(record_header_len) {
             return self.stop_cut("a record header", record_header_len);
         }
-        let captured = order.u32_at(self.buffer.window(), 8)? as usize;
+        let record_header: [u8; 16] = *self.buffer.window().first_chunk()?;
+        let word = |at| order.u32_at(&record_header, at);
+        let (seconds, ticks, captured, original_len) = (word(0)?, word(4)?, word(8)? as usize, word(12)?);
         if captured > self.packet_len_bytes_max {
             let limit = self.packet_len_bytes_max;
             return self.stop_damaged(&format!("a record claims {captured} bytes, the limit is {limit}"));
@@ -225,8 +227,6 @@ impl Reader {
         if !self.buffer.fill(record_len) {
             return self.stop_cut("a record", record_len);
         }
-        let word = |at| order.u32_at(self.buffer.window(), at);
-        let (seconds, ticks, original_len) = (word(0)?, word(4)?, word(12)?);
         let ns =
             i64::from(seconds).saturating_mul(NS_PER_S).saturating_add(i64::from(ticks).saturating_mul(ns_per_tick));
         self.pending = record_len;
