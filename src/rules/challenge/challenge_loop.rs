@@ -25,6 +25,7 @@ use crate::rules::nonce_facts;
 use crate::rules::relay_facts;
 use crate::session::Attempt;
 use crate::session::Judgement;
+use crate::session::NonceId;
 use crate::session::Presented;
 use crate::session::Session;
 use crate::sip::Method;
@@ -45,7 +46,8 @@ pub static RULE: Rule = Rule {
     advice: "Read the cause: a loop is a symptom. Where another finding of the session is named as its explanation, act on that \
              one. Where the cause is unknown, give the password: then each digest is recomputed, and the password is either \
              cleared or convicted.",
-    not_this: "A 407 of a second realm behind an answered first one is progress. Retransmitted challenges are one challenge. A \
+    not_this: "A 407 of a second realm behind an answered first one is progress. A B2BUA that passes the challenges on under the same Call-ID \
+               has no loop of its own. Retransmitted challenges are one challenge. A \
                call that ends with 486 got past the challenges. A \
                registration that is challenged at every refresh and accepted each time is no loop.",
     sources: &["RFC 3261 section 22.1", "RFC 3261 section 22.2", "RFC 7616 section 3.3"],
@@ -65,15 +67,28 @@ const TRIES_WITHIN_S: u64 = 60;
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
+    let mut told: Vec<BTreeSet<NonceId>> = Vec::new();
     for attempts in pursuits(session) {
+        let mut nonces = BTreeSet::new();
         for streak in facts::streaks(session, &attempts) {
             if streak.last().is_none_or(|(_, last)| last.is_let_past()) {
                 continue;
             }
             for (realm, tried) in tried_by_realm(session, &streak) {
-                findings.extend(in_streak(session, context, &streak, &realm, &tried));
+                let tried_nonces: BTreeSet<NonceId> =
+                    tried.iter().filter_map(|(_, _, presented)| presented.nonce).collect();
+                // Who passes the same nonces on under this Call-ID is the other side of a B2BUA.
+                if told.iter().any(|known| !tried_nonces.is_empty() && tried_nonces.is_subset(known)) {
+                    continue;
+                }
+                let found = in_streak(session, context, &streak, &realm, &tried);
+                if found.is_some() {
+                    nonces.extend(tried_nonces);
+                }
+                findings.extend(found);
             }
         }
+        told.push(nonces);
     }
     findings
 }

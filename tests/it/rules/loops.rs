@@ -354,3 +354,42 @@ fn a_phone_that_authenticates_as_somebody_else_is_one_client() {
         Authorization: digest user=auth1001 password=secret\n[z] < 200\n";
     check(&[&named, gets_in, LATER], NOTHING, "untold of 2 clients\nuntold of 1 client did");
 }
+
+#[test]
+fn a_b2bua_that_keeps_the_call_id_has_no_loop_of_its_own() {
+    let names = "phone 192.0.2.10\nsbc 203.0.113.5\ncore 198.51.100.30\n";
+    let round = |credentials: &str, number: u32| {
+        format!(
+            "phone > sbc REGISTER\nFrom: <sip:1001@pbx.example.com>;tag=p\nCSeq: {number} REGISTER\n{credentials}\
+             sbc > core REGISTER\nFrom: <sip:1001@pbx.example.com>;tag=s\nCSeq: 10{number} REGISTER\n{}\
+             core > sbc 401\nWWW-Authenticate: challenge nonce=n{number}\nsbc > phone 401\nWWW-Authenticate: challenge nonce=n{number}\n",
+            credentials.replace(
+                "digest user=1001 password=wrong",
+                &format!("digest user=1001 password=wrong nonce=n{}", number - 1)
+            ),
+        )
+    };
+    let wrong = "Authorization: digest user=1001 password=wrong\n";
+    let all: String = [round("", 1), round(wrong, 2), round(wrong, 3), round(wrong, 4)].concat();
+    let report = analyse(&[names, &all, LATER], NOTHING);
+    assert_eq!(
+        report.findings.iter().filter(|finding| finding.rule == "challenge-loop").count(),
+        1,
+        "{}",
+        shown(&report)
+    );
+    check(&[names, &all, LATER], SECRET, "high digest-wrong-password\nmedium challenge-loop by=digest-wrong-password");
+    // Servers that ask for themselves refuse for themselves.
+    let own = all.replace(
+        "core > sbc 401\nWWW-Authenticate: challenge nonce=n",
+        "core > sbc 401\nWWW-Authenticate: challenge nonce=own",
+    );
+    let own = own.replace("password=wrong nonce=n", "password=wrong nonce=own");
+    let report = analyse(&[names, &own, LATER], NOTHING);
+    assert_eq!(
+        report.findings.iter().filter(|finding| finding.rule == "challenge-loop").count(),
+        2,
+        "{}",
+        shown(&report)
+    );
+}
