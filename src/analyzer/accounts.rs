@@ -131,15 +131,18 @@ impl Messages {
                 AttemptOutcome::Accepted => StepKind::Accepted,
                 _ => continue,
             };
-            let (Some(request), Some(key)) = (attempt.request(), rules::facts::account_key(session, attempt)) else {
-                continue;
-            };
-            let realm = attempt.challenges.first().map(|offered| offered.realm().into_owned()).unwrap_or_default();
+            let key = rules::facts::account_key(session, attempt);
+            let (Some(request), Some(answer), Some(key)) = (attempt.request(), attempt.answer(), key) else { continue };
+            let offered = attempt.challenges.first();
+            let realm = offered.map(|offered| offered.realm().into_owned()).unwrap_or_default();
             let step = LoopStep {
                 time: request.time,
                 at: request.at,
                 session: number,
                 kind,
+                answered: answer.time,
+                nonce: attempt.credentials.iter().find(|sent| sent.is_refused()).and_then(|refused| refused.nonce),
+                offered: offered.and_then(|offered| offered.nonce),
                 user: beginning(&user).into(),
                 realm: beginning(&realm).into(),
                 explained_by: rules::precedence::explains_loop_at(session, findings, index),

@@ -33,6 +33,9 @@ use crate::rules::capture_facts::IssuedNonce;
 use crate::rules::capture_facts::NonceServerFacts;
 use crate::rules::capture_facts::SharedNonce;
 use crate::rules::challenge::challenge_loop;
+use crate::rules::challenge::challenge_loop::Series;
+use crate::rules::nonce::old_nonce_reused;
+use crate::rules::nonce::stale_ignored_by_client;
 use crate::rules::security;
 use crate::rules::security::blocked_after_failures;
 use crate::rules::security::digest_leak;
@@ -120,13 +123,19 @@ impl Analyzer {
             .filter(|(key, _)| !attackers.contains(&key.source))
             .filter_map(|(key, steps)| challenge_loop::across_sessions(key, steps))
             .collect();
-        for (mut finding, sessions) in loops {
+        for Series { mut finding, sessions, old_nonce } in loops {
             if !self.messages.keeps(&sessions) {
                 continue;
             }
-            self.messages.builder.note_trouble(&finding);
+            if let Some(cause) = old_nonce {
+                let (name, names) = old_nonce_reused::EXPLAINS;
+                self.messages.builder.note_trouble(&cause, names);
+                self.messages.findings.explain(name, &sessions, names);
+                self.messages.findings.add(cause, &sessions, None);
+            }
+            self.messages.builder.note_trouble(&finding, &[stale_ignored_by_client::RULE.name]);
             if finding.explained_by.is_none() && finding.severity >= Severity::High {
-                let (name, names) = challenge_loop::EXPLAINS;
+                let (name, names) = (challenge_loop::RULE.name, challenge_loop::EXPLAINS_ACROSS);
                 finding.excluded.extend(self.messages.findings.explain(name, &sessions, names));
             }
             self.messages.findings.add(finding, &sessions, None);

@@ -12,6 +12,7 @@ use crate::base::Endpoint;
 use crate::base::FrameRef;
 use crate::base::WireMap;
 use crate::base::limits::NAME_BYTES_MAX;
+use crate::session::NonceId;
 
 /// An address of record, as used from one source.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,6 +34,12 @@ pub struct LoopStep {
     pub session: u64,
     /// What became of it.
     pub kind: StepKind,
+    /// When that was told.
+    pub answered: CaptureTime,
+    /// The nonce of the credentials that were refused.
+    pub nonce: Option<NonceId>,
+    /// The nonce that the answer brought.
+    pub offered: Option<NonceId>,
     /// The user whom the credentials name, else the one who asks.
     pub user: Box<[u8]>,
     /// The realm.
@@ -45,6 +52,13 @@ impl LoopStep {
     /// Whether the credentials were challenged again, stale or not.
     pub fn is_refused(&self) -> bool {
         matches!(self.kind, StepKind::Refused | StepKind::Stale)
+    }
+
+    /// Whether the step behind this one was refused with the same nonce, although the answer to this one had brought another.
+    pub fn is_repeated_by(&self, later: &LoopStep) -> bool {
+        let is_same = self.nonce.is_some() && self.nonce == later.nonce;
+        let is_renewed = self.offered.is_some() && self.offered != self.nonce && self.answered < later.time;
+        is_same && is_renewed && self.is_refused() && later.is_refused()
     }
 }
 

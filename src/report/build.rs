@@ -102,8 +102,8 @@ impl ReportBuilder {
     }
 
     /// Counts a finding that no session alone shows.
-    pub fn note_trouble(&mut self, finding: &Finding) {
-        self.clients.note_trouble(finding);
+    pub fn note_trouble(&mut self, finding: &Finding, explained: &[&str]) {
+        self.clients.note_trouble(finding, explained);
     }
 
     /// How many sessions are of clients that found no place.

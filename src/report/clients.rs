@@ -197,12 +197,16 @@ impl Clients {
         };
     }
 
-    /// Takes a finding that spans sessions.
-    pub fn note_trouble(&mut self, finding: &Finding) {
+    /// Takes a finding that spans sessions, and the names of the rules that it explains.
+    pub fn note_trouble(&mut self, finding: &Finding, explained: &[&str]) {
         let Some(address) = finding.subject.client else { return };
         // Its sessions were noted, and with them their client: it makes no other one.
         if let Some(client) = self.clients.get_mut(&(address, finding.subject.user.clone())) {
-            client.trouble.get_or_insert((CaptureTime::from_ns(i64::MAX), finding.rule));
+            match &mut client.trouble {
+                Some((_, rule)) if explained.contains(&rule.name) => *rule = finding.rule,
+                Some(_) => {}
+                none => *none = Some((CaptureTime::from_ns(i64::MAX), finding.rule)),
+            }
             // Whoever got in behind it did not fail in the end.
             if !client.is_in {
                 client.failure.get_or_insert_with(|| finding.rule.label.to_owned());

@@ -21,6 +21,7 @@ use crate::rules::Subject;
 use crate::rules::answer_facts;
 use crate::rules::credentials_facts;
 use crate::rules::facts;
+use crate::rules::nonce::old_nonce_reused;
 use crate::rules::nonce_facts;
 use crate::rules::relay_facts;
 use crate::session::Attempt;
@@ -40,7 +41,7 @@ pub static RULE: Rule = Rule {
     summary: "The client is challenged again after every answer",
     finds: "Three or more 401 or 407 for one realm on one hop, at least two of them after credentials for that realm, and none \
             accepted. A closing 403 belongs to the loop. Phones that change the Call-ID or the From tag at every REGISTER \
-            are followed by address of record and source. The cause is read from the evidence: stale, wrong-digest, same-nonce, \
+            are followed by address of record and source, for 60 s, or for ten minutes where they keep the nonce that was called stale. The cause is read from the evidence: stale, wrong-digest, same-nonce, \
             header-mismatch, realm, uri, node-switch, cseq, branch or unknown.",
     matters: "The client will not get in by trying again. Loops fill logs, trip fail2ban, and hide the one line that says why.",
     advice: "Read the cause: a loop is a symptom. Where another finding of the session is named as its explanation, act on that \
@@ -58,12 +59,17 @@ pub static RULE: Rule = Rule {
 /// What a loop explains whose own cause is not known.
 pub const EXPLAINS: (&str, &[&str]) = ("challenge-loop", &["rejected-credentials", "challenge-unanswered"]);
 
+/// The same of a loop across Call-IDs: who took each new nonce, and stops at last, ignored none.
+pub const EXPLAINS_ACROSS: &[&str] = &["rejected-credentials", "challenge-unanswered", "stale-ignored-by-client"];
+
 /// Challenges that make a loop, and how many of them must follow credentials.
 const CHALLENGES_MIN: usize = 3;
 const REFUSALS_MIN: usize = 2;
 
 /// REGISTERs of one account that lie further apart than this are tries of their own.
 const TRIES_WITHIN_S: u64 = 60;
+/// The same of those that keep a stale nonce: what comes later may be of the same Call-ID.
+const KEPT_WITHIN_S: u64 = 600;
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -379,11 +385,24 @@ fn remedy(cause: &str) -> &'static str {
     }
 }
 
+/// A loop across Call-IDs.
+pub struct Series {
+    /// What is said of it.
+    pub finding: Finding,
+    /// The report's sessions that it runs through.
+    pub sessions: Vec<u64>,
+    /// The nonce that the client keeps, where that is why.
+    pub old_nonce: Option<Finding>,
+}
+
 /// The same loop spread over several Call-IDs: the steps of one account, in order of time.
-pub fn across_sessions(key: &AccountKey, steps: &[&LoopStep]) -> Option<(Finding, Vec<u64>)> {
+pub fn across_sessions(key: &AccountKey, steps: &[&LoopStep]) -> Option<Series> {
     let (streak, is_recovered) = loop_among(steps)?;
     let refused = streak.iter().filter(|step| step.is_refused()).count();
     let explained_by = explanation(&streak);
+    let is_open = explained_by.is_none_or(|rule| old_nonce_reused::EXPLAINS.1.contains(&rule));
+    let keeps_nonce = is_open && old_nonce_reused::is_kept_in(&streak);
+    let explained_by = if keeps_nonce { Some(old_nonce_reused::RULE.name) } else { explained_by };
     let cause = match explained_by.and_then(cause_of) {
         Some(cause) => cause,
         _ if streak.iter().filter(|step| step.kind == StepKind::Stale).count() >= REFUSALS_MIN => "stale",
@@ -398,12 +417,16 @@ pub fn across_sessions(key: &AccountKey, steps: &[&LoopStep]) -> Option<(Finding
     let user = streak.iter().rev().find(|step| step.is_refused()).map(|step| step.user.to_vec()).unwrap_or_default();
     let mut finding = Finding::new(
         &RULE,
-        format!("{} was challenged again after every answer, under a new Call-ID each time", facts::account(&user, &realm)),
+        format!(
+            "{} was challenged again after every answer, under a new Call-ID each time",
+            facts::account(&user, &realm)
+        ),
     )
     .graded(Severity::High, Confidence::Likely)
     .explained(format!(
-        "{} within {TRIES_WITHIN_S} s of each other, from {} under {} Call-IDs; {refused} with credentials, none accepted.",
+        "{} {}, from {} under {} Call-IDs; {refused} with credentials, none accepted.",
         facts::count(streak.len(), "REGISTER"),
+        if keeps_nonce { "in a row".to_owned() } else { format!("within {TRIES_WITHIN_S} s of each other") },
         key.source,
         sessions.len()
     ))
@@ -425,7 +448,8 @@ pub fn across_sessions(key: &AccountKey, steps: &[&LoopStep]) -> Option<(Finding
     };
     finding.frames = frames;
     finding.subject = Subject { realm, user, client: Some(key.source), server: None, ..Subject::default() };
-    Some((finding, sessions))
+    let old_nonce = keeps_nonce.then(|| old_nonce_reused::in_series(&streak, &finding, is_recovered));
+    Some(Series { finding, sessions, old_nonce })
 }
 
 /// The first loop among the steps that the account did not get out of, else the last one that it did get out of, and whether it
@@ -434,7 +458,11 @@ fn loop_among<'s>(steps: &[&'s LoopStep]) -> Option<(Vec<&'s LoopStep>, bool)> {
     let mut streak: Vec<&LoopStep> = Vec::new();
     let mut recovered = None;
     for step in steps {
-        let is_apart = streak.last().is_some_and(|last| step.time.since(last.time).as_secs() > TRIES_WITHIN_S);
+        let is_apart = streak.last().is_some_and(|last| {
+            // Who comes back with the nonce that was called stale goes on where it was.
+            let is_kept = step.kind == StepKind::Stale && last.is_repeated_by(step);
+            step.time.since(last.time).as_secs() > if is_kept { KEPT_WITHIN_S } else { TRIES_WITHIN_S }
+        });
         let is_other_realm = streak.last().is_some_and(|last| last.realm != step.realm);
         let is_accepted = step.kind == StepKind::Accepted;
         if is_accepted {

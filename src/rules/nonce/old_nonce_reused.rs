@@ -2,6 +2,8 @@
 
 use crate::base::FrameNumber;
 use crate::digest::Verdict;
+use crate::history::LoopStep;
+use crate::history::StepKind;
 use crate::rules::Check;
 use crate::rules::Confidence;
 use crate::rules::Context;
@@ -22,7 +24,8 @@ pub static RULE: Rule = Rule {
     severity: Severity::High,
     summary: "The client keeps an old nonce although it was given a newer one",
     finds: "Credentials with a nonce although a newer one of the same realm and kind of challenge had reached that client in the \
-            same Call-ID, and the answer is a refusal or stale.",
+            same Call-ID, and the answer is a refusal or stale. Or a row of REGISTERs, each under a new Call-ID and all with the same \
+            nonce, although each refusal brought a newer one.",
     matters: "The server refuses the nonce, not the password: trying again with it can never work.",
     advice: "Update the client: it caches its first challenge. Restarting it helps until the nonce expires again.",
     not_this: "Other dialogs may keep a nonce of their own. An old nonce that is accepted is legal. A request that was under \
@@ -32,6 +35,20 @@ pub static RULE: Rule = Rule {
     sample: "register-old-nonce-reused",
     check: Check::Deviation(check),
 };
+
+/// What a nonce that is kept from Call-ID to Call-ID explains of these.
+pub const EXPLAINS: (&str, &[&str]) = (
+    "old-nonce-reused",
+    &[
+        "stale-ignored-by-client",
+        "nonce-rejected-without-stale",
+        "nonce-unknown",
+        "rejected-credentials",
+        "digest-ok-but-rejected",
+        "nc-repeated",
+        "nonce-expired-by-content",
+    ],
+);
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let old: Vec<_> = facts::presented(session)
@@ -72,6 +89,48 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     finding.evidence = facts::challenge_evidence(newer);
     finding.evidence.extend(facts::credentials_evidence(attempt, presented));
     vec![finding]
+}
+
+/// Whether all credentials of a loop across Call-IDs have the same nonce, although each refusal had brought a newer one. Where the first
+/// challenge of the loop brought it and its first answer was refused, there is more than the nonce.
+pub fn is_kept_in(steps: &[&LoopStep]) -> bool {
+    let refused: Vec<&&LoopStep> = steps.iter().filter(|step| step.is_refused()).collect();
+    let Some(first) = refused.first() else { return false };
+    let was_new = first.kind == StepKind::Refused
+        && steps.iter().any(|step| step.offered == first.nonce && step.answered < first.time);
+    refused.len() > 1
+        && !was_new
+        && refused.windows(2).all(|pair| matches!(pair, [one, next] if one.is_repeated_by(next)))
+}
+
+/// What is said of such a loop.
+pub fn in_series(steps: &[&LoopStep], of_loop: &Finding, is_recovered: bool) -> Finding {
+    let refused: Vec<&&LoopStep> = steps.iter().filter(|step| step.is_refused()).collect();
+    let subject = of_loop.subject.clone();
+    let user = facts::account(&subject.user, &subject.realm);
+    let title =
+        format!("{user} keeps an old nonce under each new Call-ID, although the server gave a newer one each time");
+    let mut finding = Finding::new(&RULE, title)
+        .graded(if is_recovered { Severity::Medium } else { Severity::High }, Confidence::Likely)
+        .fault(Fault::Client)
+        .explained(format!(
+            "{} with credentials use the same nonce, each under another Call-ID, and each was refused with a newer nonce {}.",
+            facts::count(refused.len(), "REGISTER"),
+            match refused.iter().filter(|step| step.kind == StepKind::Stale).count() {
+                0 => "and without stale=true".to_owned(),
+                stale if stale == refused.len() => "and stale=true".to_owned(),
+                stale => format!("({stale} of them with stale=true)"),
+            }
+        ))
+        .advises("Update the client: it must answer the newest challenge and forget the nonce it cached");
+    if refused.iter().all(|step| step.kind == StepKind::Refused) {
+        finding.explanation.push_str(" Whether the password is right as well, these refusals do not say.");
+        finding = finding.advises("Let the server say stale=true of a nonce that is too old: clients may take the refusal for a wrong password");
+    }
+    finding.cause = Some("stale");
+    finding.frames.clone_from(&of_loop.frames);
+    finding.subject = subject;
+    finding
 }
 
 /// The answer to a request of the same realm before that one whose nonce was new, and that was refused all the same.

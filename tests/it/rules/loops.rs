@@ -355,6 +355,72 @@ fn a_phone_that_authenticates_as_somebody_else_is_one_client() {
     check(&[&named, gets_in, LATER], NOTHING, "untold of 2 clients\nuntold of 1 client did");
 }
 
+/// REGISTERs under new Call-IDs that all have one nonce, each refused with a newer one.
+fn kept(calls: &[&str], apart_s: u32, refusal: &str) -> String {
+    let each = calls.iter().enumerate().map(|(nc, call)| {
+        format!(
+            "+{apart_s} [{call}] > REGISTER\nAuthorization: digest user=1001 password=secret nonce=first nc=0000000{}\n[{call}] < 401\nWWW-Authenticate: challenge{refusal}\n",
+            nc + 2
+        )
+    });
+    each.collect()
+}
+
+const KEPT: [&str; 4] = ["a", "b", "c", "d"];
+
+#[test]
+fn a_nonce_that_is_kept_from_call_id_to_call_id_is_the_clients_doing() {
+    let first = [ASKED, RIGHT, OK].concat();
+    let old = "high old-nonce-reused cause=stale fault=client sure=likely by=- sessions=4 says=under_each_new_Call-ID";
+    let looping = "medium challenge-loop cause=stale fault=client by=old-nonce-reused sessions=4";
+    // Whether the server says why or not; where it does, they may lie further apart.
+    for (apart_s, refusal) in [(10, " stale=true"), (90, " stale=true"), (10, "")] {
+        for secret in [NOTHING, SECRET] {
+            let expected = format!("{old}\n{looping}\ntold old nonce kept");
+            check(&[&first, &kept(&KEPT, apart_s, refusal), LATER], secret, &expected);
+        }
+    }
+    // Where the capture lacks its beginning, too.
+    let unseen = kept(&KEPT, 10, " stale=true").replace("nonce=first", "nonce=before");
+    check(&[&unseen, LATER], SECRET, &format!("{old}\n{looping}\nmedium nonce-unknown by=old-nonce-reused"));
+}
+
+#[test]
+fn a_nonce_that_no_newer_one_had_replaced_is_not_kept() {
+    // The newest is taken each time.
+    check(&[&tries("401\nWWW-Authenticate: challenge stale=true"), LATER], NOTHING, "no old-nonce-reused");
+    // A password that was changed may be why it is refused, and the client does not try again.
+    let first = [ASKED, RIGHT, OK].concat();
+    check(
+        &[&first, &kept(&KEPT, 90, ""), LATER],
+        NOTHING,
+        "high rejected-credentials\nno old-nonce-reused challenge-loop",
+    );
+    // The server gives the same one again.
+    let same = kept(&KEPT, 10, " nonce=n").replace("nonce=first", "nonce=n");
+    check(&[&same, LATER], NOTHING, "no old-nonce-reused");
+    // Its first answer was refused as well: there is more than the nonce.
+    let refused = [ASKED, WRONG, REFUSED].concat();
+    check(&[&refused, &kept(&KEPT, 10, "").replace("=secret", "=wrong"), LATER], NOTHING, "no old-nonce-reused");
+    // The client got in at last.
+    let in_after = "+5 [z] > REGISTER\n[z] < 401\nWWW-Authenticate: challenge\n[z] > REGISTER\nAuthorization: digest user=1001 password=secret\n[z] < 200\n";
+    check(&[&first, &kept(&KEPT, 10, " stale=true"), in_after, LATER], NOTHING, "medium old-nonce-reused fault=client");
+    // Requests that are under way when the answer comes cannot know it.
+    let at_once: String = KEPT
+        .iter()
+        .map(|call| {
+            format!("+0.001 [{call}] > REGISTER\nAuthorization: digest user=1001 password=secret nonce=first\n")
+        })
+        .collect();
+    let answers: String =
+        KEPT.iter().map(|call| format!("[{call}] < 401\nWWW-Authenticate: challenge stale=true\n")).collect();
+    check(
+        &[&first, "+10 [p] > OPTIONS\n[p] < 200\n", &at_once, &answers, LATER],
+        NOTHING,
+        "no old-nonce-reused\nseveral",
+    );
+}
+
 #[test]
 fn a_b2bua_that_keeps_the_call_id_has_no_loop_of_its_own() {
     let names = "phone 192.0.2.10\nsbc 203.0.113.5\ncore 198.51.100.30\n";
