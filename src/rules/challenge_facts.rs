@@ -214,7 +214,14 @@ pub fn is_second_realm(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
         let realm = offered.realm();
         session.attempts.iter().flat_map(|attempt| &attempt.credentials).all(|presented| presented.realm() != realm)
     };
-    attempt.has_credentials() && attempt.challenges.iter().all(is_first_time)
+    attempt.has_credentials() && attempt.challenges.iter().all(is_first_time) && !is_other_realm_kept(attempt)
+}
+
+/// Whether all credentials of a request are for a realm that nobody in the session asked for, and that its registrar or user agent does not
+/// ask for either.
+pub fn is_other_realm_kept(attempt: &Attempt<'_>) -> bool {
+    attempt.has_credentials()
+        && attempt.credentials.iter().all(|sent| sent.answers.is_none() && attempt.is_asked_in_place_of(sent))
 }
 
 /// Whether who asks for a second realm may be another node of the server that asked for the first: both answer 401, and on a

@@ -268,8 +268,9 @@ fn challenge_passed_over<'s, 'run>(
     let previous = *before.peek()?;
     let is_known_realm = before.any(|other| other.offers_realm(&presented.realm()));
     // Credentials that went along before the challenge are in transit, or a cached answer to another realm.
-    let is_carried_along =
-        previous.credentials.iter().any(|other| other.realm() == presented.realm() && !other.is_refused());
+    let is_carried_along = previous.credentials.iter().any(|other| {
+        other.realm() == presented.realm() && !other.is_refused() && !previous.is_asked_in_place_of(other)
+    });
     if is_known_realm || is_carried_along || answer_facts::answers_any(attempt, &previous.challenges) {
         return None;
     }

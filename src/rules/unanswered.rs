@@ -260,6 +260,8 @@ fn explain_circumstances(
     finding.cause = circumstance.map(Circumstance::name);
     if challenge_facts::is_second_realm(session, attempt) {
         finding = explain_second_realm(session, finding, attempt);
+    } else if challenge_facts::is_other_realm_kept(attempt) {
+        finding = explain_other_realm(finding, attempt);
     }
     if circumstance == Some(Circumstance::Scheme) {
         finding = finding.fault(Fault::Server).advises("Let the server offer Digest: SIP clients know no other scheme");
@@ -349,6 +351,17 @@ fn explain_second_realm(session: &Session<'_>, mut finding: Finding, attempt: &A
     finding.advises(
         "Give the client an account for the second realm too, or let the first server authenticate on its behalf",
     )
+}
+
+/// The client came with credentials for a realm that nobody asked it for.
+fn explain_other_realm(mut finding: Finding, attempt: &Attempt<'_>) -> Finding {
+    let sent: Vec<String> = attempt.credentials.iter().map(|sent| facts::quoted(&sent.realm())).collect();
+    finding.explanation.push_str(&format!(
+        " The request came with credentials for realm {}, which nobody in this Call-ID asked for: the client has that realm set, or kept it from \
+         before.",
+        sent.join(", ")
+    ));
+    finding.advises("Compare the realm that is set on the client with the one that the server asks for")
 }
 
 /// The frame in which credentials of the same client for the realm of this challenge were let past.

@@ -195,6 +195,15 @@ impl<'run> Attempt<'run> {
         self.credentials.iter().any(|presented| presented.is_attempt)
     }
 
+    /// Whether who got those credentials asks for others in their place: registrars and user agents answer 401, and on a way there is one
+    /// of them (RFC 3261 §22.2). Proxies ask under the other header, and may be several.
+    pub fn is_asked_in_place_of(&self, presented: &Presented<'_>) -> bool {
+        self.status() == Some(401)
+            && presented.header == HeaderKind::Www
+            && self.challenges.iter().all(|offered| offered.header == HeaderKind::Www)
+            && !self.offers_realm(&presented.realm())
+    }
+
     /// Whether one of its credentials was refused: with or without `stale`.
     pub fn is_refused(&self) -> bool {
         matches!(self.outcome, AttemptOutcome::Refused | AttemptOutcome::Stale)

@@ -217,6 +217,7 @@ impl<'a> PassedOver<'a> {
             return None;
         }
         let unasked = previous.credentials.iter().filter(|other| other.answers.is_none());
+        let unasked = unasked.filter(|other| !previous.is_asked_in_place_of(other));
         let refused = previous.credentials.iter().filter(|other| other.is_refused());
         Some(PassedOver {
             carried_along: unasked.map(Presented::realm).collect(),

@@ -21,8 +21,8 @@ pub static RULE: Rule = Rule {
             on this hop asked for, and answer none that was asked.",
     matters: "The realm goes into the digest, and servers look the account up by it: the password may be right and is never tried.",
     advice: "Let the client take the realm from the challenge, or set it to that. In Asterisk, the auth object needs that realm.",
-    not_this: "Credentials that are sent before any challenge use a cached nonce, which is legal. Credentials of a realm that \
-               another hop asked for are in transit. An IMS client's first REGISTER names a realm without a digest.",
+    not_this: "Credentials that are sent before any challenge use a cached nonce, which is legal: one that the client goes on with, although \
+               its registrar asks for another realm, is none. Credentials of a realm that another hop asked for are in transit. An IMS client's first REGISTER names a realm without a digest.",
     sources: &["RFC 3261 section 22.1", "RFC 3261 section 22.3", "RFC 7616 section 3.4"],
     sample: "register-realm-mismatch",
     check: Check::Deviation(check),

@@ -140,3 +140,27 @@ fn several_algorithms_of_one_realm_are_one_challenge() {
         "high digest-ok-but-rejected\nno old-nonce-reused",
     );
 }
+
+#[test]
+fn realm_mismatch_is_said_of_a_realm_that_the_client_keeps() {
+    let old = "> REGISTER\nAuthorization: digest user=1001 password=secret realm=old.example nonce=old\n";
+    check(
+        &[&[old, REFUSED].concat().repeat(4), LATER],
+        SECRET,
+        "high realm-mismatch fault=client says=old.example by=-\nsessions refused\nmedium challenge-loop cause=realm by=realm-mismatch",
+    );
+    // One try shows a cached answer, and nobody let it past.
+    check(
+        &[old, REFUSED, LATER],
+        NOTHING,
+        "high challenge-unanswered says=nobody_in_this_Call-ID_asked_for unsaid=were_accepted\nno realm-mismatch",
+    );
+    check(&[old, REFUSED, RIGHT, OK, LATER], SECRET, "clean\nno realm-mismatch");
+    // Proxies may be several: the first one may have taken it.
+    let proxied = "> INVITE\nProxy-Authorization: digest user=1001 password=secret realm=old.example nonce=old\n";
+    check(
+        &[&[proxied, CALL_REFUSED].concat().repeat(2), LATER],
+        NOTHING,
+        "no realm-mismatch\nhigh retry-without-credentials",
+    );
+}
