@@ -81,11 +81,10 @@ impl Nonce {
     ) {
         let is_in_time = time.since(issue.time) <= TRANSACTION_TIMEOUT;
         let is_elsewhere = issue.purpose.call_id != purpose.call_id;
-        let is_same_hop = issue.flow.source.address == flow.destination.address
-            && issue.flow.destination.address == flow.source.address;
+        let is_same_client = issue.flow.destination.address == flow.source.address;
         if !is_elsewhere {
             self.moved_to = None;
-        } else if self.used_by == 0 && is_in_time && is_same_hop && issue.purpose.request == purpose.request {
+        } else if self.used_by == 0 && is_in_time && is_same_client && issue.purpose.request == purpose.request {
             self.moved_to = Some(Box::new(at));
         }
     }
@@ -108,7 +107,7 @@ impl Nonce {
     }
 
     /// The request that used it first, where that stood under another Call-ID than the challenge although it was of the same
-    /// method, users, client and server, and nobody used it under the challenge's own.
+    /// method, users and client, and nobody used it under the challenge's own.
     pub fn moved_to(&self) -> Option<FrameRef> {
         self.moved_to.as_deref().copied()
     }

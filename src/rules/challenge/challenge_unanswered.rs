@@ -54,7 +54,8 @@ pub static RULE: Rule = Rule {
              its own.",
     not_this: "The same request sent again without credentials is retry-without-credentials. A challenge of which ICMP \
                says that it did not come to the client is blamed on who does not listen, or lets nothing through; and where the client then tried TCP and was refused, on the server. OPTIONS and NOTIFY pings want any \
-               answer and are info. A challenge without a header that could be answered is challenge-header-missing. A call \
+               answer and are info. A nonce that the client used first under another Call-ID was \
+               answered, if at another server of the service. A challenge without a header that could be answered is challenge-header-missing. A call \
                that was cancelled, or that another branch of a forking proxy won, needs no answer. Whoever is asked within a \
                dialog by the one who began it need not answer: that is medium. So is a log-off (Expires: 0) of a client that is \
                gone: what it was to end expires by itself. A challenge to a proxy or B2BUA, for what it sent on, that did not come \

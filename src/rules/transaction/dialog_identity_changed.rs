@@ -86,7 +86,11 @@ fn is_moved_here(context: &Context<'_>, (_, attempt, presented): &Row<'_, '_>) -
     let is_in_time = nonce.issued().is_some_and(|issue| request.time.since(issue.time) <= facts::ANSWER_WITHIN);
     // Whoever counts higher has used it before, in a message that the capture lacks.
     let is_first_use = presented.nonce_count.is_none_or(|count| count <= 1);
-    presented.answers.is_none() && nonce.moved_to() == Some(request.at) && is_in_time && is_first_use
+    // Another server of the same service is another story.
+    let server = attempt.transaction.flow.destination.address;
+    let is_same_server = nonce.issued().is_some_and(|issue| issue.flow.source.address == server);
+    let is_moved = nonce.moved_to() == Some(request.at) && is_same_server;
+    presented.answers.is_none() && is_moved && is_in_time && is_first_use
 }
 
 /// How many attempts may lie between a challenge and its answer. Bounds the search in endless sessions.

@@ -293,3 +293,19 @@ fn who_is_forbidden_may_change_the_call_id_with_every_retry() {
     let users = |number| ["1001", "1002", "1003", "1004", "1005"][number as usize - 1];
     check(&[&all(users, 10), LATER], NOTHING, "no retry-after-403");
 }
+
+#[test]
+fn an_answer_at_another_server_of_the_service_is_one() {
+    let names = "one 203.0.113.5\nother 203.0.113.6\nphone 192.0.2.10\nneighbour 192.0.2.11\n";
+    let asked =
+        "[a] phone > one INVITE\n[a] one > phone 407\nProxy-Authenticate: challenge nonce=n\n[a] phone > one ACK\n";
+    let answer = |who: &str| {
+        format!(
+            "[b] {who} > other INVITE\nProxy-Authorization: digest user=1001 password=secret nonce=n realm=pbx.example.com\n\
+             [b] other > {who} 200\n[b] {who} > other ACK\n"
+        )
+    };
+    check(&[names, asked, &answer("phone"), LATER], SECRET, "clean\nno challenge-unanswered dialog-identity-changed");
+    // A nonce that many got within one second is another client's, too.
+    check(&[names, asked, &answer("neighbour"), LATER], SECRET, "high challenge-unanswered fault=client");
+}
