@@ -61,6 +61,7 @@ pub fn explain(
             finding = explain_callers(finding, attempt);
         }
     }
+    finding = tell_other_way(finding, attempt);
     if attempt.answer().is_some_and(Answer::has_extra_via) {
         finding = explain_extra_via(finding, attempt);
     }
@@ -138,6 +139,29 @@ fn explain_unheard(mut finding: Finding, attempt: &Attempt<'_>) -> Finding {
     finding.advises("Look at the way back to the client: NAT, rport, firewall, the address in Via").advises(
         "Capture at the client: where the challenge arrives there, compare its Via branch and CSeq with the request's",
     )
+}
+
+/// The challenge came from somewhere else than the request went to, or went somewhere else than it came from. A client that repeats its
+/// request shows that this is why; one that does not may have got the challenge all the same.
+fn tell_other_way(mut finding: Finding, attempt: &Attempt<'_>) -> Finding {
+    let Some(way) = attempt.answer().and_then(Answer::other_way) else { return finding };
+    let asked = attempt.transaction.flow;
+    if way.source != asked.destination {
+        finding.explanation.push_str(&format!(
+            " The challenge came from {}, but the request had gone to {}: NAT and firewalls drop such an answer, and some clients ignore it.",
+            way.source, asked.destination
+        ));
+        finding.remedy.insert(0, "Let the server answer from the address and port at which it was asked".into());
+    }
+    if way.destination != asked.source {
+        finding.explanation.push_str(&format!(
+            " The challenge went to {}, but the request had come from {}: behind NAT, only what goes back there reaches the client.",
+            way.destination, asked.source
+        ));
+        finding.remedy.insert(0, "Let the server answer to where the request came from (rport, RFC 3581), or the client listen at the port that its Via names".into());
+    }
+    finding.confidence = finding.confidence.min(Confidence::Likely);
+    finding
 }
 
 /// A client that waits no longer does not hear what it is asked.

@@ -9,11 +9,13 @@ use serde::Serialize;
 use sha2::Digest;
 use sha2::Sha256;
 
+use crate::base::Transport;
 use crate::base::network::is_private;
 use crate::session::RareParts;
 use crate::session::Sighting;
 use crate::session::TextId;
 use crate::session::Texts;
+use crate::session::Transaction;
 use crate::session::removal::is_removal;
 use crate::sip::DefectKind;
 use crate::sip::HeaderName;
@@ -94,16 +96,24 @@ impl BodyMark {
     }
 }
 
-/// What few answers have, beside what comes to light later. `via_count` is that of the request, where the capture holds it.
-pub(super) fn rare_parts(message: &Message<'_>, via_count: Option<u8>, texts: &mut Texts) -> Option<Box<RareParts>> {
+/// What few answers have, beside what comes to light later.
+pub(super) fn rare_parts(sighting: &Sighting<'_>, asked: &Transaction, texts: &mut Texts) -> Option<Box<RareParts>> {
+    let message = sighting.message;
+    let via_count = asked.request.as_ref().map(|request| request.via_count);
     let security_server = joined(message, HeaderName::SecurityServer, texts);
     let is_challenge = matches!(message.status(), Some(401 | 407));
     let has_extra_via = is_challenge && via_count.is_some_and(|sent| sent > 0 && message.via_count() > sent);
     let is_refusal = message.status().is_some_and(|status| status >= 300);
     let mut words = |name| is_refusal.then(|| joined(message, name, texts)).flatten();
     let (warning, reason) = (words(HeaderName::Warning), words(HeaderName::Reason));
-    let is_rare = security_server.is_some() || has_extra_via || warning.is_some() || reason.is_some();
-    is_rare.then(|| Box::new(RareParts { security_server, has_extra_via, warning, reason, ..RareParts::default() }))
+    // A stream has one way only.
+    let is_other_way =
+        asked.transport == Transport::Udp && asked.request.is_some() && sighting.flow.reversed() != asked.flow;
+    let other_way = (is_challenge && is_other_way).then_some(sighting.flow);
+    let is_rare =
+        security_server.is_some() || has_extra_via || warning.is_some() || reason.is_some() || other_way.is_some();
+    let parts = RareParts { security_server, has_extra_via, warning, reason, other_way, ..RareParts::default() };
+    is_rare.then(|| Box::new(parts))
 }
 
 /// RFC 3329 §2.3.1: a server that wants an agreement answers 494, or 421 with this option tag.

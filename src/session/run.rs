@@ -358,17 +358,18 @@ impl Run {
             let is_duplicate = sighting.time.since(answer.last_sent) < DUPLICATE_WITHIN;
             answer.repeats = answer.repeats.saturating_add(u32::from(!is_duplicate));
             answer.last_sent = answer.last_sent.max(sighting.time);
+            answer.seen_again(sighting.flow, transaction.flow);
             return Placement::Known;
         }
         let reason = match message.start {
             crate::sip::StartLine::Response { reason, .. } => message.text(reason),
             crate::sip::StartLine::Request { .. } => &[],
         };
-        let via_count = transaction.request.as_ref().map(|request| request.via_count);
         let server = message.value(HeaderName::Server).or(message.value(HeaderName::UserAgent));
         let is_acknowledged_by_hop = transaction.method == Method::Invite && status >= 300;
         let to = (is_acknowledged_by_hop || !sighting.challenges.is_empty()).then(|| message.to()).flatten();
         let to_tag = to.and_then(|to| to.tag);
+        let rare = rare_parts(&sighting, transaction, &mut self.texts);
         transaction.answer = Some(Answer {
             at: sighting.frames.last,
             time: sighting.time,
@@ -382,7 +383,7 @@ impl Run {
             last_sent: sighting.time,
             challenges: sighting.challenges.into(),
             requires_agreement: requires_agreement(message, status),
-            rare: rare_parts(message, via_count, &mut self.texts),
+            rare,
         });
         Placement::New
     }

@@ -140,6 +140,8 @@ pub struct RareParts {
     pub behind: Option<FrameRef>,
     /// A challenge with more Vias than its request had: who gets it is to discard it (RFC 3261 §8.1.3.3).
     pub has_extra_via: bool,
+    /// The way that a datagram took where it is not that of its request reversed.
+    pub other_way: Option<Flow>,
 }
 
 /// Another appearance of a request.
@@ -187,6 +189,18 @@ impl Answer {
     /// Whether it is a challenge with more Vias than its request had: who gets it is to discard it (RFC 3261 §8.1.3.3).
     pub fn has_extra_via(&self) -> bool {
         self.rare.as_ref().is_some_and(|rare| rare.has_extra_via)
+    }
+
+    /// The way that it took where that is not the way of its request reversed: it came from another address or port, or went to one.
+    pub fn other_way(&self) -> Option<Flow> {
+        self.rare.as_ref()?.other_way
+    }
+
+    /// Notes where it was seen again. On the way of its request, too: then a device between two points of the capture changed the addresses.
+    pub(super) fn seen_again(&mut self, way: Flow, asked: Flow) {
+        if let Some(rare) = self.rare.as_mut().filter(|_| way.reversed() == asked) {
+            rare.other_way = None;
+        }
     }
 
     /// What it says of itself beside its reason phrase: the values of Warning and of Reason, each with the header's name.

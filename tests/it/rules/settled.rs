@@ -309,3 +309,40 @@ fn an_answer_at_another_server_of_the_service_is_one() {
     // A nonce that many got within one second is another client's, too.
     check(&[names, asked, &answer("neighbour"), LATER], SECRET, "high challenge-unanswered fault=client");
 }
+
+#[test]
+fn a_challenge_that_took_another_way_back_is_told_so() {
+    let names = "phone 192.0.2.10:5060\nport 192.0.2.10:40000\nserver 203.0.113.5\nother 203.0.113.6\n";
+    let ids = "Via: SIP/2.0/UDP 192.0.2.10:5060;branch=z9hG4bKone;rport\nFrom: <sip:1001@pbx.example.com>;tag=a\n\
+        To: <sip:1001@pbx.example.com>\nCall-ID: one\nCSeq: 1 REGISTER\n";
+    let asked = format!("phone > server raw\nREGISTER sip:pbx.example.com SIP/2.0\n{ids}\n");
+    let challenge = "WWW-Authenticate: Digest realm=\"pbx.example.com\", nonce=\"n\", qop=\"auth\", algorithm=MD5\n";
+    let refused = |way: &str| format!("{way} raw\nSIP/2.0 401 Unauthorized\n{ids}{challenge}\n");
+    let (straight, from_other, to_port) =
+        (refused("server > phone"), refused("other > phone"), refused("server > port"));
+    let again = "+0.5 retransmit 1\n+1 retransmit 1\n+2 retransmit 1\n";
+    let path = "high challenge-unanswered fault=path sure=likely";
+    check(
+        &[names, &asked, &from_other, again, LATER],
+        NOTHING,
+        &format!("{path} says=came_from_203.0.113.6:5060,_but_the_request_had_gone_to_203.0.113.5:5060"),
+    );
+    check(
+        &[names, &asked, &to_port, again, LATER],
+        NOTHING,
+        &format!("{path} says=went_to_192.0.2.10:40000,_but_the_request_had_come_from_192.0.2.10:5060"),
+    );
+    // Who repeats nothing has got it.
+    check(
+        &[names, &asked, &from_other, LATER],
+        NOTHING,
+        "high challenge-unanswered fault=client sure=likely says=came_from_203.0.113.6:5060",
+    );
+    // The way of the request, too: the capture holds both sides of a device.
+    check(
+        &[names, &asked, &from_other, "+0.1 ", &straight, LATER],
+        NOTHING,
+        "high challenge-unanswered sure=proven unsaid=came_from",
+    );
+    check(&[names, &asked, &straight, LATER], NOTHING, "high challenge-unanswered sure=proven unsaid=came_from");
+}
