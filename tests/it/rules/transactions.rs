@@ -7,6 +7,11 @@ const SAME_CSEQ: &str = "> REGISTER\nCSeq: 1 REGISTER\nAuthorization: digest use
 #[test]
 fn cseq_not_incremented_is_graded() {
     check(&[ASKED, SAME_CSEQ, "< 482\n"], NOTHING, "high cseq-not-incremented fault=client sure=likely by=-");
+    let named = "high cseq-not-incremented fault=client sure=likely by=- says=names_CSeq_as_the_reason";
+    check(&[ASKED, SAME_CSEQ, "< 500 CSeq out of order\n"], NOTHING, named);
+    // One of two copies of the retry, the other of which got through.
+    check(&[ASKED, SAME_CSEQ, "< 500 CSeq out of order\n", RIGHT, OK], NOTHING, "medium cseq-not-incremented");
+    check(&[ASKED, SAME_CSEQ, "< 500\n"], NOTHING, "medium cseq-not-incremented sure=possible unsaid=names_CSeq");
     check(
         &[ASKED, SAME_CSEQ, REFUSED],
         SECRET,
