@@ -1,5 +1,6 @@
 //! SA508: registered, and refused with another method.
 
+use crate::history::outcomes::Ending;
 use crate::history::outcomes::EndingKind;
 use crate::history::outcomes::MethodDifference;
 use crate::rules::CaptureFacts;
@@ -10,6 +11,7 @@ use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::Subject;
+use crate::rules::configuration::realm_generic;
 use crate::rules::facts;
 
 /// The rule.
@@ -25,7 +27,8 @@ pub static RULE: Rule = Rule {
               wrong password all the same.",
     advice: "Look at the authentication of that method: its realm, its user table, its rights. Presence and voicemail are often servers \
              of their own.",
-    not_this: "A method that was let past in another session failed for another reason. A call refused by the called party got past \
+    not_this: "A method that was let past in another session failed for another reason. The same name at another server and in another realm, \
+               or in one that many servers share (asterisk), is another account. A call refused by the called party got past \
                authentication.",
     sources: &["RFC 3261 section 22.1", "RFC 3261 section 21.4.4"],
     sample: "subscribe-refused-register-ok",
@@ -38,6 +41,12 @@ fn check(facts: &CaptureFacts) -> Vec<Finding> {
 
 fn finding(difference: &MethodDifference) -> Option<Finding> {
     let MethodDifference { user, registered, refused } = difference;
+    // The same name at another server, in another realm or in one that many servers share, is another account.
+    let is_same_account = |ending: &&Ending| {
+        let is_same_realm = ending.realm == registered.realm && realm_generic::kind(&ending.realm).is_none();
+        ending.server == registered.server || is_same_realm
+    };
+    let refused: Vec<&Ending> = refused.iter().filter(is_same_account).collect();
     let first = refused.first()?;
     let name = facts::text(&user.user);
     let methods: Vec<String> = refused.iter().map(|ending| ending.method.to_string()).collect();
@@ -69,7 +78,7 @@ fn finding(difference: &MethodDifference) -> Option<Finding> {
     if is_same_realm {
         finding = finding.excludes("unknown user: its REGISTER was accepted in the same realm");
     }
-    let endings = || std::iter::once(registered).chain(refused);
+    let endings = || std::iter::once(registered).chain(refused.iter().copied());
     finding.spans(endings().flat_map(|ending| [ending.at, ending.answer_at]), endings().map(|ending| ending.session));
     finding.subject = Subject {
         realm: first.realm.to_vec(),

@@ -112,3 +112,32 @@ fn what_a_server_says_of_its_refusal_is_quoted() {
         &format!("{forbidden} says=says:_Warning"),
     );
 }
+
+#[test]
+fn the_same_name_at_another_server_is_another_account() {
+    let names = "one 203.0.113.5\nother 203.0.113.6\n";
+    let registered = |realm: &str| {
+        format!(
+            "[r] client > one REGISTER\n[r] one > client 401\nWWW-Authenticate: challenge realm={realm}\n\
+             [r] client > one REGISTER\nAuthorization: digest user=1001 password=secret\n[r] one > client 200\n"
+        )
+    };
+    let refused = |server: &str, realm: &str| {
+        let asks = format!(
+            "[c] {server} > client 407\nProxy-Authenticate: challenge realm={realm}\n[c] client > {server} ACK\n"
+        );
+        format!(
+            "[c] client > {server} INVITE\n{asks}[c] client > {server} INVITE\n\
+             Proxy-Authorization: digest user=1001 password=wrong\n{asks}"
+        )
+    };
+    let differs = "info method-auth-differs";
+    let is_told = |realm: &str, server: &str, other: &str, expected: &str| {
+        check(&[names, &registered(realm), "+1 ", &refused(server, other), LATER], NOTHING, expected);
+    };
+    is_told("pbx.example.com", "one", "pbx.example.com", differs);
+    is_told("pbx.example.com", "other", "pbx.example.com", differs);
+    is_told("pbx.example.com", "one", "calls.example.com", differs);
+    is_told("pbx.example.com", "other", "calls.example.com", "no method-auth-differs");
+    is_told("asterisk", "other", "asterisk", "no method-auth-differs");
+}
