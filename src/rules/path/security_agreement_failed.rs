@@ -28,15 +28,15 @@ pub static RULE: Rule = Rule {
               an old one.",
     advice: "Enable the mechanism that Security-Server names on the client, or switch the agreement off on the server for clients \
              that have none (IMS phones have it, most others do not).",
-    not_this: "A 494 or 421 after which the client agreed and went on is how the agreement begins. A 421 that asks for another \
+    not_this: "A 494 or 421 after which the client agreed and went on, under whatever Call-ID, is how the agreement begins. A 421 that asks for another \
                extension is none.",
     sources: &["RFC 3329 section 2.3.1", "RFC 3329 section 2.2", "RFC 3261 section 21.4.15"],
     sample: "security-agreement-failed",
     check: Check::Deviation(check),
 };
 
-fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
-    if let Some((index, attempt)) = last_asked(session) {
+fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
+    if let Some((index, attempt)) = last_asked(session).filter(|(_, attempt)| !goes_on(session, context, attempt)) {
         return vec![asked(session, index, attempt)];
     }
     let verified = session.attempts.iter().enumerate().find_map(|(index, attempt)| {
@@ -72,6 +72,15 @@ fn last_asked<'s, 'run>(session: &'s Session<'run>) -> Option<(usize, &'s Attemp
             answer.status == 494
                 || (answer.status == 421 && (answer.requires_agreement || answer.security_server().is_some()))
         })
+    })
+}
+
+/// Whether the account went on to show credentials to that server, under whatever Call-ID: some clients begin anew once they have agreed.
+fn goes_on(session: &Session<'_>, context: &Context<'_>, attempt: &Attempt<'_>) -> bool {
+    let server = context.accounts.server(attempt.transaction.flow.destination.address);
+    attempt.answer().zip(facts::account_key(session, attempt)).is_some_and(|(answer, key)| {
+        let mut shown = context.accounts.presented_within(&key, answer.time, facts::ANSWER_WITHIN);
+        shown.any(|shown| shown.server == server)
     })
 }
 

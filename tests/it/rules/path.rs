@@ -207,6 +207,12 @@ fn security_agreement_failed_is_found() {
 fn security_agreement_failed_is_not_said_of_an_agreement() {
     let asked = "> REGISTER\n< 494\nSecurity-Server: tls\n";
     check(&[asked, ASKED, RIGHT, OK], SECRET, "clean\nno security-agreement-failed");
+    let anew = "+1 [n] > REGISTER\nSecurity-Verify: tls\n[n] < 401\nWWW-Authenticate: challenge\n\
+        [n] > REGISTER\nAuthorization: digest user=1001 password=secret\n[n] < 200\n";
+    check(&[asked, anew, LATER], SECRET, "clean\nno security-agreement-failed");
+    let of_other = anew
+        .replace("REGISTER\n", "REGISTER\nTo: <sip:1002@pbx.example.com>\nFrom: <sip:1002@pbx.example.com>;tag=o\n");
+    check(&[asked, &of_other, LATER], SECRET, "medium security-agreement-failed fault=client");
     check(&["> REGISTER\n< 421\nRequire: path\n"], NOTHING, "no security-agreement-failed");
     let challenge = [ASKED, "Security-Server: ipsec-3gpp; alg=hmac-sha-1-96\nSecurity-Server: tls\n"].concat();
     check(
