@@ -6,7 +6,10 @@ use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::Subject;
 use crate::rules::facts;
+use crate::rules::relay_facts;
+use crate::rules::said;
 use crate::session::Attempt;
 use crate::session::HeaderKind;
 use crate::session::Session;
@@ -36,7 +39,8 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         return Vec::new();
     };
     let method = attempt.transaction.method.to_string();
-    let server = attempt.transaction.flow.destination.address;
+    // A proxy passes on what the one behind it asks for.
+    let server = relay_facts::asker(session, attempt);
     let mut finding = Finding::new(&RULE, format!("{method} is challenged with 401 in place of 407"))
         .fault(Fault::Server)
         .explained(format!(
@@ -45,8 +49,8 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         .advises("Nothing, where clients get through; else let the server ask with 407, or with both (VOS3000: SS_AUTHCHALLENGEMODE 2 or 3)");
     finding.frames = facts::frames_of_all(asked());
     finding.evidence = facts::challenge_evidence(attempt);
-    let finding = facts::about_server(finding, session, attempt);
-    let key = format!("{} {method}", finding.merge.clone().unwrap_or_default());
+    finding.subject = Subject { server: Some(server), ..facts::server(session, attempt) };
+    let key = format!("{} {method}", said::server_key(&finding.subject));
     vec![finding.merged_by(key)]
 }
 
