@@ -1,5 +1,8 @@
 //! SA506: two round trips for every request.
 
+use std::time::Duration;
+
+use crate::base::CaptureTime;
 use crate::rules::Check;
 use crate::rules::Confidence;
 use crate::rules::Context;
@@ -27,7 +30,8 @@ pub static RULE: Rule = Rule {
             doubles the traffic and the load of the server.",
     advice: "Nothing is wrong. Where load matters, look for an option of the client that caches credentials, and \
             let nonces live longer than the interval.",
-    not_this: "Nonces that hold an end before the next request could not be used again. A client that tried and was \
+    not_this: "Nonces that hold an end before the next request could not be used again; where they hold none, and the next request \
+            comes 30 s later or more, they may have ended, and it is possible. A client that tried and was \
             told stale did its part.",
     sources: &["RFC 3261 section 22.2", "RFC 3261 section 22.3", "RFC 7616 section 3.6"],
     sample: "register-refresh-challenged-each-time",
@@ -36,6 +40,9 @@ pub static RULE: Rule = Rule {
 
 /// Requests that make a habit of it.
 const REQUESTS_MIN: usize = 3;
+
+/// Servers let nonces live at least so long, unless somebody set them otherwise: OpenSIPS 30 s, Asterisk 32 s.
+const LIFE_MIN: Duration = Duration::from_secs(30);
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     session.exchanges.iter().find_map(|exchange| of_exchange(session, context, exchange)).into_iter().collect()
@@ -46,15 +53,18 @@ fn of_exchange(session: &Session<'_>, context: &Context<'_>, exchange: &Exchange
         return None;
     }
     let mut accepted: Vec<(usize, &Attempt<'_>)> = Vec::new();
-    let mut end_of_last = None;
+    let mut last: (Option<CaptureTime>, Option<CaptureTime>) = (None, None);
+    let mut may_be_over = false;
     let mut challenged = false;
     for &index in &exchange.attempts {
         let attempt = session.attempts.get(index)?;
         if !attempt.has_credentials() {
             let started = attempt.transaction.started()?;
-            // What had ended by then could not be used again.
-            if end_of_last.is_some_and(|end| end < started) {
-                return None;
+            match last {
+                // What had ended by then could not be used again.
+                (_, Some(end)) if end < started => return None,
+                (Some(issued), None) if started.since(issued) >= LIFE_MIN => may_be_over = true,
+                _ => {}
             }
             challenged = attempt.outcome == AttemptOutcome::Challenged;
             continue;
@@ -67,7 +77,8 @@ fn of_exchange(session: &Session<'_>, context: &Context<'_>, exchange: &Exchange
             accepted.push((index, attempt));
         }
         challenged = false;
-        end_of_last = nonce_facts::end_of(context, attempt, presented);
+        let issued = presented.answers.and_then(|at| session.challenge(at)).and_then(|(asking, _)| asking.answer());
+        last = (issued.map(|issued| issued.time), nonce_facts::end_of(context, attempt, presented));
     }
     let (index, attempt) = accepted.first().copied().filter(|_| accepted.len() >= REQUESTS_MIN)?;
     let mut finding = Finding::new(
@@ -82,6 +93,10 @@ fn of_exchange(session: &Session<'_>, context: &Context<'_>, exchange: &Exchange
         facts::count(accepted.len(), &attempt.transaction.method.to_string())
     ))
     .advises("Nothing is wrong; where load matters, let the client keep its credentials, and nonces live longer than the interval");
+    if may_be_over {
+        finding = finding.graded(Severity::Info, Confidence::Possible).fault(Fault::Unknown);
+        finding.explanation.push_str(" Whether the nonces live until the next request, the capture does not show.");
+    }
     finding.attempt = Some(index);
     finding.subject = facts::subject(session, attempt);
     finding.frames = facts::frames_of_all(accepted.iter().map(|(_, attempt)| *attempt));

@@ -265,6 +265,10 @@ fn needless_challenge_each_request_needs_three_and_no_second_use() {
     let round = [ASKED, RIGHT, OK].concat();
     check(&[&round.repeat(3)], SECRET, "clean\ninfo needless-challenge-each-request");
     check(&[&round.repeat(2)], SECRET, "no needless-challenge-each-request");
+    // Nonces that say nothing of their end may be over after half a minute.
+    let apart = |seconds| format!("+{seconds} {round}").repeat(3);
+    check(&[&apart(20)], SECRET, "info needless-challenge-each-request fault=client sure=likely");
+    check(&[&apart(31)], SECRET, "info needless-challenge-each-request fault=unknown sure=possible");
     check(&[&round.repeat(3), "+1 ", RIGHT, OK], SECRET, "no needless-challenge-each-request");
     check(&[&round.repeat(2), ASKED, RIGHT, REFUSED], SECRET, "no needless-challenge-each-request");
 }
