@@ -27,7 +27,7 @@ pub fn objection(name: HeaderName, value: &[u8]) -> Option<&'static str> {
         return None;
     }
     // It reads the nonce count as a decimal number, which is one of hex digits.
-    let text = &with_plain_count(text);
+    let text = &with_plain_uri(&with_plain_count(text));
     let error = match name {
         HeaderName::WwwAuthenticate => untyped::WwwAuthenticate::new(text).into_typed().err(),
         HeaderName::ProxyAuthenticate => untyped::ProxyAuthenticate::new(text).into_typed().err(),
@@ -61,6 +61,20 @@ fn with_plain_count(text: &str) -> String {
     text.split(',').map(plain).collect::<Vec<String>>().join(",")
 }
 
+/// The same with another uri in the place of one that rsip does not know, and that is legal all the same: of a telephone number or a
+/// service (RFC 3966, RFC 5031), or with an address of IPv6 in it (RFC 3261 §25.1).
+fn with_plain_uri(text: &str) -> String {
+    let Some((before, rest)) = text.split_once("uri=\"") else { return text.to_owned() };
+    let Some((uri, after)) = rest.split_once('"') else { return text.to_owned() };
+    let has_scheme = |scheme: &str| uri.get(..scheme.len()).is_some_and(|own| own.eq_ignore_ascii_case(scheme));
+    let is_of_ipv6 = (has_scheme("sip:") || has_scheme("sips:")) && uri.contains('[');
+    if has_scheme("tel:") || has_scheme("urn:") || is_of_ipv6 {
+        format!("{before}uri=\"sip:a\"{after}")
+    } else {
+        text.to_owned()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,6 +93,17 @@ mod tests {
         assert_eq!([of_client("0000000a"), of_client("00000010"), of_client("0000beef")], [None, None, None]);
         assert!(of_client("0000000x").is_some() && of_client("").is_some());
         assert!(check("Digest realm=\"a\",\r\n nonce=\"b\"").is_some());
+        let of_uri = |uri: &str| {
+            let value = format!(
+                "Digest username=\"u\", realm=\"a\", nonce=\"b\", uri=\"{uri}\", response=\"c\", qop=auth, cnonce=\"d\", nc=00000001"
+            );
+            objection(HeaderName::Authorization, value.as_bytes())
+        };
+        for legal in ["sip:a", "tel:+4930123456", "TEL:110", "sip:[2001:db8::1]:5060;transport=tcp", "urn:service:sos"]
+        {
+            assert_eq!(of_uri(legal), None, "{legal}");
+        }
+        assert!(of_uri("[2001:db8::1]").is_some());
         assert_eq!(objection(HeaderName::Via, b"\xff"), Some("the header is not UTF-8"));
         assert_eq!(check("NTLM realm=\"a\""), Some("the scheme is not Digest"));
         assert_eq!(check("Digest realm=\"a\""), Some("a parameter is missing"));
