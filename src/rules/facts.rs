@@ -47,14 +47,21 @@ pub fn quoted(bytes: &[u8]) -> String {
     format!("\"{}\"", text(bytes))
 }
 
-/// `user@realm`, or what of it is known.
+/// `user@realm`, or what of it is known. A user name that has a domain of its own is told as it stands.
 pub fn account(user: &[u8], realm: &[u8]) -> String {
     match (user.is_empty(), realm.is_empty()) {
+        (false, false) if has_domain(user, realm) => text(user),
+        (false, false) if user.contains(&b'@') => format!("{} in realm {}", text(user), quoted(realm)),
         (false, false) => format!("{}@{}", text(user), text(realm)),
         (false, true) => text(user),
         (true, false) => format!("realm {}", quoted(realm)),
         (true, true) => "an unnamed user".to_owned(),
     }
+}
+
+/// Whether the realm is the domain of a user name.
+fn has_domain(user: &[u8], realm: &[u8]) -> bool {
+    user.strip_suffix(realm).is_some_and(|name| name.len() > 1 && name.ends_with(b"@"))
 }
 
 /// `frame 3`, `frames 3, 5 and 7`, `frames 3, 5, 7 … 31 (15 in all)`.

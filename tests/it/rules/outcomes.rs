@@ -141,3 +141,18 @@ fn the_same_name_at_another_server_is_another_account() {
     is_told("pbx.example.com", "other", "calls.example.com", "no method-auth-differs");
     is_told("asterisk", "other", "asterisk", "no method-auth-differs");
 }
+
+#[test]
+fn a_user_name_with_a_domain_is_told_as_it_stands() {
+    let refused = |user: &str| format!("> REGISTER\nAuthorization: digest user={user} password=wrong\n{REFUSED}");
+    let told = |user: &str, text: &str| {
+        check(
+            &[ASKED, &refused(user), LATER],
+            NOTHING,
+            &format!("high rejected-credentials says={text} unsaid=@pbx.example.com@"),
+        );
+    };
+    told("1001@pbx.example.com", "of_1001@pbx.example.com_were");
+    told("1001@other.example", "of_1001@other.example_in_realm_\"pbx.example.com\"_were");
+    told("1001", "of_1001@pbx.example.com_were");
+}
