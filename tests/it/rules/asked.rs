@@ -40,7 +40,7 @@ fn proxy_sent_401_is_not_said_of_a_401_that_came_from_behind() {
             proxy > client forward
             client > proxy ACK"],
         NOTHING,
-        "no proxy-sent-401\ninfo invite-challenged-401",
+        "no proxy-sent-401\ninfo invite-challenged-401 says=203.0.113.40_answers_INVITE",
     );
 }
 
