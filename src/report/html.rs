@@ -284,7 +284,7 @@ fn push_finding(page: &mut Markup, finding: &Finding, report: &Report, drawn: &[
     page.raw("<article class=\"card\" id=\"").text(&finding.id).raw("\"><h3>").text(&finding.id);
     page.raw(" <span class=\"badge ").text(finding.severity).raw("\">").text(finding.severity).raw("</span> ");
     page.text(&finding.title).raw("</h3><p class=\"dim\">").text(finding.rule).raw(" (").text(finding.code);
-    page.raw("). Fault: ").text(finding.fault).raw(", ").text(finding.confidence).raw(".");
+    page.raw("). Fault: ").text(&finding.blame()).raw(".");
     if let Some(cause) = finding.cause {
         page.raw(" Cause: ").text(cause).raw(".");
     }

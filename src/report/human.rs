@@ -365,7 +365,7 @@ fn push_places(text: &mut String, finding: &Finding, report: &Report, Shown { ro
 
 fn fault_text(finding: &Finding) -> String {
     let cause = finding.cause.map(|cause| format!(" Cause: {cause}.")).unwrap_or_default();
-    format!("Fault: {}, {}.{cause}", finding.fault, finding.confidence)
+    format!("Fault: {}.{cause}", finding.blame())
 }
 
 /// What is said of findings that found no place.

@@ -148,7 +148,7 @@ fn push_finding(text: &mut String, finding: &Finding, report: &Report) {
     );
     let cause = finding.cause.map(|cause| format!(" Cause: {cause}.")).unwrap_or_default();
     let by = finding.caused_by.as_ref().map(|by| format!(" Explained by {by}.")).unwrap_or_default();
-    let _ = writeln!(text, "Fault: {}, {}.{cause}{by}\n", finding.fault, finding.confidence);
+    let _ = writeln!(text, "Fault: {}.{cause}{by}\n", finding.blame());
     let _ = writeln!(text, "{}", escaped(&finding.explanation));
     if !finding.evidence.is_empty() {
         text.push('\n');

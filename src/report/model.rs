@@ -264,6 +264,16 @@ pub struct Finding {
     pub count: u64,
 }
 
+impl Finding {
+    /// Whose fault it is and how sure that is, for people.
+    pub(super) fn blame(&self) -> String {
+        match self.fault {
+            "unknown" => format!("cannot be told from the capture; the finding itself is {}", self.confidence),
+            known => format!("{known}, {}", self.confidence),
+        }
+    }
+}
+
 /// A header that proves a finding.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Evidence {

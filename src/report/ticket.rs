@@ -28,12 +28,7 @@ pub fn ticket(findings: &[Finding], session: Option<&Session>, inputs: &[Input])
             session.outcome.replace('_', " ")
         ));
     }
-    description.push_str(&format!(
-        "**Why** {} (fault: {}, {}).\n\n",
-        plain(&first.title),
-        first.fault,
-        first.confidence
-    ));
+    description.push_str(&format!("**Why** {} (fault: {}).\n\n", plain(&first.title), first.blame()));
     let consequences = findings.iter().filter(|finding| finding.caused_by.as_deref() == Some(&first.id));
     for finding in consequences.filter(|finding| finding.severity != "info") {
         description.push_str(&format!("It explains {}: {}.\n\n", finding.rule, plain(&finding.title)));
