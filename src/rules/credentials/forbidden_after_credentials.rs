@@ -53,6 +53,12 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         .graded(Severity::High, confidence)
         .fault(if is_right { Fault::Server } else { Fault::Unknown })
         .explained(explanation);
+    let is_unknown = attempt.status() == Some(404) && let_past.is_none();
+    if is_unknown {
+        finding = finding.advises(
+            "See whether the server has an account of that name: compare user and domain of the To URI with its accounts",
+        );
+    }
     if is_right {
         finding = finding.excludes("wrong password on the client: the digest fits the one given");
         if has_served(session, index, attempt, presented) {
@@ -74,6 +80,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     }
     finding = match let_past {
         Some(at) => explain_other_call(finding, at),
+        None if is_unknown => finding,
         None => finding.advises(
             "Check that the account may use the From, To and Contact addresses sent here, and what it is allowed to do",
         ),
