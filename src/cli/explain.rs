@@ -14,9 +14,19 @@ use crate::cli::output;
 pub fn run(options: &Explain) -> Result<Exit> {
     match rules::find(&options.rule) {
         Some(rule) => output::print(&explain::page(rule)),
+        None if is_finding(&options.rule) => Err(usage(format!(
+            "{0} is a finding of one report: give the rule that the report names beside {0}",
+            options.rule
+        ))),
         None => {
             let near = explain::nearest(&options.rule).map(|name| format!(" did you mean {name}?")).unwrap_or_default();
             Err(usage(format!("no rule named {}:{near} `sipauth list rules` shows them all", options.rule)))
         }
     }
+}
+
+/// `F1`.
+fn is_finding(name: &str) -> bool {
+    name.strip_prefix(['F', 'f'])
+        .is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }

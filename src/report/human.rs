@@ -417,6 +417,7 @@ pub(super) fn used(report: &Report) -> String {
     let aside: Vec<String> =
         coverage.set_aside.iter().map(|(reason, count)| format!("{count} {}", reason.replace('_', " "))).collect();
     match aside.is_empty() {
+        true if coverage.frames == 0 => "no frames".to_owned(),
         true => format!("{}, all with SIP", counted(coverage.frames, "frame")),
         false => {
             format!("{} of {} frames hold SIP; set aside: {}", coverage.used, coverage.frames, aside.join(", "))

@@ -48,13 +48,15 @@ pub fn catalogue() -> String {
 
 /// The rule whose name is most like the one asked for, unless none is like it at all.
 pub fn nearest(name: &str) -> Option<&'static str> {
-    let wanted = name.to_lowercase();
+    let wanted = name.to_lowercase().replace([' ', '_'], "-");
     // Words of the name find it as well: people remember `stale`, `realm` or `wrong-password`.
     let likeness = |rule: &Rule| {
         let has_words = wanted.contains('-') && rule.name.contains(&wanted);
         let has_word = has_words || wanted.len() > 3 && rule.name.split('-').any(|word| word == wanted);
-        let words = rule.name.split('-').map(|word| strsim::jaro_winkler(word, &wanted)).fold(0.0, f64::max);
-        strsim::jaro_winkler(rule.name, &wanted).max(words * 0.95) + if has_word { 1.0 } else { 0.0 }
+        let most =
+            |wanted: &str| rule.name.split('-').map(|word| strsim::jaro_winkler(word, wanted)).fold(0.0, f64::max);
+        let (words, count) = wanted.split('-').fold((0.0, 0.0), |(sum, count), word| (sum + most(word), count + 1.0));
+        strsim::jaro_winkler(rule.name, &wanted).max(words / count * 0.95) + if has_word { 1.0 } else { 0.0 }
     };
     let scored = RULES.iter().map(|rule| (likeness(rule), rule.name));
     scored.filter(|(score, _)| *score > 0.75).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| name)
@@ -68,7 +70,9 @@ mod tests {
     fn a_mistyped_name_finds_its_rule() {
         assert_eq!(nearest("chalenge-loop"), Some("challenge-loop"));
         assert_eq!(nearest("challange-loop"), Some("challenge-loop"));
-        assert_eq!(nearest("wrong-password"), Some("digest-wrong-password"));
+        for asked in ["wrong-password", "wrong password", "wrong_pasword", "Wrong-Digest-Password"] {
+            assert_eq!(nearest(asked), Some("digest-wrong-password"), "{asked}");
+        }
         assert!(nearest("realm").is_some_and(|name| name.starts_with("realm-")));
         assert_eq!(nearest("zzzz"), None);
     }
