@@ -129,7 +129,7 @@ fn explain_unheard(mut finding: Finding, attempt: &Attempt<'_>) -> Finding {
     let since = attempt.answer().map(|answer| transaction.last_sent.since(answer.time)).unwrap_or_default();
     finding.explanation.push_str(&format!(
         " The client went on to repeat the very request for {}, which was sent {} times in all: the challenge never came to it, or it \
-         could not tell what that answers.",
+         could not tell which request that answers.",
         facts::duration_text(since),
         transaction.retransmissions() + 1,
     ));

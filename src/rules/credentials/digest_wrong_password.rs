@@ -79,7 +79,7 @@ fn finding(
         Some(text) => {
             finding.explanation.push_str(text);
             finding.explanation.push_str(&format!(
-                " That was tried with {} of {}.",
+                " The changes were tried with {} of the {} digests.",
                 requests.len() - untried,
                 requests.len()
             ));
@@ -102,9 +102,9 @@ fn finding(
 }
 
 const NOT_TRIED: &str = " Changed inputs were not tried: searches for them have reached their limit.";
-const NONE_FITS: &str = " None of the single changes that are tried makes it fit.";
+const NONE_FITS: &str = " No single change to what was hashed makes it fit: another realm, uri, method, user name or form of the password, among others.";
 const NONE_FITS_BY_HA1: &str =
-    " None of the single changes that can be tried with an HA1 makes it fit; with the password more can be tried.";
+    " No single change that can be tried with an HA1 makes it fit; with the password more can be tried.";
 
 /// What is said of a search that found nothing, or was not made: the first digests of an account are searched, and nothing else tells
 /// the others from them.
