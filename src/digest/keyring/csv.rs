@@ -62,16 +62,17 @@ pub(super) fn read(bytes: &[u8], rows: &mut Rows) -> Result<(), KeyringError> {
         if is_first && cells.len() == 1 {
             return Err(rows.error(line, KeyringErrorKind::NotCsv));
         }
-        let names: Vec<&[u8]> = cells.iter().map(Value::bytes).collect();
-        let is_header =
-            is_first && (names.first().is_some_and(|name| is_heading(name, b"user")) || are_headings(&names));
-        is_first = false;
-        if is_header {
+        if std::mem::take(&mut is_first) && is_header(&cells) {
             columns = read_headings(&cells).map_err(|kind| rows.error(line, kind))?;
         } else {
             read_row(rows, line, &columns, &cells)?;
         }
     }
+}
+
+fn is_header(cells: &[Value<'_>]) -> bool {
+    let names: Vec<&[u8]> = cells.iter().map(Value::bytes).collect();
+    names.first().is_some_and(|name| is_heading(name, b"user")) || are_headings(&names)
 }
 
 /// What stands between the cells: a comma, or what spreadsheets of many countries write in its place, where the header row shows that.

@@ -157,7 +157,11 @@ fn searches_in_vain_end_and_are_told() {
     let report = analyse(&[ASKED, &tries], SECRET);
     let event = report.diagnostics.iter().find(|event| event.event == "near_misses_not_searched").expect("it is told");
     assert_eq!((event.count, event.severity), (4, "info"));
-    check(&[ASKED, &tries], SECRET, "high digest-wrong-password says=The_changes_were_tried_with_2_of_the_6\nno capture-quality");
+    check(
+        &[ASKED, &tries],
+        SECRET,
+        "high digest-wrong-password says=The_changes_were_tried_with_2_of_the_6\nno capture-quality",
+    );
     // What fits goes on being found, however often.
     let near: String = std::iter::repeat_n([NEAR, REFUSED].concat(), 12).collect();
     check(&[ASKED, &near], SECRET, "high digest-near-miss frames=12\nno digest-wrong-password");
