@@ -28,6 +28,7 @@ use crate::rules;
 use crate::rules::Confidence;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::Subject;
 use crate::rules::capture_facts::Event;
 use crate::rules::capture_facts::IssuedNonce;
 use crate::rules::capture_facts::NonceServerFacts;
@@ -120,16 +121,18 @@ impl Analyzer {
             .filter(|(key, _)| !attackers.contains(&key.source))
             .filter_map(|(key, steps)| challenge_loop::across_sessions(key, steps))
             .collect();
-        for (mut finding, sessions) in loops {
-            if !self.messages.keeps(&sessions) {
+        for mut across in loops {
+            if !self.messages.keeps(&across.sessions) {
                 continue;
             }
-            self.messages.builder.note_trouble(&finding);
-            if finding.explained_by.is_none() && finding.severity >= Severity::High {
+            self.messages.builder.note_trouble(&across.finding);
+            if across.finding.explained_by.is_none() && across.finding.severity >= Severity::High {
                 let (name, names) = challenge_loop::EXPLAINS;
-                finding.excluded.extend(self.messages.findings.explain(name, &sessions, names));
+                let is_within = |subject: &Subject, session| across.holds(subject, session);
+                let excluded = self.messages.findings.explain_where(name, is_within, names);
+                across.finding.excluded.extend(excluded);
             }
-            self.messages.findings.add(finding, &sessions, None);
+            self.messages.findings.add(across.finding, &across.sessions, None);
         }
     }
 }

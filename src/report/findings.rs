@@ -202,6 +202,16 @@ impl Findings {
         let gone: Vec<Severity> =
             self.collected.extract_if(.., |one| is_about(one)).map(|one| one.finding.severity).collect();
         gone.into_iter().for_each(|severity| self.uncount(severity));
+        self.explain_where(by, |_, session| sessions.contains(&session), names)
+    }
+
+    /// The same of sessions that are told by their number, and by what a finding of them is about.
+    pub fn explain_where(
+        &mut self,
+        by: &'static str,
+        is_among: impl Fn(&Subject, u64) -> bool,
+        names: &[&str],
+    ) -> Vec<Cow<'static, str>> {
         self.index();
     }
 
@@ -212,7 +222,7 @@ impl Findings {
         for collected in &mut self.collected {
             let finding = &mut collected.finding;
             let is_within =
-                !collected.sessions.is_empty() && collected.sessions.iter().all(|one| sessions.contains(one));
+                !collected.sessions.is_empty() && collected.sessions.iter().all(|one| is_among(&finding.subject, *one));
             if !is_within || finding.merge.is_some() || !names.contains(&finding.rule.name) {
                 continue;
             }

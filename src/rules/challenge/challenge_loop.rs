@@ -8,8 +8,11 @@ use std::net::IpAddr;
 use crate::base::FrameRef;
 use crate::digest::Verdict;
 use crate::history::AccountKey;
+use crate::history::Earlier;
 use crate::history::LoopStep;
 use crate::history::StepKind;
+use crate::history::Steps;
+use crate::history::steps::TRIES_WITHIN_S;
 use crate::rules::Check;
 use crate::rules::Confidence;
 use crate::rules::Context;
@@ -59,9 +62,6 @@ pub const EXPLAINS: (&str, &[&str]) = ("challenge-loop", &["rejected-credentials
 /// Challenges that make a loop, and how many of them must follow credentials.
 const CHALLENGES_MIN: usize = 3;
 const REFUSALS_MIN: usize = 2;
-
-/// REGISTERs of one account that lie further apart than this are tries of their own.
-const TRIES_WITHIN_S: u64 = 60;
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -364,19 +364,28 @@ fn remedy(cause: &str) -> &'static str {
     }
 }
 
-/// The same loop spread over several Call-IDs: the steps of one account, in order of time.
-pub fn across_sessions(key: &AccountKey, steps: &[&LoopStep]) -> Option<(Finding, Vec<u64>)> {
-    let (streak, is_recovered) = loop_among(steps)?;
-    let refused = streak.iter().filter(|step| step.is_refused()).count();
-    let explained_by = explanation(&streak);
+/// The same loop spread over several Call-IDs: the steps of one account.
+pub fn across_sessions(key: &AccountKey, steps: &Steps) -> Option<AcrossSessions> {
+    let kept = steps.kept();
+    let (streak, is_recovered) = loop_among(&kept)?;
+    // What led to the first of those that are kept is part of the loop that begins with it.
+    let begins_it = kept.first().zip(streak.first()).is_some_and(|(kept, first)| kept.at == first.at);
+    let earlier = steps.earlier().filter(|_| begins_it).cloned().unwrap_or_default();
+    let refused = earlier.refused + streak.iter().filter(|step| step.is_refused()).count();
+    let explained_by = explanation(&streak, &earlier);
     let cause = match explained_by.and_then(cause_of) {
         Some(cause) => cause,
-        _ if streak.iter().filter(|step| step.kind == StepKind::Stale).count() >= REFUSALS_MIN => "stale",
+        _ if earlier.stale + streak.iter().filter(|step| step.kind == StepKind::Stale).count() >= REFUSALS_MIN => {
+            "stale"
+        }
         _ => "unknown",
     };
     let mut sessions: Vec<u64> = streak.iter().map(|step| step.session).collect();
     sessions.dedup();
-    let mut frames: Vec<FrameRef> = streak.iter().map(|step| step.at).collect();
+    let sessions_count = earlier.sessions_count + sessions.len();
+    sessions.splice(0..0, earlier.sessions);
+    sessions.dedup();
+    let mut frames: Vec<FrameRef> = earlier.frames.into_iter().chain(streak.iter().map(|step| step.at)).collect();
     frames.sort_unstable();
     let realm = streak.first().map(|step| step.realm.to_vec()).unwrap_or_default();
     // As the sessions name it: a phone may authenticate as somebody else than it registers for.
@@ -387,10 +396,9 @@ pub fn across_sessions(key: &AccountKey, steps: &[&LoopStep]) -> Option<(Finding
     )
     .graded(Severity::High, Confidence::Likely)
     .explained(format!(
-        "{} within {TRIES_WITHIN_S} s of each other, from {} under {} Call-IDs; {refused} with credentials, none accepted.",
-        facts::count(streak.len(), "REGISTER"),
+        "{} within {TRIES_WITHIN_S} s of each other, from {} under {sessions_count} Call-IDs; {refused} with credentials, none accepted.",
+        facts::count(earlier.steps + streak.len(), "REGISTER"),
         key.source,
-        sessions.len()
     ))
     .excludes("retransmission: every attempt counted here is a new transaction")
     .advises(remedy(cause));
@@ -410,7 +418,28 @@ pub fn across_sessions(key: &AccountKey, steps: &[&LoopStep]) -> Option<(Finding
     };
     finding.frames = frames;
     finding.subject = Subject { realm, user, client: Some(key.source), server: None, ..Subject::default() };
-    Some((finding, sessions))
+    finding.sessions_count = u64::try_from(sessions_count).unwrap_or(u64::MAX);
+    Some(AcrossSessions { finding, sessions })
+}
+
+/// A loop, and sessions that it runs through: of very many, not all are named.
+#[derive(Debug)]
+pub struct AcrossSessions {
+    /// What is found.
+    pub finding: Finding,
+    /// In order.
+    pub sessions: Vec<u64>,
+}
+
+impl AcrossSessions {
+    /// Whether a finding of that session is about the same account, and so about one of the tries: the account had no others in between.
+    pub fn holds(&self, subject: &Subject, session: u64) -> bool {
+        let Some((first, last)) = self.sessions.first().zip(self.sessions.last()) else { return false };
+        let mine = &self.finding.subject;
+        self.sessions.contains(&session)
+            || ((first..=last).contains(&&session)
+                && (&subject.user, &subject.realm, subject.client) == (&mine.user, &mine.realm, mine.client))
+    }
 }
 
 /// The first loop among the steps that the account did not get out of, else the last one that it did get out of, and whether it
@@ -443,8 +472,9 @@ fn loop_among<'s>(steps: &[&'s LoopStep]) -> Option<(Vec<&'s LoopStep>, bool)> {
 }
 
 /// The rule that explains every refusal of the loop, where it is the same one.
-fn explanation(streak: &[&LoopStep]) -> Option<&'static str> {
-    let mut rules = streak.iter().filter(|step| step.is_refused()).map(|step| step.explained_by);
+fn explanation(streak: &[&LoopStep], earlier: &Earlier) -> Option<&'static str> {
+    let kept = streak.iter().filter(|step| step.is_refused()).map(|step| step.explained_by);
+    let mut rules = earlier.explained_by.iter().copied().chain(kept);
     let first = rules.next()??;
     rules.all(|rule| rule == Some(first)).then_some(first)
 }
