@@ -144,6 +144,7 @@ fn explain_unheard(mut finding: Finding, attempt: &Attempt<'_>) -> Finding {
 fn explain_late(mut finding: Finding, attempt: &Attempt<'_>) -> Finding {
     let took = attempt.answer().zip(attempt.request()).map(|(answer, request)| answer.time.since(request.time));
     finding.explanation.push_str(&format!(
+    finding.frames.extend(transaction.resent());
         " That answer came {} after the request: a client waits no longer than {} s (RFC 3261 section 17.1) and may have given up.",
         facts::duration_text(took.unwrap_or_default()),
         TRANSACTION_TIMEOUT.as_secs(),
