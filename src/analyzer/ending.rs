@@ -73,6 +73,7 @@ impl Analyzer {
             (0..attacks).for_each(|_| self.messages.builder.note_attack(rule));
         }
         self.messages.findings.join(self.messages.nonces.legs().passages());
+        self.messages.findings.unite_by_server();
         let redaction = self.messages.builder.redaction();
         let by_severity = self.messages.findings.by_severity();
         let (findings, not_listed) =
