@@ -84,6 +84,7 @@ impl Analyzer {
             sip_messages: facts.sip_messages,
             matched: selected.as_ref().map(|selected| selected.messages),
             is_lossy: facts.events.iter().any(|event| event.loses_messages),
+            cut_challenge: facts.cut.challenge.map(|(status, _)| status),
         };
         let summary = self.messages.builder.summary(seen, &by_severity);
         let summary = model::Summary { findings_not_listed: not_listed, selected, ..summary };
@@ -180,7 +181,7 @@ fn message_counters(messages: &Messages) -> Vec<(&'static str, u64, bool, &'stat
     vec![
         (
             "headers_cut",
-            messages.messages_cut,
+            messages.cut.count,
             true,
             "messages whose headers do not end: cut by the snap length, or by their sender",
         ),
