@@ -42,6 +42,7 @@ mod closing;
 mod conduct;
 mod ending;
 mod infos;
+mod loops;
 mod messages;
 mod near_misses;
 mod nonce_list;
@@ -323,6 +324,7 @@ impl Analyzer {
         CaptureFacts {
             sip_messages: self.messages.sip_messages,
             has_authentication: self.messages.builder.has_authentication(),
+            cut: std::mem::take(&mut self.messages.cut),
             events,
             chronicle: std::mem::take(&mut self.messages.chronicle),
             trusted: std::mem::take(&mut self.trusted),

@@ -206,8 +206,8 @@ impl<'run> Scribe<'_, 'run> {
                 (Some(answer), _) => conduct.answer(answer.time),
                 // Some servers answer no pings.
                 (None, Some(request)) if !attempt.transaction.has_provisional && !facts::is_ping(attempt) => {
-                    let sent = 1 + u64::try_from(attempt.transaction.retransmissions()).unwrap_or(0);
-                    conduct.silent(request.time, place_of(attempt), sent, request.at, self.number);
+                    let sent = std::iter::once(request.at).chain(attempt.transaction.resent());
+                    conduct.silent(request.time, place_of(attempt), sent, self.number);
                 }
                 _ => {}
             }

@@ -1,8 +1,5 @@
 //! The end of a run: what is known of the capture as a whole, and the rest of the report.
 
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
-use std::net::IpAddr;
 
 use crate::analyzer::Analyzer;
 use crate::analyzer::messages::Messages;
@@ -15,7 +12,6 @@ use crate::base::SetAside;
 use crate::base::Transport;
 use crate::capture::InputSummary;
 use crate::history::Nonces;
-use crate::history::PairKey;
 use crate::history::nonce_server::First;
 use crate::history::nonce_server::Shared;
 use crate::report::Report;
@@ -26,16 +22,11 @@ use crate::report::model::Time;
 use crate::report::ticket;
 use crate::rules;
 use crate::rules::Confidence;
-use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::capture_facts::Event;
 use crate::rules::capture_facts::IssuedNonce;
 use crate::rules::capture_facts::NonceServerFacts;
 use crate::rules::capture_facts::SharedNonce;
-use crate::rules::challenge::challenge_loop;
-use crate::rules::challenge::challenge_loop::Series;
-use crate::rules::nonce::old_nonce_reused;
-use crate::rules::nonce::stale_ignored_by_client;
 use crate::rules::security;
 use crate::rules::security::blocked_after_failures;
 use crate::rules::security::digest_leak;
@@ -75,6 +66,7 @@ impl Analyzer {
             (0..attacks).for_each(|_| self.messages.builder.note_attack(rule));
         }
         self.messages.findings.join(self.messages.nonces.legs().passages());
+        self.messages.findings.unite_by_server();
         let redaction = self.messages.builder.redaction();
         let by_severity = self.messages.findings.by_severity();
         let (findings, not_listed) =
@@ -85,6 +77,7 @@ impl Analyzer {
             sip_messages: facts.sip_messages,
             matched: selected.as_ref().map(|selected| selected.messages),
             is_lossy: facts.events.iter().any(|event| event.loses_messages),
+            cut_challenge: facts.cut.challenge.map(|(status, _)| status),
         };
         let summary = self.messages.builder.summary(seen, &by_severity);
         let summary = model::Summary { findings_not_listed: not_listed, selected, ..summary };
@@ -111,35 +104,6 @@ impl Analyzer {
         let worst = self.messages.worst.as_ref().map(|(_, session)| session);
         report.ticket = ticket::ticket(&report.findings, worst, &report.inputs);
         report
-    }
-
-    fn add_loops_across_sessions(&mut self, claims: &BTreeMap<PairKey, &'static Rule>) {
-        let attackers: BTreeSet<IpAddr> = claims.keys().map(|pair| pair.client).collect();
-        let loops: Vec<_> = self
-            .messages
-            .accounts
-            .steps()
-            .iter()
-            .filter(|(key, _)| !attackers.contains(&key.source))
-            .filter_map(|(key, steps)| challenge_loop::across_sessions(key, steps))
-            .collect();
-        for Series { mut finding, sessions, old_nonce } in loops {
-            if !self.messages.keeps(&sessions) {
-                continue;
-            }
-            if let Some(cause) = old_nonce {
-                let (name, names) = old_nonce_reused::EXPLAINS;
-                self.messages.builder.note_trouble(&cause, names);
-                self.messages.findings.explain(name, &sessions, names);
-                self.messages.findings.add(cause, &sessions, None);
-            }
-            self.messages.builder.note_trouble(&finding, &[stale_ignored_by_client::RULE.name]);
-            if finding.explained_by.is_none() && finding.severity >= Severity::High {
-                let (name, names) = (challenge_loop::RULE.name, challenge_loop::EXPLAINS_ACROSS);
-                finding.excluded.extend(self.messages.findings.explain(name, &sessions, names));
-            }
-            self.messages.findings.add(finding, &sessions, None);
-        }
     }
 }
 
@@ -185,7 +149,7 @@ fn message_counters(messages: &Messages) -> Vec<(&'static str, u64, bool, &'stat
     vec![
         (
             "headers_cut",
-            messages.messages_cut,
+            messages.cut.count,
             true,
             "messages whose headers do not end: cut by the snap length, or by their sender",
         ),

@@ -27,6 +27,7 @@ use crate::report::findings::Findings;
 use crate::report::model;
 use crate::rules::Said;
 use crate::rules::Severity;
+use crate::rules::capture_facts::CutMessages;
 use crate::rules::challenge_facts;
 use crate::session::ChallengeRow;
 use crate::session::CredentialsRow;
@@ -61,7 +62,7 @@ pub(super) struct Messages {
     /// The room that the headers of the message before took up, for the next ones.
     room: Room,
     pub(super) sip_messages: u64,
-    pub(super) messages_cut: u64,
+    pub(super) cut: CutMessages,
     pub(super) auth_rows_dropped: u64,
     pub(super) closed: Vec<Run>,
     pub(super) ready: Vec<model::Row>,
@@ -98,7 +99,7 @@ impl Messages {
             room: Room::new(),
             limits: limits.clone(),
             sip_messages: 0,
-            messages_cut: 0,
+            cut: CutMessages::default(),
             auth_rows_dropped: 0,
             closed: Vec::new(),
             ready: Vec::new(),
@@ -129,7 +130,9 @@ impl Messages {
     /// One message: its auth headers read, its digests checked, and put where it belongs.
     pub(super) fn take(&mut self, payload: Payload<'_>, message: &Message<'_>) {
         self.sip_messages += 1;
-        self.messages_cut += u64::from(!message.has_all_headers);
+        if !message.has_all_headers {
+            self.cut.note(message.status(), payload.frames.last);
+        }
         let time = payload.time.or(self.tracker.now()).unwrap_or(CaptureTime::from_ns(0));
         let answers = self.ask(message, &payload, time);
         let (RequestCredentials { rows: credentials, purposes }, challenges) = if message.status().is_some() {

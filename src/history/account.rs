@@ -12,7 +12,8 @@ use crate::base::Endpoint;
 use crate::base::FrameRef;
 use crate::base::WireMap;
 use crate::base::limits::NAME_BYTES_MAX;
-use crate::session::NonceId;
+use crate::history::LoopStep;
+use crate::history::Steps;
 
 /// An address of record, as used from one source.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,59 +24,7 @@ pub struct AccountKey {
     pub aor: Box<[u8]>,
 }
 
-/// One step of a possible challenge loop that runs across Call-IDs.
-#[derive(Clone, Debug)]
-pub struct LoopStep {
-    /// When the request was sent.
-    pub time: CaptureTime,
-    /// The request.
-    pub at: FrameRef,
-    /// The report's id of its session, counted from 1.
-    pub session: u64,
-    /// What became of it.
-    pub kind: StepKind,
-    /// When that was told.
-    pub answered: CaptureTime,
-    /// The nonce of the credentials that were refused.
-    pub nonce: Option<NonceId>,
-    /// The nonce that the answer brought.
-    pub offered: Option<NonceId>,
-    /// The user whom the credentials name, else the one who asks.
-    pub user: Box<[u8]>,
-    /// The realm.
-    pub realm: Box<[u8]>,
-    /// The rule whose finding of that session explains the refusal, if there is one.
-    pub explained_by: Option<&'static str>,
-}
-
-impl LoopStep {
-    /// Whether the credentials were challenged again, stale or not.
-    pub fn is_refused(&self) -> bool {
-        matches!(self.kind, StepKind::Refused | StepKind::Stale)
-    }
-
-    /// Whether the step behind this one was refused with the same nonce, although the answer to this one had brought another.
-    pub fn is_repeated_by(&self, later: &LoopStep) -> bool {
-        let is_same = self.nonce.is_some() && self.nonce == later.nonce;
-        let is_renewed = self.offered.is_some() && self.offered != self.nonce && self.answered < later.time;
-        is_same && is_renewed && self.is_refused() && later.is_refused()
-    }
-}
-
-/// What became of a REGISTER.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StepKind {
-    /// Challenged without credentials.
-    Challenged,
-    /// Challenged in spite of credentials.
-    Refused,
-    /// The same, with `stale=true`.
-    Stale,
-    /// Accepted.
-    Accepted,
-}
-
-/// How many times and steps are kept of one account; older ones make room. As many as a number has bits.
+/// How many times are kept of one account; older ones make room. As many as a number has bits.
 const KEPT_MAX: usize = 64;
 
 /// Credentials that an account showed. Hashes are whole: two that fell together would make one verdict of two servers.
@@ -103,7 +52,7 @@ struct Account {
     presented: VecDeque<Shown>,
     /// Which of them were accepted: the newest in the lowest bit.
     accepted: u64,
-    steps: VecDeque<LoopStep>,
+    steps: Steps,
     registrations: Registrations,
     /// Boxed: few accounts are forbidden anything.
     forbidden: Option<Box<Forbidden>>,
@@ -308,22 +257,14 @@ impl Accounts {
     /// Notes a step of a REGISTER session that was too short to be a loop by itself.
     pub fn step(&mut self, key: AccountKey, step: LoopStep) {
         if let Some(account) = self.account(key) {
-            push(&mut account.steps, step);
+            account.steps.push(step);
         }
     }
 
-    /// Every account with steps, and its steps in order of time. Sorted, so that reports do not depend on hashing.
-    pub fn steps(&self) -> Vec<(&AccountKey, Vec<&LoopStep>)> {
-        let mut all: Vec<_> = self
-            .accounts
-            .iter()
-            .filter(|(_, account)| !account.steps.is_empty())
-            .map(|(key, account)| {
-                let mut steps: Vec<&LoopStep> = account.steps.iter().collect();
-                steps.sort_by_key(|step| (step.time, step.at));
-                (key, steps)
-            })
-            .collect();
+    /// Every account with steps. Sorted, so that reports do not depend on hashing.
+    pub fn steps(&self) -> Vec<(&AccountKey, &Steps)> {
+        let accounts = self.accounts.iter().filter(|(_, account)| !account.steps.is_empty());
+        let mut all: Vec<_> = accounts.map(|(key, account)| (key, &account.steps)).collect();
         all.sort_by_key(|(key, _)| *key);
         all
     }

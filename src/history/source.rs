@@ -307,8 +307,8 @@ impl Conduct {
         }
     }
 
-    /// Notes a request that was sent `sent` times and not answered.
-    pub fn silent(&mut self, time: CaptureTime, place: Place, sent: u64, at: FrameRef, session: u64) {
+    /// Notes a request that was not answered, by the frames in which it was sent.
+    pub fn silent(&mut self, time: CaptureTime, place: Place, frames: impl Iterator<Item = FrameRef>, session: u64) {
         if self.answered_last.is_some_and(|answered| answered >= time) {
             return;
         }
@@ -320,7 +320,9 @@ impl Conduct {
             return;
         }
         silence.since = silence.since.min(time);
-        silence.sent += sent;
-        silence.seen.add(at, session);
+        for at in frames {
+            silence.sent += 1;
+            silence.seen.add(at, session);
+        }
     }
 }

@@ -70,7 +70,7 @@ pub struct Tries {
     /// The first acceptance soon after a refusal.
     pub accepted: Option<Turn>,
     /// Credentials that were accepted.
-    pub acceptances: u64,
+    pub let_in: Trail,
     turns: VecDeque<Turn>,
     window: VecDeque<CaptureTime>,
     compared: VecDeque<(u64, u64, FrameRef)>,
@@ -111,7 +111,7 @@ impl Tries {
 
     /// Notes credentials that were accepted.
     pub fn accept(&mut self, turn: Turn, within: Duration) {
-        self.acceptances += 1;
+        self.let_in.add(turn.at, turn.session);
         let is_soon = self.window.iter().any(|time| *time <= turn.time && turn.time.since(*time) <= within);
         if is_soon && self.accepted.is_none_or(|known| turn.time < known.time) {
             self.accepted = Some(turn);

@@ -27,6 +27,7 @@ use crate::report::wireshark;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::configuration::registrar_rejects_contact;
 use crate::rules::facts;
 use crate::session::Attempt;
 use crate::session::CopyKind;
@@ -36,6 +37,7 @@ use crate::session::Run;
 use crate::session::Session;
 use crate::session::TextId;
 use crate::session::Transaction;
+use crate::sip::Method;
 
 /// Counts for the summary, and the sessions' models.
 pub struct ReportBuilder {
@@ -133,7 +135,15 @@ impl ReportBuilder {
         self.summary.sessions += 1;
         *self.summary.sessions_by_outcome.entry(session.outcome.name().to_owned()).or_insert(0) += 1;
         self.count_attempts(session);
-        if !is_passed_on {
+        // A call or two that were turned down tell of no client.
+        let is_note = |finding: &Finding| {
+            finding.severity == Severity::Info && finding.rule.name == registrar_rejects_contact::RULE.name
+        };
+        let is_note = session.method() == Some(&Method::Invite)
+            && !session.has_authentication()
+            && !findings.is_empty()
+            && findings.iter().all(is_note);
+        if !is_passed_on && !is_note {
             self.clients.note(session, findings);
         }
         let is_trouble = findings.iter().any(|finding| finding.severity >= Severity::Medium);

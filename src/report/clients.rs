@@ -47,6 +47,8 @@ pub struct Seen {
     pub matched: Option<u64>,
     /// Messages are missing.
     pub is_lossy: bool,
+    /// The first 401 or 407 whose headers were cut.
+    pub cut_challenge: Option<u16>,
 }
 
 /// What became of one user of one address.
@@ -335,7 +337,7 @@ impl Clients {
         }
     }
 
-    fn nothing(&self, Seen { sip_messages, matched, is_lossy }: Seen) -> String {
+    fn nothing(&self, Seen { sip_messages, matched, is_lossy, cut_challenge }: Seen) -> String {
         let messages = match (sip_messages, matched) {
             (0, _) => return "No SIP in this capture".to_owned(),
             (_, Some(0)) => return "Nothing in this capture fits the filter".to_owned(),
@@ -350,6 +352,11 @@ impl Clients {
             false => format!("; {} accepted without a challenge", unasked.join(" and ")),
         };
         let cut_short = self.clients.values().filter(|client| client.is_cut_short).count();
+        if let Some(status) = cut_challenge.filter(|_| self.clients.is_empty()) {
+            return format!(
+                "{messages}; a {status} is among them, but their headers are cut: capture again with -s 0{accepted}"
+            );
+        }
         match (self.clients.is_empty(), is_lossy) {
             (false, _) if cut_short == 1 && self.clients.len() == 1 => {
                 format!("{messages}; the capture ends before the client could answer its challenge")

@@ -1,6 +1,8 @@
 //! Collects findings: merges those that are one, keeps the worst when there are too many, and names them at the end.
 
 mod joined;
+mod of_server;
+mod told;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -8,21 +10,13 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::BuildHasher;
 
-use sha2::Digest;
-use sha2::Sha256;
-
-use crate::base::FrameRef;
 use crate::base::WireMap;
 use crate::history::PairKey;
-use crate::report::FrameAt;
 use crate::report::Redaction;
 use crate::report::alike;
 use crate::report::alike::Alike;
-use crate::report::build::frame_at;
 use crate::report::model;
 use crate::report::pseudonyms::Pseudonyms;
-use crate::report::redact;
-use crate::report::wireshark;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
@@ -176,6 +170,7 @@ impl Findings {
     /// them is how attacks look.
     pub fn claim(&mut self, claims: &BTreeMap<PairKey, &'static Rule>) {
         let is_claimed = |pair: Option<PairKey>| pair.is_some_and(|pair| claims.contains_key(&pair));
+        self.take_back_advice(claims);
         let before = self.collected.len();
         self.collected.retain(|collected| !is_claimed(collected.pair));
         let mut dropped = 0;
@@ -208,12 +203,22 @@ impl Findings {
 
     /// Names the rule that explains findings of some sessions, by the names of their rules. Gives what all of them rule out.
     pub fn explain(&mut self, by: &'static str, sessions: &[u64], names: &[&str]) -> Vec<Cow<'static, str>> {
+        self.explain_where(by, |_, session| sessions.contains(&session), names)
+    }
+
+    /// The same of sessions that are told by their number, and by what a finding of them is about.
+    pub fn explain_where(
+        &mut self,
+        by: &'static str,
+        is_among: impl Fn(&Subject, u64) -> bool,
+        names: &[&str],
+    ) -> Vec<Cow<'static, str>> {
         let mut softened = Vec::new();
         let mut excluded: Option<Vec<Cow<'static, str>>> = None;
         for collected in &mut self.collected {
             let finding = &mut collected.finding;
             let is_within =
-                !collected.sessions.is_empty() && collected.sessions.iter().all(|one| sessions.contains(one));
+                !collected.sessions.is_empty() && collected.sessions.iter().all(|one| is_among(&finding.subject, *one));
             if !is_within || finding.merge.is_some() || !names.contains(&finding.rule.name) {
                 continue;
             }
@@ -376,65 +381,6 @@ impl Collected {
         self.finding.frames.extend(other.frames.iter().take(room));
         self.finding.severity = self.finding.severity.max(other.severity);
     }
-
-    fn to_model(&self, number: usize, caused_by: Option<String>, redaction: Redaction) -> model::Finding {
-        let finding = &self.finding;
-        let mut frames: Vec<FrameRef> = finding.frames.iter().copied().take(FRAMES_MAX).collect();
-        frames.sort_unstable();
-        let sessions: Vec<String> = self.sessions.iter().map(|session| format!("s{session}")).collect();
-        let explanation = match self.united {
-            0 if self.sessions_count > 1 && finding.merge.is_some() => {
-                format!("{} Seen in {} sessions.", finding.explanation, self.sessions_count)
-            }
-            0 => finding.explanation.clone(),
-            1 => format!("{} The same in one more session.", finding.explanation),
-            more => format!("{} The same in {more} more sessions.", finding.explanation),
-        };
-        model::Finding {
-            id: format!("F{number}"),
-            rule: finding.rule.name,
-            severity: finding.severity.name(),
-            confidence: finding.confidence.name(),
-            fault: finding.fault.name(),
-            title: finding.title.clone(),
-            explanation,
-            excluded: finding.excluded.iter().map(|text| text.to_string()).collect(),
-            remedy: finding.remedy.iter().map(|text| text.to_string()).collect(),
-            session: if self.sessions_count == 1 { sessions.first().cloned() } else { None },
-            wireshark_filter: wireshark::frames(&frames),
-            frames: frames.into_iter().map(frame_at).collect(),
-            fingerprint: fingerprint(finding.rule.name, &finding.subject),
-            references: finding.rule.sources.iter().map(|source| (*source).to_owned()).collect(),
-            code: finding.rule.code,
-            cause: finding.cause,
-            caused_by,
-            evidence: finding.evidence.iter().map(|piece| evidence(piece, redaction)).collect(),
-            sessions,
-            count: self.sessions_count.max(1),
-        }
-    }
-}
-
-fn evidence(piece: &crate::rules::Evidence, redaction: Redaction) -> model::Evidence {
-    let frame: FrameAt = frame_at(piece.at);
-    model::Evidence { frame, header: piece.header, value: redact::evidence(&piece.value, redaction) }
-}
-
-/// The same for the same rule, realm, user and endpoints. None of them is made from a password.
-fn fingerprint(rule: &str, subject: &Subject) -> String {
-    let address = |address: Option<std::net::IpAddr>| address.map(|address| address.to_string()).unwrap_or_default();
-    let mut hash = Sha256::new();
-    for part in [
-        rule.as_bytes(),
-        &subject.realm,
-        &subject.user,
-        address(subject.client).as_bytes(),
-        address(subject.server).as_bytes(),
-    ] {
-        hash.update(part.len().to_be_bytes());
-        hash.update(part);
-    }
-    format!("sha256:{:.32}", hex::encode(hash.finalize()))
 }
 
 #[cfg(test)]

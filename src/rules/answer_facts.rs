@@ -88,7 +88,25 @@ pub enum FollowUp {
     Answer,
     /// The same, so long behind it that nobody waited for it any more, at another server, or from another port, as another client
     /// behind the same address would.
-    Doubtful(Duration),
+    Doubtful(Doubt),
+}
+
+/// What makes it doubtful that something is the answer to a challenge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Doubt {
+    /// How long behind the challenge it was sent.
+    pub behind: Duration,
+    /// It came from another port.
+    pub has_other_port: bool,
+    /// It went to another server.
+    pub is_at_other_server: bool,
+}
+
+impl Doubt {
+    /// Whether nobody waited for it any more.
+    pub fn is_late(self) -> bool {
+        self.behind > facts::ANSWER_WITHIN
+    }
 }
 
 /// What the account of a challenged request did next.
@@ -99,19 +117,20 @@ pub fn follow_up(session: &Session<'_>, context: &Context<'_>, attempt: &Attempt
         attempt.challenges.iter().map(|offered| context.accounts.purpose(method, &offered.realm())).collect();
     let shown = context.accounts.presented_within(&key, answer.time, recovery::RECOVERY_WITHIN);
     let mut shown = shown.filter(|shown| asked.contains(&shown.purpose)).peekable();
-    let first = shown.peek().map(|shown| shown.time.since(answer.time));
-    match shown.any(|shown| is_answer(context, attempt, answer.time, shown)) {
+    let first = shown.peek().map(|shown| doubt(context, attempt, answer.time, shown));
+    let is_answer = |doubt: Doubt| !doubt.is_late() && !doubt.has_other_port && !doubt.is_at_other_server;
+    match shown.any(|shown| is_answer(doubt(context, attempt, answer.time, shown))) {
         true => FollowUp::Answer,
         false => first.map_or(FollowUp::None, FollowUp::Doubtful),
     }
 }
 
-fn is_answer(context: &Context<'_>, attempt: &Attempt<'_>, asked: CaptureTime, shown: &Shown) -> bool {
+fn doubt(context: &Context<'_>, attempt: &Attempt<'_>, asked: CaptureTime, shown: &Shown) -> Doubt {
     let flow = attempt.transaction.flow;
     // Each connection has a port of its own.
     let is_same_port = shown.has_port_of(flow.source.port) || attempt.transaction.transport.is_reliable();
     let is_same_server = shown.server == context.accounts.server(flow.destination.address);
-    shown.time.since(asked) <= facts::ANSWER_WITHIN && is_same_port && is_same_server
+    Doubt { behind: shown.time.since(asked), has_other_port: !is_same_port, is_at_other_server: !is_same_server }
 }
 
 /// Whether credentials of the same account were accepted soon behind an attempt's answer, under whatever Call-ID.

@@ -27,6 +27,32 @@ pub struct Event {
     pub loses_messages: bool,
 }
 
+/// Messages whose headers do not end: their first line may be all that can be read of them.
+#[derive(Clone, Debug, Default)]
+pub struct CutMessages {
+    /// How many.
+    pub count: u64,
+    /// The first 401 or 407 among them, and its frame.
+    pub challenge: Option<(u16, FrameRef)>,
+    /// The first frames that hold them.
+    pub frames: Vec<FrameRef>,
+}
+
+impl CutMessages {
+    /// Notes one, with its status where it is an answer.
+    pub fn note(&mut self, status: Option<u16>, at: FrameRef) {
+        self.count += 1;
+        if self.frames.len() < CUT_FRAMES_MAX {
+            self.frames.push(at);
+        }
+        let challenge = status.filter(|status| matches!(status, 401 | 407)).map(|status| (status, at));
+        self.challenge = self.challenge.or(challenge);
+    }
+}
+
+/// Frames of messages without an end that are named.
+const CUT_FRAMES_MAX: usize = 200;
+
 /// Frames that are older than the one before them.
 #[derive(Clone, Debug, Default)]
 pub struct Steps {
@@ -67,6 +93,8 @@ pub struct CaptureFacts {
     pub sip_messages: u64,
     /// Whether any of them was about authentication.
     pub has_authentication: bool,
+    /// Messages whose headers do not end.
+    pub cut: CutMessages,
     /// Whether its time can be trusted.
     pub clock: ClockFacts,
     /// Everything that was odd, in the order in which it was met.

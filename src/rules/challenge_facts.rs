@@ -45,6 +45,16 @@ pub struct Unanswered {
     pub notice: Option<Notice>,
 }
 
+/// Clients answer within this time; people type their password later.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(2);
+
+impl Unanswered {
+    /// Whether the capture ends before a client could have answered.
+    pub fn ends_at_once(&self) -> bool {
+        self.gap < ANSWERED_WITHIN && !self.is_lost && self.notice.is_none()
+    }
+}
+
 /// How many exchanges of a session that end with a challenge are looked at. Bounds the search in hostile sessions, where
 /// each request is an exchange of its own.
 const ENDINGS_MAX: usize = 256;

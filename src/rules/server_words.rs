@@ -5,6 +5,7 @@ use crate::rules::Evidence;
 use crate::rules::EvidenceValue;
 use crate::rules::Finding;
 use crate::rules::Severity;
+use crate::rules::configuration::registrar_rejects_contact;
 use crate::rules::facts;
 use crate::session::Answer;
 use crate::session::Session;
@@ -14,7 +15,11 @@ use crate::sip::status;
 /// knows what it means.
 pub(super) fn quote(session: &Session<'_>, findings: &mut [Finding]) {
     let mut quoted: Vec<usize> = Vec::new();
-    for finding in findings.iter_mut().filter(|finding| finding.severity >= Severity::Medium) {
+    // Of a call that is turned down there may be nothing but what the server says.
+    let is_quoted = |finding: &Finding| {
+        finding.severity >= Severity::Medium || std::ptr::eq(finding.rule, &registrar_rejects_contact::RULE)
+    };
+    for finding in findings.iter_mut().filter(|finding| is_quoted(finding)) {
         let Some(index) = finding.attempt.filter(|index| finding.explained_by.is_none() && !quoted.contains(index))
         else {
             continue;

@@ -11,6 +11,7 @@ use crate::rules::Context;
 use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::answer_facts;
+use crate::rules::answer_facts::Doubt;
 use crate::rules::answer_facts::FollowUp;
 use crate::rules::challenge_facts;
 use crate::rules::challenge_facts::Circumstance;
@@ -62,6 +63,9 @@ pub fn explain(
         }
     }
     finding = tell_other_way(finding, attempt);
+    if challenge.ends_at_once() && finding.confidence == Confidence::Possible && finding.fault == Fault::Client {
+        finding = explain_end(finding);
+    }
     if attempt.answer().is_some_and(Answer::has_extra_via) {
         finding = explain_extra_via(finding, attempt);
     }
@@ -69,6 +73,14 @@ pub fn explain(
         finding = explain_refused(finding, attempt, refused);
     }
     finding
+}
+
+/// The capture ends before anybody could have answered: nothing speaks against the client, or the challenge.
+fn explain_end(mut finding: Finding) -> Finding {
+    finding.remedy = vec![
+        "Record again until the client answers, or for 32 s behind the challenge: this capture cannot show it".into(),
+    ];
+    finding.fault(Fault::Unknown)
 }
 
 /// Packets between the two are missing.
@@ -133,6 +145,7 @@ fn explain_unheard(mut finding: Finding, attempt: &Attempt<'_>) -> Finding {
         facts::duration_text(since),
         transaction.retransmissions() + 1,
     ));
+    finding.frames.extend(transaction.resent());
     if !attempt.has_credentials() {
         finding = finding.excludes(NOTHING_SENT);
     }
@@ -327,30 +340,51 @@ fn explain_circumstances(
             "Nothing, where the client was switched off; else let it answer this challenge as it answers others",
         );
     }
-    finding.advises(match used_before(session, attempt) {
-        Some(at) => format!(
-            "The client has credentials for this realm: it used them in frame {at}. See why it does not for {method}"
-        ),
-        None if answer_facts::has_shown_realm_elsewhere(session, context, attempt) => format!(
-            "The client has credentials for this realm: it used them under another Call-ID. See why it does not for {method}"
-        ),
-        None => "Check that user name, password and realm are set on the client".to_owned(),
-    })
+    let used = match used_before(session, attempt) {
+        Some(at) => format!("in frame {at}"),
+        None if answer_facts::has_shown_realm_elsewhere(session, context, attempt) => {
+            "under another Call-ID".to_owned()
+        }
+        None => return finding.advises("Check that user name, password and realm are set on the client"),
+    };
+    let why = match doubt(session, context, attempt) {
+        Some(_) => "why it let this challenge go: a restart, or an answer that it did not get".to_owned(),
+        None => format!("why it does not for {method}"),
+    };
+    // What it lacks is not an account, so that stands first.
+    finding
+        .remedy
+        .insert(0, format!("The client has credentials for this realm: it used them {used}. See {why}").into());
+    finding
 }
 
 /// What the account did that may have been an answer; nothing where it did nothing of the kind.
 fn followed_by(session: &Session<'_>, context: &Context<'_>, attempt: &Attempt<'_>) -> String {
-    let follow_up = answer_facts::follow_up(session, context, attempt);
-    let FollowUp::Doubtful(behind) = follow_up else { return String::new() };
-    if !challenge_facts::is_repeated_at_will(attempt) {
-        return String::new();
-    }
+    let Some(doubt) = doubt(session, context, attempt) else { return String::new() };
+    let odd = [
+        (doubt.is_late(), "later than an answer comes"),
+        (doubt.has_other_port, "from another port"),
+        (doubt.is_at_other_server, "at another server"),
+    ];
+    let odd: Vec<&str> = odd.into_iter().filter_map(|(holds, text)| holds.then_some(text)).collect();
+    let meaning = match doubt.has_other_port || doubt.is_at_other_server {
+        true => "it may be another client, or this one may have got in there",
+        false => "that is another try of the client, which may have restarted in between",
+    };
     format!(
-        " {} behind it the same account showed credentials for that realm with another {}, later than an answer comes, from another port or \
-         at another server: it may be another client, or this one may have got in there.",
-        facts::duration_text(behind),
-        attempt.transaction.method
+        " {} behind it the same account showed credentials for that realm with another {}, {}: {meaning}.",
+        facts::duration_text(doubt.behind),
+        attempt.transaction.method,
+        odd.join(" and ")
     )
+}
+
+/// What the account did that may have been an answer, of requests that clients repeat at will.
+fn doubt(session: &Session<'_>, context: &Context<'_>, attempt: &Attempt<'_>) -> Option<Doubt> {
+    match answer_facts::follow_up(session, context, attempt) {
+        FollowUp::Doubtful(doubt) if challenge_facts::is_repeated_at_will(attempt) => Some(doubt),
+        _ => None,
+    }
 }
 
 /// Another realm was answered before.

@@ -233,4 +233,9 @@ impl Transaction {
     pub fn retransmissions(&self) -> usize {
         self.copies.iter().filter(|copy| copy.kind == CopyKind::Retransmission).count()
     }
+
+    /// The frames of those.
+    pub fn resent(&self) -> impl Iterator<Item = FrameRef> {
+        self.copies.iter().filter(|copy| copy.kind == CopyKind::Retransmission).map(|copy| copy.at)
+    }
 }

@@ -36,6 +36,7 @@ mod strangers;
 mod transactions;
 mod transports;
 mod unseen;
+mod weighed;
 
 use std::fmt::Write;
 

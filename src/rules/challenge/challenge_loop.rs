@@ -5,11 +5,8 @@ use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use crate::base::FrameRef;
 use crate::digest::Verdict;
 use crate::history::AccountKey;
-use crate::history::LoopStep;
-use crate::history::StepKind;
 use crate::rules::Check;
 use crate::rules::Confidence;
 use crate::rules::Context;
@@ -17,11 +14,9 @@ use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
-use crate::rules::Subject;
 use crate::rules::answer_facts;
 use crate::rules::credentials_facts;
 use crate::rules::facts;
-use crate::rules::nonce::old_nonce_reused;
 use crate::rules::nonce_facts;
 use crate::rules::relay_facts;
 use crate::session::Attempt;
@@ -63,13 +58,8 @@ pub const EXPLAINS: (&str, &[&str]) = ("challenge-loop", &["rejected-credentials
 pub const EXPLAINS_ACROSS: &[&str] = &["rejected-credentials", "challenge-unanswered", "stale-ignored-by-client"];
 
 /// Challenges that make a loop, and how many of them must follow credentials.
-const CHALLENGES_MIN: usize = 3;
-const REFUSALS_MIN: usize = 2;
-
-/// REGISTERs of one account that lie further apart than this are tries of their own.
-const TRIES_WITHIN_S: u64 = 60;
-/// The same of those that keep a stale nonce: what comes later may be of the same Call-ID.
-const KEPT_WITHIN_S: u64 = 600;
+pub(in crate::rules) const CHALLENGES_MIN: usize = 3;
+pub(in crate::rules) const REFUSALS_MIN: usize = 2;
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -304,7 +294,7 @@ fn repeats_itself(refused: &[Tried<'_, '_>]) -> bool {
 }
 
 /// The cause that a finding stands for which explains a loop; `None` where the loop's own says as much.
-fn cause_of(rule: &str) -> Option<&'static str> {
+pub(in crate::rules) fn cause_of(rule: &str) -> Option<&'static str> {
     Some(match rule {
         "digest-wrong-password" | "digest-near-miss" | "auth-int-body-mismatch" | "response-malformed" => {
             "wrong-digest"
@@ -361,7 +351,7 @@ const LOOK_AT_SERVER: &str = "Look at the server: its stored secret, its checks 
 const LOOK_AT_FORM: &str =
     "See why the digests could not be recomputed, and mend that first: what the check lacks, the server may lack too";
 
-fn remedy(cause: &str) -> &'static str {
+pub(in crate::rules) fn remedy(cause: &str) -> &'static str {
     match cause {
         "header-mismatch" => {
             "Let the client answer in the header that belongs to the challenge, or let the server challenge with the kind that the client knows"
@@ -383,118 +373,4 @@ fn remedy(cause: &str) -> &'static str {
         }
         _ => "Give the password (--user with --ask-password, or --credentials) to learn whether the digests are right",
     }
-}
-
-/// A loop across Call-IDs.
-pub struct Series {
-    /// What is said of it.
-    pub finding: Finding,
-    /// The report's sessions that it runs through.
-    pub sessions: Vec<u64>,
-    /// The nonce that the client keeps, where that is why.
-    pub old_nonce: Option<Finding>,
-}
-
-/// The same loop spread over several Call-IDs: the steps of one account, in order of time.
-pub fn across_sessions(key: &AccountKey, steps: &[&LoopStep]) -> Option<Series> {
-    let (streak, is_recovered) = loop_among(steps)?;
-    let refused = streak.iter().filter(|step| step.is_refused()).count();
-    let explained_by = explanation(&streak);
-    let is_open = explained_by.is_none_or(|rule| old_nonce_reused::EXPLAINS.1.contains(&rule));
-    let keeps_nonce = is_open && old_nonce_reused::is_kept_in(&streak);
-    let explained_by = if keeps_nonce { Some(old_nonce_reused::RULE.name) } else { explained_by };
-    let cause = match explained_by.and_then(cause_of) {
-        Some(cause) => cause,
-        _ if streak.iter().filter(|step| step.kind == StepKind::Stale).count() >= REFUSALS_MIN => "stale",
-        _ => "unknown",
-    };
-    let mut sessions: Vec<u64> = streak.iter().map(|step| step.session).collect();
-    sessions.dedup();
-    let mut frames: Vec<FrameRef> = streak.iter().map(|step| step.at).collect();
-    frames.sort_unstable();
-    let realm = streak.first().map(|step| step.realm.to_vec()).unwrap_or_default();
-    // As the sessions name it: a phone may authenticate as somebody else than it registers for.
-    let user = streak.iter().rev().find(|step| step.is_refused()).map(|step| step.user.to_vec()).unwrap_or_default();
-    let mut finding = Finding::new(
-        &RULE,
-        format!(
-            "{} was challenged again after every answer, under a new Call-ID each time",
-            facts::account(&user, &realm)
-        ),
-    )
-    .graded(Severity::High, Confidence::Likely)
-    .explained(format!(
-        "{} {}, from {} under {} Call-IDs; {refused} with credentials, none accepted.",
-        facts::count(streak.len(), "REGISTER"),
-        if keeps_nonce { "in a row".to_owned() } else { format!("within {TRIES_WITHIN_S} s of each other") },
-        key.source,
-        sessions.len()
-    ))
-    .excludes("retransmission: every attempt counted here is a new transaction")
-    .advises(remedy(cause));
-    if is_recovered {
-        finding.explanation.push_str(" The next Call-ID got in.");
-        finding.severity = Severity::Medium;
-    }
-    if let Some(rule) = explained_by {
-        (finding.explained_by, finding.severity) = (Some(rule), Severity::Medium);
-    }
-    finding.cause = Some(cause);
-    finding.fault = match (cause, explained_by) {
-        ("stale", Some("old-nonce-reused")) => Fault::Client,
-        ("stale" | "node-switch", _) => Fault::Server,
-        ("unknown" | "same-nonce", _) => Fault::Unknown,
-        _ => Fault::Client,
-    };
-    finding.frames = frames;
-    finding.subject = Subject { realm, user, client: Some(key.source), server: None, ..Subject::default() };
-    let old_nonce = keeps_nonce.then(|| old_nonce_reused::in_series(&streak, &finding, is_recovered));
-    Some(Series { finding, sessions, old_nonce })
-}
-
-/// The first loop among the steps that the account did not get out of, else the last one that it did get out of, and whether it
-/// did.
-fn loop_among<'s>(steps: &[&'s LoopStep]) -> Option<(Vec<&'s LoopStep>, bool)> {
-    let mut streak: Vec<&LoopStep> = Vec::new();
-    let mut recovered = None;
-    for step in steps {
-        let is_apart = streak.last().is_some_and(|last| {
-            // Who comes back with the nonce that was called stale goes on where it was.
-            let is_kept = step.kind == StepKind::Stale && last.is_repeated_by(step);
-            step.time.since(last.time).as_secs() > if is_kept { KEPT_WITHIN_S } else { TRIES_WITHIN_S }
-        });
-        let is_other_realm = streak.last().is_some_and(|last| last.realm != step.realm);
-        let is_accepted = step.kind == StepKind::Accepted;
-        if is_accepted {
-            // What came before it under its Call-ID was the way in.
-            while streak.last().is_some_and(|last| last.session == step.session) {
-                streak.pop();
-            }
-        }
-        if is_accepted || is_apart || is_other_realm {
-            let ended = std::mem::take(&mut streak);
-            if is_loop(&ended) && (!is_accepted || is_apart) {
-                return Some((ended, false));
-            }
-            recovered = Some(ended).filter(|ended| is_loop(ended)).or(recovered);
-        }
-        if !is_accepted {
-            streak.push(step);
-        }
-    }
-    if is_loop(&streak) { Some((streak, false)) } else { recovered.map(|streak| (streak, true)) }
-}
-
-/// The rule that explains every refusal of the loop, where it is the same one.
-fn explanation(streak: &[&LoopStep]) -> Option<&'static str> {
-    let mut rules = streak.iter().filter(|step| step.is_refused()).map(|step| step.explained_by);
-    let first = rules.next()??;
-    rules.all(|rule| rule == Some(first)).then_some(first)
-}
-
-fn is_loop(streak: &[&LoopStep]) -> bool {
-    let refused = streak.iter().filter(|step| step.is_refused()).count();
-    let mut sessions: Vec<u64> = streak.iter().map(|step| step.session).collect();
-    sessions.dedup();
-    streak.len() >= CHALLENGES_MIN && refused >= REFUSALS_MIN && sessions.len() > 1
 }

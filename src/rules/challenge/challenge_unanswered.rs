@@ -40,7 +40,7 @@ pub static RULE: Rule = Rule {
     finds: "A 401 or 407 after which no request with its nonce, nor one of the same method with credentials for that realm, follows in \
             the same Call-ID (for REGISTER and its like also from the same address of record and source at the same server) within \
             32 s, while the capture goes on. Where the capture ends \
-            earlier, the finding is medium and possible, and says how long it went on; so it is where the account shows what was asked \
+            earlier, the finding is medium and possible, and says how long it went on: less than 2 s speak against nobody. So it is where the account shows what was asked \
             for within 64 s, but later, from another port or at another server. Where the challenge itself shows why, the \
             cause says so: scheme, algorithm, qop, second-realm, late-challenge or challenge-kind; and trunk where the one who was asked is a \
             server that asked the asker before, or calls for several users and is not seen to log in for any. Where the capture lacks \
@@ -87,6 +87,7 @@ fn finding(session: &Session<'_>, context: &Context<'_>, challenge: &Unanswered)
     let ending = match is_proven {
         _ if notice.is_some() => "the challenge did not arrive",
         true => "never answered",
+        false if is_asked_again(session, index) => "had answered none when the capture ends",
         false => "the capture ends before an answer",
     };
     let who = challenge_facts::who(session, attempt);
@@ -120,6 +121,14 @@ fn finding(session: &Session<'_>, context: &Context<'_>, challenge: &Unanswered)
     finding.frames.sort_unstable();
     finding.evidence = facts::challenge_evidence(attempt);
     Some(finding)
+}
+
+/// Whether the same exchange was challenged before, and went on without credentials: what ends with the capture is no first try.
+fn is_asked_again(session: &Session<'_>, index: usize) -> bool {
+    let Some(exchange) = session.attempts.get(index).map(|attempt| attempt.exchange) else { return false };
+    let mut before = session.attempts.iter().take(index).rev().take(GOES_ON_WITHIN);
+    session.attempts.get(index).is_some_and(|attempt| !attempt.has_credentials())
+        && before.any(|other| other.exchange == exchange && other.is_challenged() && !other.has_credentials())
 }
 
 /// Somebody between client and server was challenged for what he sent on, and kept it to himself.

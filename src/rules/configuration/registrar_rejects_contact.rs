@@ -25,7 +25,7 @@ pub static RULE: Rule = Rule {
     summary: "The request failed for another reason than authentication",
     finds: "A REGISTER, SUBSCRIBE, PUBLISH or MESSAGE with credentials for which no others were asked and whose final answer is still \
             an error (423, 402, 408, 503 …), or one that was never challenged and answered 402, 403, 404, 408 or 423; a REGISTER that was never \
-            challenged and is refused in whatever way; and three calls or more of a source that are answered 403 without a challenge, and of which none is let past. It is medium where that is \
+            challenged and is refused in whatever way; and calls of a source that are answered 403 without a challenge, and of which none is let past: info, and medium from the third on. It is medium where that is \
             the session's last answer, and only possible where the server is in trouble (408, 5xx) or the digest is known to be wrong.",
     matters: "Looking for a wrong password leads nowhere: the server refuses the contact, the interval, the extension or the account.",
     advice: "Read the status: 423 wants a longer interval (Min-Expires), 402 and 404 speak of the account or extension, 408 and 503 \
@@ -113,17 +113,18 @@ fn unadmitted(session: &Session<'_>, context: &Context<'_>) -> Option<Finding> {
     let has_account = context.accounts.is_client_of(pair.client, pair.server)
         || known.is_some_and(|pair| pair.let_past > 0 || pair.is_admitted || pair.is_authenticated);
     let before = known.and_then(|pair| pair.conduct.as_deref()).map_or(0, |conduct| conduct.calls_turned_down);
-    if has_account || before + 1 < CALLS_MIN || session.has_authentication() {
+    if has_account || session.has_authentication() {
         return None;
     }
-    let mut finding = Finding::new(&RULE, format!("{} turns the calls of {} down without a challenge", pair.server, pair.client))
-        .graded(Severity::Medium, Confidence::Possible)
+    // One or two may be a matter of the numbers that were called; they count once there are more.
+    let severity = if before + 1 < CALLS_MIN { Severity::Info } else { Severity::Medium };
+    let mut finding = Finding::new(&RULE, format!("{} turns calls of {} down without a challenge", pair.server, pair.client))
+        .graded(severity, Confidence::Possible)
         .fault(Fault::Operator)
-        .explained(format!(
-            "It answers INVITE with 403 and asks for no credentials, and was not seen to let a call of {} past: where it knows its callers \
-             by their address, it does not know this one; else the numbers that were called are barred.",
-            pair.client
-        ))
+        .explained(
+            "It answers INVITE with 403 and asks for no credentials: where it knows its callers by their address, it does not know this one; \
+             else the numbers that were called are barred.",
+        )
         .excludes("wrong password: nobody asked for one")
         .advises(format!("See at {} whether it admits the address {} (IP authentication), or barred the number", pair.server, pair.client));
     finding.attempt = Some(index);

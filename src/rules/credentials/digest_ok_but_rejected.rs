@@ -68,7 +68,10 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         .excludes("wrong password on the client: the digest fits the one given here");
     let mut differences =
         session.challenge_of(presented).map(|offered| differences(presented, offered)).unwrap_or_default();
-    differences.extend(other_uri(session, attempt, presented));
+    if let Some(other) = other_uri(session, attempt, presented) {
+        differences.push(other);
+        finding = finding.advises(MEND_URI);
+    }
     if !differences.is_empty() {
         finding.fault = Fault::Client;
         finding.confidence = Confidence::Possible;
@@ -267,6 +270,9 @@ fn is_altered_behind(session: &Session<'_>, attempt: &Attempt<'_>, presented: &P
     let mut rows = session.attempts.iter().filter(is_next).flat_map(|later| &later.credentials);
     rows.any(|row| row.realm() == presented.realm() && row.is_wrong())
 }
+
+const MEND_URI: &str = "Let the client hash and send the Request-URI as it reaches the server: the same host in its account and in the request, and no \
+     device between them that rewrites the request line";
 
 /// RFC 7616 §3.4.6: servers check that the uri is that of the request.
 fn other_uri(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> Option<String> {

@@ -1,6 +1,7 @@
 //! SA201: the digest does not fit the password given, and the server refused it.
 
 use crate::auth::Qop;
+use crate::base::FrameNumber;
 use crate::digest::Verdict;
 use crate::digest::near_miss::Closest;
 use crate::rules::Check;
@@ -14,6 +15,7 @@ use crate::rules::credentials::response_malformed;
 use crate::rules::facts;
 use crate::rules::relay_facts;
 use crate::session::Attempt;
+use crate::session::Judgement;
 use crate::session::Presented;
 use crate::session::Session;
 
@@ -25,7 +27,8 @@ pub static RULE: Rule = Rule {
     severity: Severity::High,
     summary: "The digest was not made with the password given, and the server refused it",
     finds: "Credentials whose response differs from the one recomputed with the secret given for that user and realm, and that no \
-            single changed input makes right, answered with 401, 403 or 407. Needs a secret.",
+            single changed input makes right, answered with 401, 403 or 407. Needs a secret. It is medium where the same client got in \
+            later under the same Call-ID with a digest that fits.",
     matters: "This is the one case in which wrong password is the right word. Either the client holds another secret, or the one \
               given to sipauth is not the one in use: both are possible, and the text says so.",
     advice: "Enter the password again on the client. Look for a blank at the end, changed letter case, a key that provisioning \
@@ -91,14 +94,41 @@ fn finding(
             .explanation
             .push_str(" With qop=auth-int the body counts too: one that was changed on the way looks the same.");
     }
-    finding = finding
-        .advises("Enter the secret again on the client; look for a trailing space, changed case, or an old secret kept by provisioning")
-        .advises("Make sure that the secret given to sipauth is the one that the server has for this account");
     finding.attempt = facts::lead(session, mine().map(|(index, _, _)| *index));
     finding.subject = facts::subject(session, attempt);
     finding.frames = requests;
     finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
+    if let Some(at) = mine().next_back().and_then(|last| corrected(session, last)) {
+        finding.severity = Severity::Medium;
+        finding.explanation.push_str(&format!(
+            " A later response fits that secret and was accepted in frame {at}: the client has the right one since, and got in."
+        ));
+        return Some(finding.advises(
+            "Nothing, where somebody corrected the secret in between; else look for what made the client send another one",
+        ));
+    }
+    finding = finding
+        .advises("Enter the secret again on the client; look for a trailing space, changed case, or an old secret kept by provisioning")
+        .advises("Make sure that the secret given to sipauth is the one that the server has for this account");
     Some(finding)
+}
+
+/// The acceptance of a right digest of the same client and account behind the last wrong one.
+fn corrected(
+    session: &Session<'_>,
+    &(last, wrong, sent): &(usize, &Attempt<'_>, &Presented<'_>),
+) -> Option<FrameNumber> {
+    // Where right ones came between, two secrets are in use by turns.
+    let mut right = facts::presented(session).filter(|(_, attempt, presented)| {
+        presented.verdict() == Some(Verdict::Match)
+            && presented.judgement == Judgement::Accepted
+            && attempt.transaction.method == wrong.transaction.method
+            && attempt.transaction.is_same_hop(wrong.transaction)
+            && presented.username() == sent.username()
+            && presented.realm() == sent.realm()
+    });
+    let (_, accepted, _) = right.next().filter(|(index, _, _)| *index > last)?;
+    Some(accepted.answer()?.at.number)
 }
 
 const NOT_TRIED: &str = " Changed inputs were not tried: searches for them have reached their limit.";

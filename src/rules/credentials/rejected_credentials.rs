@@ -1,5 +1,7 @@
 //! SA207: refused, and no password at hand to say whether rightly.
 
+use std::time::Duration;
+
 use crate::auth::Scheme;
 use crate::base::FrameNumber;
 use crate::digest::Verdict;
@@ -27,9 +29,10 @@ pub static RULE: Rule = Rule {
     label: "credentials refused",
     severity: Severity::High,
     summary: "Well-formed credentials were refused, and could not be checked against the password",
-    finds: "Credentials that answer the current challenge under the right header, refused with a challenge that is not stale, and \
-            never accepted later in the exchange, where no secret was given or the digest could not be recomputed. It is medium \
-            and possible where the nonce was issued before the capture.",
+    finds: "Credentials that answer the current challenge under the right header, refused with a challenge that is not stale, \
+            where no secret was given or the digest could not be recomputed. It is medium \
+            and possible where the nonce was issued before the capture, and low where the same account was accepted later under the \
+            same Call-ID, 2 s behind the refusal or more.",
     matters: "A wrong password is one cause of this, not the only one. What the capture rules out is listed: that is what a ticket \
               to a carrier needs.",
     advice: "Give the password: then the digest is recomputed and the client or the server is cleared.",
@@ -46,7 +49,9 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let known = refused
         .iter()
         .find(|(_, _, presented)| facts::answers_known_challenge(context, presented) || presented.answers.is_some());
-    let Some((index, attempt, presented)) = known.or(refused.first()).copied() else { return Vec::new() };
+    let Some((index, attempt, presented)) = known.or(refused.first()).copied() else {
+        return made_good(session).into_iter().collect();
+    };
     let was_good = nonce_facts::was_good(session, context, index, presented);
     let let_past = credentials_facts::let_past_before(session, index, presented);
     let is_open = session.is_left_open(index) && (was_good || index + 1 < session.attempts.len());
@@ -98,6 +103,54 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     finding.frames = facts::frames_of_all(refused.iter().map(|(_, attempt, _)| *attempt));
     finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
     vec![finding]
+}
+
+/// Who sends at once what is accepted had to read a newer challenge first; who corrects a secret takes longer.
+const CORRECTED_AFTER: Duration = Duration::from_secs(2);
+
+/// Credentials that were refused although they answer the newest challenge, of a client that got in later: something was corrected.
+fn made_good(session: &Session<'_>) -> Option<Finding> {
+    let refused: Vec<_> = facts::presented(session)
+        .filter(|(index, attempt, presented)| {
+            presented.judgement == Judgement::Refused
+                && matches!(presented.verdict(), None | Some(Verdict::Unverifiable(_)))
+                && presented.credentials.scheme == Scheme::Digest
+                && presented.answers.is_some_and(|at| at.is_same_realm)
+                && facts::newer_challenge(session, *index, presented).is_none()
+                && !nonce_facts::was_let_past(session, *index, presented)
+                && !hop_facts::are_replaced(session, attempt, presented)
+        })
+        .collect();
+    let (index, attempt, presented) = refused.last().copied()?;
+    let refused_at = attempt.answer()?.time;
+    let mut later = facts::presented(session).filter(|(later, _, _)| *later > index);
+    let (_, accepted, _) = later.find(|(_, other, sent)| {
+        sent.judgement == Judgement::Accepted
+            && other.transaction.is_same_hop(attempt.transaction)
+            && other.transaction.method == attempt.transaction.method
+            && (sent.username(), sent.realm()) == (presented.username(), presented.realm())
+    })?;
+    if accepted.request()?.time.since(refused_at) < CORRECTED_AFTER {
+        return None;
+    }
+    let user = facts::account(&presented.username(), &presented.realm());
+    let mut finding = Finding::new(&RULE, format!("The credentials of {user} were refused before they were accepted"))
+        .graded(Severity::Low, Confidence::Possible)
+        .fault(Fault::Unknown)
+        .explained(format!(
+            "The credentials in {} were answered with another {}, not stale, and those in frame {} were accepted in frame {}: somebody may \
+             have corrected the password in between, on the client or on the server.",
+            credentials_facts::requests_text(&refused),
+            attempt.status().unwrap_or_default(),
+            accepted.request()?.at.number,
+            accepted.answer()?.at.number,
+        ))
+        .advises("Nothing, where a password was corrected; else give it, to learn whether the digests that were refused were right");
+    finding.attempt = Some(index);
+    finding.subject = facts::subject(session, attempt);
+    finding.frames = facts::frames_of_all(refused.iter().map(|(_, attempt, _)| *attempt).chain([accepted]));
+    finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
+    Some(finding)
 }
 
 /// What else would be refused like a wrong password.

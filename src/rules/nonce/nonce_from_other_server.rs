@@ -1,5 +1,8 @@
 //! SA309: one node challenges, and another one refuses its nonce.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
 use crate::digest::Verdict;
 use crate::rules::Check;
 use crate::rules::Confidence;
@@ -14,6 +17,7 @@ use crate::rules::nonce_facts::OtherServer;
 use crate::rules::recovery;
 use crate::session::Attempt;
 use crate::session::Judgement;
+use crate::session::Presented;
 use crate::session::Session;
 
 /// The rule.
@@ -26,7 +30,8 @@ pub static RULE: Rule = Rule {
     finds: "Credentials that answer the challenge of one server address, sent to and refused by another one, or \
             by the same address under another Server name or by another node that it passed the request on to, where that one \
             never took such a nonce. High needs \
-            stale=true or a digest that is proven right; else it is medium and possible.",
+            stale=true, a digest that is proven right, or several servers that refuse each other's nonces by turns and nothing else; \
+            else it is medium and possible.",
     matters: "Behind a load balancer or several SRV records, challenge and answer may reach different nodes. Each \
             refuses what the other asked for, and a client gets in by luck only.",
     advice: "Give all nodes the same nonce secret, or keep a client on the node that challenged it. OpenSIPS \
@@ -48,7 +53,9 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let is_the_nonce = foreign.iter().any(|(_, _, presented, _)| nonce_facts::is_about_the_nonce(presented));
     let is_stale = foreign.iter().any(|(_, _, presented, _)| presented.judgement == Judgement::Stale);
     let last = foreign.last().map_or(*index, |(last, _, _, _)| *last);
-    let severity = nonce_facts::severity(is_the_nonce, recovery::has_recovered_anywhere(session, last));
+    // Where nodes refuse each other's nonces by turns, and nothing else was ever refused, it stands before the loop that they make.
+    let is_by_turns = !is_the_nonce && are_by_turns(session, &foreign);
+    let severity = nonce_facts::severity(is_the_nonce || is_by_turns, recovery::has_recovered_anywhere(session, last));
     let user = facts::account(&presented.username(), &presented.realm());
     let (issuer, refuser) = names(session, attempt, other);
     let requests: Vec<_> =
@@ -80,6 +87,17 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
     finding.evidence.extend(facts::challenge_evidence(attempt));
     vec![finding]
+}
+
+/// So many refusals by turns are no chance.
+const TURNS_MIN: usize = 3;
+
+/// Whether several servers refuse what answers another one, and no server refuses what answers itself.
+fn are_by_turns(session: &Session<'_>, foreign: &[(usize, &Attempt<'_>, &Presented<'_>, OtherServer)]) -> bool {
+    let servers: BTreeSet<IpAddr> =
+        foreign.iter().map(|(_, attempt, _, _)| attempt.transaction.flow.destination.address).collect();
+    let refused = facts::presented(session).filter(|(_, _, presented)| presented.is_refused()).count();
+    servers.len() > 1 && foreign.len() >= TURNS_MIN && foreign.len() == refused
 }
 
 /// Who challenged, and who refused.

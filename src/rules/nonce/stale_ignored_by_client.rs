@@ -65,9 +65,9 @@ fn finding(session: &Session<'_>, context: &Context<'_>, index: usize) -> Option
     };
     let ending = if is_proven { "did not try the new one" } else { "the capture ends before it tries the new one" };
     let silence = match (is_proven, follow_up) {
-        (true, FollowUp::Doubtful(behind)) => format!(
+        (true, FollowUp::Doubtful(doubt)) => format!(
             "The next request of the account with credentials came {} behind it, under another Call-ID.",
-            facts::duration_text(behind)
+            facts::duration_text(doubt.behind)
         ),
         (true, _) => {
             format!("No request followed, although the capture goes on for {}.", facts::duration_text(gap))

@@ -165,14 +165,17 @@ fn lost(session: &Session<'_>, context: &Context<'_>) -> Option<Finding> {
     Some(finding)
 }
 
+/// RFC 3261 §18.1.1: where the path's MTU is not known, longer requests go over TCP.
+const LENGTH_OF_CONCERN: u32 = 1300;
+
 /// What may have kept a request from being answered, beside what is in it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Suspect {
     /// Its host has it, or has ended the connection.
     Stream,
-    /// It is a datagram, and longer than those that were answered.
+    /// It is a datagram, longer than those that were answered, and too long for some path.
     Length,
-    /// It is a datagram, and no longer than one that was answered.
+    /// It is a datagram, and no longer than one that was answered, or than any path takes.
     Path,
 }
 
@@ -186,7 +189,7 @@ impl Suspect {
         });
         match attempt.transaction.transport.is_reliable() {
             true => Suspect::Stream,
-            false if was_longer_answered => Suspect::Path,
+            false if was_longer_answered || len_bytes(attempt) < Some(LENGTH_OF_CONCERN) => Suspect::Path,
             false => Suspect::Length,
         }
     }

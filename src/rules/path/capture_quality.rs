@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
     summary: "The capture lost something, or shows something twice",
     finds: "Packets cut by the snap length, holes in TCP streams, incomplete fragments, packets that the capturing machine dropped, \
             a file that ends within a packet, bytes that can be read two ways, packets seen twice. It is medium where messages were \
-            lost and none of those that are left speaks of authentication: then it is the answer.",
+            lost and none of those that are left speaks of authentication: then it is the answer. A 401 or 407 is named whose headers were cut.",
     matters: "What a capture did not keep cannot be judged: an answer that is missing may have been there.",
     advice: "Capture again: tcpdump -s 0 keeps packets whole, -B 16384 gives it a larger buffer.",
     not_this: "What is odd about the messages themselves is told beside them.",
@@ -42,6 +42,16 @@ fn check(facts: &CaptureFacts) -> Vec<Finding> {
         if lost { "The capture does not hold everything" } else { "The capture shows some packets in an unusual way" };
     let lines: Vec<String> = events.iter().map(|event| line(event)).collect();
     let mut finding = Finding::new(&RULE, title).fault(Fault::Path).explained(format!("{}.", lines.join("; ")));
+    if let Some((status, at)) = facts.cut.challenge {
+        finding.explanation.push_str(&format!(
+            " A {status} is seen in frame {}: what it asks for, and what was answered, stands in headers that were not kept.",
+            at.number
+        ));
+    }
+    // Who takes a capture chooses how much of a packet it keeps.
+    if events.iter().any(|event| event.name == "frames_cut") {
+        finding = finding.fault(Fault::Operator);
+    }
     let is_file = |event: &Event| matches!(event.name, "input_truncated" | "input_unreadable");
     if events.iter().any(|event| event.loses_messages && !is_file(event)) {
         finding =
@@ -54,7 +64,7 @@ fn check(facts: &CaptureFacts) -> Vec<Finding> {
     if lost && facts.sip_messages > 0 && !facts.has_authentication {
         finding.severity = Severity::Medium;
     }
-    finding.frames = events.iter().filter_map(|event| event.first).collect();
+    finding.frames = events.iter().filter_map(|event| event.first).chain(facts.cut.frames.iter().copied()).collect();
     finding.frames.sort_unstable();
     finding.frames.dedup();
     vec![finding]

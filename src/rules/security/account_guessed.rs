@@ -57,7 +57,7 @@ fn check(facts: &CaptureFacts) -> Vec<Finding> {
                     key.server,
                     accepted.at.number,
                     facts::count(refused, "digest"),
-                    match guess.tries.acceptances {
+                    match guess.tries.let_in.count() {
                         0 | 1 => String::new(),
                         all => format!("; since the first of these it accepted {all} in all"),
                     },
@@ -72,10 +72,10 @@ fn check(facts: &CaptureFacts) -> Vec<Finding> {
             if is_proven {
                 finding = finding.excludes("a phone that repeats one password: it would not try as this one does");
             }
-            let refused = &guess.tries.refused;
+            let (refused, let_in) = (&guess.tries.refused, &guess.tries.let_in);
             finding.spans(
-                refused.frames().into_iter().chain([accepted.at]),
-                refused.sessions().into_iter().chain([accepted.session]),
+                refused.frames().into_iter().chain([accepted.at]).chain(let_in.frames()),
+                refused.sessions().into_iter().chain([accepted.session]).chain(let_in.sessions()),
             );
             finding.subject = Subject {
                 realm: guess.tries.realm.to_vec(),

@@ -125,7 +125,7 @@ pub fn guesses(conduct: &Conduct) -> impl Iterator<Item = Guess<'_>> {
 }
 
 fn sign(tries: &Tries, tried_anew: impl Fn() -> usize, is_scanner: bool) -> Option<Sign> {
-    let is_mostly_accepted = tries.acceptances >= tries.refused.count();
+    let is_mostly_accepted = tries.let_in.count() >= tries.refused.count();
     // Whoever makes calls has a new Call-ID each time, and a gateway may make many.
     let within = if tries.refused.count() >= MANY { HURRIED_AMONG_MANY_WITHIN } else { HURRIED_WITHIN };
     let is_hurried = !tries.has_parties && tries.shortest.is_some_and(|shortest| shortest <= within);
@@ -155,7 +155,7 @@ fn is_owner(facts: &CaptureFacts, key: PairKey, guess: &Guess<'_>) -> bool {
 /// Users of a source that never got in and are tried under a new Call-ID each time; no more are counted than it takes.
 fn users_tried_anew(conduct: &Conduct) -> usize {
     let is_anew = |tries: &&Tries| tries.single_calls * 2 >= tries.calls && tries.refused.count() <= tries.calls * 2;
-    let all = conduct.tries.values().map(Box::as_ref).filter(|tries| tries.acceptances == 0);
+    let all = conduct.tries.values().map(Box::as_ref).filter(|tries| tries.let_in.count() == 0);
     all.filter(is_anew).take(USERS_OF_NO_GATEWAY).count()
 }
 

@@ -30,7 +30,7 @@ pub static RULE: Rule = Rule {
     advice: "Let the client keep Call-ID, From tag and To for the retry. On the server, leave Call-ID and From tag out \
             of the checks of the nonce.",
     not_this: "A nonce that was answered where it was given may be used in other Call-IDs: that is legal, as are the \
-            credentials of a REGISTER in an INVITE.",
+            credentials of a REGISTER in an INVITE. Programs that guess passwords are not told how to do it.",
     sources: &["RFC 3261 section 8.1.3.5", "RFC 3261 section 22.2"],
     sample: "register-new-call-id",
     check: Check::Deviation(check),

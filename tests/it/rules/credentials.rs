@@ -33,8 +33,10 @@ fn digest_wrong_password_is_high_where_only_an_earlier_one_recovered() {
 }
 
 #[test]
-fn digest_wrong_password_is_not_softened_by_what_came_long_after() {
-    check(&[ASKED, WRONG, REFUSED, "+90 ", RIGHT, OK], SECRET, "high digest-wrong-password");
+fn digest_wrong_password_is_softened_by_a_right_digest_however_late() {
+    check(&[ASKED, WRONG, REFUSED, "+90 ", RIGHT, OK], SECRET, "verdict ok\nmedium digest-wrong-password");
+    // What was let past without one corrects nothing.
+    check(&[ASKED, WRONG, REFUSED, "+90 > REGISTER\n", OK], SECRET, "high digest-wrong-password");
 }
 
 #[test]

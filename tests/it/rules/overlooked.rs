@@ -24,7 +24,7 @@ fn calls_that_are_all_forbidden_without_a_challenge_are_told() {
         NOTHING,
         "medium registrar-rejects-contact fault=operator sure=possible says=IP_authentication\ntold refused for another reason",
     );
-    check(&[&calls(2, "403"), LATER], NOTHING, "no registrar-rejects-contact");
+    check(&[&calls(2, "403"), LATER], NOTHING, "clean\ninfo registrar-rejects-contact\nverdict nothing_found");
     check(&[&calls(5, "486"), LATER], NOTHING, "no registrar-rejects-contact");
     // Who gets in otherwise calls numbers that are barred.
     check(
