@@ -1,8 +1,11 @@
 //! Calls that were refused a moment ago: a B2BUA that is refused behind it refuses its own caller in turn, under another Call-ID.
 
+use std::collections::HashSet;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
+
+use foldhash::quality::RandomState;
 
 use crate::base::CaptureTime;
 use crate::base::FrameRef;
@@ -42,21 +45,29 @@ pub struct RefusedCalls {
     recent: VecDeque<RefusedCall>,
     /// Calls that were challenged, and did not go on so far: each once.
     challenged: VecDeque<RefusedCall>,
+    /// The hashes of their Call-IDs: most calls are not among them.
+    known: HashSet<u64, RandomState>,
 }
 
 impl RefusedCalls {
     /// Notes one.
     pub fn note(&mut self, call: RefusedCall) {
         self.went_on(call.call);
-        let calls = if matches!(call.status, 401 | 407) { &mut self.challenged } else { &mut self.recent };
-        if calls.len() >= RECENT_MAX {
-            calls.pop_front();
-        }
+        let is_challenge = matches!(call.status, 401 | 407);
+        let calls = if is_challenge { &mut self.challenged } else { &mut self.recent };
+        let oldest = if calls.len() >= RECENT_MAX { calls.pop_front() } else { None };
         calls.push_back(call);
+        if is_challenge {
+            oldest.map(|oldest| self.known.remove(&oldest.call));
+            self.known.insert(call.call);
+        }
     }
 
     /// Notes that a call, by the hash of its Call-ID, was answered by something else than a challenge.
     pub fn went_on(&mut self, call: u64) {
+        if !self.known.remove(&call) {
+            return;
+        }
         // Mostly it was challenged a moment ago.
         if let Some(place) = self.challenged.iter().rposition(|challenged| challenged.call == call) {
             self.challenged.remove(place);
