@@ -174,6 +174,10 @@ impl Keyring {
     ///
     /// When an entry is one too many ([`SECRETS_MAX`], [`ENTRIES_MAX`]); those before it have been added.
     pub fn merge(&mut self, other: Keyring) -> Result<(), KeyringError> {
+        if self.users.is_empty() {
+            *self = other;
+            return Ok(());
+        }
         let mut places = Vec::with_capacity(other.entries.len());
         for (user, realms) in other.users {
             let named = realms.first.into_iter().chain(realms.others);
