@@ -104,9 +104,11 @@ impl Messages {
         let is_forbidden = last.status() == Some(403)
             && last.transaction.method == Method::Register
             && last.transaction.forwarded_from.is_none();
+        if !is_forbidden {
+            return;
+        }
         let times = first.request().map(|request| request.time).zip(last.answer().map(|answer| answer.time));
-        let Some(((sent, answered), key)) = times.zip(rules::facts::account_key(session, last)) else { return };
-        if is_forbidden {
+        if let Some(((sent, answered), key)) = times.zip(rules::facts::account_key(session, last)) {
             self.accounts.forbidden(key, sent, answered, rules::facts::ANSWER_WITHIN);
         }
     }

@@ -1,7 +1,5 @@
 //! What of a closed session is remembered to be compared with others.
 
-use std::collections::BTreeSet;
-
 use crate::analyzer::messages::Messages;
 use crate::digest::Verdict;
 use crate::history::outcomes::Challenged;
@@ -48,15 +46,16 @@ impl Messages {
     /// Notes how the servers of a session asked.
     pub(super) fn note_challenges(&mut self, session: &Session<'_>, number: u64) {
         // What a proxy passes back from behind it is not its own way of asking.
-        let passed_on: BTreeSet<usize> =
+        let mut passed_on: Vec<usize> =
             session.run.transactions.iter().filter_map(|next| next.forwarded_from).collect();
+        passed_on.sort_unstable();
         let mut previous: Option<&Attempt<'_>> = None;
         for attempt in session.attempts.iter().filter(|attempt| attempt.is_challenged() && !attempt.is_in_dialog()) {
             let is_repeated = previous.is_some_and(|previous| is_same_question(previous, attempt));
             previous = Some(attempt);
             let kinds = |kind| attempt.challenges.iter().any(|offered| offered.header == kind);
             let has_both = kinds(HeaderKind::Www) && kinds(HeaderKind::Proxy);
-            if is_repeated || has_both || passed_on.contains(&attempt.transaction_index) {
+            if is_repeated || has_both || passed_on.binary_search(&attempt.transaction_index).is_ok() {
                 continue;
             }
             let (Some(offered), Some(answer)) = (attempt.challenges.first(), attempt.answer()) else { continue };

@@ -133,7 +133,11 @@ impl ReportBuilder {
     ) -> Option<model::Session> {
         self.sessions += 1;
         self.summary.sessions += 1;
-        *self.summary.sessions_by_outcome.entry(session.outcome.name().to_owned()).or_insert(0) += 1;
+        let by_outcome = &mut self.summary.sessions_by_outcome;
+        match by_outcome.get_mut(session.outcome.name()) {
+            Some(count) => *count += 1,
+            None => drop(by_outcome.insert(session.outcome.name().to_owned(), 1)),
+        }
         self.count_attempts(session);
         // A call or two that were turned down tell of no client.
         let is_note = |finding: &Finding| {

@@ -320,7 +320,8 @@ fn push_finding(text: &mut String, finding: &Finding, report: &Report, with: Sho
         finding.code
     );
     let mut paragraph = |line: &str, first: &str, next: &str| {
-        let _ = writeln!(text, "{}", wrapped(&shown(line), width, first, next));
+        text.push_str(&wrapped(&shown(line), width, first, next));
+        text.push('\n');
     };
     paragraph(&finding.title, "    ", "    ");
     paragraph(&fault_text(finding), "    ", "    ");

@@ -99,17 +99,16 @@ pub fn credentials_scheme(raw: &[u8]) -> String {
 
 fn parameter(param: &Param<'_>, nonce: Option<NonceId>, redaction: Redaction) -> String {
     let name = Untrusted(param.name).to_text();
-    let value = Untrusted(param.raw).to_text();
     if SECRET_PARAMS.iter().any(|secret| param.is(secret)) && redaction != Redaction::None {
-        return format!("{name}=[redacted]");
+        return name + "=[redacted]";
     }
     if redaction == Redaction::Strict {
         return strict_parameter(param, nonce);
     }
     match nonce {
-        Some(id) if param.is("nonce") || param.is("nextnonce") => format!("{name}={}", nonce_name(id)),
-        _ if param.quoted => [&*name, "=\"", &value, "\""].concat(),
-        _ => [&*name, "=", &value].concat(),
+        Some(id) if param.is("nonce") || param.is("nextnonce") => [&*name, "=", &nonce_name(id)].concat(),
+        _ if param.quoted => [&*name, "=\"", &Untrusted(param.raw).to_text(), "\""].concat(),
+        _ => [&*name, "=", &Untrusted(param.raw).to_text()].concat(),
     }
 }
 

@@ -98,14 +98,10 @@ pub fn duration_text(duration: Duration) -> String {
 /// Whom and what an attempt is about.
 pub fn subject(session: &Session<'_>, attempt: &Attempt<'_>) -> Subject {
     let user = attempt.credentials.iter().map(|presented| presented.username()).find(|user| !user.is_empty());
-    let realm = attempt.credentials.iter().map(|presented| presented.realm()).find(|realm| !realm.is_empty());
-    let offered = attempt.challenges.iter().map(|offered| offered.realm()).find(|realm| !realm.is_empty());
     Subject {
-        realm: realm.or(offered).map(std::borrow::Cow::into_owned).unwrap_or_default(),
-        caller: session.is_caller().then_some(attempt.transaction.flow.source.port),
         user: user.map_or_else(|| session.user(), std::borrow::Cow::into_owned),
         client: Some(attempt.transaction.flow.source.address),
-        server: Some(attempt.transaction.flow.destination.address),
+        ..server(session, attempt)
     }
 }
 
@@ -118,7 +114,15 @@ pub fn about_server(finding: Finding, session: &Session<'_>, attempt: &Attempt<'
 
 /// The server that was asked, and its realm, whoever asked it.
 pub fn server(session: &Session<'_>, attempt: &Attempt<'_>) -> Subject {
-    Subject { user: Vec::new(), client: None, ..subject(session, attempt) }
+    let realm = attempt.credentials.iter().map(|presented| presented.realm()).find(|realm| !realm.is_empty());
+    let offered = || attempt.challenges.iter().map(|offered| offered.realm()).find(|realm| !realm.is_empty());
+    Subject {
+        realm: realm.or_else(offered).map(std::borrow::Cow::into_owned).unwrap_or_default(),
+        user: Vec::new(),
+        caller: session.is_caller().then_some(attempt.transaction.flow.source.port),
+        client: None,
+        server: Some(attempt.transaction.flow.destination.address),
+    }
 }
 
 /// Whether the capture shows what credentials a request carried, or that it carried none.

@@ -1,7 +1,5 @@
 //! Which challenge credentials answer: the one that brought their nonce.
 
-use std::collections::BTreeMap;
-
 use crate::base::CaptureTime;
 use crate::session::Attempt;
 use crate::session::NonceId;
@@ -16,6 +14,7 @@ const BROUGHT_BACK_MAX: usize = 1024;
 /// Where a nonce was brought.
 #[derive(Clone, Copy)]
 struct Brought {
+    nonce: NonceId,
     /// When the answer came.
     time: CaptureTime,
     attempt: usize,
@@ -27,24 +26,38 @@ pub(super) fn join(attempts: &mut [Attempt<'_>]) {
     if attempts.iter().all(|attempt| attempt.credentials.is_empty()) {
         return;
     }
-    // Ids of this run's own making: no hashing, and nothing an attacker could collide.
-    let mut brought: BTreeMap<NonceId, Vec<Brought>> = BTreeMap::new();
+    let brought = all_brought(attempts);
     for index in 0..attempts.len() {
         let Some((before, [attempt, ..])) = attempts.split_at_mut_checked(index) else { return };
         for presented in &mut attempt.credentials {
-            let all = presented.nonce.and_then(|nonce| brought.get(&nonce)).map(Vec::as_slice).unwrap_or_default();
+            let all = presented.nonce.map(|nonce| brought_before(&brought, nonce, index)).unwrap_or_default();
             presented.answers = asking(before, attempt.transaction, all).and_then(|asking| {
                 let first = all.partition_point(|other| other.attempt < asking);
                 challenge_of(before, asking, presented, all.get(first..)?)
             });
         }
-        let Some(answer) = &attempt.transaction.answer else { continue };
-        for (challenge, offered) in attempt.challenges.iter().enumerate() {
-            if let Some(nonce) = offered.nonce {
-                brought.entry(nonce).or_default().push(Brought { time: answer.time, attempt: index, challenge });
-            }
-        }
     }
+}
+
+/// Every nonce that was brought, by nonce and then in order.
+fn all_brought(attempts: &[Attempt<'_>]) -> Vec<Brought> {
+    let answered = attempts.iter().enumerate().filter_map(|(index, attempt)| Some((index, attempt, attempt.answer()?)));
+    let all = answered.flat_map(|(attempt, asking, answer)| {
+        let offered = asking.challenges.iter().enumerate();
+        offered.filter_map(move |(challenge, offered)| {
+            Some(Brought { nonce: offered.nonce?, time: answer.time, attempt, challenge })
+        })
+    });
+    let mut all: Vec<Brought> = all.collect();
+    all.sort_by_key(|brought| brought.nonce);
+    all
+}
+
+/// Where a nonce was brought by attempts before this one.
+fn brought_before(all: &[Brought], nonce: NonceId, index: usize) -> &[Brought] {
+    let first = all.partition_point(|brought| brought.nonce < nonce);
+    let end = all.partition_point(|brought| (brought.nonce, brought.attempt) < (nonce, index));
+    all.get(first..end).unwrap_or_default()
 }
 
 /// The latest attempt that was told the nonce. A B2BUA may pass a challenge on under the same Call-ID: each side answers its own.

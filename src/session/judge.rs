@@ -399,7 +399,8 @@ pub fn is_of_client(attempt: &Attempt<'_>) -> bool {
 }
 
 fn group(run: &Run, attempts: &mut [Attempt<'_>]) -> Vec<Exchange> {
-    let mut groups = Groups::default();
+    let has_unseen = attempts.iter().any(|attempt| attempt.request().is_none());
+    let mut groups = Groups { has_unseen, ..Groups::default() };
     let mut before = None;
     for (index, attempt) in attempts.iter_mut().enumerate() {
         let transaction = attempt.transaction;
@@ -427,6 +428,8 @@ type Hop<'a> = (IpAddr, IpAddr, &'a Method);
 struct Groups<'a> {
     exchanges: Vec<Exchange>,
     by_tag: BTreeMap<(Hop<'a>, &'a [u8]), usize>,
+    /// Whether the capture lacks requests: mostly it does not, and nobody asks for what is latest.
+    has_unseen: bool,
     latest: BTreeMap<Hop<'a>, usize>,
     /// Exchanges of which only answers were seen so far.
     unseen: BTreeMap<Hop<'a>, usize>,
@@ -446,7 +449,9 @@ impl<'a> Groups<'a> {
             let method = method.clone();
             self.exchanges.push(Exchange { client, server, method, attempts: Vec::new(), let_past_last: None });
         }
-        self.latest.insert(hop, place);
+        if self.has_unseen {
+            self.latest.insert(hop, place);
+        }
         match tag {
             Some(tag) => self.by_tag.insert((hop, tag), place),
             None if known.is_none() => self.unseen.insert(hop, place),
