@@ -14,8 +14,12 @@ pub struct Span {
 impl Span {
     /// The span of `range`; ends beyond `u32::MAX` saturate, which [`Span::of`] answers with an empty slice.
     pub fn new(range: Range<usize>) -> Span {
-        let clamp = |offset: usize| u32::try_from(offset).unwrap_or(u32::MAX);
-        Span { start: clamp(range.start), end: clamp(range.end) }
+        Span { start: Span::offset(range.start), end: Span::offset(range.end) }
+    }
+
+    /// An offset as spans have it; beyond `u32::MAX` it saturates.
+    pub fn offset(offset: usize) -> u32 {
+        u32::try_from(offset).unwrap_or(u32::MAX)
     }
 
     /// The bytes of `whole` that the span covers; empty where it does not fit.

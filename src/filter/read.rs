@@ -122,7 +122,7 @@ pub(super) fn rows<'h>(message: &'h Message<'_>, names: &'static [&'static str])
         if known != HeaderName::Other && !is_several {
             return header.name == known;
         }
-        let written = message.text(header.name_at);
+        let written = message.header_name(header);
         names.iter().any(|name| written.eq_ignore_ascii_case(name.as_bytes()))
     })
 }
@@ -196,7 +196,7 @@ fn parameter<'m>(params: &Params<'m>, name: &str, found: Found<'_, 'm>) {
 
 /// A header with its name and its line end, as Wireshark shows `sip.auth`.
 fn line_of<'m>(message: &Message<'m>, header: &Header) -> &'m [u8] {
-    let range = header.name_at.range().start..header.value_at.range().end;
+    let range = header.start as usize..header.value_at.range().end;
     let behind = message.bytes.get(range.end..).unwrap_or_default();
     let end = memchr::memchr(b'\n', behind).map_or(behind.len(), |end| end + 1);
     message.bytes.get(range.start..range.end + end).unwrap_or_default()

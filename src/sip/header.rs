@@ -7,8 +7,8 @@ use crate::base::Span;
 pub struct Header {
     /// Which header, where sipauth knows it.
     pub name: HeaderName,
-    /// The name as written.
-    pub name_at: Span,
+    /// Where the name begins; see [`crate::sip::Message::header_name`].
+    pub start: u32,
     /// The value as written.
     pub value_at: Span,
 }
@@ -100,14 +100,12 @@ impl HeaderName {
         known.unwrap_or(HeaderName::Other)
     }
 
-    /// The header that a line begins with, how long its name is, and what stands behind the colon, where it is written as the standards do and the colon
+    /// The header that a line begins with, and what stands behind the colon, where it is written as the standards do and the colon
     /// follows at once: nearly every line of nearly every stack. `None` says nothing.
     #[inline]
-    pub fn usual(line: &[u8]) -> Option<(HeaderName, usize, &[u8])> {
+    pub fn usual(line: &[u8]) -> Option<(HeaderName, &[u8])> {
         // Comparisons with literals are a load or two each, and no call.
-        let is = |written: &[u8], name: HeaderName| {
-            Some((name, written.len().saturating_sub(1), line.strip_prefix(written)?))
-        };
+        let is = |written: &[u8], name: HeaderName| Some((name, line.strip_prefix(written)?));
         let other = |written: &[u8]| is(written, HeaderName::Other);
         match line.first()? {
             b'V' => is(b"Via:", HeaderName::Via),
@@ -227,7 +225,7 @@ mod tests {
         ];
         for line in lines {
             let (name, value) = line.split_once(':').unwrap();
-            let expected = Some((HeaderName::parse(name.as_bytes()), name.len(), value.as_bytes()));
+            let expected = Some((HeaderName::parse(name.as_bytes()), value.as_bytes()));
             assert_eq!(HeaderName::usual(line.as_bytes()), expected, "{line}");
         }
         for other in ["", "V", "v: a", "Viable: a", "Via : a", "VIA: a", "Contact", "X: a", ": a"] {

@@ -124,7 +124,7 @@ mod tests {
         let with = |count: usize| {
             let mut headers = Headers::new(Room::new());
             for _ in 0..count {
-                headers.push(Header { name: HeaderName::Via, name_at: Span::default(), value_at: Span::default() });
+                headers.push(Header { name: HeaderName::Via, start: 0, value_at: Span::default() });
             }
             headers
         };

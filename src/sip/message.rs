@@ -1,7 +1,9 @@
 //! One SIP message: its bytes, and where everything stands in them.
 
 use crate::base::Span;
+use crate::base::is_token;
 use crate::sip::Defect;
+use crate::sip::Header;
 use crate::sip::HeaderName;
 use crate::sip::Headers;
 use crate::sip::address::Address;
@@ -85,6 +87,13 @@ impl<'a> Message<'a> {
             StartLine::Request { .. } => None,
             StartLine::Response { status, .. } => Some(status),
         }
+    }
+
+    /// The name of one of its headers, as written.
+    pub fn header_name(&self, header: &Header) -> &'a [u8] {
+        let line = self.bytes.get(header.start as usize..).unwrap_or_default();
+        let end = line.iter().position(|&byte| !is_token(byte)).unwrap_or(line.len());
+        line.get(..end).unwrap_or_default()
     }
 
     /// The values of every header of that name, in order, folds as sent.

@@ -65,8 +65,16 @@ struct Scanner<'m, 'a> {
 struct Line<'a> {
     start: usize,
     text: &'a [u8],
-    is_lf_only: bool,
-    is_terminated: bool,
+    end: LineEnd,
+}
+
+/// What stands behind a line.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LineEnd {
+    CrLf,
+    LfOnly,
+    /// Nothing: the bytes end there.
+    Missing,
 }
 
 impl Line<'_> {
@@ -88,19 +96,19 @@ impl<'a> Scanner<'_, 'a> {
         let rest = self.bytes.get(start..).filter(|rest| !rest.is_empty())?;
         let Some(len) = memchr::memchr(b'\n', rest) else {
             self.at = self.bytes.len();
-            return Some(Line { start, text: rest, is_lf_only: false, is_terminated: false });
+            return Some(Line { start, text: rest, end: LineEnd::Missing });
         };
         self.at = start.saturating_add(len).saturating_add(1);
         let text = rest.get(..len).unwrap_or_default();
         Some(match text {
-            [text @ .., b'\r'] => Line { start, text, is_lf_only: false, is_terminated: true },
-            _ => Line { start, text, is_lf_only: true, is_terminated: true },
+            [text @ .., b'\r'] => Line { start, text, end: LineEnd::CrLf },
+            _ => Line { start, text, end: LineEnd::LfOnly },
         })
     }
 
     fn start_line(&mut self) {
         let Some(line) = self.line() else { return };
-        if line.is_lf_only {
+        if line.end == LineEnd::LfOnly {
             self.defect(DefectKind::LineFeedOnly, line.range());
         }
         let is_status = line.text.get(..4).is_some_and(|head| head.eq_ignore_ascii_case(b"SIP/"));
@@ -124,7 +132,7 @@ impl<'a> Scanner<'_, 'a> {
             && memchr::memchr2(b' ', b'\t', uri).is_none()
             && memchr::memchr2(b'<', b'>', uri).is_none()
             && !has_headers(uri);
-        if !is_plain || !line.is_terminated {
+        if !is_plain || line.end == LineEnd::Missing {
             self.defect(DefectKind::StartLine, line.range());
         }
         StartLine::Request {
@@ -150,16 +158,17 @@ impl<'a> Scanner<'_, 'a> {
     /// Reads header fields up to the blank line, if it is there.
     fn header_section(&mut self) {
         while let Some(line) = self.line() {
-            if self.source.is_cut && !line.is_terminated {
-                // Half a Call-ID or half a digest is worse than none.
-                self.at = line.start;
-                break;
-            }
-            if line.is_lf_only && !line.text.is_empty() {
-                self.defect(DefectKind::LineFeedOnly, line.range());
+            match line.end {
+                LineEnd::Missing if self.source.is_cut => {
+                    // Half a Call-ID or half a digest is worse than none.
+                    self.at = line.start;
+                    break;
+                }
+                LineEnd::LfOnly if !line.text.is_empty() => self.defect(DefectKind::LineFeedOnly, line.range()),
+                _ => {}
             }
             match line.text {
-                [] if line.is_terminated => {
+                [] => {
                     self.message.has_all_headers = true;
                     return;
                 }
@@ -171,7 +180,7 @@ impl<'a> Scanner<'_, 'a> {
     }
 
     fn header_line(&mut self, line: &Line<'_>) {
-        let Some((name, name_len, value)) = HeaderName::usual(line.text).or_else(|| self.unusual_header(line)) else {
+        let Some((name, value)) = HeaderName::usual(line.text).or_else(|| self.unusual_header(line)) else {
             return self.stray_line(line);
         };
         if self.message.headers.len() >= self.source.header_fields_max {
@@ -183,15 +192,12 @@ impl<'a> Scanner<'_, 'a> {
             _ => value.trim_ascii_start(),
         };
         let value_start = line.range().end.saturating_sub(value.len());
-        self.message.headers.push(Header {
-            name,
-            name_at: Span::new(line.start..line.start.saturating_add(name_len)),
-            value_at: Span::new(value_start..value_start.saturating_add(value.trim_ascii_end().len())),
-        });
+        let value_at = Span::new(value_start..value_start.saturating_add(value.trim_ascii_end().len()));
+        self.message.headers.push(Header { name, start: Span::offset(line.start), value_at });
     }
 
-    /// A header that is rare, or written otherwise than the standards do: its name, how long that is, and what stands behind the colon.
-    fn unusual_header<'l>(&mut self, line: &Line<'l>) -> Option<(HeaderName, usize, &'l [u8])> {
+    /// A header that is rare, or written otherwise than the standards do: its name, and what stands behind the colon.
+    fn unusual_header<'l>(&mut self, line: &Line<'l>) -> Option<(HeaderName, &'l [u8])> {
         // A name is a few bytes long: a plain loop is through before a search has begun.
         let name_end = line.text.iter().take_while(|&&byte| is_token(byte)).count();
         let (written, rest) = line.text.split_at_checked(name_end).filter(|(written, _)| !written.is_empty())?;
@@ -204,7 +210,7 @@ impl<'a> Scanner<'_, 'a> {
                 line.start.saturating_add(name_end)..line.start.saturating_add(colon),
             );
         }
-        Some((HeaderName::parse(written), name_end, value))
+        Some((HeaderName::parse(written), value))
     }
 
     /// A line without `name:`. Text pasted from manuals loses the blank that marks a fold: where the header before ends in
