@@ -62,6 +62,8 @@ pub struct Tracker {
     /// There were so many runs at a time that those at rest are packed: an eighth of the room, for more time than judging takes.
     is_crowded: bool,
     now: CaptureTime,
+    /// Until then no run of a queue falls due: most messages need not ask the queues.
+    quiet_until: CaptureTime,
     /// The time of the last message, where that was far ahead.
     ahead: Option<CaptureTime>,
     /// Its Call-ID: its run is as young as the clock, once that follows.
@@ -85,6 +87,7 @@ impl Tracker {
             idle: BTreeSet::new(),
             is_crowded: false,
             now: CaptureTime::from_ns(i64::MIN),
+            quiet_until: CaptureTime::from_ns(i64::MIN),
             ahead: None,
             ahead_call: None,
             steps_back: 0,
@@ -96,10 +99,10 @@ impl Tracker {
     }
 
     /// Takes one message. Runs that it shows to be over are appended to `closed`.
-    pub fn push(&mut self, sighting: Sighting<'_>, closed: &mut Vec<Run>) -> Placement {
+    pub fn push(&mut self, mut sighting: Sighting<'_>, closed: &mut Vec<Run>) -> Placement {
         let closed_before = closed.len();
         let has_room = self.bodies_len_bytes < self.limits.near_miss_bodies_bytes_max;
-        let sighting = Sighting { keeps_body: sighting.keeps_body && has_room, ..sighting };
+        sighting.keeps_body &= has_room;
         let placement = self.place(sighting, closed);
         while self.budget.held_bytes() > self.limits.state_bytes_max && self.evict_oldest(closed) {}
         let ended: usize = closed.iter().skip(closed_before).map(Run::bodies_len_bytes).sum();
@@ -109,9 +112,12 @@ impl Tracker {
 
     fn place(&mut self, sighting: Sighting<'_>, closed: &mut Vec<Run>) -> Placement {
         self.advance(sighting.time);
-        self.lay_to_rest();
-        self.close_over(closed);
-        self.close_idle(closed);
+        if self.now > self.quiet_until {
+            self.lay_to_rest();
+            self.close_over(closed);
+            self.close_idle(closed);
+            self.quiet_until = self.next_due();
+        }
         let call_id = sighting.message.call_id();
         if call_id.is_empty() {
             self.untracked += 1;
@@ -174,6 +180,7 @@ impl Tracker {
     /// Sets the clock back, and that of the queues: who stands first in one holds up all others.
     fn step_back(&mut self, time: CaptureTime) {
         self.now = time;
+        self.quiet_until = CaptureTime::from_ns(i64::MIN);
         let queues = self.watched.iter_mut().chain(&mut self.over);
         queues.for_each(|(alive, _)| *alive = time.min(*alive));
         let idle = std::mem::take(&mut self.idle);
@@ -287,6 +294,14 @@ impl Tracker {
         }
     }
 
+    /// Up to when nothing in the queues falls due. What they are given later is of the present time at least.
+    fn next_due(&self) -> CaptureTime {
+        let idle = self.idle.first().map(|(alive, _)| alive.plus(self.gap()));
+        let over = alive(&self.over).map(|alive| alive.plus(OVER_AFTER));
+        let watched = alive(&self.watched).unwrap_or(self.now).plus(REST_AFTER);
+        [idle, over].into_iter().flatten().fold(watched, CaptureTime::min)
+    }
+
     fn close_idle(&mut self, closed: &mut Vec<Run>) {
         let gap = self.gap();
         while let Some((alive, _)) = self.idle.first()
@@ -312,6 +327,8 @@ impl Tracker {
 
     /// Ends the run that has been silent longest; false where there is none.
     fn evict_oldest(&mut self, closed: &mut Vec<Run>) -> bool {
+        // Who stands first in a queue then may fall due earlier.
+        self.quiet_until = CaptureTime::from_ns(i64::MIN);
         while let Some((alive, queued)) = self.pop_oldest() {
             let (Queued::Watched(place) | Queued::Over(place) | Queued::Idle(place)) = queued;
             let Some(kept) = self.runs.get_mut(place) else { continue };
