@@ -125,12 +125,6 @@ impl<F: Framer> Reassembly<F> {
 
     fn push_packet(&mut self, decoded: Decoded<'_>, origin: Origin, sink: &mut impl FnMut(Payload<'_>)) {
         let now = origin.frames.last;
-        let decoded = match decoded {
-            Decoded::Udp(datagram) if self.told.is_sip(Over::Udp, datagram.flow) => {
-                Decoded::Udp(from_message::<F>(datagram, &self.limits))
-            }
-            decoded => decoded,
-        };
         let mut out =
             Outlet { ledger: &mut self.ledger, limits: &self.limits, told: &self.told, tls: &mut self.tls, sink, now };
         match decoded {
@@ -142,21 +136,26 @@ impl<F: Framer> Reassembly<F> {
                 out.ledger.used(origin.frame_count());
                 out.deliver(origin.reported(captured));
             }
-            Decoded::Udp(datagram) if F::recognises(datagram.payload) => {
+            Decoded::Udp(Datagram { flow, payload, cut, .. }) => {
+                let is_told = self.told.is_sip(Over::Udp, flow);
+                let bytes = if is_told { from_message::<F>(payload, &self.limits) } else { payload };
+                if !F::recognises(bytes) {
+                    return out.ledger.set_aside(SetAside::NotSip, origin.frame_count());
+                }
                 out.ledger.used(origin.frame_count());
                 out.deliver(Payload {
-                    flow: datagram.flow,
+                    flow,
                     transport: Transport::Udp,
                     frames: origin.frames,
                     time: origin.time,
-                    bytes: datagram.payload.trim_ascii_start(),
-                    cut: datagram.cut,
+                    bytes: bytes.trim_ascii_start(),
+                    cut,
                     ambiguous: origin.ambiguous,
                     link: origin.link,
                     framing: Framing::default(),
                 });
             }
-            Decoded::Udp(_) | Decoded::Captured(_) => out.ledger.set_aside(SetAside::NotSip, origin.frame_count()),
+            Decoded::Captured(_) => out.ledger.set_aside(SetAside::NotSip, origin.frame_count()),
             Decoded::Fragment(_) => out.ledger.set_aside(SetAside::Malformed, origin.frame_count()),
         }
     }
@@ -236,17 +235,17 @@ impl<F: Framer> Reassembly<F> {
     }
 }
 
-/// A datagram without what stands before its message, if there is one.
-fn from_message<'a, F: Framer>(datagram: Datagram<'a>, limits: &Limits) -> Datagram<'a> {
-    let (mut framer, mut rest) = (F::new(StreamStart::Told), datagram.payload);
+/// The payload of a datagram without what stands before its message, if there is one.
+fn from_message<'a, F: Framer>(payload: &'a [u8], limits: &Limits) -> &'a [u8] {
+    let (mut framer, mut rest) = (F::new(StreamStart::Told), payload);
     while !F::recognises(rest) {
         // Each round takes at least a byte off.
         match framer.interrupt(rest, limits) {
             Step::Skip { len, .. } if len > 0 => rest = rest.get(len..).unwrap_or_default(),
-            _ => return datagram,
+            _ => return payload,
         }
     }
-    Datagram { payload: rest, ..datagram }
+    rest
 }
 
 fn one_frame(frame: &Frame<'_>, link: LinkContext) -> Origin {
