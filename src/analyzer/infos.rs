@@ -2,6 +2,7 @@
 //! Read once the response has found its request, whose credentials it speaks of.
 
 use crate::analyzer::messages::Messages;
+use crate::analyzer::messages::Users;
 use crate::analyzer::messages::beyond;
 use crate::analyzer::messages::count;
 use crate::analyzer::messages::purpose_of;
@@ -41,8 +42,9 @@ impl Messages {
             return;
         }
         self.auth_rows_dropped += beyond(count(message, &INFOS), ROWS_MAX);
-        let purpose = purpose_of(&self.nonces, message);
-        let user = self.nonces.user(message.from_user());
+        let users = Users::of(message);
+        let purpose = purpose_of(&self.nonces, message, &users);
+        let user = self.nonces.user(users.from);
         let issue = Issue { at, time, flow, purpose, is_aka: false, user };
         let Some(transaction) = self.tracker.answered_at(message.call_id(), at) else { return };
         let method = transaction.method.as_bytes();

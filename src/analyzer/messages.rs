@@ -224,8 +224,9 @@ impl Messages {
             return Vec::new();
         }
         self.auth_rows_dropped += beyond(row_count, AUTH_ROWS_MAX);
-        let purpose = purpose_of(&self.nonces, message);
-        let user = self.nonces.user(message.from_user());
+        let users = Users::of(message);
+        let purpose = purpose_of(&self.nonces, message, &users);
+        let user = self.nonces.user(users.from);
         let mut left = AUTH_ROWS_MAX;
         let rows = auth_headers(message, &CHALLENGES).map(|(header, value)| {
             let all = parse_challenges(value);
@@ -252,7 +253,7 @@ impl Messages {
         }
         self.auth_rows_dropped += beyond(row_count, AUTH_ROWS_MAX);
         let mut purposes: Vec<u64> = Vec::new();
-        let purpose = purpose_of(&self.nonces, message);
+        let purpose = purpose_of(&self.nonces, message, &Users::of(message));
         let request = Request {
             method: message.method().unwrap_or_default(),
             body: message.has_whole_body.then(|| message.body()),
@@ -334,10 +335,22 @@ struct RequestCredentials {
     purposes: Vec<u64>,
 }
 
+/// The users that a message names.
+pub(super) struct Users<'a> {
+    pub(super) from: &'a [u8],
+    pub(super) to: &'a [u8],
+}
+
+impl<'a> Users<'a> {
+    pub(super) fn of(message: &Message<'a>) -> Users<'a> {
+        Users { from: message.from_user(), to: message.to_user() }
+    }
+}
+
 /// What a message is for, by its Call-ID, method and users. Hosts are left out: some clients name another one with each try.
-pub(super) fn purpose_of(nonces: &Nonces, message: &Message<'_>) -> Purpose {
+pub(super) fn purpose_of(nonces: &Nonces, message: &Message<'_>, users: &Users<'_>) -> Purpose {
     let method = message.method().or(message.cseq().map(|cseq| cseq.method)).unwrap_or_default();
-    nonces.purpose(message.call_id(), method, [message.from_user(), message.to_user()])
+    nonces.purpose(message.call_id(), method, [users.from, users.to])
 }
 
 /// Rows of credentials or challenges of one message that are read, and how many of either in all of them. A proxy chain leaves a few, and

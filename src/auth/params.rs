@@ -230,7 +230,7 @@ impl<'a> Params<'a> {
 
     pub(super) fn push(&mut self, param: Param<'a>) {
         if self.params.is_empty() {
-            self.params.reserve(PARAMS_USUAL);
+            self.params = Vec::with_capacity(PARAMS_USUAL);
         }
         if let Some(name) = Name::from_bytes(param.name) {
             let next = u32::try_from(self.params.len().saturating_add(1)).unwrap_or(u32::MAX);
