@@ -1,6 +1,5 @@
 //! The end of a run: what is known of the capture as a whole, and the rest of the report.
 
-
 use crate::analyzer::Analyzer;
 use crate::analyzer::messages::Messages;
 use crate::analyzer::selecting;
