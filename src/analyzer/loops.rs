@@ -37,8 +37,10 @@ impl Analyzer {
                 self.messages.findings.explain_where(name, is_within, names);
                 self.messages.findings.add(cause, &series.sessions, None);
             }
-            self.messages.builder.note_trouble(&series.finding, &[stale_ignored_by_client::RULE.name]);
-            if series.finding.explained_by.is_none() && series.finding.severity >= Severity::High {
+            let is_cause = series.finding.explained_by.is_none() && series.finding.severity >= Severity::High;
+            let ignored = [stale_ignored_by_client::RULE.name];
+            self.messages.builder.note_trouble(&series.finding, if is_cause { &ignored } else { &[] });
+            if is_cause {
                 let (name, names) = (challenge_loop::RULE.name, challenge_loop::EXPLAINS_ACROSS);
                 let is_within = |subject: &Subject, session| series.holds(subject, session);
                 let excluded = self.messages.findings.explain_where(name, is_within, names);

@@ -75,11 +75,15 @@ pub fn explain(
     finding
 }
 
-/// The capture ends before anybody could have answered: nothing speaks against the client, or the challenge.
+/// The capture ends before anybody could have answered: nothing speaks against the client, unless the challenge does.
 fn explain_end(mut finding: Finding) -> Finding {
-    finding.remedy = vec![
-        "Record again until the client answers, or for 32 s behind the challenge: this capture cannot show it".into(),
-    ];
+    let again = "Record again until the client answers, or for 32 s behind the challenge: this capture cannot show it";
+    // What the challenge itself shows is there however long the capture goes on.
+    if finding.cause.is_some() {
+        finding.remedy.insert(0, again.into());
+        return finding;
+    }
+    finding.remedy = vec![again.into()];
     finding.fault(Fault::Unknown)
 }
 
