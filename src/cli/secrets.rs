@@ -16,6 +16,7 @@ use sipauth::digest::Secret;
 use sipauth::digest::keyring;
 
 use crate::cli::exit::usage;
+use crate::cli::folders;
 use crate::cli::output::Notes;
 use crate::cli::secret_options::CredentialsType;
 use crate::cli::secret_options::SecretOptions;
@@ -96,6 +97,13 @@ fn read_file(path: &Path, option: &str, notes: &Notes) -> Result<Zeroizing<Vec<u
     if path.is_dir() {
         let text = "is a folder; give its files one by one, each with its own option";
         return Err(usage(format!("{}: {text}", path.display())));
+    }
+    // What is no file, as the output of a program, can be read but once.
+    if path.is_file() && folders::is_capture(path).is_ok_and(|is_capture| is_capture) {
+        return Err(usage(format!(
+            "{}: is a capture, and {option} wants secrets; name it without the option",
+            path.display()
+        )));
     }
     let mut file = fs::File::open(path).map_err(told)?;
     warn_if_shared(path, &file, notes);

@@ -55,10 +55,14 @@ impl RefusedCalls {
         self.went_on(call.call);
         let is_challenge = matches!(call.status, 401 | 407);
         let calls = if is_challenge { &mut self.challenged } else { &mut self.recent };
-        let oldest = if calls.len() >= RECENT_MAX { calls.pop_front() } else { None };
+        if calls.len() >= RECENT_MAX
+            && let Some(oldest) = calls.pop_front()
+            && is_challenge
+        {
+            self.known.remove(&oldest.call);
+        }
         calls.push_back(call);
         if is_challenge {
-            oldest.map(|oldest| self.known.remove(&oldest.call));
             self.known.insert(call.call);
         }
     }

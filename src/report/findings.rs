@@ -21,6 +21,7 @@ use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::Subject;
+use crate::rules::transaction::dialog_identity_changed;
 
 /// Frames and sessions that a finding names at most: one that spans thousands of sessions is an observation about all.
 const FRAMES_MAX: usize = 200;
@@ -186,6 +187,18 @@ impl Findings {
         self.by_severity.retain(|_, count| *count > 0);
         self.floor = None;
         self.index();
+    }
+
+    /// Takes back what is told once for all sessions of an account, where its client is an attacker: nobody is to mend his program.
+    fn take_back_advice(&mut self, claims: &BTreeMap<PairKey, &'static Rule>) {
+        let is_of_attacker = |collected: &Collected| {
+            let Subject { client, server, .. } = collected.finding.subject;
+            collected.finding.rule.name == dialog_identity_changed::RULE.name
+                && client.zip(server).is_some_and(|(client, server)| claims.contains_key(&PairKey { client, server }))
+        };
+        let gone: Vec<Severity> =
+            self.collected.extract_if(.., |one| is_of_attacker(one)).map(|one| one.finding.severity).collect();
+        gone.into_iter().for_each(|severity| self.uncount(severity));
     }
 
     /// Takes back findings of those rules that are about nothing but these sessions.

@@ -527,6 +527,13 @@ fn columns_in_another_order_show_no_password() {
 }
 
 #[test]
+fn a_capture_is_no_file_of_secrets() {
+    let sample = Sample::named("gzip-wrong-password");
+    let done = sample.analyze(&["--credentials", &sample.capture()]);
+    assert!(done.code == 2 && done.stderr.contains("is a capture, and --credentials wants secrets"), "{done:?}");
+}
+
+#[test]
 fn a_row_without_a_password_convicts_nobody() {
     let folder = Sample::named("register-wrong-password-403").folder;
     let mut command = sipauth(&folder);

@@ -40,11 +40,6 @@ pub enum KeyringErrorKind {
          format with --credentials-type"
     )]
     NotCsv,
-    /// A capture.
-    #[error(
-        "this is a capture or a compressed file, and holds no secrets that can be read: give it as an input of its own"
-    )]
-    Capture,
     /// A heading is not known.
     #[error(
         "heading {column} is not one of user, realm, password, ha1, algorithm, res, k, op, opc; if `user` is an account \

@@ -264,9 +264,6 @@ pub fn read(bytes: &[u8], name: &str, kind: Option<Kind>) -> Result<(Keyring, Ve
     // A byte order mark is what some editors write before UTF-8.
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut rows = Rows { keyring: Keyring::new(), warnings: Vec::new(), untold: 0, without_secret: Vec::new(), label };
-    if is_capture(bytes) {
-        return Err(rows.error(1, KeyringErrorKind::Capture));
-    }
     match kind.unwrap_or_else(|| Kind::of(bytes)) {
         Kind::Csv => csv::read(bytes, &mut rows)?,
         Kind::Htdigest => htdigest::read(bytes, &mut rows)?,
@@ -288,21 +285,6 @@ pub fn read(bytes: &[u8], name: &str, kind: Option<Kind>) -> Result<(Keyring, Ve
         rows.warnings.push(Warning { place, kind: WarningKind::NoRows });
     }
     Ok((rows.keyring, rows.warnings))
-}
-
-/// Whether somebody gave the capture in place of its secrets: the magic numbers of pcap and pcapng, in either byte order, and of gzip and
-/// zstd.
-fn is_capture(bytes: &[u8]) -> bool {
-    const MAGIC: [&[u8]; 7] = [
-        b"\xd4\xc3\xb2\xa1",
-        b"\xa1\xb2\xc3\xd4",
-        b"\x4d\x3c\xb2\xa1",
-        b"\xa1\xb2\x3c\x4d",
-        b"\x0a\x0d\x0d\x0a",
-        b"\x1f\x8b\x08",
-        b"\x28\xb5\x2f\xfd",
-    ];
-    MAGIC.iter().any(|magic| bytes.starts_with(magic))
 }
 
 /// What the readers of the formats write to.
@@ -434,14 +416,6 @@ mod tests {
     fn a_secret_for_everybody_is_refused() {
         let error = read(b"*,example.com,hunter2\n", "creds.csv", None).unwrap_err();
         assert_eq!((error.place.to_string().as_str(), error.kind), ("creds.csv:1", KeyringErrorKind::UserWildcard));
-    }
-
-    #[test]
-    fn a_capture_is_no_credentials_file() {
-        for magic in [&b"\xd4\xc3\xb2\xa1\x02\0"[..], b"\x0a\x0d\x0d\x0a", b"\x1f\x8b\x08\0"] {
-            let error = read(magic, "a.pcap", None).unwrap_err();
-            assert_eq!((error.place.to_string().as_str(), error.kind), ("a.pcap:1", KeyringErrorKind::Capture));
-        }
     }
 
     #[test]

@@ -1,19 +1,15 @@
 //! What many clients suffer at one server in the same way is one trouble, and told once.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use crate::history::PairKey;
 use crate::report::findings::Collected;
 use crate::report::findings::Findings;
 use crate::rules::Fault;
 use crate::rules::Finding;
-use crate::rules::Rule;
 use crate::rules::Severity;
-use crate::rules::Subject;
 use crate::rules::facts;
-use crate::rules::transaction::dialog_identity_changed;
 
 /// Rules that speak of a server, or of the way to it, and not of what an account sent.
 const RULES: [&str; 3] = ["auth-retry-no-response", "no-response-at-all", "registrar-rejects-contact"];
@@ -68,44 +64,19 @@ impl Findings {
         }
         let mut into: Vec<Option<usize>> = vec![None; self.collected.len()];
         for alike in places.values() {
-            let findings: Vec<&Finding> =
-                alike.iter().filter_map(|&index| Some(&self.collected.get(index)?.finding)).collect();
-            let mut clients: Vec<_> =
-                findings.iter().map(|finding| (finding.subject.client, &finding.subject.user)).collect();
-            clients.sort_unstable();
-            clients.dedup();
+            let subjects = alike.iter().filter_map(|&index| Some(&self.collected.get(index)?.finding.subject));
+            let clients: BTreeSet<_> = subjects.map(|subject| (subject.client, subject.user.as_slice())).collect();
             let (Some(&first), true) = (alike.first(), clients.len() >= CLIENTS_MIN) else { continue };
-            let said = said_of(&clients.iter().map(|(_, user)| user.as_slice()).collect::<Vec<_>>());
+            let users = clients.iter().map(|(_, user)| *user).filter(|user| !user.is_empty()).collect();
+            let said = said_of(clients.len(), &users);
             if let Some(known) = self.collected.get_mut(first) {
-                known.finding.explanation.push_str(&said);
-                known.finding.subject.user.clear();
-                known.finding.subject.client = None;
-                let server = known.finding.subject.server.map(|server| server.to_string()).unwrap_or_default();
-                let advice = format!("Look at {server} first, and at what the ways of all these clients share");
-                // What else is advised is for one client's own way.
-                known.finding.remedy.truncate(1);
-                known.finding.remedy.insert(0, advice.into());
-                if known.finding.fault == Fault::Path {
-                    known.finding.fault = Fault::Unknown;
-                }
+                tell_of_many(&mut known.finding, &said);
             }
             for &index in alike.iter().skip(1) {
                 into.get_mut(index).into_iter().for_each(|place| *place = Some(first));
             }
         }
         self.put_into(&into);
-    }
-
-    /// Takes back what is told once for all sessions of an account, where its client is an attacker: nobody is to mend his program.
-    pub(super) fn take_back_advice(&mut self, claims: &BTreeMap<PairKey, &'static Rule>) {
-        let is_of_attacker = |collected: &Collected| {
-            let Subject { client, server, .. } = collected.finding.subject;
-            collected.finding.rule.name == dialog_identity_changed::RULE.name
-                && client.zip(server).is_some_and(|(client, server)| claims.contains_key(&PairKey { client, server }))
-        };
-        let gone: Vec<Severity> =
-            self.collected.extract_if(.., |one| is_of_attacker(one)).map(|one| one.finding.severity).collect();
-        gone.into_iter().for_each(|severity| self.uncount(severity));
     }
 
     fn put_into(&mut self, into: &[Option<usize>]) {
@@ -136,15 +107,42 @@ impl Collected {
     }
 }
 
-fn said_of(users: &[&[u8]]) -> String {
-    let mut names: Vec<String> = users.iter().map(|user| facts::text(user)).filter(|name| !name.is_empty()).collect();
-    names.dedup();
-    let number = names.len();
-    let more = number.saturating_sub(NAMED_MAX);
-    names.truncate(NAMED_MAX);
+/// Makes what is said of one client that of many: what it has for itself is not the reason.
+fn tell_of_many(finding: &mut Finding, said: &str) {
+    finding.explanation.push_str(said);
+    finding.subject.user.clear();
+    finding.subject.client = None;
+    // What else is advised is for one client's own way.
+    finding.remedy.truncate(1);
+    if let Some(server) = finding.subject.server {
+        let advice = format!("Look at {server} first, and at what the ways of all these clients share");
+        finding.remedy.insert(0, advice.into());
+    }
+    if finding.fault == Fault::Path {
+        finding.fault = Fault::Unknown;
+    }
+}
+
+/// Whom else it is the same for.
+fn said_of(clients: usize, users: &BTreeSet<&[u8]>) -> String {
+    let named: Vec<String> = users.iter().take(NAMED_MAX).map(|user| facts::text(user)).collect();
+    let more = users.len().saturating_sub(named.len());
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    match number {
-        0 => String::new(),
-        _ => format!(" It is the same for {} users: {}{more}.", number, names.join(", ")),
+    let names = if named.is_empty() { String::new() } else { format!(": {}{more}", named.join(", ")) };
+    format!(" It is the same for {clients} clients{names}.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_are_counted_and_each_user_is_named_once() {
+        let said =
+            |clients, users: &[&'static str]| said_of(clients, &users.iter().map(|user| user.as_bytes()).collect());
+        assert_eq!(said(5, &["asterisk", "asterisk"]), " It is the same for 5 clients: asterisk.");
+        assert_eq!(said(6, &[]), " It is the same for 6 clients.");
+        let many: Vec<&'static str> = "a b c d e f g h i j k l m n o p q r".split(' ').collect();
+        assert!(said(18, &many).ends_with("o, p and 2 more."), "{}", said(18, &many));
     }
 }

@@ -113,7 +113,7 @@ fn what_many_clients_suffer_at_one_server_is_told_once() {
         &[&unanswered(6)],
         NOTHING,
         "
-        high auth-retry-no-response fault=unknown sessions=6 says=same_for_6_users says=203.0.113.10_first unsaid=ALG unsaid=shorten",
+        high auth-retry-no-response fault=unknown sessions=6 says=same_for_6_clients says=203.0.113.10_first unsaid=ALG unsaid=shorten",
     );
     // A few have their own ways, and none sends too much for one.
     check(&[&unanswered(2)], NOTHING, "high auth-retry-no-response fault=path sessions=1 unsaid=shorten\nseveral");
