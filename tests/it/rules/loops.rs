@@ -285,6 +285,17 @@ fn a_loop_across_call_ids_counts_stale_answers() {
 }
 
 #[test]
+fn the_headline_of_a_loop_that_is_explained_names_what_explains_it() {
+    let stale = |call: &str| try_under(call, "401\nWWW-Authenticate: challenge stale=true");
+    let apart = ["a", "b", "c"].map(|call| stale(call).replacen("+2", "+59", 1)).concat();
+    check(
+        &[&apart, LATER],
+        NOTHING,
+        "high stale-ignored-by-client\nmedium challenge-loop by=stale-ignored-by-client\ntold stale nonce ignored\nuntold challenge loop",
+    );
+}
+
+#[test]
 fn a_loop_across_from_tags_is_found() {
     let each = |tag: &str| {
         format!(
