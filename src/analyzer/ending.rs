@@ -26,6 +26,8 @@ use crate::rules::capture_facts::Event;
 use crate::rules::capture_facts::IssuedNonce;
 use crate::rules::capture_facts::NonceServerFacts;
 use crate::rules::capture_facts::SharedNonce;
+use crate::rules::configuration::method_auth_differs::refused_with_known_secret;
+use crate::rules::credentials::digest_ok_but_rejected::COMPARE_SECRET;
 use crate::rules::security;
 use crate::rules::security::blocked_after_failures;
 use crate::rules::security::digest_leak;
@@ -57,6 +59,9 @@ impl Analyzer {
                 self.messages.findings.take_back(&finding.sessions, digest_leak::TAKES_BACK);
             }
             self.messages.findings.add_of_capture(finding);
+        }
+        for (sessions, advice) in facts.method_differences.iter().filter_map(refused_with_known_secret) {
+            self.messages.findings.advise_instead(&sessions, COMPARE_SECRET, &advice);
         }
         self.messages.findings.unite();
         // Those who are nothing but attackers are known by their addresses.

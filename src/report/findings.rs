@@ -214,6 +214,17 @@ impl Findings {
         self.index();
     }
 
+    /// Puts other advice in the place of one that a finding about some sessions refutes.
+    pub fn advise_instead(&mut self, sessions: &[u64], refuted: &str, instead: &str) {
+        for collected in &mut self.collected {
+            let is_about_them = collected.sessions.iter().all(|one| sessions.contains(one));
+            let advice = collected.finding.remedy.iter_mut().find(|advice| *advice == refuted);
+            if let Some(advice) = advice.filter(|_| is_about_them) {
+                *advice = instead.to_owned().into();
+            }
+        }
+    }
+
     /// Names the rule that explains findings of some sessions, by the names of their rules. Gives what all of them rule out.
     pub fn explain(&mut self, by: &'static str, sessions: &[u64], names: &[&str]) -> Vec<Cow<'static, str>> {
         self.explain_where(by, |_, session| sessions.contains(&session), names)

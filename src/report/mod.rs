@@ -2,6 +2,7 @@
 
 mod alike;
 pub mod build;
+mod client;
 mod clients;
 pub mod comments;
 pub mod compare;

@@ -39,6 +39,28 @@ fn check(facts: &CaptureFacts) -> Vec<Finding> {
     facts.method_differences.iter().filter_map(finding).collect()
 }
 
+/// The sessions in which a server refused a right digest of an account that registers with it in the same realm, and what to look at there:
+/// the secret that it has stored is in order.
+pub fn refused_with_known_secret(difference: &MethodDifference) -> Option<(Vec<u64>, String)> {
+    let MethodDifference { registered, refused, .. } = difference;
+    let is_known = |ending: &&Ending| {
+        let is_right = matches!(ending.kind, EndingKind::Refused { is_digest_right: true, .. });
+        is_right && (ending.server, &ending.realm) == (registered.server, &registered.realm)
+    };
+    let refused: Vec<&Ending> = refused.iter().filter(is_known).collect();
+    let first = refused.first()?;
+    Some((refused.iter().map(|ending| ending.session).collect(), advice(&refused, first)))
+}
+
+fn advice(refused: &[&Ending], first: &Ending) -> String {
+    let methods: Vec<String> = refused.iter().map(|ending| ending.method.to_string()).collect();
+    format!(
+        "Look at what {} asks of {} alone: a table of users, an identity or a right that REGISTER does not need",
+        first.server,
+        methods.join(", ")
+    )
+}
+
 fn finding(difference: &MethodDifference) -> Option<Finding> {
     let MethodDifference { user, registered, refused } = difference;
     // The same name at another server, in another realm or in one that many servers share, is another account.
@@ -74,7 +96,7 @@ fn finding(difference: &MethodDifference) -> Option<Finding> {
             statuses.join(", "),
             first.answer_at.number
         ))
-        .advises(format!("Look at the authentication and the rights of {methods} on {}", first.server));
+        .advises(advice(&refused, first));
     if is_same_realm {
         finding = finding.excludes("unknown user: its REGISTER was accepted in the same realm");
     }

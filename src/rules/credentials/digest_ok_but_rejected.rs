@@ -49,6 +49,9 @@ pub static RULE: Rule = Rule {
     check: Check::Trouble(check),
 };
 
+/// What to do where nothing shows that the server knows the secret.
+pub const COMPARE_SECRET: &str = "Compare the secret that the server has stored: an HA1 made for another realm or another form of the user name never fits";
+
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let refused: Vec<_> =
         facts::presented(session).filter(|row| is_refused_unexplained(session, context, row)).collect();
@@ -96,7 +99,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         finding = finding.advises("Nothing, where it happens once; else see whether the server was restarted, whether nodes share their nonces, and how long these live");
     } else if !is_expired {
         if credentials_facts::let_past_before(session, index, presented).is_none() {
-            finding = finding.advises("Compare the secret that the server has stored: an HA1 made for another realm or another form of the user name never fits");
+            finding = finding.advises(COMPARE_SECRET);
         }
         finding = finding.advises("See whether the node that challenged is the one that answered, and whether identity rules tie the user to the From address");
     }

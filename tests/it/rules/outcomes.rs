@@ -156,3 +156,53 @@ fn a_user_name_with_a_domain_is_told_as_it_stands() {
     told("1001@other.example", "of_1001@other.example_in_realm_\"pbx.example.com\"_were");
     told("1001", "of_1001@pbx.example.com_were");
 }
+
+const ASKED_AGAIN: &str = "407\nProxy-Authenticate: challenge\n";
+
+fn call(id: &str, password: &str, ending: &str) -> String {
+    format!(
+        "+5 [{id}] > INVITE\n[{id}] < {ASKED_AGAIN}[{id}] > ACK\n[{id}] > INVITE\nProxy-Authorization: digest user=1001 password={password}\n\
+         [{id}] < {ending}[{id}] > ACK\n"
+    )
+}
+
+const REGISTERED_ELSEWHERE: &str = "one 203.0.113.5
+[r] client > one REGISTER
+[r] one > client 401
+WWW-Authenticate: challenge
+[r] client > one REGISTER
+Authorization: digest user=1001 password=secret
+[r] one > client 200
+";
+
+#[test]
+fn the_headline_says_where_a_client_gets_in_and_where_not() {
+    let (refused, called) = (call("c", "wrong", ASKED_AGAIN), call("b", "secret", "200\n"));
+    check(&[&refused], SECRET, "told 1 of 1 client did not get in: 1 wrong password");
+    let is_told = |scenario: &[&str], where_not: &str| {
+        check(scenario, SECRET, &format!("told 1 of 1 client got in {where_not}: 1 wrong password"));
+    };
+    is_told(&[ASKED, RIGHT, OK, &refused], "with one method, but not with another");
+    is_told(&[&called, &refused], "at first, but not in the end");
+    is_told(&[REGISTERED_ELSEWHERE, &refused], "at one server, but not at another");
+    // Whoever gets in later did not fail.
+    check(&[&refused, &called], SECRET, "told beside clients that got in: 1 wrong password");
+    // Whom the server turns down behind his credentials got nothing.
+    check(&[ASKED, RIGHT, "< 423\n"], SECRET, "told 1 of 1 client did not get in");
+}
+
+#[test]
+fn a_secret_that_the_server_took_with_register_is_not_to_be_compared() {
+    let refused = call("c", "secret", ASKED_AGAIN);
+    let right = "high digest-ok-but-rejected";
+    check(&[&refused], SECRET, &format!("{right} says=Compare_the_secret"));
+    check(
+        &[ASKED, RIGHT, OK, &refused],
+        SECRET,
+        &format!("{right} says=asks_of_INVITE_alone unsaid=Compare_the_secret"),
+    );
+    // At another server or in another realm it may be another secret.
+    check(&[REGISTERED_ELSEWHERE, &refused], SECRET, &format!("{right} says=Compare_the_secret"));
+    let other = refused.replace("challenge", "challenge realm=calls.example.com");
+    check(&[ASKED, RIGHT, OK, &other], SECRET, &format!("{right} says=Compare_the_secret"));
+}

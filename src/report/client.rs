@@ -1,0 +1,311 @@
+//! One client, and whether it gets in.
+
+use std::net::IpAddr;
+
+use crate::base::CaptureTime;
+use crate::rules::Confidence;
+use crate::rules::Finding;
+use crate::rules::Rule;
+use crate::rules::Severity;
+use crate::rules::challenge::basic_scheme;
+use crate::rules::configuration::registrar_rejects_contact;
+use crate::rules::facts;
+use crate::rules::path::no_response_at_all;
+use crate::session::Attempt;
+use crate::session::AttemptOutcome;
+use crate::session::Session;
+use crate::session::SessionOutcome;
+use crate::session::judge::RETRANSMISSIONS_OF_PATIENCE;
+use crate::sip::Method;
+
+/// What is asked for, and of whom: an account may be let in here, and not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Service {
+    server: IpAddr,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Registration,
+    Call,
+    Other,
+}
+
+impl Service {
+    fn of(session: &Session<'_>) -> Option<Service> {
+        let first = session.attempts.first()?;
+        let kind = match session.method() {
+            Some(Method::Register) => Kind::Registration,
+            Some(Method::Invite) => Kind::Call,
+            _ => Kind::Other,
+        };
+        Some(Service { server: first.transaction.flow.destination.address, kind })
+    }
+}
+
+/// How far a client came that fails in the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// It is not seen to get in anywhere.
+    Nowhere,
+    /// It got in where it fails now.
+    AtFirst,
+    /// It gets something else of the same server.
+    OneMethod,
+    /// It gets in at another server.
+    OneServer,
+}
+
+impl Reach {
+    /// In the order in which they are told: the worst first.
+    pub const ALL: [Reach; 4] = [Reach::Nowhere, Reach::AtFirst, Reach::OneMethod, Reach::OneServer];
+
+    /// As the first line of a report has it.
+    pub fn words(self) -> &'static str {
+        match self {
+            Reach::Nowhere => "did not get in",
+            Reach::AtFirst => "got in at first, but not in the end",
+            Reach::OneMethod => "got in with one method, but not with another",
+            Reach::OneServer => "got in at one server, but not at another",
+        }
+    }
+}
+
+/// What became of one user of one address.
+#[derive(Clone, Debug, Default)]
+pub struct Client {
+    /// The high finding about its earliest session that has one, and when that session began.
+    pub trouble: Option<(CaptureTime, &'static Rule)>,
+    /// How its latest session ended, where that was a failure: `REGISTER ended 423`.
+    pub failure: Option<String>,
+    /// When that was. Sessions do not close in the order in which they end.
+    pub ended: Option<CaptureTime>,
+    /// It registers, or showed credentials: else it calls in a name that need be none of its own.
+    pub has_account: bool,
+    /// Where it got in, and where its latest failure was.
+    pub let_in: Vec<Service>,
+    pub kept_out: Option<Service>,
+    /// The port that it calls from; `None` where there are several.
+    pub port: Option<Option<u16>>,
+    /// When its first call was turned away, and when the last of those began that was not.
+    pub call_failed: Option<CaptureTime>,
+    pub call_passed: Option<CaptureTime>,
+    /// Calls that were turned away behind that one.
+    pub calls_failed_since: u32,
+    /// Its latest failure is that of a call.
+    pub is_of_call: bool,
+    /// It got in at least once.
+    pub is_in: bool,
+    /// It asked for more than whether anybody is there.
+    pub has_tried: bool,
+    /// The capture ends before it could answer a challenge.
+    pub is_cut_short: bool,
+}
+
+/// Services of one client that are told apart: more than phones have.
+const SERVICES_MAX: usize = 8;
+
+/// So many calls in a row that are turned away are no exceptions any more.
+const LOCKED_OUT_MIN: u32 = 3;
+
+impl Client {
+    /// Takes what became of another one that is the same.
+    pub fn absorb(&mut self, other: Client) {
+        if let Some((began, rule)) = other.trouble {
+            self.note_trouble(began, rule);
+        }
+        if self.ended < other.ended && other.failure.is_some() {
+            (self.failure, self.ended, self.is_of_call) = (other.failure, other.ended, other.is_of_call);
+            self.kept_out = other.kept_out;
+        }
+        other.let_in.into_iter().for_each(|service| self.note_let_in(service));
+        self.is_in |= other.is_in;
+        self.has_tried |= other.has_tried;
+        self.is_cut_short |= other.is_cut_short;
+        self.call_passed = self.call_passed.max(other.call_passed);
+        self.call_failed = self.call_failed.into_iter().chain(other.call_failed).min();
+    }
+
+    /// Whether it does not get in any more, as far as is seen. Calls are let on or not each by itself: who has some that are, and others
+    /// between them that are not, is in.
+    pub fn has_failed(&self) -> bool {
+        let is_in_between = self.is_of_call
+            && self.call_failed.is_some()
+            && self.call_passed > self.call_failed
+            && self.calls_failed_since < LOCKED_OUT_MIN;
+        self.failure.is_some() && !is_in_between
+    }
+
+    fn note_call(&mut self, session: &Session<'_>) {
+        let began = Some(session.run.started);
+        match session.outcome {
+            SessionOutcome::Accepted if began > self.call_passed => {
+                (self.call_passed, self.calls_failed_since) = (began, 0);
+            }
+            SessionOutcome::Refused | SessionOutcome::Forbidden | SessionOutcome::UnansweredChallenge => {
+                self.call_failed = self.call_failed.map_or(began, |failed| began.min(Some(failed)));
+                self.calls_failed_since += u32::from(began > self.call_passed);
+            }
+            _ => {}
+        }
+    }
+
+    fn note_let_in(&mut self, service: Service) {
+        if self.let_in.len() < SERVICES_MAX && !self.let_in.contains(&service) {
+            // Most have one: room for four at once would be most of what a client takes.
+            self.let_in.reserve_exact(1);
+            self.let_in.push(service);
+        }
+    }
+
+    /// How far it came, where it has failed.
+    pub fn reach(&self) -> Reach {
+        match self.kept_out {
+            Some(kept_out) if self.let_in.contains(&kept_out) => Reach::AtFirst,
+            Some(kept_out) if self.let_in.iter().any(|service| service.server == kept_out.server) => Reach::OneMethod,
+            Some(_) if !self.let_in.is_empty() => Reach::OneServer,
+            _ => Reach::Nowhere,
+        }
+    }
+
+    /// Takes a high finding about a session that began then.
+    pub fn note_trouble(&mut self, began: CaptureTime, rule: &'static Rule) {
+        if self.trouble.is_none_or(|(known, _)| began < known) {
+            self.trouble = Some((began, rule));
+        }
+    }
+
+    /// Takes the outcome of one of its sessions.
+    pub fn note(&mut self, session: &Session<'_>, findings: &[Finding]) {
+        // That a password was sent in clear does not keep anybody out.
+        let is_reason = |finding: &&Finding| {
+            session.outcome == SessionOutcome::Accepted || finding.rule.name != basic_scheme::RULE.name
+        };
+        let worst = findings.iter().filter(is_reason).find(|finding| finding.severity >= Severity::High);
+        if let Some(finding) = worst {
+            self.note_trouble(session.run.started, finding.rule);
+        }
+        // A call that fails behind authentication has got in, too.
+        self.is_in |= session.outcome == SessionOutcome::Accepted || session.attempts.iter().any(is_let_past);
+        let service = Service::of(session);
+        // Whoever is turned down behind authentication got in, and yet not what it asked for.
+        let is_served = session
+            .attempts
+            .iter()
+            .any(|attempt| attempt.has_credentials() && attempt.outcome == AttemptOutcome::Accepted);
+        if let Some(service) = service.filter(|_| is_served) {
+            self.note_let_in(service);
+        }
+        self.has_account |= !session.is_caller();
+        let port = session.attempts.first().map(|first| first.transaction.flow.source.port);
+        self.port = Some(self.port.map_or(port, |known| known.filter(|known| Some(*known) == port)));
+        if session.method() == Some(&Method::Invite) {
+            self.note_call(session);
+        }
+        let ended = Some(session.run.last_seen);
+        self.has_tried |= !is_ping(session) || session.attempts.iter().any(Attempt::has_credentials);
+        let is_cut_short = worst.is_none() && session.is_cut_short() && !is_ping(session);
+        self.is_cut_short |= is_cut_short && !session.is_one_way;
+        // Headers that were cut may have held the answer to the challenge before.
+        let is_hidden = session.outcome == SessionOutcome::UnansweredChallenge
+            && session.attempts.last().and_then(Attempt::request).is_some_and(|request| !request.has_all_headers);
+        // A try that is still under way makes nothing good of those before it that came to no end.
+        let is_unfinished = |finding: &Finding| {
+            finding.cause == Some(no_response_at_all::UNFINISHED) && finding.confidence >= Confidence::Likely
+        };
+        let is_undecided = session.outcome == SessionOutcome::Undecided && !findings.iter().any(is_unfinished);
+        let is_open = is_cut_short || is_hidden || is_undecided;
+        if is_open || ended < self.ended || is_unheard(session) {
+            return;
+        }
+        self.ended = ended;
+        self.is_of_call = session.method() == Some(&Method::Invite);
+        self.kept_out = service;
+        self.failure = match session.outcome {
+            SessionOutcome::Accepted | SessionOutcome::NotChallenged => None,
+            _ => failure(session, findings),
+        };
+    }
+}
+
+/// Whether credentials were let past.
+fn is_let_past(attempt: &Attempt<'_>) -> bool {
+    attempt.has_credentials() && attempt.is_let_past()
+}
+
+/// Pings want any answer, and a challenge is one.
+fn is_ping(session: &Session<'_>) -> bool {
+    matches!(session.method(), Some(Method::Options | Method::Notify))
+}
+
+/// Whether nobody seems to have answered because one direction alone was captured.
+fn is_unheard(session: &Session<'_>) -> bool {
+    let last = session.attempts.last().map_or(0, |last| last.transaction.retransmissions());
+    let challenged = session.attempts.iter().filter(|attempt| attempt.is_challenged()).count();
+    session.is_one_way
+        && match session.outcome {
+            // Who has an answer does not repeat the request.
+            SessionOutcome::NoAnswer => last < RETRANSMISSIONS_OF_PATIENCE,
+            // One challenge begins most sessions that end well.
+            SessionOutcome::UnansweredChallenge => challenged < 2,
+            _ => false,
+        }
+}
+
+/// How a failed session ended, where authentication or the request itself was refused. How a call ends with the called party
+/// is not the caller's failure to authenticate.
+fn failure(session: &Session<'_>, findings: &[Finding]) -> Option<String> {
+    let method = session.method()?;
+    let status = session.final_status();
+    let last = session.attempts.iter().rev().find(|attempt| attempt.transaction.method == *method);
+    let is_own = match method {
+        Method::Register => true,
+        Method::Invite => {
+            let is_of_server = last.is_none_or(|last| last.transaction.provisional_at.is_none());
+            let is_turned_down = || {
+                let told = findings.iter().filter(|finding| finding.severity >= Severity::Medium);
+                told.into_iter().any(|finding| finding.rule.name == registrar_rejects_contact::RULE.name)
+            };
+            is_of_server && (matches!(status, Some(400 | 420 | 421 | 481 | 482 | 494)) || is_turned_down())
+        }
+        // What is asked of whom is another matter than who asks.
+        _ => last.is_none_or(|last| match last.has_credentials() {
+            true => !is_let_past(last),
+            false => status == Some(403),
+        }),
+    };
+    if session.outcome == SessionOutcome::Failed && !is_own {
+        return None;
+    }
+    // Nobody answers a challenge of a call that was called off.
+    if session.outcome == SessionOutcome::UnansweredChallenge
+        && last.is_some_and(|last| facts::is_cancelled(session, last))
+    {
+        return None;
+    }
+    // Who does not answer its own server, or within a call that had begun, keeps nobody out.
+    let is_called = || findings.iter().any(|finding| finding.cause == Some(no_response_at_all::CALLED));
+    let is_behind_login = || last.is_some_and(|last| last.is_in_dialog() && !last.has_credentials());
+    if session.outcome == SessionOutcome::NoAnswer && (is_called() || is_behind_login()) {
+        return None;
+    }
+    // What was to end expires by itself.
+    if last.is_some_and(Attempt::is_removal) && session.outcome != SessionOutcome::Forbidden {
+        return None;
+    }
+    if is_ping(session) && session.outcome == SessionOutcome::UnansweredChallenge {
+        return None;
+    }
+    let worst = findings.iter().find(|finding| finding.severity >= Severity::Medium && finding.attempt.is_some());
+    // Where nobody misses the answer to a challenge, it was given elsewhere, or in what the capture lacks.
+    let is_missed = findings.iter().any(|finding| finding.attempt.is_some());
+    if session.outcome == SessionOutcome::UnansweredChallenge && !is_missed {
+        return None;
+    }
+    Some(match (worst, status) {
+        (Some(finding), _) => finding.rule.label.to_owned(),
+        (None, Some(status)) => format!("{method} ended {status}"),
+        (None, None) => format!("{method} not answered"),
+    })
+}
