@@ -48,6 +48,7 @@ pub(super) fn note(chronicle: &mut Chronicle, session: &Session<'_>, number: u64
             method: attempt.transaction.method.to_string(),
             realm: realm.into(),
             user: user.map(std::borrow::Cow::into_owned).unwrap_or_default().into(),
+            status: answer.status,
             challenged: answer.at,
             answered: answering.map(|request| request.at),
             invited: invited.map(|request| request.at),

@@ -14,6 +14,8 @@ pub struct PeerChallenge {
     pub realm: Box<[u8]>,
     /// The user of the client.
     pub user: Box<[u8]>,
+    /// 401 or 407.
+    pub status: u16,
     /// The challenge.
     pub challenged: FrameRef,
     /// The request that answers it.

@@ -196,10 +196,16 @@ impl<'run> Session<'run> {
         self.attempts.first().map(|attempt| &attempt.transaction.method)
     }
 
+    /// The credentials of whoever began it. Within a call the other side may show an account, too.
+    fn own_credentials(&self) -> impl Iterator<Item = &Presented<'run>> {
+        let client = self.client();
+        let own = self.attempts.iter().filter(move |attempt| Some(attempt.transaction.flow.source.address) == client);
+        own.flat_map(|attempt| &attempt.credentials)
+    }
+
     /// Who it is about: the user of the first credentials, else of the From URI.
     pub fn user(&self) -> Vec<u8> {
-        let named = self.attempts.iter().flat_map(|attempt| &attempt.credentials).find(|p| !p.username().is_empty());
-        match named {
+        match self.own_credentials().find(|presented| !presented.username().is_empty()) {
             Some(presented) => presented.username().into_owned(),
             None => self.from_user().to_vec(),
         }
@@ -207,7 +213,7 @@ impl<'run> Session<'run> {
 
     /// Whether it is a call that shows no account: whom it is from need be no user of the server's.
     pub fn is_caller(&self) -> bool {
-        self.method() == Some(&Method::Invite) && self.attempts.iter().all(|attempt| attempt.credentials.is_empty())
+        self.method() == Some(&Method::Invite) && self.own_credentials().next().is_none()
     }
 
     /// The user part of the first From URI.

@@ -153,9 +153,9 @@ fn finding(peer: &PeerChallenge, own: OwnServer) -> Option<Finding> {
                     if is_shown { Confidence::Likely } else { Confidence::Possible },
                 )
                 .explained(format!(
-                    "{stranger} challenged the {} of the call with 401 or 407 for realm {realm}, and the request in frame {} answers. \
+                    "{stranger} challenged the {} of the call with {} for realm {realm}, and the request in frame {} answers. \
                      Nothing else in the capture shows {stranger} as a server of {client}.{doubt}",
-                    peer.method, answered.number
+                    peer.method, peer.status, answered.number
                 ))
                 .advises("Let the phone answer challenges of its own registrar and proxy only: update it, or take calls from the proxy only");
             if is_shown {
