@@ -129,6 +129,8 @@ pub(super) fn in_udp<'a>(port: u16, packet: &IpPayload<'a>, told: &DecodeAs) -> 
     match port {
         // The second is what Linux used before RFC 7348 had a number, and what some still do.
         4789 | 8472 => vxlan(packet),
+        // The port of VXLAN-GPE.
+        4790 if packet.bytes.first() == Some(&NEXT_PROTOCOL) => vxlan(packet),
         6081 => geneve(packet),
         2152 => gtp_u(packet),
         37008 => tzsp(packet),
@@ -136,16 +138,27 @@ pub(super) fn in_udp<'a>(port: u16, packet: &IpPayload<'a>, told: &DecodeAs) -> 
     }
 }
 
-/// RFC 7348 §5: the flag that says that the network identifier is valid, the others zero but for the one of group policies.
+/// The flags of a VXLAN header with a valid network identifier that names what follows (draft-ietf-nvo3-vxlan-gpe §3).
+const NEXT_PROTOCOL: u8 = 0x0c;
+
+/// RFC 7348 §5: the flag that says that the network identifier is valid, the others zero but for that of group policies.
+/// That of VXLAN-GPE is seen on the port of plain VXLAN, too.
 fn vxlan<'a>(packet: &IpPayload<'a>) -> Option<Result<Inner<'a>, SetAside>> {
     let flags = *packet.bytes.first()?;
-    if flags & 0x7f != 0x08 {
-        return None;
-    }
+    let kind = match flags {
+        0x08 | 0x88 => Kind::Ethernet,
+        NEXT_PROTOCOL => match *packet.bytes.get(3)? {
+            1 | 2 => Kind::Ip,
+            3 => Kind::Ethernet,
+            5 => Kind::Mpls,
+            _ => return Some(Err(SetAside::OtherProtocol)),
+        },
+        _ => return None,
+    };
     let network = u32_at(packet.bytes, 4)? >> 8;
     let bytes = packet.bytes.get(8..)?;
     let context = packet.link.within(VXLAN, network);
-    Some(Ok(Inner { kind: Kind::Ethernet, bytes, ..inside(packet, context) }))
+    Some(Ok(Inner { kind, bytes, ..inside(packet, context) }))
 }
 
 /// RFC 8926 §3.4: version 0, reserved bits zero, Ethernet or IP within. Options are passed over by their length.

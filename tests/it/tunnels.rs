@@ -308,6 +308,7 @@ fn what_only_looks_like_a_tunnel_is_left_alone() {
     // Another port, another flag, a control message.
     assert_eq!(set_aside(&udp(4790, &tunnel)), Some(SetAside::NotSip));
     assert_eq!(set_aside(&udp(4789, &[&[0][..], &tunnel[1..]].concat())), Some(SetAside::NotSip));
+    assert_eq!(set_aside(&udp(4789, &[12, 0, 0, 4, 0, 0, 0, 0])), Some(SetAside::OtherProtocol));
     assert_eq!(set_aside(&udp(6081, &[0, 0x80, 0x65, 0x58, 0, 0, 0, 0])), Some(SetAside::OtherProtocol));
     assert_eq!(set_aside(&udp(2152, &[0x32, 1, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0])), Some(SetAside::NotSip));
     assert_eq!(set_aside(&udp(37008, &[1, 0, 0, 18, 1])), Some(SetAside::OtherProtocol));

@@ -88,6 +88,10 @@ pub fn vxlan(frame: &[u8]) -> Vec<u8> {
     [&[8, 0, 0, 0, 0, 0, 42, 0][..], frame].concat()
 }
 
+fn vxlan_gpe(next_protocol: u8, packet: &[u8]) -> Vec<u8> {
+    [&[0x0c, 0, 0, next_protocol, 0, 0, 42, 0][..], packet].concat()
+}
+
 pub fn geneve(options: &[u8], frame: &[u8]) -> Vec<u8> {
     let words = u8::try_from(options.len() / 4).unwrap();
     [&[words, 0, 0x65, 0x58, 0, 0, 42, 0][..], options, frame].concat()
@@ -305,6 +309,16 @@ pub const TUNNELS: &[Wrapping] = &[
     Wrapping { name: "ERSPAN type III, long", link: ETHERNET, wrap: |frame| erspan_3([0, 1], &[0; 8], frame) },
     VXLAN,
     Wrapping { name: "VXLAN on its old port", link: ETHERNET, wrap: |frame| over_udp(8472, &vxlan(frame)) },
+    Wrapping { name: "VXLAN that names Ethernet", link: ETHERNET, wrap: |frame| over_udp(4789, &vxlan_gpe(3, frame)) },
+    Wrapping { name: "VXLAN-GPE", link: ETHERNET, wrap: |frame| over_udp(4790, &vxlan_gpe(3, frame)) },
+    Wrapping {
+        name: "VXLAN-GPE without Ethernet",
+        link: ETHERNET,
+        wrap: |frame| {
+            let (version, packet) = (if ether_type(frame) == [8, 0] { 1 } else { 2 }, inner(frame).1);
+            over_udp(4790, &vxlan_gpe(version, packet))
+        },
+    },
     Wrapping { name: "GENEVE", link: ETHERNET, wrap: |frame| over_udp(6081, &geneve(&[], frame)) },
     Wrapping {
         name: "GENEVE with an option",
