@@ -284,6 +284,10 @@ fn input_events(path: &str, input: &InputSummary) -> Vec<Event> {
     if let Some(why) = &input.truncated {
         add("input_truncated", 1, format!("{path}: {why}"), true);
     }
+    let unread: Vec<String> =
+        input.link_types.iter().filter(|link| link.name().is_none()).map(ToString::to_string).collect();
+    let links = format!("link types that are not read, by their numbers: {}", unread.join(", "));
+    add("link_types_not_read", u64::try_from(unread.len()).unwrap_or(u64::MAX), links, true);
     add("frames_cut", input.snaplen_cut_frames, "frames cut by the snap length of the capture".to_owned(), true);
     add("interface_drops", input.interface_drops, "packets that the capturing machine dropped".to_owned(), true);
     let interfaces = "interfaces beyond the limit: their frames are set aside".to_owned();

@@ -25,10 +25,20 @@ impl LinkType {
     pub const RAW: LinkType = LinkType(101);
     /// Cisco's HDLC.
     pub const C_HDLC: LinkType = LinkType(104);
+    /// Wi-Fi, as it is on the air.
+    pub const IEEE802_11: LinkType = LinkType(105);
     /// OpenBSD loopback: as NULL, in network byte order.
     pub const LOOP: LinkType = LinkType(108);
     /// Linux cooked capture (`-i any`), version 1.
     pub const LINUX_SLL: LinkType = LinkType(113);
+    /// Wi-Fi behind what a Prism radio says of the frame.
+    pub const PRISM: LinkType = LinkType(119);
+    /// Wi-Fi behind the radiotap header.
+    pub const IEEE802_11_RADIO: LinkType = LinkType(127);
+    /// Wi-Fi behind the header of AVS.
+    pub const IEEE802_11_AVS: LinkType = LinkType(163);
+    /// Any link, mostly Wi-Fi, behind "per-packet information".
+    pub const PPI: LinkType = LinkType(192);
     /// PPP behind a byte that says who sent it.
     pub const PPP_WITH_DIR: LinkType = LinkType(204);
     /// MPLS without a link header.
@@ -41,12 +51,10 @@ impl LinkType {
     pub const LINUX_SLL2: LinkType = LinkType(276);
     /// Stands for the link type of a pcapng interface that was never described.
     pub const UNDESCRIBED: LinkType = LinkType(u16::MAX);
-}
 
-/// The registry's name where it is known here, else the number.
-impl fmt::Display for LinkType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match *self {
+    /// The registry's name, for those that are read.
+    pub fn name(self) -> Option<&'static str> {
+        Some(match self {
             LinkType::NULL => "NULL",
             LinkType::ETHERNET => "ETHERNET",
             LinkType::PPP => "PPP",
@@ -54,16 +62,31 @@ impl fmt::Display for LinkType {
             LinkType::PPP_ETHER => "PPP_ETHER",
             LinkType::RAW => "RAW",
             LinkType::C_HDLC => "C_HDLC",
+            LinkType::IEEE802_11 => "IEEE802_11",
             LinkType::LOOP => "LOOP",
             LinkType::LINUX_SLL => "LINUX_SLL",
+            LinkType::PRISM => "IEEE802_11_PRISM",
+            LinkType::IEEE802_11_RADIO => "IEEE802_11_RADIOTAP",
+            LinkType::IEEE802_11_AVS => "IEEE802_11_AVS",
+            LinkType::PPI => "PPI",
             LinkType::PPP_WITH_DIR => "PPP_WITH_DIR",
             LinkType::MPLS => "MPLS",
             LinkType::IPV4 => "IPV4",
             LinkType::IPV6 => "IPV6",
             LinkType::LINUX_SLL2 => "LINUX_SLL2",
             LinkType::UNDESCRIBED => "UNDESCRIBED",
-            LinkType(number) => return number.fmt(f),
+            LinkType(_) => return None,
         })
+    }
+}
+
+/// The registry's name where it is known here, else the number.
+impl fmt::Display for LinkType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => f.pad(name),
+            None => self.0.fmt(f),
+        }
     }
 }
 

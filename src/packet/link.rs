@@ -1,4 +1,4 @@
-//! What stands before an IP header: Ethernet with its tags and labels, Linux cooked capture, BSD loopback, PPP, or nothing. The
+//! What stands before an IP header: Ethernet with its tags and labels, Linux cooked capture, BSD loopback, PPP, Wi-Fi (in `wifi.rs`), or nothing. The
 //! same stands inside of tunnels.
 //!
 //! Read here and not by etherparse, which has no SLL2, no loopback, no PPP and no MPLS, and stops at the fourth VLAN tag.
@@ -6,6 +6,7 @@
 use crate::base::SetAside;
 use crate::capture::Frame;
 use crate::capture::LinkType;
+use crate::packet::wifi;
 
 const IPV4: u16 = 0x0800;
 const IPV6: u16 = 0x86dd;
@@ -65,6 +66,8 @@ pub(super) enum Kind {
     Pppoe,
     /// Address, control, EtherType: Cisco's HDLC.
     CiscoHdlc,
+    /// The header of IEEE 802.11.
+    Wifi,
     /// IPv4 or IPv6.
     Ip,
 }
@@ -84,9 +87,12 @@ pub(super) struct Inner<'a> {
 /// What a frame begins with.
 pub(super) fn outermost<'a>(frame: &Frame<'a>) -> Result<Inner<'a>, SetAside> {
     let mut context = LinkContext { interface: frame.interface, ..LinkContext::default() };
-    let bytes = frame.bytes;
-    let missing_len = frame.original_len.saturating_sub(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
-    let (kind, header_len) = match frame.link {
+    let missing_len = frame.original_len.saturating_sub(u32::try_from(frame.bytes.len()).unwrap_or(u32::MAX));
+    let (link, bytes) = match frame.link {
+        LinkType::PPI => behind_ppi(frame.bytes)?,
+        link => (link, frame.bytes),
+    };
+    let (kind, header_len) = match link {
         LinkType::ETHERNET => (Kind::Ethernet, 0),
         LinkType::LINUX_SLL => (Kind::EtherType(u16_at(bytes, 14).ok_or(SetAside::CutHeaders)?), 16),
         LinkType::LINUX_SLL2 => {
@@ -103,10 +109,18 @@ pub(super) fn outermost<'a>(frame: &Frame<'a>) -> Result<Inner<'a>, SetAside> {
         LinkType::PPP_ETHER => (Kind::Pppoe, 0),
         LinkType::C_HDLC => (Kind::CiscoHdlc, 0),
         LinkType::MPLS => (Kind::Mpls, 0),
-        _ => return Err(SetAside::UnknownLinkType),
+        other => (Kind::Wifi, wifi::radio_len(other, bytes).ok_or(SetAside::UnknownLinkType)??),
     };
     let bytes = bytes.get(header_len..).ok_or(SetAside::CutHeaders)?;
     Ok(Inner { kind, bytes, missing_len, context, layers: 0 })
+}
+
+/// Per-packet information: its length, and the link type of what follows, both little-endian.
+fn behind_ppi(bytes: &[u8]) -> Result<(LinkType, &[u8]), SetAside> {
+    let len = u16_at(bytes, 2).ok_or(SetAside::CutHeaders)?.swap_bytes();
+    let link = u32_at(bytes, 4).ok_or(SetAside::CutHeaders)?.swap_bytes();
+    let link = u16::try_from(link).map_err(|_| SetAside::UnknownLinkType)?;
+    Ok((LinkType(link), bytes.get(usize::from(len)..).ok_or(SetAside::CutHeaders)?))
 }
 
 /// Passes over all that stands before the IP header.
@@ -126,6 +140,10 @@ pub(super) fn network<'a>(mut inner: Inner<'a>, layers_max: usize) -> Result<Inn
                 let ether_type = u16_at(inner.bytes, 2).ok_or(SetAside::CutHeaders)?;
                 inner.skip(4)?;
                 Kind::EtherType(ether_type)
+            }
+            Kind::Wifi => {
+                inner.skip(wifi::header_len(inner.bytes)?)?;
+                llc(&mut inner)?
             }
             Kind::Ip => Kind::Ip,
         };

@@ -13,6 +13,7 @@ mod link;
 mod masks;
 mod prefilter;
 mod tunnel;
+mod wifi;
 
 pub use crate::capture::Frame;
 pub use decode::Addresses;

@@ -222,6 +222,7 @@ impl Clients {
 
     fn nothing(&self, Seen { sip_messages, matched, is_lossy, cut_challenge }: Seen) -> String {
         let messages = match (sip_messages, matched) {
+            (0, _) if is_lossy => return "No SIP in what could be read of this capture".to_owned(),
             (0, _) => return "No SIP in this capture".to_owned(),
             (_, Some(0)) => return "Nothing in this capture fits the filter".to_owned(),
             (all, Some(1)) if all > 1 => "1 message fits the filter".to_owned(),

@@ -6,6 +6,7 @@ use std::io::Write;
 use std::process::Command;
 
 use serde_json::Value;
+use sipauth::base::Limits;
 use sipauth::base::SetAside;
 use sipauth::report::Report;
 
@@ -78,8 +79,10 @@ fn every_sample_in_links_and_tunnels_gives_the_report_of_the_plain_capture() {
     let mut samples = 0;
     for sample in corpus::samples() {
         let frames = sample.frames();
-        let is_plain =
-            |frame: &RawFrame| frame.link == wrap::ETHERNET && frame.bytes.len() >= 60 && frame.bytes[12] < 0x81;
+        // What a network card put together is longer than a frame that tells its length may be.
+        let is_plain = |frame: &RawFrame| {
+            frame.link == wrap::ETHERNET && (60..1500).contains(&frame.bytes.len()) && frame.bytes[12] < 0x81
+        };
         // What is tagged or in a tunnel already has a place of its own, and shows its own headers.
         if !frames.iter().all(is_plain) {
             continue;
@@ -299,6 +302,38 @@ fn sip_on_the_ports_of_tunnels_stays_sip() {
             assert_eq!(set_aside(&frame).is_none(), is_token, "{start} on port {port}");
         }
     }
+}
+
+#[test]
+fn wifi_that_is_encrypted_or_in_parts_is_set_aside() {
+    let plain = wrap::wifi([0x88, 1], &[0, 0], &udp_frame(&message(1, 0)));
+    let changed = |at: usize, bits: u8| {
+        let mut bytes = plain.clone();
+        bytes[at] ^= bits;
+        let original_len = u32::try_from(bytes.len()).unwrap();
+        let frame = RawFrame { time_ns: 0, link: wrap::IEEE802_11, bytes, original_len };
+        let outcome = wire::read(std::io::Cursor::new(corpus::plain_pcap(&[frame])), &Limits::default()).unwrap();
+        outcome.coverage.set_aside.keys().next().copied()
+    };
+    assert_eq!(changed(1, 0), None);
+    assert_eq!(changed(1, 0x40), Some(SetAside::OtherProtocol), "encrypted");
+    assert_eq!(changed(1, 0x04), Some(SetAside::OtherProtocol), "the first part");
+    assert_eq!(changed(22, 0x01), Some(SetAside::OtherProtocol), "another part");
+    assert_eq!(changed(24, 0x80), Some(SetAside::OtherProtocol), "a bundle");
+    assert_eq!(changed(0, 0x40), Some(SetAside::NotIp), "without data");
+    assert_eq!(changed(0, 0x08), Some(SetAside::NotIp), "a beacon");
+    assert_eq!(changed(0, 0x01), Some(SetAside::Malformed), "a version to come");
+}
+
+#[test]
+fn link_types_that_are_not_read_are_named() {
+    let bytes = udp_frame(&message(1, 0));
+    let original_len = u32::try_from(bytes.len()).unwrap();
+    let frame = RawFrame { time_ns: 0, link: 147, bytes, original_len };
+    let report = corpus::analyze(&corpus::plain_pcap(&[frame]), sipauth::digest::Keyring::new());
+    assert_eq!(report.summary.headlines, ["No SIP in what could be read of this capture"]);
+    let told: Vec<_> = report.diagnostics.iter().map(|told| (told.event, told.severity, told.text.as_str())).collect();
+    assert_eq!(told, [("link_types_not_read", "low", "link types that are not read, by their numbers: 147")]);
 }
 
 #[test]

@@ -10,8 +10,13 @@ pub const PPP_HDLC: u16 = 50;
 pub const PPP_ETHER: u16 = 51;
 pub const RAW: u16 = 101;
 pub const C_HDLC: u16 = 104;
+pub const IEEE802_11: u16 = 105;
 pub const LOOP: u16 = 108;
 pub const LINUX_SLL: u16 = 113;
+pub const PRISM: u16 = 119;
+pub const IEEE802_11_RADIO: u16 = 127;
+pub const IEEE802_11_AVS: u16 = 163;
+pub const PPI: u16 = 192;
 pub const PPP_WITH_DIR: u16 = 204;
 pub const MPLS: u16 = 219;
 pub const LINUX_SLL2: u16 = 276;
@@ -64,6 +69,18 @@ pub fn over_udp(port: u16, payload: &[u8]) -> Vec<u8> {
 
 fn over_gre(header: &[u8], payload: &[u8]) -> Vec<u8> {
     ethernet(0x0800, &outer_ipv4(47, &[header, payload].concat()))
+}
+
+/// A data frame of Wi-Fi: frame control, duration, addresses, sequence number, and whatever the kind of frame has before LLC.
+pub fn wifi(control: [u8; 2], more: &[u8], frame: &[u8]) -> Vec<u8> {
+    let addresses = [&frame[..12], &[2, 0, 0, 0, 0, 9]].concat();
+    let llc = [&[0xaa, 0xaa, 3, 0, 0, 0][..], &ether_type(frame)].concat();
+    [&control[..], &[0, 0], &addresses, &[0x10, 0], more, &llc, inner(frame).1].concat()
+}
+
+/// Radiotap with its flags alone.
+fn radiotap(flags: u8, frame: Vec<u8>) -> Vec<u8> {
+    [&[0, 0, 9, 0, 2, 0, 0, 0, flags][..], &frame].concat()
 }
 
 fn ip_protocol(frame: &[u8]) -> u8 {
@@ -224,6 +241,43 @@ pub const LINKS: &[Wrapping] = &[
         name: "PPP with a direction",
         link: PPP_WITH_DIR,
         wrap: |frame| [&[1, 0xff, 3][..], &ppp_protocol(frame), inner(frame).1].concat(),
+    },
+    Wrapping { name: "Wi-Fi", link: IEEE802_11, wrap: |frame| wifi([0x08, 1], &[], frame) },
+    Wrapping {
+        name: "Wi-Fi with a quality of service",
+        link: IEEE802_11,
+        wrap: |frame| wifi([0x88, 2], &[0, 0], frame),
+    },
+    Wrapping { name: "Wi-Fi with an HT control", link: IEEE802_11, wrap: |frame| wifi([0x88, 0x82], &[0; 6], frame) },
+    Wrapping {
+        name: "Wi-Fi between stations",
+        link: IEEE802_11,
+        wrap: |frame| wifi([0x08, 3], &[2, 0, 0, 0, 0, 8], frame),
+    },
+    Wrapping {
+        name: "Wi-Fi behind radiotap, padded, with its check sequence",
+        link: IEEE802_11_RADIO,
+        wrap: |frame| [radiotap(0x30, wifi([0x88, 1], &[0; 4], frame)), vec![1, 2, 3, 4]].concat(),
+    },
+    Wrapping {
+        name: "Wi-Fi behind PPI",
+        link: PPI,
+        wrap: |frame| [&[0, 0, 8, 0, 105, 0, 0, 0][..], &wifi([0x08, 1], &[], frame)].concat(),
+    },
+    Wrapping {
+        name: "Ethernet behind PPI",
+        link: PPI,
+        wrap: |frame| [&[0, 0, 12, 0, 1, 0, 0, 0, 0, 0, 0, 0][..], frame].concat(),
+    },
+    Wrapping {
+        name: "Wi-Fi behind Prism's header",
+        link: PRISM,
+        wrap: |frame| [&[0, 0, 0, 0x44, 0, 0, 0, 0x90][..], &[0; 136], &wifi([0x08, 1], &[], frame)].concat(),
+    },
+    Wrapping {
+        name: "Wi-Fi behind AVS's header",
+        link: IEEE802_11_AVS,
+        wrap: |frame| [&[0x80, 0x21, 0x10, 1, 0, 0, 0, 64][..], &[0; 56], &wifi([0x08, 1], &[], frame)].concat(),
     },
     Wrapping {
         name: "Cisco's HDLC",
