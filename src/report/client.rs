@@ -72,20 +72,28 @@ impl Reach {
     }
 }
 
+/// How a session ended.
+#[derive(Clone, Debug, Default)]
+struct Ending {
+    /// When. Sessions do not close in the order in which they end.
+    ended: Option<CaptureTime>,
+    /// Where that was a failure: `REGISTER ended 423`.
+    failure: Option<String>,
+    service: Option<Service>,
+}
+
 /// What became of one user of one address.
 #[derive(Clone, Debug, Default)]
 pub struct Client {
     /// The high finding about its earliest session that has one, and when that session began.
     pub trouble: Option<(CaptureTime, &'static Rule)>,
-    /// How its latest session ended, where that was a failure: `REGISTER ended 423`.
-    pub failure: Option<String>,
-    /// When that was. Sessions do not close in the order in which they end.
-    pub ended: Option<CaptureTime>,
+    /// How its latest registration ended, and its latest session of another kind. What becomes of a call registers nobody.
+    registration: Ending,
+    request: Ending,
     /// It registers, or showed credentials: else it calls in a name that need be none of its own.
     pub has_account: bool,
-    /// Where it got in, and where its latest failure was.
-    pub let_in: Vec<Service>,
-    pub kept_out: Option<Service>,
+    /// Where it got in.
+    let_in: Vec<Service>,
     /// The port that it calls from; `None` where there are several.
     pub port: Option<Option<u16>>,
     /// When its first call was turned away, and when the last of those began that was not.
@@ -93,8 +101,6 @@ pub struct Client {
     pub call_passed: Option<CaptureTime>,
     /// Calls that were turned away behind that one.
     pub calls_failed_since: u32,
-    /// Its latest failure is that of a call.
-    pub is_of_call: bool,
     /// It got in at least once.
     pub is_in: bool,
     /// It asked for more than whether anybody is there.
@@ -115,9 +121,10 @@ impl Client {
         if let Some((began, rule)) = other.trouble {
             self.note_trouble(began, rule);
         }
-        if self.ended < other.ended && other.failure.is_some() {
-            (self.failure, self.ended, self.is_of_call) = (other.failure, other.ended, other.is_of_call);
-            self.kept_out = other.kept_out;
+        for (known, other) in [(&mut self.registration, other.registration), (&mut self.request, other.request)] {
+            if known.ended < other.ended && other.failure.is_some() {
+                *known = other;
+            }
         }
         other.let_in.into_iter().for_each(|service| self.note_let_in(service));
         self.is_in |= other.is_in;
@@ -130,11 +137,39 @@ impl Client {
     /// Whether it does not get in any more, as far as is seen. Calls are let on or not each by itself: who has some that are, and others
     /// between them that are not, is in.
     pub fn has_failed(&self) -> bool {
-        let is_in_between = self.is_of_call
+        let is_in_between = self.ending().service.is_some_and(|service| service.kind == Kind::Call)
             && self.call_failed.is_some()
             && self.call_passed > self.call_failed
             && self.calls_failed_since < LOCKED_OUT_MIN;
-        self.failure.is_some() && !is_in_between
+        self.failure().is_some() && !is_in_between
+    }
+
+    /// How it ended for it. Whoever could not register is not registered by what follows; whoever registers made good what failed before.
+    fn ending(&self) -> &Ending {
+        let Client { registration, request, .. } = self;
+        let is_request_later = request.ended >= registration.ended;
+        match registration.failure.is_some() && request.failure.is_none() {
+            false if is_request_later => request,
+            _ => registration,
+        }
+    }
+
+    /// The failure with which it ended.
+    pub fn failure(&self) -> Option<&str> {
+        self.ending().failure.as_deref()
+    }
+
+    /// Takes a failure that spans sessions, unless one is known already.
+    pub fn note_failure(&mut self, label: &str) {
+        let Client { registration, request, .. } = self;
+        let latest = if request.ended >= registration.ended { request } else { registration };
+        latest.failure.get_or_insert_with(|| label.to_owned());
+    }
+
+    /// The same client without what failed.
+    #[must_use]
+    pub fn without_failure(self) -> Client {
+        Client { registration: Ending::default(), request: Ending::default(), ..self }
     }
 
     fn note_call(&mut self, session: &Session<'_>) {
@@ -161,7 +196,7 @@ impl Client {
 
     /// How far it came, where it has failed.
     pub fn reach(&self) -> Reach {
-        match self.kept_out {
+        match self.ending().service {
             Some(kept_out) if self.let_in.contains(&kept_out) => Reach::AtFirst,
             Some(kept_out) if self.let_in.iter().any(|service| service.server == kept_out.server) => Reach::OneMethod,
             Some(_) if !self.let_in.is_empty() => Reach::OneServer,
@@ -216,16 +251,16 @@ impl Client {
         };
         let is_undecided = session.outcome == SessionOutcome::Undecided && !findings.iter().any(is_unfinished);
         let is_open = is_cut_short || is_hidden || is_undecided;
-        if is_open || ended < self.ended || is_unheard(session) {
+        let is_register = session.method() == Some(&Method::Register);
+        let known = if is_register { &mut self.registration } else { &mut self.request };
+        if is_open || ended < known.ended || is_unheard(session) {
             return;
         }
-        self.ended = ended;
-        self.is_of_call = session.method() == Some(&Method::Invite);
-        self.kept_out = service;
-        self.failure = match session.outcome {
+        let failure = match session.outcome {
             SessionOutcome::Accepted | SessionOutcome::NotChallenged => None,
             _ => failure(session, findings),
         };
+        *known = Ending { ended, failure, service };
     }
 }
 
@@ -290,9 +325,12 @@ fn failure(session: &Session<'_>, findings: &[Finding]) -> Option<String> {
     if session.outcome == SessionOutcome::NoAnswer && (is_called() || is_behind_login()) {
         return None;
     }
-    // What was to end expires by itself.
+    // What was to end expires by itself: what counts is whether it had begun.
     if last.is_some_and(Attempt::is_removal) && session.outcome != SessionOutcome::Forbidden {
-        return None;
+        let mut before =
+            session.attempts.iter().rev().filter(|one| one.transaction.method == *method && !one.is_removal());
+        let has_failed = |one: &Attempt<'_>| matches!(one.outcome, AttemptOutcome::Failed | AttemptOutcome::Forbidden);
+        before.next().filter(|before| has_failed(before))?;
     }
     if is_ping(session) && session.outcome == SessionOutcome::UnansweredChallenge {
         return None;

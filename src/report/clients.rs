@@ -89,7 +89,7 @@ impl Clients {
             }
             // Whoever got in behind it did not fail in the end.
             if !client.is_in {
-                client.failure.get_or_insert_with(|| finding.rule.label.to_owned());
+                client.note_failure(finding.rule.label);
             }
         }
     }
@@ -124,7 +124,7 @@ impl Clients {
             let Some(mut one) = all.next() else { continue };
             all.for_each(|other| one.absorb(other));
             match account.and_then(|user| self.clients.get_mut(&(address, user))) {
-                Some(known) => known.absorb(Client { failure: None, ..one }),
+                Some(known) => known.absorb(one.without_failure()),
                 None => drop(self.clients.insert((address, name), one)),
             }
         }
@@ -151,7 +151,7 @@ impl Clients {
 
     /// `ok`, `problems` or `nothing_found`.
     pub fn verdict(&self, has_high: bool) -> &'static str {
-        if has_high || !self.attackers.is_empty() || self.clients.values().any(|client| client.failure.is_some()) {
+        if has_high || !self.attackers.is_empty() || self.clients.values().any(|client| client.failure().is_some()) {
             "problems"
         } else if self.clients.values().any(|client| client.is_in) {
             "ok"
@@ -172,7 +172,7 @@ impl Clients {
         let label = |client: &'_ Client| client.trouble.map(|(_, rule)| rule.label);
         let failing = |reach: Reach| {
             let failing = self.clients.values().filter(move |client| client.has_failed() && client.reach() == reach);
-            count(failing.filter_map(|client| label(client).or(client.failure.as_deref())))
+            count(failing.filter_map(|client| label(client).or(client.failure())))
         };
         let labels_where = |is_in: bool| {
             let others = self.clients.values().filter(move |client| !client.has_failed() && client.is_in == is_in);

@@ -28,7 +28,8 @@ pub static RULE: Rule = Rule {
     advice: "Let the client wait for the final answer, or 32 seconds, before it sends the next REGISTER.",
     not_this: "Retransmissions have the same CSeq. Flows of one client to several proxies, and over several connections, \
             are registrations of their own. Without any answer to the earlier one it is possible only, and only where the \
-            client sent that again, or the next within half a second: else the capture may have missed the answer.",
+            client sent that again, or the next within half a second: else the capture may have missed the answer. It is low where \
+            the later one ends the registration.",
     sources: &["RFC 3261 section 10.2", "RFC 5626 section 4.2"],
     sample: "register-overlapping",
     check: Check::Deviation(check),
@@ -52,9 +53,12 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let Some((index, earlier, next)) = proven.or(overlapping.first()).copied() else { return Vec::new() };
     let number =
         |attempt: &Attempt<'_>| attempt.request().map(|request| request.at.number.to_string()).unwrap_or_default();
+    // Whoever goes away waits for nothing.
+    let is_farewell = overlapping.iter().all(|(_, _, next)| next.is_removal());
+    let severity = if is_farewell { Severity::Low } else { Severity::Medium };
     let confidence = if proven.is_some() { Confidence::Proven } else { Confidence::Possible };
     let mut finding = Finding::new(&RULE, "A REGISTER was sent before the last one was answered")
-        .graded(Severity::Medium, confidence)
+        .graded(severity, confidence)
         .fault(Fault::Client)
         .explained(match earlier.answer() {
             Some(answer) => format!(

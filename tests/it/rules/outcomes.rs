@@ -206,3 +206,21 @@ fn a_secret_that_the_server_took_with_register_is_not_to_be_compared() {
     let other = refused.replace("challenge", "challenge realm=calls.example.com");
     check(&[ASKED, RIGHT, OK, &other], SECRET, &format!("{right} says=Compare_the_secret"));
 }
+
+#[test]
+fn a_registration_that_failed_is_not_made_good_by_what_follows() {
+    let turned_down = [ASKED, RIGHT, "< 423\n"].concat();
+    let not_in = "told 1 of 1 client did not get in: 1 refused for another reason";
+    check(&[&turned_down, &call("c", "secret", "402\n")], SECRET, not_in);
+    // It ends what never was.
+    let ends = RIGHT.replacen("> REGISTER", "> REGISTER\nExpires: 0", 1);
+    check(&[&turned_down, &ends, "< 423\n"], SECRET, not_in);
+    check(&[ASKED, RIGHT, OK, &ends, "< 423\n"], SECRET, "verdict ok");
+    let called = call("c", "secret", "200\n");
+    check(
+        &[&turned_down, &called],
+        SECRET,
+        "told 1 of 1 client got in with one method, but not with another: 1 REGISTER ended 423",
+    );
+    check(&[&call("c", "secret", "402\n"), "+5 ", ASKED, RIGHT, OK], SECRET, "verdict ok");
+}
