@@ -29,10 +29,12 @@ pub(super) fn is_start_line(line: &[u8]) -> bool {
 
 /// `SIP/2.0`, or a version that does not exist: what speaks it means to be SIP (RFC 4475 §3.1.2.16).
 fn is_version(word: &[u8]) -> bool {
-    word.split_at_checked(NAME.len()).is_some_and(|(name, number)| {
-        matches!(number, [major, b'.', minor] if major.is_ascii_digit() && minor.is_ascii_digit())
-            && name.eq_ignore_ascii_case(NAME)
-    })
+    // Nearly always the first, which is one comparison of words.
+    word == VERSION
+        || word.split_at_checked(NAME.len()).is_some_and(|(name, number)| {
+            matches!(number, [major, b'.', minor] if major.is_ascii_digit() && minor.is_ascii_digit())
+                && name.eq_ignore_ascii_case(NAME)
+        })
 }
 
 /// `SIP/2.0 401 Unauthorized`; the reason may be missing, and the code too long (RFC 4475 §3.1.2.19).
