@@ -16,10 +16,12 @@ const METHOD_BYTES_MAX: usize = 64;
 /// line that is cut counts where what is left of it cannot be anything else.
 pub fn looks_like_sip(bytes: &[u8]) -> bool {
     let bytes = bytes.trim_ascii_start();
-    match memchr(b'\n', bytes) {
-        Some(end) => is_start_line(bytes.get(..end).unwrap_or_default()),
-        None => is_start_line(bytes) || is_cut_start_line(bytes),
-    }
+    // A status line shows itself before it ends.
+    is_status_line(bytes)
+        || match memchr(b'\n', bytes) {
+            Some(end) => is_request_line(bytes.get(..end).unwrap_or_default()),
+            None => is_request_line(bytes) || is_cut_start_line(bytes),
+        }
 }
 
 /// Whether a line, with or without its line ending, is a request line or a status line.
