@@ -1,6 +1,7 @@
 //! The scanner: bytes → message and defects. It never fails and reads every byte at most twice.
 
 use crate::base::Span;
+use crate::base::first_of;
 use crate::base::is_token;
 use crate::sip::Defect;
 use crate::sip::DefectKind;
@@ -123,7 +124,7 @@ impl<'a> Scanner<'_, 'a> {
 
     fn status_line(&mut self, line: &Line<'_>) -> StartLine {
         let text = line.text;
-        let code_start = memchr::memchr(b' ', text).map_or(text.len(), |blank| blank.saturating_add(1));
+        let code_start = first_of(text, [b' ']).map_or(text.len(), |blank| blank.saturating_add(1));
         let digits = text.get(code_start..).unwrap_or_default();
         let count = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
         let code = digits.get(..count).filter(|code| code.len() == 3).and_then(strict_number);

@@ -1,10 +1,10 @@
 //! What begins a SIP message: a request line or a status line (RFC 3261 §7.1, §7.2), told from all other traffic by its
 //! bytes alone, on any port.
 
-use crate::base::is_token;
-use memchr::memchr;
 use memchr::memmem;
 
+use crate::base::first_of;
+use crate::base::is_token;
 use crate::sip::method::METHODS;
 
 const VERSION: &[u8] = b"SIP/2.0";
@@ -18,7 +18,7 @@ pub fn looks_like_sip(bytes: &[u8]) -> bool {
     let bytes = bytes.trim_ascii_start();
     // A status line shows itself before it ends.
     is_status_line(bytes)
-        || match memchr(b'\n', bytes) {
+        || match first_of(bytes, [b'\n']) {
             Some(end) => is_request_line(bytes.get(..end).unwrap_or_default()),
             None => is_request_line(bytes) || is_cut_start_line(bytes),
         }
