@@ -30,6 +30,9 @@ impl Clock {
     /// Takes a frame's time.
     pub(super) fn note(&mut self, frame: &Frame<'_>) {
         let Some(time) = frame.time else { return };
+        if self.goes_on(frame, time) {
+            return;
+        }
         if self.input != Some(frame.at.input) {
             *self = Clock {
                 input: Some(frame.at.input),
@@ -51,6 +54,19 @@ impl Clock {
             self.facts.apart.add(frame.at, gap);
         }
         self.latest = self.latest.max(Some(time));
+    }
+
+    /// Takes the time of a frame as nearly all are: of the same interface as the one before, and no older.
+    fn goes_on(&mut self, frame: &Frame<'_>, time: CaptureTime) -> bool {
+        let Some((interface, newest)) = &mut self.newest else { return false };
+        if *interface != frame.interface || *newest > time || self.input != Some(frame.at.input) {
+            return false;
+        }
+        let Some(own) = self.last.get_mut(*interface as usize) else { return false };
+        *own = Some(time);
+        *newest = time;
+        self.latest = self.latest.max(Some(time));
+        true
     }
 
     fn own(&mut self, interface: u32) -> Option<&mut Option<CaptureTime>> {

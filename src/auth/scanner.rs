@@ -9,6 +9,7 @@ use crate::auth::params::DefectKind;
 use crate::auth::params::Param;
 use crate::auth::params::Params;
 use crate::base::Span;
+use crate::base::first_of;
 use crate::base::is_token;
 
 /// Blanks and line ends. A line end counts as a blank whatever follows it: text copied from documents has lost the
@@ -98,7 +99,7 @@ impl<'a> Scanner<'a> {
         let value = rest.strip_prefix(b"=")?;
         let (raw, quoted) = match value.strip_prefix(b"\"") {
             Some(inside) => {
-                let end = memchr3(b'"', b'\\', b'\n', inside).filter(|&end| end > 0)?;
+                let end = first_of(inside, [b'"', b'\\', b'\n']).filter(|&end| end > 0)?;
                 let (raw, behind) = inside.split_at_checked(end)?;
                 (raw, behind.starts_with(b"\"").then_some(true)?)
             }

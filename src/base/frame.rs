@@ -22,7 +22,11 @@ impl FrameNumber {
     /// The frame after this one.
     #[must_use]
     pub fn next(self) -> FrameNumber {
-        FrameNumber::from(self.value() + 1)
+        let FrameNumber([high, middle, low]) = self;
+        match low.checked_add(1) {
+            Some(low) => FrameNumber([high, middle, low]),
+            None => FrameNumber::from(self.value() + 1),
+        }
     }
 
     /// The number as Wireshark prints it.

@@ -161,9 +161,9 @@ enum Within<'a> {
 /// Decodes one frame. `told` is what ports carry besides what their bytes show.
 pub fn decode<'a>(frame: &Frame<'a>, limits: &Limits, told: &DecodeAs) -> Decoded<'a> {
     if told.told.is_empty()
-        && let Some(reason) = prefilter::frame_refusal(frame)
+        && let Some(decoded) = prefilter::glance(frame)
     {
-        return Decoded::SetAside(reason);
+        return decoded;
     }
     let found = link::outermost(frame).and_then(|inner| walk(inner, frame.time, limits, told));
     found.unwrap_or_else(Decoded::SetAside)
@@ -298,5 +298,58 @@ pub(super) fn flow(addresses: Addresses, source_port: u16, destination_port: u16
     Flow {
         source: Endpoint { address: addresses.source, port: source_port },
         destination: Endpoint { address: addresses.destination, port: destination_port },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::FrameNumber;
+    use crate::base::FrameRef;
+    use crate::base::InputId;
+    use crate::capture::LinkType;
+
+    /// An Ethernet frame with a datagram to port 5060, behind that IP header; `udp_len` is what its UDP header says.
+    fn ethernet(ether_type: u16, ip_header: &[u8], udp_len: u16, payload: &[u8]) -> Vec<u8> {
+        let ports = [5070_u16, 5060, udp_len, 0].map(u16::to_be_bytes);
+        [&[0; 12][..], &ether_type.to_be_bytes(), ip_header, ports.as_flattened(), payload].concat()
+    }
+
+    #[test]
+    fn a_glance_sees_what_the_decoder_sees() {
+        const MESSAGE: &[u8] = b"OPTIONS sip:a SIP/2.0";
+        let limits = Limits::default();
+        let told = DecodeAs::default();
+        let check = |bytes: &[u8], is_seen: bool| {
+            let at = FrameRef { input: InputId(0), number: FrameNumber::FIRST };
+            let original_len = u32::try_from(bytes.len()).unwrap();
+            let frame = Frame { at, time: None, link: LinkType::ETHERNET, bytes, original_len, interface: 3 };
+            let seen = prefilter::glance(&frame).map(|decoded| format!("{decoded:?}"));
+            let whole = link::outermost(&frame).and_then(|inner| walk(inner, None, &limits, &told));
+            let decoded = format!("{:?}", whole.unwrap_or_else(Decoded::SetAside));
+            assert_eq!(seen, is_seen.then_some(decoded), "{bytes:02x?}");
+        };
+        let ipv4 = |first: u8, total_len: u8, flags: u8| {
+            let mut header = vec![first, 0, 0, total_len, 0, 0, flags, 0, 64, UDP, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2];
+            header.resize(usize::from(first & 0x0f) * 4, 1);
+            header
+        };
+        let mut ipv6 = vec![0x60, 0, 0, 0, 0, 29, UDP, 64];
+        ipv6.extend((0..32).map(|at| at * 7));
+        check(&ethernet(0x0800, &ipv4(0x45, 49, 0x40), 29, MESSAGE), true);
+        check(&ethernet(0x0800, &ipv4(0x46, 53, 0), 29, MESSAGE), true);
+        check(&ethernet(0x86dd, &ipv6, 29, MESSAGE), true);
+        // Padding behind the packet, and behind the datagram.
+        check(&ethernet(0x0800, &ipv4(0x45, 45, 0), 25, MESSAGE), true);
+        check(&ethernet(0x0800, &ipv4(0x45, 49, 0), 25, MESSAGE), true);
+        // Media and pings.
+        check(&ethernet(0x0800, &ipv4(0x45, 40, 0), 20, &[0x80; 12]), true);
+        check(&ethernet(0x0800, &ipv4(0x45, 32, 0), 12, b"\r\n\r\n"), true);
+        // Cut, a fragment, lengths that disagree, tags, and what may be of an agent.
+        check(&ethernet(0x0800, &ipv4(0x45, 60, 0), 40, MESSAGE), false);
+        check(&ethernet(0x0800, &ipv4(0x45, 49, 0x20), 29, MESSAGE), false);
+        check(&ethernet(0x0800, &ipv4(0x45, 49, 0), 40, MESSAGE), false);
+        check(&ethernet(0x8100, &[&[0, 7, 8, 0][..], &ipv4(0x45, 49, 0)].concat(), 29, MESSAGE), false);
+        check(&ethernet(0x0800, &ipv4(0x45, 34, 0), 14, b"HEP3\0\x06"), false);
     }
 }

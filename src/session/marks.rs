@@ -152,7 +152,7 @@ fn odd_addresses(message: &Message<'_>, via: Via<'_>, texts: &mut Texts) -> Opti
     let via = via.sent_by();
     let contact = Address::uri_of(message.value(HeaderName::Contact)?);
     // Mostly both are the client's own, and nothing has to be read.
-    if Uri::parse(contact).host == Uri::parse(via).host {
+    if names_host(contact, via) || Uri::parse(contact).host == Uri::parse(via).host {
         return None;
     }
     if !is_private(host(via)?) || message.via_branches().nth(1).is_some() {
@@ -168,6 +168,12 @@ fn odd_addresses(message: &Message<'_>, via: Via<'_>, texts: &mut Texts) -> Opti
         contact: texts.keep(contact),
         media: media.map(|media| texts.keep(media)),
     })
+}
+
+/// Whether that host and port, as written, is all that a URI has behind its user but for parameters.
+fn names_host(uri: &[u8], host_port: &[u8]) -> bool {
+    let behind = memchr::memrchr(b'@', uri).and_then(|at| uri.get(at.saturating_add(1)..)).unwrap_or_default();
+    matches!(behind.strip_prefix(host_port), Some([] | [b';' | b'?', ..]))
 }
 
 /// The address of a URI or of a host with a port; `None` where a name stands there.

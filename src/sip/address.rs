@@ -1,5 +1,6 @@
 //! From, To and Contact: a display name, a URI, parameters (RFC 3261 §20.10, §25.1).
 
+use crate::base::first_of;
 use crate::base::is_token;
 use crate::sip::elements::end_of_quotes;
 use crate::sip::uri::Uri;
@@ -47,11 +48,11 @@ impl<'a> Address<'a> {
 fn split_uri(value: &[u8]) -> (&[u8], &[u8]) {
     let Some(open) = opening_bracket(value) else {
         // RFC 3261 §20: without brackets, parameters belong to the header, not to the URI.
-        let end = memchr::memchr2(b';', b',', value).unwrap_or(value.len());
+        let end = first_of(value, [b';', b',']).unwrap_or(value.len());
         return value.split_at_checked(end).unwrap_or((value, &[]));
     };
     let inside = value.get(open.saturating_add(1)..).unwrap_or_default();
-    let close = memchr::memchr(b'>', inside).unwrap_or(inside.len());
+    let close = first_of(inside, [b'>']).unwrap_or(inside.len());
     inside.split_at_checked(close).unwrap_or((inside, &[]))
 }
 

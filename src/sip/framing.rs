@@ -11,6 +11,7 @@ use crate::base::Limits;
 use crate::base::SetAside;
 use crate::base::Step;
 use crate::base::StreamStart;
+use crate::base::first_of;
 use crate::sip::start_line::Line;
 use crate::sip::start_line::could_become_start_line;
 use crate::sip::start_line::find_start_in;
@@ -238,7 +239,7 @@ impl SipFramer {
         let State::Headers(headers) = &mut self.state else { return None };
         loop {
             let looked = headers.looked.max(self.scanned);
-            let line_end = memchr(b'\n', window.get(looked..).unwrap_or_default())
+            let line_end = first_of(window.get(looked..).unwrap_or_default(), [b'\n'])
                 .map(|at| looked.saturating_add(at).saturating_add(1));
             let line = line_end.and_then(|end| window.get(self.scanned..end)).unwrap_or_default();
             headers.looked = line_end.unwrap_or(window.len());

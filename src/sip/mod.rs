@@ -11,6 +11,7 @@ mod elements;
 pub mod framing;
 pub mod header;
 pub mod headers;
+mod lines;
 pub mod message;
 pub mod method;
 pub mod parse;

@@ -1,6 +1,7 @@
 //! The scanner: bytes → message and defects. It never fails and reads every byte at most twice.
 
 use crate::base::Span;
+use crate::base::first_of;
 use crate::base::is_token;
 use crate::sip::Defect;
 use crate::sip::DefectKind;
@@ -11,6 +12,9 @@ use crate::sip::Message;
 use crate::sip::Room;
 use crate::sip::StartLine;
 use crate::sip::defect::HeaderGap;
+use crate::sip::lines::Line;
+use crate::sip::lines::LineEnd;
+use crate::sip::lines::Lines;
 
 /// What the caller knows of the bytes beside their content.
 #[derive(Clone, Copy, Debug)]
@@ -39,11 +43,15 @@ pub fn parse_into(room: Room, bytes: &[u8], source: Source) -> Message<'_> {
         cseq: None,
         defects: Vec::new(),
     };
-    let mut scanner = Scanner { bytes, source, at: leading_blank(bytes), message: &mut message };
-    scanner.start_line();
-    scanner.header_section();
-    scanner.body();
+    let mut lines = Lines::new(bytes, leading_blank(bytes));
+    let mut scanner = Scanner { bytes, source, message: &mut message };
+    scanner.start_line(&mut lines);
+    let section = scanner.header_section(lines);
+    scanner.body(section.end as usize);
     check_headers(&mut message);
+    if !section.is_ascii {
+        check_text(&mut message);
+    }
     message
 }
 
@@ -56,66 +64,39 @@ fn leading_blank(bytes: &[u8]) -> usize {
 struct Scanner<'m, 'a> {
     bytes: &'a [u8],
     source: Source,
-    /// Where the next line begins.
-    at: usize,
     message: &'m mut Message<'a>,
 }
 
-/// One line: where it begins, and its text without the line end.
-struct Line<'a> {
-    start: usize,
-    text: &'a [u8],
-    end: LineEnd,
-}
-
-/// What stands behind a line.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum LineEnd {
-    CrLf,
-    LfOnly,
-    /// Nothing: the bytes end there.
-    Missing,
-}
-
-impl Line<'_> {
-    fn range(&self) -> std::ops::Range<usize> {
-        self.start..self.start.saturating_add(self.text.len())
-    }
+/// What the header section was, besides its headers.
+struct Section {
+    /// Where the body begins.
+    end: u32,
+    /// Whether it is all ASCII; `false` says nothing.
+    is_ascii: bool,
 }
 
 impl<'a> Scanner<'_, 'a> {
-    fn defect(&mut self, kind: DefectKind, at: std::ops::Range<usize>) {
+    fn defect(&mut self, kind: DefectKind, at: Span) {
         // The same oddity on each line (LF-only, folding) is said once: the first place is enough.
         if !self.message.defects.iter().any(|defect| defect.kind == kind) {
-            self.message.defects.push(Defect { kind, at: Span::new(at) });
+            self.message.defects.push(Defect { kind, at });
         }
     }
 
-    fn line(&mut self) -> Option<Line<'a>> {
-        let start = self.at;
-        let rest = self.bytes.get(start..).filter(|rest| !rest.is_empty())?;
-        let Some(len) = memchr::memchr(b'\n', rest) else {
-            self.at = self.bytes.len();
-            return Some(Line { start, text: rest, end: LineEnd::Missing });
-        };
-        self.at = start.saturating_add(len).saturating_add(1);
-        let text = rest.get(..len).unwrap_or_default();
-        Some(match text {
-            [text @ .., b'\r'] => Line { start, text, end: LineEnd::CrLf },
-            _ => Line { start, text, end: LineEnd::LfOnly },
-        })
-    }
-
-    fn start_line(&mut self) {
-        let Some(line) = self.line() else { return };
+    fn start_line(&mut self, lines: &mut Lines<'a>) {
+        let Some(line) = lines.next() else { return };
         if line.end == LineEnd::LfOnly {
-            self.defect(DefectKind::LineFeedOnly, line.range());
+            self.defect(DefectKind::LineFeedOnly, line.at);
         }
         let is_status = line.text.get(..4).is_some_and(|head| head.eq_ignore_ascii_case(b"SIP/"));
         self.message.start = if is_status { self.status_line(&line) } else { self.request_line(&line) };
     }
 
     fn request_line(&mut self, line: &Line<'_>) -> StartLine {
+        if let Some(start) = plain_request_line(line) {
+            return start;
+        }
+        let start = line.at.start as usize;
         let text = line.text;
         let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t');
         let method_end = memchr::memchr2(b' ', b'\t', text).unwrap_or(text.len());
@@ -133,50 +114,55 @@ impl<'a> Scanner<'_, 'a> {
             && memchr::memchr2(b'<', b'>', uri).is_none()
             && !has_headers(uri);
         if !is_plain || line.end == LineEnd::Missing {
-            self.defect(DefectKind::StartLine, line.range());
+            self.defect(DefectKind::StartLine, line.at);
         }
         StartLine::Request {
-            method: Span::new(line.start..line.start.saturating_add(method_end)),
-            uri: Span::new(line.start.saturating_add(uri_start.min(uri_end))..line.start.saturating_add(uri_end)),
+            method: Span::new(start..start.saturating_add(method_end)),
+            uri: Span::new(start.saturating_add(uri_start.min(uri_end))..start.saturating_add(uri_end)),
         }
     }
 
     fn status_line(&mut self, line: &Line<'_>) -> StartLine {
         let text = line.text;
-        let code_start = memchr::memchr(b' ', text).map_or(text.len(), |blank| blank.saturating_add(1));
+        let code_start = first_of(text, [b' ']).map_or(text.len(), |blank| blank.saturating_add(1));
         let digits = text.get(code_start..).unwrap_or_default();
         let count = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
         let code = digits.get(..count).filter(|code| code.len() == 3).and_then(strict_number);
         let status = code.and_then(|code| u16::try_from(code).ok()).unwrap_or(0);
         if status == 0 {
-            self.defect(DefectKind::StartLine, line.range());
+            self.defect(DefectKind::StartLine, line.at);
         }
         let reason_start = code_start.saturating_add(count).saturating_add(1).min(text.len());
-        StartLine::Response { status, reason: Span::new(line.start.saturating_add(reason_start)..line.range().end) }
+        StartLine::Response { status, reason: tail(line.at, text.get(reason_start..).unwrap_or_default()) }
     }
 
     /// Reads header fields up to the blank line, if it is there.
-    fn header_section(&mut self) {
-        while let Some(line) = self.line() {
+    fn header_section(&mut self, mut lines: Lines<'a>) -> Section {
+        while let Some(line) = lines.next() {
             match line.end {
                 LineEnd::Missing if self.source.is_cut => {
                     // Half a Call-ID or half a digest is worse than none.
-                    self.at = line.start;
-                    break;
+                    return self.headers_cut(line.at.start, lines.are_ascii());
                 }
-                LineEnd::LfOnly if !line.text.is_empty() => self.defect(DefectKind::LineFeedOnly, line.range()),
+                LineEnd::LfOnly if !line.text.is_empty() => self.defect(DefectKind::LineFeedOnly, line.at),
                 _ => {}
             }
             match line.text {
                 [] => {
                     self.message.has_all_headers = true;
-                    return;
+                    return Section { end: lines.at(), is_ascii: lines.are_ascii() };
                 }
                 [b' ' | b'\t', ..] => self.continuation(&line, DefectKind::Folded),
                 _ => self.header_line(&line),
             }
         }
-        self.defect(DefectKind::HeadersCut, self.at..self.bytes.len());
+        self.headers_cut(lines.at(), lines.are_ascii())
+    }
+
+    #[cold]
+    fn headers_cut(&mut self, end: u32, is_ascii: bool) -> Section {
+        self.defect(DefectKind::HeadersCut, Span { start: end, end: Span::offset(self.bytes.len()) });
+        Section { end, is_ascii }
     }
 
     fn header_line(&mut self, line: &Line<'_>) {
@@ -184,16 +170,19 @@ impl<'a> Scanner<'_, 'a> {
             return self.stray_line(line);
         };
         if self.message.headers.len() >= self.source.header_fields_max {
-            return self.defect(DefectKind::TooManyHeaders, line.range());
+            return self.defect(DefectKind::TooManyHeaders, line.at);
         }
-        let value = match value {
+        let value_at = match value {
             // Nearly always.
-            [b' ', first, ..] if first.is_ascii_graphic() => value.get(1..).unwrap_or_default(),
-            _ => value.trim_ascii_start(),
+            [b' ', value @ ..] if has_graphic_ends(value) => tail(line.at, value),
+            _ => {
+                let value = value.trim_ascii_start();
+                let blanks = value.len().saturating_sub(value.trim_ascii_end().len());
+                let at = tail(line.at, value);
+                Span { end: at.end.saturating_sub(Span::offset(blanks)), ..at }
+            }
         };
-        let value_start = line.range().end.saturating_sub(value.len());
-        let value_at = Span::new(value_start..value_start.saturating_add(value.trim_ascii_end().len()));
-        self.message.headers.push(Header { name, start: Span::offset(line.start), value_at });
+        self.message.headers.push(Header { name, start: line.at.start, value_at });
     }
 
     /// A header that is rare, or written otherwise than the standards do: its name, and what stands behind the colon.
@@ -204,11 +193,8 @@ impl<'a> Scanner<'_, 'a> {
         let blanks = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
         let value = rest.get(blanks..)?.strip_prefix(b":")?;
         if blanks > 0 && self.message.headers.len() < self.source.header_fields_max {
-            let colon = name_end.saturating_add(blanks);
-            self.defect(
-                DefectKind::BlankBeforeColon,
-                line.start.saturating_add(name_end)..line.start.saturating_add(colon),
-            );
+            let start = (line.at.start as usize).saturating_add(name_end);
+            self.defect(DefectKind::BlankBeforeColon, Span::new(start..start.saturating_add(blanks)));
         }
         Some((HeaderName::parse(written), value))
     }
@@ -221,13 +207,13 @@ impl<'a> Scanner<'_, 'a> {
         if goes_on {
             self.continuation(line, DefectKind::FoldedWithoutBlank);
         } else {
-            self.defect(DefectKind::NotAHeader, line.range());
+            self.defect(DefectKind::NotAHeader, line.at);
         }
     }
 
     fn continuation(&mut self, line: &Line<'_>, kind: DefectKind) {
-        self.defect(kind, line.range());
-        let end = line.start.saturating_add(line.text.trim_ascii_end().len());
+        self.defect(kind, line.at);
+        let end = (line.at.start as usize).saturating_add(line.text.trim_ascii_end().len());
         if let Some(header) = self.message.headers.last_mut() {
             let start = header.value_at.start as usize;
             // A value that starts on the next line (`Authorization:` CRLF blank …) begins with its first byte there.
@@ -239,18 +225,18 @@ impl<'a> Scanner<'_, 'a> {
     }
 
     /// The body's span, and whether all of it is there.
-    fn body(&mut self) {
-        let (start, end) = (self.at, self.bytes.len());
+    fn body(&mut self, start: usize) {
+        let end = self.bytes.len();
         let available = end.saturating_sub(start);
         let (body_end, is_whole) = match self.content_length() {
             Some(length) if length > available => {
-                self.defect(DefectKind::BodyCut, start..end);
+                self.defect(DefectKind::BodyCut, Span::new(start..end));
                 (end, false)
             }
             Some(length) => {
                 let body_end = start.saturating_add(length);
                 if length < available {
-                    self.defect(DefectKind::BytesAfterBody, body_end..end);
+                    self.defect(DefectKind::BytesAfterBody, Span::new(body_end..end));
                 }
                 (body_end, true)
             }
@@ -271,10 +257,35 @@ impl<'a> Scanner<'_, 'a> {
             }
         }
         if let Some(bad) = bad {
-            self.defect(DefectKind::BadContentLength, bad.range());
+            self.defect(DefectKind::BadContentLength, bad);
         }
         length
     }
+}
+
+/// A request line as nearly every stack writes it, and so without a defect; `None` says nothing. One look at each byte of the URI is
+/// quicker than a search for each of the bytes that it may not have.
+fn plain_request_line(line: &Line<'_>) -> Option<StartLine> {
+    let head = line.text.strip_suffix(b" SIP/2.0").filter(|_| line.end != LineEnd::Missing)?;
+    let method_len = head.iter().position(|&byte| matches!(byte, b' ' | b'\t')).filter(|&len| len > 0)?;
+    let uri = head.get(method_len..)?.strip_prefix(b" ").filter(|uri| !uri.is_empty())?;
+    let is_plain = uri.iter().all(|&byte| byte > b' ' && !matches!(byte, b'<' | b'>' | b'?'));
+    let start = line.at.start as usize;
+    let uri_start = start.saturating_add(method_len).saturating_add(1);
+    is_plain.then(|| StartLine::Request {
+        method: Span::new(start..start.saturating_add(method_len)),
+        uri: Span::new(uri_start..uri_start.saturating_add(uri.len())),
+    })
+}
+
+/// Where the last bytes of a line stand.
+fn tail(line: Span, bytes: &[u8]) -> Span {
+    Span { start: line.end.saturating_sub(Span::offset(bytes.len())), end: line.end }
+}
+
+/// Whether there are no blanks to be trimmed.
+fn has_graphic_ends(value: &[u8]) -> bool {
+    matches!((value.first(), value.last()), (Some(first), Some(last)) if first.is_ascii_graphic() && last.is_ascii_graphic())
 }
 
 /// Whether a URI has headers (RFC 3261 §19.1.1), which a Request-URI may not: behind the user part, which may hold a `?`.
@@ -317,7 +328,6 @@ fn check_headers(message: &mut Message<'_>) {
             Some(_) => {}
         }
     }
-    check_text(message);
 }
 
 /// The number of a CSeq header, and where its method stands.
@@ -356,9 +366,7 @@ const MANDATORY: [(HeaderName, HeaderGap); 5] = [
 /// Header values are UTF-8 (RFC 3261 §25.1). The section is checked in one go; only where that fails, value by value.
 fn check_text(message: &mut Message<'_>) {
     let head = message.bytes.get(..message.body.start as usize).unwrap_or(message.bytes);
-    // Without an early exit the compiler looks at many bytes at a time, and nearly every message is ASCII.
-    let is_ascii = head.iter().fold(0, |all, byte| all | byte) < 0x80;
-    if is_ascii || std::str::from_utf8(head).is_ok() {
+    if std::str::from_utf8(head).is_ok() {
         return;
     }
     let is_odd = |header: &&Header| std::str::from_utf8(header.value_at.of(message.bytes)).is_err();

@@ -1,10 +1,10 @@
 //! What begins a SIP message: a request line or a status line (RFC 3261 §7.1, §7.2), told from all other traffic by its
 //! bytes alone, on any port.
 
-use crate::base::is_token;
-use memchr::memchr;
 use memchr::memmem;
 
+use crate::base::first_of;
+use crate::base::is_token;
 use crate::sip::method::METHODS;
 
 const VERSION: &[u8] = b"SIP/2.0";
@@ -16,10 +16,12 @@ const METHOD_BYTES_MAX: usize = 64;
 /// line that is cut counts where what is left of it cannot be anything else.
 pub fn looks_like_sip(bytes: &[u8]) -> bool {
     let bytes = bytes.trim_ascii_start();
-    match memchr(b'\n', bytes) {
-        Some(end) => is_start_line(bytes.get(..end).unwrap_or_default()),
-        None => is_start_line(bytes) || is_cut_start_line(bytes),
-    }
+    // A status line shows itself before it ends.
+    is_status_line(bytes)
+        || match first_of(bytes, [b'\n']) {
+            Some(end) => is_request_line(bytes.get(..end).unwrap_or_default()),
+            None => is_request_line(bytes) || is_cut_start_line(bytes),
+        }
 }
 
 /// Whether a line, with or without its line ending, is a request line or a status line.
@@ -29,10 +31,12 @@ pub(super) fn is_start_line(line: &[u8]) -> bool {
 
 /// `SIP/2.0`, or a version that does not exist: what speaks it means to be SIP (RFC 4475 §3.1.2.16).
 fn is_version(word: &[u8]) -> bool {
-    word.split_at_checked(NAME.len()).is_some_and(|(name, number)| {
-        matches!(number, [major, b'.', minor] if major.is_ascii_digit() && minor.is_ascii_digit())
-            && name.eq_ignore_ascii_case(NAME)
-    })
+    // Nearly always the first, which is one comparison of words.
+    word == VERSION
+        || word.split_at_checked(NAME.len()).is_some_and(|(name, number)| {
+            matches!(number, [major, b'.', minor] if major.is_ascii_digit() && minor.is_ascii_digit())
+                && name.eq_ignore_ascii_case(NAME)
+        })
 }
 
 /// `SIP/2.0 401 Unauthorized`; the reason may be missing, and the code too long (RFC 4475 §3.1.2.19).

@@ -1,5 +1,6 @@
 //! The Via header (RFC 3261 §20.42): which hop, and its branch.
 
+use crate::base::first_of;
 use crate::sip::address::parameters;
 
 /// One Via value.
@@ -15,11 +16,11 @@ impl<'a> Via<'a> {
     /// The first Via of a header value.
     pub fn parse(value: &'a [u8]) -> Via<'a> {
         // A comma ends it, wherever it stands, and the first semicolon before that ends its head.
-        let end = memchr::memchr2(b';', b',', value).unwrap_or(value.len());
+        let end = first_of(value, [b';', b',']).unwrap_or(value.len());
         let (head, tail) = value.split_at_checked(end).unwrap_or((value, &[]));
         // As most stacks write it: first, or behind `rport`.
         if let Some(usual) = tail.strip_prefix(b";rport").unwrap_or(tail).strip_prefix(b";branch=") {
-            let len = memchr::memchr2(b';', b',', usual).unwrap_or(usual.len());
+            let len = first_of(usual, [b';', b',']).unwrap_or(usual.len());
             let branch = usual.get(..len).unwrap_or_default().trim_ascii();
             return Via { head, branch: (!branch.is_empty()).then_some(branch) };
         }
