@@ -26,7 +26,8 @@ use crate::sip::Method;
 
 /// Every user of every address.
 pub struct Clients {
-    clients: WireMap<(IpAddr, Vec<u8>), Client>,
+    /// Boxed: most of a hash table is room, and it is moved each time it grows.
+    clients: WireMap<(IpAddr, Vec<u8>), Box<Client>>,
     clients_max: usize,
     /// Sessions of clients beyond those.
     refused: u64,
@@ -244,9 +245,9 @@ impl Clients {
             let (address, name) = (place.0, users.first().cloned().unwrap_or_default());
             let mut all = users.into_iter().filter_map(|user| self.clients.remove(&(address, user)));
             let Some(mut one) = all.next() else { continue };
-            all.for_each(|other| one.absorb(other));
+            all.for_each(|other| one.absorb(*other));
             match account.and_then(|user| self.clients.get_mut(&(address, user))) {
-                Some(known) => known.absorb(Client { failure: None, ..one }),
+                Some(known) => known.absorb(Client { failure: None, ..*one }),
                 None => drop(self.clients.insert((address, name), one)),
             }
         }
@@ -296,7 +297,7 @@ impl Clients {
         let failing = failing.filter_map(|client| label(client).or(client.failure.as_deref()));
         let labels_where = |is_in: bool| {
             let others = self.clients.values().filter(move |client| !client.has_failed() && client.is_in == is_in);
-            count(others.filter_map(label))
+            count(others.filter_map(|client| label(client)))
         };
         let (failing, beside, open) = (count(failing), labels_where(true), labels_where(false));
         if !failing.is_empty() {
