@@ -2,8 +2,8 @@
 
 use crate::analyzer::nonce_list::NonceList;
 use crate::auth::Algorithm;
-use crate::auth::parse_challenges;
-use crate::auth::parse_credentials;
+use crate::auth::challenges_in;
+use crate::auth::credentials_in;
 use crate::base::CaptureTime;
 use crate::base::Flow;
 use crate::base::FrameRef;
@@ -229,11 +229,8 @@ impl Messages {
         let user = self.nonces.user(users.from);
         let mut left = AUTH_ROWS_MAX;
         let rows = auth_headers(message, &CHALLENGES).map(|(header, value)| {
-            let all = parse_challenges(value);
-            self.auth_rows_dropped += beyond(all.len(), left);
-            let read = all.len().min(left);
-            left -= read;
-            let nonces = all.into_iter().take(read).map(|challenge| {
+            let mut all = challenges_in(value);
+            let read = all.by_ref().take(left).map(|challenge| {
                 let nonce = challenge.nonce()?;
                 let id = self.nonces.id(&challenge.realm().unwrap_or_default(), &nonce)?;
                 let is_aka = matches!(challenge.algorithm(), Algorithm::Aka { .. });
@@ -241,7 +238,12 @@ impl Messages {
                 self.nonces.issued(id, &nonce, Issue { at, time, flow, purpose, is_aka, user });
                 Some(id)
             });
-            ChallengeRow { header, nonces: nonces.collect(), value: value.into() }
+            // Mostly it is one.
+            let mut nonces = Vec::with_capacity(1);
+            nonces.extend(read);
+            left -= nonces.len();
+            self.auth_rows_dropped += beyond(all.count(), 0);
+            ChallengeRow { header, nonces: nonces.into(), value: value.into() }
         });
         collected(rows, row_count)
     }
@@ -252,7 +254,7 @@ impl Messages {
             return RequestCredentials::default();
         }
         self.auth_rows_dropped += beyond(row_count, AUTH_ROWS_MAX);
-        let mut purposes: Vec<u64> = Vec::new();
+        let mut purposes: Vec<u64> = Vec::with_capacity(row_count.min(AUTH_ROWS_MAX));
         let purpose = purpose_of(&self.nonces, message, &Users::of(message));
         let request = Request {
             method: message.method().unwrap_or_default(),
@@ -262,11 +264,8 @@ impl Messages {
         };
         let mut left = AUTH_ROWS_MAX;
         let rows = auth_headers(message, &CREDENTIALS).map(|(header, value)| {
-            let all = parse_credentials(value);
-            self.auth_rows_dropped += beyond(all.len(), left);
-            let read = all.len().min(left);
-            left -= read;
-            let mut known = all.into_iter().take(read).map(|credentials| {
+            let mut all = credentials_in(value);
+            let mut known = all.by_ref().take(left).map(|credentials| {
                 let realm = credentials.realm().unwrap_or_default();
                 if !credentials.is_ims_initial() {
                     purposes.push(self.accounts.purpose(message.method().unwrap_or_default(), &realm));
@@ -284,12 +283,10 @@ impl Messages {
                 let checked = self.verifier.check(&credentials, &request, challenge_realm);
                 KnownCredentials { nonce, checked }
             });
-            CredentialsRow {
-                header,
-                first: known.next().unwrap_or_default(),
-                others: known.collect(),
-                value: value.into(),
-            }
+            let (first, others) = (known.next().unwrap_or_default(), known.collect::<Box<[_]>>());
+            left = left.saturating_sub(1 + others.len());
+            self.auth_rows_dropped += beyond(all.count(), 0);
+            CredentialsRow { header, first, others, value: value.into() }
         });
         RequestCredentials { rows: collected(rows, row_count), purposes }
     }

@@ -25,20 +25,21 @@ pub struct Challenge<'a> {
 /// The challenges of one header value, at least one. RFC 3261 §7.3.1 allows one a row; comma-joined ones are read all
 /// the same.
 pub fn parse_challenges(value: &[u8]) -> Vec<Challenge<'_>> {
+    let mut all = Vec::with_capacity(1);
+    all.extend(challenges_in(value));
+    all
+}
+
+/// The same one by one: whoever looks at each of them once needs no list.
+pub fn challenges_in(value: &[u8]) -> impl Iterator<Item = Challenge<'_>> {
     let mut scanner = Scanner::new(value);
     let mut params = Params::default();
-    let mut scheme = scanner.scheme(&mut params);
-    let mut challenges = Vec::with_capacity(1);
-    loop {
-        let next = scanner.params(&mut params);
-        let scheme_raw = scanner.slice(scheme);
-        let params = std::mem::take(&mut params);
-        challenges.push(Challenge { scheme: Scheme::from_bytes(scheme_raw), scheme_raw, params });
-        match next {
-            Some(range) => scheme = range,
-            None => return challenges,
-        }
-    }
+    let mut next = Some(scanner.scheme(&mut params));
+    std::iter::from_fn(move || {
+        let scheme_raw = scanner.slice(next.take()?);
+        next = scanner.params(&mut params);
+        Some(Challenge { scheme: Scheme::from_bytes(scheme_raw), scheme_raw, params: std::mem::take(&mut params) })
+    })
 }
 
 impl<'a> Challenge<'a> {

@@ -27,21 +27,25 @@ pub struct Credentials<'a> {
 /// The credentials of one header value, at least one. RFC 3261 §7.3.1 allows one a row; comma-joined ones are read all
 /// the same.
 pub fn parse_credentials(value: &[u8]) -> Vec<Credentials<'_>> {
+    let mut all = Vec::with_capacity(1);
+    all.extend(credentials_in(value));
+    all
+}
+
+/// The same one by one: whoever looks at each of them once needs no list.
+pub fn credentials_in(value: &[u8]) -> impl Iterator<Item = Credentials<'_>> {
     let mut scanner = Scanner::new(value);
     let mut params = Params::default();
-    let mut scheme = scanner.scheme(&mut params);
-    let mut all = Vec::with_capacity(1);
-    loop {
-        let scheme_raw = scanner.slice(scheme);
-        let is_secret = [&b"Basic"[..], b"Bearer"].iter().any(|name| name.eq_ignore_ascii_case(scheme_raw));
-        let next = if is_secret { None } else { scanner.params(&mut params) };
-        let params = std::mem::take(&mut params);
-        all.push(Credentials { scheme: Scheme::from_bytes(scheme_raw), scheme_raw, params });
-        match next {
-            Some(range) => scheme = range,
-            None => return all,
+    let mut next = Some(scanner.scheme(&mut params));
+    std::iter::from_fn(move || {
+        let scheme_raw = scanner.slice(next.take()?);
+        let scheme = Scheme::from_bytes(scheme_raw);
+        let is_secret = scheme == Scheme::Basic || scheme_raw.eq_ignore_ascii_case(b"Bearer");
+        if !is_secret {
+            next = scanner.params(&mut params);
         }
-    }
+        Some(Credentials { scheme, scheme_raw, params: std::mem::take(&mut params) })
+    })
 }
 
 impl<'a> Credentials<'a> {

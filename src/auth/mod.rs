@@ -18,8 +18,8 @@ pub mod scheme;
 
 pub use algorithm::{AkaVersion, Algorithm, HashName};
 pub use answer::{Unanswered, answered, unanswered};
-pub use challenge::{Challenge, Malformed, Stale, parse_challenges};
-pub use credentials::{Credentials, parse_credentials};
+pub use challenge::{Challenge, Malformed, Stale, challenges_in, parse_challenges};
+pub use credentials::{Credentials, credentials_in, parse_credentials};
 pub use info::AuthenticationInfo;
 pub use name::Name;
 pub use nonce_count::NonceCount;

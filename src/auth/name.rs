@@ -76,6 +76,26 @@ impl Name {
         NAMES.get(self as usize).map_or("", |(_, text)| text)
     }
 
+    /// The name that a list of parameters begins with, where it is one of those that nearly all have, as the standards spell it and
+    /// with `=` behind it. Letters are looked at one after the other: no search for the end of the name, no call.
+    #[inline]
+    pub(super) fn usual(list: &[u8]) -> Option<Name> {
+        match list {
+            [b'a', b'l', b'g', b'o', b'r', b'i', b't', b'h', b'm', b'=', ..] => Some(Name::Algorithm),
+            [b'c', b'n', b'o', b'n', b'c', b'e', b'=', ..] => Some(Name::Cnonce),
+            [b'n', b'c', b'=', ..] => Some(Name::NonceCount),
+            [b'n', b'o', b'n', b'c', b'e', b'=', ..] => Some(Name::Nonce),
+            [b'o', b'p', b'a', b'q', b'u', b'e', b'=', ..] => Some(Name::Opaque),
+            [b'q', b'o', b'p', b'=', ..] => Some(Name::Qop),
+            [b'r', b'e', b'a', b'l', b'm', b'=', ..] => Some(Name::Realm),
+            [b'r', b'e', b's', b'p', b'o', b'n', b's', b'e', b'=', ..] => Some(Name::Response),
+            [b's', b't', b'a', b'l', b'e', b'=', ..] => Some(Name::Stale),
+            [b'u', b'r', b'i', b'=', ..] => Some(Name::Uri),
+            [b'u', b's', b'e', b'r', b'n', b'a', b'm', b'e', b'=', ..] => Some(Name::Username),
+            _ => None,
+        }
+    }
+
     /// The known name that `bytes` spell, in any letter case (RFC 3261 §7.3.1).
     pub fn from_bytes(bytes: &[u8]) -> Option<Name> {
         // Nearly all stand as the standards spell them, and each parameter of each header asks: no call, no letter case.
@@ -118,6 +138,9 @@ mod tests {
             assert_eq!(Name::from_bytes(text.as_bytes()), Some(*name));
             assert_eq!(Name::from_bytes(text.to_ascii_uppercase().as_bytes()), Some(*name));
             assert_eq!(name.as_str(), *text);
+            let found = Name::usual(format!("{text}=").as_bytes());
+            assert!(found.is_none_or(|found| found == *name));
+            assert_eq!(Name::usual(text.as_bytes()), None);
         }
     }
 }

@@ -228,18 +228,30 @@ impl<'a> Params<'a> {
         }
     }
 
-    pub(super) fn push(&mut self, param: Param<'a>) {
-        if self.params.is_empty() {
+    /// Makes room for the parameters of a usual header at once.
+    pub(super) fn make_room(&mut self) {
+        if self.params.capacity() == 0 {
             self.params = Vec::with_capacity(PARAMS_USUAL);
         }
-        if let Some(name) = Name::from_bytes(param.name) {
-            let next = u32::try_from(self.params.len().saturating_add(1)).unwrap_or(u32::MAX);
-            match self.slots.get_mut(name as usize) {
-                Some(slot) if *slot == 0 => *slot = next,
-                _ => self.note(DefectKind::DuplicateParam, param.span.range()),
+    }
+
+    pub(super) fn push(&mut self, param: Param<'a>) {
+        match Name::from_bytes(param.name) {
+            Some(name) => self.push_known(name, param),
+            None => {
+                self.unknown_names = self.unknown_names.saturating_add(1);
+                self.params.push(param);
             }
-        } else {
-            self.unknown_names = self.unknown_names.saturating_add(1);
+        }
+    }
+
+    /// The same for a parameter whose name was recognized.
+    #[inline]
+    pub(super) fn push_known(&mut self, name: Name, param: Param<'a>) {
+        let next = Span::offset(self.params.len().saturating_add(1));
+        match self.slots.get_mut(name as usize) {
+            Some(slot) if *slot == 0 => *slot = next,
+            _ => self.note(DefectKind::DuplicateParam, param.span.range()),
         }
         self.params.push(param);
     }

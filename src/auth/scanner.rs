@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use memchr::memchr3;
 
+use crate::auth::name::Name;
 use crate::auth::params::DefectKind;
 use crate::auth::params::Param;
 use crate::auth::params::Params;
@@ -59,6 +60,7 @@ impl<'a> Scanner<'a> {
 
     /// Reads parameters up to the end of the value, or up to the next scheme of a comma-joined list, which it returns.
     pub(super) fn params(&mut self, params: &mut Params<'a>) -> Option<Range<usize>> {
+        params.make_room();
         let mut is_first = true;
         let next_scheme = loop {
             let comma = self.separator(params, is_first);
@@ -92,25 +94,33 @@ impl<'a> Scanner<'a> {
 
     /// Adds a parameter that is written as nearly every stack does: no blanks, and a token or a plain quoted string for its value.
     /// Where it is written otherwise, nothing is read.
+    #[inline]
     fn usual_param(&mut self, params: &mut Params<'a>) -> Option<()> {
         let start = self.at;
         let rest = self.value.get(start..)?;
-        let (name, rest) = split_token(rest).filter(|(name, _)| !name.is_empty())?;
-        let value = rest.strip_prefix(b"=")?;
-        let (raw, quoted) = match value.strip_prefix(b"\"") {
-            Some(inside) => {
+        let known = Name::usual(rest);
+        let (name, value) = match known {
+            Some(known) => rest.split_at_checked(known.as_str().len())?,
+            None => split_token(rest).filter(|(name, _)| !name.is_empty())?,
+        };
+        let (raw, behind, quoted) = match value {
+            [b'=', b'"', inside @ ..] => {
                 let end = first_of(inside, [b'"', b'\\', b'\n']).filter(|&end| end > 0)?;
                 let (raw, behind) = inside.split_at_checked(end)?;
-                (raw, behind.starts_with(b"\"").then_some(true)?)
+                (raw, behind.strip_prefix(b"\"")?, true)
             }
-            None => {
-                let (raw, behind) = split_token(value).filter(|(raw, _)| !raw.is_empty())?;
-                (raw, matches!(behind, [] | [b',', ..]).then_some(false)?)
+            [b'=', bare @ ..] => {
+                let (raw, behind) = split_token(bare).filter(|(raw, _)| !raw.is_empty())?;
+                (raw, matches!(behind, [] | [b',', ..]).then_some(behind)?, false)
             }
+            _ => return None,
         };
-        let around = if quoted { "=\"\"".len() } else { "=".len() };
-        self.at = start.saturating_add(name.len()).saturating_add(raw.len()).saturating_add(around);
-        params.push(Param { name, raw, quoted, span: Span::new(start..self.at), altered: false });
+        self.at = self.value.len().saturating_sub(behind.len());
+        let param = Param { name, raw, quoted, span: Span::new(start..self.at), altered: false };
+        match known {
+            Some(known) => params.push_known(known, param),
+            None => params.push(param),
+        }
         Some(())
     }
 

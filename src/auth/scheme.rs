@@ -14,7 +14,7 @@ pub enum Scheme<'a> {
 impl<'a> Scheme<'a> {
     /// The scheme that `raw` spells.
     pub fn from_bytes(raw: &'a [u8]) -> Scheme<'a> {
-        if raw.eq_ignore_ascii_case(b"Digest") {
+        if raw == b"Digest" || raw.eq_ignore_ascii_case(b"Digest") {
             Scheme::Digest
         } else if raw.eq_ignore_ascii_case(b"Basic") {
             Scheme::Basic

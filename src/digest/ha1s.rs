@@ -1,5 +1,7 @@
 //! The HA1s computed from a password, kept by realm and hash function, bounded, and wiped on drop.
 
+use std::sync::Arc;
+
 use zeroize::Zeroize;
 use zeroize::Zeroizing;
 
@@ -24,22 +26,35 @@ pub(super) struct Ha1s {
 
 struct Ha1 {
     hash: HashName,
-    realm: Box<[u8]>,
+    realm: Arc<[u8]>,
     hex: Zeroizing<Box<[u8]>>,
 }
 
 impl Ha1s {
-    /// The HA1 of `secret` for this account; None where it is an HA1 of another algorithm.
-    pub(super) fn ha1<'s>(&'s mut self, secret: &'s Secret, hash: HashName, account: Account<'_>) -> Option<&'s [u8]> {
+    /// The HA1 of `secret` for this account; None where it is an HA1 of another algorithm. `known_realm` is the text of a realm that many
+    /// accounts share: where it is this one's, no copy is made.
+    pub(super) fn ha1<'s>(
+        &'s mut self,
+        secret: &'s Secret,
+        hash: HashName,
+        account: Account<'_>,
+        known_realm: Option<&Arc<[u8]>>,
+    ) -> Option<&'s [u8]> {
         match secret.kind {
             SecretKind::Ha1(its) => (its == hash).then(|| secret.bytes()),
-            SecretKind::Password => self.computed(secret, hash, account),
+            SecretKind::Password => self.computed(secret, hash, account, known_realm),
             // AKA's HA1 is another for each challenge.
             SecretKind::AkaRes | SecretKind::AkaKey => None,
         }
     }
 
-    fn computed(&mut self, secret: &Secret, hash: HashName, account: Account<'_>) -> Option<&[u8]> {
+    fn computed(
+        &mut self,
+        secret: &Secret,
+        hash: HashName,
+        account: Account<'_>,
+        known_realm: Option<&Arc<[u8]>>,
+    ) -> Option<&[u8]> {
         let realm = account.realm;
         let is_known = |known: &Ha1| known.hash == hash && *known.realm == *realm;
         let index = match self.known.iter().position(is_known) {
@@ -48,7 +63,8 @@ impl Ha1s {
                 let mut computed = ha1(hash, account, secret.bytes());
                 let hex = Zeroizing::new(computed.as_bytes().into());
                 computed.zeroize();
-                self.add(Ha1 { hash, realm: realm.into(), hex })
+                let shared = known_realm.filter(|known| ***known == *realm).cloned();
+                self.add(Ha1 { hash, realm: shared.unwrap_or_else(|| realm.into()), hex })
             }
         };
         self.known.get(index).map(|known| &**known.hex)

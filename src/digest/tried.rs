@@ -22,6 +22,7 @@ enum Take {
 pub(super) struct Tried<'v> {
     keyring: &'v Keyring,
     ha1s: &'v mut [Ha1s],
+    realms: &'v Realms,
     groups: [(&'v [usize], Take); 3],
 }
 
@@ -37,7 +38,7 @@ impl<'v> Tried<'v> {
         let by_challenge = challenge_realm.map_or(&[][..], |realm| realms.exact(realm));
         // An HA1 is bound to its realm; a password is not, so it may be tried with the realm that was sent.
         let groups = [(realms.exact(realm), Take::All), (realms.any(), Take::All), (by_challenge, Take::Passwords)];
-        Tried { keyring, ha1s, groups }
+        Tried { keyring, ha1s, realms, groups }
     }
 
     /// The entries that decide: the first group with a secret for that digest.
@@ -69,7 +70,7 @@ impl<'v> Tried<'v> {
                 let Some(cache) = self.ha1s.get_mut(index) else { continue };
                 let of_challenge;
                 let ha1 = match &inputs.aka {
-                    None => cache.ha1(&entry.secret, inputs.hash, inputs.account),
+                    None => cache.ha1(&entry.secret, inputs.hash, inputs.account, self.realms.first_name()),
                     Some(aka) => {
                         of_challenge = aka.ha1(&entry.secret, inputs.hash, inputs.account);
                         of_challenge.as_ref().map(|ha1| &***ha1)

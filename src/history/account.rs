@@ -81,7 +81,8 @@ struct Registrations {
 /// All accounts seen.
 #[derive(Debug)]
 pub struct Accounts {
-    accounts: WireMap<AccountKey, Account>,
+    /// Boxed: most of a hash table is room, and it is moved each time it grows.
+    accounts: WireMap<AccountKey, Box<Account>>,
     /// Clients and the servers whose challenges of an unusual kind they answered, to a REGISTER or to another request.
     unusual_answered: BTreeSet<(Endpoint, IpAddr, bool)>,
     /// Who sent credentials to whom, as hashes.

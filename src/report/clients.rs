@@ -19,7 +19,8 @@ use crate::sip::Method;
 
 /// Every user of every address.
 pub struct Clients {
-    clients: WireMap<(IpAddr, Vec<u8>), Client>,
+    /// Boxed: most of a hash table is room, and it is moved each time it grows.
+    clients: WireMap<(IpAddr, Vec<u8>), Box<Client>>,
     clients_max: usize,
     /// Sessions of clients beyond those.
     refused: u64,
@@ -122,9 +123,9 @@ impl Clients {
             let (address, name) = (place.0, users.first().cloned().unwrap_or_default());
             let mut all = users.into_iter().filter_map(|user| self.clients.remove(&(address, user)));
             let Some(mut one) = all.next() else { continue };
-            all.for_each(|other| one.absorb(other));
+            all.for_each(|other| one.absorb(*other));
             match account.and_then(|user| self.clients.get_mut(&(address, user))) {
-                Some(known) => known.absorb(one.without_failure()),
+                Some(known) => known.absorb((*one).without_failure()),
                 None => drop(self.clients.insert((address, name), one)),
             }
         }
@@ -176,7 +177,7 @@ impl Clients {
         };
         let labels_where = |is_in: bool| {
             let others = self.clients.values().filter(move |client| !client.has_failed() && client.is_in == is_in);
-            count(others.filter_map(label))
+            count(others.filter_map(|client| label(client)))
         };
         let (beside, open) = (labels_where(true), labels_where(false));
         for reach in Reach::ALL {

@@ -65,6 +65,7 @@ pub fn is_claimable(finding: &Finding) -> bool {
 /// All findings of a run.
 pub struct Findings {
     collected: Vec<Collected>,
+    /// By the rule's code and the key.
     merged: WireMap<(&'static str, String), Place>,
     claimable: WireMap<PairKey, [u64; 5]>,
     by_severity: BTreeMap<Severity, u64>,
@@ -99,7 +100,7 @@ impl Findings {
 
     /// Takes a finding of some sessions, by number, and of the source and server that they begin with.
     pub fn add(&mut self, mut finding: Finding, sessions: &[u64], pair: Option<PairKey>) {
-        let key = finding.merge.take().map(|key| (finding.rule.name, key));
+        let key = finding.merge.take().map(|key| (finding.rule.code, key));
         match key.as_ref().and_then(|key| self.merged.get(key)) {
             Some(&Place::Kept(index)) => return self.absorb(index, &finding, sessions),
             Some(&Place::Dropped(before)) if finding.severity > before => {
@@ -264,7 +265,7 @@ impl Findings {
     pub fn unite(&mut self) {
         // Most accounts have one finding of a kind, and need no comparison.
         let mut of_account: WireMap<u64, u32> = WireMap::default();
-        let state = std::hash::RandomState::new();
+        let state = of_account.hasher().clone();
         let account = |finding: &Finding| state.hash_one((finding.rule.name, alike::account(&finding.subject)));
         for collected in &self.collected {
             *of_account.entry(account(&collected.finding)).or_insert(0) += 1;
@@ -314,7 +315,7 @@ impl Findings {
         let places = self.collected.iter().enumerate();
         for (index, finding) in places.map(|(index, collected)| (index, &collected.finding)) {
             if let Some(key) = finding.merge.clone() {
-                self.merged.insert((finding.rule.name, key), Place::Kept(index));
+                self.merged.insert((finding.rule.code, key), Place::Kept(index));
             }
         }
     }
@@ -331,7 +332,7 @@ impl Findings {
         self.not_listed += u64::try_from(excess).unwrap_or(u64::MAX);
         for Collected { finding, .. } in self.collected.drain(self.collected.len().saturating_sub(excess)..) {
             if let Some(key) = finding.merge {
-                self.merged.insert((finding.rule.name, key), Place::Dropped(finding.severity));
+                self.merged.insert((finding.rule.code, key), Place::Dropped(finding.severity));
             }
         }
         if self.merged.len() > DROPPED_MAX.saturating_add(findings_max) {
@@ -344,7 +345,7 @@ impl Findings {
     /// Whether a shared finding has all the frames that it will show.
     pub fn is_full(&self, finding: &Finding) -> bool {
         let Some(key) = finding.merge.clone() else { return false };
-        match self.merged.get(&(finding.rule.name, key)) {
+        match self.merged.get(&(finding.rule.code, key)) {
             Some(Place::Kept(index)) => {
                 self.collected.get(*index).is_some_and(|known| known.finding.frames.len() >= FRAMES_MAX)
             }

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use crate::base::WireMap;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Subject;
@@ -16,24 +15,33 @@ const SAID_MAX: usize = 10_000;
 /// The shared findings that have all the frames they will show.
 #[derive(Debug, Default)]
 pub struct Said {
-    keys: WireMap<&'static str, BTreeSet<String>>,
+    /// By rule: they are so few that one is found sooner than its name is hashed.
+    keys: Vec<(&'static Rule, BTreeSet<String>)>,
     len: usize,
 }
 
 impl Said {
     /// Notes that a shared finding needs no more frames. `key` is that of [`Finding::merge`].
     pub fn note(&mut self, rule: &'static Rule, key: &str) {
-        if self.len < SAID_MAX && self.keys.entry(rule.name).or_default().insert(key.to_owned()) {
-            self.len += 1;
+        if self.len >= SAID_MAX {
+            return;
         }
+        let known = match self.keys.iter().position(|(known, _)| std::ptr::eq(*known, rule)) {
+            Some(place) => self.keys.get_mut(place),
+            None => {
+                self.keys.push((rule, BTreeSet::new()));
+                self.keys.last_mut()
+            }
+        };
+        self.len += usize::from(known.is_some_and(|(_, keys)| keys.insert(key.to_owned())));
     }
 
     /// A finding that only counts, where the rule said it often enough; None where it has to be made in full. Good for
     /// findings whose severity is always that of their rule.
     pub fn again(&self, rule: &'static Rule, key: &str) -> Option<Finding> {
+        let (_, keys) = self.keys.iter().find(|(known, _)| std::ptr::eq(*known, rule))?;
         let key = merge_key(key);
-        let is_said = self.keys.get(rule.name).is_some_and(|keys| keys.contains(&key));
-        is_said.then(|| Finding { merge: Some(key), is_repeat: true, ..Finding::new(rule, "") })
+        keys.contains(&key).then(|| Finding { merge: Some(key), is_repeat: true, ..Finding::new(rule, "") })
     }
 }
 

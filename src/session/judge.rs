@@ -8,8 +8,8 @@ use std::net::IpAddr;
 use crate::auth::Credentials;
 use crate::auth::Name;
 use crate::auth::Scheme;
-use crate::auth::parse_challenges;
-use crate::auth::parse_credentials;
+use crate::auth::challenges_in;
+use crate::auth::credentials_in;
 use crate::base::CaptureTime;
 use crate::base::Unreachables;
 use crate::base::time::TRANSACTION_TIMEOUT;
@@ -125,7 +125,7 @@ fn attempt(transaction_index: usize, transaction: &Transaction) -> Attempt<'_> {
 fn presented(rows: &[CredentialsRow]) -> Vec<Presented<'_>> {
     let mut all = Vec::with_capacity(rows.len());
     for row in rows {
-        for (credentials, known) in parse_credentials(&row.value).into_iter().zip(row.known()) {
+        for (credentials, known) in credentials_in(&row.value).zip(row.known()) {
             all.push(Presented {
                 header: row.header,
                 row,
@@ -151,7 +151,7 @@ fn is_attempt(credentials: &Credentials<'_>) -> bool {
 fn offered(rows: &[ChallengeRow]) -> Vec<Offered<'_>> {
     let mut all = Vec::with_capacity(rows.len());
     for row in rows {
-        for (challenge, nonce) in parse_challenges(&row.value).into_iter().zip(row.nonces.iter().copied()) {
+        for (challenge, nonce) in challenges_in(&row.value).zip(row.nonces.iter().copied()) {
             all.push(Offered { header: row.header, challenge, nonce });
         }
     }
@@ -427,6 +427,8 @@ type Hop<'a> = (IpAddr, IpAddr, &'a Method);
 #[derive(Default)]
 struct Groups<'a> {
     exchanges: Vec<Exchange>,
+    /// The one that began first: most runs have no other, and need no tree.
+    first: Option<((Hop<'a>, &'a [u8]), usize)>,
     by_tag: BTreeMap<(Hop<'a>, &'a [u8]), usize>,
     /// Whether the capture lacks requests: mostly it does not, and nobody asks for what is latest.
     has_unseen: bool,
@@ -440,7 +442,10 @@ impl<'a> Groups<'a> {
     /// the exchange that was going on: else that would seem to have gone on otherwise.
     fn place(&mut self, hop: Hop<'a>, tag: Option<&'a [u8]>) -> usize {
         let known = match tag {
-            Some(tag) => self.by_tag.get(&(hop, tag)).copied().or_else(|| self.unseen.remove(&hop)),
+            Some(tag) => {
+                let first = self.first.filter(|(known, _)| *known == (hop, tag)).map(|(_, place)| place);
+                first.or_else(|| self.by_tag.get(&(hop, tag)).copied()).or_else(|| self.unseen.remove(&hop))
+            }
             None => self.latest.get(&hop).copied(),
         };
         let place = known.unwrap_or(self.exchanges.len());
@@ -453,10 +458,15 @@ impl<'a> Groups<'a> {
             self.latest.insert(hop, place);
         }
         match tag {
-            Some(tag) => self.by_tag.insert((hop, tag), place),
-            None if known.is_none() => self.unseen.insert(hop, place),
-            None => None,
-        };
+            Some(tag) if self.first.is_none() => self.first = Some(((hop, tag), place)),
+            Some(tag) => {
+                self.by_tag.insert((hop, tag), place);
+            }
+            None if known.is_none() => {
+                self.unseen.insert(hop, place);
+            }
+            None => {}
+        }
         place
     }
 }

@@ -2,6 +2,8 @@
 
 use std::net::Ipv6Addr;
 
+use crate::base::is_token;
+
 /// The parts of a URI.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Uri<'a> {
@@ -35,6 +37,10 @@ impl<'a> Uri<'a> {
 
     /// The user part alone, as [`Uri::parse`] finds it.
     pub fn user_of(text: &'a [u8]) -> &'a [u8] {
+        usual_user(text).unwrap_or_else(|| Uri::any_user_of(text))
+    }
+
+    fn any_user_of(text: &'a [u8]) -> &'a [u8] {
         let (scheme, user, _) = split_user(text);
         if scheme.eq_ignore_ascii_case(b"tel") { Uri::parse(text).user } else { without_password(user) }
     }
@@ -114,6 +120,14 @@ fn split_user(text: &[u8]) -> (&[u8], &[u8], &[u8]) {
     }
 }
 
+/// The user of a URI that is written as nearly every stack does: `sip:`, a token, and the only `@`.
+fn usual_user(text: &[u8]) -> Option<&[u8]> {
+    let rest = text.strip_prefix(b"sip:")?;
+    let (user, behind) = rest.split_at_checked(rest.iter().position(|&byte| !is_token(byte))?)?;
+    let host = behind.strip_prefix(b"@")?;
+    memchr::memchr(b'@', host).is_none().then_some(user)
+}
+
 fn without_password(user: &[u8]) -> &[u8] {
     // A user is a few bytes long: a plain loop is through before a search has begun.
     user.iter().position(|&byte| byte == b':').and_then(|colon| user.get(..colon)).unwrap_or(user).trim_ascii()
@@ -188,8 +202,19 @@ mod tests {
 
     #[test]
     fn the_user_alone_is_that_of_the_whole() {
-        for uri in ["sip:a:secret@b", "<sip: 122@10.1.1.200>", "tel:+1-555;phone-context=x", "a@b@c", "example.com", ""]
-        {
+        for uri in [
+            "sip:a@b",
+            "sip:a@b@c",
+            "sip:a;x=1@b",
+            "sip:@b",
+            "sip:b",
+            "sip:a:secret@b",
+            "<sip: 122@10.1.1.200>",
+            "tel:+1-555;phone-context=x",
+            "a@b@c",
+            "example.com",
+            "",
+        ] {
             assert_eq!(Uri::user_of(uri.as_bytes()), Uri::parse(uri.as_bytes()).user, "{uri}");
         }
     }

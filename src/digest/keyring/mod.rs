@@ -102,7 +102,10 @@ impl fmt::Display for SourceId {
 #[derive(Default)]
 pub struct Keyring {
     entries: Vec<Entry>,
-    users: WireMap<Box<[u8]>, Realms>,
+    /// Boxed: most of a hash table is room, and it is moved each time it grows.
+    users: WireMap<Box<[u8]>, Box<Realms>>,
+    /// The realm of the entry before. Mostly all have the same: its text is then there once, and no check waits for memory to compare it.
+    latest_realm: Option<Arc<[u8]>>,
 }
 
 /// One secret and where it came from.
@@ -115,8 +118,8 @@ pub(super) struct Entry {
 #[derive(Default)]
 pub(super) struct Realms {
     /// The realm that was named first: most users have one.
-    first: Option<(Box<[u8]>, Vec<usize>)>,
-    others: BTreeMap<Box<[u8]>, Vec<usize>>,
+    first: Option<(Arc<[u8]>, Vec<usize>)>,
+    others: BTreeMap<Arc<[u8]>, Vec<usize>>,
     any: Vec<usize>,
 }
 
@@ -130,11 +133,16 @@ impl Realms {
     }
 
     /// The same, to add to.
-    fn named(&mut self, realm: &[u8]) -> &mut Vec<usize> {
-        match self.first.get_or_insert_with(|| (realm.into(), Vec::with_capacity(1))) {
-            (name, entries) if **name == *realm => entries,
-            _ => self.others.entry(realm.into()).or_default(),
+    fn named(&mut self, realm: Arc<[u8]>) -> &mut Vec<usize> {
+        match self.first.get_or_insert_with(|| (Arc::clone(&realm), Vec::with_capacity(1))) {
+            (name, entries) if *name == realm => entries,
+            _ => self.others.entry(realm).or_default(),
         }
+    }
+
+    /// The text of the realm that was named first.
+    pub(super) fn first_name(&self) -> Option<&Arc<[u8]>> {
+        self.first.as_ref().map(|(name, _)| name)
     }
 
     /// Entries for any realm.
@@ -200,10 +208,12 @@ impl Keyring {
             return refuse(source, KeyringErrorKind::UserWildcard);
         }
         if !self.users.contains_key(user) {
-            self.users.insert(user.into(), Realms::default());
+            self.users.insert(user.into(), Box::default());
         }
+        let shared = self.latest_realm.take().filter(|known| **known == *realm).unwrap_or_else(|| realm.into());
+        self.latest_realm = Some(Arc::clone(&shared));
         let Some(realms) = self.users.get_mut(user) else { return Ok(()) };
-        let same = if realm == ANY_REALM { &mut realms.any } else { realms.named(realm) };
+        let same = if realm == ANY_REALM { &mut realms.any } else { realms.named(shared) };
         if same.iter().filter_map(|index| self.entries.get(*index)).any(|known| known.secret.is_same(&secret)) {
             return Ok(());
         }
@@ -219,7 +229,7 @@ impl Keyring {
     }
 
     pub(super) fn realms_of(&self, user: &[u8]) -> Option<&Realms> {
-        self.users.get(user)
+        self.users.get(user).map(Box::as_ref)
     }
 
     pub(super) fn entry(&self, index: usize) -> Option<&Entry> {

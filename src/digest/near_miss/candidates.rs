@@ -36,7 +36,7 @@ pub(super) struct Material<'c> {
 struct Candidates<'c> {
     base: &'c Hashed<'c>,
     only: Option<Variant>,
-    all: Vec<Candidate<'c>>,
+    each: &'c mut dyn FnMut(Candidate<'c>),
 }
 
 impl<'c> Candidates<'c> {
@@ -46,17 +46,16 @@ impl<'c> Candidates<'c> {
         }
         let mut hashed = self.base.view();
         change(&mut hashed);
-        if hashed != *self.base {
-            self.all.push(Candidate { variant, hashed });
-        }
+        (self.each)(Candidate { variant, hashed });
     }
 }
 
 /// One family of changes: its first and last variant, and what adds their candidates.
 type Family<'c> = (Variant, Variant, fn(&mut Candidates<'c>, Material<'c>));
 
-/// Every candidate, or those of one variant, but for those that change the password.
-pub(super) fn all<'c>(material: Material<'c>, only: Option<Variant>) -> Vec<Candidate<'c>> {
+/// Every candidate, or those of one variant, but for those that change the password. Some are what was sent. They are handed on one by
+/// one: all of them take up the room of a long list.
+pub(super) fn for_each<'c>(material: Material<'c>, only: Option<Variant>, each: &'c mut dyn FnMut(Candidate<'c>)) {
     let families: [Family<'c>; 10] = [
         (Variant::UriRequestUri, Variant::UriChallenged, |to, from| add_uris(to, from.around)),
         (Variant::MethodChallenged, Variant::MethodOther, |to, from| add_methods(to, from.around)),
@@ -69,13 +68,12 @@ pub(super) fn all<'c>(material: Material<'c>, only: Option<Variant>) -> Vec<Cand
         (Variant::QuotesKept, Variant::QuotesKept, |to, _| add_quotes(to)),
         (Variant::EscapeKept, Variant::EscapeKept, |to, from| add_escapes(to, from.credentials)),
     ];
-    let mut candidates = Candidates { base: material.base, only, all: Vec::with_capacity(128) };
+    let mut candidates = Candidates { base: material.base, only, each };
     for (first, last, add) in families {
         if only.is_none_or(|only| (first..=last).contains(&only)) {
             add(&mut candidates, material);
         }
     }
-    candidates.all
 }
 
 fn add_uris<'c>(candidates: &mut Candidates<'c>, around: &'c Surroundings<'c>) {

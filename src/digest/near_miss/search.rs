@@ -86,9 +86,7 @@ impl<'s> Search<'s> {
 
     /// Tries everything, or one kind of change alone. Gives whether something fits.
     pub(super) fn run(&mut self, material: Material<'_>, only: Option<Variant>) -> bool {
-        for candidate in candidates::all(material, only) {
-            self.inputs(&candidate);
-        }
+        candidates::for_each(material, only, &mut |candidate| self.inputs(&candidate));
         self.passwords(only);
         !self.is_without_fit()
     }
@@ -124,10 +122,16 @@ impl<'s> Search<'s> {
         if self.sent.len != hashed.hash.hex_len() {
             return;
         }
-        let is_same_a1 = hashed.has_same_a1(self.base);
-        let other_ha2 = (!hashed.has_same_a2(self.base)).then(|| hashed.ha2());
+        let base = self.base;
+        let is_same_a1 = hashed.has_same_a1(base);
+        let other_ha2 = (!hashed.has_same_a2(base)).then(|| hashed.ha2());
         let ha2 = other_ha2.as_ref().unwrap_or(&self.ha2);
-        let other_middle = (!hashed.has_same_middle(self.base)).then(|| hashed.middle());
+        let other_middle = (!hashed.has_same_middle(base)).then(|| hashed.middle());
+        let is_same_use = (hashed.sess, hashed.form) == (base.sess, base.form);
+        // What was sent was checked before.
+        if is_same_a1 && is_same_use && other_ha2.is_none() && other_middle.is_none() {
+            return;
+        }
         let middle = other_middle.as_ref().unwrap_or(&self.middle);
         let begins_alike = is_same_a1 && !hashed.sess && other_middle.is_none();
         for (secret, known) in self.secrets.iter().enumerate() {

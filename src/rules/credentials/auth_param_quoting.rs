@@ -54,19 +54,30 @@ static CHALLENGE: Form = Form {
     quoted: &[Name::Realm, Name::Nonce, Name::Opaque, Name::Domain, Name::Qop],
 };
 
-fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
-    in_credentials(session).into_iter().chain(in_challenges(session)).collect()
+fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
+    in_credentials(session, context).into_iter().chain(in_challenges(session)).collect()
 }
 
-fn in_credentials(session: &Session<'_>) -> Option<Finding> {
+fn in_credentials(session: &Session<'_>, context: &Context<'_>) -> Option<Finding> {
     let rows =
         credentials_facts::rows(session, |(_, _, presented)| is_odd(&presented.credentials.params, &CREDENTIALS));
     let (_, _, presented) = rows.first()?;
     let oddities = oddities(&presented.credentials.params, &CREDENTIALS);
     // Most servers take either form: that one refuses for it is never more than possible.
     let (_, confidence) = credentials_facts::grade(&rows);
+    let confidence = if confidence == Confidence::Likely { Confidence::Possible } else { confidence };
+    // Where nobody minds, it is what that make of client does with any account.
+    let shared = (!session.has_trouble).then(|| {
+        let agent = rows.first().and_then(|(_, attempt, _)| attempt.request()?.user_agent);
+        let agent = agent.map(|agent| facts::text(session.text(agent))).unwrap_or_default();
+        format!("{agent} {oddities}")
+    });
+    if let Some(again) = shared.as_ref().and_then(|key| context.said.again(&RULE, key)) {
+        let attempt = facts::lead(session, rows.iter().map(|(index, _, _)| *index));
+        return Some(Finding { attempt, ..again.graded(Severity::Medium, confidence).fault(Fault::Client) });
+    }
     let finding = Finding::new(&RULE, format!("The credentials are quoted wrongly: {oddities}"))
-        .graded(Severity::Medium, confidence.min(if confidence == Confidence::Likely { Confidence::Possible } else { confidence }))
+        .graded(Severity::Medium, confidence)
         .fault(Fault::Client)
         .explained(format!(
             "In {}: {oddities}. {}",
@@ -75,11 +86,8 @@ fn in_credentials(session: &Session<'_>) -> Option<Finding> {
         ))
         .advises("Let the client quote as RFC 7616 section 3.4 says: algorithm, qop and nc without quotes, everything else between them");
     let mut finding = credentials_facts::about(finding, session, &rows);
-    // Where nobody minds, it is what that make of client does with any account.
-    if !session.has_trouble {
-        let agent = rows.first().and_then(|(_, attempt, _)| attempt.request()?.user_agent);
-        let agent = agent.map(|agent| facts::text(session.text(agent))).unwrap_or_default();
-        finding = finding.merged_by(format!("{agent} {oddities}"));
+    if let Some(key) = shared {
+        finding = finding.merged_by(key);
     }
     Some(finding)
 }

@@ -69,8 +69,15 @@ pub fn tool(agent: &[u8]) -> Option<&'static Tool> {
         agent.split(|byte| !(byte.is_ascii_alphanumeric() || *byte == b'-')).filter(|word| !word.is_empty());
     let first = words.next()?;
     let is = |word: &[u8], tool: &Tool| word.eq_ignore_ascii_case(tool.word.as_bytes());
-    let by_first = TOOLS.iter().find(|tool| is(first, tool));
-    by_first.or_else(|| words.find_map(|word| TOOLS.iter().find(|tool| !tool.is_first && is(word, tool))))
+    let by_first = TOOLS.iter().find(|tool| may_be_tool(first) && is(first, tool));
+    let mut others = words.filter(|word| may_be_tool(word));
+    by_first.or_else(|| others.find_map(|word| TOOLS.iter().find(|tool| !tool.is_first && is(word, tool))))
+}
+
+/// Whether a word has a length and a first letter of theirs: every session asks, and most words do not.
+fn may_be_tool(word: &[u8]) -> bool {
+    let initial = word.first().map(u8::to_ascii_lowercase);
+    word.len() >= 4 && initial.is_some_and(|initial| matches!(initial, b'f' | b'g' | b'i' | b'p' | b's' | b'v'))
 }
 
 /// Whether nobody but attackers has that User-Agent.
@@ -116,6 +123,7 @@ mod tests {
 
     #[test]
     fn tools_are_known_by_their_word_in_any_letter_case() {
+        assert!(TOOLS.iter().all(|tool| may_be_tool(tool.word.as_bytes())));
         let name = |agent: &str| tool(agent.as_bytes()).map(|tool| tool.name);
         assert_eq!(name("friendly-scanner"), Some("SIPVicious"));
         assert_eq!(name("Friendly-Scanner/1.0"), Some("SIPVicious"));
