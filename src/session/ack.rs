@@ -82,14 +82,16 @@ impl Run {
             .or_else(|| self.newest(&invite, is_hop))
             .or_else(|| self.unacknowledged(&sighting, &identity));
         let Some(index) = index else { return Placement::Known };
-        let difference = self.ack_difference(index, &identity, cseq);
+        // What was cut may have been as it should.
+        let has_all_headers = sighting.message.has_all_headers;
+        let difference = has_all_headers.then(|| self.ack_difference(index, &identity, cseq)).flatten();
         let Some(transaction) = self.transactions.get_mut(index) else { return Placement::Known };
         let is_better = transaction.ack.as_ref().is_none_or(|known| known.difference.is_some() && difference.is_none());
         if is_better {
             transaction.ack = Some(Box::new(Ack {
                 at: sighting.frames.last,
                 time: sighting.time,
-                has_all_headers: sighting.message.has_all_headers,
+                has_all_headers,
                 difference,
                 credentials: sighting.credentials,
             }));
