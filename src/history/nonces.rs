@@ -212,8 +212,9 @@ impl Nonces {
             }
             return;
         };
-        // A B2BUA's or a proxy's copy comes from another address or port.
+        // A B2BUA's or a proxy's copy comes from another address or port, and two captures may have two clocks.
         let is_shared = first.flow.source == issue.flow.source
+            && first.at.input == issue.at.input
             && first.user != issue.user
             && first.user != UserHash(0)
             && issue.user != UserHash(0);
