@@ -2,6 +2,7 @@
 //! is a copy.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 
 use crate::digest::Request;
 use crate::digest::Verdict;
@@ -55,10 +56,15 @@ fn closest(
     });
     let realm = answered.map(|(_, offered)| offered.realm());
     let issued = presented.nonce.and_then(|id| nonces.get(id)).filter(|nonce| nonce.issued().is_some());
+    let destination = match attempt.transaction.flow.destination.address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("[{address}]"),
+    };
     let around = Surroundings {
         request_uri: session.text(sent.uri),
         from: session.text(sent.from),
         to: session.text(sent.to),
+        destination: destination.as_bytes(),
         body,
         challenge_realm: realm.as_deref().or(issued.map(|nonce| &*nonce.realm)),
         challenged,

@@ -81,7 +81,8 @@ impl<'i> Inputs<'i> {
             let value = present(name)?;
             if value.is_empty() { Err(Reason::EmptyParameter(name)) } else { Ok(value) }
         };
-        let (nonce, response) = (filled(Name::Nonce)?, filled(Name::Response)?);
+        // Whoever was given an empty nonce can hash it; before a challenge there is no response, either (TS 33.203).
+        let (response, nonce) = (filled(Name::Response)?, present(Name::Nonce)?);
         let uri = present(Name::Uri)?;
         let (hash, sess, aka) = match credentials.algorithm() {
             Algorithm::Plain { hash, sess } => (hash, sess, None),

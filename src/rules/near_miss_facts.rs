@@ -80,9 +80,12 @@ pub fn done(near_miss: &NearMiss, credentials: &Credentials<'_>) -> String {
         |what: &str, sent: &[u8]| format!("hashed {what} {}, not {}", facts::quoted(hashed), facts::quoted(sent));
     let method = || format!("hashed the method {}, not that of the request", facts::text(hashed));
     match variant {
-        Variant::UriRequestUri | Variant::UriTo | Variant::UriPort | Variant::UriParams | Variant::UriChallenged => {
-            instead("uri", &credentials.uri().unwrap_or_default())
-        }
+        Variant::UriRequestUri
+        | Variant::UriTo
+        | Variant::UriPort
+        | Variant::UriHost
+        | Variant::UriParams
+        | Variant::UriChallenged => instead("uri", &credentials.uri().unwrap_or_default()),
         Variant::MethodChallenged | Variant::MethodOther => method(),
         Variant::RealmChallenge | Variant::RealmCase | Variant::RealmDomain => {
             instead("realm", &credentials.realm().unwrap_or_default())
@@ -150,6 +153,9 @@ pub fn advice(variant: Variant) -> &'static str {
     match variant {
         Variant::UriRequestUri | Variant::UriTo | Variant::UriPort | Variant::UriParams | Variant::UriChallenged => {
             "Let the client hash the uri that it writes into the credentials, byte for byte: the Request-URI of this very request"
+        }
+        Variant::UriHost => {
+            "Find out who writes that host: a client that hashes another than it sends, or a device on the way (SIP ALG) that changes it in the credentials"
         }
         Variant::MethodChallenged | Variant::MethodOther => {
             "Let the client hash the method of the request that carries the credentials, in capitals"

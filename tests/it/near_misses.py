@@ -138,6 +138,11 @@ def uris():
     one("uri-port", "port of TLS hashed", PLAIN, uri=URI + ":5061")
     with_port = PLAIN.but(uri=URI + ":5080", request_uri=URI + ":5080")
     one("uri-port", "port not hashed", with_port, uri=URI)
+    one("uri-host", "address hashed", PLAIN, uri="sip:203.0.113.10")
+    by_address = PLAIN.but(uri="sip:203.0.113.10", request_uri="sip:203.0.113.10")
+    one("uri-host", "domain hashed", by_address, uri="sip:pbx.example.com")
+    port_kept = by_address.but(uri="sip:203.0.113.10:5060", request_uri="sip:203.0.113.10:5060")
+    one("uri-host", "domain hashed, with the port", port_kept, uri="sip:pbx.example.com:5060")
     for parameter in (";transport=udp", ";transport=tcp", ";transport=tls", ";user=phone", ";lr"):
         one("uri-params", f"hashed with {parameter}", PLAIN, uri=URI + parameter)
     tcp = PLAIN.but(uri=URI + ";transport=tcp", request_uri=URI + ";transport=tcp")

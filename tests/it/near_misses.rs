@@ -141,6 +141,7 @@ fn search(verifier: &mut Verifier, response: &str, cnonce: &str) -> (Option<Verd
         request_uri: b"sip:sip.example.net;transport=udp",
         from: b"sip:1002@home.example",
         to: b"sip:1003@office.example:5070",
+        destination: b"203.0.113.10",
         body: Some(b""),
         challenge_realm: Some(b"asterisk"),
         challenged: Some(Challenged { method: b"SUBSCRIBE", uri: b"sip:old.example" }),

@@ -86,6 +86,9 @@ fn add_uris<'c>(candidates: &mut Candidates<'c>, around: &'c Surroundings<'c>) {
     add(Variant::UriRequestUri, around.request_uri.into());
     add(Variant::UriTo, around.to.into());
     uris::with_other_port(base).into_iter().for_each(|uri| add(Variant::UriPort, uri.into()));
+    for host in distinct([around.destination].into_iter().chain(domains(around))) {
+        uris::with_host(base, host).into_iter().for_each(|uri| add(Variant::UriHost, uri.into()));
+    }
     uris::with_other_parameters(base).into_iter().for_each(|uri| add(Variant::UriParams, uri.into()));
     if let Some(challenged) = around.challenged {
         add(Variant::UriChallenged, challenged.uri.into());

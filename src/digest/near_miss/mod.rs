@@ -43,6 +43,8 @@ pub struct Surroundings<'a> {
     pub from: &'a [u8],
     /// The URI of To.
     pub to: &'a [u8],
+    /// The address that the request went to, as a URI names a host; empty where it is not known.
+    pub destination: &'a [u8],
     /// The body, empty where there is none; None where it is not known whole.
     pub body: Option<&'a [u8]>,
     /// The realm of the challenge that is answered, where it is known.
@@ -170,7 +172,8 @@ fn inputs_len(credentials: &Credentials<'_>, around: &Surroundings<'_>) -> usize
     let challenged = around.challenged.map_or(0, |challenged| challenged.method.len() + challenged.uri.len());
     let nonces: usize = around.nonces.iter().map(|nonce| nonce.len()).sum();
     let realm = around.challenge_realm.map_or(0, <[u8]>::len);
-    sent + around.request_uri.len() + around.from.len() + around.to.len() + challenged + nonces + realm
+    let uris = [around.request_uri, around.from, around.to].map(<[u8]>::len).iter().sum::<usize>();
+    sent + uris + around.destination.len() + challenged + nonces + realm
 }
 
 /// The inputs as sent, and what of them was sent and need not be hashed.

@@ -186,9 +186,12 @@ fn has_passwords(variant: Variant) -> bool {
 /// What may be said of what was hashed: nothing that is a secret, and nothing that nonces are hidden for.
 fn told(variant: Variant, hashed: &Hashed<'_>) -> Option<Box<[u8]>> {
     let text: &[u8] = match variant {
-        Variant::UriRequestUri | Variant::UriTo | Variant::UriPort | Variant::UriParams | Variant::UriChallenged => {
-            &hashed.uri
-        }
+        Variant::UriRequestUri
+        | Variant::UriTo
+        | Variant::UriPort
+        | Variant::UriHost
+        | Variant::UriParams
+        | Variant::UriChallenged => &hashed.uri,
         Variant::MethodChallenged | Variant::MethodOther => &hashed.method,
         Variant::RealmChallenge | Variant::RealmCase | Variant::RealmDomain => &hashed.realm,
         Variant::UsernameFrom | Variant::UsernameWithDomain | Variant::UsernameCase => &hashed.username,
@@ -271,6 +274,7 @@ mod tests {
             request_uri: b"sip:sip.example.net;transport=udp",
             from: b"sip:1002@home.example",
             to: b"sip:1003@office.example:5070",
+            destination: b"203.0.113.10",
             body: Some(b"v=0\r\n"),
             challenge_realm: Some(b"asterisk"),
             challenged: Some(Challenged { method: b"SUBSCRIBE", uri: b"sip:old.example" }),

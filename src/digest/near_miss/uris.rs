@@ -16,6 +16,14 @@ pub(super) fn with_other_port(uri: &[u8]) -> Vec<Vec<u8>> {
     ports.into_iter().map(|port| [front, port, back].concat()).collect()
 }
 
+/// With another host, and nothing but that.
+pub(super) fn with_host(uri: &[u8], host: &[u8]) -> Option<Vec<u8>> {
+    let parts = Uri::parse(uri);
+    let place = host_place(uri, &parts).filter(|_| !host.is_empty() && parts.host != host)?;
+    let (front, from_host) = uri.split_at_checked(place)?;
+    Some([front, host, from_host.strip_prefix(parts.host)?].concat())
+}
+
 /// Parameters that clients add or drop.
 const PARAMETERS: [&[u8]; 5] = [b";transport=udp", b";transport=tcp", b";transport=tls", b";user=phone", b";lr"];
 

@@ -14,6 +14,8 @@ pub enum Variant {
     UriTo,
     /// `uri-port`
     UriPort,
+    /// `uri-host`
+    UriHost,
     /// `uri-params`
     UriParams,
     /// `uri-challenged`
@@ -79,10 +81,15 @@ pub enum Variant {
 }
 
 /// Every variant with its public name and what it means, in order.
-static TABLE: [(Variant, &str, &str); 34] = [
+static TABLE: [(Variant, &str, &str); 35] = [
     (Variant::UriRequestUri, "uri-request-uri", "the Request-URI is hashed, and another uri sent"),
     (Variant::UriTo, "uri-to", "the URI of To is hashed, and another uri sent"),
     (Variant::UriPort, "uri-port", "the uri is hashed with a port more or less than is sent"),
+    (
+        Variant::UriHost,
+        "uri-host",
+        "the uri is hashed with another host than is sent: the address that the request went to, or the domain of Request-URI, From or To",
+    ),
     (
         Variant::UriParams,
         "uri-params",

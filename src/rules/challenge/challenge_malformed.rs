@@ -1,5 +1,7 @@
 //! SA116: a Digest challenge that cannot be answered.
 
+use std::borrow::Cow;
+
 use crate::auth::Malformed;
 use crate::auth::Scheme;
 use crate::rules::Check;
@@ -10,7 +12,10 @@ use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::answer_facts;
 use crate::rules::facts;
+use crate::session::Attempt;
+use crate::session::AttemptOutcome;
 use crate::session::Offered;
+use crate::session::Presented;
 use crate::session::Session;
 
 /// The rule.
@@ -21,7 +26,8 @@ pub static RULE: Rule = Rule {
     severity: Severity::High,
     summary: "A Digest challenge cannot be read or lacks what the digest needs",
     finds: "A Digest challenge whose nonce is absent or empty, whose realm is absent, whose quotes are not closed, or that cannot \
-            be read at all. It is medium where a challenge beside it can be answered, or where the answer refuses credentials that are not known to be right.",
+            be read at all. It is medium where a challenge beside it can be answered, or where the answer refuses credentials that are not known to be right, and low where the nonce is empty and the client \
+            got in with it.",
     matters: "Realm and nonce go into the digest: without them no client can answer.",
     advice: "Fix the server. If its own log shows a whole header, look for a device between that folds or cuts it.",
     not_this: "A challenge cut by the snap length is a matter of the capture. An unusual but complete challenge is not malformed.",
@@ -48,21 +54,31 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     // Where another challenge stands beside it, the client has something to answer.
     let has_other = broken.iter().all(|(_, attempt, _)| attempt.challenges.iter().any(is_answerable));
     let what = if has_other { "One of the challenges" } else { "The challenge" };
-    let mut finding = Finding::new(&RULE, format!("{what} cannot be answered: {}", describe(reason)))
+    let is_answered = reason == Malformed::NonceEmpty && session.attempts.iter().any(gets_in_with_empty_nonce);
+    let (title, consequence) = match is_answered {
+        true => (
+            "is odd",
+            "The client answered it all the same, and was let in: such digests can be sent again by anybody.",
+        ),
+        false => ("cannot be answered", "No client can compute a digest from that."),
+    };
+    let mut finding = Finding::new(&RULE, format!("{what} {title}: {}", describe(reason)))
         .fault(Fault::Server)
         .explained(format!(
-            "{} from {}: {}. No client can compute a digest from that.",
+            "{} from {}: {}. {consequence}",
             facts::count(broken.len(), "challenge"),
             attempt.transaction.flow.destination,
             describe(reason)
         ))
         .advises("Fix the challenge on the server, or find the device that changes it on the way");
-    if has_other {
+    if is_answered {
+        finding.severity = Severity::Low;
+    } else if has_other {
         finding.explanation.push_str(" The one beside it can be answered.");
     } else if refusing.is_empty() {
         finding = finding.excludes("wrong password: there was nothing to hash it with");
     }
-    if has_other || asking.is_empty() {
+    if !is_answered && (has_other || asking.is_empty()) {
         finding.severity = Severity::Medium;
     }
     finding.attempt = facts::lead(session, asking.iter().chain(&refusing).map(|(index, _, _)| *index));
@@ -70,6 +86,16 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     finding.frames = facts::frames_of_all(broken.iter().map(|(_, attempt, _)| *attempt));
     finding.evidence = facts::challenge_evidence(attempt);
     vec![finding]
+}
+
+/// Some hash whatever they are given.
+fn gets_in_with_empty_nonce(attempt: &Attempt<'_>) -> bool {
+    let has_empty_nonce = |presented: &Presented<'_>| {
+        let is_filled = |value: Option<Cow<'_, [u8]>>| value.map(|value| !value.is_empty());
+        let Presented { credentials, .. } = presented;
+        is_filled(credentials.nonce()) == Some(false) && is_filled(credentials.response()) == Some(true)
+    };
+    attempt.outcome == AttemptOutcome::Accepted && attempt.credentials.iter().any(has_empty_nonce)
 }
 
 fn is_answerable(offered: &Offered<'_>) -> bool {

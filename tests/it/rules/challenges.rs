@@ -397,3 +397,17 @@ fn challenge_unanswered_waits_for_a_run_that_fell_silent() {
         "sessions unanswered_challenge unanswered_challenge\nhigh challenge-unanswered",
     );
 }
+
+#[test]
+fn an_empty_nonce_is_hashed_by_who_was_given_it() {
+    let asked = "> REGISTER\n< 401\nWWW-Authenticate: Digest realm=\"pbx\", nonce=\"\"\n";
+    let answer =
+        |password: &str| format!("> REGISTER\nAuthorization: digest user=1001 password={password} nonce=\"\"\n");
+    check(
+        &[asked, &answer("secret"), OK],
+        SECRET,
+        "verdict ok\nlow challenge-malformed says=all_the_same unsaid=cannot_be_answered\ninfo digest-ok-accepted\nno verification-not-possible",
+    );
+    let again = asked.replace("> REGISTER\n", "");
+    check(&[asked, &answer("wrong"), &again, LATER], SECRET, "high challenge-malformed\nmedium digest-wrong-password");
+}
