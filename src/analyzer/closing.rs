@@ -45,6 +45,7 @@ impl Messages {
             lost_between: &self.lost_between,
             unreachable: &self.unreachable,
             lost: &lost,
+            begun_anew: &self.begun_anew,
             said: &self.said,
             end,
         };

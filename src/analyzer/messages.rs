@@ -15,6 +15,7 @@ use crate::digest::Request;
 use crate::digest::Verifier;
 use crate::filter::Selection;
 use crate::history::Accounts;
+use crate::history::BegunAnew;
 use crate::history::Chronicle;
 use crate::history::Nonces;
 use crate::history::Outcomes;
@@ -71,6 +72,8 @@ pub(super) struct Messages {
     pub(super) lost_between: Missing,
     /// What ICMP and TCP said of packets that nothing came of.
     pub(super) unreachable: Unreachables,
+    /// Who asked anew as the capture came to its end; nobody before that.
+    pub(super) begun_anew: BegunAnew,
     /// The first session with the worst finding so far: the one that a ticket is about.
     pub(super) worst: Option<(Severity, model::Session)>,
     pub(super) run_dropped: u64,
@@ -105,6 +108,7 @@ impl Messages {
             ready: Vec::new(),
             nonce_list: NonceList::default(),
             lost_between: Missing::default(),
+            begun_anew: BegunAnew::default(),
             unreachable: Unreachables::default(),
             worst: None,
             run_dropped: 0,
@@ -193,6 +197,7 @@ impl Messages {
     pub(super) fn finish(&mut self, latest: Option<CaptureTime>, each: &mut impl FnMut(model::Row)) {
         let end = self.end(latest);
         self.ready.drain(..).for_each(&mut *each);
+        self.begun_anew = BegunAnew::of(self.tracker.awake(), end);
         for run in self.tracker.finish() {
             self.close(&run, end);
             self.ready.drain(..).for_each(&mut *each);

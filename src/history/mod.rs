@@ -1,6 +1,7 @@
 //! What one nonce, one account, one source or one server did across Call-IDs.
 
 pub mod account;
+pub mod begun_anew;
 pub mod chronicle;
 pub mod credential_use;
 pub mod legs;
@@ -20,6 +21,7 @@ pub mod trail;
 pub mod tries;
 
 pub use account::{AccountKey, Accounts, Shown};
+pub use begun_anew::BegunAnew;
 pub use chronicle::Chronicle;
 pub use credential_use::{Replay, Use, Uses};
 pub use legs::{Legs, Passage};

@@ -7,6 +7,8 @@ use crate::auth::Algorithm;
 use crate::auth::HashName;
 use crate::auth::Qop;
 use crate::auth::Scheme;
+use crate::base::CaptureTime;
+use crate::base::FrameRef;
 use crate::base::Notice;
 use crate::history::Accounts;
 use crate::rules::Confidence;
@@ -43,6 +45,8 @@ pub struct Unanswered {
     pub is_lost: bool,
     /// What ICMP said of the challenge: it did not come to the client.
     pub notice: Option<Notice>,
+    /// When and in which frame the client began anew without credentials, where the capture ends too soon to know without.
+    pub anew: Option<(CaptureTime, FrameRef)>,
 }
 
 /// Clients answer within this time; people type their password later.
@@ -89,7 +93,9 @@ fn unanswered_at(session: &Session<'_>, context: &Context<'_>, index: usize) -> 
     let gap = facts::capture_after(attempt, context);
     let is_lost = facts::may_be_lost(attempt, context);
     let notice = path_facts::notice_of_answer(attempt, context);
-    let (severity, confidence) = match gap >= facts::ANSWER_WITHIN && !is_lost {
+    let anew = context.begun_anew.behind(session, attempt).filter(|_| gap < facts::ANSWER_WITHIN);
+    let is_over = gap >= facts::ANSWER_WITHIN || anew.is_some();
+    let (severity, confidence) = match is_over && !is_lost {
         _ if session.is_one_way => (Severity::Info, Confidence::Possible),
         _ if session.run.agrees_on_ipsec(attempt.transaction) => (Severity::Info, Confidence::Possible),
         _ if facts::is_ping(attempt) => (Severity::Info, Confidence::Likely),
@@ -107,10 +113,11 @@ fn unanswered_at(session: &Session<'_>, context: &Context<'_>, index: usize) -> 
         }
         true if is_doubtful(session, context, attempt) => (Severity::Medium, Confidence::Possible),
         true if dialog_facts::was_let_in_without(session, context, attempt) => (Severity::High, Confidence::Likely),
+        true if anew.is_some() => (Severity::High, Confidence::Likely),
         true => (Severity::High, Confidence::Proven),
         false => (Severity::Medium, Confidence::Possible),
     };
-    Some(Unanswered { index, severity, confidence, gap, is_lost, notice })
+    Some(Unanswered { index, severity, confidence, gap, is_lost, notice, anew })
 }
 
 /// Methods that clients repeat under a new Call-ID at will: what they ask for is the same each time.

@@ -39,6 +39,7 @@ use crate::base::CaptureTime;
 use crate::base::Missing;
 use crate::base::Unreachables;
 use crate::history::Accounts;
+use crate::history::BegunAnew;
 use crate::history::Nonces;
 use crate::history::Servers;
 use crate::history::Sources;
@@ -113,6 +114,8 @@ pub struct Context<'a> {
     pub unreachable: &'a Unreachables,
     /// Messages of the session's Call-ID of which only the first fragment was captured.
     pub lost: &'a [Lost],
+    /// Who asked anew, without credentials, as the capture came to its end.
+    pub begun_anew: &'a BegunAnew,
     /// What was said before of many sessions.
     pub said: &'a Said,
     /// The latest time of the capture when the session closed.

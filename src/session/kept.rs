@@ -74,6 +74,14 @@ impl Kept {
         }
     }
 
+    /// The run, unless it rests.
+    pub(super) fn awake(&self) -> Option<&Run> {
+        match &self.form {
+            Form::Awake(run) => Some(run),
+            Form::Resting(_) => None,
+        }
+    }
+
     /// The nonces that its messages name.
     pub(super) fn nonces(&self) -> impl Iterator<Item = NonceId> {
         let (awake, resting): (&[Transaction], &[NonceId]) = match &self.form {

@@ -226,6 +226,11 @@ impl Tracker {
         self.evicted
     }
 
+    /// The runs that are not closed yet and had messages lately, in no order.
+    pub fn awake(&self) -> impl Iterator<Item = &Run> {
+        self.runs.iter().filter_map(Kept::awake)
+    }
+
     /// The nonces that sessions name which are not closed yet.
     pub fn nonces(&self) -> impl Iterator<Item = NonceId> {
         self.runs.iter().flat_map(Kept::nonces)

@@ -39,7 +39,7 @@ pub static RULE: Rule = Rule {
     summary: "A challenge was never answered",
     finds: "A 401 or 407 after which no request with its nonce, nor one of the same method with credentials for that realm, follows in \
             the same Call-ID (for REGISTER and its like also from the same address of record and source at the same server) within \
-            32 s, while the capture goes on. Where the capture ends \
+            32 s, while the capture goes on, or until the client begins anew with a REGISTER without credentials. Where the capture ends \
             earlier, the finding is medium and possible, and says how long it went on: less than 2 s speak against nobody. So it is where the account shows what was asked \
             for within 64 s, but later, from another port or at another server. Where the challenge itself shows why, the \
             cause says so: scheme, algorithm, qop, second-realm, late-challenge or challenge-kind; and trunk where the one who was asked is a \
@@ -72,7 +72,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
 }
 
 fn finding(session: &Session<'_>, context: &Context<'_>, challenge: &Unanswered) -> Option<Finding> {
-    let &Unanswered { index, severity, confidence, gap, is_lost, notice } = challenge;
+    let &Unanswered { index, severity, confidence, gap, is_lost, notice, anew } = challenge;
     let attempt = session.attempts.get(index)?;
     if let Some(origin) = relay_facts::origin(session, attempt) {
         return relayed(session, challenge, origin);
@@ -81,7 +81,7 @@ fn finding(session: &Session<'_>, context: &Context<'_>, challenge: &Unanswered)
         return None;
     }
     let answer = attempt.answer()?;
-    let is_proven = gap >= facts::ANSWER_WITHIN;
+    let is_proven = gap >= facts::ANSWER_WITHIN || anew.is_some();
     let asked = attempt.challenges.first()?.realm();
     let method = attempt.transaction.method.to_string();
     let ending = match is_proven {
@@ -93,7 +93,13 @@ fn finding(session: &Session<'_>, context: &Context<'_>, challenge: &Unanswered)
     let who = challenge_facts::who(session, attempt);
     let title = format!("{who} was challenged for realm {} and {ending}", facts::quoted(&asked));
     let gap = facts::duration_text(gap);
-    let silence = if is_proven {
+    let silence = if let Some((time, at)) = anew {
+        let later = facts::duration_text(time.since(answer.time));
+        format!(
+            "No request with credentials for it followed: {later} later the client began anew in frame {}, again without any.",
+            at.number
+        )
+    } else if is_proven {
         format!("No request with credentials for it followed, although the capture goes on for {gap}.")
     } else {
         format!("No request with credentials for it follows, but the capture ends {gap} after the challenge.")

@@ -411,3 +411,24 @@ fn an_empty_nonce_is_hashed_by_who_was_given_it() {
     let again = asked.replace("> REGISTER\n", "");
     check(&[asked, &answer("wrong"), &again, LATER], SECRET, "high challenge-malformed\nmedium digest-wrong-password");
 }
+
+#[test]
+fn a_client_that_begins_anew_has_not_answered() {
+    let asked =
+        |call: &str, after: &str| format!("{after} [{call}] > REGISTER\n[{call}] < 401\nWWW-Authenticate: challenge\n");
+    let (first, anew) = (asked("a", "+0"), asked("b", "+5"));
+    let never = "told 1 of 1 client did not get in: 1 challenge never answered";
+    check(
+        &[&first, &anew],
+        NOTHING,
+        &format!("high challenge-unanswered sure=likely says=began_anew_in_frame_3\n{never}\nseveral"),
+    );
+    // Nobody knows of the last one, of one that crossed the challenge, and of what was answered elsewhere.
+    let open = "medium challenge-unanswered sure=possible\nuntold did not get in\nseveral";
+    check(&[&first], NOTHING, open);
+    check(&[&first, &asked("b", "+0.2")], NOTHING, open);
+    let answered = "[b] > REGISTER\nAuthorization: digest user=1001 password=secret\n[b] < 200\n";
+    check(&[&first, &anew, answered], NOTHING, "verdict ok\nno challenge-unanswered");
+    let other = anew.replace("> REGISTER", "> REGISTER\nTo: <sip:1002@pbx.example.com>");
+    check(&[&first, &other], NOTHING, open);
+}
