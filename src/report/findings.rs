@@ -141,6 +141,9 @@ impl Findings {
         let Some(known) = self.collected.get_mut(index) else { return };
         let before = known.finding.severity;
         known.absorb(finding, sessions);
+        if finding.severity > before {
+            known.finding.take_words(finding);
+        }
         let severity = known.finding.severity;
         self.recount(before, severity);
     }

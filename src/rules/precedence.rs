@@ -10,6 +10,7 @@ use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::causes::EXPLAINS;
+use crate::rules::causes::UNREAD;
 use crate::rules::causes::UNREADABLE;
 use crate::rules::challenge::challenge_loop;
 use crate::rules::challenge::challenge_unanswered;
@@ -75,7 +76,10 @@ pub fn explains_loop_at(session: &Session<'_>, findings: &[Finding], index: usiz
 }
 
 fn rank(finding: &Finding) -> usize {
-    EXPLAINS.iter().position(|(rule, _)| is_same(rule, finding.rule)).unwrap_or(EXPLAINS.len())
+    // What a form explains it explains now and then: it keeps its place.
+    let is_of_rule =
+        |(rule, explained): &(&'static Rule, &[&str])| is_same(rule, finding.rule) && !std::ptr::eq(*explained, UNREAD);
+    EXPLAINS.iter().position(is_of_rule).unwrap_or(EXPLAINS.len())
 }
 
 /// There is one of each: names need not be compared.
@@ -103,7 +107,11 @@ struct Explanation {
 fn explain(session: &Session<'_>, findings: &mut [Finding]) {
     for (rule, explained) in EXPLAINS {
         let is_cause = |finding: &&Finding| {
-            is_same(finding.rule, rule) && finding.explained_by.is_none() && finding.severity >= Severity::Medium
+            is_same(finding.rule, rule)
+                && finding.explained_by.is_none()
+                && finding.severity >= Severity::Medium
+                // That a server writes so explains nothing to clients that can read it.
+                && (finding.attempt.is_some() || !std::ptr::eq(*explained, UNREAD))
         };
         if !findings.iter().any(|finding| is_cause(&finding)) {
             continue;

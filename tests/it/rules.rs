@@ -35,6 +35,7 @@ mod silence;
 mod strangers;
 mod transactions;
 mod transports;
+mod unread;
 mod unseen;
 mod weighed;
 
