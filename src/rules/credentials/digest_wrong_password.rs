@@ -82,7 +82,7 @@ fn finding(
         Some(text) => {
             finding.explanation.push_str(text);
             finding.explanation.push_str(&format!(
-                " The changes were tried with {} of the {} digests.",
+                "{SOME_TRIED} {} of the {} digests.",
                 requests.len() - untried,
                 requests.len()
             ));
@@ -133,12 +133,18 @@ fn corrected(
 
 const NOT_TRIED: &str = " Changed inputs were not tried: searches for them have reached their limit.";
 const NONE_FITS: &str = " No single change to what was hashed makes it fit: another realm, uri, method, user name or form of the password, among others.";
+const SOME_TRIED: &str = " The changes were tried with";
 const NONE_FITS_BY_HA1: &str =
     " No single change that can be tried with an HA1 makes it fit; with the password more can be tried.";
 
 /// What is said of a search that found nothing, or was not made: the first digests of an account are searched, and nothing else tells
 /// the others from them.
 pub const SEARCHED: [&str; 3] = [NONE_FITS, NONE_FITS_BY_HA1, NOT_TRIED];
+
+/// Whether all digests of a finding were searched, and none is a near miss of a secret given.
+pub fn is_searched(finding: &Finding) -> bool {
+    finding.explanation.contains(NONE_FITS) && !finding.explanation.contains(SOME_TRIED)
+}
 
 /// What the search for a near miss adds.
 fn tried(closest: &Closest) -> Option<&'static str> {
