@@ -397,6 +397,7 @@ impl Collected {
     fn unite(&mut self, other: Collected) {
         self.united += other.united + 1;
         self.absorb(&other.finding, &other.sessions);
+        self.finding.excluded.retain(|text| other.finding.excluded.contains(text));
         // Of many, not all are named.
         self.sessions_count = self.united + 1;
     }
