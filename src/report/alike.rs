@@ -58,6 +58,34 @@ impl Alike {
     }
 }
 
+/// Rules whose findings are less sure where the capture ends soon.
+const ENDING: [&str; 2] = ["algorithm-unsupported-no-retry", "challenge-unanswered"];
+
+/// What such findings have in common, however soon the capture ends behind them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Unended {
+    rule: &'static str,
+    /// Fault and cause.
+    verdict: [&'static str; 2],
+    subject: Subject,
+    pair: Option<PairKey>,
+    remedy: Option<String>,
+}
+
+impl Unended {
+    /// What is told of one account, and explained by nothing else.
+    pub(super) fn of(finding: &Finding, pair: Option<PairKey>) -> Option<Unended> {
+        let is_such = ENDING.contains(&finding.rule.name) && finding.merge.is_none() && finding.explained_by.is_none();
+        is_such.then(|| Unended {
+            rule: finding.rule.name,
+            verdict: [finding.fault.name(), finding.cause.unwrap_or_default()],
+            subject: account(&finding.subject),
+            pair,
+            remedy: finding.remedy.first().map(|advice| without_place(advice)),
+        })
+    }
+}
+
 /// Whose account it is about: that of the client, where calls show no other.
 pub(super) fn account(subject: &Subject) -> Subject {
     match subject.caller {

@@ -15,6 +15,7 @@ use crate::history::PairKey;
 use crate::report::Redaction;
 use crate::report::alike;
 use crate::report::alike::Alike;
+use crate::report::alike::Unended;
 use crate::report::model;
 use crate::report::pseudonyms::Pseudonyms;
 use crate::rules::Finding;
@@ -295,7 +296,27 @@ impl Findings {
             }
         }
         self.collected = kept;
+        self.unite_unended();
         self.index();
+    }
+
+    /// What is less sure only because the capture ends is the same as what went before it.
+    fn unite_unended(&mut self) {
+        let mut worst: HashMap<Unended, usize> = HashMap::new();
+        for (index, collected) in self.collected.iter().enumerate() {
+            let high = Unended::of(&collected.finding, collected.pair)
+                .filter(|_| collected.finding.severity == Severity::High);
+            high.into_iter().for_each(|unended| *worst.entry(unended).or_insert(index) = index);
+        }
+        let into = self.collected.iter().map(|collected| {
+            let medium = Unended::of(&collected.finding, collected.pair)
+                .filter(|_| collected.finding.severity == Severity::Medium)?;
+            worst.get(&medium).copied()
+        });
+        let into: Vec<Option<usize>> = into.collect();
+        if into.iter().any(Option::is_some) {
+            self.put_into(&into);
+        }
     }
 
     /// How many findings of that rule are critical, as far as they have a place.

@@ -100,7 +100,7 @@ fn form(attempt: &Attempt<'_>) -> Option<OddForm> {
     } else if has(|row| memchr::memchr2(b'\r', b'\n', &row.value).is_some()) {
         Some(OddForm::Folded)
     } else {
-        has(|row| strict_parser_rejects::refuses_challenge(row)).then_some(OddForm::Ungrammatical)
+        has(strict_parser_rejects::refuses_challenge).then_some(OddForm::Ungrammatical)
     }
 }
 

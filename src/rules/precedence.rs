@@ -138,6 +138,8 @@ struct Explanation {
     remedy: Option<Cow<'static, str>>,
     /// The last frame that it speaks of.
     last: Option<FrameRef>,
+    /// Somebody has mended it since: then what it explains is no worse.
+    is_made_good: bool,
 }
 
 fn explain(session: &Session<'_>, findings: &mut [Finding]) {
@@ -159,15 +161,24 @@ fn explain(session: &Session<'_>, findings: &mut [Finding]) {
                 let Finding { severity, fault, confidence, .. } = *finding;
                 let remedy = finding.remedy.first().cloned();
                 let last = finding.frames.last().copied();
-                let of =
-                    move |exchange| Explanation { exchange, severity, fault, confidence, remedy: remedy.clone(), last };
+                let is_made_good =
+                    is_same(rule, &digest_wrong_password::RULE) && digest_wrong_password::is_corrected(finding);
+                let of = move |exchange| Explanation {
+                    exchange,
+                    severity,
+                    fault,
+                    confidence,
+                    remedy: remedy.clone(),
+                    last,
+                    is_made_good,
+                };
                 exchanges(session, finding).into_iter().map(of)
             })
             .collect();
         for finding in findings.iter_mut().filter(|finding| explained.contains(&finding.rule.name)) {
             let mine = exchange(session, finding);
             let explains = |cause: &&Explanation| {
-                cause.severity >= finding.severity.min(Severity::High)
+                (cause.severity >= finding.severity.min(Severity::High) || cause.is_made_good)
                     && (cause.exchange.is_none() || mine.is_none() || cause.exchange == mine)
             };
             // Behind what was over it is another story.

@@ -91,7 +91,8 @@ impl Findings {
         self.put_into(&into);
     }
 
-    fn put_into(&mut self, into: &[Option<usize>]) {
+    /// Makes each a part of the one before it at that place.
+    pub(super) fn put_into(&mut self, into: &[Option<usize>]) {
         let mut kept: Vec<Collected> = Vec::with_capacity(self.collected.len());
         let mut now_at: Vec<usize> = Vec::with_capacity(into.len());
         for (collected, place) in std::mem::take(&mut self.collected).into_iter().zip(into) {

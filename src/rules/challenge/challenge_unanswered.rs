@@ -87,6 +87,9 @@ fn finding(session: &Session<'_>, context: &Context<'_>, challenge: &Unanswered)
     let ending = match is_proven {
         _ if notice.is_some() => "the challenge did not arrive",
         true => "never answered",
+        false if is_asked_again(session, index) && has_answered(session, index) => {
+            "had not answered the last challenge when the capture ends"
+        }
         false if is_asked_again(session, index) => "had answered none when the capture ends",
         false => "the capture ends before an answer",
     };
@@ -129,6 +132,14 @@ fn is_asked_again(session: &Session<'_>, index: usize) -> bool {
     let mut before = session.attempts.iter().take(index).rev().take(GOES_ON_WITHIN);
     session.attempts.get(index).is_some_and(|attempt| !attempt.has_credentials())
         && before.any(|other| other.exchange == exchange && other.is_challenged() && !other.has_credentials())
+}
+
+/// Whether the same client answered a challenge before under this Call-ID.
+fn has_answered(session: &Session<'_>, index: usize) -> bool {
+    let source = |attempt: &Attempt<'_>| attempt.transaction.flow.source.address;
+    let mine = session.attempts.get(index).map(source);
+    let mut before = session.attempts.iter().take(index).rev().take(GOES_ON_WITHIN);
+    before.any(|other| Some(source(other)) == mine && other.has_credentials())
 }
 
 /// Somebody between client and server was challenged for what he sent on, and kept it to himself.

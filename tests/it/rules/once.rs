@@ -35,6 +35,51 @@ fn a_wrong_secret_is_one_finding_however_often_it_was_tried() {
 }
 
 #[test]
+fn what_the_end_of_the_capture_leaves_open_is_what_went_before_it() {
+    let bare = |call: &str| under(call, ASKED);
+    check(
+        &[&bare("a"), "+40 ", &bare("b"), "+40 ", &bare("c"), "+3 [later] > OPTIONS\n[later] < 200\n"],
+        NOTHING,
+        "high challenge-unanswered sure=proven sessions=3",
+    );
+    // One that was answered is none.
+    check(
+        &[&bare("a"), &under("a", RIGHT), &under("a", OK), "+40 ", &bare("b"), LATER],
+        SECRET,
+        "high challenge-unanswered sessions=1",
+    );
+}
+
+#[test]
+fn a_secret_that_was_corrected_under_another_call_id_is_no_failure() {
+    let wrong = [ASKED, WRONG, REFUSED, WRONG, REFUSED].concat();
+    let right = |call: &str| under(call, &[ASKED, RIGHT, OK].concat());
+    let corrected = "verdict ok\nmedium digest-wrong-password by=- says=under_another_Call-ID says=Nothing\nmedium challenge-loop by=digest-wrong-password";
+    check(&[&wrong, "+3 ", &right("b")], SECRET, corrected);
+    check(&[&wrong, "+3 ", &right("b"), "+60 ", &right("d")], SECRET, corrected);
+    let fails = "high digest-wrong-password says=Enter_the_secret";
+    // Turns of right and wrong, another port, another account, and a long time are no correction.
+    check(&[&right("b"), "+3 ", &wrong], SECRET, fails);
+    check(&[&right("a"), "+3 ", &wrong, "+3 ", &right("b")], SECRET, fails);
+    let again = under("c", &[ASKED, WRONG, REFUSED].concat());
+    check(&[&wrong, "+3 ", &right("b"), "+3 ", &again], SECRET, fails);
+    check(&[&wrong, "+400 ", &right("b")], SECRET, fails);
+    // A call that needs no account shows nothing of the secret.
+    let turned_down = under("b", &[ASKED, WRONG, REFUSED].concat());
+    check(
+        &[&wrong, "+3 ", &turned_down, "+3 [c] > INVITE sip:112@pbx.example.com\n[c] < 200\n[c] > ACK\n"],
+        SECRET,
+        fails,
+    );
+    let call = under("c", &[CALL_ASKED, CALL_WRONG, CALL_REFUSED].concat());
+    check(&[&wrong, "+3 ", &right("b"), "+3 ", &call], SECRET, fails);
+    let from = |text: String, who: &str| {
+        text.replace("[b] >", &format!("[b] {who} > server")).replace("[b] <", &format!("[b] {who} < server"))
+    };
+    check(&["twin 198.51.100.7:5072\n", &wrong, "+3 ", &from(right("b"), "twin")], SECRET, fails);
+}
+
+#[test]
 fn what_proves_a_server_at_fault_is_told_once() {
     let bare = "> REGISTER\n< 401\n";
     check(
