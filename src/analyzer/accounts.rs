@@ -51,7 +51,8 @@ impl Messages {
         Flow { source: server, destination: client, .. }: Flow,
     ) {
         let Some(200..=299) = message.status() else { return };
-        let address = match message.cseq().map(|cseq| cseq.method) {
+        let method = message.cseq().map(|cseq| cseq.method);
+        let address = match method {
             Some(b"REGISTER") => message.value(HeaderName::To),
             Some(b"INVITE") => {
                 let pair = PairKey { client: client.address, server: server.address };
@@ -61,7 +62,11 @@ impl Messages {
             _ => return,
         };
         let aor = address.map(Address::uri_of).unwrap_or_default().into();
-        self.accounts.got_in(&AccountKey { source: client.address, aor });
+        let key = AccountKey { source: client.address, aor };
+        match method {
+            Some(b"REGISTER") => self.accounts.got_registered(&key),
+            _ => self.accounts.got_in(&key),
+        }
     }
 
     /// Which challenges of an unusual kind the clients of a session answered.

@@ -52,6 +52,8 @@ struct Account {
     presented: VecDeque<Shown>,
     /// Which of them were accepted: the newest in the lowest bit.
     accepted: u64,
+    /// Behind which of them a REGISTER was accepted.
+    registered: u64,
     steps: Steps,
     registrations: Registrations,
     /// Boxed: few accounts are forbidden anything.
@@ -152,6 +154,7 @@ impl Accounts {
             for shown in shown {
                 push(&mut account.presented, shown);
                 account.accepted <<= 1;
+                account.registered <<= 1;
             }
         }
     }
@@ -160,6 +163,14 @@ impl Accounts {
     pub fn got_in(&mut self, key: &AccountKey) {
         if let Some(account) = self.accounts.get_mut(key).filter(|account| !account.presented.is_empty()) {
             account.accepted |= 1;
+        }
+    }
+
+    /// The same, where what was accepted is a REGISTER.
+    pub fn got_registered(&mut self, key: &AccountKey) {
+        self.got_in(key);
+        if let Some(account) = self.accounts.get_mut(key).filter(|account| !account.presented.is_empty()) {
+            account.registered |= 1;
         }
     }
 
@@ -196,6 +207,35 @@ impl Accounts {
             let mut newest = account.presented.iter().rev().enumerate();
             newest.any(|(place, shown)| account.accepted >> place & 1 == 1 && (from..=until).contains(&shown.time))
         })
+    }
+
+    /// When an account got in that had been refused, where it had not got in before and stays in. What it showed counts where it is for one of
+    /// these purposes, and went where `refused` went, from the same port: another port is another client, and so is who has right and wrong
+    /// by turns.
+    pub fn got_in_for_good(
+        &self,
+        key: &AccountKey,
+        refused: Shown,
+        purposes: &[u64],
+        wait: Duration,
+    ) -> Option<CaptureTime> {
+        let account = self.accounts.get(key)?;
+        // What one request showed was accepted together. A call may be let past that showed nothing.
+        let newest = account.presented.iter().rev().take(KEPT_MAX).enumerate();
+        let accepted: BTreeSet<(CaptureTime, bool)> = newest
+            .filter(|(place, _)| account.accepted >> place & 1 == 1)
+            .map(|(place, shown)| (shown.time, account.registered >> place & 1 == 1))
+            .collect();
+        let is_alike = |shown: &&Shown| {
+            purposes.contains(&shown.purpose) && shown.server == refused.server && shown.has_port_of(refused.port)
+        };
+        let alike: Vec<&Shown> = account.presented.iter().filter(is_alike).collect();
+        let is_accepted = |shown: &&&Shown| accepted.contains(&(shown.time, shown.purpose == refused.purpose));
+        let was_in_before = alike.iter().find(is_accepted).is_some_and(|first| first.time <= refused.time);
+        let is_in_at_last = alike.last().filter(is_accepted).is_some() && !was_in_before;
+        // A registration that failed is not made good by a call.
+        let first = alike.iter().filter(is_accepted).find(|shown| shown.purpose == refused.purpose)?.time;
+        (is_in_at_last && first.since(refused.time) <= wait).then_some(first)
     }
 
     /// Notes a call or a message with credentials that was let past.

@@ -8,6 +8,9 @@ use crate::rules::Subject;
 use crate::rules::credentials::digest_wrong_password::SEARCHED;
 use crate::rules::facts;
 
+/// Rules of which the title and the advice say what the trouble is: how often it was met in one session and not in another is no other one.
+const COUNTED: [&str; 4] = ["ack-mismatch", "challenge-header-missing", "challenge-loop", "digest-wrong-password"];
+
 /// What findings have in common that are told as one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Alike {
@@ -37,15 +40,49 @@ impl Alike {
             Some(name) => without_name(&without_place(sentence), name),
             None => without_place(sentence),
         };
-        let text = [finding.title.as_str(), &explanation].into_iter().chain(sentences).map(nameless);
+        let text: Vec<String> = match COUNTED.contains(&finding.rule.name) {
+            true => {
+                let advice = finding.remedy.iter().map(|advice| nameless(advice));
+                std::iter::once(without_counts(&nameless(&finding.title))).chain(advice).collect()
+            }
+            false => [finding.title.as_str(), &explanation].into_iter().chain(sentences).map(nameless).collect(),
+        };
         Alike {
             rule: finding.rule.name,
             severity: finding.severity,
             verdict,
             subject: account(&finding.subject),
             pair,
-            text: text.collect::<Vec<_>>().join("\n"),
+            text: text.join("\n"),
         }
+    }
+}
+
+/// Rules whose findings are less sure where the capture ends soon.
+const ENDING: [&str; 2] = ["algorithm-unsupported-no-retry", "challenge-unanswered"];
+
+/// What such findings have in common, however soon the capture ends behind them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Unended {
+    rule: &'static str,
+    /// Fault and cause.
+    verdict: [&'static str; 2],
+    subject: Subject,
+    pair: Option<PairKey>,
+    remedy: Option<String>,
+}
+
+impl Unended {
+    /// What is told of one account, and explained by nothing else.
+    pub(super) fn of(finding: &Finding, pair: Option<PairKey>) -> Option<Unended> {
+        let is_such = ENDING.contains(&finding.rule.name) && finding.merge.is_none() && finding.explained_by.is_none();
+        is_such.then(|| Unended {
+            rule: finding.rule.name,
+            verdict: [finding.fault.name(), finding.cause.unwrap_or_default()],
+            subject: account(&finding.subject),
+            pair,
+            remedy: finding.remedy.first().map(|advice| without_place(advice)),
+        })
     }
 }
 
@@ -77,6 +114,21 @@ fn without_place(sentence: &str) -> String {
     words.join(" ")
 }
 
+/// A title without the number of requests: `2 REGISTERs` and `3 REGISTERs` are the same met more often.
+fn without_counts(title: &str) -> String {
+    let mut words: Vec<&str> = title.split(' ').collect();
+    for index in 1..words.len() {
+        let is_count = words.get(index).is_some_and(|word| word.bytes().all(|byte| byte.is_ascii_digit()));
+        let noun =
+            words.get(index + 1).copied().filter(|noun| noun.starts_with(|first: char| first.is_ascii_uppercase()));
+        if let (true, Some(noun)) = (is_count, noun) {
+            words.get_mut(index).into_iter().for_each(|word| *word = "#");
+            words.get_mut(index + 1).into_iter().for_each(|word| *word = noun.strip_suffix('s').unwrap_or(noun));
+        }
+    }
+    words.join(" ")
+}
+
 /// A sentence without that name, where it is a word.
 fn without_name(sentence: &str, name: &str) -> String {
     let words = sentence.split(' ').map(|word| if word == name { "#" } else { word });
@@ -100,6 +152,14 @@ mod tests {
         check("The credentials in frame 3 got 403.", "The credentials in frame # got 403.");
         check("after 31.2 s, and 2 of 3 were refused", "after # # and 2 of 3 were refused");
         check("a nonce count of 2 (5 min)", "a nonce count of 2 (5 min)");
+    }
+
+    #[test]
+    fn requests_are_not_counted_and_nothing_else_is_left_out() {
+        let check = |title: &str, left: &str| assert_eq!(without_counts(title), left);
+        check("1001 met 2 REGISTERs with credentials", "1001 met # REGISTER with credentials");
+        check("1001 met 1 REGISTER with credentials", "1001 met # REGISTER with credentials");
+        check("The 401 of 2 has no challenge", "The 401 of 2 has no challenge");
     }
 
     #[test]

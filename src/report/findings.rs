@@ -15,6 +15,7 @@ use crate::history::PairKey;
 use crate::report::Redaction;
 use crate::report::alike;
 use crate::report::alike::Alike;
+use crate::report::alike::Unended;
 use crate::report::model;
 use crate::report::pseudonyms::Pseudonyms;
 use crate::rules::Finding;
@@ -142,6 +143,9 @@ impl Findings {
         let Some(known) = self.collected.get_mut(index) else { return };
         let before = known.finding.severity;
         known.absorb(finding, sessions);
+        if finding.severity > before {
+            known.finding.take_words(finding);
+        }
         let severity = known.finding.severity;
         self.recount(before, severity);
     }
@@ -293,7 +297,27 @@ impl Findings {
             }
         }
         self.collected = kept;
+        self.unite_unended();
         self.index();
+    }
+
+    /// What is less sure only because the capture ends is the same as what went before it.
+    fn unite_unended(&mut self) {
+        let mut worst: HashMap<Unended, usize> = HashMap::new();
+        for (index, collected) in self.collected.iter().enumerate() {
+            let high = Unended::of(&collected.finding, collected.pair)
+                .filter(|_| collected.finding.severity == Severity::High);
+            high.into_iter().for_each(|unended| *worst.entry(unended).or_insert(index) = index);
+        }
+        let into = self.collected.iter().map(|collected| {
+            let medium = Unended::of(&collected.finding, collected.pair)
+                .filter(|_| collected.finding.severity == Severity::Medium)?;
+            worst.get(&medium).copied()
+        });
+        let into: Vec<Option<usize>> = into.collect();
+        if into.iter().any(Option::is_some) {
+            self.put_into(&into);
+        }
     }
 
     /// How many findings of that rule are critical, as far as they have a place.
@@ -395,6 +419,7 @@ impl Collected {
     fn unite(&mut self, other: Collected) {
         self.united += other.united + 1;
         self.absorb(&other.finding, &other.sessions);
+        self.finding.excluded.retain(|text| other.finding.excluded.contains(text));
         // Of many, not all are named.
         self.sessions_count = self.united + 1;
     }

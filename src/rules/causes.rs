@@ -255,9 +255,12 @@ pub(super) static EXPLAINS: &[(&Rule, &[&str])] = &[
         &["challenge-unanswered", "challenge-loop", "retry-without-credentials", "rejected-credentials"],
     ),
     (&challenge::unsupported_scheme::RULE, &["challenge-unanswered", "challenge-loop", "retry-without-credentials"]),
+    (&challenge::combined_challenges_one_row::RULE, UNREAD),
+    (&path::strict_parser_rejects::RULE, UNREAD),
     (&transaction::ack_mismatch::RULE, &["challenge-unanswered", "late-challenge-not-answered"]),
     (&transaction::ack_missing::RULE, &["challenge-unanswered", "late-challenge-not-answered"]),
     (&challenge::in_dialog_challenge_unanswered::RULE, &["challenge-unanswered", "late-challenge-not-answered"]),
+    (&credentials::algorithm_unsupported_no_retry::RULE, &["retry-without-credentials"]),
     (&challenge::retry_without_credentials::RULE, &["challenge-unanswered", "challenge-loop"]),
     (
         &credentials::algorithm_unsupported_no_retry::RULE,
@@ -343,3 +346,7 @@ pub(super) static EXPLAINS: &[(&Rule, &[&str])] = &[
 /// What credentials bring about whose form is not that of the challenge. Some servers call them stale (OpenSIPS).
 pub(super) static UNREADABLE: &[&str] =
     &["digest-ok-but-rejected", "challenge-loop", "stale-loop", "stale-ignored-by-client", "rejected-credentials"];
+
+/// What a challenge brings about that the client could not read.
+pub(super) static UNREAD: &[&str] =
+    &["challenge-unanswered", "retry-without-credentials", "ack-missing", "challenge-loop"];

@@ -18,6 +18,8 @@ use crate::rules::Severity;
 use crate::rules::answer_facts;
 use crate::rules::answer_facts::FollowUp;
 use crate::rules::challenge::challenge_unanswered::is_settled;
+use crate::rules::challenge_form;
+use crate::rules::challenge_form::OddForm;
 use crate::rules::dialog_facts;
 use crate::rules::facts;
 use crate::rules::path_facts;
@@ -161,6 +163,8 @@ pub fn is_in_dialog(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
 pub enum Circumstance {
     /// No scheme that digest clients know.
     Scheme,
+    /// A header line that strict clients refuse.
+    Form(OddForm),
     /// No MD5, or not first.
     Algorithm,
     /// No qop that most clients know: auth-int alone.
@@ -178,6 +182,7 @@ impl Circumstance {
     pub fn name(self) -> &'static str {
         match self {
             Circumstance::Scheme => "scheme",
+            Circumstance::Form(form) => form.name(),
             Circumstance::Algorithm => "algorithm",
             Circumstance::Qop => "qop",
             Circumstance::SecondRealm => "second-realm",
@@ -191,6 +196,8 @@ impl Circumstance {
 pub fn circumstance(session: &Session<'_>, context: &Context<'_>, attempt: &Attempt<'_>) -> Option<Circumstance> {
     if has_only_unsupported_schemes(attempt) {
         Some(Circumstance::Scheme)
+    } else if challenge_form::odd_form(session, context, attempt) == Some(OddForm::Joined) {
+        Some(Circumstance::Form(OddForm::Joined))
     } else if demanding_algorithm(session, context, attempt).is_some() {
         Some(Circumstance::Algorithm)
     } else if has_only_auth_int(attempt) {
@@ -271,6 +278,19 @@ fn has_only_auth_int(attempt: &Attempt<'_>) -> bool {
     !attempt.challenges.is_empty() && attempt.challenges.iter().all(is_demanding)
 }
 
+/// What a client that begins anew behind a challenge may not know of it: how it is written, or all that it offers.
+pub fn demands_much(session: &Session<'_>, context: &Context<'_>, attempt: &Attempt<'_>) -> Option<Circumstance> {
+    // SIP allows that, and whoever is merely silent may have read it.
+    if challenge_form::odd_form(session, context, attempt) == Some(OddForm::Folded) {
+        return Some(Circumstance::Form(OddForm::Folded));
+    }
+    circumstance(session, context, attempt).filter(|circumstance| match circumstance {
+        Circumstance::Algorithm => !has_plain_md5(attempt),
+        Circumstance::Form(_) | Circumstance::Qop => true,
+        _ => false,
+    })
+}
+
 /// The algorithm of the first Digest challenge, where it is not plain MD5 and this client was never seen to use it.
 pub fn demanding_algorithm<'s>(
     session: &Session<'_>,
@@ -322,11 +342,20 @@ pub fn algorithm_advice(attempt: &Attempt<'_>, algorithm: &str) -> String {
         format!(
             "{algorithm} needs the key of a SIM card (IMS): let the server offer a password algorithm to clients without one"
         )
+    } else if !has_plain_md5(attempt) {
+        format!(
+            "Many clients do not know {algorithm}: let the server offer an algorithm that this one knows beside it (MD5, where it is old), or update the client"
+        )
     } else {
         format!(
             "The first algorithm offered is {algorithm}: old clients give up there, even where MD5 follows. Update the client; until then MD5 first helps it"
         )
     }
+}
+
+/// Whether a challenge offers what every client knows.
+pub fn has_plain_md5(attempt: &Attempt<'_>) -> bool {
+    attempt.challenges.iter().any(|offered| offered.challenge.algorithm() == Algorithm::default())
 }
 
 /// Whether an algorithm hashes a password with MD5; `None` where it is no password, or the hash is unknown.

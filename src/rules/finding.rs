@@ -236,6 +236,15 @@ impl Finding {
         self.frames.shrink_to_fit();
     }
 
+    /// Says what another one of the same says, which is worse.
+    pub fn take_words(&mut self, worse: &Finding) {
+        let Finding { title, explanation, evidence, excluded, remedy, .. } = worse.clone();
+        (self.title, self.explanation, self.evidence) = (title, explanation, evidence);
+        (self.excluded, self.remedy) = (excluded, remedy);
+        (self.confidence, self.fault, self.cause) = (worse.confidence, worse.fault, worse.cause);
+        self.shrink();
+    }
+
     /// Whether it is trouble that stands whatever the session is: it comes behind what happened in one.
     pub fn is_standing(&self) -> bool {
         self.merge.is_some() && self.severity >= Severity::Medium

@@ -9,6 +9,7 @@ pub mod capture_facts;
 mod causes;
 pub mod challenge;
 pub mod challenge_facts;
+pub mod challenge_form;
 pub mod configuration;
 pub mod credentials;
 pub mod credentials_facts;
@@ -285,6 +286,7 @@ pub fn check_session(session: &Session<'_>, context: &Context<'_>) -> Vec<Findin
         }
     }
     findings.iter_mut().for_each(|finding| hop_facts::name_sender(session, finding));
+    challenge_form::suspect(session, &mut findings);
     precedence::settle(session, &mut findings);
     excluded::complete(session, context, &mut findings);
     server_words::quote(session, &mut findings);

@@ -4,16 +4,21 @@
 
 use std::borrow::Cow;
 
+use crate::base::FrameRef;
 use crate::rules::Confidence;
 use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::causes::EXPLAINS;
+use crate::rules::causes::UNREAD;
 use crate::rules::causes::UNREADABLE;
 use crate::rules::challenge::challenge_loop;
 use crate::rules::challenge::challenge_unanswered;
 use crate::rules::challenge::retry_without_credentials;
+use crate::rules::credentials::digest_near_miss;
+use crate::rules::credentials::digest_wrong_password;
+use crate::rules::facts;
 use crate::rules::nonce::stale_loop;
 use crate::rules::path;
 use crate::rules::recovery::has_recovered;
@@ -33,6 +38,7 @@ pub fn settle(session: &Session<'_>, findings: &mut [Finding]) {
     }
     // What is harmless explains nothing, and most sessions show nothing else.
     if findings.iter().any(|finding| finding.severity >= Severity::Medium) {
+        part_later_secrets(session, findings);
         explain(session, findings);
         keep_one_high(session, findings);
     }
@@ -43,6 +49,35 @@ pub fn settle(session: &Session<'_>, findings: &mut [Finding]) {
         };
         place(one).cmp(&place(other)).then_with(|| rank(one).cmp(&rank(other)))
     });
+}
+
+/// A wrong secret is no cause of what was over before it was sent: where a right digest was refused before, or one with another flaw,
+/// somebody has typed another secret since.
+fn part_later_secrets(session: &Session<'_>, findings: &mut [Finding]) {
+    for index in 0..findings.len() {
+        let Some(first) = findings.get(index).filter(|finding| finding.severity >= Severity::High) else { continue };
+        let (exchange_of_first, frames) =
+            (exchange(session, first), facts::frames_text(first.frames.get(..1).unwrap_or_default()));
+        let what = match first.rule.name {
+            "digest-ok-but-rejected" => "The right secret was refused before",
+            "digest-near-miss" => "A near miss was refused before",
+            _ => continue,
+        };
+        let over = first.frames.last().copied();
+        for later in findings.iter_mut().filter(|finding| is_other_secret(finding)) {
+            if exchange(session, later) == exchange_of_first && later.frames.first().copied() > over {
+                later.severity = later.severity.min(Severity::Medium);
+                later
+                    .explanation
+                    .push_str(&format!(" {what} ({frames}), which this secret does not explain: somebody may have entered another one in between."));
+            }
+        }
+    }
+}
+
+/// Whether it is about a secret that was searched, and is no other one of those given in disguise.
+fn is_other_secret(finding: &Finding) -> bool {
+    is_same(finding.rule, &digest_wrong_password::RULE) && digest_wrong_password::is_searched(finding)
 }
 
 /// What is missing in a one-way capture proves nothing.
@@ -75,7 +110,10 @@ pub fn explains_loop_at(session: &Session<'_>, findings: &[Finding], index: usiz
 }
 
 fn rank(finding: &Finding) -> usize {
-    EXPLAINS.iter().position(|(rule, _)| is_same(rule, finding.rule)).unwrap_or(EXPLAINS.len())
+    // What a form explains it explains now and then: it keeps its place.
+    let is_of_rule =
+        |(rule, explained): &(&'static Rule, &[&str])| is_same(rule, finding.rule) && !std::ptr::eq(*explained, UNREAD);
+    EXPLAINS.iter().position(is_of_rule).unwrap_or(EXPLAINS.len())
 }
 
 /// There is one of each: names need not be compared.
@@ -98,12 +136,20 @@ struct Explanation {
     confidence: Confidence,
     /// What to do first.
     remedy: Option<Cow<'static, str>>,
+    /// The last frame that it speaks of.
+    last: Option<FrameRef>,
+    /// Somebody has mended it since: then what it explains is no worse.
+    is_made_good: bool,
 }
 
 fn explain(session: &Session<'_>, findings: &mut [Finding]) {
     for (rule, explained) in EXPLAINS {
         let is_cause = |finding: &&Finding| {
-            is_same(finding.rule, rule) && finding.explained_by.is_none() && finding.severity >= Severity::Medium
+            is_same(finding.rule, rule)
+                && finding.explained_by.is_none()
+                && finding.severity >= Severity::Medium
+                // That a server writes so explains nothing to clients that can read it.
+                && (finding.attempt.is_some() || !std::ptr::eq(*explained, UNREAD))
         };
         if !findings.iter().any(|finding| is_cause(&finding)) {
             continue;
@@ -114,16 +160,34 @@ fn explain(session: &Session<'_>, findings: &mut [Finding]) {
             .flat_map(|finding| {
                 let Finding { severity, fault, confidence, .. } = *finding;
                 let remedy = finding.remedy.first().cloned();
-                let of = move |exchange| Explanation { exchange, severity, fault, confidence, remedy: remedy.clone() };
+                let last = finding.frames.last().copied();
+                let is_made_good =
+                    is_same(rule, &digest_wrong_password::RULE) && digest_wrong_password::is_corrected(finding);
+                let of = move |exchange| Explanation {
+                    exchange,
+                    severity,
+                    fault,
+                    confidence,
+                    remedy: remedy.clone(),
+                    last,
+                    is_made_good,
+                };
                 exchanges(session, finding).into_iter().map(of)
             })
             .collect();
         for finding in findings.iter_mut().filter(|finding| explained.contains(&finding.rule.name)) {
             let mine = exchange(session, finding);
             let explains = |cause: &&Explanation| {
-                cause.severity >= finding.severity.min(Severity::High)
+                (cause.severity >= finding.severity.min(Severity::High) || cause.is_made_good)
                     && (cause.exchange.is_none() || mine.is_none() || cause.exchange == mine)
             };
+            // Behind what was over it is another story.
+            if is_same(rule, &digest_near_miss::RULE)
+                && is_other_secret(finding)
+                && causes.iter().all(|cause| cause.last < finding.frames.first().copied())
+            {
+                continue;
+            }
             // Where the nonces themselves show why they are stale, or the server let credentials past, it is not for their form.
             let is_for_age = is_same(finding.rule, &stale_loop::RULE)
                 && (finding.cause != Some(stale_loop::CAUSE_UNKNOWN) || session.is_let_past());

@@ -16,6 +16,8 @@ use crate::rules::answer_facts::FollowUp;
 use crate::rules::challenge_facts;
 use crate::rules::challenge_facts::Circumstance;
 use crate::rules::challenge_facts::Unanswered;
+use crate::rules::challenge_form;
+use crate::rules::challenge_form::OddForm;
 use crate::rules::dialog_facts;
 use crate::rules::dialog_facts::Beginner;
 use crate::rules::facts;
@@ -50,6 +52,9 @@ pub fn explain(
         finding = explain_ipsec(finding);
     } else if attempt.is_unheard() {
         finding = explain_unheard(finding, attempt);
+        if let Some(form) = challenge_form::odd_form(session, context, attempt) {
+            finding = explain_unread(finding, form);
+        }
     } else if attempt.is_answered_too_late() {
         finding = explain_late(finding, attempt);
     } else {
@@ -156,6 +161,15 @@ fn explain_unheard(mut finding: Finding, attempt: &Attempt<'_>) -> Finding {
     finding.advises("Look at the way back to the client: NAT, rport, firewall, the address in Via").advises(
         "Capture at the client: where the challenge arrives there, compare its Via branch and CSeq with the request's",
     )
+}
+
+/// The client that repeats its request may have dropped what it could not read.
+pub fn explain_unread(mut finding: Finding, form: OddForm) -> Finding {
+    finding.explanation.push_str(&form.said());
+    finding.cause = Some(form.name());
+    finding.confidence = Confidence::Possible;
+    finding.remedy.insert(0, form.advice().into());
+    finding.fault(Fault::Unknown)
 }
 
 /// The challenge came from somewhere else than the request went to, or went somewhere else than it came from. A client that repeats its
@@ -307,10 +321,8 @@ fn explain_circumstances(
     if circumstance == Some(Circumstance::Scheme) {
         finding = finding.fault(Fault::Server).advises("Let the server offer Digest: SIP clients know no other scheme");
     }
-    if circumstance == Some(Circumstance::Qop) {
-        finding.confidence = finding.confidence.min(Confidence::Likely);
-        finding.explanation.push_str(" The challenge offers no qop but auth-int, which most clients do not know.");
-        finding = finding.fault(Fault::Unknown).advises("Let the server offer qop=\"auth\", alone or before auth-int");
+    if let Some(circumstance) = circumstance {
+        finding = explain_demand(finding, circumstance);
     }
     if challenge_facts::is_late(attempt) {
         finding.explanation.push_str(
@@ -360,6 +372,21 @@ fn explain_circumstances(
         .remedy
         .insert(0, format!("The client has credentials for this realm: it used them {used}. See {why}").into());
     finding
+}
+
+/// What the challenge offers alone, or how it is written, is not what every client knows.
+pub fn explain_demand(mut finding: Finding, circumstance: Circumstance) -> Finding {
+    let (said, advice) = match circumstance {
+        Circumstance::Form(form) => (form.said(), form.advice()),
+        Circumstance::Qop => (
+            " The challenge offers no qop but auth-int, which most clients do not know.".to_owned(),
+            "Let the server offer qop=\"auth\", alone or before auth-int",
+        ),
+        _ => return finding,
+    };
+    finding.confidence = finding.confidence.min(Confidence::Likely);
+    finding.explanation.push_str(&said);
+    finding.fault(Fault::Unknown).advises(advice)
 }
 
 /// What the account did that may have been an answer; nothing where it did nothing of the kind.

@@ -8,6 +8,9 @@ use rsip::headers::untyped;
 
 use crate::sip::HeaderName;
 
+/// Of what is nothing that a reader of digests has to know.
+pub const OTHER_SCHEME: &str = "the scheme is not Digest";
+
 /// Why rsip, standing for strict stacks, cannot read the value of an auth header. `None` where it can, and for other headers. In words of
 /// our own: rsip's quote the header, and that may hold a digest or a token.
 pub fn objection(name: HeaderName, value: &[u8]) -> Option<&'static str> {
@@ -41,7 +44,7 @@ pub fn objection(name: HeaderName, value: &[u8]) -> Option<&'static str> {
 fn reason(error: &rsip::Error, text: &str) -> &'static str {
     let is_digest = text.trim_start().get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("digest"));
     if !is_digest {
-        return "the scheme is not Digest";
+        return OTHER_SCHEME;
     }
     match error {
         rsip::Error::InvalidParam(said) if said.contains("missing ") => "a parameter is missing",

@@ -23,6 +23,7 @@ mod near_misses;
 mod nonce_counts;
 mod nonce_life;
 mod nonces;
+mod once;
 mod outcomes;
 mod overlooked;
 mod path;
@@ -35,6 +36,7 @@ mod silence;
 mod strangers;
 mod transactions;
 mod transports;
+mod unread;
 mod unseen;
 mod weighed;
 

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use crate::report::findings::Collected;
 use crate::report::findings::Findings;
+use crate::rules::Confidence;
 use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Severity;
@@ -13,6 +14,9 @@ use crate::rules::facts;
 
 /// Rules that speak of a server, or of the way to it, and not of what an account sent.
 const RULES: [&str; 3] = ["auth-retry-no-response", "no-response-at-all", "registrar-rejects-contact"];
+
+/// Rules that prove a server at fault, whoever asks it: one client is enough.
+const PROVEN: [&str; 2] = ["challenge-header-missing", "challenge-header-wrong-kind"];
 
 /// So many clients are no chance: their own paths or settings do not fail alike.
 const CLIENTS_MIN: usize = 5;
@@ -35,7 +39,7 @@ struct Trouble {
 impl Trouble {
     fn of(collected: &Collected) -> Option<Trouble> {
         let finding = &collected.finding;
-        let is_told = RULES.contains(&finding.rule.name) && finding.merge.is_none();
+        let is_told = (RULES.contains(&finding.rule.name) || is_proven(finding)) && finding.merge.is_none();
         let is_of_sessions = collected.sessions_count == collected.united + 1;
         Some(Trouble {
             rule: finding.rule.name,
@@ -66,10 +70,18 @@ impl Findings {
         for alike in places.values() {
             let subjects = alike.iter().filter_map(|&index| Some(&self.collected.get(index)?.finding.subject));
             let clients: BTreeSet<_> = subjects.map(|subject| (subject.client, subject.user.as_slice())).collect();
-            let (Some(&first), true) = (alike.first(), clients.len() >= CLIENTS_MIN) else { continue };
+            let Some((&first, known)) = alike.first().and_then(|first| Some((first, self.collected.get(*first)?)))
+            else {
+                continue;
+            };
+            let is_proven = is_proven(&known.finding);
+            if !is_proven && clients.len() < CLIENTS_MIN {
+                continue;
+            }
             let users = clients.iter().map(|(_, user)| *user).filter(|user| !user.is_empty()).collect();
             let said = said_of(clients.len(), &users);
-            if let Some(known) = self.collected.get_mut(first) {
+            let has_many = clients.len() > 1;
+            if let Some(known) = self.collected.get_mut(first).filter(|_| has_many) {
                 tell_of_many(&mut known.finding, &said);
             }
             for &index in alike.iter().skip(1) {
@@ -79,7 +91,8 @@ impl Findings {
         self.put_into(&into);
     }
 
-    fn put_into(&mut self, into: &[Option<usize>]) {
+    /// Makes each a part of the one before it at that place.
+    pub(super) fn put_into(&mut self, into: &[Option<usize>]) {
         let mut kept: Vec<Collected> = Vec::with_capacity(self.collected.len());
         let mut now_at: Vec<usize> = Vec::with_capacity(into.len());
         for (collected, place) in std::mem::take(&mut self.collected).into_iter().zip(into) {
@@ -103,8 +116,13 @@ impl Collected {
     fn unite_many(&mut self, other: &Collected) {
         self.united += other.united + 1;
         self.absorb(&other.finding, &other.sessions);
+        self.finding.excluded.retain(|text| other.finding.excluded.contains(text));
         self.sessions_count = self.united + 1;
     }
+}
+
+fn is_proven(finding: &Finding) -> bool {
+    PROVEN.contains(&finding.rule.name) && finding.fault == Fault::Server && finding.confidence == Confidence::Proven
 }
 
 /// Makes what is said of one client that of many: what it has for itself is not the reason.
@@ -112,6 +130,9 @@ fn tell_of_many(finding: &mut Finding, said: &str) {
     finding.explanation.push_str(said);
     finding.subject.user.clear();
     finding.subject.client = None;
+    if is_proven(finding) {
+        return;
+    }
     // What else is advised is for one client's own way.
     finding.remedy.truncate(1);
     if let Some(server) = finding.subject.server {

@@ -42,7 +42,7 @@ pub static RULE: Rule = Rule {
             32 s, while the capture goes on, or until the client begins anew with a REGISTER without credentials. Where the capture ends \
             earlier, the finding is medium and possible, and says how long it went on: less than 2 s speak against nobody. So it is where the account shows what was asked \
             for within 64 s, but later, from another port or at another server. Where the challenge itself shows why, the \
-            cause says so: scheme, algorithm, qop, second-realm, late-challenge or challenge-kind; and trunk where the one who was asked is a \
+            cause says so: scheme, joined-challenges, folded-challenge, algorithm, qop, second-realm, late-challenge or challenge-kind; and trunk where the one who was asked is a \
             server that asked the asker before, or calls for several users and is not seen to log in for any. Where the capture lacks \
             the request that was challenged, or its headers, it is medium and possible. Where the client goes on to repeat its request \
             over UDP for a second or more, the challenge did not reach it, and the fault is the path's; one that came from elsewhere than the \
@@ -87,6 +87,9 @@ fn finding(session: &Session<'_>, context: &Context<'_>, challenge: &Unanswered)
     let ending = match is_proven {
         _ if notice.is_some() => "the challenge did not arrive",
         true => "never answered",
+        false if is_asked_again(session, index) && has_answered(session, index) => {
+            "had not answered the last challenge when the capture ends"
+        }
         false if is_asked_again(session, index) => "had answered none when the capture ends",
         false => "the capture ends before an answer",
     };
@@ -135,6 +138,14 @@ fn is_asked_again(session: &Session<'_>, index: usize) -> bool {
     let mut before = session.attempts.iter().take(index).rev().take(GOES_ON_WITHIN);
     session.attempts.get(index).is_some_and(|attempt| !attempt.has_credentials())
         && before.any(|other| other.exchange == exchange && other.is_challenged() && !other.has_credentials())
+}
+
+/// Whether the same client answered a challenge before under this Call-ID.
+fn has_answered(session: &Session<'_>, index: usize) -> bool {
+    let source = |attempt: &Attempt<'_>| attempt.transaction.flow.source.address;
+    let mine = session.attempts.get(index).map(source);
+    let mut before = session.attempts.iter().take(index).rev().take(GOES_ON_WITHIN);
+    before.any(|other| Some(source(other)) == mine && other.has_credentials())
 }
 
 /// Somebody between client and server was challenged for what he sent on, and kept it to himself.

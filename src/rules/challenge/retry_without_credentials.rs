@@ -8,6 +8,9 @@ use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::answer_facts;
+use crate::rules::challenge_facts;
+use crate::rules::challenge_facts::Circumstance;
+use crate::rules::challenge_form;
 use crate::rules::dialog_facts;
 use crate::rules::facts;
 use crate::rules::relay_facts;
@@ -85,6 +88,9 @@ fn finding(session: &Session<'_>, context: &Context<'_>, exchange: &crate::sessi
             false => "Check the user name, password and realm on the client: it sends nothing that the server could check".to_owned(),
             true => format!("See why the client, which has credentials for this realm, does not send them with {method}"),
         });
+    if let Some(circumstance) = challenge_facts::demands_much(session, context, first) {
+        finding = explain_demand(session, context, finding, (first, circumstance));
+    }
     if worst.is_none() {
         finding.severity = Severity::Info;
     } else if first.is_removal() {
@@ -107,6 +113,27 @@ fn finding(session: &Session<'_>, context: &Context<'_>, exchange: &crate::sessi
     finding.frames = facts::frames_of_all(pairs.iter().flat_map(|(_, first, next)| [*first, *next]));
     finding.evidence = facts::challenge_evidence(first);
     Some(finding)
+}
+
+/// What the challenge asks for may be more than the client knows: then its account is not the first thing to look at.
+fn explain_demand(
+    session: &Session<'_>,
+    context: &Context<'_>,
+    mut finding: Finding,
+    (asking, circumstance): (&Attempt<'_>, Circumstance),
+) -> Finding {
+    finding.cause = Some(circumstance.name());
+    finding.remedy.clear();
+    finding = unanswered::explain_demand(finding, circumstance);
+    let algorithm = challenge_facts::demanding_algorithm(session, context, asking);
+    if let Some(algorithm) = algorithm.filter(|_| circumstance == Circumstance::Algorithm) {
+        finding.explanation.push_str(&format!(
+            " The challenge offers {algorithm} and no MD5: a client that does not know it behaves so, and one without an account, too."
+        ));
+        finding.confidence = finding.confidence.min(Confidence::Likely);
+        finding = finding.advises(challenge_facts::algorithm_advice(asking, &algorithm));
+    }
+    finding.advises(challenge_form::ELSE_ACCOUNT)
 }
 
 fn is_ignored(first: &Attempt<'_>, next: &Attempt<'_>) -> bool {

@@ -1,6 +1,5 @@
 //! SA221: silence after an offer of algorithms that the client seems not to know.
 
-use crate::auth::Algorithm;
 use crate::rules::Check;
 use crate::rules::Confidence;
 use crate::rules::Context;
@@ -51,7 +50,7 @@ fn finding(session: &Session<'_>, context: &Context<'_>, unanswered: &Unanswered
         return None;
     }
     let algorithm = challenge_facts::demanding_algorithm(session, context, attempt)?;
-    let has_md5 = attempt.challenges.iter().any(|offered| offered.challenge.algorithm() == Algorithm::default());
+    let has_md5 = challenge_facts::has_plain_md5(attempt);
     let exchange = session.exchanges.get(attempt.exchange)?;
     let tried_again = exchange.attempts.len() > 1
         && session.attempts_of(exchange).filter(|other| other.is_challenged() && !other.has_credentials()).count() > 1;

@@ -1,9 +1,12 @@
 //! SA201: the digest does not fit the password given, and the server refused it.
 
+use std::time::Duration;
+
 use crate::auth::Qop;
 use crate::base::FrameNumber;
 use crate::digest::Verdict;
 use crate::digest::near_miss::Closest;
+use crate::history::Shown;
 use crate::rules::Check;
 use crate::rules::Confidence;
 use crate::rules::Context;
@@ -18,6 +21,7 @@ use crate::session::Attempt;
 use crate::session::Judgement;
 use crate::session::Presented;
 use crate::session::Session;
+use crate::sip::Method;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -28,7 +32,7 @@ pub static RULE: Rule = Rule {
     summary: "The digest was not made with the password given, and the server refused it",
     finds: "Credentials whose response differs from the one recomputed with the secret given for that user and realm, and that no \
             single changed input makes right, answered with 401, 403 or 407. Needs a secret. It is medium where the same client got in \
-            later under the same Call-ID with a digest that fits.",
+            later under the same Call-ID with a digest that fits, or, for REGISTER, within five minutes under another one, for good and from the same port.",
     matters: "This is the one case in which wrong password is the right word. Either the client holds another secret, or the one \
               given to sipauth is not the one in use: both are possible, and the text says so.",
     advice: "Enter the password again on the client. Look for a blank at the end, changed letter case, a key that provisioning \
@@ -41,7 +45,7 @@ pub static RULE: Rule = Rule {
     check: Check::Trouble(check),
 };
 
-fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
+fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let mut accounts: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
     let wrong: Vec<(usize, &Attempt<'_>, &Presented<'_>)> = facts::presented(session)
         .filter(|(_, _, presented)| presented.verdict() == Some(Verdict::Mismatch) && facts::is_turned_away(presented))
@@ -54,11 +58,11 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
             accounts.push(account);
         }
     }
-    accounts.iter().filter_map(|(user, realm)| finding(session, &wrong, user, realm)).collect()
+    accounts.iter().filter_map(|(user, realm)| finding((session, context), &wrong, user, realm)).collect()
 }
 
 fn finding(
-    session: &Session<'_>,
+    (session, context): (&Session<'_>, &Context<'_>),
     wrong: &[(usize, &Attempt<'_>, &Presented<'_>)],
     user: &[u8],
     realm: &[u8],
@@ -82,7 +86,7 @@ fn finding(
         Some(text) => {
             finding.explanation.push_str(text);
             finding.explanation.push_str(&format!(
-                " The changes were tried with {} of the {} digests.",
+                "{SOME_TRIED} {} of the {} digests.",
                 requests.len() - untried,
                 requests.len()
             ));
@@ -98,14 +102,21 @@ fn finding(
     finding.subject = facts::subject(session, attempt);
     finding.frames = requests;
     finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
-    if let Some(at) = mine().next_back().and_then(|last| corrected(session, last)) {
+    let last = mine().next_back();
+    let got_in = last.and_then(|last| corrected(session, last)).map(|at| {
+        format!("A later response fits that secret and was accepted in frame {at}: the client has the right one since, and got in.")
+    });
+    let got_in = got_in.or_else(|| {
+        let later = last.and_then(|(_, attempt, sent)| corrected_elsewhere((session, context), attempt, sent))?;
+        Some(format!(
+            "The same client was accepted {} later under another Call-ID, and not turned away since: somebody has corrected the secret.",
+            facts::duration_text(later)
+        ))
+    });
+    if let Some(got_in) = got_in {
         finding.severity = Severity::Medium;
-        finding.explanation.push_str(&format!(
-            " A later response fits that secret and was accepted in frame {at}: the client has the right one since, and got in."
-        ));
-        return Some(finding.advises(
-            "Nothing, where somebody corrected the secret in between; else look for what made the client send another one",
-        ));
+        finding.explanation.push_str(&format!(" {got_in}"));
+        return Some(finding.advises(MADE_GOOD));
     }
     finding = finding
         .advises("Enter the secret again on the client; look for a trailing space, changed case, or an old secret kept by provisioning")
@@ -131,14 +142,55 @@ fn corrected(
     Some(accepted.answer()?.at.number)
 }
 
+/// Whoever corrects a secret does so while he is at it.
+const CORRECTED_WITHIN: Duration = Duration::from_secs(300);
+
+/// How long behind the last wrong digest the same account got in under another Call-ID, from the same port where there is one.
+fn corrected_elsewhere(
+    (session, context): (&Session<'_>, &Context<'_>),
+    wrong: &Attempt<'_>,
+    sent: &Presented<'_>,
+) -> Option<Duration> {
+    // A call that failed stays one, and who got in under this Call-ID was told from the wrong one by its user name.
+    if wrong.transaction.method != Method::Register || session.is_let_past() {
+        return None;
+    }
+    let key = facts::account_key(session, wrong)?;
+    let flow = wrong.transaction.flow;
+    let purposes =
+        [Method::Register, Method::Invite].map(|method| context.accounts.purpose(method.as_bytes(), &sent.realm()));
+    let refused = Shown {
+        time: wrong.request()?.time,
+        purpose: *purposes.first()?,
+        server: context.accounts.server(flow.destination.address),
+        port: flow.source.port,
+    };
+    let since = context.accounts.got_in_for_good(&key, refused, &purposes, CORRECTED_WITHIN)?;
+    Some(since.since(refused.time))
+}
+
+const MADE_GOOD: &str =
+    "Nothing, where somebody corrected the secret in between; else look for what made the client send another one";
+
+/// Whether the client of a finding has the right secret since.
+pub fn is_corrected(finding: &Finding) -> bool {
+    finding.remedy.iter().any(|advice| advice == MADE_GOOD)
+}
+
 const NOT_TRIED: &str = " Changed inputs were not tried: searches for them have reached their limit.";
 const NONE_FITS: &str = " No single change to what was hashed makes it fit: another realm, uri, method, user name or form of the password, among others.";
+const SOME_TRIED: &str = " The changes were tried with";
 const NONE_FITS_BY_HA1: &str =
     " No single change that can be tried with an HA1 makes it fit; with the password more can be tried.";
 
 /// What is said of a search that found nothing, or was not made: the first digests of an account are searched, and nothing else tells
 /// the others from them.
 pub const SEARCHED: [&str; 3] = [NONE_FITS, NONE_FITS_BY_HA1, NOT_TRIED];
+
+/// Whether all digests of a finding were searched, and none is a near miss of a secret given.
+pub fn is_searched(finding: &Finding) -> bool {
+    finding.explanation.contains(NONE_FITS) && !finding.explanation.contains(SOME_TRIED)
+}
 
 /// What the search for a near miss adds.
 fn tried(closest: &Closest) -> Option<&'static str> {

@@ -13,6 +13,7 @@ use crate::rules::Severity;
 use crate::rules::answer_facts;
 use crate::rules::credentials_facts;
 use crate::rules::credentials_facts::AlgorithmFit;
+use crate::rules::credentials_facts::Row;
 use crate::rules::facts;
 use crate::session::Attempt;
 use crate::session::Judgement;
@@ -33,7 +34,8 @@ pub static RULE: Rule = Rule {
               nobody looks at the header.",
     advice: "Compare the header with what RFC 7616 section 3.4 allows: which values are quoted, that nc and cnonce come with qop, \
              and that no parameter stands twice.",
-    not_this: "A 400 to a request without credentials speaks of the request itself, and one behind a 1xx comes from another party.",
+    not_this: "A 400 to a request without credentials speaks of the request itself, and one behind a 1xx comes from another party. Where \
+               the server took credentials of the same form before, with the same method and in the same Call-ID, it can read them.",
     sources: &["RFC 2617 section 3.2.2", "RFC 7616 section 3.4", "RFC 3261 section 21.4.1"],
     sample: "register-quoted-tokens",
     check: Check::Deviation(check),
@@ -52,6 +54,9 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let reason = attempt.answer().map(|answer| session.text(answer.reason)).unwrap_or_default();
     let is_of_form =
         refused.iter().any(|(_, attempt, presented)| is_odd(session, attempt, presented)) || speaks_of_form(reason);
+    if !is_of_form && refused.iter().all(|row| was_taken_so(session, row)) {
+        return Vec::new();
+    }
     let (title, doubt) = match is_of_form {
         true => (format!("The server could not read the credentials of {user}"), ""),
         false => (
@@ -97,6 +102,36 @@ fn is_odd(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'_
         || credentials_facts::drops_qop(session, presented)
         || credentials_facts::qop_not_offered(session, presented).is_some()
         || credentials_facts::differs_in_opaque(session, presented)
+}
+
+/// How many requests back one with the same form is looked for. Bounds the search in endless sessions.
+const TAKEN_WITHIN: usize = 64;
+
+/// Whether the same server let credentials of the very same form past before, to a request of the same method: it can read them.
+fn was_taken_so(session: &Session<'_>, &(index, attempt, presented): &Row<'_, '_>) -> bool {
+    let mut before = session.attempts.iter().take(index).rev().take(TAKEN_WITHIN);
+    let is_alike = |other: &Presented<'_>| {
+        other.header == presented.header && other.judgement.is_let_past() && has_same_form(other, presented)
+    };
+    before.any(|other| {
+        other.transaction.is_same_hop(attempt.transaction)
+            && other.transaction.method == attempt.transaction.method
+            && other.is_let_past()
+            && other.credentials.iter().any(is_alike)
+    })
+}
+
+/// Whether both have the same parameters, in the same order and quoted alike.
+fn has_same_form(one: &Presented<'_>, other: &Presented<'_>) -> bool {
+    let form = |presented: &Presented<'_>| {
+        presented
+            .credentials
+            .params
+            .iter()
+            .map(|param| (param.name.to_ascii_lowercase(), param.quoted))
+            .collect::<Vec<_>>()
+    };
+    one.credentials.scheme == other.credentials.scheme && form(one) == form(other)
 }
 
 /// Whether the header stands there twice for one realm, or holds several credentials in one line.

@@ -93,6 +93,9 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
             finding.advises("Give what is missing for the digest to be recomputed: then client or server is cleared")
         }
     };
+    if let_past.is_none() && !was_good && !is_basic {
+        finding = finding.advises(NO_ACCOUNT);
+    }
     if was_good {
         finding = finding.advises(
             "Let the client try once more with the nonce that the refusal brings, and the server say stale=true",
@@ -104,6 +107,9 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
     vec![finding]
 }
+
+/// What else the server may lack.
+const NO_ACCOUNT: &str = "See whether the server has this account at all: many challenge users that they do not know (Asterisk: pjsip show endpoints, and identify_by)";
 
 /// Who sends at once what is accepted had to read a newer challenge first; who corrects a secret takes longer.
 const CORRECTED_AFTER: Duration = Duration::from_secs(2);

@@ -73,5 +73,12 @@ fn check(facts: &CaptureFacts) -> Vec<Finding> {
 fn line(event: &Event) -> String {
     // These name their input and happen once each.
     let is_told_once = matches!(event.name, "input_truncated" | "input_unreadable");
-    if is_told_once { event.text.clone() } else { format!("{} {}", event.count, event.text) }
+    match event.count {
+        _ if is_told_once => event.text.clone(),
+        1 => format!(
+            "1 {}",
+            event.text.replacen(" connections ", " connection ", 1).replacen(" that were ", " that was ", 1)
+        ),
+        many => format!("{many} {}", event.text),
+    }
 }

@@ -13,6 +13,7 @@ use crate::rules::challenge::challenge_unanswered;
 use crate::rules::facts;
 use crate::session::Attempt;
 use crate::session::AttemptOutcome;
+use crate::session::ChallengeRow;
 use crate::session::HeaderKind;
 use crate::session::Session;
 use crate::session::SessionOutcome;
@@ -65,6 +66,11 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     finding.frames = vec![at];
     finding.subject = facts::subject(session, attempt);
     vec![finding]
+}
+
+/// Whether a strict stack could not read a challenge that is one for digests.
+pub fn refuses_challenge(row: &ChallengeRow) -> bool {
+    strict::objection(challenge_name(row.header), &row.value).is_some_and(|reason| reason != strict::OTHER_SCHEME)
 }
 
 fn objections<'s, 'run>(

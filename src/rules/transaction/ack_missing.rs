@@ -10,8 +10,10 @@ use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::answer_facts;
 use crate::rules::challenge_facts;
+use crate::rules::challenge_form;
 use crate::rules::facts;
 use crate::rules::path_facts;
+use crate::rules::unanswered;
 use crate::session::Attempt;
 use crate::session::Session;
 use crate::sip::Method;
@@ -82,6 +84,9 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         None if !goes_on && answer_facts::is_nonce_used_later(session, index) => blame_client(finding),
         None => why(finding, attempt, goes_on),
     };
+    if let Some(form) = challenge_form::odd_form(session, context, attempt).filter(|_| goes_on && notice.is_none()) {
+        finding = unanswered::explain_unread(finding, form);
+    }
     if is_lost {
         let (what, fault) = challenge_facts::lost(attempt, context);
         finding.fault = fault;

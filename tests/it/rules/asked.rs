@@ -301,9 +301,17 @@ fn algorithm_unsupported_no_retry_is_not_said_of_md5_first_nor_of_a_client_that_
 #[test]
 fn algorithm_unsupported_no_retry_gives_way_to_a_retry_without_credentials() {
     check(
+        &["> REGISTER\n< 401\n", SHA, MD5, "+1 > REGISTER\n< 401\n", SHA, MD5, LATER],
+        NOTHING,
+        "high retry-without-credentials by=- says=user_name\nmedium algorithm-unsupported-no-retry sure=possible",
+    );
+    // Where nothing else is offered, that is the first thing to look at.
+    check(
         &["> REGISTER\n< 401\n", SHA, "+1 > REGISTER\n< 401\n", SHA, LATER],
         NOTHING,
-        "high retry-without-credentials by=-\nmedium algorithm-unsupported-no-retry sure=possible",
+        "
+        high algorithm-unsupported-no-retry sure=possible by=- says=user_name
+        medium retry-without-credentials cause=algorithm by=algorithm-unsupported-no-retry",
     );
 }
 
