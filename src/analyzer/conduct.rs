@@ -15,6 +15,7 @@ use crate::history::Login;
 use crate::history::PairKey;
 use crate::history::Place;
 use crate::history::Refusal;
+use crate::history::ScannerLogin;
 use crate::history::Target;
 use crate::history::Tries;
 use crate::history::Turn;
@@ -88,6 +89,10 @@ pub(super) fn is_of_scanner(run: &Run) -> bool {
     let request = run.transactions.first().and_then(|first| first.request.as_ref());
     let agent = request.and_then(|request| request.user_agent).map(|agent| run.text(agent));
     agent.is_some_and(|agent| scanner_agent::tool(agent).is_some())
+}
+
+fn is_accepted(presented: &Presented<'_>) -> bool {
+    presented.judgement == Judgement::Accepted && presented.is_attempt
 }
 
 fn entry_of(method: &Method) -> Option<Entry> {
@@ -168,9 +173,8 @@ impl<'run> Scribe<'_, 'run> {
     }
 
     fn login(&self, chronicle: &mut Chronicle, key: PairKey, attempt: &Attempt<'_>) {
-        let accepted = |presented: &&Presented<'_>| presented.judgement == Judgement::Accepted && presented.is_attempt;
         let Some(request) = attempt.request().filter(|request| request.via_count <= 1) else { return };
-        let Some(presented) = attempt.credentials.iter().find(accepted) else { return };
+        let Some(presented) = attempt.credentials.iter().find(|presented| is_accepted(presented)) else { return };
         let (user, realm) = (presented.username(), presented.realm());
         if user.is_empty() {
             return;
@@ -199,6 +203,11 @@ impl<'run> Scribe<'_, 'run> {
                 let scanner = conduct.scanner.get_or_insert_default();
                 (scanner.tool, scanner.agent) = (tool.name, beginning(agent).into());
                 scanner.seen.add(request.at, self.number);
+                let mut accepted = attempt.credentials.iter().filter(|presented| is_accepted(presented));
+                if let Some(presented) = accepted.next().filter(|_| scanner.let_in.is_none()) {
+                    let (user, realm) = (beginning(&presented.username()).into(), beginning(&presented.realm()).into());
+                    scanner.let_in = Some(ScannerLogin { user, realm, at: request.at, session: self.number });
+                }
             }
             conduct.forwarded +=
                 u64::from(self.is_passed_on || attempt.request().is_some_and(|request| request.via_count > 1));

@@ -34,7 +34,7 @@ pub use outcomes::Outcomes;
 pub use peer_challenge::{PeerChallenge, PeerChallenges};
 pub use refused_calls::{RefusedCall, RefusedCalls};
 pub use server::{Answered, Entry, Server, Servers};
-pub use source::{Conduct, Pair, PairKey, Place, Scanner, Silence, Sources, Target};
+pub use source::{Conduct, Pair, PairKey, Place, Scanner, ScannerLogin, Silence, Sources, Target};
 pub use steps::{Earlier, LoopStep, StepKind, Steps};
 pub use trail::Trail;
 pub use tries::{Refusal, Tries, Turn};

@@ -82,6 +82,21 @@ pub struct Scanner {
     pub agent: Box<[u8]>,
     /// Its requests.
     pub seen: Trail,
+    /// The first of its credentials that were accepted.
+    pub let_in: Option<ScannerLogin>,
+}
+
+/// Credentials of a tool for attacks that a server accepted.
+#[derive(Clone, Debug)]
+pub struct ScannerLogin {
+    /// The user name.
+    pub user: Box<[u8]>,
+    /// The realm.
+    pub realm: Box<[u8]>,
+    /// The request.
+    pub at: FrameRef,
+    /// The report's number of the session.
+    pub session: u64,
 }
 
 /// Where a server listens.

@@ -32,7 +32,8 @@ pub fn claims(facts: &CaptureFacts) -> BTreeMap<PairKey, &'static Rule> {
 
 fn claim(facts: &CaptureFacts, pair: &Pair, conduct: &Conduct) -> Option<&'static Rule> {
     let guesses: Vec<_> = brute_force::guesses(conduct).filter(|guess| guess.is_certain()).collect();
-    if guesses.iter().any(|guess| account_guessed::guessed(guess).is_some()) {
+    let is_guessed = guesses.iter().any(|guess| account_guessed::guessed(guess).is_some());
+    if is_guessed || account_guessed::by_tool(conduct).is_some() {
         return Some(&account_guessed::RULE);
     }
     if !guesses.is_empty() {

@@ -181,7 +181,9 @@ fn a_guess_that_is_accepted_stands_first() {
     check(&[&attempts(12, "0.3", guess), right], NOTHING, "critical account-guessed sure=possible");
     // Hours later the owner registers from there.
     let later = right.replacen("+0.2", "+400", 1);
-    check(&[SCANNER, &attempts(12, "0.3", guess), &later], SECRET, "no account-guessed\ncritical brute-force");
+    let of_owner = ["agent client snomD785\n", &later].concat();
+    check(&[SCANNER, &attempts(12, "0.3", guess), &of_owner], SECRET, "no account-guessed\ncritical brute-force");
+    check(&[SCANNER, &attempts(12, "0.3", guess), &later], SECRET, "critical account-guessed");
 }
 
 /// A bare request for each of these users, with that answer.
@@ -321,4 +323,22 @@ fn a_million_sessions_of_one_source_stay_small() {
     let high: u64 = report.summary.findings_by_severity.get("high").copied().unwrap_or(0);
     assert_eq!((high, report.summary.verdict.as_str()), (0, "problems"));
     assert_eq!(report.summary.headlines, ["attacks: 1 brute force"]);
+}
+
+#[test]
+fn account_guessed_is_found_where_a_tool_for_attacks_gets_in() {
+    let tried = |agent: &str, password: &str, answer: &str| {
+        format!(
+            "> REGISTER\nUser-Agent: {agent}\n< 401\nWWW-Authenticate: challenge\n\
+             > REGISTER\nUser-Agent: {agent}\nAuthorization: digest user=1001 password={password}\n< {answer}\n"
+        )
+    };
+    check(
+        &[&tried("friendly-scanner", "secret", "200")],
+        NOTHING,
+        "critical account-guessed sure=likely frames=1 says=friendly-scanner\nlow scanner-agent by=account-guessed\nseveral",
+    );
+    check(&[&tried("friendly-scanner", "wrong", "403")], NOTHING, "low scanner-agent\nno account-guessed");
+    // Softphones bear that name, too.
+    check(&[&tried("VaxSIPUserAgent/3.1", "secret", "200")], NOTHING, "low scanner-agent\nno account-guessed");
 }
