@@ -103,6 +103,8 @@ pub struct Client {
     pub calls_failed_since: u32,
     /// It got in at least once.
     pub is_in: bool,
+    /// It was let past at least once within a call that the other side began, which need not be its server.
+    pub is_in_as_callee: bool,
     /// It asked for more than whether anybody is there.
     pub has_tried: bool,
     /// The capture ends before it could answer a challenge.
@@ -128,6 +130,7 @@ impl Client {
         }
         other.let_in.into_iter().for_each(|service| self.note_let_in(service));
         self.is_in |= other.is_in;
+        self.is_in_as_callee |= other.is_in_as_callee;
         self.has_tried |= other.has_tried;
         self.is_cut_short |= other.is_cut_short;
         self.call_passed = self.call_passed.max(other.call_passed);
@@ -211,6 +214,16 @@ impl Client {
         }
     }
 
+    /// Whether it was seen to authenticate.
+    pub fn has_authenticated(&self) -> bool {
+        self.is_in || self.is_in_as_callee
+    }
+
+    /// Takes that it was let past within a call that the other side began.
+    pub fn note_let_past(&mut self) {
+        (self.is_in_as_callee, self.has_tried, self.has_account) = (true, true, true);
+    }
+
     /// Takes the outcome of one of its sessions.
     pub fn note(&mut self, session: &Session<'_>, findings: &[Finding]) {
         // That a password was sent in clear does not keep anybody out.
@@ -222,13 +235,12 @@ impl Client {
             self.note_trouble(session.run.started, finding.rule);
         }
         // A call that fails behind authentication has got in, too.
-        self.is_in |= session.outcome == SessionOutcome::Accepted || session.attempts.iter().any(is_let_past);
+        self.is_in |= session.outcome == SessionOutcome::Accepted || session.own_attempts().any(is_let_past);
         let service = Service::of(session);
         // Whoever is turned down behind authentication got in, and yet not what it asked for.
-        let is_served = session
-            .attempts
-            .iter()
-            .any(|attempt| attempt.has_credentials() && attempt.outcome == AttemptOutcome::Accepted);
+        let is_accepted =
+            |attempt: &Attempt<'_>| attempt.has_credentials() && attempt.outcome == AttemptOutcome::Accepted;
+        let is_served = session.own_attempts().any(is_accepted);
         if let Some(service) = service.filter(|_| is_served) {
             self.note_let_in(service);
         }
@@ -239,7 +251,9 @@ impl Client {
             self.note_call(session);
         }
         let ended = Some(session.run.last_seen);
-        self.has_tried |= !is_ping(session) || session.attempts.iter().any(Attempt::has_credentials);
+        // Whoever is not asked has nothing to prove.
+        let is_asked = session.outcome != SessionOutcome::NotChallenged && !is_ping(session);
+        self.has_tried |= is_asked || session.own_attempts().any(Attempt::has_credentials);
         let is_cut_short = worst.is_none() && session.is_cut_short() && !is_ping(session);
         self.is_cut_short |= is_cut_short && !session.is_one_way;
         // Headers that were cut may have held the answer to the challenge before.
@@ -262,6 +276,15 @@ impl Client {
         };
         *known = Ending { ended, failure, service };
     }
+}
+
+/// Who was let past within a call that the other side began.
+pub fn other_side_let_past(session: &Session<'_>) -> Option<(IpAddr, Vec<u8>)> {
+    let client = session.client();
+    let is_other = |attempt: &&Attempt<'_>| Some(attempt.transaction.flow.destination.address) == client;
+    let attempt = session.attempts.iter().filter(is_other).find(|attempt| is_let_past(attempt))?;
+    let user = attempt.credentials.iter().map(|presented| presented.username()).find(|user| !user.is_empty())?;
+    Some((attempt.transaction.flow.source.address, user.into_owned()))
 }
 
 /// Whether credentials were let past.

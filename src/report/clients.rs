@@ -8,6 +8,7 @@ use crate::base::CaptureTime;
 use crate::base::WireMap;
 use crate::base::limits::NAME_BYTES_MAX;
 use crate::history::PairKey;
+use crate::report::client;
 use crate::report::client::Client;
 use crate::report::client::Reach;
 use crate::rules::Finding;
@@ -73,6 +74,11 @@ impl Clients {
 
     /// Takes the outcome of a session.
     pub fn note(&mut self, session: &Session<'_>, findings: &[Finding]) {
+        if let Some((address, user)) = client::other_side_let_past(session)
+            && let Some(client) = self.client(address, user)
+        {
+            client.note_let_past();
+        }
         let Some(address) = session.client() else { return };
         let Some(client) = self.client(address, session.user()) else { return };
         client.note(session, findings);
@@ -154,7 +160,7 @@ impl Clients {
     pub fn verdict(&self, has_high: bool) -> &'static str {
         if has_high || !self.attackers.is_empty() || self.clients.values().any(|client| client.failure().is_some()) {
             "problems"
-        } else if self.clients.values().any(|client| client.is_in) {
+        } else if self.clients.values().any(|client| client.has_authenticated()) {
             "ok"
         } else {
             "nothing_found"
@@ -210,7 +216,7 @@ impl Clients {
     fn success(&self) -> String {
         // Servers ping, too: those are no clients that failed.
         let all = self.clients.values().filter(|client| client.has_tried).count();
-        let inside = self.clients.values().filter(|client| client.is_in).count();
+        let inside = self.clients.values().filter(|client| client.has_authenticated()).count();
         match (inside, all) {
             (1, 1) => "The client authenticated".to_owned(),
             _ if inside == all => format!("All {} authenticated", clients(all)),

@@ -196,11 +196,15 @@ impl<'run> Session<'run> {
         self.attempts.first().map(|attempt| &attempt.transaction.method)
     }
 
+    /// The attempts of whoever began it, on whatever hop, without those of a call's other side.
+    pub fn own_attempts(&self) -> impl Iterator<Item = &Attempt<'run>> {
+        let client = self.client();
+        self.attempts.iter().filter(move |attempt| Some(attempt.transaction.flow.destination.address) != client)
+    }
+
     /// The credentials of whoever began it. Within a call the other side may show an account, too.
     fn own_credentials(&self) -> impl Iterator<Item = &Presented<'run>> {
-        let client = self.client();
-        let own = self.attempts.iter().filter(move |attempt| Some(attempt.transaction.flow.source.address) == client);
-        own.flat_map(|attempt| &attempt.credentials)
+        self.own_attempts().flat_map(|attempt| &attempt.credentials)
     }
 
     /// Who it is about: the user of the first credentials, else of the From URI.

@@ -224,3 +224,12 @@ fn a_registration_that_failed_is_not_made_good_by_what_follows() {
     );
     check(&[&call("c", "secret", "402\n"), "+5 ", ASKED, RIGHT, OK], SECRET, "verdict ok");
 }
+
+#[test]
+fn who_calls_has_not_authenticated_because_the_called_one_did() {
+    let called = "[c] server > client INVITE\n[c] client > server 200\n[c] server > client ACK\n\
+                  [c] client > server BYE\n[c] server > client 407\nProxy-Authenticate: challenge\n\
+                  [c] client > server BYE\nProxy-Authorization: digest user=1001 password=secret\n[c] server > client 200\n";
+    check(&[called], SECRET, "told The client authenticated");
+    check(&[ASKED, RIGHT, OK, called], SECRET, "told The client authenticated");
+}
