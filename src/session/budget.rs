@@ -4,7 +4,6 @@
 use crate::base::Limits;
 use crate::session::Run;
 use crate::session::Sighting;
-use crate::session::Transaction;
 use crate::session::kept::Kept;
 use crate::session::packed::Packed;
 use crate::session::run::Placement;
@@ -45,7 +44,7 @@ impl Budget {
 
 /// What a run takes up while messages come.
 pub(super) fn awake_bytes(run: &Run) -> usize {
-    let transactions = run.transactions.capacity().saturating_mul(size_of::<Transaction>());
+    let transactions = run.transactions.held_bytes();
     let texts = run.texts.held_bytes().saturating_add(run.call_id.len());
     let parts = [size_of::<Run>(), transactions, texts, run.bodies_len_bytes(), run.rows_bytes];
     parts.iter().fold(PLACES_BYTES, |sum, part| sum.saturating_add(*part))

@@ -84,11 +84,11 @@ impl Kept {
 
     /// The nonces that its messages name.
     pub(super) fn nonces(&self) -> impl Iterator<Item = NonceId> {
-        let (awake, resting): (&[Transaction], &[NonceId]) = match &self.form {
-            Form::Awake(run) => (&run.transactions, &[]),
-            Form::Resting(packed) => (&[], &packed.nonces),
+        let (awake, resting): (_, &[NonceId]) = match &self.form {
+            Form::Awake(run) => (Some(run.transactions.iter()), &[]),
+            Form::Resting(packed) => (None, &packed.nonces),
         };
-        awake.iter().flat_map(Transaction::nonces).chain(resting.iter().copied())
+        awake.into_iter().flatten().flat_map(Transaction::nonces).chain(resting.iter().copied())
     }
 
     /// What it takes up, by estimate.

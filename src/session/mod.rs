@@ -26,6 +26,7 @@ pub mod sighting;
 pub mod texts;
 pub mod tracker;
 pub mod transaction;
+pub mod transactions;
 
 pub use ack::{Ack, AckDifference, AckPart};
 pub use attempt::{Attempt, AttemptOutcome, Judgement, Offered, Presented};
@@ -38,3 +39,4 @@ pub use sighting::{ChallengeRow, CredentialsRow, HeaderKind, InfoRow, KnownCrede
 pub use texts::{TextId, Texts};
 pub use tracker::Tracker;
 pub use transaction::{Answer, Copy, CopyKind, RareParts, Request, Transaction};
+pub use transactions::Transactions;

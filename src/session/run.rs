@@ -24,6 +24,7 @@ use crate::session::Sighting;
 use crate::session::TextId;
 use crate::session::Texts;
 use crate::session::Transaction;
+use crate::session::Transactions;
 use crate::session::bodies::Bodies;
 use crate::session::marks::rare_parts;
 use crate::session::marks::requires_agreement;
@@ -50,7 +51,7 @@ pub struct Run {
     /// When the latest message came.
     pub last_seen: CaptureTime,
     /// In order of their first message.
-    pub transactions: Vec<Transaction>,
+    pub transactions: Transactions,
     /// What the transactions' text ids stand for.
     pub texts: Texts,
     /// Messages that found no place because the run had too many transactions.
@@ -100,7 +101,7 @@ impl Run {
             first: sighting.frames.last,
             started: sighting.time,
             last_seen: sighting.time,
-            transactions: Vec::new(),
+            transactions: Transactions::default(),
             texts: Texts::default(),
             dropped: 0,
             cseq_max: None,
@@ -169,7 +170,7 @@ impl Run {
             return Placement::Dropped;
         }
         let forwarded_from = self.previous_hop(&key, &sighting, &identity);
-        let blank = blank(&sighting);
+        let blank = blank(&sighting, &key);
         let request = self.keep_request(sighting, &identity);
         // It is another one than those before it, or hardly ever the same.
         let branch = identity.branch.map(|branch| self.texts.add(branch));
@@ -347,7 +348,7 @@ impl Run {
 
     fn unseen_request(&mut self, sighting: &Sighting<'_>, identity: &Identity<'_>, key: Key) -> usize {
         let branch = identity.branch.map(|branch| self.texts.keep(branch));
-        let transaction = Transaction { flow: sighting.flow.reversed(), branch, ..blank(sighting) };
+        let transaction = Transaction { flow: sighting.flow.reversed(), branch, ..blank(sighting, &key) };
         self.add(key, transaction)
     }
 
@@ -390,12 +391,8 @@ impl Run {
 
     fn add(&mut self, key: Key, transaction: Transaction) -> usize {
         let index = self.transactions.len();
-        // Most runs are short: room for four at once, as a Vec takes it, would be most of the memory of a busy capture.
-        if index == self.transactions.capacity() {
-            self.transactions.reserve_exact(index / 2 + 1);
-        }
         self.cseq_max = self.cseq_max.max(key.cseq);
-        self.transactions.push(Transaction { method: key.method.clone(), cseq: key.cseq, ..transaction });
+        self.transactions.push(transaction);
         match &mut self.index {
             Some(by_key) => by_key.0.entry(key).or_default().push(index),
             None if self.transactions.len() >= INDEXED_FROM => {
@@ -466,7 +463,7 @@ impl<'a> Identity<'a> {
 pub(super) struct Index(WireMap<Key, Vec<usize>>);
 
 impl Index {
-    fn of(transactions: &[Transaction]) -> Index {
+    fn of(transactions: &Transactions) -> Index {
         let mut index = Index::default();
         for (position, known) in transactions.iter().enumerate() {
             index.0.entry(Key { cseq: known.cseq, method: known.method.clone() }).or_default().push(position);
@@ -475,12 +472,12 @@ impl Index {
     }
 }
 
-fn blank(sighting: &Sighting<'_>) -> Transaction {
+fn blank(sighting: &Sighting<'_>, key: &Key) -> Transaction {
     Transaction {
         flow: sighting.flow,
         transport: sighting.transport,
-        method: Method::Register,
-        cseq: None,
+        method: key.method.clone(),
+        cseq: key.cseq,
         branch: None,
         request: None,
         provisional_at: None,
