@@ -210,7 +210,7 @@ impl Findings {
     pub fn take_back(&mut self, sessions: &[u64], names: &[&str]) {
         let is_about = |collected: &Collected| {
             names.contains(&collected.finding.rule.name)
-                && collected.sessions_count == u64::try_from(collected.sessions.len()).unwrap_or(u64::MAX)
+                && collected.is_named_whole()
                 && collected.sessions.iter().all(|one| sessions.contains(one))
         };
         let gone: Vec<Severity> =
@@ -222,7 +222,8 @@ impl Findings {
     /// Puts other advice in the place of one that a finding about some sessions refutes.
     pub fn advise_instead(&mut self, sessions: &[u64], refuted: &str, instead: &str) {
         for collected in &mut self.collected {
-            let is_about_them = collected.sessions.iter().all(|one| sessions.contains(one));
+            let is_about_them =
+                collected.is_named_whole() && collected.sessions.iter().all(|one| sessions.contains(one));
             let advice = collected.finding.remedy.iter_mut().find(|advice| *advice == refuted);
             if let Some(advice) = advice.filter(|_| is_about_them) {
                 *advice = instead.to_owned().into();
@@ -416,6 +417,11 @@ impl Findings {
 }
 
 impl Collected {
+    /// Whether it is about sessions, and all of them are named.
+    fn is_named_whole(&self) -> bool {
+        !self.sessions.is_empty() && self.sessions_count == u64::try_from(self.sessions.len()).unwrap_or(u64::MAX)
+    }
+
     fn unite(&mut self, other: Collected) {
         self.united += other.united + 1;
         self.absorb(&other.finding, &other.sessions);
