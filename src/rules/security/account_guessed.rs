@@ -23,7 +23,7 @@ pub static RULE: Rule = Rule {
     name: "account-guessed",
     label: "password guessed",
     severity: Severity::Critical,
-    summary: "A password was guessed: after many tries, one was accepted",
+    summary: "A password was guessed: credentials of somebody who tries, or of a tool for attacks, were accepted",
     finds: "A source that tries password after password for a user (brute-force), and credentials of that user from the same \
             source that the server accepts among them or within 60 s behind them; or credentials, after however few tries, of a tool that \
             nobody but attackers uses (scanner-agent). It is medium where phones with several lines \
