@@ -5,6 +5,7 @@ use crate::base::CaptureTime;
 use crate::base::Flow;
 use crate::base::Transport;
 use crate::base::limits::beginning;
+use crate::digest::Verdict;
 use crate::history::AccountKey;
 use crate::history::LoopStep;
 use crate::history::PairKey;
@@ -15,6 +16,8 @@ use crate::rules::challenge::challenge_loop;
 use crate::rules::challenge_facts;
 use crate::rules::credentials_facts;
 use crate::session::AttemptOutcome;
+use crate::session::Judgement;
+use crate::session::Presented;
 use crate::session::Session;
 use crate::session::SessionOutcome;
 use crate::sip::HeaderName;
@@ -88,6 +91,19 @@ impl Messages {
             accepted.find_map(|attempt| credentials_facts::caller_key(session, attempt).zip(attempt.request()));
         if let Some((key, request)) = let_past {
             self.accounts.let_past(&key, request.at);
+        }
+    }
+
+    /// Which of the secrets given the servers of a session accepted.
+    pub(super) fn note_secrets(&mut self, session: &Session<'_>) {
+        for attempt in session.attempts.iter().filter(|attempt| attempt.is_own_hop()) {
+            let is_taken =
+                |sent: &&Presented<'_>| sent.verdict() == Some(Verdict::Match) && sent.judgement == Judgement::Accepted;
+            let Some(request) = attempt.request() else { continue };
+            for sent in attempt.credentials.iter().filter(is_taken) {
+                let server = attempt.transaction.flow.destination.address;
+                self.accounts.secret_taken((&sent.username(), &sent.realm()), server, request.at);
+            }
         }
     }
 

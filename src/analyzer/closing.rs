@@ -37,6 +37,7 @@ impl Messages {
         self.note_forbidden(&session);
         self.note_unusual(&session);
         self.note_let_past(&session);
+        self.note_secrets(&session);
         let context = Context {
             nonces: &self.nonces,
             accounts: &self.accounts,

@@ -20,14 +20,17 @@ use crate::report::model;
 use crate::report::model::Time;
 use crate::report::ticket;
 use crate::rules;
+use crate::rules::CaptureFacts;
 use crate::rules::Confidence;
 use crate::rules::Severity;
+use crate::rules::Subject;
 use crate::rules::capture_facts::Event;
 use crate::rules::capture_facts::IssuedNonce;
 use crate::rules::capture_facts::NonceServerFacts;
 use crate::rules::capture_facts::SharedNonce;
 use crate::rules::configuration::method_auth_differs::refused_with_known_secret;
 use crate::rules::credentials::digest_ok_but_rejected::COMPARE_SECRET;
+use crate::rules::credentials::digest_wrong_password;
 use crate::rules::security;
 use crate::rules::security::blocked_after_failures;
 use crate::rules::security::digest_leak;
@@ -46,23 +49,8 @@ impl Analyzer {
         self.messages.findings.claim(&claims);
         self.messages.builder.note_attacks(&claims);
         self.add_loops_across_sessions(&claims);
-        for finding in rules::check_capture(&facts) {
-            if !self.messages.keeps_finding(&finding) {
-                continue;
-            }
-            let is_sure = finding.confidence > Confidence::Possible;
-            let explains = EXPLAINED_ACROSS.iter().find(|(name, _)| is_sure && *name == finding.rule.name);
-            if let Some((name, names)) = explains {
-                self.messages.findings.explain(name, &finding.sessions, names);
-            }
-            if finding.rule.name == digest_leak::RULE.name && finding.severity == Severity::Critical {
-                self.messages.findings.take_back(&finding.sessions, digest_leak::TAKES_BACK);
-            }
-            self.messages.findings.add_of_capture(finding);
-        }
-        for (sessions, advice) in facts.method_differences.iter().filter_map(refused_with_known_secret) {
-            self.messages.findings.advise_instead(&sessions, COMPARE_SECRET, &advice);
-        }
+        self.add_findings_of_capture(&facts);
+        self.revise_findings(&facts);
         self.messages.findings.unite();
         // Those who are nothing but attackers are known by their addresses.
         for rule in [&digest_leak::RULE, &replay_suspected::RULE] {
@@ -108,6 +96,37 @@ impl Analyzer {
         let worst = self.messages.worst.as_ref().map(|(_, session)| session);
         report.ticket = ticket::ticket(&report.findings, worst, &report.inputs);
         report
+    }
+
+    /// What no session alone shows, and what that explains.
+    fn add_findings_of_capture(&mut self, facts: &CaptureFacts) {
+        for finding in rules::check_capture(facts) {
+            if !self.messages.keeps_finding(&finding) {
+                continue;
+            }
+            let is_sure = finding.confidence > Confidence::Possible;
+            let explains = EXPLAINED_ACROSS.iter().find(|(name, _)| is_sure && *name == finding.rule.name);
+            if let Some((name, names)) = explains {
+                self.messages.findings.explain(name, &finding.sessions, names);
+            }
+            if finding.rule.name == digest_leak::RULE.name && finding.severity == Severity::Critical {
+                self.messages.findings.take_back(&finding.sessions, digest_leak::TAKES_BACK);
+            }
+            self.messages.findings.add_of_capture(finding);
+        }
+    }
+
+    /// Tells with what the whole capture shows what its sessions could not know.
+    fn revise_findings(&mut self, facts: &CaptureFacts) {
+        for (sessions, advice) in facts.method_differences.iter().filter_map(refused_with_known_secret) {
+            self.messages.findings.advise_instead(&sessions, COMPARE_SECRET, &advice);
+        }
+        let accounts = &self.messages.accounts;
+        self.messages.findings.revise(&digest_wrong_password::RULE, |finding| {
+            let Subject { user, realm, server, .. } = &finding.subject;
+            let accepted = server.and_then(|server| accounts.first_secret_taken((user, realm), server));
+            accepted.into_iter().for_each(|accepted| digest_wrong_password::blame_client(finding, accepted));
+        });
     }
 }
 

@@ -77,7 +77,7 @@ pub static PRESETS: &[Preset] = &[
     preset(
         "scanners",
         "tools that look for servers, extensions and passwords",
-        "sip.User-Agent matches \"friendly-scanner|sipvicious|^sipcli|^pplsip|sip-?scan|sundayddr|sivus|^iwar|^gulp|^smap|^vaxsip\"",
+        "sip.User-Agent matches \"friendly-scanner|sipvicious|^sipcli|^pplsip|^sippts|sip-?scan|sundayddr|sivus|^iwar|^gulp|^smap|^vaxsip\"",
     ),
     preset(
         "mismatch",

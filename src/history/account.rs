@@ -91,6 +91,8 @@ pub struct Accounts {
     pairs: WireMap<u64, ()>,
     /// The first call or message that was let past, by a hash of who sent it: nobody asks for the names.
     let_past: WireMap<u64, FrameRef>,
+    /// The first digest of a secret that was given which a server accepted, by a hash of account and server.
+    secrets_taken: WireMap<u64, FrameRef>,
     accounts_max: usize,
     refused: u64,
 }
@@ -103,6 +105,7 @@ impl Accounts {
             unusual_answered: BTreeSet::new(),
             pairs: WireMap::default(),
             let_past: WireMap::default(),
+            secrets_taken: WireMap::default(),
             accounts_max,
             refused: 0,
         }
@@ -241,17 +244,23 @@ impl Accounts {
     /// Notes a call or a message with credentials that was let past.
     pub fn let_past(&mut self, key: &AccountKey, at: FrameRef) {
         let key = self.accounts.hasher().hash_one(key);
-        if self.let_past.len() < self.accounts_max || self.let_past.contains_key(&key) {
-            let first = self.let_past.entry(key).or_insert(at);
-            *first = at.min(*first);
-        } else {
-            self.refused += 1;
-        }
+        self.refused += u64::from(!note_first(&mut self.let_past, self.accounts_max, key, at));
     }
 
     /// The first one of the account.
     pub fn first_let_past(&self, key: &AccountKey) -> Option<FrameRef> {
         self.let_past.get(&self.accounts.hasher().hash_one(key)).copied()
+    }
+
+    /// Notes that a server accepted a digest of the secret given for a user and realm, whoever sent it.
+    pub fn secret_taken(&mut self, account: (&[u8], &[u8]), server: IpAddr, at: FrameRef) {
+        let key = self.accounts.hasher().hash_one((account, server));
+        self.refused += u64::from(!note_first(&mut self.secrets_taken, self.accounts_max, key, at));
+    }
+
+    /// The first such digest.
+    pub fn first_secret_taken(&self, account: (&[u8], &[u8]), server: IpAddr) -> Option<FrameRef> {
+        self.secrets_taken.get(&self.accounts.hasher().hash_one((account, server))).copied()
     }
 
     /// Notes an accepted registration. `again` says that its Call-ID held more than one.
@@ -314,6 +323,16 @@ impl Accounts {
     pub fn refused(&self) -> u64 {
         self.refused
     }
+}
+
+/// Keeps the earliest frame of a key; false where there is no room for another key.
+fn note_first(firsts: &mut WireMap<u64, FrameRef>, max: usize, key: u64, at: FrameRef) -> bool {
+    let has_room = firsts.len() < max || firsts.contains_key(&key);
+    if has_room {
+        let first = firsts.entry(key).or_insert(at);
+        *first = at.min(*first);
+    }
+    has_room
 }
 
 fn push<T>(queue: &mut VecDeque<T>, item: T) {

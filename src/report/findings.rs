@@ -2,6 +2,7 @@
 
 mod joined;
 mod of_server;
+mod revised;
 mod told;
 
 use std::borrow::Cow;
@@ -217,18 +218,6 @@ impl Findings {
             self.collected.extract_if(.., |one| is_about(one)).map(|one| one.finding.severity).collect();
         gone.into_iter().for_each(|severity| self.uncount(severity));
         self.index();
-    }
-
-    /// Puts other advice in the place of one that a finding about some sessions refutes.
-    pub fn advise_instead(&mut self, sessions: &[u64], refuted: &str, instead: &str) {
-        for collected in &mut self.collected {
-            let is_about_them =
-                collected.is_named_whole() && collected.sessions.iter().all(|one| sessions.contains(one));
-            let advice = collected.finding.remedy.iter_mut().find(|advice| *advice == refuted);
-            if let Some(advice) = advice.filter(|_| is_about_them) {
-                *advice = instead.to_owned().into();
-            }
-        }
     }
 
     /// Names the rule that explains findings of some sessions, by the names of their rules. Gives what all of them rule out.

@@ -8,6 +8,7 @@ use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::dialog_facts;
 use crate::rules::facts;
 use crate::rules::relay_facts;
 use crate::session::Attempt;
@@ -30,7 +31,7 @@ pub static RULE: Rule = Rule {
     advice: "Give sipauth the secret that the server has. If it is the same, send a digest with a wrong password on purpose: a \
              server that accepts it does not check.",
     not_this: "A digest that fits but for one input is digest-near-miss. Credentials for a realm that nobody on this hop checks \
-               are in transit.",
+               are in transit. A digest for the other party of a call is digest-leak.",
     sources: &["RFC 3261 section 22.1", "RFC 7616 section 3.4.1"],
     sample: "register-accepted-other-password",
     check: Check::Deviation(check),
@@ -112,6 +113,8 @@ fn is_wrong_and_accepted(
         || presented.judgement != Judgement::Accepted
         || attempt.outcome != AttemptOutcome::Accepted
         || relay_facts::was_right_before(session, attempt, presented)
+        // The other party of a call accepts what it likes.
+        || dialog_facts::is_asked_by_beginner(session, context, attempt)
     {
         return false;
     }

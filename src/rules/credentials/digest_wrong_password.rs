@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::auth::Qop;
 use crate::base::FrameNumber;
+use crate::base::FrameRef;
 use crate::digest::Verdict;
 use crate::digest::near_miss::Closest;
 use crate::history::Shown;
@@ -34,7 +35,8 @@ pub static RULE: Rule = Rule {
             single changed input makes right, answered with 401, 403 or 407. Needs a secret. It is medium where the same client got in \
             later under the same Call-ID with a digest that fits, or, for REGISTER, within five minutes under another one, for good and from the same port.",
     matters: "This is the one case in which wrong password is the right word. Either the client holds another secret, or the one \
-              given to sipauth is not the one in use: both are possible, and the text says so.",
+              given to sipauth is not the one in use: the text says so, and which of them where the server accepted a digest of the \
+              secret given elsewhere in the capture.",
     advice: "Enter the password again on the client. Look for a blank at the end, changed letter case, a key that provisioning \
              put back, or an account with the same name in another realm.",
     not_this: "A digest that fits but is refused is digest-ok-but-rejected. One that fits with one changed input is \
@@ -75,8 +77,7 @@ fn finding(
         .graded(Severity::High, Confidence::Likely)
         .fault(Fault::Client)
         .explained(format!(
-            "The response in {} differs from the one computed with the secret from {} and the user name, realm, nonce and uri as sent. \
-             Either the client holds another secret, or the one given here is not the one in use.",
+            "The response in {} differs from the one computed with the secret from {} and the user name, realm, nonce and uri as sent. {EITHER}",
             facts::frames_text(&requests),
             facts::source(presented),
         ));
@@ -120,8 +121,31 @@ fn finding(
     }
     finding = finding
         .advises("Enter the secret again on the client; look for a trailing space, changed case, or an old secret kept by provisioning")
-        .advises("Make sure that the secret given to sipauth is the one that the server has for this account");
+        .advises(MAKE_SURE);
     Some(finding)
+}
+
+const EITHER: &str = "Either the client holds another secret, or the one given here is not the one in use.";
+const MAKE_SURE: &str = "Make sure that the secret given to sipauth is the one that the server has for this account";
+
+/// Says that the client holds the wrong one of the two secrets: the server accepted a digest of the one given, from whomever.
+pub fn blame_client(finding: &mut Finding, accepted: FrameRef) {
+    let is_before = finding.frames.first().is_none_or(|wrong| accepted < *wrong);
+    let frame = accepted.number;
+    let instead = match is_before {
+        true => format!(
+            "The server accepted a digest of that secret in frame {frame}: the client holds another one here, unless the account's was \
+             changed in between."
+        ),
+        false => format!(
+            "The server accepts a digest of that secret later, in frame {frame}: the client held another one here, unless the account's \
+             was changed in between."
+        ),
+    };
+    if !is_corrected(finding) {
+        finding.explanation = finding.explanation.replacen(EITHER, &instead, 1);
+        finding.remedy.retain(|advice| advice != MAKE_SURE);
+    }
 }
 
 /// The acceptance of a right digest of the same client and account behind the last wrong one.

@@ -17,6 +17,7 @@ use crate::rules::Severity;
 use crate::rules::Subject;
 use crate::rules::configuration::realm_generic;
 use crate::rules::facts;
+use crate::rules::security::scanner_agent;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -26,7 +27,8 @@ pub static RULE: Rule = Rule {
     severity: Severity::Critical,
     summary: "The other party of a call asked for credentials and got them",
     finds: "A request within a dialog, most often BYE, that the party which called challenges, and that the client answers with \
-            credentials, although that address never challenged or accepted this client outside of dialogs. It is medium where \
+            credentials, although that address never challenged or accepted this client outside of dialogs. Where who called bears \
+            the name of a tool for attacks, nothing else is asked. It is medium where \
             the client does not answer, which is right, and where the capture begins within the dialog, does not show that \
             the client has another server, shows it there under another account only, or where that is a neighbour of the one that asked: carriers have several. It is high, and \
             possible, where the one that asked names the realm of the client's own server in another network. Where neither who called nor another \
@@ -44,7 +46,8 @@ pub static RULE: Rule = Rule {
 pub const EXPLAINS: (&str, &[&str]) = ("digest-leak", &["in-dialog-challenge-unanswered", "challenge-unanswered"]);
 
 /// What is found of challenges and their answers is no matter for a server here: who asked is a thief.
-pub const TAKES_BACK: &[&str] = &["digest-ok-accepted", "normal-challenge", "qop-missing-in-challenge"];
+pub const TAKES_BACK: &[&str] =
+    &["accepted-with-other-secret", "digest-ok-accepted", "normal-challenge", "qop-missing-in-challenge"];
 
 fn check(facts: &CaptureFacts) -> Vec<Finding> {
     let chronicle = &facts.chronicle;
@@ -72,11 +75,20 @@ fn check(facts: &CaptureFacts) -> Vec<Finding> {
     };
     let others = chronicle.sources.logged_in_elsewhere(&pairs);
     let known = |peer: &PeerChallenge| match known(peer) {
+        _ if is_of_tool(facts, peer) => OwnServer::NotThis,
         OwnServer::Elsewhere if is_known_realm(peer) => OwnServer::SameRealm,
         OwnServer::Elsewhere if is_other_account(facts, peer, &others) => OwnServer::OtherAccount,
         known => known,
     };
     strangers.into_iter().filter_map(|peer| finding(peer, known(peer))).collect()
+}
+
+/// Whether who called bears the name of a tool for attacks.
+fn is_of_tool(facts: &CaptureFacts, peer: &PeerChallenge) -> bool {
+    let PairKey { client, server: stranger } = peer.pair;
+    let caller = facts.chronicle.sources.get(PairKey { client: stranger, server: client });
+    let scanner = caller.and_then(|caller| caller.conduct.as_ref()?.scanner.as_ref());
+    scanner.is_some_and(|scanner| scanner_agent::is_attack_only(&scanner.agent))
 }
 
 /// Whether a client that logs in elsewhere is seen there under other names only: phones have lines at several servers, and a thief gets
@@ -109,6 +121,8 @@ enum OwnServer {
     OtherAccount,
     /// In another network.
     Elsewhere,
+    /// Wherever: the one that asked is a tool for attacks.
+    NotThis,
 }
 
 /// What else it may be.
@@ -133,11 +147,15 @@ fn doubt(peer: &PeerChallenge, own: OwnServer) -> &'static str {
 
 fn finding(peer: &PeerChallenge, own: OwnServer) -> Option<Finding> {
     let PairKey { client, server: stranger } = peer.pair;
-    let is_shown = peer.invited.is_some() && peer.is_direct && own == OwnServer::Elsewhere;
+    let is_shown = peer.invited.is_some() && peer.is_direct && matches!(own, OwnServer::Elsewhere | OwnServer::NotThis);
     let realm = facts::quoted(&peer.realm);
     let mut finding = match peer.answered {
         Some(answered) => {
-            let doubt = if is_shown { "" } else { doubt(peer, own) };
+            let doubt = match own {
+                OwnServer::NotThis if is_shown => " It bears the name of a tool for attacks.",
+                _ if is_shown => "",
+                own => doubt(peer, own),
+            };
             let caller = if peer.invited.is_some() { "which had called it" } else { "perhaps the other party of a call" };
             let severity = match peer.invited {
                 _ if is_shown => Severity::Critical,
@@ -179,7 +197,10 @@ fn finding(peer: &PeerChallenge, own: OwnServer) -> Option<Finding> {
     finding = finding.fault(if peer.answered.is_some() { Fault::Client } else { Fault::Unknown });
     if is_shown {
         finding = finding
-            .excludes("a challenge of the client's own server: it registers elsewhere")
+            .excludes(match own {
+                OwnServer::NotThis => "a challenge of the client's own server: tools for attacks are none",
+                _ => "a challenge of the client's own server: it registers elsewhere",
+            })
             .excludes("a call through a proxy: the INVITE has one Via, that of the caller");
     }
     finding.frames = peer.invited.into_iter().chain([peer.challenged]).chain(peer.answered).collect();

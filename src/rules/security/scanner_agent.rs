@@ -19,7 +19,7 @@ pub static RULE: Rule = Rule {
     severity: Severity::Low,
     summary: "The User-Agent is that of a known scanner",
     finds: "Requests whose User-Agent is the name of a tool that looks for SIP servers, extensions and passwords: \
-            friendly-scanner (SIPVicious), sipcli, pplsip, sip-scan, sundayddr, SIVuS, iWar, Gulp, smap, VaxSIPUserAgent.",
+            friendly-scanner (SIPVicious), sipcli, pplsip and sippts, sip-scan, sundayddr, SIVuS, iWar, Gulp, smap, VaxSIPUserAgent.",
     matters: "Nobody's phone is called that. Whoever runs it wants to know which accounts there are, and calls at your expense next.",
     advice: "Block the source at the firewall, let fail2ban watch the server's log, and do not answer unknown users differently \
              from known ones.",
@@ -52,7 +52,8 @@ static TOOLS: &[Tool] = &[
     tool_of("SIPVicious", "friendly-scanner", false),
     tool_of("SIPVicious", "sipvicious", false),
     tool_of("sipcli", "sipcli", true),
-    tool_of("pplsip", "pplsip", true),
+    tool_of("sippts", "pplsip", true),
+    tool_of("sippts", "sippts", true),
     tool_of("SIPScan", "sip-scan", false),
     tool_of("SIPScan", "sipscan", false),
     tool_of("Sundayddr", "sundayddr", false),

@@ -390,3 +390,24 @@ fn stale_with_wrong_digest_needs_stale_and_a_wrong_digest() {
     check(&[ASKED, WRONG, REFUSED], SECRET, no);
     check(&[ASKED, WRONG, STALE], NOTHING, no);
 }
+
+#[test]
+fn a_secret_that_the_server_took_elsewhere_is_not_the_wrong_one() {
+    // From another host, under another Call-ID.
+    let others = |scenario: &str| {
+        let from_desk =
+            scenario.replace("> REGISTER", "[o] desk > server REGISTER").replace("\n< ", "\n[o] server > desk ");
+        format!("desk 198.51.100.8\n{from_desk}")
+    };
+    let taken = others(&[ASKED, RIGHT, OK].concat());
+    let wrong = [ASKED, WRONG, REFUSED, LATER].concat();
+    let facts = "high digest-wrong-password fault=client says=accepted_a_digest_of_that_secret_in_frame_3 unsaid=Make_sure_that_the_secret";
+    check(&[&taken, "+60 [x] > OPTIONS\n[x] < 200\n", &wrong], SECRET, facts);
+    let later = "high digest-wrong-password fault=client says=accepts_a_digest_of_that_secret_later,_in_frame_";
+    check(&[ASKED, WRONG, REFUSED, &taken.replacen("[o] desk", "+10 [o] desk", 1)], SECRET, later);
+    // Another account's secret says nothing, and neither does one that was not given.
+    let other = others(&[ASKED, "> REGISTER\nAuthorization: digest user=1002 password=secret\n", OK].concat());
+    let either = "high digest-wrong-password says=or_the_one_given_here";
+    check(&[&other, &wrong], "1001,*,secret\n1002,*,secret\n", either);
+    check(&[&taken.replace("password=secret", "password=third"), &wrong], SECRET, either);
+}

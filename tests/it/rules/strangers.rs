@@ -46,6 +46,32 @@ fn a_digest_for_the_caller_is_a_leak() {
 }
 
 #[test]
+fn a_tool_for_attacks_is_nobodys_own_server() {
+    let called = CALLED.replace("INVITE sip:1001@198.51.100.7\n", "INVITE sip:1001@198.51.100.7\nUser-Agent: sippts\n");
+    let facts = "critical digest-leak sure=likely fault=client says=a_tool_for_attacks\nno accepted-with-other-secret";
+    // The capture shows no other server of the phone, or one beside it, or one that names the same realm.
+    check(&[CAST, &called, HANGS_UP, ANSWERS], SECRET, facts);
+    let beside = CAST.replace("203.0.113.10", "192.0.2.10");
+    check(&[&beside, REGISTERED, &called, HANGS_UP, ANSWERS], "1001,evil.example,other\n", facts);
+    check(&[CAST, REGISTERED, &called, &HANGS_UP.replace(" realm=evil.example", ""), ANSWERS], SECRET, facts);
+    // Through a proxy, the proxy may be the one that asks.
+    let proxied = called.replace(
+        "User-Agent",
+        "Via: SIP/2.0/UDP 192.0.2.66;branch=z9hG4bK2\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\nUser-Agent",
+    );
+    check(&[CAST, &proxied, HANGS_UP, ANSWERS], SECRET, "medium digest-leak sure=possible");
+}
+
+#[test]
+fn what_the_other_party_of_a_call_accepts_says_nothing_of_a_secret() {
+    let beside = CAST.replace("203.0.113.10", "192.0.2.10");
+    let capture = [&beside, REGISTERED, CALLED, HANGS_UP, ANSWERS];
+    check(&capture, "1001,*,other\n", "medium digest-leak sure=possible\nmedium accepted-with-other-secret sessions=1");
+    let report = analyse(&capture, "1001,evil.example,other\n");
+    assert!(!report.findings.iter().any(|finding| finding.rule == "accepted-with-other-secret"), "{}", shown(&report));
+}
+
+#[test]
 fn a_phone_that_does_not_answer_the_caller_is_right() {
     let later = "+60 [l] other > server OPTIONS\n[l] server > other 200\n";
     let capture = [CAST, REGISTERED, CALLED, HANGS_UP, later];
