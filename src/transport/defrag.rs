@@ -68,7 +68,12 @@ pub(super) struct Defragmenter {
     order: VecDeque<(Key, u64)>,
     next_serial: u64,
     bytes: usize,
+    /// The time of the fragment before.
+    before: Option<CaptureTime>,
 }
+
+/// Entries of datagrams that are gone, beyond twice those that wait, before the order is made anew.
+const ORDER_SLACK: usize = 1024;
 
 struct Datagram {
     serial: u64,
@@ -112,6 +117,7 @@ impl Defragmenter {
         }
         let IpPayload { addresses, protocol, link, .. } = *part;
         let key = Key { addresses, identification: fragment.identification, protocol, link };
+        self.drop_stale(&key, time, limits, ledger);
         let (serial, order) = (&mut self.next_serial, &mut self.order);
         let datagram = self.waiting.entry(key).or_insert_with(|| {
             *serial = (*serial).saturating_add(1);
@@ -127,6 +133,7 @@ impl Defragmenter {
         if datagram.is_whole() {
             let datagram = self.waiting.remove(&key)?;
             self.bytes = self.bytes.saturating_sub(datagram.held_bytes());
+            self.bound_order();
             return datagram.into_whole(&key, time);
         }
         self.make_room(limits, ledger);
@@ -138,19 +145,30 @@ impl Defragmenter {
         while self.drop_oldest(ledger) {}
     }
 
-    /// Gives up what has waited too long.
-    fn expire(&mut self, now: Option<CaptureTime>, limits: &Limits, ledger: &mut Ledger) {
+    /// Gives up the datagram that has a fragment's key and another time: numbers are used again.
+    fn drop_stale(&mut self, key: &Key, time: Option<CaptureTime>, limits: &Limits, ledger: &mut Ledger) {
         let age_max = Duration::from_secs(limits.fragment_age_s_max);
-        while let Some((key, serial)) = self.order.front() {
-            let waiting = self.waiting.get(key).filter(|datagram| datagram.serial == *serial);
-            let old = waiting.is_none_or(|datagram| match (now, datagram.since) {
-                (Some(now), Some(since)) => now.since(since) > age_max,
-                _ => false,
-            });
-            if !old {
-                return;
+        let times = self.waiting.get(key).and_then(|datagram| datagram.since.zip(time));
+        if times.is_some_and(|(since, time)| time.since(since).max(since.since(time)) > age_max) {
+            self.give_up(key, ledger);
+        }
+    }
+
+    /// Gives up what has waited too long. By the earlier one of the last two times: one wrong time alone drops nothing.
+    fn expire(&mut self, time: Option<CaptureTime>, limits: &Limits, ledger: &mut Ledger) {
+        let Some(now) = time else { return };
+        let now = self.before.replace(now).map_or(now, |before| before.min(now));
+        let age_max = Duration::from_secs(limits.fragment_age_s_max);
+        // A fragment brings one entry at most, so that two looks keep up.
+        for _ in 0..2 {
+            let Some((key, serial)) = self.order.front().copied() else { return };
+            let waiting = self.waiting.get(&key).filter(|datagram| datagram.serial == serial);
+            match waiting.map(|datagram| datagram.since) {
+                // Nobody knows how long it has waited: it may not hold up the others.
+                Some(since) if since.is_none_or(|since| since > now) => self.order.rotate_left(1),
+                Some(since) if since.is_some_and(|since| now.since(since) <= age_max) => return,
+                _ => drop(self.drop_oldest(ledger)),
             }
-            self.drop_oldest(ledger);
         }
     }
 
@@ -165,14 +183,25 @@ impl Defragmenter {
     /// Passes over the oldest entry, and gives up its datagram if it still waits; false where there is none.
     fn drop_oldest(&mut self, ledger: &mut Ledger) -> bool {
         let Some((key, serial)) = self.order.pop_front() else { return false };
-        if self.waiting.get(&key).is_some_and(|datagram| datagram.serial == serial)
-            && let Some(datagram) = self.waiting.remove(&key)
-        {
-            self.bytes = self.bytes.saturating_sub(datagram.held_bytes());
-            ledger.lost(key.addresses.source, key.addresses.destination, false);
-            datagram.give_up(&key, ledger);
+        if self.waiting.get(&key).is_some_and(|datagram| datagram.serial == serial) {
+            self.give_up(&key, ledger);
         }
         true
+    }
+
+    fn give_up(&mut self, key: &Key, ledger: &mut Ledger) {
+        let Some(datagram) = self.waiting.remove(key) else { return };
+        self.bytes = self.bytes.saturating_sub(datagram.held_bytes());
+        ledger.lost(key.addresses.source, key.addresses.destination, false);
+        datagram.give_up(key, ledger);
+    }
+
+    /// Drops the entries of datagrams that are gone. Rare enough that a fragment costs the same on average.
+    fn bound_order(&mut self) {
+        if self.order.len() > self.waiting.len().saturating_mul(2).saturating_add(ORDER_SLACK) {
+            let waiting = &self.waiting;
+            self.order.retain(|(key, serial)| waiting.get(key).is_some_and(|datagram| datagram.serial == *serial));
+        }
     }
 }
 

@@ -54,6 +54,8 @@ const ATTACKS: &[(&str, &[&str])] = &[
             "fragments_that_contradict_the_protocol_are_told",
             "a_header_that_is_sent_twice_is_not_read_as_both",
             "a_number_that_is_used_again_blends_nothing",
+            "a_number_that_is_used_again_blends_nothing_whatever_one_clock_says",
+            "a_wrong_time_between_two_fragments_is_its_own_loss",
             "fragments_cost_linear_time",
         ],
     ),

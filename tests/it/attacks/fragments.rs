@@ -2,6 +2,7 @@
 
 use sipauth::report::Report;
 
+use crate::attacks::analyze_timed;
 use crate::attacks::attempts;
 use crate::attacks::beside_a_registration;
 use crate::attacks::event;
@@ -120,6 +121,35 @@ fn a_number_that_is_used_again_blends_nothing() {
     let report = beside_a_registration(&[one[0].clone(), two[0].clone(), one[1].clone(), two[1].clone()]);
     let blended = attempts(&report).filter(|attempt| !attempt.credentials.is_empty() && !attempt.ambiguous);
     assert_eq!(blended.count(), 1, "the good one alone");
+}
+
+/// A fragment with a wrong time stands before one whose number comes round an hour later.
+#[test]
+fn a_number_that_is_used_again_blends_nothing_whatever_one_clock_says() {
+    const SECOND: u64 = 1_000_000_000;
+    let start = 1_700_000_000 * SECOND;
+    let (first, second) = (datagram(), udp(&registration("good", "")[2]));
+    let stray = (start + 365 * 86_400 * SECOND, part(9, &first, 0..64));
+    let begun = (start, part(4, &first, 0..160));
+    let later =
+        [part(4, &second, 0..160), part(4, &second, 160..second.len())].map(|frame| (start + 3600 * SECOND, frame));
+    for before in [vec![], vec![stray.clone()], vec![stray.clone(), stray]] {
+        let report = analyze_timed(&[before, vec![begun.clone()], later.to_vec()].concat());
+        assert_eq!((of_user(&report, "good").count(), of_user(&report, "1001").count()), (1, 0));
+        assert_eq!(event(&report, "overlap_ambiguous"), 0);
+    }
+}
+
+/// One wrong time alone does not give up what waits for its other half.
+#[test]
+fn a_wrong_time_between_two_fragments_is_its_own_loss() {
+    const SECOND: u64 = 1_000_000_000;
+    let start = 1_700_000_000 * SECOND;
+    let whole = udp(&registration("1001", "")[0]);
+    let other = (start + 86_400 * SECOND, part(9, &datagram(), 0..64));
+    let halves = [part(4, &whole, 0..160), part(4, &whole, 160..whole.len())].map(|frame| (start, frame));
+    let report = analyze_timed(&[halves[0].clone(), other, halves[1].clone()]);
+    assert_eq!(report.summary.sip_messages, 1);
 }
 
 #[test]

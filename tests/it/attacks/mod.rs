@@ -71,7 +71,12 @@ fn beside_a_registration(attack: &[Vec<u8>]) -> Report {
 
 /// The report on frames a millisecond apart, clean in every format.
 fn analyze(frames: &[Vec<u8>]) -> Report {
-    let file = wire::pcap(Order::Little, Resolution::Micro, &wire::timed(frames));
+    analyze_timed(&wire::timed(frames))
+}
+
+/// The same of frames with their times in nanoseconds.
+fn analyze_timed(frames: &[(u64, Vec<u8>)]) -> Report {
+    let file = wire::pcap(Order::Little, Resolution::Micro, frames);
     let report = corpus::analyze(&file, keyring());
     check_clean(&report);
     report
