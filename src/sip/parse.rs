@@ -202,8 +202,8 @@ impl<'a> Scanner<'_, 'a> {
     /// A line without `name:`. Text pasted from manuals loses the blank that marks a fold: where the header before ends in
     /// a comma, the line goes on with it.
     fn stray_line(&mut self, line: &Line<'_>) {
-        let goes_on =
-            self.message.headers.last_mut().is_some_and(|header| header.value_at.of(self.bytes).ends_with(b","));
+        let bytes = self.bytes;
+        let goes_on = self.header_before(line).is_some_and(|header| header.value_at.of(bytes).ends_with(b","));
         if goes_on {
             self.continuation(line, DefectKind::FoldedWithoutBlank);
         } else {
@@ -212,16 +212,24 @@ impl<'a> Scanner<'_, 'a> {
     }
 
     fn continuation(&mut self, line: &Line<'_>, kind: DefectKind) {
+        let (bytes, end) = (self.bytes, (line.at.start as usize).saturating_add(line.text.trim_ascii_end().len()));
+        let Some(header) = self.header_before(line) else {
+            return self.defect(DefectKind::NotAHeader, line.at);
+        };
+        let start = header.value_at.start as usize;
+        // A value that starts on the next line (`Authorization:` CRLF blank …) begins with its first byte there.
+        let text = bytes.get(start..end).unwrap_or_default();
+        header.value_at =
+            Span::new(start.saturating_add(text.len().saturating_sub(text.trim_ascii_start().len()))..end.max(start));
         self.defect(kind, line.at);
-        let end = (line.at.start as usize).saturating_add(line.text.trim_ascii_end().len());
-        if let Some(header) = self.message.headers.last_mut() {
-            let start = header.value_at.start as usize;
-            // A value that starts on the next line (`Authorization:` CRLF blank …) begins with its first byte there.
-            let text = self.bytes.get(start..end).unwrap_or_default();
-            header.value_at = Span::new(
-                start.saturating_add(text.len().saturating_sub(text.trim_ascii_start().len()))..end.max(start),
-            );
-        }
+    }
+
+    /// The header that a line follows at once. Behind a line that was left out a fold belongs to that.
+    fn header_before(&mut self, line: &Line<'_>) -> Option<&mut Header> {
+        let bytes = self.bytes;
+        let header = self.message.headers.last_mut()?;
+        let between = bytes.get(header.value_at.end as usize..line.at.start as usize)?;
+        between.trim_ascii().is_empty().then_some(header)
     }
 
     /// The body's span, and whether all of it is there.
@@ -402,6 +410,29 @@ mod tests {
         assert_eq!(message.cseq(), Some(crate::sip::CSeq { number: 1, method: b"REGISTER" }));
         assert_eq!(message.body(), b"hi");
         assert_eq!(message.top_via().and_then(|via| via.branch), Some(&b"z9hG4bKa"[..]));
+    }
+
+    #[test]
+    fn a_fold_behind_a_line_that_was_left_out_belongs_to_that() {
+        let text = format!("REGISTER sip:b SIP/2.0\r\n{HEAD}Subject: a\r\nno colon here\r\n b\r\n,c\r\n\r\n");
+        let message = parse(text.as_bytes(), WHOLE);
+        assert_eq!(kinds(&message), ["not_a_header"]);
+        assert_eq!(message.headers.iter().last().map(|header| header.value_at.of(text.as_bytes())), Some(&b"a"[..]));
+        // Nor to the last header that was kept, where there were too many.
+        let few = Source { header_fields_max: 5, ..WHOLE };
+        let text = format!("REGISTER sip:b SIP/2.0\r\n{HEAD}Subject: a\r\n b\r\n\r\n");
+        let message = parse(text.as_bytes(), few);
+        assert_eq!(
+            message.headers.iter().last().map(|header| header.value_at.of(text.as_bytes())),
+            Some(&b"1 REGISTER"[..])
+        );
+        let text = format!("REGISTER sip:b SIP/2.0\r\n{HEAD}Subject:\r\n  a\r\n\tb\r\n\r\n");
+        let message = parse(text.as_bytes(), WHOLE);
+        assert_eq!(kinds(&message), ["folded"]);
+        assert_eq!(
+            message.headers.iter().last().map(|header| header.value_at.of(text.as_bytes())),
+            Some(&b"a\r\n\tb"[..])
+        );
     }
 
     #[test]

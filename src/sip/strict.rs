@@ -24,9 +24,7 @@ pub fn objection(name: HeaderName, value: &[u8]) -> Option<&'static str> {
     if text.trim_start().get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("basic")) {
         return None;
     }
-    // rsip dates from RFC 2617: what it does not know of RFC 8760 and RFC 3310 is no objection.
-    let is_newer = |word: &str| text.to_ascii_lowercase().contains(word);
-    if ["sha-", "akav", "auth-int", "digest userhash"].into_iter().any(is_newer) {
+    if text.split(',').any(is_newer) {
         return None;
     }
     // It reads the nonce count as a decimal number, which is one of hex digits.
@@ -39,6 +37,18 @@ pub fn objection(name: HeaderName, value: &[u8]) -> Option<&'static str> {
         _ => None,
     };
     error.map(|error| reason(&error, text))
+}
+
+/// Whether a parameter is of RFC 8760 or RFC 3310: rsip dates from RFC 2617, and what it does not know is no objection.
+fn is_newer(part: &str) -> bool {
+    let part = part.to_ascii_lowercase();
+    let (name, value) = part.split_once('=').unwrap_or(("", &part));
+    match name.trim() {
+        // The first one stands behind the scheme, and a list in quotes is several parts here.
+        "algorithm" | "digest algorithm" => value.contains("sha-") || value.contains("akav"),
+        "qop" | "digest qop" | "" => value.contains("auth-int"),
+        name => name == "digest userhash",
+    }
 }
 
 fn reason(error: &rsip::Error, text: &str) -> &'static str {
