@@ -38,6 +38,7 @@ pub fn challenges_in(value: &[u8]) -> impl Iterator<Item = Challenge<'_>> {
     std::iter::from_fn(move || {
         let scheme_raw = scanner.slice(next.take()?);
         next = scanner.params(&mut params);
+        params.note_unknown_duplicates();
         Some(Challenge { scheme: Scheme::from_bytes(scheme_raw), scheme_raw, params: std::mem::take(&mut params) })
     })
 }

@@ -43,6 +43,7 @@ pub fn credentials_in(value: &[u8]) -> impl Iterator<Item = Credentials<'_>> {
         let is_secret = scheme == Scheme::Basic || scheme_raw.eq_ignore_ascii_case(b"Bearer");
         if !is_secret {
             next = scanner.params(&mut params);
+            params.note_unknown_duplicates();
         }
         Some(Credentials { scheme, scheme_raw, params: std::mem::take(&mut params) })
     })

@@ -156,6 +156,7 @@ impl<'a> Params<'a> {
         while let Some(word) = scanner.params(&mut params) {
             params.note(DefectKind::MissingEquals, word);
         }
+        params.note_unknown_duplicates();
         params
     }
 
@@ -256,7 +257,7 @@ impl<'a> Params<'a> {
         self.params.push(param);
     }
 
-    /// Duplicates among unknown names, by sorting: comparing each with each would take quadratic time.
+    /// Duplicates among unknown names, once all are read: by sorting, for to compare each with each would take quadratic time.
     pub(super) fn note_unknown_duplicates(&mut self) {
         if self.unknown_names < 2 {
             return;

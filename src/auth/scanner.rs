@@ -9,6 +9,7 @@ use crate::auth::name::Name;
 use crate::auth::params::DefectKind;
 use crate::auth::params::Param;
 use crate::auth::params::Params;
+use crate::auth::scheme::is_known_scheme;
 use crate::base::Span;
 use crate::base::first_of;
 use crate::base::is_token;
@@ -62,12 +63,10 @@ impl<'a> Scanner<'a> {
     pub(super) fn params(&mut self, params: &mut Params<'a>) -> Option<Range<usize>> {
         params.make_room();
         let mut is_first = true;
-        let next_scheme = loop {
+        loop {
             let comma = self.separator(params, is_first);
             is_first = false;
-            if self.peek().is_none() {
-                break None;
-            }
+            self.peek()?;
             if self.usual_param(params).is_some() {
                 continue;
             }
@@ -83,13 +82,11 @@ impl<'a> Scanner<'a> {
                 self.skip_blanks();
                 self.value_of(name, params);
             } else if comma && self.is_scheme(&name) {
-                break Some(name);
+                return Some(name);
             } else {
                 params.note(DefectKind::MissingEquals, name);
             }
-        };
-        params.note_unknown_duplicates();
-        next_scheme
+        }
     }
 
     /// Adds a parameter that is written as nearly every stack does: no blanks, and a token or a plain quoted string for its value.
@@ -179,9 +176,7 @@ impl<'a> Scanner<'a> {
         self.skip_blanks();
         let has_param = after > word.end && !next.is_empty() && self.peek() == Some(b'=');
         self.at = after;
-        let name = self.slice(word.clone());
-        let schemes: [&[u8]; 5] = [b"Digest", b"Basic", b"Bearer", b"NTLM", b"Negotiate"];
-        has_param || schemes.iter().any(|scheme| scheme.eq_ignore_ascii_case(name))
+        has_param || is_known_scheme(self.slice(word.clone()))
     }
 
     /// Reads the value of `name` and adds the parameter.

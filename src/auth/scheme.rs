@@ -1,5 +1,13 @@
 //! The authentication scheme: the word before the parameters.
 
+/// The schemes that servers and clients are known to use (the registry of RFC 7235 §5.1, Bearer of RFC 8898, Kerberos of Microsoft).
+pub const SCHEMES: [&str; 6] = ["Digest", "Basic", "Bearer", "NTLM", "Negotiate", "Kerberos"];
+
+/// Whether a word is one of [`SCHEMES`], in any letter case.
+pub fn is_known_scheme(word: &[u8]) -> bool {
+    SCHEMES.iter().any(|scheme| word.eq_ignore_ascii_case(scheme.as_bytes()))
+}
+
 /// A scheme, compared in any letter case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scheme<'a> {

@@ -37,21 +37,36 @@ pub fn without_secrets(text: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(shown)
 }
 
-/// The passwords of `sip:user:password@host` (RFC 3261 §19.1.1).
+/// The passwords of `sip:user:password@host` (RFC 3261 §19.1.1), whatever bytes they hold: up to the last `@` that can belong to the URI,
+/// as it is read for its user.
 pub fn uri_passwords(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
-    memchr_iter(b':', text).filter_map(|colon| {
-        let before = text.get(..colon)?;
+    // Where the URI before ends, or nothing more was found to be hidden.
+    let mut settled = 0;
+    memchr_iter(b':', text).filter_map(move |colon| {
+        let before = text.get(settled..colon)?;
         if !(ends_with(before, "sip") || ends_with(before, "sips")) {
             return None;
         }
         let rest = text.get(colon + 1..)?;
-        let user_len = rest.iter().position(|byte| matches!(byte, b':' | b'@' | b' ' | b'>' | b'"' | b'<'))?;
-        let password = rest.get(user_len + 1..).filter(|_| rest.get(user_len) == Some(&b':'))?;
-        let is_of_password = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.!~*'()%&=+$,#/".contains(byte);
-        let len = password.iter().take_while(|byte| is_of_password(byte)).count();
+        let user_len = rest.iter().position(|&byte| matches!(byte, b':' | b'@') || ends_uri(byte))?;
+        let behind = rest.get(user_len..)?.strip_prefix(b":")?;
+        let uri = behind.get(..behind.iter().position(|&byte| ends_uri(byte)).unwrap_or(behind.len()))?;
+        let len = memchr::memrchr(b'@', uri).filter(|_| !begins_with_port(uri));
         let start = colon + 1 + user_len + 1;
-        (password.get(len) == Some(&b'@')).then_some(start..start + len)
+        settled = start + len.unwrap_or(uri.len());
+        len.map(|len| start..start + len)
     })
+}
+
+/// Whether what stands behind the first colon is a port, and the `@` behind it part of a parameter.
+fn begins_with_port(text: &[u8]) -> bool {
+    const PORT_DIGITS_MAX: usize = 5;
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    (1..=PORT_DIGITS_MAX).contains(&digits) && matches!(text.get(digits), Some(b';' | b'?'))
+}
+
+fn ends_uri(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || matches!(byte, b'>' | b'"' | b'<')
 }
 
 /// The values of `response=` and its like within another value. What one of them holds is hidden with it: a text of nothing but such names
@@ -98,9 +113,14 @@ mod tests {
         check("sip:alice:secret@a.example", "sip:alice:[redacted]@a.example");
         check("<sip:a@b:5060>, <SIPS:x:y@b>", "<sip:a@b:5060>, <SIPS:x:[redacted]@b>");
         check("sip:192.0.2.1:5060;x=a@b", "sip:192.0.2.1:5060;x=a@b");
+        check("<sip:b:5060;lr>, <sip:x:y@b>", "<sip:b:5060;lr>, <sip:x:[redacted]@b>");
+        check("sip:a@b,sip:x:y@b", "sip:a@b,sip:x:[redacted]@b");
         check("sip:a,response=0123456789abcdef", "sip:a,response=[redacted]");
         check("u,RESPONSE = \\\"0123456789abcdef\\\", qop=auth", "u,RESPONSE = \\\"[redacted]\\\", qop=auth");
         check("sip:a, auts=\"Zm9v\" rspauth=0123", "sip:a, auts=\"[redacted]\" rspauth=[redacted]");
+        for password in ["a;b", "a?b", "a:b", "a@b", "^{}|", "\u{e9}", "506070;x=1", "5060", "sip:x:y"] {
+            check(&format!("sip:alice:{password}@h;lr>"), "sip:alice:[redacted]@h;lr>");
+        }
         check("my response = no", "my response = no");
         check("sip:x:response=abcdef@h", "sip:x:[redacted]");
         check("response=a,response=response=abcdef", "response=a,response=[redacted]");

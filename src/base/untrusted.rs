@@ -10,12 +10,11 @@ pub struct Untrusted<'a>(pub &'a [u8]);
 
 impl Untrusted<'_> {
     /// One line of text for a terminal: control characters as `\x1b`, direction overrides as `<U+202E>`, bytes that are
-    /// not UTF-8 as `\xff`, and at most two combining marks in a row.
+    /// not UTF-8 as `\xff`, and at most two combining marks in a row. A backslash stays what it is: this is to be read, and not read back.
     pub fn to_terminal(self) -> String {
         // Nearly all text is plain.
         if let Ok(text) = std::str::from_utf8(self.0)
             && is_printable_ascii(self.0)
-            && !self.0.contains(&b'\\')
         {
             return text.to_owned();
         }

@@ -10,6 +10,7 @@ use hmac::Mac;
 use sha2::Digest;
 use sha2::Sha256;
 
+use crate::auth::scheme::SCHEMES;
 use crate::base::Endpoint;
 use crate::report::Attempt;
 use crate::report::Credentials;
@@ -23,6 +24,7 @@ use crate::report::model;
 use crate::report::pseudonyms::address::AddressMap;
 use crate::report::wireshark;
 use crate::rules::Finding;
+use crate::sip::method::METHODS;
 use crate::sip::uri::Uri;
 
 pub mod address;
@@ -232,31 +234,15 @@ impl Pseudonyms {
     }
 }
 
-const SCHEMES: [&str; 6] = ["Digest", "Basic", "NTLM", "Negotiate", "Kerberos", "Bearer"];
 const QOPS: [&str; 2] = ["auth", "auth-int"];
-const METHODS: [&str; 14] = [
-    "REGISTER",
-    "INVITE",
-    "ACK",
-    "BYE",
-    "CANCEL",
-    "OPTIONS",
-    "SUBSCRIBE",
-    "NOTIFY",
-    "PUBLISH",
-    "MESSAGE",
-    "INFO",
-    "REFER",
-    "UPDATE",
-    "PRACK",
-];
 
 fn known(text: &str, all: &[&str]) -> String {
     if all.iter().any(|known| known.eq_ignore_ascii_case(text)) { text.to_owned() } else { "other".to_owned() }
 }
 
 fn known_method(text: &str) -> String {
-    known(text, &METHODS)
+    let is_known = METHODS.iter().any(|method| method.eq_ignore_ascii_case(text.as_bytes()));
+    if is_known { text.to_owned() } else { "other".to_owned() }
 }
 
 fn known_algorithm(text: &str) -> String {

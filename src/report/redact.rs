@@ -3,11 +3,14 @@
 
 use clap::ValueEnum;
 
+use crate::auth::Algorithm;
 use crate::auth::AuthenticationInfo;
+use crate::auth::Name;
 use crate::auth::Param;
 use crate::auth::Scheme;
 use crate::auth::parse_challenges;
 use crate::auth::parse_credentials;
+use crate::auth::scheme::is_known_scheme;
 use crate::base::Untrusted;
 use crate::base::in_clear::SECRET_PARAMS;
 use crate::rules::EvidenceValue;
@@ -89,8 +92,7 @@ fn header<'p>(
 
 /// The scheme of credentials, as it may be shown: what a client sends without any is taken for one, and may be its token.
 pub fn credentials_scheme(raw: &[u8]) -> String {
-    const KNOWN: [&str; 6] = ["Digest", "Basic", "Bearer", "NTLM", "Negotiate", "Kerberos"];
-    match KNOWN.into_iter().any(|known| raw.eq_ignore_ascii_case(known.as_bytes())) {
+    match is_known_scheme(raw) {
         true => Untrusted(raw).to_text(),
         false if raw.is_empty() => String::new(),
         false => "other".to_owned(),
@@ -114,31 +116,24 @@ fn parameter(param: &Param<'_>, nonce: Option<NonceId>, redaction: Redaction) ->
 
 /// What of a parameter can name nobody: the nonce by its number, and values that the standard fixes.
 fn strict_parameter(param: &Param<'_>, nonce: Option<NonceId>) -> String {
-    const FIXED: [&str; 9] =
-        ["md5", "md5-sess", "sha-256", "sha-256-sess", "sha-512-256", "auth", "auth-int", "true", "false"];
-    const NAMES: [&str; 12] = [
-        "username",
-        "realm",
-        "nonce",
-        "nextnonce",
-        "uri",
-        "response",
-        "algorithm",
-        "cnonce",
-        "opaque",
-        "qop",
-        "nc",
-        "stale",
-    ];
-    let Some(name) = NAMES.into_iter().find(|name| param.is(name)) else { return "[redacted]".to_owned() };
+    let Some(name) = Name::from_bytes(param.name) else { return "[redacted]".to_owned() };
     let value = Untrusted(param.raw).to_text();
-    let is_count = name == "nc" && value.len() == 8 && value.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let is_fixed = FIXED.iter().any(|fixed| fixed.eq_ignore_ascii_case(&value));
+    let is_shown = match name {
+        Name::NonceCount => value.len() == 8 && value.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        Name::Algorithm => Algorithm::names().any(|known| known.eq_ignore_ascii_case(&value)),
+        Name::Qop => value.split(',').all(|word| is_one_of(word.trim(), &["auth", "auth-int"])),
+        Name::Stale | Name::UserHash => is_one_of(&value, &["true", "false"]),
+        _ => false,
+    };
     match nonce {
-        Some(id) if matches!(name, "nonce" | "nextnonce") => format!("{name}={}", nonce_name(id)),
-        _ if is_count || is_fixed => format!("{name}={value}"),
-        _ => format!("{name}=[redacted]"),
+        Some(id) if matches!(name, Name::Nonce | Name::NextNonce) => format!("{}={}", name.as_str(), nonce_name(id)),
+        _ if is_shown => format!("{}={value}", name.as_str()),
+        _ => format!("{}=[redacted]", name.as_str()),
     }
+}
+
+fn is_one_of(word: &str, words: &[&str]) -> bool {
+    words.iter().any(|known| known.eq_ignore_ascii_case(word))
 }
 
 #[cfg(test)]
@@ -165,5 +160,25 @@ mod tests {
             let swallowed = shown("Digest username=\"u\", uri=\"sip:a,response=0123abcd", redaction);
             assert!(!swallowed.contains("0123"), "{swallowed}");
         }
+    }
+
+    #[test]
+    fn strict_shows_what_the_standards_fix_and_nothing_else() {
+        let shown = |row: &str| {
+            evidence(&EvidenceValue::Credentials(row.as_bytes().into(), Some(NonceId(0))), Redaction::Strict)
+        };
+        assert_eq!(
+            shown(
+                "Digest username=\"a\", realm=\"r\", nonce=\"x\", algorithm=AKAv1-MD5, qop=\"auth,auth-int\", nc=00000001, x=y"
+            ),
+            "Digest username=[redacted], realm=[redacted], nonce=n1, algorithm=AKAv1-MD5, qop=auth,auth-int, nc=00000001, [redacted]"
+        );
+        for name in Algorithm::names() {
+            assert_eq!(shown(&format!("Digest algorithm={name}")), format!("Digest algorithm={name}"));
+        }
+        assert_eq!(
+            shown("Digest algorithm=alice, qop=\"auth,alice\", userhash=true, stale=maybe, nc=1"),
+            "Digest algorithm=[redacted], qop=[redacted], userhash=true, stale=[redacted], nc=[redacted]"
+        );
     }
 }

@@ -384,6 +384,12 @@ fn many_parameters_cost_linear_time() {
     check_linear("parameters", 10_000, distinct);
     let equal = |n: usize| over_tcp(&request(1, 1, &format!("Authorization: Digest {}\r\n", "nonce=a,".repeat(n))));
     check_linear("equal parameters", 10_000, equal);
+    let words = |n: usize| {
+        let message = request(1, 1, &format!("Authentication-Info: nextnonce=\"x\"{}\r\n", ",x a=1".repeat(n)));
+        let answer = String::from_utf8(message).expect("text").replace("REGISTER sip:a SIP/2.0", "SIP/2.0 200 OK");
+        over_tcp(answer.as_bytes())
+    };
+    check_linear("words between parameters", 4_000, words);
 }
 
 #[test]
