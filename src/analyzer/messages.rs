@@ -187,7 +187,8 @@ impl Messages {
 
     /// Forgets nonces that nobody is expected to use again, whatever the report shows of them: that is written down before.
     fn forget_nonces(&mut self) {
-        let unwanted = self.nonces.unwanted(self.tracker.nonces());
+        let Some(now) = self.tracker.now() else { return };
+        let unwanted = self.nonces.unwanted(now, self.tracker.nonces());
         let rows = self.nonce_list.before_forgetting(&unwanted, &self.nonces, self.builder.pseudonyms());
         self.ready.extend(rows.into_iter().map(model::Row::Nonce));
         self.nonces.forget(&unwanted);
@@ -213,6 +214,7 @@ impl Messages {
     pub(super) fn lose(&mut self, lost: LostMessage<'_>) {
         let source = Source { is_cut: true, header_fields_max: self.limits.header_fields_max };
         let message = crate::sip::parse(lost.bytes, source);
+        self.lost.make_room(self.tracker.now());
         self.lost.note(&message, lost.at, lost.time, lost.flow);
     }
 

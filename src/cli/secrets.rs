@@ -88,10 +88,8 @@ fn short(path: &Path) -> String {
 }
 
 fn read_file(path: &Path, option: &str, notes: &Notes) -> Result<Zeroizing<Vec<u8>>> {
-    let mut bytes = Zeroizing::new(Vec::new());
     if path == Path::new("-") {
-        std::io::stdin().read_to_end(&mut bytes).map_err(|error| usage(format!("{option} -: {error}")))?;
-        return Ok(bytes);
+        return read_wiped(std::io::stdin()).map_err(|error| usage(format!("{option} -: {error}")));
     }
     let told = |error: std::io::Error| usage(format!("{}: {error}; give a file that can be read", path.display()));
     if path.is_dir() {
@@ -105,10 +103,24 @@ fn read_file(path: &Path, option: &str, notes: &Notes) -> Result<Zeroizing<Vec<u
             path.display()
         )));
     }
-    let mut file = fs::File::open(path).map_err(told)?;
+    let file = fs::File::open(path).map_err(told)?;
     warn_if_shared(path, &file, notes);
-    file.read_to_end(&mut bytes).map_err(told)?;
-    Ok(bytes)
+    read_wiped(file).map_err(told)
+}
+
+/// Reads to the end. What grows leaves a copy of what it held where it was: each room is wiped before the next is used.
+fn read_wiped(mut from: impl Read) -> std::io::Result<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(64 * 1024));
+    loop {
+        let room = bytes.capacity() - bytes.len();
+        let read = from.by_ref().take(room as u64).read_to_end(&mut bytes)?;
+        if read < room {
+            return Ok(bytes);
+        }
+        let mut larger = Zeroizing::new(Vec::with_capacity(2 * bytes.capacity()));
+        larger.extend_from_slice(&bytes);
+        bytes = larger;
+    }
 }
 
 fn warn_if_shared(path: &Path, file: &fs::File, notes: &Notes) {
@@ -129,8 +141,7 @@ fn account_secret(options: &SecretOptions, notes: &Notes) -> Result<(Secret, &'s
         return Ok((secret, "--user --ha1"));
     }
     if options.password_stdin {
-        let mut bytes = Zeroizing::new(Vec::new());
-        std::io::stdin().read_to_end(&mut bytes).map_err(|error| usage(format!("--password-stdin: {error}")))?;
+        let bytes = read_wiped(std::io::stdin()).map_err(|error| usage(format!("--password-stdin: {error}")))?;
         let password = first_line(&bytes);
         if password.is_empty() {
             return Err(usage("--password-stdin: stdin holds no password; pipe it in, or use --ask-password"));

@@ -8,7 +8,6 @@ use md5::Md5;
 use sha2::Sha256;
 use sha2::Sha512;
 use sha2::Sha512_256;
-use zeroize::Zeroize;
 use zeroize::Zeroizing;
 
 use crate::auth::AkaVersion;
@@ -54,10 +53,7 @@ impl Challenge {
     /// The HA1 that this secret gives; None where it gives none.
     pub(super) fn ha1(&self, secret: &Secret, hash: HashName, account: Account<'_>) -> Option<Zeroizing<Box<[u8]>>> {
         let password = self.password(secret, hash)?;
-        let mut computed = ha1(hash, account, &password);
-        let hex = Zeroizing::new(computed.as_bytes().into());
-        computed.zeroize();
-        Some(hex)
+        Some(Zeroizing::new(ha1(hash, account, &password).as_bytes().into()))
     }
 
     /// What the SIM answers, as AKA's password; None where the secret does not give it.

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use zeroize::Zeroize;
 use zeroize::Zeroizing;
 
 use crate::auth::HashName;
@@ -60,9 +59,7 @@ impl Ha1s {
         let index = match self.known.iter().position(is_known) {
             Some(index) => index,
             None => {
-                let mut computed = ha1(hash, account, secret.bytes());
-                let hex = Zeroizing::new(computed.as_bytes().into());
-                computed.zeroize();
+                let hex = Zeroizing::new(ha1(hash, account, secret.bytes()).as_bytes().into());
                 let shared = known_realm.filter(|known| ***known == *realm).cloned();
                 self.add(Ha1 { hash, realm: shared.unwrap_or_else(|| realm.into()), hex })
             }

@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 
-use zeroize::Zeroize;
-
 use crate::auth::Algorithm;
 use crate::auth::Credentials;
 use crate::auth::HashName;
@@ -136,12 +134,7 @@ impl<'i> Inputs<'i> {
         match &self.cnonce {
             _ if self.response.len() != self.hash.hex_len() => false,
             Some(cnonce) if self.sess => {
-                let begun = |nonce: &[u8], cnonce: &[u8]| {
-                    let mut a1 = ha1_sess(self.hash, ha1, nonce, cnonce);
-                    let is_match = fits(a1.as_bytes());
-                    a1.zeroize();
-                    is_match
-                };
+                let begun = |nonce: &[u8], cnonce: &[u8]| fits(ha1_sess(self.hash, ha1, nonce, cnonce).as_bytes());
                 let others = starts.iter().map(|start| (start.nonce.as_deref().unwrap_or(&self.nonce), &*start.cnonce));
                 begun(&self.nonce, cnonce)
                     || others

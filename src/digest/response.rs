@@ -1,13 +1,15 @@
 //! A1, A2 and the response (RFC 2069 §2.1.2, RFC 2617 §3.2.2, RFC 7616 §3.4.1–3.4.3), over bytes as sent: quoted values
 //! unescaped (`unq()` of RFC 7616 §3.4), tokens as they stand.
 
+use zeroize::Zeroizing;
+
 use crate::auth::HashName;
 use crate::digest::hash::Hex;
 use crate::digest::hash::hash_joined;
 
 /// `H(username:realm:password)`. A user name may hold colons: nothing is split here.
-pub fn ha1(hash: HashName, account: Account<'_>, password: &[u8]) -> Hex {
-    hash_joined(hash, &[account.username, account.realm, password])
+pub fn ha1(hash: HashName, account: Account<'_>, password: &[u8]) -> Zeroizing<Hex> {
+    Zeroizing::new(hash_joined(hash, &[account.username, account.realm, password]))
 }
 
 /// Whose A1 it is: both as sent, unescaped.
@@ -21,8 +23,8 @@ pub struct Account<'a> {
 
 /// The A1 of `-sess`: `H(HA1:nonce:cnonce)` over the hex of HA1, with the values of the session's first request
 /// (RFC 7616 §3.4.2).
-pub fn ha1_sess(hash: HashName, ha1: &[u8], nonce: &[u8], cnonce: &[u8]) -> Hex {
-    hash_joined(hash, &[ha1, nonce, cnonce])
+pub fn ha1_sess(hash: HashName, ha1: &[u8], nonce: &[u8], cnonce: &[u8]) -> Zeroizing<Hex> {
+    Zeroizing::new(hash_joined(hash, &[ha1, nonce, cnonce]))
 }
 
 /// `H(method:uri)`; with `auth-int` `H(method:uri:H(body))` (RFC 7616 §3.4.3). An absent body is the empty one

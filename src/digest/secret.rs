@@ -3,7 +3,6 @@
 use std::fmt;
 
 use thiserror::Error;
-use zeroize::Zeroize;
 use zeroize::Zeroizing;
 
 use crate::auth::HashName;
@@ -105,10 +104,7 @@ impl Secret {
     /// Whether it is the HA1 that this password gives for that user and realm.
     pub(super) fn is_made_of(&self, username: &[u8], realm: &[u8], password: &[u8]) -> bool {
         let SecretKind::Ha1(hash) = self.kind else { return false };
-        let mut made = ha1(hash, Account { username, realm }, password);
-        let is_same = made.as_bytes() == self.bytes();
-        made.zeroize();
-        is_same
+        ha1(hash, Account { username, realm }, password).as_bytes() == self.bytes()
     }
 
     pub(super) fn is_same(&self, other: &Secret) -> bool {

@@ -60,7 +60,6 @@ pub struct Nonces {
     store: NonceStore,
     /// How many there may be before it is worth looking who can be forgotten.
     crowd: usize,
-    now: CaptureTime,
     // Those of a capture are few, and kept once.
     realms: WireMap<Arc<[u8]>, ()>,
     servers: WireMap<IpAddr, NonceServer>,
@@ -80,7 +79,6 @@ impl Nonces {
         Nonces {
             store: NonceStore::default(),
             crowd: KEPT_ALWAYS.min(limits.nonces_max),
-            now: CaptureTime::from_ns(i64::MIN),
             realms: WireMap::default(),
             servers: WireMap::default(),
             nonces_max: limits.nonces_max,
@@ -123,13 +121,14 @@ impl Nonces {
     }
 
     /// What [`Nonces::forget`] is to forget: those that nobody is expected to use again, none of them of an open session. Where that
-    /// leaves less than an eighth of the places free, the oldest eighth as well, open or not. Looks at every nonce.
-    pub fn unwanted(&self, open: impl Iterator<Item = NonceId>) -> HashSet<NonceId, RandomState> {
+    /// leaves less than an eighth of the places free, the oldest eighth as well, open or not. Looks at every nonce. `now` is a clock that one
+    /// wrong time does not move.
+    pub fn unwanted(&self, now: CaptureTime, open: impl Iterator<Item = NonceId>) -> HashSet<NonceId, RandomState> {
         // Who is heard of need not be looked for in the sessions, which are all over the memory.
         let open = LazyCell::new(|| open.collect::<HashSet<NonceId, RandomState>>());
         let mut newer: WireMap<(UserHash, IpAddr, IpAddr), u8> = WireMap::default();
         let mut is_wanted = |nonce: &Nonce| {
-            let is_used = self.now.since(nonce.last_heard) < IDLE_AFTER || open.contains(&nonce.id);
+            let is_used = now.since(nonce.last_heard) < IDLE_AFTER || open.contains(&nonce.id);
             let Some(issue) = nonce.issued() else { return is_used };
             let client = (issue.user, issue.flow.source.address, issue.flow.destination.address);
             let newer = newer.entry(client).or_default();
@@ -200,7 +199,6 @@ impl Nonces {
 
     /// Notes a challenge that brings a nonce, with its text; the first one stays.
     pub fn issued(&mut self, id: NonceId, value: &[u8], issue: Issue) {
-        self.now = self.now.max(issue.time);
         let Some(nonce) = self.store.get_mut(id) else { return };
         self.legs.note(id, &issue, nonce.issue.is_none());
         nonce.last_heard = nonce.last_heard.max(issue.time);
@@ -249,7 +247,6 @@ impl Nonces {
 
     /// Notes that credentials name a nonce, while the capture is read.
     pub fn sent(&mut self, id: NonceId, at: FrameRef, time: CaptureTime, flow: Flow, purpose: Purpose) {
-        self.now = self.now.max(time);
         let Some(nonce) = self.store.get_mut(id) else { return };
         nonce.last_heard = nonce.last_heard.max(time);
         let call = purpose.call_id.max(1);
@@ -443,7 +440,7 @@ mod tests {
             let (purpose, time) = (issue.purpose, CaptureTime::from_ns(700_000_000_000));
             nonces.sent(used, issue.at, time, issue.flow.reversed(), purpose);
             if nonces.is_crowded() {
-                let unwanted = nonces.unwanted([open].into_iter());
+                let unwanted = nonces.unwanted(CaptureTime::from_ns(700_000_000_000), [open].into_iter());
                 nonces.forget(&unwanted);
             }
         }
@@ -465,7 +462,7 @@ mod tests {
         let ids = (0..1000).map(|number| {
             let id = challenge(&mut nonces, number, &number.to_string(), 0);
             if nonces.is_crowded() {
-                let unwanted = nonces.unwanted(std::iter::empty());
+                let unwanted = nonces.unwanted(CaptureTime::from_ns(0), std::iter::empty());
                 nonces.forget(&unwanted);
             }
             id

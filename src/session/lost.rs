@@ -80,7 +80,6 @@ impl LostMessages {
         if call_id.is_empty() {
             return;
         }
-        self.clear(time);
         let of_call = self.by_call.get(call_id).map_or(0, Vec::len);
         if self.count >= LOST_MAX || of_call >= LOST_OF_CALL_MAX {
             self.refused += 1;
@@ -100,10 +99,11 @@ impl LostMessages {
         self.by_call.entry(call_id.into()).or_default().push(lost);
     }
 
-    /// Makes room, where there is none, by those that nothing came of.
-    fn clear(&mut self, now: Option<CaptureTime>) {
+    /// Makes room, where there is none, by those that nothing came of; `now` is the tracker's clock. To be called before [`LostMessages::note`].
+    pub fn make_room(&mut self, now: Option<CaptureTime>) {
         let Some(now) = now.filter(|_| self.count >= LOST_MAX) else { return };
-        if self.cleared.is_some_and(|cleared| now.since(cleared) < KEPT_FOR) {
+        // The clock may have been set back since.
+        if self.cleared.is_some_and(|cleared| cleared <= now && now.since(cleared) < KEPT_FOR) {
             return;
         }
         self.cleared = Some(now);

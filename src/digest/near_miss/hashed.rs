@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use zeroize::Zeroize;
 use zeroize::Zeroizing;
 
 use crate::auth::HashName;
@@ -151,10 +150,8 @@ impl<'t> Hashed<'t> {
         }
         let start = Zeroizing::new(if self.form == Form::BinaryHa1 { binary(ha1) } else { ha1.to_vec() });
         [Some(&*self.cnonce), sent.first_cnonce].into_iter().flatten().any(|cnonce| {
-            let mut a1 = self.joined(&[&start, &self.nonce, cnonce]);
-            let fits = self.ends_as(sent, self.begun(a1.as_bytes(), middle), ha2);
-            a1.zeroize();
-            fits
+            let a1 = Zeroizing::new(self.joined(&[&start, &self.nonce, cnonce]));
+            self.ends_as(sent, self.begun(a1.as_bytes(), middle), ha2)
         })
     }
 
