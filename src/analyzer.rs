@@ -40,6 +40,7 @@ pub mod carriers;
 mod clock;
 mod closing;
 mod conduct;
+mod diagnostics;
 mod ending;
 mod infos;
 mod loops;
@@ -319,7 +320,7 @@ impl Analyzer {
     /// What the rules about the capture are told.
     fn facts(&mut self) -> CaptureFacts {
         self.messages.chronicle.servers.settle();
-        let events = ending::events(self);
+        let events = diagnostics::events(self);
         let end = self.end();
         CaptureFacts {
             sip_messages: self.messages.sip_messages,

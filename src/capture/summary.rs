@@ -100,7 +100,7 @@ impl InputSummary {
     }
 
     pub(super) fn add_link_type(&mut self, link: LinkType) {
-        // Few interfaces have distinct types; a hostile file has at most 65,536.
+        // Interfaces have few types; a hostile file names many.
         if !self.link_types.contains(&link) && self.link_types.len() < LINK_TYPES_MAX {
             self.link_types.push(link);
         }

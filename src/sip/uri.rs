@@ -113,7 +113,7 @@ fn split_user(text: &[u8]) -> (&[u8], &[u8], &[u8]) {
     let text = text.strip_prefix(b"<").unwrap_or(text);
     let text = text.strip_suffix(b">").unwrap_or(text);
     let (scheme, rest) = split_scheme(text);
-    // The user part may hold `;` and `?` (RFC 3261 §19.1.1), so the last `@` before any header part ends it.
+    // The user part may hold `;` and `?` (RFC 3261 §19.1.1), so the last `@` of all ends it: a header part that holds one is rare.
     match memchr::memrchr(b'@', rest) {
         Some(at) => (scheme, rest.get(..at).unwrap_or_default(), rest.get(at.saturating_add(1)..).unwrap_or_default()),
         None => (scheme, &[], rest),

@@ -161,10 +161,10 @@ impl Associations {
 
     fn make_room<S>(&mut self, out: &mut Outlet<'_, S>) {
         while self.directions.len() > out.limits.sctp_directions_max || self.bytes > out.limits.sctp_bytes_max {
-            out.ledger.events.sctp_evicted.add(out.now);
             if !self.drop_oldest(out) {
                 return;
             }
+            out.ledger.events.sctp_evicted.add(out.now);
         }
     }
 

@@ -17,7 +17,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("session", &["sip", "auth", "digest"]),
     ("history", &["sip", "session"]),
     ("rules", &["sip", "auth", "digest", "session", "history"]),
-    ("filter", &["packet", "sip", "auth", "digest", "session", "history", "rules"]),
+    ("filter", &["packet", "sip", "auth", "session", "history", "rules"]),
     ("report", &["sip", "auth", "digest", "session", "history", "rules"]),
     (
         "analyzer",
@@ -144,7 +144,8 @@ fn the_table_of_imports_is_true() {
 #[test]
 fn the_rooms_above_see_verdicts_and_no_secrets() {
     let mut faults = Vec::new();
-    for source in sources().iter().filter(|source| ["session", "history", "rules", "report"].contains(&source.room())) {
+    let above = ["session", "history", "rules", "filter", "report"];
+    for source in sources().iter().filter(|source| above.contains(&source.room())) {
         for (number, line) in source.lines() {
             for path in crate_paths(line).filter_map(|path| path.strip_prefix("digest::")) {
                 if !VERDICTS.iter().any(|allowed| path.starts_with(allowed)) {
@@ -154,6 +155,55 @@ fn the_rooms_above_see_verdicts_and_no_secrets() {
         }
     }
     check(faults);
+}
+
+/// Words with hyphens that are no rules: causes, and what stands on the wire or in a ticket.
+const NO_RULES: &[&str] = &[
+    "auth-int",
+    "challenge-grammar",
+    "challenge-kind",
+    "credentials-removed",
+    "folded-challenge",
+    "friendly-scanner",
+    "header-mismatch",
+    "joined-challenges",
+    "late-challenge",
+    "node-switch",
+    "proxy-authorization",
+    "request-uri",
+    "same-nonce",
+    "second-realm",
+    "sip-auth",
+    "sip-scan",
+    "source-changed",
+    "wrong-digest",
+];
+
+/// Rules are named by their words where rooms speak of each other's findings: a rule that is renamed is missed here.
+#[test]
+fn rules_that_are_named_exist() {
+    let rules: BTreeSet<&str> = sipauth::rules::RULES.iter().map(|rule| rule.name).collect();
+    let mut others: BTreeSet<&str> = NO_RULES.iter().copied().collect();
+    let mut faults = Vec::new();
+    for source in sources().iter().filter(|source| ["rules", "report", "analyzer"].contains(&source.room())) {
+        for (number, line) in source.lines().filter(|(_, line)| !line.trim_start().starts_with("sample:")) {
+            for word in line.split('"').skip(1).step_by(2).filter(|word| is_slug(word) && !rules.contains(word)) {
+                if !NO_RULES.contains(&word) {
+                    faults.push(format!("{}:{number}: {word} is no rule", source.name));
+                }
+                others.remove(word);
+            }
+        }
+    }
+    faults.extend(others.into_iter().map(|word| format!("{word} is named nowhere")));
+    check(faults);
+}
+
+/// `two-words` in lower case.
+fn is_slug(word: &str) -> bool {
+    let is_part =
+        |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    word.contains('-') && word.split('-').all(is_part)
 }
 
 #[test]
@@ -184,8 +234,8 @@ fn functions(code: &str) -> Vec<(&str, usize, usize)> {
         let trimmed = line.trim_start();
         let words: Vec<&str> = trimmed.split_whitespace().take_while(|word| !word.starts_with("//")).collect();
         let Some(at) = words.iter().position(|word| *word == "fn") else { continue };
-        let qualifiers = ["pub", "pub(super)", "pub(crate)", "const", "async"];
-        if !words[..at].iter().all(|word| qualifiers.contains(word)) {
+        let is_qualifier = |word: &&str| word.starts_with("pub") || word.starts_with("crate::") || *word == "const";
+        if !words[..at].iter().all(is_qualifier) {
             continue;
         }
         let close = format!("{}}}", &line[..line.len() - trimmed.len()]);

@@ -75,10 +75,40 @@ fn line(event: &Event) -> String {
     let is_told_once = matches!(event.name, "input_truncated" | "input_unreadable");
     match event.count {
         _ if is_told_once => event.text.clone(),
-        1 => format!(
-            "1 {}",
-            event.text.replacen(" connections ", " connection ", 1).replacen(" that were ", " that was ", 1)
-        ),
+        1 => format!("1 {}", of_one(&event.text)),
         many => format!("{many} {}", event.text),
+    }
+}
+
+/// What is said of many, said of one: the first word that names many, and the verb that speaks of it.
+fn of_one(text: &str) -> String {
+    const VERBS: [(&str, &str); 5] = [
+        (" that are not read, by their numbers:", " that is not read, by its number:"),
+        (" that were ", " that was "),
+        (" that differ:", " that differs:"),
+        (" that contradict themselves or have ", " that contradicts itself or has "),
+        (" that contradict ", " that contradicts "),
+    ];
+    let many = text.split(' ').find(|word| word.ends_with('s') && word.bytes().any(|byte| byte.is_ascii_lowercase()));
+    let one = many.map(|many| text.replacen(many, many.trim_end_matches('s'), 1));
+    VERBS.iter().fold(one.unwrap_or_default(), |text, (many, one)| text.replacen(many, one, 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_happened_once_is_said_of_one() {
+        let check = |many: &str, one: &str| assert_eq!(of_one(many), one);
+        check("IP datagrams of which fragments are missing", "IP datagram of which fragments are missing");
+        check("TCP connections to ports of SIP that were refused", "TCP connection to ports of SIP that was refused");
+        check(
+            "bytes sent twice that differ: the first copy was read",
+            "byte sent twice that differs: the first copy was read",
+        );
+        check("WebSocket frames that contradict RFC 6455: on", "WebSocket frame that contradicts RFC 6455: on");
+        check("TLS records that no key opens", "TLS record that no key opens");
+        check("wrong digests that were not searched", "wrong digest that was not searched");
     }
 }
