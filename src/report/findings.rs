@@ -386,12 +386,16 @@ impl Findings {
                 c.order,
             )
         });
-        let ids: Vec<(&'static str, Vec<u64>)> =
-            self.collected.iter().map(|c| (c.finding.rule.name, c.sessions.clone())).collect();
-        let cause = |rule: &str, sessions: &[u64]| {
-            let position =
-                ids.iter().position(|(name, others)| *name == rule && others.iter().any(|s| sessions.contains(s)));
-            position.map(|index| format!("F{}", index + 1))
+        // Which finding of a rule speaks of a session first.
+        let mut first: HashMap<(&str, u64), usize> = HashMap::new();
+        for (index, collected) in self.collected.iter().enumerate() {
+            for session in &collected.sessions {
+                first.entry((collected.finding.rule.name, *session)).or_insert(index);
+            }
+        }
+        let cause = |rule: &'static str, sessions: &[u64]| {
+            let index = sessions.iter().filter_map(|session| first.get(&(rule, *session))).min()?;
+            Some(format!("F{}", index + 1))
         };
         let listed = self.collected.iter().enumerate().map(|(index, collected)| {
             let caused_by = collected.finding.explained_by.and_then(|rule| cause(rule, &collected.sessions));
