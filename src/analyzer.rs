@@ -309,11 +309,9 @@ impl Analyzer {
             Some(worker) => worker.unreachable(notice),
             None => messages.unreachable.note(notice),
         });
-        self.reassembly.lost_between(&mut |source, destination, is_stream| match worker {
-            Some(worker) => worker.lost_between(source, destination, is_stream),
-            None => {
-                messages.lost_between.insert(source, destination, is_stream);
-            }
+        self.reassembly.lost_between(&mut |lost| match worker {
+            Some(worker) => worker.lost_between(lost),
+            None => drop(messages.lost_between.insert(lost)),
         });
     }
 

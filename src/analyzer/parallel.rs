@@ -1,7 +1,6 @@
 //! Sessions followed on a thread of their own, while the caller's reads, decodes and parses. Messages pass from one to the other in
 //! the order of the capture, so the report is the same as that of one thread.
 
-use std::net::IpAddr;
 use std::ops::Range;
 use std::panic;
 use std::sync::mpsc;
@@ -12,6 +11,7 @@ use crate::analyzer::messages::Messages;
 use crate::base::CaptureTime;
 use crate::base::Flow;
 use crate::base::Limits;
+use crate::base::LostPiece;
 use crate::base::Notice;
 use crate::report::model::Row;
 use crate::sip::Message;
@@ -36,7 +36,7 @@ enum Step {
     Message { payload: Payload<'static>, message: Message<'static>, bytes: Range<usize> },
     Contradiction { flow: Flow, bytes: Range<usize> },
     Lost { lost: LostMessage<'static>, bytes: Range<usize> },
-    LostBetween(IpAddr, IpAddr, bool),
+    LostBetween(LostPiece),
     Unreachable(Notice),
 }
 
@@ -75,9 +75,7 @@ impl Batch {
                 Step::Contradiction { flow, bytes } => messages.contradict(flow, part(bytes)),
                 Step::Lost { lost, bytes } => messages.lose(LostMessage { bytes: part(bytes), ..lost }),
                 Step::Unreachable(notice) => messages.unreachable.note(notice),
-                Step::LostBetween(source, destination, is_stream) => {
-                    messages.lost_between.insert(source, destination, is_stream);
-                }
+                Step::LostBetween(lost) => drop(messages.lost_between.insert(lost)),
             }
         }
         bytes.clear();
@@ -163,8 +161,8 @@ impl Worker {
     }
 
     /// Tells between whom packets were lost.
-    pub(super) fn lost_between(&mut self, source: IpAddr, destination: IpAddr, is_stream: bool) {
-        self.add(&[], |_| Step::LostBetween(source, destination, is_stream));
+    pub(super) fn lost_between(&mut self, lost: LostPiece) {
+        self.add(&[], |_| Step::LostBetween(lost));
     }
 
     /// Tells what ICMP said.

@@ -5,6 +5,26 @@ use std::net::IpAddr;
 use crate::base::HostPairs;
 use crate::base::Transport;
 
+/// Of what a piece is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PieceOf {
+    /// A fragment of an IP datagram.
+    Datagram,
+    /// A part of a TCP stream.
+    Stream,
+}
+
+/// A piece that the capture lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LostPiece {
+    /// Who sent it.
+    pub source: IpAddr,
+    /// To whom.
+    pub destination: IpAddr,
+    /// Of what.
+    pub of: PieceOf,
+}
+
 /// Who sent to whom what is missing in the capture.
 #[derive(Clone, Debug, Default)]
 pub struct Missing {
@@ -13,10 +33,13 @@ pub struct Missing {
 }
 
 impl Missing {
-    /// Adds a pair: of fragments of datagrams, or of parts of TCP streams; says whether that changed anything.
-    pub fn insert(&mut self, source: IpAddr, destination: IpAddr, is_stream: bool) -> bool {
-        let pairs = if is_stream { &mut self.streams } else { &mut self.datagrams };
-        pairs.insert(source, destination)
+    /// Adds who sent a piece and to whom; says whether that changed anything.
+    pub fn insert(&mut self, lost: LostPiece) -> bool {
+        let pairs = match lost.of {
+            PieceOf::Datagram => &mut self.datagrams,
+            PieceOf::Stream => &mut self.streams,
+        };
+        pairs.insert(lost.source, lost.destination)
     }
 
     /// Whether what is missing lies between more hosts than are told apart: then it may be between any two.

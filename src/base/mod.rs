@@ -33,7 +33,7 @@ pub use framing::{ContentLength, Framer, Framing, Step, StreamStart};
 pub use host_pairs::HostPairs;
 pub use in_clear::without_secrets;
 pub use limits::{Limits, Overlap};
-pub use missing::Missing;
+pub use missing::{LostPiece, Missing, PieceOf};
 pub use network::Network;
 pub use span::Span;
 pub use time::CaptureTime;

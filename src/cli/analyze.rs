@@ -48,7 +48,7 @@ pub fn run(options: Analyze) -> Result<Exit> {
     }
     let filter = filters::filter(&options, &notes)?;
     let secrets = secrets::read(&options.secrets, &notes)?;
-    if options.redact == Redaction::None {
+    if options.redaction() == Redaction::None {
         notes.warn("--redact none: this report holds what a password can be guessed from; do not pass it on");
     }
     let sink = match &options.output {
@@ -115,18 +115,18 @@ fn cores() -> usize {
 /// The report before anything is known but how it was asked for.
 fn head(options: &Analyze, filter: Option<&Filter>, sources: Vec<String>) -> Report {
     // Filters and files name what strict reports must not.
-    let is_strict = options.redact == Redaction::Strict;
+    let is_strict = options.redaction() == Redaction::Strict;
     let selection = Selection {
         filter: filter.filter(|_| !is_strict).map(Filter::text),
         presets: if is_strict { Vec::new() } else { options.preset.clone() },
         credential_sources: if is_strict { Vec::new() } else { sources },
-        redaction: options.redact.name().to_owned(),
+        redaction: options.redaction().name().to_owned(),
     };
     Report { generated_at: options.stamp.then(now), selection, ..Report::empty() }
 }
 
 fn settings(options: &Analyze, keyring: Keyring, filter: Option<Filter>, notes: &Notes) -> Result<Settings> {
-    let pseudonym_key = match options.redact {
+    let pseudonym_key = match options.redaction() {
         Redaction::Strict => Some(secrets::pseudonym_key(options.pseudonym_key.as_deref(), notes)?),
         _ => None,
     };
@@ -134,7 +134,7 @@ fn settings(options: &Analyze, keyring: Keyring, filter: Option<Filter>, notes: 
         limits: options.limits.limits(),
         decode_as: options.input.told(),
         keyring,
-        redaction: options.redact,
+        redaction: options.redaction(),
         pseudonym_key,
         sessions_max: Some(match options.format {
             Format::Human => options.limit_sessions.min(options.show.sessions_listed(human::SESSIONS_LISTED)),
@@ -175,7 +175,7 @@ fn tell_inputs(report: &Report, took: Duration, notes: &Notes) {
 
 /// What is not to stand in the file of `--write`; `None` where everything may.
 fn hides(options: &Analyze) -> Option<Hides> {
-    match options.redact {
+    match options.redaction() {
         _ if options.show_secrets => None,
         Redaction::None => Some(Hides::InClear),
         _ => Some(Hides::Digests),
@@ -216,16 +216,16 @@ fn frames_sink(options: &Analyze, inputs: &[PathBuf]) -> Result<Option<Sink>> {
     if options.force && options.output.is_none() && options.write.is_none() {
         return Err(usage("--force replaces the file of --output or --write: name one"));
     }
-    if options.pseudonym_key.is_some() && options.redact != Redaction::Strict {
+    if options.pseudonym_key.is_some() && options.redaction() != Redaction::Strict {
         return Err(usage("--pseudonym-key is for --redact strict"));
     }
     let Some(place) = &options.write else { return Ok(None) };
-    if options.redact == Redaction::Strict {
+    if options.redaction() == Redaction::Strict {
         return Err(usage(
             "--write copies packets with their addresses and names: --redact strict cannot hold for them",
         ));
     }
-    if options.show_secrets && options.redact != Redaction::None {
+    if options.show_secrets && options.redaction() != Redaction::None {
         return Err(usage("--show-secrets writes what passwords can be guessed from: add --redact none"));
     }
     if place == Path::new("-") {

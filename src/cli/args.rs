@@ -130,8 +130,8 @@ pub struct Analyze {
 
     /// What the report hides: `default` hides whatever a password could be guessed from, `strict` also gives people, numbers,
     /// hosts and addresses other names.
-    #[arg(long, value_enum, default_value_t = Redaction::Default, value_name = "HOW")]
-    pub redact: Redaction,
+    #[arg(long, value_enum, default_value_t = Redact::Default, value_name = "HOW")]
+    pub redact: Redact,
 
     /// Make the names of --redact strict with what this file holds, so that two reports have the same; keep it to yourself. By
     /// default every report has its own.
@@ -347,6 +347,28 @@ pub enum Match {
     Session,
     /// The attempts and findings of the messages that match.
     Message,
+}
+
+/// How much is hidden.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Redact {
+    /// Hides what could be cracked.
+    Default,
+    /// Hides what could be cracked, and gives people, numbers, hosts and addresses other names.
+    Strict,
+    /// Hides nothing but what was in clear: credentials of other schemes than Digest, and passwords in URIs.
+    None,
+}
+
+impl Analyze {
+    /// `--redact` in the library's words.
+    pub fn redaction(&self) -> Redaction {
+        match self.redact {
+            Redact::Default => Redaction::Default,
+            Redact::Strict => Redaction::Strict,
+            Redact::None => Redaction::None,
+        }
+    }
 }
 
 /// When to use colour.

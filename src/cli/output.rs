@@ -126,20 +126,16 @@ impl Sink {
     }
 }
 
+/// What became of writing to stdout. Whoever reads it may have seen enough: what comes behind that is not missed.
+fn to_reader(written: io::Result<()>, is_closed: &mut bool) -> io::Result<()> {
+    *is_closed |= matches!(&written, Err(error) if error.kind() == io::ErrorKind::BrokenPipe);
+    if *is_closed { Ok(()) } else { written }
+}
+
 impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Sink::Stdout { is_closed: true, .. } => Ok(bytes.len()),
-            Sink::Stdout { out, is_closed } => match out.write(bytes) {
-                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-                    *is_closed = true;
-                    Ok(bytes.len())
-                }
-                other => other,
-            },
-            Sink::File { out, .. } => out.write(bytes),
-            Sink::Device { out, .. } => out.write(bytes),
-        }
+        self.write_all(bytes)?;
+        Ok(bytes.len())
     }
 
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -147,28 +143,16 @@ impl Write for Sink {
             Sink::File { out, .. } => out.write_all(bytes),
             Sink::Device { out, .. } => out.write_all(bytes),
             Sink::Stdout { is_closed: true, .. } => Ok(()),
-            Sink::Stdout { out, is_closed } => match out.write_all(bytes) {
-                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-                    *is_closed = true;
-                    Ok(())
-                }
-                other => other,
-            },
+            Sink::Stdout { out, is_closed } => to_reader(out.write_all(bytes), is_closed),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
-            Sink::Stdout { is_closed: true, .. } => Ok(()),
-            Sink::Stdout { out, is_closed } => match out.flush() {
-                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-                    *is_closed = true;
-                    Ok(())
-                }
-                other => other,
-            },
             Sink::File { out, .. } => out.flush(),
             Sink::Device { out, .. } => out.flush(),
+            Sink::Stdout { is_closed: true, .. } => Ok(()),
+            Sink::Stdout { out, is_closed } => to_reader(out.flush(), is_closed),
         }
     }
 }

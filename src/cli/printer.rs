@@ -66,14 +66,14 @@ impl Printer {
             Format::Ndjson => Printer::Ndjson(Box::new(NdjsonWriter::new(sink, head))),
             Format::Csv => Printer::Csv(CsvWriter::new(sink)),
             Format::Markdown => {
-                Printer::Markdown(Box::new(MarkdownReport::new(options.redact).shown_as(showing)), sink)
+                Printer::Markdown(Box::new(MarkdownReport::new(options.redaction()).shown_as(showing)), sink)
             }
-            Format::Html => Printer::Html(Box::new(HtmlReport::new(options.redact).shown_as(showing)), sink),
-            Format::Sarif => Printer::Sarif(sink, options.redact),
+            Format::Html => Printer::Html(Box::new(HtmlReport::new(options.redaction()).shown_as(showing)), sink),
+            Format::Sarif => Printer::Sarif(sink, options.redaction()),
             Format::Human => {
                 let (has_color, width) = output::terminal(options.color, options.output.is_some());
                 let characters = output::characters(options.output.is_some());
-                let report = Box::new(HumanReport::new(options.redact).drawn_with(characters).shown_as(showing));
+                let report = Box::new(HumanReport::new(options.redaction()).drawn_with(characters).shown_as(showing));
                 Printer::Human { report, sink, has_color, width }
             }
         })

@@ -19,6 +19,7 @@ use sipauth::auth::parse_challenges;
 use sipauth::auth::parse_credentials;
 use sipauth::auth::unanswered;
 use sipauth::base::Untrusted;
+use sipauth::base::is_token;
 use sipauth::digest::Checked;
 use sipauth::digest::Reason;
 use sipauth::digest::Request;
@@ -193,9 +194,7 @@ fn values<'t>(text: &'t [u8], names: &[HeaderName]) -> Vec<(Option<HeaderName>, 
 fn header_name(line: &[u8]) -> Option<(HeaderName, usize)> {
     let colon = line.iter().position(|byte| *byte == b':')?;
     let name = line.get(..colon)?.trim_ascii_end();
-    let is_token =
-        |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'!' | b'%' | b'*' | b'+');
-    (!name.is_empty() && name.iter().all(is_token)).then(|| (HeaderName::parse(name), colon + 1))
+    (!name.is_empty() && name.iter().copied().all(is_token)).then(|| (HeaderName::parse(name), colon + 1))
 }
 
 /// An empty line ends the headers.

@@ -42,15 +42,18 @@ pub struct Pair {
     pub conduct: Option<Box<Conduct>>,
 }
 
+/// Records by user name.
+type Records<T> = BTreeMap<Box<[u8]>, Box<T>>;
+
 /// What went wrong between a source and a server.
 #[derive(Debug, Default)]
 pub struct Conduct {
     /// The tool whose name its User-Agent bears.
     pub scanner: Option<Scanner>,
     /// By user name that was asked for and not let past.
-    pub targets: BTreeMap<Box<[u8]>, Box<Target>>,
+    pub targets: Records<Target>,
     /// By user name of refused credentials.
-    pub tries: BTreeMap<Box<[u8]>, Box<Tries>>,
+    pub tries: Records<Tries>,
     /// Source ports of requests that were not let past: phones behind one address have one each.
     pub ports: BTreeSet<u16>,
     /// Requests with several Vias: a proxy passes them on, unless somebody makes believe so.
@@ -178,42 +181,36 @@ impl Sources {
 
     /// The tries of a user name; `first` makes the record where there is none.
     pub fn tries(&mut self, key: PairKey, user: &[u8], first: impl FnOnce() -> Tries) -> Option<&mut Tries> {
-        let is_long = user.len() > NAME_BYTES_MAX;
-        let is_full = |known: usize| is_long || known >= self.names_max || self.names >= self.pairs_max;
-        let Some(pair) = self.pairs.get_mut(&key) else {
-            self.refused += 1;
-            return None;
-        };
-        let tries = &mut pair.conduct.get_or_insert_default().tries;
-        if !tries.contains_key(user) {
-            if is_full(tries.len()) {
-                self.refused += 1;
-                return None;
-            }
-            self.names += 1;
-            tries.insert(user.into(), Box::new(first()));
-        }
-        tries.get_mut(user).map(Box::as_mut)
+        self.of_name(key, user, |conduct| &mut conduct.tries, first)
     }
 
     /// The record of a user name that was asked for; `first` makes it where there is none.
     pub fn target(&mut self, key: PairKey, user: &[u8], first: impl FnOnce() -> Target) -> Option<&mut Target> {
-        let is_long = user.len() > NAME_BYTES_MAX;
-        let is_full = |known: usize| is_long || known >= self.names_max || self.names >= self.pairs_max;
+        self.of_name(key, user, |conduct| &mut conduct.targets, first)
+    }
+
+    fn of_name<T>(
+        &mut self,
+        key: PairKey,
+        user: &[u8],
+        records: impl FnOnce(&mut Conduct) -> &mut Records<T>,
+        first: impl FnOnce() -> T,
+    ) -> Option<&mut T> {
         let Some(pair) = self.pairs.get_mut(&key) else {
             self.refused += 1;
             return None;
         };
-        let targets = &mut pair.conduct.get_or_insert_default().targets;
-        if !targets.contains_key(user) {
-            if is_full(targets.len()) {
+        let records = records(pair.conduct.get_or_insert_default());
+        if !records.contains_key(user) {
+            let is_full = records.len() >= self.names_max || self.names >= self.pairs_max;
+            if is_full || user.len() > NAME_BYTES_MAX {
                 self.refused += 1;
                 return None;
             }
             self.names += 1;
-            targets.insert(user.into(), Box::new(first()));
+            records.insert(user.into(), Box::new(first()));
         }
-        targets.get_mut(user).map(Box::as_mut)
+        records.get_mut(user).map(Box::as_mut)
     }
 
     /// A hash that nobody outside can foresee.

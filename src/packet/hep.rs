@@ -96,7 +96,7 @@ fn version_3(bytes: &[u8], missing_len: u32, link: LinkContext) -> Option<Result
         }
         cut = len > rest.len();
         let value = rest.get(CHUNK_HEADER_BYTES..len.min(rest.len())).unwrap_or_default();
-        if vendor == 0 && (!cut || kind == PAYLOAD) {
+        if vendor == 0 && (!cut || kind == chunk::PAYLOAD) {
             chunks.add(kind, value);
         }
         rest = rest.get(len..).unwrap_or_default();
@@ -107,7 +107,24 @@ fn version_3(bytes: &[u8], missing_len: u32, link: LinkContext) -> Option<Result
     Some(chunks.message(missing_len, link, cut))
 }
 
-const PAYLOAD: u16 = 15;
+/// The generic chunk types of HEP 3.
+mod chunk {
+    pub(super) const TRANSPORT: u16 = 2;
+    pub(super) const SOURCE_V4: u16 = 3;
+    pub(super) const DESTINATION_V4: u16 = 4;
+    pub(super) const SOURCE_V6: u16 = 5;
+    pub(super) const DESTINATION_V6: u16 = 6;
+    pub(super) const SOURCE_PORT: u16 = 7;
+    pub(super) const DESTINATION_PORT: u16 = 8;
+    pub(super) const SECONDS: u16 = 9;
+    pub(super) const MICROSECONDS: u16 = 10;
+    pub(super) const PROTOCOL: u16 = 11;
+    pub(super) const AGENT: u16 = 12;
+    pub(super) const PAYLOAD: u16 = 15;
+
+    /// What a chunk of type [`PROTOCOL`] holds for SIP.
+    pub(super) const PROTOCOL_SIP: u8 = 1;
+}
 
 impl<'a> Chunks<'a> {
     /// Takes a chunk of the generic types; a value that is too short says nothing.
@@ -115,19 +132,19 @@ impl<'a> Chunks<'a> {
         let v4 = || value.first_chunk().copied().map(|bytes: [u8; 4]| IpAddr::V4(Ipv4Addr::from(bytes)));
         let v6 = || value.first_chunk().copied().map(|bytes: [u8; 16]| IpAddr::V6(Ipv6Addr::from(bytes)));
         match kind {
-            2 => self.transport = value.first().copied().map(transport),
-            3 => self.source = v4(),
-            4 => self.destination = v4(),
-            5 => self.source = v6(),
-            6 => self.destination = v6(),
-            7 => self.source_port = u16_at(value, 0),
-            8 => self.destination_port = u16_at(value, 0),
-            9 => self.seconds = u32_at(value, 0),
-            10 => self.microseconds = u32_at(value, 0),
-            // 1 is SIP; RTCP reports, logs and others are no messages.
-            11 => self.is_other = value.first().is_some_and(|protocol| *protocol != 1),
-            12 => self.agent = u32_at(value, 0).unwrap_or(0),
-            PAYLOAD => self.payload = Some(value),
+            chunk::TRANSPORT => self.transport = value.first().copied().map(transport),
+            chunk::SOURCE_V4 => self.source = v4(),
+            chunk::DESTINATION_V4 => self.destination = v4(),
+            chunk::SOURCE_V6 => self.source = v6(),
+            chunk::DESTINATION_V6 => self.destination = v6(),
+            chunk::SOURCE_PORT => self.source_port = u16_at(value, 0),
+            chunk::DESTINATION_PORT => self.destination_port = u16_at(value, 0),
+            chunk::SECONDS => self.seconds = u32_at(value, 0),
+            chunk::MICROSECONDS => self.microseconds = u32_at(value, 0),
+            // RTCP reports, logs and others are no messages.
+            chunk::PROTOCOL => self.is_other = value.first().is_some_and(|protocol| *protocol != chunk::PROTOCOL_SIP),
+            chunk::AGENT => self.agent = u32_at(value, 0).unwrap_or(0),
+            chunk::PAYLOAD => self.payload = Some(value),
             _ => {}
         }
     }

@@ -8,8 +8,17 @@ use crate::capture::Frame;
 use crate::capture::LinkType;
 use crate::packet::wifi;
 
-const IPV4: u16 = 0x0800;
-const IPV6: u16 = 0x86dd;
+/// EtherTypes (IANA's list of IEEE 802 numbers).
+pub(super) const IPV4: u16 = 0x0800;
+pub(super) const IPV6: u16 = 0x86dd;
+pub(super) const VLAN: u16 = 0x8100;
+pub(super) const QINQ: u16 = 0x88a8;
+/// What bridges wrote before 802.1ad had a number.
+const QINQ_OLD: [u16; 2] = [0x9100, 0x9200];
+const MPLS: u16 = 0x8847;
+const MPLS_UPSTREAM: u16 = 0x8848;
+const PPPOE_SESSION: u16 = 0x8864;
+
 /// Below this the field behind the addresses is a length, and LLC follows (IEEE 802.3 §3.2.6).
 const ETHER_TYPE_MIN: u16 = 0x0600;
 
@@ -29,19 +38,32 @@ pub struct LinkContext {
     pub tunnel: u32,
 }
 
+/// What a packet is within: the places in tunnels of two kinds are two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TunnelKind {
+    Ip = 1,
+    Gre,
+    Erspan,
+    Vxlan,
+    Geneve,
+    GtpU,
+    Tzsp,
+    /// What a capture agent reports.
+    Hep,
+}
+
 impl LinkContext {
     /// The place inside of a tunnel: of its kind and, where it has one, its key.
     #[must_use]
-    pub(super) fn within(self, kind: u8, key: u32) -> LinkContext {
-        let mixed = (self.tunnel.rotate_left(5) ^ key).wrapping_mul(0x9e37_79b1) ^ u32::from(kind);
+    pub(super) fn within(self, kind: TunnelKind, key: u32) -> LinkContext {
+        let mixed = (self.tunnel.rotate_left(5) ^ key).wrapping_mul(0x9e37_79b1) ^ kind as u32;
         LinkContext { tunnel: (mixed & !REPORTED).max(1), ..self }
     }
 
     /// The place of what an agent of this number reports.
     #[must_use]
     pub(super) fn reported_by(self, agent: u32) -> LinkContext {
-        const HEP: u8 = 8;
-        let within = self.within(HEP, agent);
+        let within = self.within(TunnelKind::Hep, agent);
         LinkContext { tunnel: within.tunnel | REPORTED, ..within }
     }
 
@@ -166,7 +188,7 @@ fn by_ether_type(inner: &mut Inner<'_>, ether_type: u16) -> Result<Kind, SetAsid
     match ether_type {
         IPV4 | IPV6 => Ok(Kind::Ip),
         // IEEE 802.1Q, 802.1ad, and the values used before that was a standard.
-        0x8100 | 0x88a8 | 0x9100 | 0x9200 => {
+        tag if is_tag(tag) => {
             inner.layers = inner.layers.saturating_add(1);
             let tag = u16_at(inner.bytes, 0).ok_or(SetAside::CutHeaders)?;
             inner.context.vlan.get_or_insert(tag & 0x0fff);
@@ -174,8 +196,8 @@ fn by_ether_type(inner: &mut Inner<'_>, ether_type: u16) -> Result<Kind, SetAsid
             inner.skip(4)?;
             Ok(Kind::EtherType(ether_type))
         }
-        0x8847 | 0x8848 => Ok(Kind::Mpls),
-        0x8864 => Ok(Kind::Pppoe),
+        MPLS | MPLS_UPSTREAM => Ok(Kind::Mpls),
+        PPPOE_SESSION => Ok(Kind::Pppoe),
         0x880b => Ok(Kind::Ppp),
         // Transparent Ethernet bridging, in tunnels only.
         0x6558 => {
@@ -202,6 +224,11 @@ fn llc(inner: &mut Inner<'_>) -> Result<Kind, SetAside> {
 }
 
 /// One label. Behind the last one nothing says what follows: RFC 4928 §3 keeps the first half byte for that.
+/// Whether a VLAN tag follows.
+fn is_tag(ether_type: u16) -> bool {
+    matches!(ether_type, VLAN | QINQ) || QINQ_OLD.contains(&ether_type)
+}
+
 fn mpls(inner: &mut Inner<'_>) -> Result<Kind, SetAside> {
     let label = u32_at(inner.bytes, 0).ok_or(SetAside::CutHeaders)?;
     inner.layers = inner.layers.saturating_add(1);
@@ -212,7 +239,7 @@ fn mpls(inner: &mut Inner<'_>) -> Result<Kind, SetAside> {
     let is_frame_at = |at: usize| {
         let ether_type = u16_at(inner.bytes, at.saturating_add(12));
         ether_type.is_some_and(|ether_type| {
-            matches!(ether_type, IPV4 | IPV6 | 0x8100 | 0x88a8 | 0x9100 | 0x9200 | 0x8847 | 0x8848 | 0x8864)
+            matches!(ether_type, IPV4 | IPV6 | MPLS | MPLS_UPSTREAM | PPPOE_SESSION) || is_tag(ether_type)
         })
     };
     match inner.bytes.first().map(|first| first >> 4) {

@@ -12,7 +12,11 @@ use crate::packet::decode::Addresses;
 use crate::packet::decode::Datagram;
 use crate::packet::decode::Decoded;
 use crate::packet::decode::flow;
+use crate::packet::link::IPV4;
+use crate::packet::link::IPV6;
 use crate::packet::link::LinkContext;
+use crate::packet::link::QINQ;
+use crate::packet::link::VLAN;
 use crate::packet::link::u16_at;
 use crate::packet::tunnel;
 
@@ -38,7 +42,7 @@ pub(super) fn glance<'a>(frame: &Frame<'a>) -> Option<Decoded<'a>> {
     let mut packet = frame.bytes.get(14..)?;
     let mut is_tagged = false;
     for _ in 0..VLAN_TAGS_MAX {
-        if ether_type != 0x8100 && ether_type != 0x88a8 {
+        if ether_type != VLAN && ether_type != QINQ {
             break;
         }
         is_tagged = true;
@@ -46,8 +50,8 @@ pub(super) fn glance<'a>(frame: &Frame<'a>) -> Option<Decoded<'a>> {
         packet = packet.get(4..)?;
     }
     let udp = match ether_type {
-        0x0800 => ipv4_udp(packet)?,
-        0x86dd => ipv6_udp(packet)?,
+        IPV4 => ipv4_udp(packet)?,
+        IPV6 => ipv6_udp(packet)?,
         _ => return None,
     };
     let len = usize::from(u16_at(udp.bytes, 4)?);

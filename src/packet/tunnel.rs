@@ -12,23 +12,15 @@ use crate::packet::decode::IpPayload;
 use crate::packet::link::Inner;
 use crate::packet::link::Kind;
 use crate::packet::link::LinkContext;
+use crate::packet::link::TunnelKind;
 use crate::packet::link::u16_at;
 use crate::packet::link::u32_at;
-
-/// Kinds of tunnels, to tell the places in them apart.
-const IP: u8 = 1;
-const GRE: u8 = 2;
-const ERSPAN: u8 = 3;
-const VXLAN: u8 = 4;
-const GENEVE: u8 = 5;
-const GTP_U: u8 = 6;
-const TZSP: u8 = 7;
 
 /// What an IP packet of this protocol holds within, where that is another packet. `None` for protocols that are no tunnel.
 pub(super) fn in_ip<'a>(packet: &IpPayload<'a>) -> Option<Result<Inner<'a>, SetAside>> {
     let within = |kind, at: usize| {
         let bytes = packet.bytes.get(at..).ok_or(SetAside::CutHeaders)?;
-        Ok(Inner { kind, bytes, ..inside(packet, packet.link.within(IP, 0)) })
+        Ok(Inner { kind, bytes, ..inside(packet, packet.link.within(TunnelKind::Ip, 0)) })
     };
     match packet.protocol {
         // RFC 2003 and RFC 2473, RFC 4213 §3.
@@ -70,7 +62,7 @@ fn gre<'a>(packet: &IpPayload<'a>) -> Result<Inner<'a>, SetAside> {
         _ => return Err(SetAside::Malformed),
     };
     let bytes = packet.bytes.get(len..).ok_or(short)?;
-    let mut inner = Inner { bytes, ..inside(packet, packet.link.within(GRE, key)) };
+    let mut inner = Inner { bytes, ..inside(packet, packet.link.within(TunnelKind::Gre, key)) };
     match protocol {
         0x88be | 0x22eb => {
             return erspan(packet, inner, if protocol == 0x22eb { 12 } else { optional(0x1000).saturating_mul(2) });
@@ -88,13 +80,13 @@ fn gre<'a>(packet: &IpPayload<'a>) -> Result<Inner<'a>, SetAside> {
 fn erspan<'a>(packet: &IpPayload<'a>, mut inner: Inner<'a>, header_len: usize) -> Result<Inner<'a>, SetAside> {
     inner.kind = Kind::Ethernet;
     if header_len == 0 {
-        inner.context = packet.link.within(ERSPAN, 0);
+        inner.context = packet.link.within(TunnelKind::Erspan, 0);
         return Ok(inner);
     }
     let (header, rest) = inner.bytes.split_at_checked(header_len).ok_or(SetAside::CutHeaders)?;
     let version = u16_at(header, 0).ok_or(SetAside::CutHeaders)? >> 12;
     let session = u16_at(header, 2).ok_or(SetAside::CutHeaders)? & 0x03ff;
-    inner.context = packet.link.within(ERSPAN, u32::from(session));
+    inner.context = packet.link.within(TunnelKind::Erspan, u32::from(session));
     inner.bytes = rest;
     match (version, header_len) {
         (1, 8) => return Ok(inner),
@@ -157,7 +149,7 @@ fn vxlan<'a>(packet: &IpPayload<'a>) -> Option<Result<Inner<'a>, SetAside>> {
     };
     let network = u32_at(packet.bytes, 4)? >> 8;
     let bytes = packet.bytes.get(8..)?;
-    let context = packet.link.within(VXLAN, network);
+    let context = packet.link.within(TunnelKind::Vxlan, network);
     Some(Ok(Inner { kind, bytes, ..inside(packet, context) }))
 }
 
@@ -176,7 +168,7 @@ fn geneve<'a>(packet: &IpPayload<'a>) -> Option<Result<Inner<'a>, SetAside>> {
     let header_len = (usize::from(version_and_len & 0x3f) * 4).saturating_add(8);
     let Some(bytes) = packet.bytes.get(header_len..) else { return Some(Err(SetAside::CutHeaders)) };
     let kind = if protocol == 0x6558 { Kind::Ethernet } else { Kind::Ip };
-    Some(Ok(Inner { kind, bytes, ..inside(packet, packet.link.within(GENEVE, network)) }))
+    Some(Ok(Inner { kind, bytes, ..inside(packet, packet.link.within(TunnelKind::Geneve, network)) }))
 }
 
 /// 3GPP TS 29.281 §5.1: version 1, a G-PDU, of the length that is there. Signalling messages hold no packet.
@@ -190,7 +182,7 @@ fn gtp_u<'a>(packet: &IpPayload<'a>) -> Option<Result<Inner<'a>, SetAside>> {
     Some(gtp_u_payload(packet, *flags).map(|bytes| {
         let kind =
             if bytes.first().is_some_and(|first| matches!(first >> 4, 4 | 6)) { Kind::Ip } else { Kind::Ethernet };
-        Inner { kind, bytes, ..inside(packet, packet.link.within(GTP_U, tunnel)) }
+        Inner { kind, bytes, ..inside(packet, packet.link.within(TunnelKind::GtpU, tunnel)) }
     }))
 }
 
@@ -233,5 +225,5 @@ fn tzsp<'a>(packet: &IpPayload<'a>) -> Option<Result<Inner<'a>, SetAside>> {
             _ => return Some(Err(SetAside::CutHeaders)),
         };
     };
-    Some(Ok(Inner { kind: Kind::Ethernet, bytes, ..inside(packet, packet.link.within(TZSP, 0)) }))
+    Some(Ok(Inner { kind: Kind::Ethernet, bytes, ..inside(packet, packet.link.within(TunnelKind::Tzsp, 0)) }))
 }

@@ -1,8 +1,6 @@
 //! What of an auth header may be shown. By default nothing that a guess of a password can be tested on: not the response,
 //! not rspauth or auts, and nothing computed from them.
 
-use clap::ValueEnum;
-
 use crate::auth::Algorithm;
 use crate::auth::AuthenticationInfo;
 use crate::auth::Name;
@@ -17,7 +15,7 @@ use crate::rules::EvidenceValue;
 use crate::session::NonceId;
 
 /// How much is hidden.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Redaction {
     /// Hides what could be cracked.
     #[default]

@@ -36,6 +36,12 @@ pub(super) fn split<V>(piece: Range<u64>, present: &BTreeMap<u64, V>, len: impl 
     split
 }
 
+/// The bytes of `range`, of a piece that begins at offset `start` and may be shorter than it claims: what there is of them.
+pub(super) fn slice_of<'b>(bytes: &'b [u8], start: u64, range: &Range<u64>) -> &'b [u8] {
+    let at = |offset: u64| usize::try_from(offset.saturating_sub(start)).unwrap_or(usize::MAX);
+    bytes.get(at(range.start)..at(range.end).min(bytes.len())).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,6 +13,7 @@ use crate::base::Overlap;
 use crate::base::SetAside;
 use crate::base::Transport;
 use crate::transport::assembler;
+use crate::transport::assembler::slice_of;
 use crate::transport::ledger::Origin;
 use crate::transport::ledger::Payload;
 
@@ -322,12 +323,6 @@ impl Backlog {
             decide(Decided { frames: pending.origin.frame_count(), set_aside });
         }
     }
-}
-
-/// The bytes of `range`, of a slice that begins at offset `start`.
-fn slice_of<'b>(bytes: &'b [u8], start: u64, range: &Range<u64>) -> &'b [u8] {
-    let at = |offset: u64| usize::try_from(offset.saturating_sub(start)).unwrap_or(usize::MAX);
-    bytes.get(at(range.start)..at(range.end)).unwrap_or_default()
 }
 
 /// Puts `bytes` at offset `at` into a slice that begins at offset `start`.

@@ -11,7 +11,9 @@ use crate::base::CaptureTime;
 use crate::base::FrameRef;
 use crate::base::Frames;
 use crate::base::Limits;
+use crate::base::LostPiece;
 use crate::base::Overlap;
+use crate::base::PieceOf;
 use crate::base::SetAside;
 use crate::base::WireMap;
 use crate::packet::Addresses;
@@ -19,6 +21,7 @@ use crate::packet::Fragment;
 use crate::packet::IpPayload;
 use crate::packet::LinkContext;
 use crate::transport::assembler;
+use crate::transport::assembler::slice_of;
 use crate::transport::ledger::Beginning;
 use crate::transport::ledger::Ledger;
 use crate::transport::ledger::Origin;
@@ -192,7 +195,8 @@ impl Defragmenter {
     fn give_up(&mut self, key: &Key, ledger: &mut Ledger) {
         let Some(datagram) = self.waiting.remove(key) else { return };
         self.bytes = self.bytes.saturating_sub(datagram.held_bytes());
-        ledger.lost(key.addresses.source, key.addresses.destination, false);
+        let Addresses { source, destination } = key.addresses;
+        ledger.lost(LostPiece { source, destination, of: PieceOf::Datagram });
         datagram.give_up(key, ledger);
     }
 
@@ -280,7 +284,7 @@ impl Datagram {
 
     /// Takes over the bytes of `range` from a payload that begins at `start`.
     fn copy(&mut self, payload: &[u8], start: u64, range: &std::ops::Range<u64>) {
-        let Some(source) = sub_slice(payload, start, range) else { return };
+        let source = slice_of(payload, start, range);
         let at = usize::try_from(range.start).unwrap_or(usize::MAX);
         let target = self.bytes.get_mut(at..).and_then(|rest| rest.get_mut(..source.len()));
         if let Some(target) = target {
@@ -292,7 +296,7 @@ impl Datagram {
     /// took compare as equal.
     fn differs(&self, payload: &[u8], start: u64, seen: &std::ops::Range<u64>) -> bool {
         let known_end = self.cut_at.map_or(seen.end, |cut_at| seen.end.min(cut_at));
-        let Some(new) = sub_slice(payload, start, &(seen.start..known_end)) else { return false };
+        let new = slice_of(payload, start, &(seen.start..known_end));
         let at = usize::try_from(seen.start).unwrap_or(usize::MAX);
         self.bytes.get(at..).and_then(|rest| rest.get(..new.len())).is_some_and(|old| old != new)
     }
@@ -361,11 +365,4 @@ impl Datagram {
             },
         })
     }
-}
-
-/// The bytes of `range`, of a payload that begins at `start` and may be shorter than it claims. `None` if none are there.
-fn sub_slice<'p>(payload: &'p [u8], start: u64, range: &std::ops::Range<u64>) -> Option<&'p [u8]> {
-    let from = usize::try_from(range.start.checked_sub(start)?).ok()?;
-    let to = usize::try_from(range.end.checked_sub(start)?).ok()?.min(payload.len());
-    payload.get(from..to)
 }

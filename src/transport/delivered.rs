@@ -2,7 +2,8 @@
 //! what the receiver has read, and then the capture holds two versions of one message.
 
 use std::collections::VecDeque;
-use std::ops::Range;
+
+use crate::transport::assembler::slice_of;
 
 /// Bytes kept for one direction of one connection: what the last full segment held, which is what is sent again.
 const DELIVERED_BYTES_MAX: usize = 1536;
@@ -56,9 +57,9 @@ impl Delivered {
         let ends = self.starts.iter().skip(1).copied().chain([self.end]);
         self.starts.iter().copied().zip(ends).filter_map(move |(from, to)| {
             let overlap = start.max(from)..start.saturating_add(bytes.len() as u64).min(to);
-            let differs =
-                overlap.start < overlap.end && part(&self.bytes, kept, &overlap) != part(bytes, start, &overlap);
-            differs.then(|| part(&self.bytes, kept, &(from..to)))
+            let differs = overlap.start < overlap.end
+                && slice_of(&self.bytes, kept, &overlap) != slice_of(bytes, start, &overlap);
+            differs.then(|| slice_of(&self.bytes, kept, &(from..to)))
         })
     }
 
@@ -66,14 +67,8 @@ impl Delivered {
     pub(super) fn differs(&self, start: u64, bytes: &[u8]) -> bool {
         let kept = self.end.saturating_sub(self.bytes.len() as u64)..self.end;
         let overlap = start.max(kept.start)..start.saturating_add(bytes.len() as u64).min(kept.end);
-        overlap.start < overlap.end && part(&self.bytes, kept.start, &overlap) != part(bytes, start, &overlap)
+        overlap.start < overlap.end && slice_of(&self.bytes, kept.start, &overlap) != slice_of(bytes, start, &overlap)
     }
-}
-
-/// The bytes of `range`, of a slice that begins at offset `start`.
-fn part<'b>(bytes: &'b [u8], start: u64, range: &Range<u64>) -> &'b [u8] {
-    let at = |offset: u64| usize::try_from(offset.saturating_sub(start)).unwrap_or(usize::MAX);
-    bytes.get(at(range.start)..at(range.end)).unwrap_or_default()
 }
 
 #[cfg(test)]

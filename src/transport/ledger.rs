@@ -1,7 +1,5 @@
 //! What the room hands out, and the one place where frames are counted as used or set aside.
 
-use std::net::IpAddr;
-
 use crate::base::CaptureTime;
 use crate::base::ContentLength;
 use crate::base::Coverage;
@@ -11,6 +9,7 @@ use crate::base::FrameRef;
 use crate::base::Frames;
 use crate::base::Framing;
 use crate::base::Limits;
+use crate::base::LostPiece;
 use crate::base::Missing;
 use crate::base::Notice;
 use crate::base::SetAside;
@@ -107,7 +106,7 @@ pub(super) struct Ledger {
     /// Who sent to whom what is missing: fragments of datagrams, or parts of TCP streams.
     lossy: Missing,
     /// Those of them that were not asked for yet.
-    pub(super) lost_between: Vec<(IpAddr, IpAddr, bool)>,
+    pub(super) lost_between: Vec<LostPiece>,
     /// What ICMP and TCP said of packets that nothing came of, and was not asked for yet.
     pub(super) unreachable: Vec<Notice>,
     /// The beginnings of datagrams that were given up since they were last asked for.
@@ -148,10 +147,10 @@ impl Ledger {
             && self.contradicted.is_empty())
     }
 
-    /// Notes that something is missing: fragments of a datagram, or a part of a stream.
-    pub(super) fn lost(&mut self, source: IpAddr, destination: IpAddr, is_stream: bool) {
-        if self.lossy.insert(source, destination, is_stream) {
-            self.lost_between.push((source, destination, is_stream));
+    /// Notes that something is missing.
+    pub(super) fn lost(&mut self, lost: LostPiece) {
+        if self.lossy.insert(lost) {
+            self.lost_between.push(lost);
         }
     }
 

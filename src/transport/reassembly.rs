@@ -2,8 +2,6 @@
 
 use std::marker::PhantomData;
 
-use std::net::IpAddr;
-
 use crate::base::CaptureTime;
 use crate::base::Coverage;
 use crate::base::DecodeAs;
@@ -13,6 +11,7 @@ use crate::base::Framer;
 use crate::base::Frames;
 use crate::base::Framing;
 use crate::base::Limits;
+use crate::base::LostPiece;
 use crate::base::Notice;
 use crate::base::Over;
 use crate::base::SetAside;
@@ -189,10 +188,9 @@ impl<F: Framer> Reassembly<F> {
     }
 
     /// Hands out who sent to whom what never became whole, as far as that is news since the last call: what seems unsaid between them may
-    /// have been said. True stands for parts of TCP streams, false for fragments of datagrams.
-    pub fn lost_between(&mut self, sink: &mut impl FnMut(IpAddr, IpAddr, bool)) {
-        let lost = self.ledger.lost_between.drain(..);
-        lost.for_each(|(source, destination, is_stream)| sink(source, destination, is_stream));
+    /// have been said.
+    pub fn lost_between(&mut self, sink: &mut impl FnMut(LostPiece)) {
+        self.ledger.lost_between.drain(..).for_each(sink);
     }
 
     /// Hands out what ICMP said of packets that did not arrive, and which connections were ended while an answer was due, since the last call.

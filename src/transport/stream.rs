@@ -9,7 +9,9 @@ use crate::base::CaptureTime;
 use crate::base::DecodeAs;
 use crate::base::Flow;
 use crate::base::Framer;
+use crate::base::LostPiece;
 use crate::base::Over;
+use crate::base::PieceOf;
 use crate::base::SetAside;
 use crate::base::StreamStart;
 use crate::packet::Segment;
@@ -391,7 +393,8 @@ impl<F: Framer> Stream<F> {
     /// Bytes are missing: whose they were matters where nothing seems to follow.
     fn note_gap<S: FnMut(Payload<'_>)>(&self, out: &mut Outlet<'_, S>) {
         out.ledger.events.tcp_gap.add(out.now);
-        out.ledger.lost(self.flow.source.address, self.flow.destination.address, true);
+        let (source, destination) = (self.flow.source.address, self.flow.destination.address);
+        out.ledger.lost(LostPiece { source, destination, of: PieceOf::Stream });
     }
 
     fn skip_hole<S: FnMut(Payload<'_>)>(&mut self, out: &mut Outlet<'_, S>) {
