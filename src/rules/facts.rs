@@ -47,11 +47,12 @@ pub fn quoted(bytes: &[u8]) -> String {
     format!("\"{}\"", text(bytes))
 }
 
-/// `user@realm`, or what of it is known. A user name that has a domain of its own is told as it stands.
+/// `user@realm`, or what of it is known. A user name that has a domain of its own stands in quotes: it is another one than the same
+/// without it.
 pub fn account(user: &[u8], realm: &[u8]) -> String {
     match (user.is_empty(), realm.is_empty()) {
-        (false, false) if has_domain(user, realm) => text(user),
-        (false, false) if user.contains(&b'@') => format!("{} in realm {}", text(user), quoted(realm)),
+        (false, false) if has_domain(user, realm) => quoted(user),
+        (false, false) if user.contains(&b'@') => format!("{} in realm {}", quoted(user), quoted(realm)),
         (false, false) => format!("{}@{}", text(user), text(realm)),
         (false, true) => text(user),
         (true, false) => format!("realm {}", quoted(realm)),

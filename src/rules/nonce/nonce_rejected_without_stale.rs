@@ -1,5 +1,7 @@
 //! SA305: a nonce that had worked is refused, and the server does not say that it is stale.
 
+use std::time::Duration;
+
 use crate::digest::Verdict;
 use crate::rules::Check;
 use crate::rules::Confidence;
@@ -23,7 +25,7 @@ pub static RULE: Rule = Rule {
     severity: Severity::Medium,
     summary: "A nonce that had been accepted is refused with a new one, without stale=true",
     finds: "Credentials whose nonce was accepted before, refused with a challenge that brings another nonce and does not say \
-            stale=true. It is info where the client recovered, and high where the digest is proven right and it did not.",
+            stale=true. It is info where the client recovered at once, and high where the digest is proven right and it did not.",
     matters: "Clients take a challenge without stale for a wrong password and stop, often until their next refresh. FritzBox and \
               baresip users know this one.",
     advice: "Let the server say stale=true when a nonce has expired. Let the client try once more when the nonce changed.",
@@ -53,7 +55,9 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let is_right = presented.verdict() == Some(Verdict::Match);
     let is_recovered = session.is_accepted_later(index);
     let is_open = session.is_left_open(index);
+    let paused = is_recovered.then(|| pause(session, index)).flatten();
     let (severity, confidence) = match (is_recovered, is_right) {
+        (true, _) if paused.is_some() => (Severity::Medium, Confidence::Likely),
         (true, _) => (Severity::Info, Confidence::Likely),
         (false, _) if is_open => (Severity::Medium, Confidence::Possible),
         (false, true) => (Severity::High, Confidence::Likely),
@@ -78,6 +82,10 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         );
         finding = finding
             .advises("Let the client use a nonce for one call at a time, or let the server take counts in any order");
+    }
+    if let Some(paused) = paused {
+        let pause = facts::duration_text(paused);
+        finding.explanation.push_str(&format!(" The client gave up, and tried anew {pause} later: then it got in."));
     }
     if is_open {
         finding.explanation.push_str(&facts::ends_behind(attempt, context));
@@ -108,6 +116,14 @@ fn is_refused_anew(session: &Session<'_>, index: usize, presented: &Presented<'_
             && next.nonce.is_some()
             && next.nonce != presented.nonce
     })
+}
+
+/// How long the client was silent behind the refusal, where it did not answer the new challenge at once.
+fn pause(session: &Session<'_>, index: usize) -> Option<Duration> {
+    let refused = session.attempts.get(index)?;
+    let answered = refused.answer()?.time;
+    let next = session.attempts.iter().skip(index + 1).find(|next| next.exchange == refused.exchange)?;
+    Some(next.request()?.time.since(answered)).filter(|pause| *pause > facts::ANSWER_WITHIN)
 }
 
 fn brings_other_nonce(attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {

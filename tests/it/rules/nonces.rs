@@ -143,6 +143,12 @@ fn nonce_rejected_without_stale_is_graded() {
         "medium nonce-rejected-without-stale sure=possible\nhigh rejected-credentials",
     );
     check(&[ASKED, RIGHT, OK, "+60 ", RIGHT, REFUSED, RIGHT, OK], SECRET, "info nonce-rejected-without-stale");
+    // A client that took it for a wrong password was gone until then.
+    check(
+        &[ASKED, RIGHT, OK, "+60 ", RIGHT, REFUSED, "+60 ", ASKED, RIGHT, OK],
+        SECRET,
+        "medium nonce-rejected-without-stale fault=server sure=likely says=tried_anew_60.0_s_later",
+    );
 }
 
 #[test]

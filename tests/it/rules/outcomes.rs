@@ -143,7 +143,7 @@ fn the_same_name_at_another_server_is_another_account() {
 }
 
 #[test]
-fn a_user_name_with_a_domain_is_told_as_it_stands() {
+fn a_user_name_with_a_domain_is_no_user_of_that_realm_without_it() {
     let refused = |user: &str| format!("> REGISTER\nAuthorization: digest user={user} password=wrong\n{REFUSED}");
     let told = |user: &str, text: &str| {
         check(
@@ -152,8 +152,8 @@ fn a_user_name_with_a_domain_is_told_as_it_stands() {
             &format!("high rejected-credentials says={text} unsaid=@pbx.example.com@"),
         );
     };
-    told("1001@pbx.example.com", "of_1001@pbx.example.com_were");
-    told("1001@other.example", "of_1001@other.example_in_realm_\"pbx.example.com\"_were");
+    told("1001@pbx.example.com", "of_\"1001@pbx.example.com\"_were");
+    told("1001@other.example", "of_\"1001@other.example\"_in_realm_\"pbx.example.com\"_were");
     told("1001", "of_1001@pbx.example.com_were");
 }
 
