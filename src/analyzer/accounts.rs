@@ -74,7 +74,7 @@ impl Messages {
         for attempt in session.attempts.iter().filter(|attempt| attempt.has_credentials()) {
             let asking = attempt.credentials.iter().filter_map(|sent| session.attempts.get(sent.answers?.attempt));
             for asking in asking.filter(|asking| challenge_facts::is_unusual_kind(asking)) {
-                let flow = asking.transaction.flow;
+                let flow = asking.transaction.flow();
                 let is_register = asking.transaction.method == Method::Register;
                 self.accounts.answered_unusual(flow.source, flow.destination.address, is_register);
             }
@@ -95,11 +95,11 @@ impl Messages {
     pub(super) fn note_registration(&mut self, session: &Session<'_>) {
         let of_registers = session.attempts.iter().filter(|attempt| attempt.transaction.method == Method::Register);
         let mut accepted = of_registers.filter(|attempt| attempt.outcome == AttemptOutcome::Accepted);
-        let Some(first) = accepted.next().filter(|attempt| attempt.transaction.forwarded_from.is_none()) else {
+        let Some(first) = accepted.next().filter(|attempt| attempt.transaction.forwarded_from().is_none()) else {
             return;
         };
         let Some(key) = rules::facts::account_key(session, first) else { return };
-        let port = first.transaction.flow.source.port;
+        let port = first.transaction.flow().source.port;
         self.accounts.registered(key, &session.run.call_id, port, accepted.next().is_some());
     }
 
@@ -108,7 +108,7 @@ impl Messages {
         let Some((first, last)) = session.attempts.first().zip(session.attempts.last()) else { return };
         let is_forbidden = last.status() == Some(403)
             && last.transaction.method == Method::Register
-            && last.transaction.forwarded_from.is_none();
+            && last.transaction.forwarded_from().is_none();
         if !is_forbidden {
             return;
         }

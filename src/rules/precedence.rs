@@ -221,7 +221,7 @@ fn exchanges(session: &Session<'_>, finding: &Finding) -> Vec<Option<usize>> {
     // It speaks of a request on two hops, and so of both their exchanges.
     if is_same(finding.rule, &path::header_altered_en_route::RULE) && mine.is_some() {
         let is_next = |attempt: &&Attempt<'_>| {
-            let origin = attempt.transaction.forwarded_from.filter(|_| !attempt.is_sent_again);
+            let origin = attempt.transaction.forwarded_from().filter(|_| !attempt.is_sent_again);
             let origin = origin.and_then(|from| session.attempts.get(session.attempt_of(from)?));
             origin.is_some_and(|origin| Some(origin.exchange) == mine)
         };

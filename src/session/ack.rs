@@ -74,7 +74,7 @@ impl Run {
     pub(super) fn ack(&mut self, sighting: Sighting<'_>, identity: Identity<'_>, key: Key) -> Placement {
         let cseq = key.cseq;
         let invite = Key { method: Method::Invite, ..key };
-        let is_hop = |known: &Transaction| known.flow.source.address == sighting.flow.source.address;
+        let is_hop = |known: &Transaction| known.flow().source.address == sighting.flow.source.address;
         let is_refused =
             |known: &Transaction| is_hop(known) && identity.branch.is_some_and(|branch| self.has_branch(known, branch));
         let index = self
@@ -110,7 +110,7 @@ impl Run {
         let latest = self.transactions.iter().enumerate().rev().take(CANDIDATES_MAX);
         let mut refused = latest.filter(|(_, known)| {
             known.method == Method::Invite
-                && known.flow == sighting.flow
+                && known.flow() == sighting.flow
                 && known.ack.is_none()
                 && known.answer.as_ref().is_some_and(|answer| answer.status >= 300)
                 && known.request.as_ref().is_some_and(|request| self.has_from_tag(request, identity))
