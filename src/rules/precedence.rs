@@ -42,12 +42,10 @@ pub fn settle(session: &Session<'_>, findings: &mut [Finding]) {
         explain(session, findings);
         keep_one_high(session, findings);
     }
-    findings.sort_by(|one, other| {
-        let place = |finding: &Finding| {
-            // What is true of a server whatever the session is comes behind what happened in this one.
-            (std::cmp::Reverse(finding.severity), finding.explained_by.is_some(), finding.is_standing())
-        };
-        place(one).cmp(&place(other)).then_with(|| rank(one).cmp(&rank(other)))
+    findings.sort_by_cached_key(|finding| {
+        // What is true of a server whatever the session is comes behind what happened in this one.
+        let place = (std::cmp::Reverse(finding.severity), finding.explained_by.is_some(), finding.is_standing());
+        (place, rank(finding))
     });
 }
 
