@@ -29,7 +29,7 @@ pub struct Ack {
     /// is a request of its own (RFC 3261 §13.2.2.4).
     pub difference: Option<AckDifference>,
     /// The rows of credentials: those of the INVITE, by RFC 3261 §22.1.
-    pub credentials: Vec<CredentialsRow>,
+    pub credentials: Box<[CredentialsRow]>,
 }
 
 /// What of an ACK is not as in its INVITE or the answer to that.
@@ -93,7 +93,7 @@ impl Run {
                 time: sighting.time,
                 has_all_headers,
                 difference,
-                credentials: sighting.credentials,
+                credentials: sighting.credentials.into(),
             }));
         }
         Placement::Known

@@ -109,7 +109,7 @@ fn is_passed_on(first: &Transaction, next: &Transaction) -> bool {
 
 fn attempt(transaction_index: usize, transaction: &Transaction) -> Attempt<'_> {
     let rows = transaction.request.as_ref().map(|request| &*request.credentials).unwrap_or_default();
-    let ack_rows = transaction.ack.as_ref().map(|ack| ack.credentials.as_slice()).unwrap_or_default();
+    let ack_rows = transaction.ack.as_ref().map(|ack| &*ack.credentials).unwrap_or_default();
     Attempt {
         transaction,
         transaction_index,

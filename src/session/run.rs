@@ -54,9 +54,9 @@ pub struct Run {
     /// What the transactions' text ids stand for.
     pub texts: Texts,
     /// Messages that found no place because the run had too many transactions.
-    pub dropped: u64,
+    pub dropped: u32,
     /// Requests that the capture holds twice.
-    pub duplicates: u64,
+    pub duplicates: u32,
     /// The highest CSeq number of them.
     cseq_max: Option<u32>,
     /// What rows, copies and frames take up, by estimate.
@@ -123,7 +123,7 @@ impl Run {
         let message = sighting.message;
         let cseq = message.cseq();
         let Some(method) = message.method().or(cseq.map(|cseq| cseq.method)) else {
-            self.dropped += 1;
+            self.dropped = self.dropped.saturating_add(1);
             return Placement::Dropped;
         };
         let key = Key { cseq: cseq.map(|cseq| cseq.number), method: Method::parse(method) };
@@ -168,7 +168,7 @@ impl Run {
             return Placement::New;
         }
         if self.transactions.len() >= limits.session_transactions_max {
-            self.dropped += 1;
+            self.dropped = self.dropped.saturating_add(1);
             return Placement::Dropped;
         }
         let forwarded_from = self.previous_hop(&key, &sighting, &identity);
@@ -228,7 +228,7 @@ impl Run {
         let is_duplicate =
             request.link != sighting.link || sighting.time.since(transaction.last_sent()) < DUPLICATE_WITHIN;
         let kind = if is_duplicate { CopyKind::Duplicate } else { CopyKind::Retransmission };
-        self.duplicates += u64::from(is_duplicate);
+        self.duplicates = self.duplicates.saturating_add(u32::from(is_duplicate));
         transaction.add_copy(Copy { at: sighting.frames.last, kind }, sighting.time);
     }
 
@@ -306,7 +306,7 @@ impl Run {
         let index = match self.request_of(&sighting, &identity, &key) {
             Some(index) => index,
             None if self.transactions.len() >= limits.session_transactions_max => {
-                self.dropped += 1;
+                self.dropped = self.dropped.saturating_add(1);
                 return Placement::Dropped;
             }
             None => self.unseen_request(&sighting, &identity, key),

@@ -34,6 +34,7 @@ pub struct Transaction {
     pub branch: Option<TextId>,
     /// The request; `None` where the capture holds only responses.
     pub request: Option<Request>,
+    /// Which provisional responses came.
     provisional: Provisional,
     /// When the first provisional response other than 100 came, where one did.
     provisional_at: CaptureTime,
@@ -53,7 +54,7 @@ enum Provisional {
     Other,
 }
 
-/// What few transactions have. There are a hundred thousand of them, and each waits for memory that it takes up.
+/// What few transactions have. It stands apart: there are a hundred thousand of them, and the smaller they are the sooner they are read.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Further {
     copies: Vec<Copy>,
@@ -354,5 +355,16 @@ impl Transaction {
     /// The frames of those.
     pub fn resent(&self) -> impl Iterator<Item = FrameRef> {
         self.copies().iter().filter(|copy| copy.kind == CopyKind::Retransmission).map(|copy| copy.at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transaction_is_small() {
+        // The allocator gives 224 bytes, and 256 to who asks for more.
+        assert!(size_of::<Transaction>() <= 224, "{}", size_of::<Transaction>());
     }
 }
