@@ -77,7 +77,7 @@ impl Messages {
         for attempt in session.attempts.iter().filter(|attempt| attempt.has_credentials()) {
             let asking = attempt.credentials.iter().filter_map(|sent| session.attempts.get(sent.answers?.attempt));
             for asking in asking.filter(|asking| challenge_facts::is_unusual_kind(asking)) {
-                let flow = asking.transaction.flow;
+                let flow = asking.transaction.flow();
                 let is_register = asking.transaction.method == Method::Register;
                 self.accounts.answered_unusual(flow.source, flow.destination.address, is_register);
             }
@@ -101,7 +101,7 @@ impl Messages {
                 |sent: &&Presented<'_>| sent.verdict() == Some(Verdict::Match) && sent.judgement == Judgement::Accepted;
             let Some(request) = attempt.request() else { continue };
             for sent in attempt.credentials.iter().filter(is_taken) {
-                let server = attempt.transaction.flow.destination.address;
+                let server = attempt.transaction.flow().destination.address;
                 self.accounts.secret_taken((&sent.username(), &sent.realm()), server, request.at);
             }
         }
@@ -111,11 +111,11 @@ impl Messages {
     pub(super) fn note_registration(&mut self, session: &Session<'_>) {
         let of_registers = session.attempts.iter().filter(|attempt| attempt.transaction.method == Method::Register);
         let mut accepted = of_registers.filter(|attempt| attempt.outcome == AttemptOutcome::Accepted);
-        let Some(first) = accepted.next().filter(|attempt| attempt.transaction.forwarded_from.is_none()) else {
+        let Some(first) = accepted.next().filter(|attempt| attempt.transaction.forwarded_from().is_none()) else {
             return;
         };
         let Some(key) = rules::facts::account_key(session, first) else { return };
-        let port = first.transaction.flow.source.port;
+        let port = first.transaction.flow().source.port;
         self.accounts.registered(key, &session.run.call_id, port, accepted.next().is_some());
     }
 
@@ -124,7 +124,7 @@ impl Messages {
         let Some((first, last)) = session.attempts.first().zip(session.attempts.last()) else { return };
         let is_forbidden = last.status() == Some(403)
             && last.transaction.method == Method::Register
-            && last.transaction.forwarded_from.is_none();
+            && last.transaction.forwarded_from().is_none();
         if !is_forbidden {
             return;
         }

@@ -20,8 +20,8 @@ use crate::session::Session;
 impl Messages {
     /// Judges a closed run, checks the rules and makes its part of the report.
     pub(super) fn close(&mut self, run: &Run, end: CaptureTime) {
-        self.run_dropped += run.dropped;
-        self.duplicates += run.duplicates();
+        self.run_dropped += u64::from(run.dropped);
+        self.duplicates += u64::from(run.duplicates);
         let lost = self.lost.take(&run.call_id);
         if run.is_uneventful() && !conduct::is_of_scanner(run) {
             conduct::note_uneventful(&mut self.chronicle, run);
@@ -68,8 +68,8 @@ impl Messages {
         self.nonces.closed(session, number);
         conduct::note(&mut self.chronicle, session, number, is_passed_on);
         let pair = session.attempts.first().map(|first| PairKey {
-            client: first.transaction.flow.source.address,
-            server: first.transaction.flow.destination.address,
+            client: first.transaction.flow().source.address,
+            server: first.transaction.flow().destination.address,
         });
         // Nobody's password is wrong where passwords are being guessed.
         let is_attack = pair

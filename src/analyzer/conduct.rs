@@ -63,7 +63,7 @@ pub(super) fn note(chronicle: &mut Chronicle, session: &Session<'_>, number: u64
 /// Notes a run in which every request was accepted and nobody was asked.
 pub(super) fn note_uneventful(chronicle: &mut Chronicle, run: &Run) {
     let Some(first) = run.transactions.first() else { return };
-    let key = PairKey { client: first.flow.source.address, server: first.flow.destination.address };
+    let key = PairKey { client: first.flow().source.address, server: first.flow().destination.address };
     let last = run.transactions.iter().rev().find(|known| known.is_same_hop(first)).unwrap_or(first);
     if let Some(answer) = &last.answer {
         let answered = Answered { client: key.client, time: answer.time, at: answer.at };
@@ -79,7 +79,7 @@ pub(super) fn note_uneventful(chronicle: &mut Chronicle, run: &Run) {
         pair.is_known = true;
         pair.let_past += 1;
     }
-    if request.via_count <= 1 && request.has_all_headers && first.forwarded_from.is_none() {
+    if request.via_count <= 1 && request.has_all_headers && first.forwarded_from().is_none() {
         chronicle.servers.let_in_unasked(key.server, entry, key.client, request.at);
     }
 }
@@ -214,7 +214,7 @@ impl<'run> Scribe<'_, 'run> {
             match (attempt.answer(), attempt.request()) {
                 (Some(answer), _) => conduct.answer(answer.time),
                 // Some servers answer no pings.
-                (None, Some(request)) if !attempt.transaction.has_provisional && !facts::is_ping(attempt) => {
+                (None, Some(request)) if !attempt.transaction.has_provisional() && !facts::is_ping(attempt) => {
                     let sent = std::iter::once(request.at).chain(attempt.transaction.resent());
                     conduct.silent(request.time, place_of(attempt), sent, self.number);
                 }
@@ -356,7 +356,7 @@ impl<'run> Scribe<'_, 'run> {
         target.is_turned_down |= is_turned_down;
         target.is_tried |= is_tried;
         target.is_let_past |= is_let_past;
-        let port = attempt.transaction.flow.source.port;
+        let port = attempt.transaction.flow().source.port;
         if let Some(conduct) = chronicle.sources.known_conduct(key) {
             conduct.add_port(port);
         }
@@ -365,7 +365,7 @@ impl<'run> Scribe<'_, 'run> {
 
 /// Where a request was sent.
 fn place_of(attempt: &Attempt<'_>) -> Place {
-    (attempt.transaction.flow.destination.port, attempt.transaction.transport)
+    (attempt.transaction.flow().destination.port, attempt.transaction.transport)
 }
 
 /// An acceptance that follows a refusal within this time belongs to the same tries.
@@ -395,7 +395,7 @@ fn is_through(attempt: &Attempt<'_>) -> bool {
 fn is_trouble(exchange: &Exchange, attempt: &Attempt<'_>) -> bool {
     match attempt.outcome {
         AttemptOutcome::Refused | AttemptOutcome::Forbidden | AttemptOutcome::NoAnswer => true,
-        AttemptOutcome::Undecided => attempt.answer().is_none() && !attempt.transaction.has_provisional,
+        AttemptOutcome::Undecided => attempt.answer().is_none() && !attempt.transaction.has_provisional(),
         AttemptOutcome::Challenged => exchange.let_past_last.is_none(),
         AttemptOutcome::Failed => matches!(attempt.status(), Some(403 | 404)),
         AttemptOutcome::Accepted | AttemptOutcome::Stale => false,

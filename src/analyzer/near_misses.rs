@@ -56,7 +56,7 @@ fn closest(
     });
     let realm = answered.map(|(_, offered)| offered.realm());
     let issued = presented.nonce.and_then(|id| nonces.get(id)).filter(|nonce| nonce.issued().is_some());
-    let destination = match attempt.transaction.flow.destination.address {
+    let destination = match attempt.transaction.flow().destination.address {
         IpAddr::V4(address) => address.to_string(),
         IpAddr::V6(address) => format!("[{address}]"),
     };

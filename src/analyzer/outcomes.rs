@@ -29,11 +29,11 @@ impl Messages {
             return;
         };
         let Some(realm) = realm(attempt).filter(|_| !user.is_empty()) else { return };
-        let key = UserKey { client: attempt.transaction.flow.source.address, user: user.into() };
+        let key = UserKey { client: attempt.transaction.flow().source.address, user: user.into() };
         let ending = Ending {
             method: attempt.transaction.method.clone(),
             realm,
-            server: attempt.transaction.flow.destination.address,
+            server: attempt.transaction.flow().destination.address,
             session: number,
             at: request.at,
             answer_at: answer.at,
@@ -47,7 +47,7 @@ impl Messages {
     pub(super) fn note_challenges(&mut self, session: &Session<'_>, number: u64) {
         // What a proxy passes back from behind it is not its own way of asking.
         let mut passed_on: Vec<usize> =
-            session.run.transactions.iter().filter_map(|next| next.forwarded_from).collect();
+            session.run.transactions.iter().filter_map(|next| next.forwarded_from()).collect();
         passed_on.sort_unstable();
         let mut previous: Option<&Attempt<'_>> = None;
         for attempt in session.attempts.iter().filter(|attempt| attempt.is_challenged() && !attempt.is_in_dialog()) {
@@ -65,8 +65,8 @@ impl Messages {
                 continue;
             }
             self.outcomes.challenged(&Challenged {
-                server: attempt.transaction.flow.destination,
-                client: attempt.transaction.flow.source.address,
+                server: attempt.transaction.flow().destination,
+                client: attempt.transaction.flow().source.address,
                 method: &attempt.transaction.method,
                 realm: &offered.realm(),
                 is_proxy: answer.status == 407,
@@ -82,7 +82,7 @@ fn is_same_question(one: &Attempt<'_>, other: &Attempt<'_>) -> bool {
     let realm = |attempt: &Attempt<'_>| attempt.challenges.first().map(|offered| offered.realm().into_owned());
     one.status() == other.status()
         && one.transaction.method == other.transaction.method
-        && one.transaction.flow == other.transaction.flow
+        && one.transaction.flow() == other.transaction.flow()
         && realm(one) == realm(other)
 }
 

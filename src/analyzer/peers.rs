@@ -25,7 +25,7 @@ pub(super) fn note(chronicle: &mut Chronicle, session: &Session<'_>, number: u64
         let Some(answer) = attempt.answer() else { continue };
         let mut invites = session.run.transactions.iter().take(INVITE_WITHIN).filter_map(|known| {
             let request = known.request.as_ref()?;
-            (known.method == Method::Invite && request.to_tag.is_none()).then_some((known.flow, request))
+            (known.method == Method::Invite && request.to_tag.is_none()).then_some((known.flow(), request))
         });
         // Whoever called through that server is asked by it as a matter of course.
         let is_caller = |source: std::net::IpAddr| source == pair.client;
@@ -64,7 +64,7 @@ pub(super) fn note_uses(chronicle: &mut Chronicle, session: &Session<'_>, number
     let call = chronicle.sources.hash(&session.run.call_id);
     for attempt in session.attempts.iter().filter(|attempt| attempt.is_own_hop()) {
         let Some(request) = attempt.request() else { continue };
-        let flow = attempt.transaction.flow;
+        let flow = attempt.transaction.flow();
         for presented in attempt.credentials.iter().filter(|presented| presented.is_attempt) {
             let credentials = &presented.credentials;
             let (Some(nonce), Some(response)) = (presented.nonce, credentials.response()) else { continue };
@@ -81,7 +81,7 @@ pub(super) fn note_uses(chronicle: &mut Chronicle, session: &Session<'_>, number
                 answered: attempt.answer().map_or(request.time.plus(TRANSACTION_TIMEOUT), |answer| answer.time),
                 at: request.at,
                 is_asked: presented.answers.is_some_and(|at| {
-                    let asked = session.challenge(at).map(|(asked, _)| asked.transaction.flow.source.address);
+                    let asked = session.challenge(at).map(|(asked, _)| asked.transaction.flow().source.address);
                     asked == Some(flow.source.address)
                 }),
             };

@@ -40,7 +40,7 @@ impl Flow {
 }
 
 /// A flow in 16 bytes where it is one of IPv4, for those that are kept by the hundred thousand.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum PackedFlow {
     /// Source and destination.
     V4([(Ipv4Addr, u16); 2]),

@@ -218,7 +218,7 @@ impl Selection {
                 return selected;
             }
             self.sessions.insert(closed.number);
-            let first = closed.session.attempts.first().map(|first| first.transaction.flow);
+            let first = closed.session.attempts.first().map(|first| first.transaction.flow());
             let pair = first.map(|flow| PairKey { client: flow.source.address, server: flow.destination.address });
             self.pairs.extend(pair);
         }

@@ -53,5 +53,5 @@ impl BegunAnew {
 }
 
 fn registration(transaction: &Transaction, to: &[u8]) -> Registration {
-    (transaction.flow.source, transaction.flow.destination.address, to.into())
+    (transaction.flow().source, transaction.flow().destination.address, to.into())
 }

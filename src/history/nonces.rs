@@ -348,7 +348,7 @@ impl Nonces {
                     Judgement::BadRequest | Judgement::Unjudged | Judgement::None => {}
                 }
                 let issuer = nonce.issued().map(|issue| issue.flow.source.address);
-                let server = attempt.transaction.flow.destination.address;
+                let server = attempt.transaction.flow().destination.address;
                 if presented.judgement == Judgement::Accepted
                     && let Some(issuer) = issuer.filter(|issuer| *issuer != server)
                     && let Some(server) = self.server(server)

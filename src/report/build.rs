@@ -275,8 +275,8 @@ fn all_frames(session: &Session<'_>) -> Vec<FrameRef> {
 
 fn hop(transaction: &Transaction) -> model::Hop {
     model::Hop {
-        client: Place(Some(transaction.flow.source)),
-        server: Place(Some(transaction.flow.destination)),
+        client: Place(Some(transaction.flow().source)),
+        server: Place(Some(transaction.flow().destination)),
         transport: transaction.transport.name(),
     }
 }
@@ -294,7 +294,7 @@ struct Shared<'s, 'run> {
 impl<'s, 'run> Shared<'s, 'run> {
     fn of(session: &'s Session<'run>) -> Shared<'s, 'run> {
         let request = session.attempts.iter().find_map(Attempt::request);
-        let forwarded = session.run.transactions.iter().filter(|known| known.forwarded_from.is_some());
+        let forwarded = session.run.transactions.iter().filter(|known| known.forwarded_from().is_some());
         Shared {
             session,
             from: request.map(|request| session.text(request.from)),
@@ -363,7 +363,7 @@ impl<'s, 'run> Shared<'s, 'run> {
     }
 
     fn is_own_hop(&self, other: &Transaction) -> bool {
-        self.first.is_some_and(|first| first.flow == other.flow && first.transport == other.transport)
+        self.first.is_some_and(|first| first.flow() == other.flow() && first.transport == other.transport)
     }
 
     fn frames(&self, attempt: &Attempt<'_>) -> Vec<FrameAt> {

@@ -40,7 +40,7 @@ impl Service {
             Some(Method::Invite) => Kind::Call,
             _ => Kind::Other,
         };
-        Some(Service { server: first.transaction.flow.destination.address, kind })
+        Some(Service { server: first.transaction.flow().destination.address, kind })
     }
 }
 
@@ -245,7 +245,7 @@ impl Client {
             self.note_let_in(service);
         }
         self.has_account |= !session.is_caller();
-        let port = session.attempts.first().map(|first| first.transaction.flow.source.port);
+        let port = session.attempts.first().map(|first| first.transaction.flow().source.port);
         self.port = Some(self.port.map_or(port, |known| known.filter(|known| Some(*known) == port)));
         if session.method() == Some(&Method::Invite) {
             self.note_call(session);
@@ -281,10 +281,10 @@ impl Client {
 /// Who was let past within a call that the other side began.
 pub fn other_side_let_past(session: &Session<'_>) -> Option<(IpAddr, Vec<u8>)> {
     let client = session.client();
-    let is_other = |attempt: &&Attempt<'_>| Some(attempt.transaction.flow.destination.address) == client;
+    let is_other = |attempt: &&Attempt<'_>| Some(attempt.transaction.flow().destination.address) == client;
     let attempt = session.attempts.iter().filter(is_other).find(|attempt| is_let_past(attempt))?;
     let user = attempt.credentials.iter().map(|presented| presented.username()).find(|user| !user.is_empty())?;
-    Some((attempt.transaction.flow.source.address, user.into_owned()))
+    Some((attempt.transaction.flow().source.address, user.into_owned()))
 }
 
 /// Whether credentials were let past.
@@ -320,7 +320,7 @@ fn failure(session: &Session<'_>, findings: &[Finding]) -> Option<String> {
     let is_own = match method {
         Method::Register => true,
         Method::Invite => {
-            let is_of_server = last.is_none_or(|last| last.transaction.provisional_at.is_none());
+            let is_of_server = last.is_none_or(|last| last.transaction.provisional_at().is_none());
             let is_turned_down = || {
                 let told = findings.iter().filter(|finding| finding.severity >= Severity::Medium);
                 told.into_iter().any(|finding| finding.rule.name == registrar_rejects_contact::RULE.name)

@@ -126,7 +126,7 @@ pub fn follow_up(session: &Session<'_>, context: &Context<'_>, attempt: &Attempt
 }
 
 fn doubt(context: &Context<'_>, attempt: &Attempt<'_>, asked: CaptureTime, shown: &Shown) -> Doubt {
-    let flow = attempt.transaction.flow;
+    let flow = attempt.transaction.flow();
     // Each connection has a port of its own.
     let is_same_port = shown.has_port_of(flow.source.port) || attempt.transaction.transport.is_reliable();
     let is_same_server = shown.server == context.accounts.server(flow.destination.address);
@@ -143,7 +143,7 @@ pub fn has_got_in_soon(session: &Session<'_>, context: &Context<'_>, attempt: &A
 /// Whether the account ever showed credentials for the realm of a challenge to the server that asks, with whatever method.
 pub fn has_shown_realm(session: &Session<'_>, context: &Context<'_>, attempt: &Attempt<'_>) -> bool {
     let Some(key) = facts::account_key(session, attempt) else { return false };
-    let server = context.accounts.server(attempt.transaction.flow.destination.address);
+    let server = context.accounts.server(attempt.transaction.flow().destination.address);
     attempt.challenges.iter().any(|offered| {
         let realm = offered.realm();
         METHODS.iter().any(|method| {

@@ -87,7 +87,7 @@ impl<'s, 'run> Course<'s, 'run> {
             && matches!(presented.verdict(), None | Some(Verdict::Match))
             && presented.row.others.is_empty()
             && presented.header == offered.header
-            && attempt.transaction.forwarded_from.is_none()
+            && attempt.transaction.forwarded_from().is_none()
             && attempt.transaction.transport == asking.transaction.transport
             && has_terms(credentials, &offered.challenge)
             && is_counted(presented, before)
@@ -137,7 +137,7 @@ fn is_challenge(attempt: &Attempt<'_>, offered: &Offered<'_>) -> bool {
         && offered.challenge.malformation().is_none()
         && !stale_format::is_odd(offered)
         && is_acknowledged
-        && transaction.forwarded_from.is_none()
+        && transaction.forwarded_from().is_none()
         && attempt.answer().is_some_and(|answer| answer.challenges.len() == 1 && answer.security_server().is_none())
 }
 

@@ -219,14 +219,14 @@ pub fn is_unusual_kind(attempt: &Attempt<'_>) -> bool {
 
 /// The same, where this client was not seen to answer such a one of that server.
 pub fn is_unknown_kind(context: &Context<'_>, attempt: &Attempt<'_>) -> bool {
-    let (flow, is_register) = (attempt.transaction.flow, attempt.transaction.method == Method::Register);
+    let (flow, is_register) = (attempt.transaction.flow(), attempt.transaction.method == Method::Register);
     is_unusual_kind(attempt)
         && !context.accounts.has_answered_unusual(flow.source, flow.destination.address, is_register)
 }
 
 /// Whether an INVITE had a provisional response other than 100 before its challenge.
 pub fn is_late(attempt: &Attempt<'_>) -> bool {
-    let provisional = attempt.transaction.provisional_at;
+    let provisional = attempt.transaction.provisional_at();
     attempt.transaction.method == Method::Invite
         && attempt.is_challenged()
         && provisional.zip(attempt.answer()).is_some_and(|(provisional, answer)| provisional <= answer.time)
@@ -299,17 +299,17 @@ pub fn demanding_algorithm<'s>(
 ) -> Option<Cow<'s, str>> {
     let mut digests = attempt.challenges.iter().filter(|offered| offered.challenge.scheme == Scheme::Digest);
     let algorithm = digests.next()?.challenge.algorithm();
-    let client = attempt.transaction.flow.source.address;
+    let client = attempt.transaction.flow().source.address;
     let is_plain_md5 = algorithm == Algorithm::default();
     let uses = |other: &Attempt<'_>| {
-        other.transaction.flow.source.address == client
+        other.transaction.flow().source.address == client
             && other.credentials.iter().any(|presented| presented.credentials.algorithm() == algorithm)
     };
     let is_used_elsewhere = facts::account_key(session, attempt)
         .zip(algorithm_purpose(context.accounts, algorithm))
         .is_some_and(|(key, purpose)| {
             // Another port may be that of another device behind the same address.
-            let port = attempt.transaction.flow.source.port;
+            let port = attempt.transaction.flow().source.port;
             context.accounts.shown(&key).any(|shown| shown.purpose == purpose && shown.has_port_of(port))
         });
     if is_plain_md5 || is_used_elsewhere || session.attempts.iter().any(uses) {
@@ -373,10 +373,10 @@ const NAMED_WITHIN: usize = 256;
 pub fn who(session: &Session<'_>, attempt: &Attempt<'_>) -> String {
     let from =
         |attempt: &Attempt<'_>| attempt.request().map(|request| Uri::user_of(session.text(request.from)).to_vec());
-    let source = |attempt: &Attempt<'_>| attempt.transaction.flow.source.address;
+    let source = |attempt: &Attempt<'_>| attempt.transaction.flow().source.address;
     let is_own = |other: &&Attempt<'_>| source(other) == source(attempt) && from(other) == from(attempt);
     let own = session.attempts.iter().take(NAMED_WITHIN).filter(is_own).flat_map(|own| &own.credentials);
     let named = own.map(Presented::username).find(|name| !name.is_empty());
     let user = named.map(Cow::into_owned).or_else(|| from(attempt)).unwrap_or_else(|| session.user());
-    if user.is_empty() { attempt.transaction.flow.source.to_string() } else { facts::text(&user) }
+    if user.is_empty() { attempt.transaction.flow().source.to_string() } else { facts::text(&user) }
 }

@@ -85,7 +85,7 @@ pub fn odd_form(session: &Session<'_>, context: &Context<'_>, attempt: &Attempt<
     let form = form(attempt)?;
     let is_read = session.presented().any(|(_, other, presented)| {
         let asked = presented.answers.and_then(|at| session.challenge(at)).map(|(asked, _)| asked);
-        other.transaction.flow.source.address == attempt.transaction.flow.source.address
+        other.transaction.flow().source.address == attempt.transaction.flow().source.address
             && asked.is_some_and(|asked| self::form(asked) == Some(form))
     });
     // What was written to it there is not known here, and is likely the same.

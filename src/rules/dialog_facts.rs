@@ -51,7 +51,7 @@ fn beginner_by_tag(session: &Session<'_>, attempt: &Attempt<'_>, first: &Transac
 
 /// A B2BUA may keep the Call-ID and no tag.
 fn beginner_by_address(attempt: &Attempt<'_>, first: &Transaction) -> Option<Beginner> {
-    let (flow, began) = (attempt.transaction.flow, first.flow);
+    let (flow, began) = (attempt.transaction.flow(), first.flow());
     let (client, server) = (flow.source.address, flow.destination.address);
     match (began.source.address, began.destination.address) {
         (source, destination) if (source, destination) == (client, server) => Some(Beginner::Client),
@@ -83,8 +83,8 @@ pub fn right_to_be_silent(session: &Session<'_>, context: &Context<'_>, attempt:
 
 /// Whether the client began the dialog, and was let in without any credentials that the capture shows: it may have none.
 pub fn was_let_in_without(session: &Session<'_>, context: &Context<'_>, attempt: &Attempt<'_>) -> bool {
-    let client = attempt.transaction.flow.source.address;
-    let mut own = session.attempts.iter().filter(|other| other.transaction.flow.source.address == client);
+    let client = attempt.transaction.flow().source.address;
+    let mut own = session.attempts.iter().filter(|other| other.transaction.flow().source.address == client);
     beginner(session, attempt) == Some(Beginner::Client)
         && !own.any(|other| other.credentials.iter().any(|presented| presented.is_attempt))
         && !has_account(session, context, attempt)
@@ -97,7 +97,7 @@ fn has_account(session: &Session<'_>, context: &Context<'_>, attempt: &Attempt<'
 
 /// Whether the client ever got in with credentials at the server that asks: then it has an account there.
 pub fn has_logged_in(context: &Context<'_>, attempt: &Attempt<'_>) -> bool {
-    let flow = attempt.transaction.flow;
+    let flow = attempt.transaction.flow();
     let pair = PairKey { client: flow.source.address, server: flow.destination.address };
     context.sources.get(pair).is_some_and(|pair| pair.is_authenticated)
 }

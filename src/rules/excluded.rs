@@ -105,7 +105,7 @@ static CAUSES: &[Cause] = &[
     Cause {
         is_ruled_out: |session, row| {
             challenge(session, row).is_some_and(|(asking, _)| {
-                asking.transaction.flow == row.1.transaction.flow
+                asking.transaction.flow() == row.1.transaction.flow()
                     && asking.transaction.transport == row.1.transaction.transport
             })
         },

@@ -101,7 +101,7 @@ pub fn subject(session: &Session<'_>, attempt: &Attempt<'_>) -> Subject {
     let user = attempt.credentials.iter().map(|presented| presented.username()).find(|user| !user.is_empty());
     Subject {
         user: user.map_or_else(|| session.user(), std::borrow::Cow::into_owned),
-        client: Some(attempt.transaction.flow.source.address),
+        client: Some(attempt.transaction.flow().source.address),
         ..server(session, attempt)
     }
 }
@@ -120,9 +120,9 @@ pub fn server(session: &Session<'_>, attempt: &Attempt<'_>) -> Subject {
     Subject {
         realm: realm.or_else(offered).map(std::borrow::Cow::into_owned).unwrap_or_default(),
         user: Vec::new(),
-        caller: session.is_caller().then_some(attempt.transaction.flow.source.port),
+        caller: session.is_caller().then_some(attempt.transaction.flow().source.port),
         client: None,
-        server: Some(attempt.transaction.flow.destination.address),
+        server: Some(attempt.transaction.flow().destination.address),
     }
 }
 
@@ -195,7 +195,7 @@ pub fn ends_behind(attempt: &Attempt<'_>, context: &Context<'_>) -> String {
 
 /// Whether a datagram of this request's sender to its receiver lost a fragment: its next request may have been that one.
 pub fn may_be_lost(attempt: &Attempt<'_>, context: &Context<'_>) -> bool {
-    let flow = attempt.transaction.flow;
+    let flow = attempt.transaction.flow();
     context.lost_between.holds(flow.source.address, flow.destination.address, attempt.transaction.transport)
 }
 
@@ -203,7 +203,7 @@ pub fn may_be_lost(attempt: &Attempt<'_>, context: &Context<'_>) -> bool {
 pub fn account_key(session: &Session<'_>, attempt: &Attempt<'_>) -> Option<AccountKey> {
     let request = attempt.request()?;
     let aor = if attempt.transaction.method == Method::Register { request.to } else { request.from };
-    Some(AccountKey { source: attempt.transaction.flow.source.address, aor: session.text(aor).into() })
+    Some(AccountKey { source: attempt.transaction.flow().source.address, aor: session.text(aor).into() })
 }
 
 /// Attempts, cut behind every one that was let past: within a streak nothing was but its last.
@@ -253,7 +253,7 @@ pub fn mismatched_challenge<'s, 'run>(
         Some(at) if at.is_same_realm => None,
         Some(at) => {
             let (asked, offered) = session.challenge(at)?;
-            let (one, other) = (asked.transaction.flow, session.attempts.get(index)?.transaction.flow);
+            let (one, other) = (asked.transaction.flow(), session.attempts.get(index)?.transaction.flow());
             // Who was asked may have moved, and who asked may be one of several. Where both are others, the credentials are on
             // their way, and two servers of one secret made the same nonce.
             let is_between_others =
@@ -420,7 +420,7 @@ pub fn same_nonce_count<'s, 'run>(
     let before = uses.get(..uses.partition_point(|use_at| *use_at < index))?;
     let with_attempt = before.iter().rev().filter_map(|&use_at| Some((use_at, session.attempts.get(use_at)?)));
     let (position, earlier) = with_attempt.take(USES_MAX).find(|(_, earlier)| {
-        earlier.transaction.flow.source.address == attempt.transaction.flow.source.address
+        earlier.transaction.flow().source.address == attempt.transaction.flow().source.address
             && !is_same_request(earlier, attempt)
             // An answer that the capture lacks may have brought the nonce anew.
             && earlier.answer().is_some()
@@ -438,7 +438,7 @@ pub fn same_nonce_count<'s, 'run>(
 fn is_same_request(one: &Attempt<'_>, other: &Attempt<'_>) -> bool {
     one.transaction.method == other.transaction.method
         && one.transaction.cseq == other.transaction.cseq
-        && one.transaction.flow != other.transaction.flow
+        && one.transaction.flow() != other.transaction.flow()
 }
 
 /// Whether the response is right but for the case of its hex digits, which servers that compare bytes refuse.

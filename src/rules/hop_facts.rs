@@ -80,14 +80,14 @@ pub fn name_sender(session: &Session<'_>, finding: &mut Finding) {
     let attempt = finding.attempt.and_then(|index| session.attempts.get(index));
     let attempt = attempt.filter(|attempt| finding.fault == Fault::Client && attempt.has_credentials());
     let Some((attempt, first)) = attempt.zip(session.attempts.first()) else { return };
-    let (flow, began) = (attempt.transaction.flow, first.transaction.flow.source.address);
-    let own = session.attempts.iter().take(OWN_MAX).filter(|own| own.transaction.flow.source.address == began);
+    let (flow, began) = (attempt.transaction.flow(), first.transaction.flow().source.address);
+    let own = session.attempts.iter().take(OWN_MAX).filter(|own| own.transaction.flow().source.address == began);
     let is_passed_on = |sent: &Presented<'_>| {
         let mut known = own.clone().flat_map(|own| &own.credentials);
         known.any(|known| known.credentials.response() == sent.credentials.response())
     };
     let has_own = !attempt.credentials.iter().all(is_passed_on);
-    if flow.source.address != began && first.transaction.flow.destination.address == flow.source.address && has_own {
+    if flow.source.address != began && first.transaction.flow().destination.address == flow.source.address && has_own {
         finding.explanation.push_str(&format!(
             " The client here is {}, which sends the request on to {} with credentials of its own, and not {began}, which began.",
             flow.source.address, flow.destination.address
@@ -109,9 +109,9 @@ pub fn alteration<'s, 'run>(
     index: usize,
 ) -> Option<Alteration<'s, 'run>> {
     let next = session.run.transactions.get(index)?;
-    let first = session.run.transactions.get(next.forwarded_from?)?;
+    let first = session.run.transactions.get(next.forwarded_from()?)?;
     // The client itself, which tries another address or another port.
-    if first.flow.source.address == next.flow.source.address || !next.method.is_challengeable() {
+    if first.flow().source.address == next.flow().source.address || !next.method.is_challengeable() {
         return None;
     }
     let (first_request, next_request) = (first.request.as_ref()?, next.request.as_ref()?);
@@ -132,7 +132,7 @@ const NEXT_HOP_WITHIN: usize = 64;
 /// Whether the next hop shows credentials of another user in place of these: then it is those that were judged there.
 pub fn are_replaced(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
     let behind = session.run.transactions.iter().skip(attempt.transaction_index + 1).take(NEXT_HOP_WITHIN);
-    let next = behind.filter(|known| known.forwarded_from == Some(attempt.transaction_index));
+    let next = behind.filter(|known| known.forwarded_from() == Some(attempt.transaction_index));
     let rows = next.filter_map(|known| known.request.as_ref()).flat_map(|request| &request.credentials);
     let parsed = rows.filter_map(|row| parse_credentials(&row.value).into_iter().next());
     let mut same_realm = parsed.filter(|other| other.realm() == presented.credentials.realm()).peekable();
@@ -191,8 +191,8 @@ impl<'s, 'run> Hops<'s, 'run, '_> {
 
     /// The credentials are the same: what of the rest they depend on?
     fn around(&self, row: &'run CredentialsRow, next_row: &'run CredentialsRow) -> Option<Alteration<'s, 'run>> {
-        let body = |request: &Request| request.marks.as_ref().and_then(|marks| marks.body);
-        if body(self.first_request).zip(body(self.next_request)).is_some_and(|(before, behind)| before != behind)
+        let body = |known: &Transaction| known.marks().and_then(|marks| marks.body);
+        if body(self.first).zip(body(self.next)).is_some_and(|(before, behind)| before != behind)
             && parse_credentials(&row.value).first().is_some_and(|known| known.qop() == Some(Qop::AuthInt))
         {
             let altered = self.altered(row, What::Body);
@@ -248,12 +248,12 @@ impl<'s, 'run> Hops<'s, 'run, '_> {
 
     /// The attempt on the client's own hop.
     fn attempt(&self) -> Option<usize> {
-        let mut from = self.next.forwarded_from?;
+        let mut from = self.next.forwarded_from()?;
         for _ in 0..HOPS_MAX {
             if let Some(attempt) = self.session.attempt_of(from) {
                 return Some(attempt);
             }
-            from = self.session.run.transactions.get(from)?.forwarded_from?;
+            from = self.session.run.transactions.get(from)?.forwarded_from()?;
         }
         None
     }
@@ -288,7 +288,7 @@ impl<'s, 'run> Hops<'s, 'run, '_> {
     /// Whether the challenge that these credentials answer came from the host that the next hop goes to.
     fn is_asked_by_next(&self, row: &CredentialsRow) -> bool {
         let issued = row.first.nonce.and_then(|nonce| self.context.nonces.get(nonce)?.issued());
-        issued.is_some_and(|issue| issue.flow.source.address == self.next.flow.destination.address)
+        issued.is_some_and(|issue| issue.flow.source.address == self.next.flow().destination.address)
     }
 
     fn is_issued(&self, nonce: Option<NonceId>) -> bool {

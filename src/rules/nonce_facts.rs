@@ -121,7 +121,7 @@ pub fn other_server(
     if !presented.is_refused() || is_wrong(presented) || !attempt.is_own_hop() {
         return None;
     }
-    let flow = attempt.transaction.flow;
+    let flow = attempt.transaction.flow();
     let refuses = flow.destination.address;
     let Some((issuer, _)) = presented.answers.and_then(|at| session.challenge(at)) else {
         // Issued under another Call-ID: its first challenge must have gone to this client, else it was another hop's.
@@ -132,12 +132,12 @@ pub fn other_server(
         return is_other.then_some(OtherServer::Address(issued_by));
     };
     // A client that goes from IPv6 to IPv4 has another address, and its server too.
-    let asked = issuer.transaction.flow.source.address;
+    let asked = issuer.transaction.flow().source.address;
     let is_same_client = asked == flow.source.address || asked.is_ipv4() != flow.source.address.is_ipv4();
     if !issuer.is_own_hop() || !is_same_client {
         return None;
     }
-    let issued_by = issuer.transaction.flow.destination.address;
+    let issued_by = issuer.transaction.flow().destination.address;
     if issued_by != refuses {
         let is_shared = context.nonces.are_shared(issued_by, refuses) || is_offered_by(session, presented, refuses);
         return (!is_shared).then_some(OtherServer::Address(issued_by));
@@ -176,21 +176,21 @@ const HOPS_WITHIN: usize = 1024;
 fn passed_on_to(session: &Session<'_>, attempt: &Attempt<'_>, nonce: Option<NonceId>) -> Option<IpAddr> {
     let all = &session.run.transactions;
     let own = attempt.transaction_index;
-    let mut next = all.iter().skip(own).take(HOPS_WITHIN).filter(|known| known.forwarded_from == Some(own));
+    let mut next = all.iter().skip(own).take(HOPS_WITHIN).filter(|known| known.forwarded_from() == Some(own));
     let answered = next.find(|known| {
         known.answer.as_ref().is_some_and(|answer| {
             let mut offered = answer.challenges.iter().flat_map(|row| &row.nonces);
             Some(answer.status) == attempt.status() && (nonce.is_none() || offered.any(|offered| *offered == nonce))
         })
     });
-    answered.map(|known| known.flow.destination.address)
+    answered.map(|known| known.flow().destination.address)
 }
 
 /// Whether a server offered the nonce of those credentials in this session too.
 fn is_offered_by(session: &Session<'_>, presented: &Presented<'_>, server: IpAddr) -> bool {
     let Some(nonce) = presented.nonce else { return false };
     session.lookup().offered(nonce).iter().rev().take(USES_BACK_MAX).any(|(index, _)| {
-        session.attempts.get(*index).is_some_and(|other| other.transaction.flow.destination.address == server)
+        session.attempts.get(*index).is_some_and(|other| other.transaction.flow().destination.address == server)
     })
 }
 
@@ -206,7 +206,7 @@ pub fn challenged_elsewhere(
         return None;
     }
     let (issuer, _) = session.challenge(presented.answers.filter(|at| at.is_same_realm)?)?;
-    let (before, now) = (issuer.transaction.flow, attempt.transaction.flow);
+    let (before, now) = (issuer.transaction.flow(), attempt.transaction.flow());
     let is_other = before.source.address != now.source.address
         && before.destination.address == now.destination.address
         && issuer.transaction.method == attempt.transaction.method
@@ -216,7 +216,7 @@ pub fn challenged_elsewhere(
             session
                 .attempts
                 .get(*index)
-                .is_some_and(|other| other.transaction.flow.source.address == now.source.address)
+                .is_some_and(|other| other.transaction.flow().source.address == now.source.address)
         })
     });
     if !is_other || was_offered_here {
@@ -268,7 +268,7 @@ fn is_own(
     nonce: &Nonce,
 ) -> bool {
     let users = [session.from_user(), &*presented.username()].map(|user| context.nonces.user(user));
-    let source = session.attempts.get(index).map(|attempt| attempt.transaction.flow.source);
+    let source = session.attempts.get(index).map(|attempt| attempt.transaction.flow().source);
     nonce.issued().is_some_and(|issue| users.contains(&issue.user) || Some(issue.flow.destination) == source)
 }
 
@@ -397,10 +397,10 @@ pub fn steps<'s, 'run>(session: &'s Session<'run>) -> Vec<Step<'s, 'run>> {
     let mut last: WireMap<(NonceId, IpAddr, HeaderKind), Last<'s, 'run>> = WireMap::default();
     for (index, attempt, presented) in facts::presented(session) {
         let (Some(count), Some(nonce)) = (count_of(presented), presented.nonce) else { continue };
-        if attempt.transaction.forwarded_from.is_some() {
+        if attempt.transaction.forwarded_from().is_some() {
             continue;
         }
-        let key = (nonce, attempt.transaction.flow.source.address, presented.header);
+        let key = (nonce, attempt.transaction.flow().source.address, presented.header);
         let known = last.get(&key).filter(|last| {
             last.presented.username() == presented.username()
                 && !session.lookup().is_offered_between(nonce, last.index, index)

@@ -33,7 +33,7 @@ pub fn silent_retry<'s, 'run>(
     index: usize,
 ) -> Option<&'s Attempt<'run>> {
     let attempt = session.attempts.get(index).filter(|attempt| attempt.outcome == AttemptOutcome::NoAnswer)?;
-    if attempt.transaction.has_provisional {
+    if attempt.transaction.has_provisional() {
         return None;
     }
     if context.lost.iter().any(|lost| lost.answers(attempt)) {
@@ -102,8 +102,8 @@ pub fn is_answered(session: &Session<'_>, context: &Context<'_>, lost: &Lost) ->
     let is_same = |method: &crate::sip::Method, cseq: Option<u32>| *method == lost.method && cseq == lost.cseq;
     let seen = session.run.transactions.iter().any(|known| {
         is_same(&known.method, known.cseq)
-            && known.flow.source.address == lost.flow.source.address
-            && (known.answer.is_some() || known.has_provisional || known.request.is_some())
+            && known.flow().source.address == lost.flow.source.address
+            && (known.answer.is_some() || known.has_provisional() || known.request.is_some())
     });
     seen || context.lost.iter().any(|other| other.status.is_some() && is_same(&other.method, other.cseq))
 }
@@ -128,7 +128,7 @@ pub fn size(session: &Session<'_>, attempt: &Attempt<'_>) -> Size {
         return Size::Small;
     }
     let [v4, v6] = ONE_PACKET_BYTES_MAX;
-    let fits = if attempt.transaction.flow.source.address.is_ipv6() { v6 } else { v4 };
+    let fits = if attempt.transaction.flow().source.address.is_ipv6() { v6 } else { v4 };
     if request.len_bytes > fits || is_fragmented(session, attempt) { Size::Fragmented } else { Size::Long }
 }
 
@@ -140,7 +140,7 @@ pub fn is_fragmented(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
 
 /// What ICMP or TCP said of a request.
 pub fn notice_of(attempt: &Attempt<'_>, context: &Context<'_>) -> Option<Notice> {
-    let Transaction { flow, transport, .. } = *attempt.transaction;
+    let (flow, transport) = (attempt.transaction.flow(), attempt.transaction.transport);
     attempt.request().and_then(|request| context.unreachable.of(flow, transport, request.time))
 }
 
@@ -149,7 +149,7 @@ const BOUNCES_WITHIN: Duration = Duration::from_millis(500);
 
 /// What ICMP said of an answer: that it did not come to the client.
 pub fn notice_of_answer(attempt: &Attempt<'_>, context: &Context<'_>) -> Option<Notice> {
-    let flow = attempt.transaction.flow;
+    let flow = attempt.transaction.flow();
     let sent = attempt.answer()?.time;
     let mut notices = context.unreachable.from_port_to(flow.destination, flow.source.address);
     notices.find(|notice| {
@@ -192,7 +192,7 @@ pub fn tell_bounced(attempt: &Attempt<'_>, notice: Notice, mut finding: Finding)
 pub fn tell_unreachable(attempt: &Attempt<'_>, context: &Context<'_>, mut finding: Finding) -> Finding {
     let notice = notice_of(attempt, context);
     let Some(Notice { what: Unreachable { said_by, why, .. }, at, .. }) = notice else { return finding };
-    let flow = attempt.transaction.flow;
+    let flow = attempt.transaction.flow();
     let server = flow.destination;
     let is_host = said_by == server.address;
     let (fault, words, advice) = match why {
@@ -256,7 +256,8 @@ pub fn tell_unreachable(attempt: &Attempt<'_>, context: &Context<'_>, mut findin
 pub fn refused_connection(attempt: &Attempt<'_>, context: &Context<'_>) -> Option<Notice> {
     let transaction = attempt.transaction;
     let answered = attempt.answer().filter(|_| transaction.transport == Transport::Udp)?.time;
-    let notice = context.unreachable.refused(transaction.flow.source.address, transaction.flow.destination.address)?;
+    let notice =
+        context.unreachable.refused(transaction.flow().source.address, transaction.flow().destination.address)?;
     (notice.time >= answered && notice.time.since(answered) <= TRANSACTION_TIMEOUT).then_some(notice)
 }
 
@@ -292,11 +293,11 @@ fn is_unfit_answer(session: &Session<'_>, known: &Transaction, other: &Transacti
     let branch = |one: &Transaction| one.branch.map(|branch| session.text(branch));
     let is_silent = known.request.is_some() && known.answer.is_none() && known.retransmissions() > 0;
     let is_in_time = other.answer.as_ref().zip(known.started()).is_some_and(|(answer, started)| {
-        answer.time >= started && answer.time.since(known.last_sent) <= TRANSACTION_TIMEOUT
+        answer.time >= started && answer.time.since(known.last_sent()) <= TRANSACTION_TIMEOUT
     });
     is_silent
         && other.request.is_none()
-        && (&other.method, other.flow) == (&known.method, known.flow)
+        && (&other.method, other.flow()) == (&known.method, known.flow())
         && (other.cseq == known.cseq) != (branch(other) == branch(known))
         && is_in_time
 }

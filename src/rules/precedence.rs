@@ -42,12 +42,10 @@ pub fn settle(session: &Session<'_>, findings: &mut [Finding]) {
         explain(session, findings);
         keep_one_high(session, findings);
     }
-    findings.sort_by(|one, other| {
-        let place = |finding: &Finding| {
-            // What is true of a server whatever the session is comes behind what happened in this one.
-            (std::cmp::Reverse(finding.severity), finding.explained_by.is_some(), finding.is_standing())
-        };
-        place(one).cmp(&place(other)).then_with(|| rank(one).cmp(&rank(other)))
+    findings.sort_by_cached_key(|finding| {
+        // What is true of a server whatever the session is comes behind what happened in this one.
+        let place = (std::cmp::Reverse(finding.severity), finding.explained_by.is_some(), finding.is_standing());
+        (place, rank(finding))
     });
 }
 
@@ -221,7 +219,7 @@ fn exchanges(session: &Session<'_>, finding: &Finding) -> Vec<Option<usize>> {
     // It speaks of a request on two hops, and so of both their exchanges.
     if is_same(finding.rule, &path::header_altered_en_route::RULE) && mine.is_some() {
         let is_next = |attempt: &&Attempt<'_>| {
-            let origin = attempt.transaction.forwarded_from.filter(|_| !attempt.is_sent_again);
+            let origin = attempt.transaction.forwarded_from().filter(|_| !attempt.is_sent_again);
             let origin = origin.and_then(|from| session.attempts.get(session.attempt_of(from)?));
             origin.is_some_and(|origin| Some(origin.exchange) == mine)
         };

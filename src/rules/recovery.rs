@@ -35,7 +35,7 @@ const BRANCHES_WITHIN: usize = 64;
 pub fn has_other_branch_won(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
     let (this, all) = (attempt.transaction, &session.run.transactions);
     let Some(request) = attempt.request().filter(|_| this.method != Method::Register) else { return false };
-    match this.forwarded_from.and_then(|from| all.get(from)) {
+    match this.forwarded_from().and_then(|from| all.get(from)) {
         Some(origin) => is_accepted(origin) && is_passed_on(origin, request),
         None if request.via_count < 2 => false,
         None => {
@@ -63,8 +63,8 @@ fn is_beside(session: &Session<'_>, this: &Transaction, other: &Transaction) -> 
     let is_bare = this.request.as_ref().is_some_and(|request| request.credentials.is_empty());
     this.cseq.is_some()
         && (this.cseq, &this.method) == (other.cseq, &other.method)
-        && this.flow.source.address == other.flow.source.address
-        && this.flow.destination.address != other.flow.destination.address
+        && this.flow().source.address == other.flow().source.address
+        && this.flow().destination.address != other.flow().destination.address
         && (other.started() <= answered || is_bare)
         && tag(other) == tag(this)
 }

@@ -21,7 +21,7 @@ pub fn origin<'s, 'run>(session: &'s Session<'run>, attempt: &Attempt<'_>) -> Op
     if attempt.is_sent_again {
         return None;
     }
-    let before = |index: &usize| session.run.transactions.get(*index)?.forwarded_from;
+    let before = |index: &usize| session.run.transactions.get(*index)?.forwarded_from();
     let first = std::iter::successors(Some(attempt.transaction_index), before).take(HOPS_MAX).last();
     match first.filter(|first| *first != attempt.transaction_index) {
         Some(first) => session.attempts.get(session.attempt_of(first)?),
@@ -31,13 +31,13 @@ pub fn origin<'s, 'run>(session: &'s Session<'run>, attempt: &Attempt<'_>) -> Op
 
 /// Whether an attempt is the same request as another one, on the hop before it.
 pub fn is_on_hop_before(session: &Session<'_>, index: usize, before: usize) -> bool {
-    let from = session.attempts.get(index).and_then(|attempt| attempt.transaction.forwarded_from);
+    let from = session.attempts.get(index).and_then(|attempt| attempt.transaction.forwarded_from());
     from.and_then(|from| session.attempt_of(from)) == Some(before)
 }
 
 /// The client's own hop shows the right digest: what came out wrong on the next one was changed on the way.
 pub fn was_right_before(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
-    let origin = attempt.transaction.forwarded_from.and_then(|from| session.attempts.get(session.attempt_of(from)?));
+    let origin = attempt.transaction.forwarded_from().and_then(|from| session.attempts.get(session.attempt_of(from)?));
     let mut rows = origin.into_iter().flat_map(|origin| &origin.credentials);
     // A client may answer each branch of a fork: what came along as it was is judged as it was.
     let same = rows.clone().find(|row| row.credentials.response() == presented.credentials.response());
@@ -58,8 +58,8 @@ pub fn is_kept_back(origin: &Attempt<'_>) -> bool {
 pub fn onward_answer<'s>(session: &'s Session<'_>, attempt: &Attempt<'_>) -> Option<(&'s Request, &'s Answer)> {
     let all = &session.run.transactions;
     let own = attempt.transaction_index;
-    let next = all.iter().skip(own + 1).take(CALLS_MAX).filter(|next| next.forwarded_from == Some(own));
-    let mut away = next.filter(|next| next.flow.source.address != attempt.transaction.flow.source.address);
+    let next = all.iter().skip(own + 1).take(CALLS_MAX).filter(|next| next.forwarded_from() == Some(own));
+    let mut away = next.filter(|next| next.flow().source.address != attempt.transaction.flow().source.address);
     // A proxy that has turned to another server waits for that one.
     let only = away.next().filter(|_| away.next().is_none())?;
     only.request.as_ref().zip(only.answer.as_ref())
@@ -75,7 +75,7 @@ pub fn asker(session: &Session<'_>, attempt: &Attempt<'_>) -> IpAddr {
     };
     let near = session.run.transactions.iter().skip(attempt.transaction_index).take(CALLS_MAX);
     let first = near.filter(is_same).min_by_key(|known| known.answer.as_ref().map(|answer| (answer.time, answer.at)));
-    first.unwrap_or(attempt.transaction).flow.destination.address
+    first.unwrap_or(attempt.transaction).flow().destination.address
 }
 
 /// Whether the challenge of a request is what a proxy passed back that was refused with credentials of its own.
@@ -94,7 +94,7 @@ pub fn is_refusal_of_relay(session: &Session<'_>, attempt: &Attempt<'_>) -> bool
 fn caller_before<'s, 'run>(session: &'s Session<'run>, call: &Transaction) -> Option<&'s Attempt<'run>> {
     let started = call.started()?;
     let is_waiting = |other: &&Attempt<'_>| {
-        let (outer, inner) = (other.transaction.flow, call.flow);
+        let (outer, inner) = (other.transaction.flow(), call.flow());
         other.transaction.method == Method::Invite
             && !other.is_in_dialog()
             && outer.destination.address == inner.source.address

@@ -119,7 +119,7 @@ pub fn explain_extra_via(mut finding: Finding, attempt: &Attempt<'_>) -> Finding
     ));
     // Not every client does.
     finding.confidence = Confidence::Possible;
-    let server = attempt.transaction.flow.destination;
+    let server = attempt.transaction.flow().destination;
     finding.remedy = vec![format!("Let {server} take its own Via off the answers that it passes back").into()];
     finding.fault(Fault::Server)
 }
@@ -147,7 +147,7 @@ fn explain_refused(mut finding: Finding, attempt: &Attempt<'_>, refused: Notice)
 /// A client that has an answer does not repeat its request.
 fn explain_unheard(mut finding: Finding, attempt: &Attempt<'_>) -> Finding {
     let transaction = attempt.transaction;
-    let since = attempt.answer().map(|answer| transaction.last_sent.since(answer.time)).unwrap_or_default();
+    let since = attempt.answer().map(|answer| transaction.last_sent().since(answer.time)).unwrap_or_default();
     finding.explanation.push_str(&format!(
         " The client went on to repeat the very request for {}, which was sent {} times in all: the challenge never came to it, or it \
          could not tell which request that answers.",
@@ -176,7 +176,7 @@ pub fn explain_unread(mut finding: Finding, form: OddForm) -> Finding {
 /// request shows that this is why; one that does not may have got the challenge all the same.
 fn tell_other_way(mut finding: Finding, attempt: &Attempt<'_>) -> Finding {
     let Some(way) = attempt.answer().and_then(Answer::other_way) else { return finding };
-    let asked = attempt.transaction.flow;
+    let asked = attempt.transaction.flow();
     if way.source != asked.destination {
         finding.explanation.push_str(&format!(
             " The challenge came from {}, but the request had gone to {}: NAT and firewalls drop such an answer, and some clients ignore it.",
@@ -206,7 +206,7 @@ fn explain_late(mut finding: Finding, attempt: &Attempt<'_>) -> Finding {
     if !attempt.has_credentials() {
         finding = finding.excludes(NOTHING_SENT);
     }
-    let server = attempt.transaction.flow.destination;
+    let server = attempt.transaction.flow().destination;
     finding.fault(Fault::Server).advises(format!(
         "See why {server} takes that long to ask for credentials: its own load, a database or DNS behind it, or the way there and back"
     ))
@@ -214,7 +214,7 @@ fn explain_late(mut finding: Finding, attempt: &Attempt<'_>) -> Finding {
 
 /// Where whoever was asked had asked the asker for credentials: the asker is the client of the two, as a PBX is its carrier's.
 fn trunk(context: &Context<'_>, attempt: &Attempt<'_>) -> Option<FrameRef> {
-    context.nonces.first_asked(attempt.transaction.flow).filter(|_| is_strangers_call(context, attempt))
+    context.nonces.first_asked(attempt.transaction.flow()).filter(|_| is_strangers_call(context, attempt))
 }
 
 /// Whether it is a bare call of a client that is not seen to have an account at the server.
@@ -226,7 +226,7 @@ fn is_strangers_call(context: &Context<'_>, attempt: &Attempt<'_>) -> bool {
 
 /// Carriers do not log in at their customers.
 fn explain_trunk(mut finding: Finding, attempt: &Attempt<'_>, at: FrameRef) -> Finding {
-    let (caller, called) = (attempt.transaction.flow.source.address, attempt.transaction.flow.destination.address);
+    let (caller, called) = (attempt.transaction.flow().source.address, attempt.transaction.flow().destination.address);
     finding.explanation.push_str(&format!(
         " {caller} is a server of {called}: it asked {called} for credentials in frame {}. Whoever takes calls from a trunk knows it by its address.",
         at.number
@@ -244,13 +244,13 @@ fn explain_trunk(mut finding: Finding, attempt: &Attempt<'_>, at: FrameRef) -> F
 
 /// Whether a host that is not seen to have an account was challenged for the calls of several users.
 fn calls_for_several(session: &Session<'_>, context: &Context<'_>, attempt: &Attempt<'_>) -> bool {
-    let flow = attempt.transaction.flow;
+    let flow = attempt.transaction.flow();
     let pair = PairKey { client: flow.source.address, server: flow.destination.address };
     // Where it is to register, it is a phone with several lines, or a gateway.
     is_strangers_call(context, attempt)
         && context.sources.get(pair).is_none_or(|pair| !pair.is_registrar)
         && !answer_facts::has_shown_realm(session, context, attempt)
-        && context.nonces.has_asked_about_several(attempt.transaction.flow)
+        && context.nonces.has_asked_about_several(attempt.transaction.flow())
 }
 
 /// Whether the challenge itself shows nothing that clients do not know.
@@ -260,7 +260,7 @@ fn is_open_why(finding: &Finding) -> bool {
 
 /// A carrier hands over whoever calls.
 fn explain_callers(mut finding: Finding, attempt: &Attempt<'_>) -> Finding {
-    let (caller, called) = (attempt.transaction.flow.source.address, attempt.transaction.flow.destination.address);
+    let (caller, called) = (attempt.transaction.flow().source.address, attempt.transaction.flow().destination.address);
     finding.explanation.push_str(&format!(
         " {caller} calls for several users, and is not seen to log in for any: so does a carrier, or another PBX, which is to be known by its \
          address."
@@ -280,13 +280,13 @@ fn explain_callers(mut finding: Finding, attempt: &Attempt<'_>) -> Finding {
 
 /// An earlier call of the same host that the server took without credentials: it knows it by its address.
 fn admitted(context: &Context<'_>, attempt: &Attempt<'_>) -> Option<FrameRef> {
-    let flow = attempt.transaction.flow;
+    let flow = attempt.transaction.flow();
     let admitted = context.servers.let_in(flow.destination.address, Entry::Invite, flow.source.address);
     admitted.filter(|_| is_strangers_call(context, attempt))
 }
 
 fn explain_admitted(mut finding: Finding, attempt: &Attempt<'_>, at: FrameRef) -> Finding {
-    let (caller, called) = (attempt.transaction.flow.source.address, attempt.transaction.flow.destination.address);
+    let (caller, called) = (attempt.transaction.flow().source.address, attempt.transaction.flow().destination.address);
     finding.explanation.push_str(&format!(
         " {called} took the INVITE of {caller} in frame {} without asking for credentials: it may know it by its address, and this call did \
          not pass for one of those.",
@@ -455,9 +455,9 @@ fn explain_other_realm(mut finding: Finding, attempt: &Attempt<'_>) -> Finding {
 
 /// The frame in which credentials of the same client for the realm of this challenge were let past.
 fn used_before(session: &Session<'_>, attempt: &Attempt<'_>) -> Option<FrameNumber> {
-    let client = attempt.transaction.flow.source.address;
+    let client = attempt.transaction.flow().source.address;
     let mut before = session.attempts.iter().filter(|other| {
-        other.transaction.flow.source.address == client
+        other.transaction.flow().source.address == client
             && other.is_let_past()
             && other
                 .credentials

@@ -29,7 +29,7 @@ pub struct Ack {
     /// is a request of its own (RFC 3261 §13.2.2.4).
     pub difference: Option<AckDifference>,
     /// The rows of credentials: those of the INVITE, by RFC 3261 §22.1.
-    pub credentials: Vec<CredentialsRow>,
+    pub credentials: Box<[CredentialsRow]>,
 }
 
 /// What of an ACK is not as in its INVITE or the answer to that.
@@ -74,7 +74,7 @@ impl Run {
     pub(super) fn ack(&mut self, sighting: Sighting<'_>, identity: Identity<'_>, key: Key) -> Placement {
         let cseq = key.cseq;
         let invite = Key { method: Method::Invite, ..key };
-        let is_hop = |known: &Transaction| known.flow.source.address == sighting.flow.source.address;
+        let is_hop = |known: &Transaction| known.flow().source.address == sighting.flow.source.address;
         let is_refused =
             |known: &Transaction| is_hop(known) && identity.branch.is_some_and(|branch| self.has_branch(known, branch));
         let index = self
@@ -93,7 +93,7 @@ impl Run {
                 time: sighting.time,
                 has_all_headers,
                 difference,
-                credentials: sighting.credentials,
+                credentials: sighting.credentials.into(),
             }));
         }
         Placement::Known
@@ -110,7 +110,7 @@ impl Run {
         let latest = self.transactions.iter().enumerate().rev().take(CANDIDATES_MAX);
         let mut refused = latest.filter(|(_, known)| {
             known.method == Method::Invite
-                && known.flow == sighting.flow
+                && known.flow() == sighting.flow
                 && known.ack.is_none()
                 && known.answer.as_ref().is_some_and(|answer| answer.status >= 300)
                 && known.request.as_ref().is_some_and(|request| self.has_from_tag(request, identity))

@@ -181,7 +181,7 @@ impl<'run> Attempt<'run> {
 
     /// Whether it is what a client sent, and not what a proxy made of it on its next hop.
     pub fn is_own_hop(&self) -> bool {
-        self.transaction.forwarded_from.is_none() || self.is_sent_again
+        self.transaction.forwarded_from().is_none() || self.is_sent_again
     }
 
     /// Whether the answer is a 401 or a 407.
@@ -228,13 +228,13 @@ impl<'run> Attempt<'run> {
         let transaction = self.transaction;
         transaction.transport == Transport::Udp
             && transaction.retransmissions() > 1
-            && self.answer().is_some_and(|answer| transaction.last_sent.since(answer.time) >= UNHEARD_FROM)
+            && self.answer().is_some_and(|answer| transaction.last_sent().since(answer.time) >= UNHEARD_FROM)
     }
 
     /// Whether the final answer came when nobody waited for one any more: timers B and F end a transaction (RFC 3261 §17.1.1.2, §17.1.2.2),
     /// the former only where an INVITE was not answered at all.
     pub fn is_answered_too_late(&self) -> bool {
-        let is_waiting = self.transaction.method == Method::Invite && self.transaction.has_provisional;
+        let is_waiting = self.transaction.method == Method::Invite && self.transaction.has_provisional();
         let took = self.answer().zip(self.request()).map(|(answer, request)| answer.time.since(request.time));
         !is_waiting && took.is_some_and(|took| took > TRANSACTION_TIMEOUT)
     }
@@ -246,7 +246,7 @@ impl<'run> Attempt<'run> {
 
     /// Whether the request ends a registration, a subscription or a publication: without it, that expires by itself.
     pub fn is_removal(&self) -> bool {
-        self.request().and_then(|request| request.marks.as_ref()).is_some_and(|marks| marks.is_removal)
+        self.transaction.marks().is_some_and(|marks| marks.is_removal)
     }
 
     /// Whether the answer holds a challenge; an empty header is none.

@@ -64,21 +64,22 @@ fn collect(run: &Run) -> Vec<Attempt<'_>> {
             attempt_of.push(None);
             continue;
         }
-        let origin = transaction.forwarded_from.and_then(|from| Some((from, attempt_of.get(from).copied().flatten()?)));
+        let origin =
+            transaction.forwarded_from().and_then(|from| Some((from, attempt_of.get(from).copied().flatten()?)));
         match origin {
             Some((from, attempt))
                 if run.transactions.get(from).is_some_and(|first| is_passed_on(first, transaction)) =>
             {
                 if let (Some(attempt), Some(request)) = (attempts.get_mut(attempt), &transaction.request) {
                     attempt.copies.push(Copy { at: request.at, kind: CopyKind::Hop });
-                    attempt.copies.extend(transaction.copies.iter().copied());
+                    attempt.copies.extend(transaction.copies());
                 }
                 attempt_of.push(Some(attempt));
             }
             _ => {
-                let first = transaction.forwarded_from.and_then(|from| run.transactions.get(from));
+                let first = transaction.forwarded_from().and_then(|from| run.transactions.get(from));
                 let is_sent_again =
-                    first.is_some_and(|first| first.flow.source.address == transaction.flow.source.address);
+                    first.is_some_and(|first| first.flow().source.address == transaction.flow().source.address);
                 attempt_of.push(Some(attempts.len()));
                 attempts.push(Attempt { is_sent_again, ..attempt(index, transaction) });
             }
@@ -108,7 +109,7 @@ fn is_passed_on(first: &Transaction, next: &Transaction) -> bool {
 
 fn attempt(transaction_index: usize, transaction: &Transaction) -> Attempt<'_> {
     let rows = transaction.request.as_ref().map(|request| &*request.credentials).unwrap_or_default();
-    let ack_rows = transaction.ack.as_ref().map(|ack| ack.credentials.as_slice()).unwrap_or_default();
+    let ack_rows = transaction.ack.as_ref().map(|ack| &*ack.credentials).unwrap_or_default();
     Attempt {
         transaction,
         transaction_index,
@@ -116,7 +117,7 @@ fn attempt(transaction_index: usize, transaction: &Transaction) -> Attempt<'_> {
         ack_credentials: presented(ack_rows),
         challenges: transaction.answer.as_ref().map(|answer| offered(&answer.challenges)).unwrap_or_default(),
         outcome: AttemptOutcome::Undecided,
-        copies: transaction.copies.clone(),
+        copies: transaction.copies().to_vec(),
         exchange: 0,
         is_sent_again: false,
     }
@@ -284,9 +285,9 @@ fn judgement(
         }
         // RFC 3261 §10.3: a registrar answers 403 or 404 once it knows who asks. Behind a 1xx, another party refuses the call, or
         // an announcement says why the server does: a digest that is known to be wrong was let past by nobody.
-        403 if attempt.transaction.provisional_at.is_none() || presented.is_wrong() => Judgement::Forbidden,
+        403 if attempt.transaction.provisional_at().is_none() || presented.is_wrong() => Judgement::Forbidden,
         404 if attempt.transaction.method == Method::Register => Judgement::Forbidden,
-        400 if attempt.transaction.provisional_at.is_none() => Judgement::BadRequest,
+        400 if attempt.transaction.provisional_at().is_none() => Judgement::BadRequest,
         // Timeouts, extensions and loops (RFC 3261 §21.4, RFC 3329) are seen to before anybody asks who is there, and so is a server's
         // own trouble.
         408 | 420 | 421 | 482 | 494 | 500..=599 => Judgement::Unjudged,
@@ -379,14 +380,14 @@ pub const RETRANSMISSIONS_OF_PATIENCE: usize = 3;
 /// request need not repeat it (RFC 3261 §18.4).
 fn silence(attempt: &Attempt<'_>, Around { end, unreachable }: Around<'_>) -> AttemptOutcome {
     let Some(request) = attempt.request() else { return AttemptOutcome::Undecided };
-    let notice = || unreachable.of(attempt.transaction.flow, attempt.transaction.transport, request.time);
+    let notice = || unreachable.of(attempt.transaction.flow(), attempt.transaction.transport, request.time);
     let gave_up = end.since(request.time) >= TRANSACTION_TIMEOUT
         || (is_of_client(attempt) && notice().is_some_and(|notice| notice.what.why.is_final()))
         || attempt.transaction.retransmissions() >= RETRANSMISSIONS_OF_PATIENCE;
     // RFC 3261 §17.1.2.2: but for an INVITE, a provisional response does not stop the clock of the transaction.
     let is_clock_stopped =
         attempt.transaction.method == Method::Invite || end.since(request.time) < TRANSACTION_TIMEOUT;
-    match attempt.transaction.has_provisional {
+    match attempt.transaction.has_provisional() {
         true if is_clock_stopped => AttemptOutcome::Undecided,
         _ if gave_up => AttemptOutcome::NoAnswer,
         _ => AttemptOutcome::Undecided,
@@ -404,7 +405,7 @@ fn group(run: &Run, attempts: &mut [Attempt<'_>]) -> Vec<Exchange> {
     let mut before = None;
     for (index, attempt) in attempts.iter_mut().enumerate() {
         let transaction = attempt.transaction;
-        let hop = (transaction.flow.source.address, transaction.flow.destination.address, &transaction.method);
+        let hop = (transaction.flow().source.address, transaction.flow().destination.address, &transaction.method);
         let tag =
             transaction.request.as_ref().map(|request| request.from_tag.map(|id| run.text(id)).unwrap_or_default());
         // Mostly an exchange goes on.

@@ -34,7 +34,7 @@ fn asked(run: &Run, attempt: &Attempt<'_>) -> Asked {
     };
     // RFC 3261 §10.2: all registrations of a client may have one Call-ID.
     let account = attempt.request().filter(|_| method == Method::Register).map(|request| run.text(request.to));
-    (attempt.transaction.flow.source.address, method, account.unwrap_or_default().into())
+    (attempt.transaction.flow().source.address, method, account.unwrap_or_default().into())
 }
 
 impl Lookup {

@@ -55,8 +55,8 @@ impl Lost {
         self.status.is_none()
             && self.has_credentials
             && self.method == transaction.method
-            && self.flow.source.address == transaction.flow.source.address
-            && self.flow.destination.address == transaction.flow.destination.address
+            && self.flow.source.address == transaction.flow().source.address
+            && self.flow.destination.address == transaction.flow().destination.address
             && self.cseq > transaction.cseq
     }
 }

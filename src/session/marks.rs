@@ -108,17 +108,30 @@ pub(super) fn rare_parts(sighting: &Sighting<'_>, asked: &Transaction, texts: &m
     let (warning, reason) = (words(HeaderName::Warning), words(HeaderName::Reason));
     // A stream has one way only.
     let is_other_way =
-        asked.transport == Transport::Udp && asked.request.is_some() && sighting.flow.reversed() != asked.flow;
+        asked.transport == Transport::Udp && asked.request.is_some() && sighting.flow.reversed() != asked.flow();
     let other_way = (is_challenge && is_other_way).then_some(sighting.flow);
-    let is_rare =
-        security_server.is_some() || has_extra_via || warning.is_some() || reason.is_some() || other_way.is_some();
-    let parts = RareParts { security_server, has_extra_via, warning, reason, other_way, ..RareParts::default() };
+    let requires_agreement = requires_agreement(message);
+    let is_rare = security_server.is_some()
+        || has_extra_via
+        || warning.is_some()
+        || reason.is_some()
+        || other_way.is_some()
+        || requires_agreement;
+    let parts = RareParts {
+        security_server,
+        has_extra_via,
+        warning,
+        reason,
+        other_way,
+        requires_agreement,
+        ..RareParts::default()
+    };
     is_rare.then(|| Box::new(parts))
 }
 
 /// RFC 3329 §2.3.1: a server that wants an agreement answers 494, or 421 with this option tag.
-pub(super) fn requires_agreement(message: &Message<'_>, status: u16) -> bool {
-    matches!(status, 421 | 494)
+fn requires_agreement(message: &Message<'_>) -> bool {
+    matches!(message.status(), Some(421 | 494))
         && message
             .values(HeaderName::Require)
             .flat_map(|value| value.split(|&byte| byte == b','))

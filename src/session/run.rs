@@ -27,7 +27,6 @@ use crate::session::Transaction;
 use crate::session::Transactions;
 use crate::session::bodies::Bodies;
 use crate::session::marks::rare_parts;
-use crate::session::marks::requires_agreement;
 use crate::sip::HeaderName;
 use crate::sip::Message;
 use crate::sip::Method;
@@ -55,7 +54,9 @@ pub struct Run {
     /// What the transactions' text ids stand for.
     pub texts: Texts,
     /// Messages that found no place because the run had too many transactions.
-    pub dropped: u64,
+    pub dropped: u32,
+    /// Requests that the capture holds twice.
+    pub duplicates: u32,
     /// The highest CSeq number of them.
     cseq_max: Option<u32>,
     /// What rows, copies and frames take up, by estimate.
@@ -104,6 +105,7 @@ impl Run {
             transactions: Transactions::default(),
             texts: Texts::default(),
             dropped: 0,
+            duplicates: 0,
             cseq_max: None,
             rows_bytes: 0,
             other_frames: BTreeMap::new(),
@@ -121,7 +123,7 @@ impl Run {
         let message = sighting.message;
         let cseq = message.cseq();
         let Some(method) = message.method().or(cseq.map(|cseq| cseq.method)) else {
-            self.dropped += 1;
+            self.dropped = self.dropped.saturating_add(1);
             return Placement::Dropped;
         };
         let key = Key { cseq: cseq.map(|cseq| cseq.number), method: Method::parse(method) };
@@ -166,15 +168,16 @@ impl Run {
             return Placement::New;
         }
         if self.transactions.len() >= limits.session_transactions_max {
-            self.dropped += 1;
+            self.dropped = self.dropped.saturating_add(1);
             return Placement::Dropped;
         }
         let forwarded_from = self.previous_hop(&key, &sighting, &identity);
-        let blank = blank(&sighting, &key);
-        let request = self.keep_request(sighting, &identity);
+        let mut transaction = Transaction::new(&sighting, sighting.flow, &key);
+        let (request, marks) = self.keep_request(sighting, &identity);
         // It is another one than those before it, or hardly ever the same.
-        let branch = identity.branch.map(|branch| self.texts.add(branch));
-        self.add(key, Transaction { branch, request: Some(request), forwarded_from, ..blank });
+        transaction.branch = identity.branch.map(|branch| self.texts.add(branch));
+        transaction.adopt(request, marks, forwarded_from);
+        self.add(key, transaction);
         Placement::New
     }
 
@@ -187,7 +190,7 @@ impl Run {
                 None => known.branch.is_none() && self.has_from_tag(request, identity),
             };
             // A client that answers a challenge under its old branch sent another request all the same.
-            is_same_key && known.flow == sighting.flow && has_same_credentials(request, &sighting.credentials)
+            is_same_key && known.flow() == sighting.flow && has_same_credentials(request, &sighting.credentials)
         })
     }
 
@@ -196,20 +199,18 @@ impl Run {
     fn overtaken(&self, key: &Key, sighting: &Sighting<'_>, identity: &Identity<'_>) -> Option<usize> {
         self.newest(key, |known| {
             known.request.is_none()
-                && known.flow == sighting.flow
+                && known.flow() == sighting.flow
                 && identity.branch.map_or(known.branch.is_none(), |branch| self.has_branch(known, branch))
         })
     }
 
     fn adopt(&mut self, index: usize, sighting: Sighting<'_>, identity: &Identity<'_>, key: &Key) {
         let forwarded_from = self.previous_hop(key, &sighting, identity);
-        let time = sighting.time;
-        let request = self.keep_request(sighting, identity);
-        self.started = self.started.min(time);
-        let Some(transaction) = self.transactions.get_mut(index) else { return };
-        transaction.request = Some(request);
-        transaction.last_sent = time;
-        transaction.forwarded_from = forwarded_from;
+        self.started = self.started.min(sighting.time);
+        let (request, marks) = self.keep_request(sighting, identity);
+        if let Some(transaction) = self.transactions.get_mut(index) {
+            transaction.adopt(request, marks, forwarded_from);
+        }
     }
 
     pub(super) fn has_branch(&self, known: &Transaction, branch: &[u8]) -> bool {
@@ -225,10 +226,10 @@ impl Run {
         let Some(request) = &transaction.request else { return };
         // A retransmission is seen twice as well: what follows any appearance that closely is the same packet.
         let is_duplicate =
-            request.link != sighting.link || sighting.time.since(transaction.last_sent) < DUPLICATE_WITHIN;
-        transaction.last_sent = transaction.last_sent.max(sighting.time);
+            request.link != sighting.link || sighting.time.since(transaction.last_sent()) < DUPLICATE_WITHIN;
         let kind = if is_duplicate { CopyKind::Duplicate } else { CopyKind::Retransmission };
-        transaction.copies.push(Copy { at: sighting.frames.last, kind });
+        self.duplicates = self.duplicates.saturating_add(u32::from(is_duplicate));
+        transaction.add_copy(Copy { at: sighting.frames.last, kind }, sighting.time);
     }
 
     /// The transaction of which this request is the continuation on the next hop: its Vias hold that branch (RFC 3261
@@ -236,12 +237,12 @@ impl Run {
     fn previous_hop(&self, key: &Key, sighting: &Sighting<'_>, identity: &Identity<'_>) -> Option<usize> {
         self.newest(key, |known| {
             let Some(request) = &known.request else { return false };
-            if known.flow == sighting.flow {
+            if known.flow() == sighting.flow {
                 return false;
             }
             let is_nested = || sighting.message.via_branches().any(|branch| self.has_branch(known, branch));
-            let is_relayed =
-                known.flow.destination.address == sighting.flow.source.address && self.has_from_tag(request, identity);
+            let is_relayed = known.flow().destination.address == sighting.flow.source.address
+                && self.has_from_tag(request, identity);
             is_relayed || is_nested()
         })
     }
@@ -255,7 +256,7 @@ impl Run {
         let is_response = message.status().is_some();
         let flow = if is_response { flow.reversed() } else { flow };
         let index = self.newest(&key, |known| {
-            known.flow == flow
+            known.flow() == flow
                 && identity.branch.map_or(known.branch.is_none(), |branch| self.has_branch(known, branch))
         });
         let Some(transaction) = index.and_then(|index| self.transactions.get_mut(index)) else { return };
@@ -273,7 +274,7 @@ impl Run {
         }
     }
 
-    fn keep_request(&mut self, sighting: Sighting<'_>, identity: &Identity<'_>) -> Request {
+    fn keep_request(&mut self, sighting: Sighting<'_>, identity: &Identity<'_>) -> (Request, Option<Box<Marks>>) {
         let message = sighting.message;
         if sighting.keeps_body {
             self.bodies.get_or_insert_default().keep(sighting.frames.last, message.body());
@@ -281,7 +282,7 @@ impl Run {
         let (from, to) = (identity.from, identity.to);
         let texts = &mut self.texts;
         let marks = Marks::of(&sighting, identity.via, texts);
-        Request {
+        let request = Request {
             at: sighting.frames.last,
             time: sighting.time,
             link: sighting.link,
@@ -296,8 +297,8 @@ impl Run {
             is_ambiguous: sighting.is_ambiguous,
             via_count: message.via_count(),
             credentials: sighting.credentials.into(),
-            marks,
-        }
+        };
+        (request, marks)
     }
 
     fn response(&mut self, sighting: Sighting<'_>, identity: Identity<'_>, key: Key, limits: &Limits) -> Placement {
@@ -305,7 +306,7 @@ impl Run {
         let index = match self.request_of(&sighting, &identity, &key) {
             Some(index) => index,
             None if self.transactions.len() >= limits.session_transactions_max => {
-                self.dropped += 1;
+                self.dropped = self.dropped.saturating_add(1);
                 return Placement::Dropped;
             }
             None => self.unseen_request(&sighting, &identity, key),
@@ -316,10 +317,7 @@ impl Run {
         }
         if status < 200 {
             let Some(transaction) = self.transactions.get_mut(index) else { return Placement::Known };
-            transaction.has_provisional = true;
-            if status > 100 {
-                transaction.provisional_at.get_or_insert(sighting.time);
-            }
+            transaction.add_provisional(status, sighting.time);
             return Placement::Known;
         }
         self.final_response(index, sighting, status)
@@ -335,8 +333,8 @@ impl Run {
             }
         };
         let back = sighting.flow.reversed();
-        self.newest(key, |known| known.flow == back && fits(known))
-            .or_else(|| self.newest(key, |known| known.flow.source.address == back.source.address && fits(known)))
+        self.newest(key, |known| known.flow() == back && fits(known))
+            .or_else(|| self.newest(key, |known| known.flow().source.address == back.source.address && fits(known)))
             .or_else(|| self.newest(key, fits))
     }
 
@@ -347,19 +345,18 @@ impl Run {
     }
 
     fn unseen_request(&mut self, sighting: &Sighting<'_>, identity: &Identity<'_>, key: Key) -> usize {
-        let branch = identity.branch.map(|branch| self.texts.keep(branch));
-        let transaction = Transaction { flow: sighting.flow.reversed(), branch, ..blank(sighting, &key) };
+        let mut transaction = Transaction::unseen(sighting, &key);
+        transaction.branch = identity.branch.map(|branch| self.texts.keep(branch));
         self.add(key, transaction)
     }
 
     fn final_response(&mut self, index: usize, sighting: Sighting<'_>, status: u16) -> Placement {
         let message = sighting.message;
         let Some(transaction) = self.transactions.get_mut(index) else { return Placement::Dropped };
+        let asked = transaction.flow();
         if let Some(answer) = &mut transaction.answer {
-            let is_duplicate = sighting.time.since(answer.last_sent) < DUPLICATE_WITHIN;
-            answer.repeats = answer.repeats.saturating_add(u32::from(!is_duplicate));
-            answer.last_sent = answer.last_sent.max(sighting.time);
-            answer.seen_again(sighting.flow, transaction.flow);
+            let is_duplicate = sighting.time.since(answer.last_sent()) < DUPLICATE_WITHIN;
+            answer.seen_again(&sighting, !is_duplicate, asked);
             return Placement::Known;
         }
         let reason = match message.start {
@@ -380,10 +377,7 @@ impl Run {
             has_all_headers: message.has_all_headers,
             is_ambiguous: sighting.is_ambiguous,
             to_tag: to_tag.map(|tag| self.texts.keep(tag)),
-            repeats: 0,
-            last_sent: sighting.time,
             challenges: sighting.challenges.into(),
-            requires_agreement: requires_agreement(message, status),
             rare,
         });
         Placement::New
@@ -401,12 +395,6 @@ impl Run {
             None => {}
         }
         index
-    }
-
-    /// Requests that the capture holds twice.
-    pub fn duplicates(&self) -> u64 {
-        let copies = self.transactions.iter().flat_map(|known| &known.copies);
-        copies.filter(|copy| copy.kind == CopyKind::Duplicate).count() as u64
     }
 
     /// Whether the message that this frame completed came in several frames.
@@ -469,24 +457,6 @@ impl Index {
             index.0.entry(Key { cseq: known.cseq, method: known.method.clone() }).or_default().push(position);
         }
         index
-    }
-}
-
-fn blank(sighting: &Sighting<'_>, key: &Key) -> Transaction {
-    Transaction {
-        flow: sighting.flow,
-        transport: sighting.transport,
-        method: key.method.clone(),
-        cseq: key.cseq,
-        branch: None,
-        request: None,
-        provisional_at: None,
-        has_provisional: false,
-        answer: None,
-        ack: None,
-        copies: Vec::new(),
-        last_sent: sighting.time,
-        forwarded_from: None,
     }
 }
 

@@ -199,7 +199,7 @@ impl<'run> Session<'run> {
     /// The attempts of whoever began it, on whatever hop, without those of a call's other side.
     pub fn own_attempts(&self) -> impl Iterator<Item = &Attempt<'run>> {
         let client = self.client();
-        self.attempts.iter().filter(move |attempt| Some(attempt.transaction.flow.destination.address) != client)
+        self.attempts.iter().filter(move |attempt| Some(attempt.transaction.flow().destination.address) != client)
     }
 
     /// The credentials of whoever began it. Within a call the other side may show an account, too.
@@ -263,7 +263,7 @@ impl<'run> Session<'run> {
 
     /// The address of who sent the first request.
     pub fn client(&self) -> Option<IpAddr> {
-        self.attempts.first().map(|attempt| attempt.transaction.flow.source.address)
+        self.attempts.first().map(|attempt| attempt.transaction.flow().source.address)
     }
 
     /// Whether another product answers than the one that asked for these credentials, by their own words: it may stand behind it.
@@ -307,7 +307,7 @@ fn own<'s, 'run>(run: &'s Run, attempts: &'s [Attempt<'run>]) -> impl DoubleEnde
 
 /// Whether a B2BUA that keeps the Call-ID sends this to somebody else, on whatever behalf.
 fn is_of_server(run: &Run, first: &Transaction, known: &Transaction) -> bool {
-    let (asked, sent) = (first.flow, known.flow);
+    let (asked, sent) = (first.flow(), known.flow());
     let is_beyond =
         asked.destination.address == sent.source.address && asked.source.address != sent.destination.address;
     let tag =
@@ -320,7 +320,7 @@ fn is_branch(run: &Run, one: &Attempt<'_>, other: &Attempt<'_>) -> bool {
     let tag = |attempt: &Attempt<'_>| attempt.request().map(|request| request.from_tag.map(|tag| run.text(tag)));
     one.transaction.cseq.is_some()
         && one.transaction.cseq == other.transaction.cseq
-        && one.transaction.flow.destination.address != other.transaction.flow.destination.address
+        && one.transaction.flow().destination.address != other.transaction.flow().destination.address
         && tag(one) == tag(other)
 }
 
@@ -392,7 +392,7 @@ fn presented(attempts: &[Attempt<'_>]) -> Vec<(usize, usize)> {
 fn is_one_way(run: &Run) -> bool {
     let has_request = run.transactions.iter().any(|transaction| transaction.request.is_some());
     let has_answer =
-        run.transactions.iter().any(|transaction| transaction.answer.is_some() || transaction.has_provisional);
+        run.transactions.iter().any(|transaction| transaction.answer.is_some() || transaction.has_provisional());
     let mut requests = run.transactions.iter().filter_map(|transaction| transaction.request.as_ref());
     let was_asked = requests.by_ref().any(|request| request.credentials.is_empty())
         && requests.any(|request| !request.credentials.is_empty());

@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::base::CaptureTime;
 use crate::base::Flow;
 use crate::base::FrameRef;
+use crate::base::PackedFlow;
 use crate::base::Transport;
 use crate::session::Ack;
 use crate::session::ChallengeRow;
@@ -14,14 +15,15 @@ use crate::session::InfoRow;
 use crate::session::LinkId;
 use crate::session::Marks;
 use crate::session::NonceId;
+use crate::session::Sighting;
 use crate::session::TextId;
+use crate::session::run::Key;
 use crate::sip::Method;
 
 /// One transaction on one hop.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Transaction {
-    /// The request's direction; where only responses were seen, the reverse of theirs.
-    pub flow: Flow,
+    way: PackedFlow,
     /// What carried the request.
     pub transport: Transport,
     /// The method, from the request line or the response's CSeq.
@@ -32,20 +34,34 @@ pub struct Transaction {
     pub branch: Option<TextId>,
     /// The request; `None` where the capture holds only responses.
     pub request: Option<Request>,
-    /// When the first provisional response other than 100 came.
-    pub provisional_at: Option<CaptureTime>,
-    /// Whether any provisional response came, 100 included.
-    pub has_provisional: bool,
+    /// Which provisional responses came.
+    provisional: Provisional,
+    /// When the first provisional response other than 100 came, where one did.
+    provisional_at: CaptureTime,
     /// The final response that came first.
     pub answer: Option<Answer>,
     /// The ACK, of an INVITE. Boxed: few transactions have one.
     pub ack: Option<Box<Ack>>,
-    /// Other appearances of the request.
-    pub copies: Vec<Copy>,
-    /// When the request was last seen.
-    pub last_sent: CaptureTime,
-    /// The transaction this one is the next hop of, as an index into the run's transactions.
-    pub forwarded_from: Option<usize>,
+    further: Option<Box<Further>>,
+}
+
+/// The provisional responses that came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Provisional {
+    None,
+    /// Only 100, which the next hop sends.
+    Trying,
+    Other,
+}
+
+/// What few transactions have. It stands apart: there are a hundred thousand of them, and the smaller they are the sooner they are read.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Further {
+    copies: Vec<Copy>,
+    /// When the last copy was seen.
+    last_sent: Option<CaptureTime>,
+    forwarded_from: Option<usize>,
+    marks: Option<Box<Marks>>,
 }
 
 impl Transaction {
@@ -90,8 +106,6 @@ pub struct Request {
     pub via_count: u8,
     /// The rows of credentials.
     pub credentials: Box<[CredentialsRow]>,
-    /// What it shows of its path. Boxed: few requests show anything.
-    pub marks: Option<Box<Marks>>,
 }
 
 /// The final response of a transaction, as first seen.
@@ -113,14 +127,8 @@ pub struct Answer {
     pub is_ambiguous: bool,
     /// The To tag, of an answer that challenges or refuses an INVITE: the ACK has to repeat it.
     pub to_tag: Option<TextId>,
-    /// How often the server sent it again.
-    pub repeats: u32,
-    /// When it was last seen.
-    pub last_sent: CaptureTime,
     /// The rows of challenges.
     pub challenges: Box<[ChallengeRow]>,
-    /// Whether it requires the client to agree on security: `Require: sec-agree`.
-    pub requires_agreement: bool,
     /// What few answers have.
     pub rare: Option<Box<RareParts>>,
 }
@@ -142,6 +150,12 @@ pub struct RareParts {
     pub has_extra_via: bool,
     /// The way that a datagram took where it is not that of its request reversed.
     pub other_way: Option<Flow>,
+    /// Whether it requires the client to agree on security: `Require: sec-agree`.
+    pub requires_agreement: bool,
+    /// How often the server sent it again.
+    pub(super) repeats: u32,
+    /// When it was last seen, where that was more than once.
+    pub(super) last_sent: Option<CaptureTime>,
 }
 
 /// Another appearance of a request.
@@ -196,11 +210,31 @@ impl Answer {
         self.rare.as_ref()?.other_way
     }
 
-    /// Notes where it was seen again. On the way of its request, too: then a device between two points of the capture changed the addresses.
-    pub(super) fn seen_again(&mut self, way: Flow, asked: Flow) {
-        if let Some(rare) = self.rare.as_mut().filter(|_| way.reversed() == asked) {
+    /// Notes when and where it was seen again, as a repeat or as a duplicate. On the way of its request, too: then a device between two
+    /// points of the capture changed the addresses.
+    pub(super) fn seen_again(&mut self, sighting: &Sighting<'_>, is_repeat: bool, asked: Flow) {
+        let last_sent = self.last_sent().max(sighting.time);
+        let rare = self.rare.get_or_insert_default();
+        rare.repeats = rare.repeats.saturating_add(u32::from(is_repeat));
+        rare.last_sent = Some(last_sent);
+        if sighting.flow.reversed() == asked {
             rare.other_way = None;
         }
+    }
+
+    /// How often the server sent it again.
+    pub fn repeats(&self) -> u32 {
+        self.rare.as_ref().map_or(0, |rare| rare.repeats)
+    }
+
+    /// When it was last seen.
+    pub fn last_sent(&self) -> CaptureTime {
+        self.rare.as_ref().and_then(|rare| rare.last_sent).unwrap_or(self.time)
+    }
+
+    /// Whether it requires the client to agree on security: `Require: sec-agree`.
+    pub fn requires_agreement(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.requires_agreement)
     }
 
     /// What it says of itself beside its reason phrase: the values of Warning and of Reason, each with the header's name.
@@ -218,6 +252,90 @@ impl Answer {
 }
 
 impl Transaction {
+    /// One that begins with this message, whose request has that direction.
+    pub(super) fn new(sighting: &Sighting<'_>, flow: Flow, key: &Key) -> Transaction {
+        Transaction {
+            way: flow.into(),
+            transport: sighting.transport,
+            method: key.method.clone(),
+            cseq: key.cseq,
+            branch: None,
+            request: None,
+            provisional: Provisional::None,
+            provisional_at: sighting.time,
+            answer: None,
+            ack: None,
+            further: None,
+        }
+    }
+
+    /// One that begins with this response.
+    pub(super) fn unseen(sighting: &Sighting<'_>, key: &Key) -> Transaction {
+        let further = Further { last_sent: Some(sighting.time), ..Further::default() };
+        Transaction { further: Some(Box::new(further)), ..Transaction::new(sighting, sighting.flow.reversed(), key) }
+    }
+
+    /// The request's direction; where only responses were seen, the reverse of theirs.
+    pub fn flow(&self) -> Flow {
+        Flow::from(&self.way)
+    }
+
+    /// When the first provisional response other than 100 came.
+    pub fn provisional_at(&self) -> Option<CaptureTime> {
+        (self.provisional == Provisional::Other).then_some(self.provisional_at)
+    }
+
+    /// Whether any provisional response came, 100 included.
+    pub fn has_provisional(&self) -> bool {
+        self.provisional != Provisional::None
+    }
+
+    /// Other appearances of the request.
+    pub fn copies(&self) -> &[Copy] {
+        self.further.as_ref().map_or(&[], |further| &further.copies)
+    }
+
+    /// The transaction this one is the next hop of, as an index into the run's transactions.
+    pub fn forwarded_from(&self) -> Option<usize> {
+        self.further.as_ref()?.forwarded_from
+    }
+
+    /// What the request shows of its path.
+    pub fn marks(&self) -> Option<&Marks> {
+        self.further.as_ref()?.marks.as_deref()
+    }
+
+    /// When the request was last seen; where only responses were, the first of them.
+    pub fn last_sent(&self) -> CaptureTime {
+        let again = self.further.as_ref().and_then(|further| further.last_sent);
+        again.or(self.request.as_ref().map(|request| request.time)).unwrap_or(self.provisional_at)
+    }
+
+    /// Gives it its request, and the transaction whose next hop it is.
+    pub(super) fn adopt(&mut self, request: Request, marks: Option<Box<Marks>>, forwarded_from: Option<usize>) {
+        self.request = Some(request);
+        let further = Further { forwarded_from, marks, ..Further::default() };
+        let is_plain = further.forwarded_from.is_none() && further.marks.is_none();
+        self.further = (!is_plain).then(|| Box::new(further));
+    }
+
+    /// Notes another appearance of the request.
+    pub(super) fn add_copy(&mut self, copy: Copy, time: CaptureTime) {
+        let last_sent = self.last_sent().max(time);
+        let further = self.further.get_or_insert_default();
+        further.copies.push(copy);
+        further.last_sent = Some(last_sent);
+    }
+
+    /// Notes a provisional response.
+    pub(super) fn add_provisional(&mut self, status: u16, time: CaptureTime) {
+        if status > 100 && self.provisional != Provisional::Other {
+            (self.provisional, self.provisional_at) = (Provisional::Other, time);
+        } else if self.provisional == Provisional::None {
+            self.provisional = Provisional::Trying;
+        }
+    }
+
     /// When it began: the request, else the first response seen.
     pub fn started(&self) -> Option<CaptureTime> {
         self.request.as_ref().map(|request| request.time).or(self.answer.as_ref().map(|answer| answer.time))
@@ -225,17 +343,28 @@ impl Transaction {
 
     /// Whether client and server addresses are the same as the other's. Ports and transport may change within a dialog.
     pub fn is_same_hop(&self, other: &Transaction) -> bool {
-        self.flow.source.address == other.flow.source.address
-            && self.flow.destination.address == other.flow.destination.address
+        self.flow().source.address == other.flow().source.address
+            && self.flow().destination.address == other.flow().destination.address
     }
 
     /// How often the client sent the request again.
     pub fn retransmissions(&self) -> usize {
-        self.copies.iter().filter(|copy| copy.kind == CopyKind::Retransmission).count()
+        self.copies().iter().filter(|copy| copy.kind == CopyKind::Retransmission).count()
     }
 
     /// The frames of those.
     pub fn resent(&self) -> impl Iterator<Item = FrameRef> {
-        self.copies.iter().filter(|copy| copy.kind == CopyKind::Retransmission).map(|copy| copy.at)
+        self.copies().iter().filter(|copy| copy.kind == CopyKind::Retransmission).map(|copy| copy.at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transaction_is_small() {
+        // The allocator gives 224 bytes, and 256 to who asks for more.
+        assert!(size_of::<Transaction>() <= 224, "{}", size_of::<Transaction>());
     }
 }

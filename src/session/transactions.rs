@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::base::Flow;
 use crate::session::Transaction;
 
 /// A list of transactions. Each has its own room: they are large, and a list that grows would copy them and keep room for more, which was a
@@ -59,7 +60,8 @@ impl Transactions {
 
     /// What they take up, without what they refer to.
     pub(super) fn held_bytes(&self) -> usize {
-        let each = size_of::<Transaction>() * self.0.len();
+        // With the addresses of IPv6, which stand outside.
+        let each = (size_of::<Transaction>() + size_of::<Flow>()) * self.0.len();
         each.saturating_add(self.0.capacity().saturating_mul(size_of::<Box<Transaction>>()))
     }
 }

@@ -54,8 +54,8 @@ pub enum Method {
     Update,
     /// RFC 3262
     Prack,
-    /// Any other token.
-    Other(Box<[u8]>),
+    /// Any other token. Boxed twice, so that a method takes up 16 bytes: it is kept with each transaction, and hardly ever another one.
+    Other(Box<Box<[u8]>>),
 }
 
 impl Method {
@@ -76,7 +76,7 @@ impl Method {
             b"INFO" => Method::Info,
             b"UPDATE" => Method::Update,
             b"PRACK" => Method::Prack,
-            other => Method::Other(other.into()),
+            other => Method::Other(Box::new(other.into())),
         }
     }
 

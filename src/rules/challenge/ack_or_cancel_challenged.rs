@@ -39,7 +39,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let Some(transaction) = challenged.first().copied() else { return Vec::new() };
     let method = &transaction.method;
     let status = transaction.answer.as_ref().map(|answer| answer.status).unwrap_or_default();
-    let server = transaction.flow.destination.address;
+    let server = transaction.flow().destination.address;
     let consequence = if *method == Method::Cancel {
         "A CANCEL cannot be sent again with credentials, for its CSeq is that of its INVITE: what it should end goes on."
     } else {
@@ -73,7 +73,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     }
     // That the INVITE was accepted makes nothing good of what came of it.
     finding.attempt = invite.filter(|_| harmed.is_none());
-    finding.subject.client = Some(transaction.flow.source.address);
+    finding.subject.client = Some(transaction.flow().source.address);
     finding.subject.server = Some(server);
     finding.frames = frames(&challenged);
     vec![finding]
@@ -88,7 +88,7 @@ fn harm(call: &Attempt<'_>, challenged: &Transaction) -> Option<&'static str> {
             .then_some(" The INVITE that it should have ended was accepted behind it.");
     }
     // One repeat may have crossed the ACK.
-    let goes_on = answer.last_sent.since(asked.time) >= REPEATED_FOR;
+    let goes_on = answer.last_sent().since(asked.time) >= REPEATED_FOR;
     goes_on.then_some(" The server went on to repeat its answer to the INVITE: the ACK did not count.")
 }
 

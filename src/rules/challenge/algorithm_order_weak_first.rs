@@ -34,7 +34,7 @@ pub static RULE: Rule = Rule {
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let found: Vec<&Attempt<'_>> = session.attempts.iter().filter(|attempt| is_weak_first(attempt)).collect();
     let Some(attempt) = found.first().copied() else { return Vec::new() };
-    let server = attempt.transaction.flow.destination.address;
+    let server = attempt.transaction.flow().destination.address;
     let mut finding = Finding::new(&RULE, format!("{server} offers MD5 before the stronger algorithm"))
         .fault(Fault::Server)
         .explained(

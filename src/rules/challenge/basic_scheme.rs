@@ -51,7 +51,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         .fault(Fault::Server)
         .explained(format!(
             "{} asks for Basic, which RFC 3261 section 22 forbids.",
-            attempt.transaction.flow.destination.address
+            attempt.transaction.flow().destination.address
         ))
         .advises("Remove Basic from the server's challenge and offer Digest");
     finding.frames = facts::frames_of_all(offered.iter().copied());

@@ -42,7 +42,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
             .fault(Fault::Unknown)
             .explained(format!(
                 "{} sends both kinds of challenge in one response (VOS3000: SS_AUTHCHALLENGEMODE 3).",
-                attempt.transaction.flow.destination.address
+                attempt.transaction.flow().destination.address
             ))
             .advises("Nothing, where clients get in; else choose the one kind that the client answers");
     finding.frames = facts::frames_of_all(both.iter().copied());

@@ -50,7 +50,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
             .explained(format!(
                 "{} from {} without a challenge; RFC 3261 makes {header} mandatory there.",
                 facts::count(bare.len(), &answer.status.to_string()),
-                attempt.transaction.flow.destination
+                attempt.transaction.flow().destination
             ))
             .advises(format!(
                 "Let the server send {header} with its {}, or find the device that removes it",

@@ -45,7 +45,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     .explained(format!(
         "{} from {} challenged under the wrong kind of header. A client that follows the status code looks for {}.",
         facts::count(wrong.len(), "answer"),
-        attempt.transaction.flow.destination,
+        attempt.transaction.flow().destination,
         due.challenge_header()
     ))
     .advises(format!(

@@ -265,7 +265,7 @@ fn cause(session: &Session<'_>, context: &Context<'_>, tried: &[Tried<'_, '_>]) 
 fn is_from_other_node(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
     let Some((asking, _)) = presented.answers.and_then(|at| session.challenge(at)) else { return false };
     let name = |attempt: &Attempt<'_>| Some(session.text(attempt.answer()?.server?));
-    asking.transaction.flow.destination.address != attempt.transaction.flow.destination.address
+    asking.transaction.flow().destination.address != attempt.transaction.flow().destination.address
         || name(asking).zip(name(attempt)).is_some_and(|(gave, refuses)| gave != refuses)
 }
 

@@ -67,7 +67,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         .explained(format!(
             "{} from {}: {}. {consequence}",
             facts::count(broken.len(), "challenge"),
-            attempt.transaction.flow.destination,
+            attempt.transaction.flow().destination,
             describe(reason)
         ))
         .advises("Fix the challenge on the server, or find the device that changes it on the way");

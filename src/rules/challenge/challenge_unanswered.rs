@@ -142,7 +142,7 @@ fn is_asked_again(session: &Session<'_>, index: usize) -> bool {
 
 /// Whether the same client answered a challenge before under this Call-ID.
 fn has_answered(session: &Session<'_>, index: usize) -> bool {
-    let source = |attempt: &Attempt<'_>| attempt.transaction.flow.source.address;
+    let source = |attempt: &Attempt<'_>| attempt.transaction.flow().source.address;
     let mine = session.attempts.get(index).map(source);
     let mut before = session.attempts.iter().take(index).rev().take(GOES_ON_WITHIN);
     before.any(|other| Some(source(other)) == mine && other.has_credentials())
@@ -157,7 +157,7 @@ fn relayed(session: &Session<'_>, unanswered: &Unanswered, origin: &Attempt<'_>)
     if origin.is_challenged() || origin.outcome == AttemptOutcome::Accepted || is_called_off {
         return None;
     }
-    let relay = attempt.transaction.flow.source.address;
+    let relay = attempt.transaction.flow().source.address;
     let method = &attempt.transaction.method;
     let realm = facts::quoted(&attempt.challenges.first()?.realm());
     let client = challenge_facts::who(session, origin);
@@ -167,7 +167,7 @@ fn relayed(session: &Session<'_>, unanswered: &Unanswered, origin: &Attempt<'_>)
     let asked = format!("The {} in frame {} was sent to {relay}", answer.status, answer.at.number);
     let mut finding = Finding::new(&RULE, title).advises(format!(
         "Give {relay} the account for realm {realm}, let {} admit its address, or let {relay} pass the challenge back to the client",
-        attempt.transaction.flow.destination.address
+        attempt.transaction.flow().destination.address
     ));
     finding = match relay_facts::is_kept_back(origin) {
         true => finding
@@ -266,7 +266,7 @@ fn goes_on_elsewhere(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
         return true;
     }
     let is_late = |other: &Transaction| {
-        let is_from_server = other.flow.source.address == attempt.transaction.flow.destination.address;
+        let is_from_server = other.flow().source.address == attempt.transaction.flow().destination.address;
         other.request.is_none() && other.method == attempt.transaction.method && !is_from_server
     };
     // Who hears that the call is over has no more to say, unless it had time to.

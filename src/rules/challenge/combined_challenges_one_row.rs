@@ -37,9 +37,9 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let frames: Vec<FrameRef> = session.attempts.iter().filter_map(joined).map(|(_, piece, _)| piece.at).collect();
     let what = if is_challenge { "challenges" } else { "credentials" };
     let (sender, fault) = if is_challenge {
-        (attempt.transaction.flow.destination.address, Fault::Server)
+        (attempt.transaction.flow().destination.address, Fault::Server)
     } else {
-        (attempt.transaction.flow.source.address, Fault::Client)
+        (attempt.transaction.flow().source.address, Fault::Client)
     };
     let mut finding =
         Finding::new(&RULE, format!("{sender} joins several {what} in one {} line", evidence.header))

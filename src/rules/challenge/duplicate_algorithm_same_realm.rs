@@ -46,7 +46,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         false if attempt.transaction.method == Method::Register => (Severity::Medium, Confidence::Likely),
         false => (Severity::Info, Confidence::Possible),
     };
-    let server = attempt.transaction.flow.destination.address;
+    let server = attempt.transaction.flow().destination.address;
     let name = challenge_facts::algorithm_name(algorithm);
     let reading = if is_forked {
         "The request was forked, and each branch asked: the proxy gathered their challenges."
@@ -98,5 +98,5 @@ fn twice<'s>(attempt: &'s Attempt<'_>) -> Option<(Algorithm<'s>, bool)> {
 /// Whether the capture shows the request going on to two places.
 fn is_forked(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
     let all = session.run.transactions.iter();
-    all.filter(|next| next.forwarded_from == Some(attempt.transaction_index)).count() > 1
+    all.filter(|next| next.forwarded_from() == Some(attempt.transaction_index)).count() > 1
 }

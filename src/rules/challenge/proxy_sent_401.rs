@@ -50,13 +50,13 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let proxies: BTreeSet<IpAddr> = forwards.iter().map(|forward| forward.by).collect();
     let forwarded: BTreeSet<usize> = forwards.iter().map(|forward| forward.from).collect();
     let is_own = |attempt: &&Attempt<'_>| {
-        proxies.contains(&attempt.transaction.flow.destination.address)
+        proxies.contains(&attempt.transaction.flow().destination.address)
             && !forwarded.contains(&attempt.transaction_index)
     };
     let own: Vec<&Attempt<'_>> = session.attempts.iter().filter(asked).filter(is_own).collect();
     let Some(attempt) = own.first().copied() else { return Vec::new() };
     let method = attempt.transaction.method.to_string();
-    let proxy = attempt.transaction.flow.destination.address;
+    let proxy = attempt.transaction.flow().destination.address;
     let shown = forwards.iter().find(|forward| forward.by == proxy).map(|forward| forward.at);
     let mut finding = Finding::new(&RULE, format!("{proxy} forwards requests as a proxy, and answers {method} with 401 itself"))
         .graded(Severity::Info, Confidence::Possible)
@@ -83,11 +83,11 @@ struct Forward {
 fn forwards(session: &Session<'_>) -> Vec<Forward> {
     let transactions = &session.run.transactions;
     let forwarded = transactions.iter().filter_map(|next| {
-        let from = next.forwarded_from?;
+        let from = next.forwarded_from()?;
         let before = transactions.get(from)?;
         let (first, request) = (before.request.as_ref()?, next.request.as_ref()?);
         let is_nested = request.via_count > first.via_count;
-        is_nested.then_some(Forward { by: before.flow.destination.address, from, at: request.at })
+        is_nested.then_some(Forward { by: before.flow().destination.address, from, at: request.at })
     });
     forwarded.collect()
 }

@@ -47,7 +47,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let mut finding = Finding::new(&RULE, "REGISTER is challenged with 407 in place of 401")
         .explained(format!(
             "{} answers REGISTER with 407 and Proxy-Authenticate. That is legal for a proxy; a registrar uses 401 and WWW-Authenticate.",
-            attempt.transaction.flow.destination.address
+            attempt.transaction.flow().destination.address
         ))
         .fault(Fault::Server)
         .advises("Nothing, where the clients register; else let the registrar answer 401 (VOS3000: SS_AUTHCHALLENGEMODE 1 or 3)");

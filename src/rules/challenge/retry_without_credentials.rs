@@ -181,7 +181,7 @@ fn is_gap_between(session: &Session<'_>, first: &Attempt<'_>, next: &Attempt<'_>
 
 fn client(session: &Session<'_>, attempt: &Attempt<'_>) -> String {
     let user = session.user();
-    if user.is_empty() { attempt.transaction.flow.source.to_string() } else { facts::text(&user) }
+    if user.is_empty() { attempt.transaction.flow().source.to_string() } else { facts::text(&user) }
 }
 
 fn frame(at: Option<crate::base::FrameRef>) -> String {

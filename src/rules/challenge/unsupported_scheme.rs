@@ -47,7 +47,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         odd.iter().all(|(_, attempt)| schemes(attempt).all(|scheme| scheme.eq_ignore_ascii_case(b"Bearer")));
     let has_digest = odd.iter().all(|(_, attempt)| !challenge_facts::has_only_unsupported_schemes(attempt));
     let names: Vec<String> = schemes(attempt).map(facts::text).collect();
-    let server = attempt.transaction.flow.destination.address;
+    let server = attempt.transaction.flow().destination.address;
     let mut finding = Finding::new(&RULE, format!("{server} asks for {}, which is not Digest", names.join(" and ")))
         .fault(Fault::Server)
         .explained(if all_bearer {

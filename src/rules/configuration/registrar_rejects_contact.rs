@@ -107,7 +107,7 @@ const CALLS_MIN: usize = 3;
 /// Calls that a server refuses with 403 and asks nobody for credentials: it knows its callers by their address, and not this one.
 fn unadmitted(session: &Session<'_>, context: &Context<'_>) -> Option<Finding> {
     let (index, attempt) = session.attempts.iter().enumerate().find(|(_, attempt)| is_turned_down_call(attempt))?;
-    let flow = attempt.transaction.flow;
+    let flow = attempt.transaction.flow();
     let pair = PairKey { client: flow.source.address, server: flow.destination.address };
     let known = context.sources.get(pair);
     let has_account = context.accounts.is_client_of(pair.client, pair.server)
@@ -138,7 +138,7 @@ fn is_turned_down_call(attempt: &Attempt<'_>) -> bool {
     let transaction = attempt.transaction;
     transaction.method == Method::Invite
         && attempt.status() == Some(403)
-        && transaction.provisional_at.is_none()
+        && transaction.provisional_at().is_none()
         && !attempt.is_in_dialog()
         && attempt.is_own_hop()
         && facts::shows_credentials(attempt)

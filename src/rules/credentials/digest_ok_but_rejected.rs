@@ -269,7 +269,7 @@ impl Refusals<'_, '_, '_> {
 
 /// Whether the same request, seen on its next hop, carries credentials of that realm that do not fit.
 fn is_altered_behind(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
-    let is_next = |later: &&Attempt<'_>| later.transaction.forwarded_from == Some(attempt.transaction_index);
+    let is_next = |later: &&Attempt<'_>| later.transaction.forwarded_from() == Some(attempt.transaction_index);
     let mut rows = session.attempts.iter().filter(is_next).flat_map(|later| &later.credentials);
     rows.any(|row| row.realm() == presented.realm() && row.is_wrong())
 }

@@ -180,7 +180,7 @@ fn corrected_elsewhere(
         return None;
     }
     let key = facts::account_key(session, wrong)?;
-    let flow = wrong.transaction.flow;
+    let flow = wrong.transaction.flow();
     let purposes =
         [Method::Register, Method::Invite].map(|method| context.accounts.purpose(method.as_bytes(), &sent.realm()));
     let refused = Shown {

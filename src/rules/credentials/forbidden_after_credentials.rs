@@ -116,7 +116,7 @@ fn refused_behind(session: &Session<'_>) -> Option<Finding> {
     let (index, attempt) = session.attempts.iter().enumerate().find(|(_, attempt)| refused_403(attempt))?;
     let (answer, behind) = attempt.answer().and_then(|answer| Some((answer, answer.behind()?)))?;
     let presented = attempt.credentials.iter().find(|presented| presented.judgement == Judgement::Passed)?;
-    let server = attempt.transaction.flow.destination.address;
+    let server = attempt.transaction.flow().destination.address;
     let user = facts::account(&presented.username(), &presented.realm());
     let mut finding = Finding::new(&RULE, format!("{user} was let past, and its call was refused behind {server}"))
         .graded(Severity::Medium, Confidence::Likely)

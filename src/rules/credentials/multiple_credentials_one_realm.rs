@@ -39,7 +39,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         .collect();
     let Some((_, attempt, [one, other])) = found.first().copied() else { return Vec::new() };
     let realm = one.realm();
-    let client = attempt.transaction.flow.source.address;
+    let client = attempt.transaction.flow().source.address;
     let [first, second] =
         [one, other].map(|presented| challenge_facts::algorithm_name(presented.credentials.algorithm()));
     let mut finding =

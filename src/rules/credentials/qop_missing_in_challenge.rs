@@ -41,7 +41,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         .fault(Fault::Server)
         .explained(format!(
             "{} challenges without qop. Digests then hold no nonce count and no client nonce: a replay cannot be told from a request.",
-            attempt.transaction.flow.destination.address
+            attempt.transaction.flow().destination.address
         ))
         .advises("Let the server offer qop=\"auth\"");
     finding.frames = facts::frames_of_all(old.iter().copied());

@@ -85,7 +85,7 @@ fn refused_before<'s, 'run>(
 ) -> Option<&'s Attempt<'run>> {
     let (nonce, response) = (presented.nonce?, presented.credentials.response()?);
     // A retry elsewhere or over another transport is the same request.
-    if attempt.is_sent_again || attempt.transaction.forwarded_from.is_some() {
+    if attempt.is_sent_again || attempt.transaction.forwarded_from().is_some() {
         return None;
     }
     let count = presented.credentials.nonce_count().and_then(|count| count.value);
@@ -97,7 +97,7 @@ fn refused_before<'s, 'run>(
     let mut earlier = earlier.filter_map(|&use_at| session.attempts.get(use_at)).filter(|earlier| {
         earlier.transaction.is_same_hop(attempt.transaction)
             && (earlier.transaction.cseq != attempt.transaction.cseq
-                || earlier.transaction.flow == attempt.transaction.flow)
+                || earlier.transaction.flow() == attempt.transaction.flow())
     });
     earlier.find(|earlier| {
         earlier.credentials.iter().any(|other| {

@@ -65,7 +65,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         ];
     }
     // Each call of a trunk has the address of another caller.
-    let key = format!("{} {user} {}", attempt.transaction.flow.source.address, forbidden.is_some());
+    let key = format!("{} {user} {}", attempt.transaction.flow().source.address, forbidden.is_some());
     let about = if forbidden.is_some() { vec![row] } else { rows };
     vec![credentials_facts::about(finding, session, &about).merged_by(key)]
 }

@@ -43,9 +43,9 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         .filter_map(|(_, attempt, presented)| Some((attempt, presented, passed_over(session, attempt, presented)?)))
         .collect();
     let Some((attempt, presented, stronger)) = chosen.first().copied() else { return Vec::new() };
-    let client = attempt.transaction.flow.source.address;
+    let client = attempt.transaction.flow().source.address;
     let stronger_use = facts::presented(session).find(|(_, other, used)| {
-        other.transaction.flow.source.address == client
+        other.transaction.flow().source.address == client
             && used.realm() == presented.realm()
             && used.username() == presented.username()
             && used.answers.is_some_and(|at| at.is_same_realm)

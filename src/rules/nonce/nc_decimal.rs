@@ -37,10 +37,10 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         nonce_facts::steps(session).into_iter().filter(nonce_facts::is_decimal_step).collect();
     let Some(first) = steps.first() else { return Vec::new() };
     let client =
-        |step: &Step<'_, '_>| (step.attempt.transaction.flow.source.address, step.presented.username().into_owned());
+        |step: &Step<'_, '_>| (step.attempt.transaction.flow().source.address, step.presented.username().into_owned());
     let mine = client(first);
     let counts_in_hex = facts::presented(session).any(|(_, attempt, presented)| {
-        attempt.transaction.flow.source.address == mine.0
+        attempt.transaction.flow().source.address == mine.0
             && presented.username() == mine.1
             && presented.credentials.nonce_count().is_some_and(|count| count.raw.iter().any(u8::is_ascii_alphabetic))
     });

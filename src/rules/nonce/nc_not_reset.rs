@@ -78,7 +78,7 @@ fn is_not_reset(
     presented: &Presented<'_>,
 ) -> bool {
     let is_counted_on = nonce_facts::count_of(presented).is_some_and(|count| count > 1);
-    if !is_counted_on || attempt.transaction.forwarded_from.is_some() {
+    if !is_counted_on || attempt.transaction.forwarded_from().is_some() {
         return false;
     }
     let Some((issuer, _)) = presented.answers.filter(|at| at.is_same_realm).and_then(|at| session.challenge(at)) else {

@@ -54,7 +54,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         severity => (severity, Confidence::Possible),
     };
     let user = facts::account(&presented.username(), &presented.realm());
-    let answers = attempt.transaction.flow.source.address;
+    let answers = attempt.transaction.flow().source.address;
     let requests: Vec<_> =
         moved.iter().filter_map(|(_, attempt, _, _)| attempt.request().map(|request| request.at)).collect();
     let binds = match nonce_facts::format(context, attempt, presented).map(|format| format.stack) {

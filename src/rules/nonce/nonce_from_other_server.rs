@@ -95,14 +95,14 @@ const TURNS_MIN: usize = 3;
 /// Whether several servers refuse what answers another one, and no server refuses what answers itself.
 fn are_by_turns(session: &Session<'_>, foreign: &[(usize, &Attempt<'_>, &Presented<'_>, OtherServer)]) -> bool {
     let servers: BTreeSet<IpAddr> =
-        foreign.iter().map(|(_, attempt, _, _)| attempt.transaction.flow.destination.address).collect();
+        foreign.iter().map(|(_, attempt, _, _)| attempt.transaction.flow().destination.address).collect();
     let refused = facts::presented(session).filter(|(_, _, presented)| presented.is_refused()).count();
     servers.len() > 1 && foreign.len() >= TURNS_MIN && foreign.len() == refused
 }
 
 /// Who challenged, and who refused.
 fn names(session: &Session<'_>, attempt: &Attempt<'_>, other: &OtherServer) -> (String, String) {
-    let address = attempt.transaction.flow.destination.address;
+    let address = attempt.transaction.flow().destination.address;
     match other {
         OtherServer::Address(issuer) => (issuer.to_string(), address.to_string()),
         OtherServer::Behind { issued, refused } => (issued.to_string(), format!("{refused}, both behind {address},")),

@@ -66,11 +66,11 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
 
 fn is_suspected(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
     let Some(request) = attempt.request() else { return false };
-    let Some(marks) = &request.marks else { return false };
+    let Some(marks) = attempt.transaction.marks() else { return false };
     if !(marks.is_length_wrong || marks.addresses.is_some())
         || !facts::is_turned_away(presented)
         || request.is_ambiguous
-        || attempt.transaction.forwarded_from.is_some()
+        || attempt.transaction.forwarded_from().is_some()
     {
         return false;
     }
@@ -92,7 +92,7 @@ fn differs(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'
 
 fn signs(session: &Session<'_>, attempt: &Attempt<'_>) -> Vec<String> {
     let mut signs = Vec::new();
-    let Some(marks) = attempt.request().and_then(|request| request.marks.as_ref()) else { return signs };
+    let Some(marks) = attempt.transaction.marks() else { return signs };
     if let Some(odd) = &marks.addresses {
         let media = odd.media.map(|media| format!(" and the body {}", facts::text(session.text(media))));
         signs.push(format!(

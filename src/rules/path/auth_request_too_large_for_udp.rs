@@ -51,7 +51,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let size = path_facts::size(session, attempt);
     let is_longest = || largest_answered(session, attempt).is_none_or(|answered| answered < size);
     let explains = silent.is_some() && is_longest() && !facts::is_ping(attempt);
-    let key = said::address_key(attempt.transaction.flow.destination.address);
+    let key = said::address_key(attempt.transaction.flow().destination.address);
     if let Some(again) = context.said.again(&RULE, &key).filter(|_| !explains) {
         return vec![again];
     }
@@ -79,7 +79,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     };
     finding = finding.graded(severity, confidence).fault(Fault::Path);
     finding.attempt = Some(index);
-    let copies = attempt.transaction.copies.iter().map(|copy| copy.at);
+    let copies = attempt.transaction.copies().iter().map(|copy| copy.at);
     finding.frames.extend(copies);
     finding.frames.sort_unstable();
     finding.frames.dedup();
@@ -92,7 +92,7 @@ fn largest_answered(session: &Session<'_>, attempt: &Attempt<'_>) -> Option<Size
         other.transaction.is_same_hop(attempt.transaction)
             && other.transaction.transport == Transport::Udp
             && other.request().is_some()
-            && (other.answer().is_some() || other.transaction.has_provisional)
+            && (other.answer().is_some() || other.transaction.has_provisional())
     });
     answered.map(|other| path_facts::size(session, other)).max()
 }

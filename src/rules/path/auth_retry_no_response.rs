@@ -16,7 +16,6 @@ use crate::rules::recovery::has_recovered;
 use crate::session::Attempt;
 use crate::session::Presented;
 use crate::session::Session;
-use crate::session::Transaction;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -60,7 +59,7 @@ fn finding(session: &Session<'_>, context: &Context<'_>, index: usize, all: &[us
     let attempt = session.attempts.get(index)?;
     let challenged = path_facts::silent_retry(session, context, index)?;
     let (answer, request) = (challenged.answer()?, attempt.request()?);
-    let Transaction { flow, transport, .. } = *attempt.transaction;
+    let (flow, transport) = (attempt.transaction.flow(), attempt.transaction.transport);
     let told = path_facts::notice_of(attempt, context).map(|notice| notice.what.why);
     let is_lossy = context.lost_between.holds(flow.destination.address, flow.source.address, transport);
     let (severity, confidence) =
@@ -94,7 +93,7 @@ fn finding(session: &Session<'_>, context: &Context<'_>, index: usize, all: &[us
     finding.subject = facts::subject(session, attempt);
     let silent = all.iter().filter_map(|&index| session.attempts.get(index));
     let sent = silent
-        .flat_map(|attempt| facts::frames_of(attempt).chain(attempt.transaction.copies.iter().map(|copy| copy.at)));
+        .flat_map(|attempt| facts::frames_of(attempt).chain(attempt.transaction.copies().iter().map(|copy| copy.at)));
     finding.frames = in_order(finding.frames.into_iter().chain(sent).chain(facts::frames_of(challenged)));
     finding.evidence = facts::challenge_evidence(challenged);
     finding
@@ -148,14 +147,14 @@ fn weigh_digest(mut finding: Finding, attempt: &Attempt<'_>, told: Option<Why>) 
 fn lost(session: &Session<'_>, context: &Context<'_>) -> Option<Finding> {
     let retry = path_facts::lost_retry(session, context).filter(|retry| retry.is_silence)?;
     let answer = retry.challenged.answer()?;
-    let mut finding = about(retry.challenged, retry.challenged.transaction.flow.destination, Suspect::Length)
+    let mut finding = about(retry.challenged, retry.challenged.transaction.flow().destination, Suspect::Length)
         .graded(Severity::Medium, Confidence::Likely)
         .explained(format!(
             "The {} in frame {} asks for credentials. {} sent them: of that request only the first fragment was captured, {} in \
              all, and no answer of any kind.",
             answer.status,
             answer.at.number,
-            retry.challenged.transaction.flow.source,
+            retry.challenged.transaction.flow().source,
             facts::count(retry.frames.len(), "time"),
         ));
     finding.attempt = Some(retry.index);

@@ -41,7 +41,7 @@ pub static RULE: Rule = Rule {
 const GRADED_MAX: usize = 64;
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
-    if session.run.transactions.iter().all(|transaction| transaction.forwarded_from.is_none()) {
+    if session.run.transactions.iter().all(|transaction| transaction.forwarded_from().is_none()) {
         return Vec::new();
     }
     // The worst of them speaks for all; an unchanged request costs no more than a comparison.
@@ -79,10 +79,10 @@ fn grade(session: &Session<'_>, alteration: &Alteration<'_, '_>) -> (Severity, C
 
 fn finding(session: &Session<'_>, all: &[Alteration<'_, '_>], lead: &Alteration<'_, '_>) -> Finding {
     let (first, next) = (lead.first, lead.next);
-    let place = if first.flow.destination.address == next.flow.source.address {
-        format!("The device at {}", first.flow.destination.address)
+    let place = if first.flow().destination.address == next.flow().source.address {
+        format!("The device at {}", first.flow().destination.address)
     } else {
-        format!("A device between {} and {}", first.flow.source.address, next.flow.destination.address)
+        format!("A device between {} and {}", first.flow().source.address, next.flow().destination.address)
     };
     let same: Vec<&Alteration<'_, '_>> = all.iter().filter(|other| other.what == lead.what).collect();
     let mut finding = Finding::new(&RULE, format!("{place} {}", done(lead))).fault(Fault::Path).explained(format!(
@@ -127,8 +127,8 @@ fn sentence(session: &Session<'_>, alteration: &Alteration<'_, '_>) -> String {
 }
 
 fn differences(session: &Session<'_>, alteration: &Alteration<'_, '_>) -> String {
-    let len = |request: &crate::session::Request| {
-        request.marks.as_ref().and_then(|marks| marks.body).map_or(0, |body| body.len_bytes)
+    let len = |known: &crate::session::Transaction| {
+        known.marks().and_then(|marks| marks.body).map_or(0, |body| body.len_bytes)
     };
     match alteration.what {
         What::Credentials => match alteration.parameters.as_slice() {
@@ -136,11 +136,9 @@ fn differences(session: &Session<'_>, alteration: &Alteration<'_, '_>) -> String
             many => format!("{} differ in the credentials", many.join(", ")),
         },
         What::Removed => "the credentials that its receiver asked for are gone".to_owned(),
-        What::Body => format!(
-            "its body has {} bytes there and {} here, or others",
-            len(alteration.next_request),
-            len(alteration.first_request)
-        ),
+        What::Body => {
+            format!("its body has {} bytes there and {} here, or others", len(alteration.next), len(alteration.first))
+        }
         What::RequestUri => format!(
             "the Request-URI is {} there and was {}, which the credentials name",
             facts::quoted(session.text(alteration.next_request.uri)),

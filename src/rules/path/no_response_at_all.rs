@@ -71,7 +71,7 @@ fn is_silence(attempt: &Attempt<'_>, context: &Context<'_>) -> bool {
             && path_facts::notice_of(attempt, context).is_some_and(|notice| notice.what.why.is_final())
     };
     attempt.answer().is_none()
-        && !attempt.transaction.has_provisional
+        && !attempt.transaction.has_provisional()
         && (attempt.transaction.retransmissions() >= RETRANSMISSIONS_OF_PATIENCE || is_told())
 }
 
@@ -87,7 +87,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         return Vec::new();
     }
     let method = attempt.transaction.method.to_string();
-    let server = attempt.transaction.flow.destination;
+    let server = attempt.transaction.flow().destination;
     let sent: usize = silent.iter().map(|(_, attempt)| attempt.transaction.retransmissions() + 1).sum();
     let answered_before = session
         .attempts
@@ -103,7 +103,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         .fault(Fault::Path)
         .explained(format!(
             "{} sent {method} {} and got no answer of any kind{}.",
-            attempt.transaction.flow.source,
+            attempt.transaction.flow().source,
             if sent == 1 { "once".to_owned() } else { format!("{sent} times") },
             if answered_before { ", although an earlier request to the same server was answered" } else { "" }
         ))
@@ -119,7 +119,9 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     finding.subject = facts::subject(session, attempt);
     finding.frames = silent
         .iter()
-        .flat_map(|(_, attempt)| facts::frames_of(attempt).chain(attempt.transaction.copies.iter().map(|copy| copy.at)))
+        .flat_map(|(_, attempt)| {
+            facts::frames_of(attempt).chain(attempt.transaction.copies().iter().map(|copy| copy.at))
+        })
         .collect();
     if let Some((sent_on, answer)) = onward {
         finding = tell_onward(finding, attempt, sent_on, answer);
@@ -159,7 +161,7 @@ fn has_got_in_elsewhere(session: &Session<'_>, context: &Context<'_>, attempt: &
 
 /// Whether a server asks something of its own client: that one logs in, and is not logged in at.
 fn is_called(attempt: &Attempt<'_>, context: &Context<'_>) -> bool {
-    let flow = attempt.transaction.flow;
+    let flow = attempt.transaction.flow();
     let (asking, silent) = (flow.source.address, flow.destination.address);
     let is_client = context.accounts.is_client_of(silent, asking) || context.nonces.first_asked(flow).is_some();
     is_client && !is_of_client(attempt) && !context.accounts.is_client_of(asking, silent)
@@ -167,7 +169,7 @@ fn is_called(attempt: &Attempt<'_>, context: &Context<'_>) -> bool {
 
 /// A phone that is off, or whose NAT has forgotten it.
 fn tell_called(mut finding: Finding, attempt: &Attempt<'_>) -> Finding {
-    let Transaction { flow, method, .. } = attempt.transaction;
+    let (flow, method) = (attempt.transaction.flow(), &attempt.transaction.method);
     let (server, called) = (flow.source.address, flow.destination.address);
     finding.title = format!("{} does not answer the {method} of its server", flow.destination);
     finding
@@ -232,7 +234,7 @@ fn tell_same_cseq(mut finding: Finding, attempt: &Attempt<'_>, earlier: &Attempt
 
 /// A proxy sent the request on and has an answer that the client does not get.
 fn tell_onward(mut finding: Finding, attempt: &Attempt<'_>, sent_on: &Request, answer: &Answer) -> Finding {
-    let server = attempt.transaction.flow.destination.address;
+    let server = attempt.transaction.flow().destination.address;
     finding.explanation.push_str(&format!(
         " {server} sent it on in frame {} and was answered {} in frame {}: that answer did not come back to the client.",
         sent_on.at.number, answer.status, answer.at.number
@@ -254,7 +256,7 @@ fn tell_unfit(mut finding: Finding, attempt: &Attempt<'_>, unfit: &Transaction) 
     let Some(answer) = &unfit.answer else { return finding };
     let what = if unfit.cseq == attempt.transaction.cseq { "the branch of another Via" } else { "another CSeq" };
     finding.title =
-        format!("The answer of {} to {} fits no request", attempt.transaction.flow.destination, unfit.method);
+        format!("The answer of {} to {} fits no request", attempt.transaction.flow().destination, unfit.method);
     finding.explanation.push_str(&format!(
         " The {} in frame {} came to the same address and has {what} than what was sent: a client has to discard it (RFC 3261 section \
          17.1.3). Something on the way, an ALG as a rule, rewrites requests and does not undo it in answers.",
@@ -276,7 +278,7 @@ const CALL_PATIENCE: Duration = Duration::from_secs(180);
 fn unfinished(session: &Session<'_>, context: &Context<'_>) -> Option<Finding> {
     let mut all = session.attempts.iter().enumerate();
     let (index, attempt) = all.find(|(index, attempt)| is_unfinished(session, context, *index, attempt))?;
-    let Transaction { flow, method, .. } = attempt.transaction;
+    let (flow, method) = (attempt.transaction.flow(), &attempt.transaction.method);
     let request = attempt.request()?;
     let mut finding = Finding::new(&RULE, format!("{} took this {method} and never finished it", flow.destination))
         .graded(Severity::Medium, if *method == Method::Invite { Confidence::Possible } else { Confidence::Likely })
@@ -291,21 +293,21 @@ fn unfinished(session: &Session<'_>, context: &Context<'_>) -> Option<Finding> {
     finding.cause = Some(UNFINISHED);
     finding.attempt = Some(index);
     finding.subject = facts::subject(session, attempt);
-    finding.frames = facts::frames_of(attempt).chain(attempt.transaction.copies.iter().map(|copy| copy.at)).collect();
+    finding.frames = facts::frames_of(attempt).chain(attempt.transaction.copies().iter().map(|copy| copy.at)).collect();
     Some(finding)
 }
 
 fn is_unfinished(session: &Session<'_>, context: &Context<'_>, index: usize, attempt: &Attempt<'_>) -> bool {
     let transaction = attempt.transaction;
-    let (client, server) = (transaction.flow.source.address, transaction.flow.destination.address);
+    let (client, server) = (transaction.flow().source.address, transaction.flow().destination.address);
     let is_call = transaction.method == Method::Invite;
     let patience = if is_call { CALL_PATIENCE } else { TRANSACTION_TIMEOUT };
     // Who rings may ring for long, and who goes on within the dialog has got an answer that the capture lacks.
-    let is_open = !is_call || (transaction.provisional_at.is_none() && transaction.ack.is_none());
+    let is_open = !is_call || (transaction.provisional_at().is_none() && transaction.ack.is_none());
     let goes_on = || session.attempts.iter().skip(index + 1).take(BEFORE_MAX).any(Attempt::is_in_dialog);
     attempt.has_credentials()
         && attempt.answer().is_none()
-        && transaction.has_provisional
+        && transaction.has_provisional()
         && attempt.is_own_hop()
         && is_open
         && attempt.request().is_some_and(|request| context.end.since(request.time) >= patience)

@@ -34,7 +34,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         return Vec::new();
     }
     let Some(first) = session.run.transactions.first() else { return Vec::new() };
-    let flow = first.flow;
+    let flow = first.flow();
     let (title, what) = match first.request {
         Some(_) => (
             format!("No response of {} was captured", flow.destination.address),

@@ -70,14 +70,14 @@ fn last_asked<'s, 'run>(session: &'s Session<'run>) -> Option<(usize, &'s Attemp
     last.find(|(_, attempt)| {
         attempt.answer().is_some_and(|answer| {
             answer.status == 494
-                || (answer.status == 421 && (answer.requires_agreement || answer.security_server().is_some()))
+                || (answer.status == 421 && (answer.requires_agreement() || answer.security_server().is_some()))
         })
     })
 }
 
 /// Whether the account went on to show credentials to that server, under whatever Call-ID: some clients begin anew once they have agreed.
 fn goes_on(session: &Session<'_>, context: &Context<'_>, attempt: &Attempt<'_>) -> bool {
-    let server = context.accounts.server(attempt.transaction.flow.destination.address);
+    let server = context.accounts.server(attempt.transaction.flow().destination.address);
     attempt.answer().zip(facts::account_key(session, attempt)).is_some_and(|(answer, key)| {
         let mut shown = context.accounts.presented_within(&key, answer.time, facts::ANSWER_WITHIN);
         shown.any(|shown| shown.server == server)
@@ -105,10 +105,7 @@ fn asked(session: &Session<'_>, index: usize, attempt: &Attempt<'_>) -> Finding 
     if server.is_none() && status == 494 {
         finding.fault = Fault::Server;
     }
-    if attempt
-        .request()
-        .is_none_or(|request| request.marks.as_ref().is_none_or(|marks| marks.security_verify.is_none()))
-    {
+    if attempt.transaction.marks().is_none_or(|marks| marks.security_verify.is_none()) {
         // RFC 3329 §2.3.1 asks this of clients that began it: others may be asked by mistake.
         finding.confidence = Confidence::Likely;
     }
@@ -132,7 +129,7 @@ fn verified<'s, 'run>(
     session: &'s Session<'run>,
     attempt: &Attempt<'_>,
 ) -> Option<(Offer<'s, 'run>, crate::session::TextId)> {
-    let verified = attempt.request()?.marks.as_ref()?.security_verify?;
+    let verified = attempt.transaction.marks()?.security_verify?;
     let (challenged, _) = attempt.credentials.iter().find_map(|presented| session.challenge(presented.answers?))?;
     let offered = challenged.answer()?.security_server()?;
     challenged.transaction.is_same_hop(attempt.transaction).then_some(((challenged, offered), verified))

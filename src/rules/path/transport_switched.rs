@@ -48,7 +48,8 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let mut finding = Finding::new(&RULE, format!("{method} was challenged over {from} and answered over {to}"))
         .explained(format!(
             "The challenge came to {} over {from}, the credentials from {} over {to}.",
-            challenged.transaction.flow.source, attempt.transaction.flow.source,
+            challenged.transaction.flow().source,
+            attempt.transaction.flow().source,
         ))
         .advises(format!(
             "Let the client use {to} from the first request on, or keep requests short enough for {from}"

@@ -43,7 +43,7 @@ const HOPS_MAX: usize = 64;
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let all = &session.run.transactions;
-    let forwarded = all.iter().filter_map(|known| Some((known, all.get(known.forwarded_from?)?)));
+    let forwarded = all.iter().filter_map(|known| Some((known, all.get(known.forwarded_from()?)?)));
     let mut passed_on = forwarded.take(HOPS_MAX).filter_map(|(next, first)| {
         let rows = &next.request.as_ref()?.credentials;
         let row = rows.iter().find(|row| is_passed_on(session, first, next, row))?;
@@ -51,7 +51,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     });
     let Some((first, next, row)) = passed_on.next() else { return Vec::new() };
     let Some(request) = &next.request else { return Vec::new() };
-    let (proxy, host) = (first.flow.destination.address, next.flow.destination.address);
+    let (proxy, host) = (first.flow().destination.address, next.flow().destination.address);
     let realm = realm_of(row);
     let mut finding =
         Finding::new(&RULE, format!("{proxy} passes the credentials for {} on to {host}", facts::quoted(&realm)))
@@ -76,13 +76,13 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
 
 /// Whether a row of credentials was consumed by the proxy that sends it on.
 fn is_passed_on(session: &Session<'_>, first: &Transaction, next: &Transaction, row: &CredentialsRow) -> bool {
-    let (proxy, host) = (first.flow.destination.address, next.flow.destination.address);
+    let (proxy, host) = (first.flow().destination.address, next.flow().destination.address);
     let came_with = first.request.as_ref().is_some_and(|request| {
         request.credentials.iter().any(|known| known.header == row.header && known.value == row.value)
     });
     row.header == HeaderKind::Proxy
         && came_with
-        && next.flow.source.address == proxy
+        && next.flow().source.address == proxy
         && host != proxy
         && asks_by_itself(session, proxy, row)
         && !asks(session, host, &realm_of(row))
@@ -92,16 +92,16 @@ fn is_passed_on(session: &Session<'_>, first: &Transaction, next: &Transaction, 
 fn asks_by_itself(session: &Session<'_>, proxy: IpAddr, row: &CredentialsRow) -> bool {
     let Some(nonce) = row.first.nonce else { return false };
     let issued = session.attempts.iter().take(HOPS_MAX).find(|attempt| {
-        attempt.transaction.flow.destination.address == proxy
+        attempt.transaction.flow().destination.address == proxy
             && attempt.challenges.iter().any(|offered| offered.nonce == Some(nonce))
     });
     let mut all = session.run.transactions.iter();
-    issued.is_some_and(|attempt| !all.any(|known| known.forwarded_from == Some(attempt.transaction_index)))
+    issued.is_some_and(|attempt| !all.any(|known| known.forwarded_from() == Some(attempt.transaction_index)))
 }
 
 /// Whether that host was seen to ask for that realm, on whatever hop.
 fn asks(session: &Session<'_>, host: IpAddr, realm: &[u8]) -> bool {
-    let of_host = session.run.transactions.iter().filter(|known| known.flow.destination.address == host);
+    let of_host = session.run.transactions.iter().filter(|known| known.flow().destination.address == host);
     let rows = of_host.filter_map(|known| known.answer.as_ref()).flat_map(|answer| &answer.challenges);
     let mut challenges = rows.flat_map(|row| parse_challenges(&row.value));
     challenges.any(|challenge| challenge.realm().unwrap_or_default() == realm)

@@ -55,7 +55,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let part = difference.part.name();
     let sent = difference.sent.map_or_else(|| "nothing".to_owned(), |sent| facts::quoted(session.text(sent)));
     let expected = facts::quoted(session.text(difference.expected));
-    let client = attempt.transaction.flow.source;
+    let client = attempt.transaction.flow().source;
     let severity = if is_repeated { Severity::High } else { Severity::Medium };
     let ending = if is_repeated {
         format!("The server goes on repeating the {status}: it does not take this ACK for that INVITE.")
@@ -96,7 +96,7 @@ fn is_of_later_invite(attempt: &Attempt<'_>) -> bool {
 const REPEATS_MIN: u32 = 2;
 
 fn goes_on(attempt: &Attempt<'_>, ack: &Ack) -> bool {
-    attempt.answer().is_some_and(|answer| answer.repeats >= REPEATS_MIN && answer.last_sent > ack.time)
+    attempt.answer().is_some_and(|answer| answer.repeats() >= REPEATS_MIN && answer.last_sent() > ack.time)
 }
 
 fn owner(difference: AckDifference) -> &'static str {

@@ -53,17 +53,17 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     };
     let waited = facts::capture_after(attempt, context);
     let is_lost = facts::may_be_lost(attempt, context);
-    let (severity, confidence) = match answer.repeats >= REPEATS_MIN {
+    let (severity, confidence) = match answer.repeats() >= REPEATS_MIN {
         _ if is_lost || waited < facts::ANSWER_WITHIN => (Severity::Medium, Confidence::Possible),
         true => (Severity::High, Confidence::Likely),
         // A hole in the stream would hide an ACK too.
         false => (Severity::Medium, Confidence::Possible),
     };
     let status = answer.status;
-    let client = attempt.transaction.flow.source;
+    let client = attempt.transaction.flow().source;
     // RFC 3261 §17.1.1.2: a client that got a final answer stops to repeat its INVITE.
-    let goes_on = attempt.transaction.last_sent > answer.time;
-    let repeated = match answer.repeats {
+    let goes_on = attempt.transaction.last_sent() > answer.time;
+    let repeated = match answer.repeats() {
         0 => String::new(),
         1 => format!(" The server sent the {status} again once."),
         times => format!(" The server sent the {status} again {times} times."),
@@ -116,7 +116,7 @@ fn why(mut finding: Finding, attempt: &Attempt<'_>, goes_on: bool) -> Finding {
         finding
             .fault(Fault::Path)
             .advises("Look at the way back to the client: NAT, rport, firewall, the address in Via")
-    } else if attempt.transaction.has_provisional || attempt.answer().is_none_or(|answer| answer.repeats == 0) {
+    } else if attempt.transaction.has_provisional() || attempt.answer().is_none_or(|answer| answer.repeats() == 0) {
         finding
             .explanation
             .push_str(" Either the answer never reached the client, or the client does not acknowledge it.");
@@ -142,7 +142,7 @@ fn is_missing(attempt: &Attempt<'_>, context: &Context<'_>) -> bool {
         && transaction.ack.is_none()
         && attempt.request().is_some()
         && match transaction.transport {
-            Transport::Udp => answer.repeats >= REPEATS_MIN,
+            Transport::Udp => answer.repeats() >= REPEATS_MIN,
             _ => facts::capture_after(attempt, context) >= facts::ANSWER_WITHIN,
         }
 }

@@ -34,11 +34,11 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let bare: Vec<&Attempt<'_>> = session.attempts.iter().filter(|attempt| is_bare(attempt)).collect();
     let Some(attempt) = bare.first().copied() else { return Vec::new() };
     // True of most clients of a server, or of none.
-    let key = said::address_key(attempt.transaction.flow.destination.address);
+    let key = said::address_key(attempt.transaction.flow().destination.address);
     if let Some(again) = context.said.again(&RULE, &key) {
         return vec![again];
     }
-    let client = attempt.transaction.flow.source.address;
+    let client = attempt.transaction.flow().source.address;
     let mut finding = Finding::new(&RULE, format!("{client} leaves the credentials out of its ACK"))
         .fault(Fault::Client)
         .explained("The INVITE had credentials and was accepted; its ACK has none. Servers that check every request would drop it.")
@@ -53,7 +53,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
 fn is_bare(attempt: &Attempt<'_>) -> bool {
     attempt.transaction.method == Method::Invite
         && attempt.status().is_some_and(|status| (200..=299).contains(&status))
-        && attempt.transaction.forwarded_from.is_none()
+        && attempt.transaction.forwarded_from().is_none()
         && attempt.has_credentials()
         && attempt.transaction.ack.as_deref().is_some_and(|ack| ack.credentials.is_empty() && ack.has_all_headers)
 }

@@ -69,7 +69,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
 
 /// The top Via is that of whoever sends the request on: stateless proxies write one branch into all (Kamailio: z9hG4bKcydzigwkX).
 fn blame_forwarder(mut finding: Finding, attempt: &Attempt<'_>, rows: &[Row<'_, '_>]) -> Finding {
-    let forwarder = attempt.transaction.flow.source.address;
+    let forwarder = attempt.transaction.flow().source.address;
     if rows.iter().all(|(_, _, presented)| presented.judgement.is_let_past()) {
         finding.severity = Severity::Info;
     }

@@ -37,7 +37,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let found: Vec<(&Transaction, &Request, &CredentialsRow)> =
         session.run.transactions.iter().filter_map(with_credentials).collect();
     let Some((transaction, request, row)) = found.first().copied() else { return Vec::new() };
-    let client = transaction.flow.source.address;
+    let client = transaction.flow().source.address;
     let mut finding = Finding::new(&RULE, format!("{client} sends Proxy-Authorization in CANCEL"))
         .fault(Fault::Client)
         .explained("RFC 3261 has no Proxy-Authorization in CANCEL: it goes from hop to hop and must not be challenged.")
@@ -51,7 +51,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     finding.subject = Subject {
         user: session.user(),
         client: Some(client),
-        server: Some(transaction.flow.destination.address),
+        server: Some(transaction.flow().destination.address),
         ..Subject::default()
     };
     vec![finding.merged_by(client.to_string())]

@@ -87,7 +87,7 @@ fn is_moved_here(context: &Context<'_>, (_, attempt, presented): &Row<'_, '_>) -
     // Whoever counts higher has used it before, in a message that the capture lacks.
     let is_first_use = presented.nonce_count.is_none_or(|count| count <= 1);
     // Another server of the same service is another story.
-    let server = attempt.transaction.flow.destination.address;
+    let server = attempt.transaction.flow().destination.address;
     let is_same_server = nonce.issued().is_some_and(|issue| issue.flow.source.address == server);
     let is_moved = nonce.moved_to() == Some(request.at) && is_same_server;
     presented.answers.is_none() && is_moved && is_in_time && is_first_use

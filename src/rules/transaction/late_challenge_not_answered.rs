@@ -40,7 +40,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
 fn finding(session: &Session<'_>, index: usize) -> Option<Finding> {
     let attempt = session.attempts.get(index).filter(|attempt| challenge_facts::is_late(attempt))?;
     let answer = attempt.answer()?;
-    let after = answer.time.since(attempt.transaction.provisional_at?);
+    let after = answer.time.since(attempt.transaction.provisional_at()?);
     let mut finding =
         Finding::new(&RULE, format!("The {} came when the call was under way", answer.status))
             .graded(Severity::Info, Confidence::Likely)

@@ -98,8 +98,8 @@ fn overlaps(earlier: &Attempt<'_>, next: &Attempt<'_>) -> bool {
         && is_newer
         && !next.is_sent_again
         // RFC 5626 §4.2: each flow is registered by itself.
-        && earlier.transaction.flow == next.transaction.flow
-        && earlier.transaction.forwarded_from.is_none()
+        && earlier.transaction.flow() == next.transaction.flow()
+        && earlier.transaction.forwarded_from().is_none()
         && second.time.since(first.time) < facts::ANSWER_WITHIN
 }
 

@@ -47,7 +47,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         .fault(Fault::Client)
         .explained(format!(
             "{CALL_IDS_MIN} registrations or more from {}, each accepted, and none has the Call-ID of the one before.",
-            attempt.transaction.flow.source
+            attempt.transaction.flow().source
         ))
         .advises("Let the client keep one Call-ID for all registrations with a registrar");
     finding.attempt = Some(index);

@@ -85,7 +85,7 @@ fn late_by(session: &Session<'_>, index: usize, attempt: &Attempt<'_>, presented
     let wait = nonce_facts::wait(session, attempt, presented).filter(|wait| *wait > nonce_facts::ANSWER_PROMPTLY)?;
     let (issuer, _) = session.challenge(presented.answers?)?;
     let is_answer = issuer.exchange == attempt.exchange
-        && attempt.transaction.forwarded_from.is_none()
+        && attempt.transaction.forwarded_from().is_none()
         && nonce_facts::is_first_use(session, index, presented);
     is_answer.then_some(wait)
 }
