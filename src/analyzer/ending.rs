@@ -31,6 +31,7 @@ use crate::rules::capture_facts::SharedNonce;
 use crate::rules::configuration::method_auth_differs::refused_with_known_secret;
 use crate::rules::credentials::digest_ok_but_rejected::COMPARE_SECRET;
 use crate::rules::credentials::digest_wrong_password;
+use crate::rules::credentials::forbidden_after_credentials;
 use crate::rules::security;
 use crate::rules::security::blocked_after_failures;
 use crate::rules::security::digest_leak;
@@ -126,6 +127,12 @@ impl Analyzer {
             let Subject { user, realm, server, .. } = &finding.subject;
             let accepted = server.and_then(|server| accounts.first_secret_taken((user, realm), server));
             accepted.into_iter().for_each(|accepted| digest_wrong_password::blame_client(finding, accepted));
+        });
+        self.messages.findings.revise(&forbidden_after_credentials::RULE, |finding| {
+            let Subject { user, realm, client, server, .. } = &finding.subject;
+            let (Some((client, server)), Some(at)) = (client.zip(*server), finding.frames.first()) else { return };
+            let accepted = accounts.taken_near((user, realm), client, server, *at);
+            accepted.into_iter().for_each(|accepted| forbidden_after_credentials::clear_secret(finding, accepted));
         });
     }
 }

@@ -141,6 +141,34 @@ fn an_account_that_got_through_with_another_call_is_known() {
 }
 
 #[test]
+fn an_account_that_registers_has_the_right_secret() {
+    let registered = "[r] > REGISTER\n[r] < 401\nWWW-Authenticate: challenge\n\
+        [r] > REGISTER\nAuthorization: digest user=1001 password=secret\n[r] < 200\n";
+    let asked = |method: &str| {
+        format!(
+            "+5 > {method}\n< 401\nWWW-Authenticate: challenge\n> {method}\nAuthorization: digest user=1001 password=secret\n< 403\n{LATER}"
+        )
+    };
+    let subscribe = asked("SUBSCRIBE");
+    let good = "high forbidden-after-credentials says=the_secret_is_good excludes=wrong_password,_or unsaid=or_it_holds_another_secret";
+    for secret in [NOTHING, SECRET] {
+        check(&[registered, &subscribe], secret, good);
+        check(&[&subscribe, "+5 ", registered], secret, good);
+        check(&[registered, "+5 ", CALL_ASKED, CALL_RIGHT, "< 403\n> ACK\n"], secret, good);
+    }
+    let unsaid = "high forbidden-after-credentials unsaid=Give_the_password";
+    check(&[registered, &subscribe], NOTHING, unsaid);
+    // Another realm, another server, or another registration says nothing of this secret.
+    let other = registered.replace("challenge", "challenge realm=other.example");
+    let open = "high forbidden-after-credentials says=Give_the_password unsaid=the_secret_is_good";
+    check(&[&other, &subscribe], NOTHING, open);
+    let elsewhere = ["carrier 203.0.113.77\n", registered].concat().replace("[r] >", "[r] client > carrier");
+    let elsewhere = elsewhere.replace("[r] <", "[r] carrier > client");
+    check(&[&elsewhere, &subscribe], NOTHING, open);
+    check(&[registered, &asked("REGISTER")], NOTHING, open);
+}
+
+#[test]
 fn a_registrar_passes_over_a_register_that_is_not_newer() {
     let registered = [ASKED, RIGHT, OK].concat();
     let leaves = |cseq: u32| {
