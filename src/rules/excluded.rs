@@ -152,10 +152,10 @@ pub fn complete(session: &Session<'_>, context: &Context<'_>, findings: &mut [Fi
             if finding.cause == Some("expired") && name == "old nonce" {
                 continue;
             }
-            // Within its Call-ID a count may be new that another one used.
-            let is_repeat =
-                |row: &Row<'_, '_>| nonce_facts::repeats_count_of_other_call(session, context, row.1, row.2);
-            let is_used_elsewhere = || finding.rule.name == nc_repeated::RULE.name || rows.iter().any(is_repeat);
+            let is_used_elsewhere = || {
+                finding.rule.name == nc_repeated::RULE.name
+                    || rows.iter().any(|row| is_used_elsewhere(session, context, row))
+            };
             if name == "repeated nonce count" && is_used_elsewhere() {
                 continue;
             }
@@ -164,6 +164,14 @@ pub fn complete(session: &Session<'_>, context: &Context<'_>, findings: &mut [Fi
             }
         }
     }
+}
+
+/// Whether a nonce served elsewhere, too: within its Call-ID a count may be new that another one used, or an earlier session.
+fn is_used_elsewhere(session: &Session<'_>, context: &Context<'_>, row: &Row<'_, '_>) -> bool {
+    let (_, attempt, presented) = row;
+    let nonce = presented.nonce.and_then(|id| Some((id, context.nonces.get(id)?)));
+    nonce.is_some_and(|(id, nonce)| nonce.is_shared || u64::from(nonce.uses) > session.lookup().uses(id))
+        || nonce_facts::repeats_count_of_other_call(session, context, attempt, presented)
 }
 
 /// The credentials in the finding's frames that were answered, and are not seen to have been let past.

@@ -17,6 +17,7 @@ use crate::rules::credentials_facts;
 use crate::rules::credentials_facts::Row;
 use crate::rules::facts;
 use crate::rules::hop_facts;
+use crate::rules::nonce::nc_repeated;
 use crate::rules::nonce_facts;
 use crate::rules::recovery;
 use crate::session::Attempt;
@@ -128,6 +129,7 @@ fn is_refused_unexplained(
         && facts::ignored_challenge(session, context, *index, presented).is_none()
         && facts::same_nonce_count(session, *index, presented).is_none()
         && !nonce_facts::repeats_count_of_other_call(session, context, attempt, presented)
+        && nc_repeated::repeats_count_anew(session, context, (*index, *attempt, *presented)).is_none()
         && !facts::has_uppercase_response(presented)
         && !credentials_facts::differs_in_opaque(session, presented)
         && !hop_facts::are_replaced(session, attempt, presented)
