@@ -285,11 +285,26 @@ pub fn demands_much(session: &Session<'_>, context: &Context<'_>, attempt: &Atte
         return Some(Circumstance::Form(OddForm::Folded));
     }
     circumstance(session, context, attempt).filter(|circumstance| match circumstance {
-        Circumstance::Algorithm => !has_plain_md5(attempt),
+        Circumstance::Algorithm => !has_plain_md5(attempt) || is_tried_at_leisure(session, attempt),
         Circumstance::Form(_) | Circumstance::Qop => true,
         _ => false,
     })
 }
+
+/// Whether the bare requests of an attempt's exchange came so far apart that each challenge was met with silence: then it is the client's
+/// timer that begins anew, and not what it makes of the challenge.
+pub fn is_tried_at_leisure(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
+    let Some(exchange) = session.exchanges.get(attempt.exchange) else { return false };
+    let all = || session.attempts_of(exchange).take(TRIES_MAX);
+    let is_late = |(asked, next): (&Attempt<'_>, &Attempt<'_>)| {
+        let times = asked.answer().zip(next.request());
+        times.is_some_and(|(answer, next)| next.time.since(answer.time) >= facts::ANSWER_WITHIN)
+    };
+    all().count() > 1 && all().zip(all().skip(1)).all(is_late)
+}
+
+/// How many tries of an exchange are looked at for the time between them. Bounds the search in endless sessions.
+const TRIES_MAX: usize = 64;
 
 /// The algorithm of the first Digest challenge, where it is not plain MD5 and this client was never seen to use it.
 pub fn demanding_algorithm<'s>(
