@@ -20,6 +20,7 @@ use crate::rules::answer_facts::FollowUp;
 use crate::rules::challenge::challenge_unanswered::is_settled;
 use crate::rules::challenge_form;
 use crate::rules::challenge_form::OddForm;
+use crate::rules::configuration::registrar_rejects_contact;
 use crate::rules::dialog_facts;
 use crate::rules::facts;
 use crate::rules::path_facts;
@@ -111,6 +112,9 @@ fn unanswered_at(session: &Session<'_>, context: &Context<'_>, index: usize) -> 
         true if attempt.is_removal() => (Severity::Medium, Confidence::Likely),
         true if attempt.is_unheard() || attempt.is_answered_too_late() => (Severity::High, Confidence::Likely),
         true if dialog_facts::may_be_asked_by_beginner(session, context, attempt) => {
+            (Severity::Medium, Confidence::Possible)
+        }
+        true if registrar_rejects_contact::was_refused_before(session, index) => {
             (Severity::Medium, Confidence::Possible)
         }
         true if is_doubtful(session, context, attempt) => (Severity::Medium, Confidence::Possible),
