@@ -13,7 +13,6 @@ use crate::capture::InputSummary;
 use crate::history::Nonces;
 use crate::history::nonce_server::First;
 use crate::history::nonce_server::Shared;
-use crate::history::outcomes::UserKey;
 use crate::report::Report;
 use crate::report::Seen;
 use crate::report::build::frame_at;
@@ -24,21 +23,14 @@ use crate::rules;
 use crate::rules::CaptureFacts;
 use crate::rules::Confidence;
 use crate::rules::Severity;
-use crate::rules::Subject;
 use crate::rules::capture_facts::Event;
 use crate::rules::capture_facts::IssuedNonce;
 use crate::rules::capture_facts::NonceServerFacts;
 use crate::rules::capture_facts::SharedNonce;
-use crate::rules::challenge::challenge_unanswered;
-use crate::rules::configuration::method_auth_differs::refused_with_known_secret;
-use crate::rules::credentials::digest_ok_but_rejected::COMPARE_SECRET;
-use crate::rules::credentials::digest_wrong_password;
-use crate::rules::credentials::forbidden_after_credentials;
 use crate::rules::security;
 use crate::rules::security::blocked_after_failures;
 use crate::rules::security::digest_leak;
 use crate::rules::security::replay_suspected;
-use crate::rules::unanswered;
 use crate::transport;
 
 /// Which findings of single sessions are explained by one that spans them.
@@ -118,32 +110,6 @@ impl Analyzer {
             }
             self.messages.findings.add_of_capture(finding);
         }
-    }
-
-    /// Tells with what the whole capture shows what its sessions could not know.
-    fn revise_findings(&mut self, facts: &CaptureFacts) {
-        for (sessions, advice) in facts.method_differences.iter().filter_map(refused_with_known_secret) {
-            self.messages.findings.advise_instead(&sessions, COMPARE_SECRET, &advice);
-        }
-        let accounts = &self.messages.accounts;
-        self.messages.findings.revise(&digest_wrong_password::RULE, |finding| {
-            let Subject { user, realm, server, .. } = &finding.subject;
-            let accepted = server.and_then(|server| accounts.first_secret_taken((user, realm), server));
-            accepted.into_iter().for_each(|accepted| digest_wrong_password::blame_client(finding, accepted));
-        });
-        let outcomes = &self.messages.outcomes;
-        self.messages.findings.revise(&challenge_unanswered::RULE, |finding| {
-            let Subject { user, realm, client, server, .. } = &finding.subject;
-            let (Some(client), Some(server)) = (*client, *server) else { return };
-            let known = outcomes.let_past_elsewhere(&UserKey { client, user: user.as_slice().into() }, server, realm);
-            known.into_iter().for_each(|known| unanswered::blame_realm(finding, known));
-        });
-        self.messages.findings.revise(&forbidden_after_credentials::RULE, |finding| {
-            let Subject { user, realm, client, server, .. } = &finding.subject;
-            let (Some((client, server)), Some(at)) = (client.zip(*server), finding.frames.first()) else { return };
-            let accepted = accounts.taken_near((user, realm), client, server, *at);
-            accepted.into_iter().for_each(|accepted| forbidden_after_credentials::clear_secret(finding, accepted));
-        });
     }
 }
 

@@ -191,3 +191,47 @@ fn a_kept_nonce_that_serves_the_next_call_is_no_change_of_dialog() {
     check(&[asked, &next(1)], SECRET, "medium dialog-identity-changed");
     check(&[asked, &next(20)], SECRET, "info dialog-identity-changed sure=possible");
 }
+
+#[test]
+fn every_session_that_is_refused_with_a_known_secret_says_so() {
+    let registered = "[r] > REGISTER\n[r] < 401\nWWW-Authenticate: challenge\n\
+        [r] > REGISTER\nAuthorization: digest user=1001 password=secret\n[r] < 200\n";
+    let refused = |call: &str| {
+        format!(
+            "+20 [{call}] > INVITE\n[{call}] < 407\nProxy-Authenticate: challenge\n[{call}] > ACK\n\
+             [{call}] > INVITE\nProxy-Authorization: digest user=1001 password=secret\n[{call}] < 407\nProxy-Authenticate: challenge\n[{call}] > ACK\n"
+        )
+    };
+    let calls = [refused("one"), refused("two")].concat();
+    let once = "high digest-ok-but-rejected sessions=2 says=asks_of_INVITE_alone unsaid=HA1_made_for";
+    check(&[registered, &calls, LATER], SECRET, once);
+    check(&[&calls, LATER], SECRET, "high digest-ok-but-rejected says=HA1_made_for");
+    // A call that was accepted shows the same of another one.
+    let third = refused("three");
+    let (asked, _) = third.rsplit_once("[three] < 407").expect("it is refused");
+    let taken = format!("{asked}[three] < 200\n[three] > ACK\n");
+    check(
+        &[&taken, &calls, LATER],
+        SECRET,
+        "high digest-ok-but-rejected says=Compare_this_request unsaid=HA1_made_for",
+    );
+}
+
+#[test]
+fn a_right_digest_that_another_algorithm_made_good_was_not_too_old() {
+    let offer = "< 401\nWWW-Authenticate: challenge algorithm=SHA-256\nWWW-Authenticate: challenge algorithm=MD5\n";
+    let answer = |algorithm: &str| {
+        format!("> REGISTER\nAuthorization: digest user=1001 password=secret algorithm={algorithm}\n")
+    };
+    let (strong, weak) = (answer("SHA-256"), answer("MD5"));
+    check(
+        &["> REGISTER\n", offer, &strong, offer, &weak, OK, LATER],
+        SECRET,
+        "info digest-ok-but-rejected says=same_secret_and_MD5 unsaid=too_old",
+    );
+    check(
+        &["> REGISTER\n", offer, &strong, offer, &strong, OK, LATER],
+        SECRET,
+        "info digest-ok-but-rejected says=too_old unsaid=same_secret_and",
+    );
+}
