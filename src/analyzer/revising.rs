@@ -3,7 +3,9 @@
 use crate::analyzer::Analyzer;
 use crate::history::outcomes::UserKey;
 use crate::rules::CaptureFacts;
+use crate::rules::Finding;
 use crate::rules::Subject;
+use crate::rules::challenge::challenge_loop;
 use crate::rules::challenge::challenge_unanswered;
 use crate::rules::configuration::method_auth_differs::refused_with_known_secret;
 use crate::rules::credentials::digest_ok_but_rejected;
@@ -16,7 +18,7 @@ impl Analyzer {
     pub(super) fn revise_findings(&mut self, facts: &CaptureFacts) {
         let accounts = &self.messages.accounts;
         let differences: Vec<_> = facts.method_differences.iter().filter_map(refused_with_known_secret).collect();
-        self.messages.findings.revise(&digest_ok_but_rejected::RULE, |finding| {
+        let clear_secret = |finding: &mut Finding| {
             let Subject { user, realm, client, server, .. } = &finding.subject;
             let (Some((client, server)), Some(at)) = (client.zip(*server), finding.frames.first()) else { return };
             let is_same = |known: &&(Subject, String)| {
@@ -28,7 +30,10 @@ impl Analyzer {
                 Some(digest_ok_but_rejected::compare_with(accepted))
             });
             advice.into_iter().for_each(|advice| digest_ok_but_rejected::clear_secret(finding, advice));
-        });
+        };
+        self.messages.findings.revise(&digest_ok_but_rejected::RULE, clear_secret);
+        // What it explains has its advice.
+        self.messages.findings.revise(&challenge_loop::RULE, clear_secret);
         self.messages.findings.revise(&digest_wrong_password::RULE, |finding| {
             let Subject { user, realm, server, .. } = &finding.subject;
             let accepted = server.and_then(|server| accounts.first_secret_taken((user, realm), server));
@@ -45,7 +50,7 @@ impl Analyzer {
             let Subject { user, realm, client, server, .. } = &finding.subject;
             let (Some((client, server)), Some(at)) = (client.zip(*server), finding.frames.first()) else { return };
             let accepted = accounts.taken_near((user, realm), client, server, *at);
-            accepted.into_iter().for_each(|accepted| forbidden_after_credentials::clear_secret(finding, accepted));
+            forbidden_after_credentials::settle_doubt(finding, accepted);
         });
     }
 }

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 
 use crate::digest::Verdict;
+use crate::history::nonce::Nonce;
 use crate::rules::Context;
 use crate::rules::Finding;
 use crate::rules::Severity;
@@ -166,11 +167,15 @@ pub fn complete(session: &Session<'_>, context: &Context<'_>, findings: &mut [Fi
     }
 }
 
-/// Whether a nonce served elsewhere, too: within its Call-ID a count may be new that another one used, or an earlier session.
+/// Whether a count that is new in its session was used before: by an earlier session of the Call-ID, or by the client in another one.
 fn is_used_elsewhere(session: &Session<'_>, context: &Context<'_>, row: &Row<'_, '_>) -> bool {
     let (_, attempt, presented) = row;
     let nonce = presented.nonce.and_then(|id| Some((id, context.nonces.get(id)?)));
-    nonce.is_some_and(|(id, nonce)| nonce.is_shared || u64::from(nonce.uses) > session.lookup().uses(id))
+    let is_repeat = |nonce: &Nonce| {
+        nonce.repeated().is_some_and(|repeat| attempt.request().is_some_and(|request| request.at == repeat.at))
+    };
+    let is_of_earlier = |id, nonce: &Nonce| !nonce.is_shared && u64::from(nonce.uses) > session.lookup().uses(id);
+    nonce.is_some_and(|(id, nonce)| is_repeat(nonce) || is_of_earlier(id, nonce))
         || nonce_facts::repeats_count_of_other_call(session, context, attempt, presented)
 }
 

@@ -173,14 +173,20 @@ fn doubts(attempt: &Attempt<'_>) -> Doubts {
     }
 }
 
-/// Says that the secret is good: the server accepted credentials of that account from the same client, with another request.
-pub fn clear_secret(finding: &mut Finding, accepted: FrameRef) {
+/// Says that the secret is good where the server accepted credentials of that account from the same client, with another request.
+pub fn settle_doubt(finding: &mut Finding, accepted: Option<FrameRef>) {
+    let (right, unchecked) = OTHER_DOUBTS;
+    let Some(accepted) = accepted else {
+        // Then it is as open as that of a REGISTER, and told in the same words.
+        finding.explanation =
+            finding.explanation.replacen(right, REGISTER_DOUBTS.0, 1).replacen(unchecked, REGISTER_DOUBTS.1, 1);
+        return;
+    };
     let known = format!(
         "The server accepted credentials of the same account from this client in frame {}: the secret is good, and it is this request that it \
          does not allow.",
         accepted.number
     );
-    let (right, unchecked) = OTHER_DOUBTS;
     let Some(doubt) = [right, unchecked].into_iter().find(|doubt| finding.explanation.contains(doubt)) else { return };
     finding.explanation = finding.explanation.replacen(doubt, &known, 1);
     finding.remedy.retain(|advice| advice != GIVE_PASSWORD);

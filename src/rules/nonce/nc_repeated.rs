@@ -138,14 +138,14 @@ const MOMENT: Duration = Duration::from_secs(2);
 pub fn repeats_count_anew(session: &Session<'_>, context: &Context<'_>, row: Row<'_, '_>) -> Option<Issue> {
     let (index, attempt, presented) = row;
     let id = presented.nonce.filter(|_| !presented.is_wrong())?;
-    let (count, sent) = (presented.nonce_count?, attempt.request()?.time);
+    let count = presented.nonce_count?;
     let nonce = context.nonces.get(id)?;
     let issue = nonce.issued()?;
     let (asking, _) = session.challenge(presented.answers.filter(|at| at.is_same_realm)?)?;
     let is_own = issue.flow.source.address == attempt.transaction.flow.destination.address
         && issue.flow.destination.address == attempt.transaction.flow.source.address
         && [session.from_user(), &*presented.username()].iter().any(|user| context.nonces.user(user) == issue.user);
-    let is_anew = asking.answer()?.at != issue.at && sent.since(issue.time) > MOMENT;
+    let is_anew = asking.answer()?.time.since(issue.time) > MOMENT;
     // Where a count was accepted twice, the server keeps none.
     let is_kept = (1..=nonce.highest_count()).contains(&nonce.accepted);
     let lookup = session.lookup();

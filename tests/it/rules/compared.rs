@@ -166,6 +166,12 @@ fn an_account_that_registers_has_the_right_secret() {
     let elsewhere = elsewhere.replace("[r] <", "[r] carrier > client");
     check(&[&elsewhere, &subscribe], NOTHING, open);
     check(&[registered, &asked("REGISTER")], NOTHING, open);
+    // What stays open is told once, whatever was asked.
+    let both = [
+        &asked("REGISTER").replace("+5 >", "+5 [x] >").replace("\n<", "\n[x] <").replace("\n>", "\n[x] >"),
+        &subscribe,
+    ];
+    check(&[both[0], both[1]], SECRET, "high forbidden-after-credentials sessions=2");
 }
 
 #[test]
