@@ -174,7 +174,12 @@ fn is_used_elsewhere(session: &Session<'_>, context: &Context<'_>, row: &Row<'_,
     let is_repeat = |nonce: &Nonce| {
         nonce.repeated().is_some_and(|repeat| attempt.request().is_some_and(|request| request.at == repeat.at))
     };
-    let is_of_earlier = |id, nonce: &Nonce| !nonce.is_shared && u64::from(nonce.uses) > session.lookup().uses(id);
+    // A count above all others is new, whoever used the nonce.
+    let may_be_earlier =
+        |nonce: &Nonce| presented.nonce_count.is_some_and(|count| count <= 1 || count < nonce.highest_count());
+    let is_of_earlier = |id, nonce: &Nonce| {
+        !nonce.is_shared && may_be_earlier(nonce) && u64::from(nonce.uses) > session.lookup().uses(id)
+    };
     nonce.is_some_and(|(id, nonce)| is_repeat(nonce) || is_of_earlier(id, nonce))
         || nonce_facts::repeats_count_of_other_call(session, context, attempt, presented)
 }
