@@ -24,12 +24,9 @@ impl Analyzer {
             let is_same = |known: &&(Subject, String)| {
                 Subject { caller: finding.subject.caller, ..known.0.clone() } == finding.subject
             };
-            let advice = differences.iter().find(is_same).map(|(_, advice)| advice.clone());
-            let advice = advice.or_else(|| {
-                let accepted = accounts.taken_near((user, realm), client, server, *at)?;
-                Some(digest_ok_but_rejected::compare_with(accepted))
-            });
-            advice.into_iter().for_each(|advice| digest_ok_but_rejected::clear_secret(finding, advice));
+            let asked = differences.iter().find(is_same).map(|(_, advice)| &**advice);
+            let accepted = accounts.taken_near((user, realm), client, server, *at);
+            digest_ok_but_rejected::settle_secret(finding, accepted, asked);
         };
         self.messages.findings.revise(&digest_ok_but_rejected::RULE, clear_secret);
         // What it explains has its advice.

@@ -54,19 +54,27 @@ pub static RULE: Rule = Rule {
 /// What to do where nothing shows that the server knows the secret.
 const COMPARE_SECRET: &str = "Compare the secret that the server has stored: an HA1 made for another realm or another form of the user name never fits";
 
-/// Puts other advice in the place of the one about the secret: the server knows it, for it accepted that account elsewhere.
-pub fn clear_secret(finding: &mut Finding, instead: String) {
-    if let Some(advice) = finding.remedy.iter_mut().find(|advice| *advice == COMPARE_SECRET) {
-        *advice = instead.into();
-    }
-}
+/// The same where what is refused is no REGISTER: then an account that registers shows that it is not the secret.
+const COMPARE_SECRET_HERE: &str = "Compare the secret that the server has stored: an HA1 made for another realm or another form of the user name never fits here";
 
-/// What to do where the server accepted the same account in that frame.
-pub fn compare_with(accepted: FrameRef) -> String {
-    format!(
-        "Compare this request with the one in frame {}, which the server accepted from the same account",
-        accepted.number
-    )
+/// Puts other advice in the place of the one about the secret, where the server knows it, for it accepted that account in another frame.
+/// `asked_here` is what to look at where what is refused is no REGISTER.
+pub fn settle_secret(finding: &mut Finding, accepted: Option<FrameRef>, asked_here: Option<&str>) {
+    let Some(advice) =
+        finding.remedy.iter_mut().find(|advice| [COMPARE_SECRET, COMPARE_SECRET_HERE].contains(&&***advice))
+    else {
+        return;
+    };
+    let asked_here = asked_here.filter(|_| *advice == COMPARE_SECRET_HERE);
+    *advice = match (asked_here, accepted) {
+        (Some(asked), _) => asked.to_owned().into(),
+        (None, Some(accepted)) => format!(
+            "Compare this request with the one in frame {}, which the server accepted from the same account",
+            accepted.number
+        )
+        .into(),
+        (None, None) => COMPARE_SECRET.into(),
+    };
 }
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
@@ -118,7 +126,8 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         finding = finding.advises("Nothing, where it happens once; else see whether the server was restarted, whether nodes share their nonces, and how long these live");
     } else if !is_expired {
         if credentials_facts::let_past_before(session, index, presented).is_none() {
-            finding = finding.advises(COMPARE_SECRET);
+            let is_register = attempt.transaction.method == Method::Register;
+            finding = finding.advises(if is_register { COMPARE_SECRET } else { COMPARE_SECRET_HERE });
         }
         finding = finding.advises("See whether the node that challenged is the one that answered, and whether identity rules tie the user to the From address");
     }

@@ -211,6 +211,17 @@ fn every_session_that_is_refused_with_a_known_secret_says_so() {
     let calls = [refused("one"), refused("two")].concat();
     let once = "high digest-ok-but-rejected sessions=2 says=asks_of_INVITE_alone unsaid=HA1_made_for";
     check(&[registered, &calls, LATER], SECRET, once);
+    // What is asked of a call is no matter of a registration.
+    let again = [
+        "+20 [r2] > REGISTER\n[r2] < 401\nWWW-Authenticate: challenge\n[r2] > REGISTER\n",
+        "Authorization: digest user=1001 password=secret\n[r2] < 401\nWWW-Authenticate: challenge\n",
+    ]
+    .concat();
+    check(
+        &[registered, &calls, &again, LATER],
+        SECRET,
+        "high digest-ok-but-rejected sessions=1 says=Compare_this_request unsaid=INVITE_alone",
+    );
     check(&[&calls, LATER], SECRET, "high digest-ok-but-rejected says=HA1_made_for");
     // A call that was accepted shows the same of another one.
     let third = refused("three");
