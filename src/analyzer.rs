@@ -50,6 +50,7 @@ mod nonce_list;
 mod outcomes;
 mod parallel;
 mod peers;
+mod revising;
 mod selecting;
 mod unmatched;
 

@@ -94,15 +94,19 @@ impl Messages {
         }
     }
 
-    /// Which of the secrets given the servers of a session accepted.
+    /// Which credentials the servers of a session accepted, and which of the secrets given.
     pub(super) fn note_secrets(&mut self, session: &Session<'_>) {
         for attempt in session.attempts.iter().filter(|attempt| attempt.is_own_hop()) {
-            let is_taken =
-                |sent: &&Presented<'_>| sent.verdict() == Some(Verdict::Match) && sent.judgement == Judgement::Accepted;
+            let is_taken = |sent: &&Presented<'_>| sent.judgement == Judgement::Accepted && !sent.is_wrong();
             let Some(request) = attempt.request() else { continue };
             for sent in attempt.credentials.iter().filter(is_taken) {
-                let server = attempt.transaction.flow().destination.address;
-                self.accounts.secret_taken((&sent.username(), &sent.realm()), server, request.at);
+                let (client, server) =
+                    (attempt.transaction.flow().source.address, attempt.transaction.flow().destination.address);
+                let (user, realm) = (sent.username(), sent.realm());
+                if sent.verdict() == Some(Verdict::Match) {
+                    self.accounts.secret_taken((&user, &realm), server, request.at);
+                }
+                self.accounts.taken((&user, &realm), client, server, request.at);
             }
         }
     }

@@ -349,6 +349,7 @@ impl<'run> Scribe<'_, 'run> {
             is_turned_down: false,
             is_tried: false,
             is_let_past: false,
+            is_repeated: false,
         };
         let Some(target) = chronicle.sources.target(key, user, first) else { return };
         target.answered = target.answered.max(answer.time);
@@ -356,6 +357,7 @@ impl<'run> Scribe<'_, 'run> {
         target.is_turned_down |= is_turned_down;
         target.is_tried |= is_tried;
         target.is_let_past |= is_let_past;
+        target.is_repeated |= attempt.transaction.retransmissions() > 0;
         let port = attempt.transaction.flow().source.port;
         if let Some(conduct) = chronicle.sources.known_conduct(key) {
             conduct.add_port(port);

@@ -17,13 +17,9 @@ use crate::rules;
 use crate::rules::CaptureFacts;
 use crate::rules::Confidence;
 use crate::rules::Severity;
-use crate::rules::Subject;
 use crate::rules::capture_facts::IssuedNonce;
 use crate::rules::capture_facts::NonceServerFacts;
 use crate::rules::capture_facts::SharedNonce;
-use crate::rules::configuration::method_auth_differs::refused_with_known_secret;
-use crate::rules::credentials::digest_ok_but_rejected::COMPARE_SECRET;
-use crate::rules::credentials::digest_wrong_password;
 use crate::rules::security;
 use crate::rules::security::blocked_after_failures;
 use crate::rules::security::digest_leak;
@@ -106,19 +102,6 @@ impl Analyzer {
             }
             self.messages.findings.add_of_capture(finding);
         }
-    }
-
-    /// Tells with what the whole capture shows what its sessions could not know.
-    fn revise_findings(&mut self, facts: &CaptureFacts) {
-        for (sessions, advice) in facts.method_differences.iter().filter_map(refused_with_known_secret) {
-            self.messages.findings.advise_instead(&sessions, COMPARE_SECRET, &advice);
-        }
-        let accounts = &self.messages.accounts;
-        self.messages.findings.revise(&digest_wrong_password::RULE, |finding| {
-            let Subject { user, realm, server, .. } = &finding.subject;
-            let accepted = server.and_then(|server| accounts.first_secret_taken((user, realm), server));
-            accepted.into_iter().for_each(|accepted| digest_wrong_password::blame_client(finding, accepted));
-        });
     }
 }
 

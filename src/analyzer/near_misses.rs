@@ -18,15 +18,17 @@ use crate::session::Session;
 const ATTEMPTS_BEFORE_MAX: usize = 8;
 const NONCES_MAX: usize = 4;
 
-/// Looks for what every wrong digest of a session is nearly right for. Digests that are right cost nothing here.
+/// Looks for what every wrong digest of a session is nearly right for: first of those that were refused, for an account may have so many
+/// searches and no more. Digests that are right cost nothing here.
 pub(super) fn look(session: &mut Session<'_>, nonces: &Nonces, verifier: &mut Verifier) {
     let mut found: Vec<(usize, usize, Closest)> = Vec::new();
-    for (index, attempt) in session.attempts.iter().enumerate() {
-        for (row, presented) in attempt.credentials.iter().enumerate() {
-            if presented.verdict().is_some_and(Verdict::may_be_near) {
-                found.push((index, row, closest(session, index, presented, nonces, verifier)));
-            }
-        }
+    let rows = session.attempts.iter().enumerate().flat_map(|(index, attempt)| {
+        attempt.credentials.iter().enumerate().map(move |(row, presented)| (index, row, presented))
+    });
+    let wrong = rows.filter(|(_, _, presented)| presented.verdict().is_some_and(Verdict::may_be_near));
+    let (accepted, refused): (Vec<_>, Vec<_>) = wrong.partition(|(_, _, presented)| presented.judgement.is_let_past());
+    for (index, row, presented) in refused.into_iter().chain(accepted) {
+        found.push((index, row, closest(session, index, presented, nonces, verifier)));
     }
     for (index, row, closest) in found {
         let attempt = session.attempts.get_mut(index);
@@ -70,7 +72,10 @@ fn closest(
         challenged,
         nonces: &other_nonces(session, index, presented),
     };
-    verifier.near_miss(&presented.credentials, &request, &around)
+    match presented.judgement.is_let_past() {
+        true => verifier.near_miss_of_accepted(&presented.credentials, &request, &around),
+        false => verifier.near_miss(&presented.credentials, &request, &around),
+    }
 }
 
 /// The nonces that were offered or used shortly before, newest first, without the one that the credentials name.

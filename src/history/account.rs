@@ -93,6 +93,8 @@ pub struct Accounts {
     let_past: WireMap<u64, FrameRef>,
     /// The first digest of a secret that was given which a server accepted, by a hash of account and server.
     secrets_taken: WireMap<u64, FrameRef>,
+    /// The first credentials of a client that a server accepted, and the latest, by a hash of account, client and server.
+    taken_of: WireMap<u64, (FrameRef, FrameRef)>,
     accounts_max: usize,
     refused: u64,
 }
@@ -106,6 +108,7 @@ impl Accounts {
             pairs: WireMap::default(),
             let_past: WireMap::default(),
             secrets_taken: WireMap::default(),
+            taken_of: WireMap::default(),
             accounts_max,
             refused: 0,
         }
@@ -261,6 +264,29 @@ impl Accounts {
     /// The first such digest.
     pub fn first_secret_taken(&self, account: (&[u8], &[u8]), server: IpAddr) -> Option<FrameRef> {
         self.secrets_taken.get(&self.accounts.hasher().hash_one((account, server))).copied()
+    }
+
+    /// Notes that a server accepted credentials of a user and realm from that client.
+    pub fn taken(&mut self, account: (&[u8], &[u8]), client: IpAddr, server: IpAddr, at: FrameRef) {
+        let key = self.accounts.hasher().hash_one((account, client, server));
+        if self.taken_of.len() >= self.accounts_max && !self.taken_of.contains_key(&key) {
+            self.refused += 1;
+            return;
+        }
+        let (first, last) = self.taken_of.entry(key).or_insert((at, at));
+        (*first, *last) = ((*first).min(at), (*last).max(at));
+    }
+
+    /// Such credentials: the latest, where those came before `at`, else the first.
+    pub fn taken_near(
+        &self,
+        account: (&[u8], &[u8]),
+        client: IpAddr,
+        server: IpAddr,
+        at: FrameRef,
+    ) -> Option<FrameRef> {
+        let (first, last) = *self.taken_of.get(&self.accounts.hasher().hash_one((account, client, server)))?;
+        Some(if last < at { last } else { first })
     }
 
     /// Notes an accepted registration. `again` says that its Call-ID held more than one.

@@ -106,6 +106,11 @@ impl Nonce {
         self.repeated.as_deref().copied()
     }
 
+    /// The highest nonce count that it was used with; 0 where there was none.
+    pub fn highest_count(&self) -> u32 {
+        self.highest.count
+    }
+
     /// The request that used it first, where that stood under another Call-ID than the challenge although it was of the same
     /// method, users and client, and nobody used it under the challenge's own.
     pub fn moved_to(&self) -> Option<FrameRef> {

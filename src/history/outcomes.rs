@@ -213,6 +213,13 @@ impl Outcomes {
         self.users.entry(key).or_default().note(ending);
     }
 
+    /// How a user got in at a server with another realm than that one, where none of his got in with that one.
+    pub fn let_past_elsewhere(&self, key: &UserKey, server: IpAddr, realm: &[u8]) -> Option<&Ending> {
+        let let_past = &self.users.get(key)?.let_past;
+        let is_known = let_past.iter().any(|ending| ending.server == server && *ending.realm == *realm);
+        let_past.iter().find(|ending| ending.server == server && !ending.realm.is_empty()).filter(|_| !is_known)
+    }
+
     /// Notes how a server challenged a client.
     pub fn challenged(&mut self, challenged: &Challenged<'_>) {
         if challenged.realm.len() > NAME_BYTES_MAX {

@@ -139,6 +139,8 @@ pub struct Target {
     pub is_tried: bool,
     /// It was let past.
     pub is_let_past: bool,
+    /// The request was repeated: who does that waits for an answer.
+    pub is_repeated: bool,
 }
 
 /// How many ports are told apart.

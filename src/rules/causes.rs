@@ -3,6 +3,7 @@
 use crate::rules::Rule;
 use crate::rules::challenge;
 use crate::rules::challenge::challenge_loop;
+use crate::rules::configuration;
 use crate::rules::credentials;
 use crate::rules::nonce;
 use crate::rules::path;
@@ -337,6 +338,7 @@ pub(super) static EXPLAINS: &[(&Rule, &[&str])] = &[
     ),
     (&credentials::same_credentials_repeated::RULE, &["nc-repeated"]),
     (&challenge::challenge_loop::RULE, challenge_loop::EXPLAINS.1),
+    (&configuration::registrar_rejects_contact::RULE, &["challenge-unanswered"]),
     (
         &challenge::challenge_unanswered::RULE,
         &["late-challenge-not-answered", "register-challenged-407", "both-challenges-at-once"],

@@ -20,6 +20,7 @@ use crate::rules::answer_facts::FollowUp;
 use crate::rules::challenge::challenge_unanswered::is_settled;
 use crate::rules::challenge_form;
 use crate::rules::challenge_form::OddForm;
+use crate::rules::configuration::registrar_rejects_contact;
 use crate::rules::dialog_facts;
 use crate::rules::facts;
 use crate::rules::path_facts;
@@ -111,6 +112,9 @@ fn unanswered_at(session: &Session<'_>, context: &Context<'_>, index: usize) -> 
         true if attempt.is_removal() => (Severity::Medium, Confidence::Likely),
         true if attempt.is_unheard() || attempt.is_answered_too_late() => (Severity::High, Confidence::Likely),
         true if dialog_facts::may_be_asked_by_beginner(session, context, attempt) => {
+            (Severity::Medium, Confidence::Possible)
+        }
+        true if registrar_rejects_contact::was_refused_before(session, index) => {
             (Severity::Medium, Confidence::Possible)
         }
         true if is_doubtful(session, context, attempt) => (Severity::Medium, Confidence::Possible),
@@ -285,11 +289,26 @@ pub fn demands_much(session: &Session<'_>, context: &Context<'_>, attempt: &Atte
         return Some(Circumstance::Form(OddForm::Folded));
     }
     circumstance(session, context, attempt).filter(|circumstance| match circumstance {
-        Circumstance::Algorithm => !has_plain_md5(attempt),
+        Circumstance::Algorithm => !has_plain_md5(attempt) || is_tried_at_leisure(session, attempt),
         Circumstance::Form(_) | Circumstance::Qop => true,
         _ => false,
     })
 }
+
+/// Whether the bare requests of an attempt's exchange came so far apart that each challenge was met with silence: then it is the client's
+/// timer that begins anew, and not what it makes of the challenge.
+pub fn is_tried_at_leisure(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
+    let Some(exchange) = session.exchanges.get(attempt.exchange) else { return false };
+    let all = || session.attempts_of(exchange).take(TRIES_MAX);
+    let is_late = |(asked, next): (&Attempt<'_>, &Attempt<'_>)| {
+        let times = asked.answer().zip(next.request());
+        times.is_some_and(|(answer, next)| next.time.since(answer.time) >= facts::ANSWER_WITHIN)
+    };
+    all().count() > 1 && all().zip(all().skip(1)).all(is_late)
+}
+
+/// How many tries of an exchange are looked at for the time between them. Bounds the search in endless sessions.
+const TRIES_MAX: usize = 64;
 
 /// The algorithm of the first Digest challenge, where it is not plain MD5 and this client was never seen to use it.
 pub fn demanding_algorithm<'s>(

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 
 use crate::digest::Verdict;
+use crate::history::nonce::Nonce;
 use crate::rules::Context;
 use crate::rules::Finding;
 use crate::rules::Severity;
@@ -152,10 +153,10 @@ pub fn complete(session: &Session<'_>, context: &Context<'_>, findings: &mut [Fi
             if finding.cause == Some("expired") && name == "old nonce" {
                 continue;
             }
-            // Within its Call-ID a count may be new that another one used.
-            let is_repeat =
-                |row: &Row<'_, '_>| nonce_facts::repeats_count_of_other_call(session, context, row.1, row.2);
-            let is_used_elsewhere = || finding.rule.name == nc_repeated::RULE.name || rows.iter().any(is_repeat);
+            let is_used_elsewhere = || {
+                finding.rule.name == nc_repeated::RULE.name
+                    || rows.iter().any(|row| is_used_elsewhere(session, context, row))
+            };
             if name == "repeated nonce count" && is_used_elsewhere() {
                 continue;
             }
@@ -164,6 +165,23 @@ pub fn complete(session: &Session<'_>, context: &Context<'_>, findings: &mut [Fi
             }
         }
     }
+}
+
+/// Whether a count that is new in its session was used before: by an earlier session of the Call-ID, or by the client in another one.
+fn is_used_elsewhere(session: &Session<'_>, context: &Context<'_>, row: &Row<'_, '_>) -> bool {
+    let (_, attempt, presented) = row;
+    let nonce = presented.nonce.and_then(|id| Some((id, context.nonces.get(id)?)));
+    let is_repeat = |nonce: &Nonce| {
+        nonce.repeated().is_some_and(|repeat| attempt.request().is_some_and(|request| request.at == repeat.at))
+    };
+    // A count above all others is new, whoever used the nonce.
+    let may_be_earlier =
+        |nonce: &Nonce| presented.nonce_count.is_some_and(|count| count <= 1 || count < nonce.highest_count());
+    let is_of_earlier = |id, nonce: &Nonce| {
+        !nonce.is_shared && may_be_earlier(nonce) && u64::from(nonce.uses) > session.lookup().uses(id)
+    };
+    nonce.is_some_and(|(id, nonce)| is_repeat(nonce) || is_of_earlier(id, nonce))
+        || nonce_facts::repeats_count_of_other_call(session, context, attempt, presented)
 }
 
 /// The credentials in the finding's frames that were answered, and are not seen to have been let past.

@@ -32,6 +32,12 @@ pub(super) fn quote(session: &Session<'_>, findings: &mut [Finding]) {
     }
 }
 
+/// Whether an answer names something in its own words, whatever their letter case.
+pub(super) fn name(session: &Session<'_>, answer: &Answer, what: &str) -> bool {
+    let texts = std::iter::once(answer.reason).chain(answer.words().map(|(_, value)| value));
+    texts.into_iter().any(|text| facts::text(session.text(text)).to_ascii_lowercase().contains(what))
+}
+
 fn add(session: &Session<'_>, answer: &Answer, finding: &mut Finding) {
     let phrase = session.text(answer.reason);
     let own = (!status::is_usual_phrase(answer.status, phrase)).then(|| facts::quoted(phrase));

@@ -1,5 +1,9 @@
 //! Why a challenge may have gone unanswered, as far as the capture shows it: told within the finding, with what to do about it.
 
+mod parties;
+
+pub use parties::blame_realm;
+
 use crate::base::FrameNumber;
 use crate::base::FrameRef;
 use crate::base::Notice;
@@ -59,6 +63,9 @@ pub fn explain(
         finding = explain_late(finding, attempt);
     } else {
         finding = explain_circumstances(session, context, finding, attempt);
+        if parties::is_own_server_asked(context, attempt) {
+            finding = parties::explain_own_server(finding, attempt);
+        }
         if let Some(at) = trunk(context, attempt) {
             finding = explain_trunk(finding, attempt, at);
         } else if let Some(at) = admitted(context, attempt) {
@@ -313,7 +320,8 @@ fn explain_circumstances(
 ) -> Finding {
     let circumstance = challenge_facts::circumstance(session, context, attempt);
     finding.cause = circumstance.map(Circumstance::name);
-    if challenge_facts::is_second_realm(session, attempt) {
+    let is_second_realm = challenge_facts::is_second_realm(session, attempt);
+    if is_second_realm {
         finding = explain_second_realm(session, finding, attempt);
     } else if challenge_facts::is_other_realm_kept(attempt) {
         finding = explain_other_realm(finding, attempt);
@@ -337,7 +345,7 @@ fn explain_circumstances(
     }
     match attempt.status().filter(|_| challenge_facts::is_unknown_kind(context, attempt)) {
         Some(407) if *method == Method::Register => finding = finding.advises("Many phones know only 401 for REGISTER: let the registrar answer 401 (VOS3000: SS_AUTHCHALLENGEMODE 1 or 3)"),
-        Some(401) if *method != Method::Register => finding = finding.advises(format!("A server that can choose may try 407, which callers expect for {method}, or both (VOS3000: SS_AUTHCHALLENGEMODE 2 or 3)")),
+        Some(401) if *method != Method::Register && !is_second_realm && !facts::is_ping(attempt) => finding = finding.advises(parties::advice_407(attempt)),
         _ => {}
     }
     if let Some(algorithm) = challenge_facts::demanding_algorithm(session, context, attempt) {
@@ -361,7 +369,7 @@ fn explain_circumstances(
         None if answer_facts::has_shown_realm_elsewhere(session, context, attempt) => {
             "under another Call-ID".to_owned()
         }
-        None => return finding.advises("Check that user name, password and realm are set on the client"),
+        None => return finding.advises(parties::CHECK_ACCOUNT),
     };
     let why = match doubt(session, context, attempt) {
         Some(_) => "why it let this challenge go: a restart, or an answer that it did not get".to_owned(),
@@ -438,7 +446,8 @@ fn explain_second_realm(session: &Session<'_>, mut finding: Finding, attempt: &A
         }
     }
     finding.advises(
-        "Give the client an account for the second realm too, or let the first server authenticate on its behalf",
+        "Give the client an account for the second realm too, or let the first server authenticate on its behalf, or the second take what \
+         comes from the first by its address",
     )
 }
 

@@ -151,6 +151,21 @@ impl Verifier {
         closest
     }
 
+    /// The same of a digest that the server let past: one such search is enough, for what is left serves those that were refused.
+    pub fn near_miss_of_accepted(
+        &mut self,
+        credentials: &Credentials<'_>,
+        request: &Request<'_>,
+        around: &Surroundings<'_>,
+    ) -> Closest {
+        let username = username(credentials, &self.keyring, &mut self.user_hashes).unwrap_or_default();
+        if self.searches.is_fruitless(&username, &credentials.realm().unwrap_or_default()) {
+            self.searches.passed_over += 1;
+            return Closest::NotLooked;
+        }
+        self.near_miss(credentials, request, around)
+    }
+
     /// Wrong digests that were not searched for a near miss, because of a limit.
     pub fn passed_over(&self) -> u64 {
         self.searches.passed_over

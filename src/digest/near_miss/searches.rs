@@ -72,6 +72,12 @@ impl Searches {
         }
     }
 
+    /// Whether an account was searched for in vain, and never with a result.
+    pub(super) fn is_fruitless(&self, username: &[u8], realm: &[u8]) -> bool {
+        let known = self.accounts.get(&key(username, realm));
+        known.is_some_and(|known| known.fruitless > 0 && known.variant.is_none())
+    }
+
     /// Notes what a search found.
     pub(super) fn note(&mut self, username: &[u8], realm: &[u8], closest: &Closest) {
         let known = self.accounts.entry(key(username, realm)).or_default();

@@ -42,7 +42,7 @@ pub static RULE: Rule = Rule {
             32 s, while the capture goes on, or until the client begins anew with a REGISTER without credentials. Where the capture ends \
             earlier, the finding is medium and possible, and says how long it went on: less than 2 s speak against nobody. So it is where the account shows what was asked \
             for within 64 s, but later, from another port or at another server. Where the challenge itself shows why, the \
-            cause says so: scheme, joined-challenges, folded-challenge, algorithm, qop, second-realm, late-challenge or challenge-kind; and trunk where the one who was asked is a \
+            cause says so: scheme, joined-challenges, folded-challenge, algorithm, qop, second-realm (also where the same user got in at that server with another realm), late-challenge or challenge-kind; and trunk where the one who was asked is a \
             server that asked the asker before, or calls for several users and is not seen to log in for any. Where the capture lacks \
             the request that was challenged, or its headers, it is medium and possible. Where the client goes on to repeat its request \
             over UDP for a second or more, the challenge did not reach it, and the fault is the path's; one that came from elsewhere than the \

@@ -41,16 +41,20 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let Some(offered) = answer_facts::wrong_header(session, attempt, presented) else { return Vec::new() };
     let sent = presented.header.credentials_header();
     let due = offered.header.credentials_header();
+    let is_accepted = wrong.iter().all(|(_, _, presented)| presented.judgement == Judgement::Accepted);
     let mut finding = Finding::new(
         &RULE,
         format!("The {} challenge is answered in {sent}; it belongs in {due}", offered.header.challenge_header()),
     )
     .fault(Fault::Client)
     .explained(format!(
-        "{} answered realm {} and its nonce under {sent}. A server that asked in {} reads {due} and finds nothing there.",
+        "{} answered realm {} and its nonce under {sent}. {}",
         facts::count(wrong.len(), "request"),
         facts::quoted(&offered.realm()),
-        offered.header.challenge_header()
+        match is_accepted {
+            true => format!("This server took that all the same; one that looks under {due} alone finds nothing there."),
+            false => format!("A server that asked in {} reads {due} and finds nothing there.", offered.header.challenge_header()),
+        }
     ))
     .excludes("wrong realm or nonce: both are those of the challenge")
     .advises(format!("Let the client send {due}, or let the server challenge with the kind the client answers (VOS3000: SS_AUTHCHALLENGEMODE)"));
@@ -66,7 +70,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         .map(|(a, _)| facts::challenge_evidence(a))
         .unwrap_or_default();
     finding.evidence.extend(facts::credentials_evidence(attempt, presented));
-    if wrong.iter().all(|(_, _, presented)| presented.judgement == Judgement::Accepted) {
+    if is_accepted {
         finding.severity = Severity::Medium;
     }
     vec![finding]

@@ -128,7 +128,8 @@ fn explain_demand(
     let algorithm = challenge_facts::demanding_algorithm(session, context, asking);
     if let Some(algorithm) = algorithm.filter(|_| circumstance == Circumstance::Algorithm) {
         finding.explanation.push_str(&format!(
-            " The challenge offers {algorithm} and no MD5: a client that does not know it behaves so, and one without an account, too."
+            " The challenge offers {algorithm} {}: a client that does not know it behaves so, and one without an account, too.",
+            if challenge_facts::has_plain_md5(asking) { "first, and MD5 behind it" } else { "and no MD5" },
         ));
         finding.confidence = finding.confidence.min(Confidence::Likely);
         finding = finding.advises(challenge_facts::algorithm_advice(asking, &algorithm));

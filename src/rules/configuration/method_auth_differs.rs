@@ -39,17 +39,24 @@ fn check(facts: &CaptureFacts) -> Vec<Finding> {
     facts.method_differences.iter().filter_map(finding).collect()
 }
 
-/// The sessions in which a server refused a right digest of an account that registers with it in the same realm, and what to look at there:
-/// the secret that it has stored is in order.
-pub fn refused_with_known_secret(difference: &MethodDifference) -> Option<(Vec<u64>, String)> {
-    let MethodDifference { registered, refused, .. } = difference;
+/// Where a server refused a right digest of an account that registers with it in the same realm, and what to look at there: the secret that
+/// it has stored is in order.
+pub fn refused_with_known_secret(difference: &MethodDifference) -> Option<(Subject, String)> {
+    let MethodDifference { user, registered, refused } = difference;
     let is_known = |ending: &&Ending| {
         let is_right = matches!(ending.kind, EndingKind::Refused { is_digest_right: true, .. });
         is_right && (ending.server, &ending.realm) == (registered.server, &registered.realm)
     };
     let refused: Vec<&Ending> = refused.iter().filter(is_known).collect();
     let first = refused.first()?;
-    Some((refused.iter().map(|ending| ending.session).collect(), advice(&refused, first)))
+    let subject = Subject {
+        realm: first.realm.to_vec(),
+        user: user.user.to_vec(),
+        client: Some(user.client),
+        server: Some(first.server),
+        ..Subject::default()
+    };
+    Some((subject, advice(&refused, first)))
 }
 
 fn advice(refused: &[&Ending], first: &Ending) -> String {

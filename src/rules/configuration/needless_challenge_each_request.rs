@@ -73,7 +73,7 @@ fn of_exchange(session: &Session<'_>, context: &Context<'_>, exchange: &Exchange
         if !nonce_facts::is_first_use(session, index, presented) || !attempt.is_let_past() {
             return None;
         }
-        if challenged && attempt.is_own_hop() {
+        if challenged && attempt.is_own_hop() && attempt.outcome == AttemptOutcome::Accepted {
             accepted.push((index, attempt));
         }
         challenged = false;

@@ -11,7 +11,9 @@ use crate::rules::Severity;
 use crate::rules::Subject;
 use crate::rules::answer_facts;
 use crate::rules::facts;
+use crate::session::Answer;
 use crate::session::Attempt;
+use crate::session::AttemptOutcome;
 use crate::session::Presented;
 use crate::session::Session;
 use crate::sip::Method;
@@ -24,9 +26,9 @@ pub static RULE: Rule = Rule {
     severity: Severity::Info,
     summary: "The request failed for another reason than authentication",
     finds: "A REGISTER, SUBSCRIBE, PUBLISH or MESSAGE with credentials for which no others were asked and whose final answer is still \
-            an error (423, 402, 408, 503 …), or one that was never challenged and answered 402, 403, 404, 408 or 423; a REGISTER that was never \
+            an error (423, 402, 420, 408, 503 …), or one that was never challenged, or not any more, and answered 402, 403, 404, 408 or 423; a REGISTER that was never \
             challenged and is refused in whatever way; and calls of a source that are answered 403 without a challenge, and of which none is let past: info, and medium from the third on. It is medium where that is \
-            the session's last answer, and only possible where the server is in trouble (408, 5xx) or the digest is known to be wrong.",
+            the session's last answer, or nothing follows but bare requests that are challenged, and only possible where the server is in trouble (408, 5xx) or the digest is known to be wrong.",
     matters: "Looking for a wrong password leads nowhere: the server refuses the contact, the interval, the extension or the account.",
     advice: "Read the status: 423 wants a longer interval (Min-Expires), 402 and 404 speak of the account or extension, 408 and 503 \
              of something behind the server.",
@@ -38,20 +40,21 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
-    let is_challenged = |exchange| session.attempts_of(exchange).any(Attempt::is_challenged);
-    let challenged: Vec<bool> = session.exchanges.iter().map(is_challenged).collect();
-    let was_challenged = |attempt: &Attempt<'_>| challenged.get(attempt.exchange) == Some(&true);
-    let all = session.attempts.iter().enumerate();
-    let failed: Vec<_> = all.filter(|(_, attempt)| is_other_failure(attempt, was_challenged(attempt))).collect();
-    let Some((index, attempt)) = failed.last().copied() else {
+    let asked = asked(session);
+    let all = session.attempts.iter().zip(asked).enumerate();
+    let failed: Vec<_> = all.filter(|(_, (attempt, asked))| is_other_failure(attempt, *asked == Asked::Now)).collect();
+    let Some((index, (attempt, asked))) = failed.last().copied() else {
         return unadmitted(session, context).into_iter().collect();
     };
     let status = attempt.status().unwrap_or_default();
-    let is_last = index + 1 == session.attempts.len() && !answer_facts::has_got_in_soon(session, context, attempt);
+    // What was to end expires by itself.
+    let is_over = asked == Asked::Before && attempt.is_removal();
+    let is_last = is_last(session, index) && !is_over && !answer_facts::has_got_in_soon(session, context, attempt);
     let method = attempt.transaction.method.to_string();
     let is_wrong = attempt.credentials.iter().any(Presented::is_wrong);
     let is_let_past = !attempt.has_credentials() || attempt.is_let_past();
     let past = match attempt.has_credentials() {
+        false if asked == Asked::Before => "The server asked for no credentials this time, as it had before",
         false => "The request was never challenged",
         true if is_let_past => "The credentials were let past",
         // Nothing says that it looked at them first.
@@ -76,10 +79,62 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     }
     finding.attempt = Some(index);
     finding.subject = facts::subject(session, attempt);
-    finding.frames = facts::frames_of_all(failed.iter().map(|(_, attempt)| *attempt));
+    finding.frames = facts::frames_of_all(failed.iter().map(|(_, (attempt, _))| *attempt));
     finding.evidence = facts::status_evidence(session, attempt).into_iter().collect();
     vec![finding]
 }
+
+/// Whether a client was asked for credentials, as far as its request shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    /// In this exchange, and it has not got in with any since.
+    Now,
+    /// It has got in since, and its next request was not challenged.
+    Before,
+    Never,
+}
+
+/// The same of each attempt.
+fn asked(session: &Session<'_>) -> Vec<Asked> {
+    let of_exchange = |exchange| match session.attempts_of(exchange).any(Attempt::is_challenged) {
+        true => Asked::Now,
+        false => Asked::Never,
+    };
+    let mut asked: Vec<Asked> = session.exchanges.iter().map(of_exchange).collect();
+    let of_attempt = |attempt: &Attempt<'_>| {
+        let Some(known) = asked.get_mut(attempt.exchange) else { return Asked::Never };
+        *known = match *known {
+            Asked::Before if attempt.is_challenged() => Asked::Now,
+            Asked::Now if attempt.has_credentials() && attempt.outcome == AttemptOutcome::Accepted => Asked::Before,
+            known => known,
+        };
+        *known
+    };
+    session.attempts.iter().map(of_attempt).collect()
+}
+
+/// Whether nothing came of what follows a refusal: bare requests, each of which was challenged.
+fn is_last(session: &Session<'_>, index: usize) -> bool {
+    let exchange = session.attempts.get(index).map(|attempt| attempt.exchange);
+    session.attempts.iter().skip(index + 1).all(|later| is_begun_anew(later) && Some(later.exchange) == exchange)
+}
+
+fn is_begun_anew(attempt: &Attempt<'_>) -> bool {
+    attempt.is_challenged() && !attempt.has_credentials() && facts::shows_credentials(attempt)
+}
+
+/// Whether a challenge comes to a client whose credentials were let past, and refused for another reason, and that has begun anew since: it
+/// is no silence that kept it out.
+pub fn was_refused_before(session: &Session<'_>, index: usize) -> bool {
+    let exchange = session.attempts.get(index).and_then(|attempt| session.exchanges.get(attempt.exchange));
+    let mut before = exchange.into_iter().flat_map(|exchange| exchange.attempts.iter().rev());
+    let mut before = before.by_ref().filter(|before| **before <= index).filter_map(|at| session.attempts.get(*at));
+    let last = before.by_ref().take(BEGUN_ANEW_MAX).find(|before| !is_begun_anew(before));
+    last.is_some_and(|last| last.is_let_past() && is_other_failure(last, true))
+}
+
+/// How often a client begins anew before nobody looks back any more. Bounds the search in endless sessions.
+const BEGUN_ANEW_MAX: usize = 64;
 
 fn is_other_failure(attempt: &Attempt<'_>, was_challenged: bool) -> bool {
     let is_registrar_business =
@@ -87,7 +142,8 @@ fn is_other_failure(attempt: &Attempt<'_>, was_challenged: bool) -> bool {
     let Some(status) = attempt.status() else { return false };
     let got_past = attempt.has_credentials()
         && status >= 400
-        && !matches!(status, 400 | 401 | 403 | 407 | 420 | 421 | 482 | 494)
+        && !matches!(status, 400 | 401 | 403 | 407 | 482 | 494)
+        && !attempt.answer().is_some_and(wants_agreement)
         && !(status == 404 && attempt.transaction.method == Method::Register);
     // What wants an agreement first, or an extension, is told elsewhere. Only to a REGISTER is a redirection the end.
     let is_refusal = match attempt.transaction.method {
@@ -99,6 +155,11 @@ fn is_other_failure(attempt: &Attempt<'_>, was_challenged: bool) -> bool {
     // A request that the capture lacks may have carried credentials.
     let never_asked = facts::shows_credentials(attempt) && !attempt.has_credentials() && !was_challenged && is_refusal;
     is_registrar_business && (got_past || never_asked)
+}
+
+/// RFC 3329 §2.3.1: an agreement on security is a story of its own.
+fn wants_agreement(answer: &Answer) -> bool {
+    answer.requires_agreement() || answer.security_server().is_some()
 }
 
 /// Calls of one source that are turned down before they are no matter of the called number any more.
@@ -153,7 +214,7 @@ fn fault(status: u16) -> Fault {
     match status {
         513 => Fault::Client,
         501 | 505 => Fault::Unknown,
-        423 => Fault::Client,
+        420 | 421 | 423 => Fault::Client,
         402..=404 => Fault::Operator,
         500..=599 => Fault::Server,
         _ => Fault::Unknown,
@@ -168,6 +229,12 @@ fn advice(status: u16) -> &'static str {
         403 => "Check whether the server admits this address or account: it refused without asking for credentials",
         404 => "Compare user and domain of the To URI with the accounts on the server",
         408 => "Look behind the server: it timed out waiting for somebody else",
+        420 => {
+            "Switch the extension off that the client requires: the answer's Unsupported header names it, and its own Require or Proxy-Require"
+        }
+        421 => {
+            "Let the client support the extension that the answer's Require header names, or do not demand it of this client"
+        }
         423 => "Let the client ask for a longer interval: the answer's Min-Expires says how long",
         501 | 505 => {
             "See in the server's log what of the request it does not support: the method, a header, or the version"

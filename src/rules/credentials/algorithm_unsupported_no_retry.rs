@@ -21,7 +21,7 @@ pub static RULE: Rule = Rule {
     severity: Severity::High,
     summary: "The client gave up on a challenge that does not begin with MD5",
     finds: "A challenge that was never answered, whose first Digest offer is not MD5, from a client that was never seen to use that \
-            algorithm. It is medium where the capture ends early, or where the client tried again without credentials.",
+            algorithm. It is medium where the capture ends early, or where the client tried again at once without credentials.",
     matters: "Clients should pass over algorithms that they do not know. Many read the first challenge only and give up, even where \
               MD5 follows (baresip and sipsak, for two); some know nothing but MD5.",
     advice: "Update the client. Until then let the server offer MD5 first, or MD5 alone, to these clients (Asterisk: supported \
@@ -54,8 +54,11 @@ fn finding(session: &Session<'_>, context: &Context<'_>, unanswered: &Unanswered
     let exchange = session.exchanges.get(attempt.exchange)?;
     let tried_again = exchange.attempts.len() > 1
         && session.attempts_of(exchange).filter(|other| other.is_challenged() && !other.has_credentials()).count() > 1;
-    let is_open = unanswered.gap < facts::ANSWER_WITHIN;
+    // Who begins anew by his timer was silent behind each challenge before the last.
+    let is_at_leisure = tried_again && challenge_facts::is_tried_at_leisure(session, attempt);
+    let is_open = unanswered.gap < facts::ANSWER_WITHIN && !is_at_leisure;
     let (severity, confidence) = match unanswered.severity {
+        Severity::High | Severity::Medium if is_at_leisure => (Severity::High, Confidence::Likely),
         Severity::High if tried_again => (Severity::Medium, Confidence::Possible),
         severity => (severity, unanswered.confidence.min(Confidence::Likely)),
     };

@@ -26,7 +26,7 @@ pub static RULE: Rule = Rule {
     summary: "A parameter of an auth header is quoted that must not be, or the reverse",
     finds: "Digest credentials with algorithm, qop or nc in quotes, with username, realm, nonce, response, cnonce or \
             opaque without, or with doubled quotes; and challenges with algorithm in quotes, or realm, nonce, opaque, \
-            domain or qop without.",
+            domain or qop without. It is low where nobody minds.",
     matters: "Most parsers take either form. Strict ones refuse the header, answer 400, or read another value and \
             compute another digest.",
     advice: "Write each parameter as RFC 7616 sections 3.3 and 3.4 want it. The one who wrote it can be seen by the \
@@ -64,8 +64,10 @@ fn in_credentials(session: &Session<'_>, context: &Context<'_>) -> Option<Findin
     let (_, _, presented) = rows.first()?;
     let oddities = oddities(&presented.credentials.params, &CREDENTIALS);
     // Most servers take either form: that one refuses for it is never more than possible.
-    let (_, confidence) = credentials_facts::grade(&rows);
-    let confidence = if confidence == Confidence::Likely { Confidence::Possible } else { confidence };
+    let (severity, confidence) = match credentials_facts::grade(&rows) {
+        (_, Confidence::Proven) => (Severity::Low, Confidence::Proven),
+        _ => (Severity::Medium, Confidence::Possible),
+    };
     // Where nobody minds, it is what that make of client does with any account.
     let shared = (!session.has_trouble).then(|| {
         let agent = rows.first().and_then(|(_, attempt, _)| attempt.request()?.user_agent);
@@ -74,10 +76,10 @@ fn in_credentials(session: &Session<'_>, context: &Context<'_>) -> Option<Findin
     });
     if let Some(again) = shared.as_ref().and_then(|key| context.said.again(&RULE, key)) {
         let attempt = facts::lead(session, rows.iter().map(|(index, _, _)| *index));
-        return Some(Finding { attempt, ..again.graded(Severity::Medium, confidence).fault(Fault::Client) });
+        return Some(Finding { attempt, ..again.graded(severity, confidence).fault(Fault::Client) });
     }
     let finding = Finding::new(&RULE, format!("The credentials are quoted wrongly: {oddities}"))
-        .graded(Severity::Medium, confidence)
+        .graded(severity, confidence)
         .fault(Fault::Client)
         .explained(format!(
             "In {}: {oddities}. {}",

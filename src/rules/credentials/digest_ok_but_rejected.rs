@@ -2,6 +2,7 @@
 
 use crate::auth::Algorithm;
 use crate::base::FrameNumber;
+use crate::base::FrameRef;
 use crate::digest::Verdict;
 use crate::rules::Check;
 use crate::rules::Confidence;
@@ -17,6 +18,7 @@ use crate::rules::credentials_facts;
 use crate::rules::credentials_facts::Row;
 use crate::rules::facts;
 use crate::rules::hop_facts;
+use crate::rules::nonce::nc_repeated;
 use crate::rules::nonce_facts;
 use crate::rules::recovery;
 use crate::session::Attempt;
@@ -50,7 +52,30 @@ pub static RULE: Rule = Rule {
 };
 
 /// What to do where nothing shows that the server knows the secret.
-pub const COMPARE_SECRET: &str = "Compare the secret that the server has stored: an HA1 made for another realm or another form of the user name never fits";
+const COMPARE_SECRET: &str = "Compare the secret that the server has stored: an HA1 made for another realm or another form of the user name never fits";
+
+/// The same where what is refused is no REGISTER: then an account that registers shows that it is not the secret.
+const COMPARE_SECRET_HERE: &str = "Compare the secret that the server has stored: an HA1 made for another realm or another form of the user name never fits here";
+
+/// Puts other advice in the place of the one about the secret, where the server knows it, for it accepted that account in another frame.
+/// `asked_here` is what to look at where what is refused is no REGISTER.
+pub fn settle_secret(finding: &mut Finding, accepted: Option<FrameRef>, asked_here: Option<&str>) {
+    let Some(advice) =
+        finding.remedy.iter_mut().find(|advice| [COMPARE_SECRET, COMPARE_SECRET_HERE].contains(&&***advice))
+    else {
+        return;
+    };
+    let asked_here = asked_here.filter(|_| *advice == COMPARE_SECRET_HERE);
+    *advice = match (asked_here, accepted) {
+        (Some(asked), _) => asked.to_owned().into(),
+        (None, Some(accepted)) => format!(
+            "Compare this request with the one in frame {}, which the server accepted from the same account",
+            accepted.number
+        )
+        .into(),
+        (None, None) => COMPARE_SECRET.into(),
+    };
+}
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let refused: Vec<_> =
@@ -95,11 +120,14 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         finding = finding
             .advises("Find the device between the two hops that rewrites the request, and switch its SIP ALG off");
     }
-    if is_made_good {
+    if let Some(taken) = refusals.other_algorithm() {
+        finding = finding.advises(format!("Let the server offer {taken} alone, or first, until it can check the other algorithm: an HA1 that it has stored is good for one of them"));
+    } else if is_made_good {
         finding = finding.advises("Nothing, where it happens once; else see whether the server was restarted, whether nodes share their nonces, and how long these live");
     } else if !is_expired {
         if credentials_facts::let_past_before(session, index, presented).is_none() {
-            finding = finding.advises(COMPARE_SECRET);
+            let is_register = attempt.transaction.method == Method::Register;
+            finding = finding.advises(if is_register { COMPARE_SECRET } else { COMPARE_SECRET_HERE });
         }
         finding = finding.advises("See whether the node that challenged is the one that answered, and whether identity rules tie the user to the From address");
     }
@@ -128,6 +156,7 @@ fn is_refused_unexplained(
         && facts::ignored_challenge(session, context, *index, presented).is_none()
         && facts::same_nonce_count(session, *index, presented).is_none()
         && !nonce_facts::repeats_count_of_other_call(session, context, attempt, presented)
+        && nc_repeated::repeats_count_anew(session, context, (*index, *attempt, *presented)).is_none()
         && !facts::has_uppercase_response(presented)
         && !credentials_facts::differs_in_opaque(session, presented)
         && !hop_facts::are_replaced(session, attempt, presented)
@@ -195,20 +224,25 @@ fn blame_identity(
     finding.fault(Fault::Operator)
 }
 
-/// Whether the same digest over another nonce was taken soon after: then it was the nonce that the server refused.
+/// Whether the same secret got in soon after: then it was the nonce that the server refused, or the algorithm.
 fn is_made_good(session: &Session<'_>, index: usize, presented: &Presented<'_>) -> bool {
+    recovery::has_recovered(session, index) && taken_soon(session, index, presented).is_some()
+}
+
+/// The credentials with which it did.
+fn taken_soon<'s, 'run>(
+    session: &'s Session<'run>,
+    index: usize,
+    presented: &Presented<'_>,
+) -> Option<&'s Presented<'run>> {
     let is_right = |later: &Presented<'_>| {
         later.verdict() == Some(Verdict::Match)
             && later.judgement == Judgement::Accepted
             && (later.realm(), later.username()) == (presented.realm(), presented.username())
     };
-    recovery::has_recovered(session, index)
-        && session
-            .lookup()
-            .let_past_from(index)
-            .iter()
-            .take(MADE_GOOD_WITHIN)
-            .any(|later| session.attempts.get(*later).is_some_and(|later| later.credentials.iter().any(is_right)))
+    let let_past = session.lookup().let_past_from(index).iter().take(MADE_GOOD_WITHIN);
+    let mut later = let_past.filter_map(|later| session.attempts.get(*later));
+    later.find_map(|later| later.credentials.iter().find(|later| is_right(later)))
 }
 
 /// How many attempts that were let past are looked at for the same digest over another nonce. Bounds the search in endless sessions.
@@ -224,6 +258,14 @@ struct Refusals<'s, 'run, 'c> {
 }
 
 impl Refusals<'_, '_, '_> {
+    /// The algorithm with which the same secret got in, where all that was refused had another one.
+    fn other_algorithm(&self) -> Option<String> {
+        let (last, _, presented) = self.rows.last().filter(|_| self.is_made_good)?;
+        let taken = taken_soon(self.session, *last, presented)?;
+        let is_other = |(_, _, row): &Row<'_, '_>| row.credentials.algorithm() != taken.credentials.algorithm();
+        self.rows.iter().all(is_other).then(|| algorithm_name(taken))
+    }
+
     /// A nonce that says itself when it ends, and was used later: the server refused its age and did not call it stale.
     fn blame_age(&self, mut finding: Finding) -> Finding {
         let Some((_, attempt, presented)) = self.rows.first() else { return finding };
@@ -251,6 +293,13 @@ impl Refusals<'_, '_, '_> {
     /// and where the capture ends, nobody knows.
     fn weigh_age(&self, mut finding: Finding) -> Finding {
         let Some(&(last, attempt, presented)) = self.rows.last() else { return finding };
+        if let Some(taken) = self.other_algorithm() {
+            let refused = algorithm_name(presented);
+            finding.explanation.push_str(&format!(
+                " The next try got in with the same secret and {taken}: the server offers {refused}, and cannot check it for this account.",
+            ));
+            return finding.graded(Severity::Info, Confidence::Likely);
+        }
         if self.is_made_good {
             finding.explanation.push_str(
                 " The next try got in with the same secret: the server took the nonce for too old, used up or none of its own, and does \
@@ -265,6 +314,10 @@ impl Refusals<'_, '_, '_> {
         }
         finding
     }
+}
+
+fn algorithm_name(presented: &Presented<'_>) -> String {
+    presented.credentials.algorithm().name().unwrap_or("an unknown algorithm").to_owned()
 }
 
 /// Whether the same request, seen on its next hop, carries credentials of that realm that do not fit.

@@ -74,16 +74,12 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
             );
         }
     } else if presented.verdict().is_none() && let_past.is_none() {
-        finding = finding.advises(
-            "Give the password (--user with --ask-password, or --credentials) to tell password from permission",
-        );
+        finding = finding.advises(GIVE_PASSWORD);
     }
     finding = match let_past {
         Some(at) => explain_other_call(finding, at),
         None if is_unknown => finding,
-        None => finding.advises(
-            "Check that the account may use the From, To and Contact addresses sent here, and what it is allowed to do",
-        ),
+        None => finding.advises(CHECK_ADDRESSES),
     };
     // A registrar behind a proxy has the last word on the account, whoever asked.
     let is_behind = |(_, attempt, p): &(usize, &Attempt<'_>, &Presented<'_>)| {
@@ -151,6 +147,61 @@ fn explain_other_call(mut finding: Finding, at: FrameRef) -> Finding {
         ))
 }
 
+const GIVE_PASSWORD: &str =
+    "Give the password (--user with --ask-password, or --credentials) to tell password from permission";
+const CHECK_ADDRESSES: &str =
+    "Check that the account may use the From, To and Contact addresses sent here, and what it is allowed to do";
+
+/// What a refusal leaves open, with a right digest and with one that nobody checked.
+type Doubts = (&'static str, &'static str);
+
+const REGISTER_DOUBTS: Doubts = (
+    "Either the server does not allow this account what is asked, or it holds another secret and refuses with this status.",
+    "So a capture cannot tell a wrong secret from an account that lacks the permission.",
+);
+
+/// The same of other requests: where the account registers, these doubts are gone.
+const OTHER_DOUBTS: Doubts = (
+    "Either the server does not allow this account what it asks for here, or it holds another secret and refuses with this status.",
+    "So a capture cannot tell a wrong secret from an account that lacks the permission for this request.",
+);
+
+fn doubts(attempt: &Attempt<'_>) -> Doubts {
+    match attempt.transaction.method == Method::Register {
+        true => REGISTER_DOUBTS,
+        false => OTHER_DOUBTS,
+    }
+}
+
+/// Says that the secret is good where the server accepted credentials of that account from the same client, with another request.
+pub fn settle_doubt(finding: &mut Finding, accepted: Option<FrameRef>) {
+    let (right, unchecked) = OTHER_DOUBTS;
+    let Some(accepted) = accepted else {
+        // Then it is as open as that of a REGISTER, and told in the same words.
+        finding.explanation =
+            finding.explanation.replacen(right, REGISTER_DOUBTS.0, 1).replacen(unchecked, REGISTER_DOUBTS.1, 1);
+        return;
+    };
+    let known = format!(
+        "The server accepted credentials of the same account from this client in frame {}: the secret is good, and it is this request that it \
+         does not allow.",
+        accepted.number
+    );
+    let Some(doubt) = [right, unchecked].into_iter().find(|doubt| finding.explanation.contains(doubt)) else { return };
+    finding.explanation = finding.explanation.replacen(doubt, &known, 1);
+    finding.remedy.retain(|advice| advice != GIVE_PASSWORD);
+    let excluded =
+        "wrong password, or an account that is unknown or blocked: the server accepted it with another request";
+    finding.excluded.insert(0, excluded.into());
+    if let Some(advice) = finding.remedy.iter_mut().find(|advice| *advice == CHECK_ADDRESSES) {
+        *advice = format!(
+            "Compare this request with the one in frame {}: what is asked for, the From address, and what the account is allowed to do",
+            accepted.number
+        )
+        .into();
+    }
+}
+
 /// What was answered to what, how sure it is what that means, and why.
 fn told(attempt: &Attempt<'_>, presented: &Presented<'_>, is_let_past_elsewhere: bool) -> (String, Confidence, String) {
     let status = attempt.status().unwrap_or_default();
@@ -161,13 +212,9 @@ fn told(attempt: &Attempt<'_>, presented: &Presented<'_>, is_let_past_elsewhere:
             format!("{user} sent the digest of the password given and got {status}"),
             Confidence::Likely,
             match is_let_past_elsewhere {
-                true => "The digest fits the secret given: the client holds it, and so does the server.",
-                false => {
-                    "The digest fits the secret given: the client holds it. Either the server does not allow this account what is \
-                     asked, or it holds another secret and refuses with this status."
-                }
-            }
-            .to_owned(),
+                true => "The digest fits the secret given: the client holds it, and so does the server.".to_owned(),
+                false => format!("The digest fits the secret given: the client holds it. {}", doubts(attempt).0),
+            },
         )
     } else if status == 404 {
         (
@@ -188,9 +235,9 @@ fn told(attempt: &Attempt<'_>, presented: &Presented<'_>, is_let_past_elsewhere:
             format!("{user} sent credentials and got {status}"),
             Confidence::Possible,
             format!(
-                "The server answered credentials with a final refusal, and {}. So a capture cannot tell a wrong secret from an account \
-                 that lacks the permission.",
-                facts::unchecked(presented)
+                "The server answered credentials with a final refusal, and {}. {}",
+                facts::unchecked(presented),
+                doubts(attempt).1
             ),
         )
     }

@@ -73,24 +73,29 @@ fn in_streak(session: &Session<'_>, context: &Context<'_>, streak: &[(usize, &At
     let user = facts::account(&presented.username(), &presented.realm());
     let waits: Vec<_> =
         stale.iter().filter_map(|(_, attempt, presented)| nonce_facts::wait(session, attempt, presented)).collect();
-    let waited = match (waits.iter().min(), waits.iter().max()) {
-        (Some(least), Some(most)) => {
-            let (least, most) = (facts::duration_text(*least), facts::duration_text(*most));
-            let range = if least == most { least } else { format!("{least} to {most}") };
-            format!(" From challenge to answer the client took {range}.")
-        }
-        _ => String::new(),
+    let waited = waited(&waits);
+    let is_same_nonce = presented.nonce.is_some() && stale.iter().all(|(_, _, other)| other.nonce == presented.nonce);
+    let (title, brings) = match is_same_nonce {
+        true => (
+            format!("Every answer of {user} is called stale, for a nonce that the server gives again"),
+            ", with that very nonce",
+        ),
+        false => (format!("Every new nonce that {user} answers is called stale"), ""),
     };
-    let mut finding = Finding::new(&RULE, format!("Every new nonce that {user} answers is called stale: {} in a row", stale.len()))
+    let mut finding = Finding::new(&RULE, format!("{title}: {} in a row", stale.len()))
         .fault(Fault::Server)
         .explained(format!(
-            "Each of the {} answers used the newest nonce, and each was answered {} stale=true.{waited}",
+            "Each of the {} answers used the newest nonce, and each was answered {} stale=true{brings}.{waited}",
             stale.len(),
             attempt.status().unwrap_or_default()
         ))
-        .excludes("client that keeps an old nonce: each answer used the newest one")
-        .advises("Lengthen the nonce lifetime beyond the time that the client takes")
-        .advises("See whether challenge and answer reach the same node, or nodes that share the nonce secret, and whether clocks agree");
+        .excludes("client that keeps an old nonce: each answer used the newest one");
+    finding.remedy = match is_same_nonce {
+        true => {
+            vec!["Let the server make a new nonce where it calls one stale: it gives the one that it refuses".into()]
+        }
+        false => OTHER_NONCES.map(Into::into).to_vec(),
+    };
     if stale.iter().all(|(_, _, presented)| presented.verdict() == Some(Verdict::Match)) {
         finding = finding.excludes("wrong password: every digest fits the secret given");
     } else if stale.iter().any(|(_, _, presented)| presented.is_wrong()) {
@@ -101,7 +106,10 @@ fn in_streak(session: &Session<'_>, context: &Context<'_>, streak: &[(usize, &At
     } else {
         finding = finding.excludes("wrong password as the server's reason: it says stale, which it says of right digests (RFC 2617 section 3.2.1)");
     }
-    finding = told_by_nonces(session, context, finding, &stale);
+    finding = match is_same_nonce {
+        true => Finding { cause: Some(CAUSE_UNKNOWN), ..finding },
+        false => told_by_nonces(session, context, finding, &stale),
+    };
     if finding.cause != Some("expired") && waits.iter().max().is_some_and(|most| *most <= AT_ONCE) {
         finding.remedy.rotate_left(1);
     }
@@ -112,6 +120,20 @@ fn in_streak(session: &Session<'_>, context: &Context<'_>, streak: &[(usize, &At
     finding.evidence.extend(facts::challenge_evidence(attempt));
     Some(finding)
 }
+
+/// How long the client took to answer.
+fn waited(waits: &[Duration]) -> String {
+    let (Some(least), Some(most)) = (waits.iter().min(), waits.iter().max()) else { return String::new() };
+    let (least, most) = (facts::duration_text(*least), facts::duration_text(*most));
+    let range = if least == most { least } else { format!("{least} to {most}") };
+    format!(" From challenge to answer the client took {range}.")
+}
+
+/// What to do where each nonce is another one.
+const OTHER_NONCES: [&str; 2] = [
+    "Lengthen the nonce lifetime beyond the time that the client takes",
+    "See whether challenge and answer reach the same node, or nodes that share the nonce secret, and whether clocks agree",
+];
 
 /// The attempts of the longest row of stale answers.
 fn longest_stale<'s, 'run>(streak: &'s [(usize, &'s Attempt<'run>)]) -> &'s [(usize, &'s Attempt<'run>)] {

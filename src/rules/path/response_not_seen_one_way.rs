@@ -20,7 +20,7 @@ pub static RULE: Rule = Rule {
     summary: "Only one direction of the conversation was captured",
     finds: "Requests without any response, although the client plainly got one: it acknowledged it, or sent credentials that nobody in \
             the capture asked for. Or responses without any request.",
-    matters: "Whether anything was answered cannot be told. Findings about silence are info in such a session.",
+    matters: "Whether anything was answered, or what was sent, cannot be told. Findings about silence are info in such a session.",
     advice: "Capture where both directions pass: on the host itself, or on a span port that copies both ways. With asymmetric \
              routing, capture at both places and merge the files.",
     not_this: "Requests that nobody answered are repeated and not acknowledged: that is no-response-at-all.",
@@ -38,17 +38,19 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let (title, what) = match first.request {
         Some(_) => (
             format!("No response of {} was captured", flow.destination.address),
-            "The capture holds requests, which the client goes on to answer as if it had got responses, and no response",
+            "The capture holds requests, which the client goes on to answer as if it had got responses, and no response: what was accepted or \
+             refused cannot be told.",
         ),
         None => (
             format!("No request of {} was captured", flow.source.address),
-            "The capture holds responses, and none of the requests that they answer",
+            "The capture holds responses, which tell what was accepted or refused, and none of the requests that they answer: what was sent \
+             cannot be told.",
         ),
     };
     let mut finding = Finding::new(&RULE, title)
         .graded(Severity::Info, Confidence::Likely)
         .fault(Fault::Path)
-        .explained(format!("{what}: what was accepted or refused cannot be told."))
+        .explained(what)
         .advises("Capture where both directions pass, or capture each and merge the files");
     finding.subject =
         Subject { client: Some(flow.source.address), server: Some(flow.destination.address), ..Subject::default() };

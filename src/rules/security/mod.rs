@@ -26,11 +26,12 @@ use crate::rules::Rule;
 /// credentials find in their sessions is how attacks look, and nobody's fault.
 pub fn claims(facts: &CaptureFacts) -> BTreeMap<PairKey, &'static Rule> {
     let conducts = facts.chronicle.sources.conducts();
-    let claims = conducts.into_iter().filter_map(|(key, pair, conduct)| Some((key, claim(facts, pair, conduct)?)));
+    let claims =
+        conducts.into_iter().filter_map(|(key, pair, conduct)| Some((key, claim(facts, (key, pair, conduct))?)));
     claims.collect()
 }
 
-fn claim(facts: &CaptureFacts, pair: &Pair, conduct: &Conduct) -> Option<&'static Rule> {
+fn claim(facts: &CaptureFacts, (key, pair, conduct): (PairKey, &Pair, &Conduct)) -> Option<&'static Rule> {
     let guesses: Vec<_> = brute_force::guesses(conduct).filter(|guess| guess.is_certain()).collect();
     let is_guessed = guesses.iter().any(|guess| account_guessed::guessed(guess).is_some());
     if is_guessed || account_guessed::by_tool(conduct).is_some() {
@@ -39,7 +40,7 @@ fn claim(facts: &CaptureFacts, pair: &Pair, conduct: &Conduct) -> Option<&'stati
     if !guesses.is_empty() {
         return Some(&brute_force::RULE);
     }
-    let enumeration = user_enumeration::enumeration(facts.end, pair, conduct);
+    let enumeration = user_enumeration::enumeration(facts.end, key, pair, conduct);
     if enumeration.is_some_and(|enumeration| enumeration.confidence > Confidence::Possible) {
         return Some(&user_enumeration::RULE);
     }

@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::base::CaptureTime;
+use crate::base::network::is_public;
 use crate::history::Conduct;
 use crate::history::Pair;
+use crate::history::PairKey;
 use crate::history::Target;
 use crate::rules::CaptureFacts;
 use crate::rules::Check;
@@ -27,7 +29,8 @@ pub static RULE: Rule = Rule {
     severity: Severity::Medium,
     summary: "One source asks for many users, and is let past for none",
     finds: "Requests of one source for ten users or more, without credentials, of which at least 80 percent are never let past; \
-            or answers that tell users apart: 401 or 407 for five or more, 403 or 404 for five or more.",
+            or answers that tell users apart: 401 or 407 for five or more, 403 or 404 for five or more. Or eight calls or more of a host of \
+            the Internet, each from another port, in the names of five users or more, that answers no challenge and never registers.",
     matters: "A list of the accounts that exist is half of the way into them: the passwords are tried next. A server that says 404 for \
               those it lacks and 401 for those it has gives the list away.",
     advice: "Block the source. Let the server challenge unknown users as it challenges known ones (Asterisk chan_sip: \
@@ -64,8 +67,14 @@ pub struct Enumeration<'a> {
 }
 
 /// What a source asked for, where it looks like enumeration. `end` is the end of the capture.
-pub fn enumeration<'a>(end: Option<CaptureTime>, pair: &Pair, conduct: &'a Conduct) -> Option<Enumeration<'a>> {
-    if conduct.targets.len() < TARGETS_MIN {
+pub fn enumeration<'a>(
+    end: Option<CaptureTime>,
+    key: PairKey,
+    pair: &Pair,
+    conduct: &'a Conduct,
+) -> Option<Enumeration<'a>> {
+    let is_stranger = is_stranger(key, pair, conduct);
+    if conduct.targets.len() < TARGETS_MIN && !is_stranger {
         return None;
     }
     let is_scanner = security::is_scanner(conduct);
@@ -99,6 +108,9 @@ pub fn enumeration<'a>(end: Option<CaptureTime>, pair: &Pair, conduct: &'a Condu
     let others = conduct.targets.len() - probed.len();
     let is_mostly_refused =
         counted * 100 >= counted.saturating_add(others).saturating_add(let_past).saturating_mul(REFUSED_PERCENT_MIN);
+    if is_stranger && probed.len() == conduct.targets.len() {
+        return Some(Enumeration { confidence: Confidence::Likely, probed, asked, turned_down });
+    }
     let is_phones = !is_scanner && conduct.ports.len() >= PORTS_OF_PHONES;
     if is_phones || !(tells_apart || (counted >= TARGETS_MIN && is_mostly_refused)) {
         return None;
@@ -112,6 +124,28 @@ pub fn enumeration<'a>(end: Option<CaptureTime>, pair: &Pair, conduct: &'a Condu
         _ => Confidence::Possible,
     };
     Some(Enumeration { confidence, probed, asked, turned_down })
+}
+
+/// Calls of a stranger that each come from another port.
+const CALLS_OF_STRANGER: usize = 8;
+
+/// Whether a host of the Internet makes each call from another port and in the names of many, and answers no challenge: phones behind one
+/// address register, repeat what brings them nothing, and answer.
+fn is_stranger(key: PairKey, pair: &Pair, conduct: &Conduct) -> bool {
+    let calls = conduct.targets.len();
+    let is_bare_call = |target: &Target| {
+        target.caller.is_some() && target.is_asked && !target.is_tried && !target.is_let_past && !target.is_repeated
+    };
+    let callers = || conduct.targets.values().filter_map(|target| target.caller).collect::<BTreeSet<u64>>();
+    calls >= CALLS_OF_STRANGER
+        && is_public(key.client)
+        && !(pair.is_registrar || pair.is_authenticated || pair.is_admitted)
+        && pair.let_past == 0
+        && conduct.forwarded == 0
+        && conduct.tries.is_empty()
+        && conduct.ports.len() >= calls.min(CALLS_OF_STRANGER)
+        && conduct.targets.values().all(|target| is_bare_call(target))
+        && callers().len() >= PORTS_OF_PHONES
 }
 
 /// The time from one to the next, in the mean; `None` of too few to tell.
@@ -135,7 +169,7 @@ fn waited(end: Option<CaptureTime>, target: &Target) -> bool {
 fn check(facts: &CaptureFacts) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (key, pair, conduct) in facts.chronicle.sources.conducts() {
-        let Some(enumeration) = enumeration(facts.end, pair, conduct) else { continue };
+        let Some(enumeration) = enumeration(facts.end, key, pair, conduct) else { continue };
         let Enumeration { confidence, probed, asked, turned_down } = enumeration;
         let names: Vec<String> = probed.iter().take(3).map(|(user, _)| facts::text(user)).collect();
         let verdict = if asked > 0 && turned_down > 0 {
@@ -149,7 +183,14 @@ fn check(facts: &CaptureFacts) -> Vec<Finding> {
         };
         let mut finding = Finding::new(
             &RULE,
-            format!("{} asks for {} and is let past for none", key.client, facts::count(probed.len(), "user")),
+            match probed.iter().all(|(_, target)| target.caller.is_some()) {
+                true => {
+                    format!("{} calls {} and is let past for none", key.client, facts::count(probed.len(), "number"))
+                }
+                false => {
+                    format!("{} asks for {} and is let past for none", key.client, facts::count(probed.len(), "user"))
+                }
+            },
         )
         .graded(Severity::Medium, confidence)
         .fault(Fault::Client)
@@ -158,12 +199,19 @@ fn check(facts: &CaptureFacts) -> Vec<Finding> {
             names.join(", "),
             key.server
         ))
-        .excludes("phones behind one address: they would send from several ports and answer their challenges")
+        .excludes(match is_stranger(key, pair, conduct) {
+            false => "phones behind one address: they would send from several ports and answer their challenges",
+            true => "phones behind one address: they would register, and answer their challenges",
+        })
         .advises(match conduct.forwarded {
             0 => format!("Block {}", key.client),
             _ => format!("Find out who is behind {}, which passes these requests on", key.client),
-        })
-        .advises("Let the server answer unknown users as it answers known ones (Asterisk: alwaysauthreject=yes)");
+        });
+        if turned_down > 0 {
+            let advice =
+                "Let the server answer unknown users as it answers known ones (Asterisk: alwaysauthreject=yes)";
+            finding = finding.advises(advice);
+        }
         if brute_force::guesses(conduct).any(|guess| guess.is_certain()) {
             finding.explained_by = Some(brute_force::RULE.name);
         }

@@ -21,7 +21,7 @@ pub static RULE: Rule = Rule {
     summary: "The retry with credentials has the CSeq number of the challenged request, or a lower one",
     finds: "A request that answers a challenge of the same exchange under a CSeq number that is not above that of the \
             challenged request. It is high where the server answered 482, 400 or stale, names CSeq in its refusal, or \
-            refused it although the digest is right.",
+            refused it although the digest is right, and low where it did not mind.",
     matters: "A retry is a new request. A server may take one with the old number for a copy of the first that came \
             another way, and answer 482, or the old 401 once more.",
     advice: "Let the client count CSeq one up for the retry. Where a proxy or B2BUA adds the credentials, let it raise \
@@ -44,6 +44,8 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let is_named = !session.is_let_past() && rows.iter().any(|(_, attempt, _)| is_named(session, attempt));
     let (severity, confidence) = match credentials_facts::grade(&rows) {
         (severity, _) if severity < Severity::High && is_named => (Severity::High, Confidence::Likely),
+        // The server did not mind.
+        (_, Confidence::Proven) => (Severity::Low, Confidence::Proven),
         graded => graded,
     };
     let outcome = match is_named {

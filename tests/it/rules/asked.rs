@@ -305,6 +305,20 @@ fn algorithm_unsupported_no_retry_gives_way_to_a_retry_without_credentials() {
         NOTHING,
         "high retry-without-credentials by=- says=user_name\nmedium algorithm-unsupported-no-retry sure=possible",
     );
+    // Who begins anew by a timer was silent, as who gives up is.
+    for last in ["", LATER] {
+        check(
+            &["> REGISTER\n< 401\n", SHA, MD5, "+60 > REGISTER\n< 401\n", SHA, MD5, last],
+            NOTHING,
+            "high algorithm-unsupported-no-retry sure=likely by=- says=second_offer unsaid=before_the_capture_ends
+            medium retry-without-credentials cause=algorithm by=algorithm-unsupported-no-retry",
+        );
+    }
+    check(
+        &["> REGISTER\n< 401\n", MD5, SHA, "+60 > REGISTER\n< 401\n", MD5, SHA, LATER],
+        NOTHING,
+        "no algorithm-unsupported-no-retry\nhigh retry-without-credentials",
+    );
     // Where nothing else is offered, that is the first thing to look at.
     check(
         &["> REGISTER\n< 401\n", SHA, "+1 > REGISTER\n< 401\n", SHA, LATER],

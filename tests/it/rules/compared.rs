@@ -141,6 +141,40 @@ fn an_account_that_got_through_with_another_call_is_known() {
 }
 
 #[test]
+fn an_account_that_registers_has_the_right_secret() {
+    let registered = "[r] > REGISTER\n[r] < 401\nWWW-Authenticate: challenge\n\
+        [r] > REGISTER\nAuthorization: digest user=1001 password=secret\n[r] < 200\n";
+    let asked = |method: &str| {
+        format!(
+            "+5 > {method}\n< 401\nWWW-Authenticate: challenge\n> {method}\nAuthorization: digest user=1001 password=secret\n< 403\n{LATER}"
+        )
+    };
+    let subscribe = asked("SUBSCRIBE");
+    let good = "high forbidden-after-credentials says=the_secret_is_good excludes=wrong_password,_or unsaid=or_it_holds_another_secret";
+    for secret in [NOTHING, SECRET] {
+        check(&[registered, &subscribe], secret, good);
+        check(&[&subscribe, "+5 ", registered], secret, good);
+        check(&[registered, "+5 ", CALL_ASKED, CALL_RIGHT, "< 403\n> ACK\n"], secret, good);
+    }
+    let unsaid = "high forbidden-after-credentials unsaid=Give_the_password";
+    check(&[registered, &subscribe], NOTHING, unsaid);
+    // Another realm, another server, or another registration says nothing of this secret.
+    let other = registered.replace("challenge", "challenge realm=other.example");
+    let open = "high forbidden-after-credentials says=Give_the_password unsaid=the_secret_is_good";
+    check(&[&other, &subscribe], NOTHING, open);
+    let elsewhere = ["carrier 203.0.113.77\n", registered].concat().replace("[r] >", "[r] client > carrier");
+    let elsewhere = elsewhere.replace("[r] <", "[r] carrier > client");
+    check(&[&elsewhere, &subscribe], NOTHING, open);
+    check(&[registered, &asked("REGISTER")], NOTHING, open);
+    // What stays open is told once, whatever was asked.
+    let both = [
+        &asked("REGISTER").replace("+5 >", "+5 [x] >").replace("\n<", "\n[x] <").replace("\n>", "\n[x] >"),
+        &subscribe,
+    ];
+    check(&[both[0], both[1]], SECRET, "high forbidden-after-credentials sessions=2");
+}
+
+#[test]
 fn a_registrar_passes_over_a_register_that_is_not_newer() {
     let registered = [ASKED, RIGHT, OK].concat();
     let leaves = |cseq: u32| {
@@ -162,4 +196,59 @@ fn a_kept_nonce_that_serves_the_next_call_is_no_change_of_dialog() {
     };
     check(&[asked, &next(1)], SECRET, "medium dialog-identity-changed");
     check(&[asked, &next(20)], SECRET, "info dialog-identity-changed sure=possible");
+}
+
+#[test]
+fn every_session_that_is_refused_with_a_known_secret_says_so() {
+    let registered = "[r] > REGISTER\n[r] < 401\nWWW-Authenticate: challenge\n\
+        [r] > REGISTER\nAuthorization: digest user=1001 password=secret\n[r] < 200\n";
+    let refused = |call: &str| {
+        format!(
+            "+20 [{call}] > INVITE\n[{call}] < 407\nProxy-Authenticate: challenge\n[{call}] > ACK\n\
+             [{call}] > INVITE\nProxy-Authorization: digest user=1001 password=secret\n[{call}] < 407\nProxy-Authenticate: challenge\n[{call}] > ACK\n"
+        )
+    };
+    let calls = [refused("one"), refused("two")].concat();
+    let once = "high digest-ok-but-rejected sessions=2 says=asks_of_INVITE_alone unsaid=HA1_made_for";
+    check(&[registered, &calls, LATER], SECRET, once);
+    // What is asked of a call is no matter of a registration.
+    let again = [
+        "+20 [r2] > REGISTER\n[r2] < 401\nWWW-Authenticate: challenge\n[r2] > REGISTER\n",
+        "Authorization: digest user=1001 password=secret\n[r2] < 401\nWWW-Authenticate: challenge\n",
+    ]
+    .concat();
+    check(
+        &[registered, &calls, &again, LATER],
+        SECRET,
+        "high digest-ok-but-rejected sessions=1 says=Compare_this_request unsaid=INVITE_alone",
+    );
+    check(&[&calls, LATER], SECRET, "high digest-ok-but-rejected says=HA1_made_for");
+    // A call that was accepted shows the same of another one.
+    let third = refused("three");
+    let (asked, _) = third.rsplit_once("[three] < 407").expect("it is refused");
+    let taken = format!("{asked}[three] < 200\n[three] > ACK\n");
+    check(
+        &[&taken, &calls, LATER],
+        SECRET,
+        "high digest-ok-but-rejected says=Compare_this_request unsaid=HA1_made_for",
+    );
+}
+
+#[test]
+fn a_right_digest_that_another_algorithm_made_good_was_not_too_old() {
+    let offer = "< 401\nWWW-Authenticate: challenge algorithm=SHA-256\nWWW-Authenticate: challenge algorithm=MD5\n";
+    let answer = |algorithm: &str| {
+        format!("> REGISTER\nAuthorization: digest user=1001 password=secret algorithm={algorithm}\n")
+    };
+    let (strong, weak) = (answer("SHA-256"), answer("MD5"));
+    check(
+        &["> REGISTER\n", offer, &strong, offer, &weak, OK, LATER],
+        SECRET,
+        "info digest-ok-but-rejected says=same_secret_and_MD5 unsaid=too_old",
+    );
+    check(
+        &["> REGISTER\n", offer, &strong, offer, &strong, OK, LATER],
+        SECRET,
+        "info digest-ok-but-rejected says=too_old unsaid=same_secret_and",
+    );
 }

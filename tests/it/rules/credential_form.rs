@@ -184,17 +184,17 @@ fn auth_param_quoting_is_found_in_credentials() {
     check(
         &[ASKED_N, &with(", qop=\"auth\", nc=00000001"), OK],
         NOTHING,
-        "medium auth-param-quoting fault=client sure=proven says=qop_in_quotes",
+        "low auth-param-quoting fault=client sure=proven says=qop_in_quotes",
     );
-    check(&[ASKED_N, &with(", qop=auth, nc=\"00000001\""), OK], NOTHING, "medium auth-param-quoting says=nc_in_quotes");
+    check(&[ASKED_N, &with(", qop=auth, nc=\"00000001\""), OK], NOTHING, "low auth-param-quoting says=nc_in_quotes");
     check(
         &[ASKED_N, &with(", qop=auth, nc=00000001, algorithm=\"MD5\""), REFUSED],
         NOTHING,
         "medium auth-param-quoting sure=possible says=algorithm_in_quotes",
     );
-    check(&[ASKED_N, &with(", qop=\"\"auth\"\", nc=00000001"), OK], NOTHING, "medium auth-param-quoting says=doubled");
+    check(&[ASKED_N, &with(", qop=\"\"auth\"\", nc=00000001"), OK], NOTHING, "low auth-param-quoting says=doubled");
     let bare = with(", qop=auth, nc=00000001").replace("\"1001\"", "1001");
-    check(&[ASKED_N, &bare, OK], NOTHING, "medium auth-param-quoting says=username_without_quotes");
+    check(&[ASKED_N, &bare, OK], NOTHING, "low auth-param-quoting says=username_without_quotes");
     check(
         &[ASKED_N, &with(", qop=\"auth\", nc=00000001"), "< 400\n"],
         NOTHING,

@@ -270,3 +270,39 @@ fn a_wrong_digest_behind_another_partys_answer_was_let_past_by_nobody() {
     check(&[CALL_ASKED, wrong], SECRET, "no normal-challenge");
     check(&[CALL_ASKED, CALL_RIGHT, "< 180\n< 486\n> ACK\n"], SECRET, "verdict ok\ninfo digest-ok-accepted");
 }
+
+#[test]
+fn what_a_server_took_all_the_same_is_said_so() {
+    let asked = "> REGISTER\n< 407\nProxy-Authenticate: challenge\n";
+    check(
+        &[asked, RIGHT, OK],
+        SECRET,
+        "medium credentials-wrong-header says=took_that_all_the_same unsaid=A_server_that_asked",
+    );
+    check(
+        &[asked, RIGHT, "< 407\nProxy-Authenticate: challenge\n", LATER],
+        SECRET,
+        "high credentials-wrong-header says=A_server_that_asked",
+    );
+    let same = "> REGISTER\nCSeq: 1 REGISTER\n";
+    let retry = "> REGISTER\nCSeq: 1 REGISTER\nAuthorization: digest user=1001 password=secret\n";
+    let bare = [same, "< 401\nWWW-Authenticate: challenge\n", retry].concat();
+    check(&[&bare, OK], SECRET, "clean\nlow cseq-not-incremented sure=proven");
+    check(&[&bare, REFUSED, LATER], SECRET, "high cseq-not-incremented");
+}
+
+#[test]
+fn a_nonce_that_is_stale_and_given_again_is_no_new_one() {
+    let stale = "< 401\nWWW-Authenticate: challenge nonce=same stale=true\n";
+    let asked = "> REGISTER\n< 401\nWWW-Authenticate: challenge nonce=same\n";
+    check(
+        &[asked, RIGHT, stale, RIGHT, stale, RIGHT, stale, LATER],
+        SECRET,
+        "high stale-loop fault=server says=a_nonce_that_the_server_gives_again says=make_a_new_nonce unsaid=Every_new_nonce",
+    );
+    check(
+        &[ASKED, RIGHT, STALE, RIGHT, STALE, LATER],
+        SECRET,
+        "high stale-loop says=Every_new_nonce unsaid=gives_again",
+    );
+}

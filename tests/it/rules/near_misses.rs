@@ -411,3 +411,19 @@ fn a_secret_that_the_server_took_elsewhere_is_not_the_wrong_one() {
     check(&[&other, &wrong], "1001,*,secret\n1002,*,secret\n", either);
     check(&[&taken.replace("password=secret", "password=third"), &wrong], SECRET, either);
 }
+
+#[test]
+fn searches_of_accepted_digests_leave_some_for_refused_ones() {
+    let other = "[old] > REGISTER\n[old] < 401\nWWW-Authenticate: challenge\n\
+        [old] > REGISTER\nAuthorization: digest user=1001 password=other\n[old] < 200\n";
+    let taken: String = (0..3).map(|name| other.replace("old", &format!("old{name}"))).collect();
+    let blank = "+60 > REGISTER\n< 401\nWWW-Authenticate: challenge\n> REGISTER\nAuthorization: digest user=1001 password=\"secret \"\n";
+    check(
+        &[&taken, blank, REFUSED, LATER],
+        SECRET,
+        "high digest-near-miss says=blank\nno digest-wrong-password\nmedium accepted-with-other-secret sessions=3",
+    );
+    // In one Call-ID, the refused one is looked at first, whenever it came.
+    let same = taken.replace("[old0] ", "").replace("[old1] ", "").replace("[old2] ", "");
+    check(&[&same, blank, REFUSED, LATER], SECRET, "high digest-near-miss says=blank");
+}

@@ -310,3 +310,43 @@ fn a_count_that_another_call_id_used_is_no_new_one() {
     let accepted = repeated.split("[c] < 407").next().unwrap_or_default();
     check(&[&registered, accepted, "[c] < 200\n[c] > ACK\n", LATER], SECRET, "no nc-repeated\nverdict ok");
 }
+
+/// A server of one nonce that looks for replays.
+#[test]
+fn a_nonce_that_is_delivered_anew_counts_on() {
+    let round = |call: &str, wait: u32, nc: &str, password: &str, answer: &str| {
+        format!(
+            "+{wait} [{call}] > REGISTER\n[{call}] < 401\nWWW-Authenticate: challenge nonce=12345678abcd\n\
+             [{call}] > REGISTER\nAuthorization: digest user=1001 password={password} nc={nc}\n[{call}] < {answer}\n"
+        )
+    };
+    let first = round("a", 0, "00000001", "secret", "200");
+    let again = "401\nWWW-Authenticate: challenge nonce=12345678abcd";
+    let replay = "403\nWarning: 399 sip \"Digest replay attack detected\"";
+    // In the same Call-ID, in another, and in one that was silent for long.
+    for (call, wait) in [("a", 100), ("b", 100), ("a", 1000)] {
+        let repeat = |answer: &str| round(call, wait, "00000001", "secret", answer);
+        let high = "high nc-repeated fault=client says=go_on_counting";
+        let unsaid = format!("{high} unsaid=not_used_before\nno digest-ok-but-rejected");
+        check(&[&first, &repeat(again), LATER], SECRET, &unsaid);
+        check(
+            &[&first, &repeat(again), LATER],
+            NOTHING,
+            "medium nc-repeated fault=client sure=possible\nhigh rejected-credentials unsaid=not_used_before",
+        );
+        for secret in [NOTHING, SECRET] {
+            let explained =
+                "high nc-repeated fault=client sure=likely\nmedium forbidden-after-credentials by=nc-repeated";
+            check(&[&first, &repeat(replay), LATER], secret, explained);
+        }
+        // Who counts on is refused for something else, and so is who was accepted with the same count before.
+        let on = round(call, wait, "00000002", "secret", again);
+        check(&[&first, &on, LATER], SECRET, "no nc-repeated\nhigh digest-ok-but-rejected");
+        check(&[&first, &repeat("200"), &repeat(again), LATER], SECRET, "no nc-repeated\nhigh digest-ok-but-rejected");
+        let wrong = round(call, wait, "00000001", "wrong", again);
+        check(&[&first, &wrong, LATER], SECRET, "no nc-repeated\nhigh digest-wrong-password");
+        // Within a moment, servers that count nothing have one nonce.
+        let at_once = round(call, 0, "00000001", "secret", "403");
+        check(&[&first, &at_once, LATER], SECRET, "no nc-repeated\nhigh forbidden-after-credentials");
+    }
+}

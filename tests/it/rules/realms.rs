@@ -164,3 +164,56 @@ fn realm_mismatch_is_said_of_a_realm_that_the_client_keeps() {
         "no realm-mismatch\nhigh retry-without-credentials",
     );
 }
+
+#[test]
+fn an_account_that_answers_another_realm_of_the_server_is_told_both() {
+    let registered = |realm: &str| {
+        format!(
+            "[r] > REGISTER\n[r] < 401\nWWW-Authenticate: challenge realm={realm}\n\
+             [r] > REGISTER\nAuthorization: digest user=1001 password=secret realm={realm}\n[r] < 200\n"
+        )
+    };
+    let call = "+20 > INVITE\n< 401\nWWW-Authenticate: challenge realm=itsp\n> ACK\n";
+    let both = "high challenge-unanswered cause=second-realm says=got_in_at_this_server_with_realm_\"home\" unsaid=407";
+    check(&[&registered("home"), call, LATER], NOTHING, both);
+    // Who registers for that very realm has it, and who calls as somebody else may have nothing.
+    check(
+        &[&registered("itsp"), call, LATER],
+        NOTHING,
+        "high challenge-unanswered says=The_client_has_credentials unsaid=got_in_at",
+    );
+    let other = call.replace("> INVITE", "> INVITE\nFrom: <sip:1009@pbx.example.com>;tag=x");
+    check(
+        &[&registered("home"), &other, LATER],
+        NOTHING,
+        "high challenge-unanswered cause=challenge-kind says=407 unsaid=got_in_at",
+    );
+    check(&[call, LATER], NOTHING, "high challenge-unanswered cause=challenge-kind says=407");
+}
+
+#[test]
+fn a_client_that_challenges_its_own_server_is_told_so() {
+    let registered = [ASKED, RIGHT, OK].concat();
+    for method in ["NOTIFY", "OPTIONS"] {
+        let asked = format!(
+            "+20 [n] < {method}\nFrom: <sip:asterisk@203.0.113.10>;tag=n\n[n] > 401\nWWW-Authenticate: challenge realm=phone\n"
+        );
+        let own = "clean\ninfo challenge-unanswered fault=server says=servers_have_no_account unsaid=407";
+        check(&[&registered, &asked, LATER], NOTHING, own);
+        // Where nobody logged in, who of the two is the client is open.
+        check(&[&asked, LATER], NOTHING, "clean\ninfo challenge-unanswered fault=client unsaid=407");
+    }
+}
+
+#[test]
+fn a_server_behind_a_proxy_may_take_its_calls_by_address() {
+    let names = "phone 192.0.2.10\nproxy 203.0.113.10\npbx 203.0.113.20\n";
+    let call = "phone > proxy INVITE\nproxy > phone 407\nProxy-Authenticate: challenge realm=proxy\nphone > proxy ACK\n\
+        phone > proxy INVITE\nProxy-Authorization: digest user=1001 password=secret\nproxy > pbx forward\nProxy-Authorization: -\n\
+        pbx > proxy 401\nWWW-Authenticate: challenge realm=asterisk\nproxy > phone forward\nphone > proxy ACK\n";
+    check(
+        &[names, call, LATER],
+        NOTHING,
+        "high challenge-unanswered cause=second-realm says=by_its_address unsaid=407",
+    );
+}

@@ -79,6 +79,57 @@ fn registrar_rejects_contact_is_info_where_it_was_not_the_last_word() {
 }
 
 #[test]
+fn a_refusal_for_another_reason_is_told_of_who_begins_anew_behind_it() {
+    let brief = ["+60 ", ASKED, RIGHT, "< 423\nMin-Expires: 3600\n"].concat();
+    let four = brief.repeat(4);
+    let told = "medium registrar-rejects-contact fault=client by=- says=longer_interval
+        medium challenge-unanswered by=registrar-rejects-contact
+        no needless-challenge-each-request
+        told refused for another reason
+        untold challenge never answered";
+    check(&[&four, ASKED, LATER], NOTHING, told);
+    check(
+        &[&brief, ASKED],
+        NOTHING,
+        "medium registrar-rejects-contact by=-\nmedium challenge-unanswered by=registrar-rejects-contact",
+    );
+    // Who got in before, or whose credentials were refused, is silent for something else.
+    let taken = ["+60 ", ASKED, RIGHT, OK].concat();
+    check(&[&taken, ASKED, LATER], NOTHING, "high challenge-unanswered by=-\nno registrar-rejects-contact");
+    check(&[&brief, &taken, ASKED, LATER], NOTHING, "high challenge-unanswered by=-\ninfo registrar-rejects-contact");
+    check(&[&taken.repeat(4)], NOTHING, "info needless-challenge-each-request");
+}
+
+#[test]
+fn a_registrar_that_no_longer_asks_refuses_for_another_reason() {
+    let taken = ["+400 ", ASKED, RIGHT, OK].concat().repeat(3);
+    for status in ["403", "404", "500", "503"] {
+        let refused = format!("+60 > REGISTER\n< {status}\n").repeat(4);
+        check(
+            &[&taken, &refused, LATER],
+            NOTHING,
+            "medium registrar-rejects-contact says=no_credentials_this_time
+            told got in at first, but not in the end: 1 refused for another reason",
+        );
+        check(&[&taken, &refused, RIGHT, OK, LATER], NOTHING, "clean\ninfo registrar-rejects-contact\nverdict ok");
+    }
+    // Whoever is asked is to answer, and a log-off matters to nobody.
+    check(&[&taken, ASKED, "> REGISTER\n< 403\n", LATER], NOTHING, "no registrar-rejects-contact");
+    check(&[&taken, "> REGISTER\nExpires: 0\n< 403\n", LATER], NOTHING, "clean");
+}
+
+#[test]
+fn an_extension_that_is_missing_is_another_reason() {
+    let refused = |status: &str| format!("< {status}\n{LATER}");
+    for (status, header) in [("420\nUnsupported: gruu", "Unsupported"), ("421\nRequire: path", "Require_header")] {
+        let found = format!("medium registrar-rejects-contact fault=client sure=possible says={header}");
+        check(&[ASKED, RIGHT, &refused(status)], NOTHING, &found);
+    }
+    let agree = refused("421\nRequire: sec-agree\nSecurity-Server: tls");
+    check(&[ASKED, RIGHT, &agree], NOTHING, "no registrar-rejects-contact\nmedium security-agreement-failed");
+}
+
+#[test]
 fn registrar_rejects_contact_is_neither_about_authentication_nor_the_called_party() {
     check(&[ASKED, RIGHT, "< 403\n"], NOTHING, "no registrar-rejects-contact");
     check(&[ASKED, RIGHT, "< 404\n"], NOTHING, "no registrar-rejects-contact");

@@ -370,3 +370,42 @@ fn what_is_no_network_is_wrong_use() {
     assert!(wrong.code == 2 && wrong.stderr.contains("192.0.2.0/24"), "{} {}", wrong.code, wrong.stderr);
     assert_eq!(run("2001:db8::/32").code, 0);
 }
+
+/// Calls of one address, each from another port, in another name and to another number.
+fn calls_from_ports(address: &str, count: usize, last: &str) -> String {
+    (0..count)
+        .map(|call| {
+            format!(
+                "bot{call} {address}:{}\n+20 [b{call}] bot{call} > server INVITE sip:0044{call:04}@pbx.example.com\n\
+                 From: <sip:1{call:02}@pbx.example.com>;tag=b\nTo: <sip:0044{call:04}@pbx.example.com>\n\
+                 [b{call}] server > bot{call} 401\nWWW-Authenticate: challenge\n{last}",
+                5080 + call
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn a_stranger_who_calls_from_a_new_port_each_time_is_one_attacker() {
+    let phone = "[r] > REGISTER\n[r] < 401\nWWW-Authenticate: challenge\n\
+        [r] > REGISTER\nAuthorization: digest user=1001 password=secret\n[r] < 200\n";
+    for count in [8, 12] {
+        check(
+            &[phone, &calls_from_ports("45.9.9.9", count, ""), LATER],
+            NOTHING,
+            "medium user-enumeration sure=likely fault=client says=numbers_and_is_let_past_for_none unsaid=alwaysauthreject
+            no challenge-unanswered
+            untold did not get in
+            told attacks: 1 user enumeration",
+        );
+    }
+    // A few calls, those of a network of one's own, and those of who repeats them or registers are no stranger's.
+    let spared = "no user-enumeration\nhigh challenge-unanswered";
+    check(&[phone, &calls_from_ports("45.9.9.9", 6, ""), LATER], NOTHING, spared);
+    check(&[phone, &calls_from_ports("10.9.9.9", 12, ""), LATER], NOTHING, spared);
+    let repeated = calls_from_ports("45.9.9.9", 12, "").replace("[b3] server >", "+0.5 retransmit\n[b3] server >");
+    check(&[phone, &repeated, LATER], NOTHING, spared);
+    let registers = "bot 45.9.9.9:5070\n[x] bot > server REGISTER\n[x] server > bot 401\nWWW-Authenticate: challenge\n\
+        [x] bot > server REGISTER\nAuthorization: digest user=1001 password=secret\n[x] server > bot 200\n";
+    check(&[registers, &calls_from_ports("45.9.9.9", 12, ""), LATER], NOTHING, spared);
+}

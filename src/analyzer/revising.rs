@@ -1,0 +1,53 @@
+//! What single sessions said, told anew at the end with what the whole capture shows.
+
+use crate::analyzer::Analyzer;
+use crate::history::outcomes::UserKey;
+use crate::rules::CaptureFacts;
+use crate::rules::Finding;
+use crate::rules::Subject;
+use crate::rules::challenge::challenge_loop;
+use crate::rules::challenge::challenge_unanswered;
+use crate::rules::configuration::method_auth_differs::refused_with_known_secret;
+use crate::rules::credentials::digest_ok_but_rejected;
+use crate::rules::credentials::digest_wrong_password;
+use crate::rules::credentials::forbidden_after_credentials;
+use crate::rules::unanswered;
+
+impl Analyzer {
+    /// Tells with what the whole capture shows what its sessions could not know.
+    pub(super) fn revise_findings(&mut self, facts: &CaptureFacts) {
+        let accounts = &self.messages.accounts;
+        let differences: Vec<_> = facts.method_differences.iter().filter_map(refused_with_known_secret).collect();
+        let clear_secret = |finding: &mut Finding| {
+            let Subject { user, realm, client, server, .. } = &finding.subject;
+            let (Some((client, server)), Some(at)) = (client.zip(*server), finding.frames.first()) else { return };
+            let is_same = |known: &&(Subject, String)| {
+                Subject { caller: finding.subject.caller, ..known.0.clone() } == finding.subject
+            };
+            let asked = differences.iter().find(is_same).map(|(_, advice)| &**advice);
+            let accepted = accounts.taken_near((user, realm), client, server, *at);
+            digest_ok_but_rejected::settle_secret(finding, accepted, asked);
+        };
+        self.messages.findings.revise(&digest_ok_but_rejected::RULE, clear_secret);
+        // What it explains has its advice.
+        self.messages.findings.revise(&challenge_loop::RULE, clear_secret);
+        self.messages.findings.revise(&digest_wrong_password::RULE, |finding| {
+            let Subject { user, realm, server, .. } = &finding.subject;
+            let accepted = server.and_then(|server| accounts.first_secret_taken((user, realm), server));
+            accepted.into_iter().for_each(|accepted| digest_wrong_password::blame_client(finding, accepted));
+        });
+        let outcomes = &self.messages.outcomes;
+        self.messages.findings.revise(&challenge_unanswered::RULE, |finding| {
+            let Subject { user, realm, client, server, .. } = &finding.subject;
+            let (Some(client), Some(server)) = (*client, *server) else { return };
+            let known = outcomes.let_past_elsewhere(&UserKey { client, user: user.as_slice().into() }, server, realm);
+            known.into_iter().for_each(|known| unanswered::blame_realm(finding, known));
+        });
+        self.messages.findings.revise(&forbidden_after_credentials::RULE, |finding| {
+            let Subject { user, realm, client, server, .. } = &finding.subject;
+            let (Some((client, server)), Some(at)) = (client.zip(*server), finding.frames.first()) else { return };
+            let accepted = accounts.taken_near((user, realm), client, server, *at);
+            forbidden_after_credentials::settle_doubt(finding, accepted);
+        });
+    }
+}

@@ -1,0 +1,64 @@
+//! Who asks whom: a client that challenges its own server, and an account that answers the same server for another realm.
+
+use crate::history::outcomes::Ending;
+use crate::rules::Context;
+use crate::rules::Fault;
+use crate::rules::Finding;
+use crate::rules::challenge_facts::Circumstance;
+use crate::rules::facts;
+use crate::session::Attempt;
+use crate::sip::Method;
+
+/// Whether whoever asks for credentials is a client of the one that is asked, and that one none of his.
+pub(super) fn is_own_server_asked(context: &Context<'_>, attempt: &Attempt<'_>) -> bool {
+    let (asked, asking) = (attempt.transaction.flow().source.address, attempt.transaction.flow().destination.address);
+    context.accounts.is_client_of(asking, asked) && !context.accounts.is_client_of(asked, asking)
+}
+
+/// A phone, or a PBX behind a trunk, challenges the server that it logs in at.
+pub(super) fn explain_own_server(mut finding: Finding, attempt: &Attempt<'_>) -> Finding {
+    let (asked, asking) = (attempt.transaction.flow().source.address, attempt.transaction.flow().destination.address);
+    let method = &attempt.transaction.method;
+    finding.explanation.push_str(&format!(
+        " {asking} is a client of {asked} and logs in there: servers have no account at their clients."
+    ));
+    finding.cause = None;
+    finding.remedy = vec![format!("Let {asking} take {method} from {asked} without a challenge").into()];
+    if facts::is_ping(attempt) && *method == Method::Options {
+        finding.remedy.push("Or leave it so: any answer to OPTIONS tells that its sender can be reached".into());
+    }
+    finding.fault(Fault::Server)
+}
+
+/// The advice to challenge in the other way, which some clients know better.
+pub(super) fn advice_407(attempt: &Attempt<'_>) -> String {
+    let method = &attempt.transaction.method;
+    format!("{TRY_407}, which callers expect for {method}, or both (VOS3000: SS_AUTHCHALLENGEMODE 2 or 3)")
+}
+
+const TRY_407: &str = "A server that can choose may try 407";
+
+/// What to look at where nothing shows that the client has an account.
+pub(super) const CHECK_ACCOUNT: &str = "Check that user name, password and realm are set on the client";
+
+/// Says that the same client got in at that server with another realm: it has an account, and what it holds that for is the question.
+pub fn blame_realm(finding: &mut Finding, let_past: &Ending) {
+    let is_open = finding.cause.is_none_or(|cause| cause == Circumstance::ChallengeKind.name());
+    // An account that is set for this realm, or that is known to serve several callers, is another story.
+    let Some(place) = finding.remedy.iter().position(|advice| advice == CHECK_ACCOUNT).filter(|_| is_open) else {
+        return;
+    };
+    let (asked, known) = (facts::quoted(&finding.subject.realm), facts::quoted(&let_past.realm));
+    let (method, frame) = (&let_past.method, let_past.at.number);
+    finding.explanation.push_str(&format!(
+        " The same client got in at this server with realm {known} ({method}, frame {frame}): it has an account, and holds it for that realm."
+    ));
+    finding.cause = Some(Circumstance::SecondRealm.name());
+    finding.remedy.remove(place);
+    finding.remedy.retain(|advice| !advice.starts_with(TRY_407));
+    let first = format!(
+        "Let the client answer realm {asked} with that account, too (clients may bind their credentials to a realm), or let the server ask \
+         for {known} here as it does for {method}"
+    );
+    finding.remedy.insert(0, first.into());
+}
