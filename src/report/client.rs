@@ -358,7 +358,9 @@ fn failure(session: &Session<'_>, findings: &[Finding]) -> Option<String> {
     if is_ping(session) && session.outcome == SessionOutcome::UnansweredChallenge {
         return None;
     }
-    let worst = findings.iter().find(|finding| finding.severity >= Severity::Medium && finding.attempt.is_some());
+    let mut causes =
+        findings.iter().filter(|finding| finding.severity >= Severity::Medium && finding.attempt.is_some());
+    let worst = causes.clone().find(|finding| !finding.is_over).or_else(|| causes.next());
     // Where nobody misses the answer to a challenge, it was given elsewhere, or in what the capture lacks.
     let is_missed = findings.iter().any(|finding| finding.attempt.is_some());
     if session.outcome == SessionOutcome::UnansweredChallenge && !is_missed {
