@@ -11,6 +11,7 @@ use crate::base::SetAside;
 use crate::base::Transport;
 use crate::capture::InputSummary;
 use crate::history::Nonces;
+use crate::history::PairKey;
 use crate::history::nonce_server::First;
 use crate::history::nonce_server::Shared;
 use crate::report::Report;
@@ -31,6 +32,7 @@ use crate::rules::capture_facts::SharedNonce;
 use crate::rules::configuration::method_auth_differs::refused_with_known_secret;
 use crate::rules::credentials::digest_ok_but_rejected::COMPARE_SECRET;
 use crate::rules::credentials::digest_wrong_password;
+use crate::rules::path::no_response_at_all;
 use crate::rules::security;
 use crate::rules::security::blocked_after_failures;
 use crate::rules::security::digest_leak;
@@ -48,6 +50,8 @@ impl Analyzer {
         let claims = self.messages.kept_attacks(security::claims(&facts));
         self.messages.findings.claim(&claims);
         self.messages.builder.note_attacks(&claims);
+        let history = self.messages.builder.history();
+        self.messages.findings.make_good(&history);
         self.add_loops_across_sessions(&claims);
         self.add_findings_of_capture(&facts);
         self.revise_findings(&facts);
@@ -121,6 +125,14 @@ impl Analyzer {
         for (sessions, advice) in facts.method_differences.iter().filter_map(refused_with_known_secret) {
             self.messages.findings.advise_instead(&sessions, COMPARE_SECRET, &advice);
         }
+        let sources = &facts.chronicle.sources;
+        self.messages.findings.revise(&no_response_at_all::RULE, |finding| {
+            let pair = finding.subject.client.zip(finding.subject.server);
+            let pair = pair.and_then(|(client, server)| sources.get(PairKey { client, server }));
+            if pair.is_some_and(|pair| pair.is_known) {
+                no_response_at_all::narrow(finding);
+            }
+        });
         let accounts = &self.messages.accounts;
         self.messages.findings.revise(&digest_wrong_password::RULE, |finding| {
             let Subject { user, realm, server, .. } = &finding.subject;

@@ -82,6 +82,10 @@ fn has_followed(session: &Session<'_>, finding: &Finding, later: &Finding) -> bo
             && recovery::is_for_same_purpose(session, one, attempt)
     };
     let turned_away = session.attempts.iter().rev().filter(is_turned_away).take(challenge_loop::REFUSALS_MIN).count();
+    let last = later.frames.last();
+    if is_among(SILENT, finding) {
+        return turned_away > 0 && last > Some(over);
+    }
     match is_same(later.rule, &challenge_loop::RULE) {
         // It speaks of all requests of its client, those before included. Where each has another flaw, none of them is the cause of all.
         true => !one.has_credentials() && turned_away >= challenge_loop::REFUSALS_MIN,

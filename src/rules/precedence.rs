@@ -109,7 +109,9 @@ pub fn explains_loop_at(session: &Session<'_>, findings: &[Finding], index: usiz
     };
     // A finding about several exchanges names no attempt.
     let of_attempt = findings.iter().filter(|finding| {
-        finding.severity >= Severity::High
+        let is_corrected =
+            is_same(finding.rule, &digest_wrong_password::RULE) && digest_wrong_password::is_corrected(finding);
+        (finding.severity >= Severity::High || is_corrected)
             && finding.explained_by.is_none()
             && exchange(session, finding).is_none_or(|exchange| Some(exchange) == mine)
     });

@@ -32,7 +32,7 @@ pub static RULE: Rule = Rule {
     summary: "The digest was not made with the password given, and the server refused it",
     finds: "Credentials whose response differs from the one recomputed with the secret given for that user and realm, and that no \
             single changed input makes right, answered with 401, 403 or 407. Needs a secret. It is medium where the same client got in \
-            later under the same Call-ID with a digest that fits, or, for REGISTER, within five minutes under another one, for good and from the same port.",
+            later under the same Call-ID with a digest that fits, or was let past with one, or, for REGISTER, within five minutes under another one, for good and from the same port.",
     matters: "This is the one case in which wrong password is the right word. Either the client holds another secret, or the one \
               given to sipauth is not the one in use: the text says so, and which of them where the server accepted a digest of the \
               secret given elsewhere in the capture.",
