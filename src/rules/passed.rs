@@ -5,7 +5,6 @@ use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::challenge::challenge_loop;
-use crate::rules::challenge::credentials_wrong_header;
 use crate::rules::challenge::retry_without_credentials;
 use crate::rules::credentials::digest_wrong_password;
 use crate::rules::credentials::realm_mismatch;
@@ -56,7 +55,6 @@ fn is_behind(finding: &Finding, since: FrameRef) -> bool {
 /// What is over once other credentials were judged: each of these names all requests that it is about.
 static PASSING: &[&Rule] = &[
     &retry_without_credentials::RULE,
-    &credentials_wrong_header::RULE,
     &realm_mismatch::RULE,
     &username_empty::RULE,
     &response_malformed::RULE,

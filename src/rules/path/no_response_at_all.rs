@@ -136,8 +136,16 @@ fn is_answered_there(other: &Attempt<'_>, attempt: &Attempt<'_>) -> bool {
 
 /// Says of a server that answered the same client under another Call-ID that it did not answer this one.
 pub fn narrow(finding: &mut Finding) {
-    finding.title = finding.title.replacen(" never answered ", " did not answer this ", 1);
+    finding.title = finding.title.replacen(NEVER, NOT_THIS, 1);
 }
+
+/// The title, whether or not something else was answered.
+pub fn broad_title(finding: &Finding) -> String {
+    finding.title.replacen(NOT_THIS, NEVER, 1)
+}
+
+const NEVER: &str = " never answered ";
+const NOT_THIS: &str = " did not answer this ";
 
 /// What only a client asks of its server keeps it out while nobody answers; the end of what had begun does not.
 fn severity(session: &Session<'_>, context: &Context<'_>, index: usize, is_once: bool) -> Severity {
