@@ -216,7 +216,8 @@ impl<'run> Scribe<'_, 'run> {
                 // Some servers answer no pings.
                 (None, Some(request)) if !attempt.transaction.has_provisional() && !facts::is_ping(attempt) => {
                     let sent = std::iter::once(request.at).chain(attempt.transaction.resent());
-                    conduct.silent(request.time, place_of(attempt), sent, self.number);
+                    let times = (request.time, attempt.transaction.last_sent());
+                    conduct.silent(times, place_of(attempt), sent, self.number);
                 }
                 _ => {}
             }

@@ -36,6 +36,8 @@ impl Analyzer {
         let claims = self.messages.kept_attacks(security::claims(&facts));
         self.messages.findings.claim(&claims);
         self.messages.builder.note_attacks(&claims);
+        let history = self.messages.builder.history();
+        self.messages.findings.make_good(&history);
         self.add_loops_across_sessions(&claims);
         self.add_findings_of_capture(&facts);
         self.revise_findings(&facts);

@@ -30,6 +30,10 @@ impl Analyzer {
             if !self.messages.keeps(&series.sessions) {
                 continue;
             }
+            let is_cause = series.finding.explained_by.is_none() && series.finding.severity >= Severity::High;
+            if self.messages.builder.registers_since(&series.finding, series.ended) {
+                series.make_good();
+            }
             if let Some(cause) = series.old_nonce.take() {
                 let (name, names) = old_nonce_reused::EXPLAINS;
                 self.messages.builder.note_trouble(&cause, names);
@@ -37,7 +41,6 @@ impl Analyzer {
                 self.messages.findings.explain_where(name, is_within, names);
                 self.messages.findings.add(cause, &series.sessions, None);
             }
-            let is_cause = series.finding.explained_by.is_none() && series.finding.severity >= Severity::High;
             let ignored = [stale_ignored_by_client::RULE.name];
             self.messages.builder.note_trouble(&series.finding, if is_cause { &ignored } else { &[] });
             if is_cause {

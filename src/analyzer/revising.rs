@@ -1,6 +1,7 @@
 //! What single sessions said, told anew at the end with what the whole capture shows.
 
 use crate::analyzer::Analyzer;
+use crate::history::PairKey;
 use crate::history::outcomes::UserKey;
 use crate::rules::CaptureFacts;
 use crate::rules::Finding;
@@ -11,6 +12,7 @@ use crate::rules::configuration::method_auth_differs::refused_with_known_secret;
 use crate::rules::credentials::digest_ok_but_rejected;
 use crate::rules::credentials::digest_wrong_password;
 use crate::rules::credentials::forbidden_after_credentials;
+use crate::rules::path::no_response_at_all;
 use crate::rules::unanswered;
 
 impl Analyzer {
@@ -35,6 +37,14 @@ impl Analyzer {
             let Subject { user, realm, server, .. } = &finding.subject;
             let accepted = server.and_then(|server| accounts.first_secret_taken((user, realm), server));
             accepted.into_iter().for_each(|accepted| digest_wrong_password::blame_client(finding, accepted));
+        });
+        let sources = &facts.chronicle.sources;
+        self.messages.findings.revise(&no_response_at_all::RULE, |finding| {
+            let pair = finding.subject.client.zip(finding.subject.server);
+            let pair = pair.and_then(|(client, server)| sources.get(PairKey { client, server }));
+            if pair.is_some_and(|pair| pair.is_known) {
+                no_response_at_all::narrow(finding);
+            }
         });
         let outcomes = &self.messages.outcomes;
         self.messages.findings.revise(&challenge_unanswered::RULE, |finding| {

@@ -112,6 +112,8 @@ pub struct Silence {
     pub place: Place,
     /// When it began.
     pub since: CaptureTime,
+    /// When the last of them was sent.
+    pub last: CaptureTime,
     /// How often a request was sent into it.
     pub sent: u64,
     /// Those requests.
@@ -322,18 +324,24 @@ impl Conduct {
     }
 
     /// Notes a request that was not answered, by the frames in which it was sent.
-    pub fn silent(&mut self, time: CaptureTime, place: Place, frames: impl Iterator<Item = FrameRef>, session: u64) {
+    pub fn silent(
+        &mut self,
+        (time, last): (CaptureTime, CaptureTime),
+        place: Place,
+        frames: impl Iterator<Item = FrameRef>,
+        session: u64,
+    ) {
         if self.answered_last.is_some_and(|answered| answered >= time) {
             return;
         }
         let is_elsewhere = |known: &mut Silence| known.place != place && self.refused_at == Some(place);
         let known = self.silence.take_if(|known| !is_elsewhere(known));
-        let first = || Silence { place, since: time, sent: 0, seen: Trail::default() };
+        let first = || Silence { place, since: time, last, sent: 0, seen: Trail::default() };
         let silence = self.silence.insert(known.unwrap_or_else(first));
         if silence.place != place {
             return;
         }
-        silence.since = silence.since.min(time);
+        (silence.since, silence.last) = (silence.since.min(time), silence.last.max(last));
         for at in frames {
             silence.sent += 1;
             silence.seen.add(at, session);

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::time::Duration;
 
 use crate::auth::Scheme;
 use crate::auth::Stale;
@@ -108,6 +110,16 @@ impl ReportBuilder {
         self.clients.note_trouble(finding, explained);
     }
 
+    /// What is over of what kept clients out: by session and rule, how long behind it they got in for good.
+    pub fn history(&self) -> HashMap<(u64, &'static str), Duration> {
+        self.clients.history()
+    }
+
+    /// Whether the client of a finding that spans sessions registers for good since.
+    pub fn registers_since(&self, finding: &Finding, refused: CaptureTime) -> bool {
+        self.clients.registers_since(finding, refused)
+    }
+
     /// How many sessions are of clients that found no place.
     pub fn clients_refused(&self) -> u64 {
         self.clients.refused()
@@ -148,7 +160,7 @@ impl ReportBuilder {
             && !findings.is_empty()
             && findings.iter().all(is_note);
         if !is_passed_on && !is_note {
-            self.clients.note(session, findings);
+            self.clients.note(session, findings, self.sessions);
         }
         let is_trouble = findings.iter().any(|finding| finding.severity >= Severity::Medium);
         if self.listed >= self.sessions_max && !is_trouble {

@@ -1,8 +1,12 @@
 //! One client, and whether it gets in.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use crate::base::CaptureTime;
+use crate::report::spells;
+use crate::report::spells::LetIn;
+use crate::report::spells::Trouble;
 use crate::rules::Confidence;
 use crate::rules::Finding;
 use crate::rules::Rule;
@@ -22,13 +26,18 @@ use crate::sip::Method;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Service {
     server: IpAddr,
-    kind: Kind,
+    /// Of which kind it is.
+    pub kind: Kind,
 }
 
+/// What clients ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub enum Kind {
+    /// To be reached.
     Registration,
+    /// To call somebody.
     Call,
+    /// Anything else.
     Other,
 }
 
@@ -85,15 +94,15 @@ struct Ending {
 /// What became of one user of one address.
 #[derive(Clone, Debug, Default)]
 pub struct Client {
-    /// The high finding about its earliest session that has one, and when that session began.
-    pub trouble: Option<(CaptureTime, &'static Rule)>,
+    /// The high findings about its sessions, one for each rule and service.
+    troubles: Vec<Trouble>,
     /// How its latest registration ended, and its latest session of another kind. What becomes of a call registers nobody.
     registration: Ending,
     request: Ending,
     /// It registers, or showed credentials: else it calls in a name that need be none of its own.
     pub has_account: bool,
     /// Where it got in.
-    let_in: Vec<Service>,
+    let_in: Vec<LetIn>,
     /// The port that it calls from; `None` where there are several.
     pub port: Option<Option<u16>>,
     /// When its first call was turned away, and when the last of those began that was not.
@@ -114,21 +123,22 @@ pub struct Client {
 /// Services of one client that are told apart: more than phones have.
 const SERVICES_MAX: usize = 8;
 
+/// High findings of one client that are told apart.
+const TROUBLES_MAX: usize = 16;
+
 /// So many calls in a row that are turned away are no exceptions any more.
 const LOCKED_OUT_MIN: u32 = 3;
 
 impl Client {
     /// Takes what became of another one that is the same.
     pub fn absorb(&mut self, other: Client) {
-        if let Some((began, rule)) = other.trouble {
-            self.note_trouble(began, rule);
-        }
+        other.troubles.into_iter().for_each(|trouble| self.note_trouble(trouble));
         for (known, other) in [(&mut self.registration, other.registration), (&mut self.request, other.request)] {
             if known.ended < other.ended && other.failure.is_some() {
                 *known = other;
             }
         }
-        other.let_in.into_iter().for_each(|service| self.note_let_in(service));
+        other.let_in.into_iter().for_each(|known| self.note_let_in(known));
         self.is_in |= other.is_in;
         self.is_in_as_callee |= other.is_in_as_callee;
         self.has_tried |= other.has_tried;
@@ -189,29 +199,84 @@ impl Client {
         }
     }
 
-    fn note_let_in(&mut self, service: Service) {
-        if self.let_in.len() < SERVICES_MAX && !self.let_in.contains(&service) {
+    fn note_let_in(&mut self, new: LetIn) {
+        self.troubles.iter_mut().for_each(|trouble| trouble.note_let_in(&new));
+        let known = self.let_in.iter_mut().find(|known| (known.service, known.port) == (new.service, new.port));
+        let is_new = known.is_none();
+        known.into_iter().for_each(|known| known.absorb(&new));
+        if is_new && self.let_in.len() < SERVICES_MAX {
             // Most have one: room for four at once would be most of what a client takes.
             self.let_in.reserve_exact(1);
-            self.let_in.push(service);
+            self.let_in.push(new);
         }
     }
 
     /// How far it came, where it has failed.
     pub fn reach(&self) -> Reach {
         match self.ending().service {
-            Some(kept_out) if self.let_in.contains(&kept_out) => Reach::AtFirst,
-            Some(kept_out) if self.let_in.iter().any(|service| service.server == kept_out.server) => Reach::OneMethod,
+            Some(kept_out) if self.let_in.iter().any(|known| known.service == kept_out) => Reach::AtFirst,
+            Some(kept_out) if self.let_in.iter().any(|known| known.service.server == kept_out.server) => {
+                Reach::OneMethod
+            }
             Some(_) if !self.let_in.is_empty() => Reach::OneServer,
             _ => Reach::Nowhere,
         }
     }
 
-    /// Takes a high finding about a session that began then.
-    pub fn note_trouble(&mut self, began: CaptureTime, rule: &'static Rule) {
-        if self.trouble.is_none_or(|(known, _)| began < known) {
-            self.trouble = Some((began, rule));
+    fn note_trouble(&mut self, new: Trouble) {
+        let known = self.troubles.iter_mut().find(|known| known.is_same(&new));
+        if let Some(known) = known {
+            known.absorb(new, &self.let_in);
+        } else if self.troubles.len() < TROUBLES_MAX {
+            self.troubles.push(new);
         }
+    }
+
+    /// Takes a high finding that spans sessions, in the place of those that it explains.
+    pub fn note_trouble_across(&mut self, rule: &'static Rule, explained: &[&str]) {
+        let is_new = self.label().is_none();
+        let known = self.troubles.iter_mut().filter(|known| explained.contains(&known.rule.name));
+        known.for_each(|known| known.rule = rule);
+        if is_new {
+            self.troubles.push(Trouble::of_capture(rule));
+        }
+    }
+
+    /// What is over of its troubles: it got in for good since, or fails for another reason. By session, how long behind it.
+    pub fn history(&self) -> impl Iterator<Item = (&'static str, Duration, &[u64])> {
+        self.troubles.iter().filter_map(|trouble| {
+            let (after, sessions) = self.ended(trouble)?;
+            Some((trouble.rule.name, after, sessions))
+        })
+    }
+
+    fn ended<'c>(&self, trouble: &'c Trouble) -> Option<(Duration, &'c [u64])> {
+        let ended = trouble.ended(&self.let_in)?;
+        let is_failing = match trouble.service?.kind {
+            Kind::Registration => self.registration.failure.is_some(),
+            _ => self.request.failure.is_some(),
+        };
+        let has_other = || {
+            let mut others = self.troubles.iter().filter(|other| other.service == trouble.service);
+            others.any(|other| other.last > trouble.last && other.ended(&self.let_in).is_none())
+        };
+        (!is_failing || has_other()).then_some(ended)
+    }
+
+    /// The rule that tells why it fails, or what else it met: the first of what is not over.
+    pub fn label(&self) -> Option<&'static str> {
+        let kept_out = self.ending().service.filter(|_| self.failure().is_some());
+        let let_in = self.let_in.iter().filter(|known| Some(known.service) == kept_out).map(|known| known.last).max();
+        let is_before =
+            |trouble: &Trouble| trouble.service == kept_out && let_in.is_some_and(|let_in| trouble.last < let_in);
+        let open = self.troubles.iter().filter(|trouble| self.ended(trouble).is_none());
+        let first = open.min_by_key(|trouble| (is_before(trouble), trouble.began));
+        first.map(|trouble| trouble.rule.label)
+    }
+
+    /// Whether it registers for good, and was refused until then under one Call-ID after the other.
+    pub fn registers_since(&self, refused: CaptureTime) -> bool {
+        self.registration.failure.is_none() && spells::registers_since(&self.let_in, refused)
     }
 
     /// Whether it was seen to authenticate.
@@ -225,24 +290,26 @@ impl Client {
     }
 
     /// Takes the outcome of one of its sessions.
-    pub fn note(&mut self, session: &Session<'_>, findings: &[Finding]) {
+    pub fn note(&mut self, session: &Session<'_>, findings: &[Finding], number: u64) {
         // That a password was sent in clear does not keep anybody out.
         let is_reason = |finding: &&Finding| {
             session.outcome == SessionOutcome::Accepted || finding.rule.name != basic_scheme::RULE.name
         };
-        let worst = findings.iter().filter(is_reason).find(|finding| finding.severity >= Severity::High);
-        if let Some(finding) = worst {
-            self.note_trouble(session.run.started, finding.rule);
-        }
+        let service = Service::of(session);
+        let mut reasons =
+            findings.iter().filter(is_reason).filter(|finding| finding.severity >= Severity::High).peekable();
+        let has_reason = reasons.peek().is_some();
+        reasons.for_each(|finding| self.note_trouble(Trouble::of_session(session, number, service, finding)));
         // A call that fails behind authentication has got in, too.
         self.is_in |= session.outcome == SessionOutcome::Accepted || session.own_attempts().any(is_let_past);
-        let service = Service::of(session);
         // Whoever is turned down behind authentication got in, and yet not what it asked for.
         let is_accepted =
             |attempt: &Attempt<'_>| attempt.has_credentials() && attempt.outcome == AttemptOutcome::Accepted;
-        let is_served = session.own_attempts().any(is_accepted);
-        if let Some(service) = service.filter(|_| is_served) {
-            self.note_let_in(service);
+        let served = || session.own_attempts().filter(|attempt| is_accepted(attempt)).filter_map(Attempt::answer);
+        if let Some((service, first)) = service.zip(served().next()) {
+            let (again, last) = served().skip(1).fold((0, first), |(again, _), next| (again + 1, next));
+            let port = spells::port_of(session);
+            self.note_let_in(LetIn { service, port, first: first.time, last: last.time, again });
         }
         self.has_account |= !session.is_caller();
         let port = session.attempts.first().map(|first| first.transaction.flow().source.port);
@@ -254,7 +321,7 @@ impl Client {
         // Whoever is not asked has nothing to prove.
         let is_asked = session.outcome != SessionOutcome::NotChallenged && !is_ping(session);
         self.has_tried |= is_asked || session.own_attempts().any(Attempt::has_credentials);
-        let is_cut_short = worst.is_none() && session.is_cut_short() && !is_ping(session);
+        let is_cut_short = !has_reason && session.is_cut_short() && !is_ping(session);
         self.is_cut_short |= is_cut_short && !session.is_one_way;
         // Headers that were cut may have held the answer to the challenge before.
         let is_hidden = session.outcome == SessionOutcome::UnansweredChallenge
@@ -358,7 +425,9 @@ fn failure(session: &Session<'_>, findings: &[Finding]) -> Option<String> {
     if is_ping(session) && session.outcome == SessionOutcome::UnansweredChallenge {
         return None;
     }
-    let worst = findings.iter().find(|finding| finding.severity >= Severity::Medium && finding.attempt.is_some());
+    let mut causes =
+        findings.iter().filter(|finding| finding.severity >= Severity::Medium && finding.attempt.is_some());
+    let worst = causes.clone().find(|finding| !finding.is_over).or_else(|| causes.next());
     // Where nobody misses the answer to a challenge, it was given elsewhere, or in what the capture lacks.
     let is_missed = findings.iter().any(|finding| finding.attempt.is_some());
     if session.outcome == SessionOutcome::UnansweredChallenge && !is_missed {

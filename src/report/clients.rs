@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::collections::HashMap;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use crate::base::CaptureTime;
 use crate::base::WireMap;
@@ -13,6 +15,7 @@ use crate::report::client::Client;
 use crate::report::client::Reach;
 use crate::rules::Finding;
 use crate::rules::Rule;
+use crate::rules::Severity;
 use crate::session::Run;
 use crate::session::Session;
 use crate::session::Transaction;
@@ -72,8 +75,8 @@ impl Clients {
         Some(self.clients.entry(key).or_default())
     }
 
-    /// Takes the outcome of a session.
-    pub fn note(&mut self, session: &Session<'_>, findings: &[Finding]) {
+    /// Takes the outcome of a session, by the report's number.
+    pub fn note(&mut self, session: &Session<'_>, findings: &[Finding], number: u64) {
         if let Some((address, user)) = client::other_side_let_past(session)
             && let Some(client) = self.client(address, user)
         {
@@ -81,7 +84,7 @@ impl Clients {
         }
         let Some(address) = session.client() else { return };
         let Some(client) = self.client(address, session.user()) else { return };
-        client.note(session, findings);
+        client.note(session, findings, number);
     }
 
     /// Takes a finding that spans sessions, and the names of the rules that it explains.
@@ -89,16 +92,26 @@ impl Clients {
         let Some(address) = finding.subject.client else { return };
         // Its sessions were noted, and with them their client: it makes no other one.
         if let Some(client) = self.clients.get_mut(&(address, finding.subject.user.clone())) {
-            match &mut client.trouble {
-                Some((_, rule)) if explained.contains(&rule.name) => *rule = finding.rule,
-                Some(_) => {}
-                none => *none = Some((CaptureTime::from_ns(i64::MAX), finding.rule)),
+            if finding.severity >= Severity::High {
+                client.note_trouble_across(finding.rule, explained);
             }
             // Whoever got in behind it did not fail in the end.
             if !client.is_in {
                 client.note_failure(finding.rule.label);
             }
         }
+    }
+
+    /// What is over of what kept clients out: by session and rule, how long behind it they got in for good.
+    pub fn history(&self) -> HashMap<(u64, &'static str), Duration> {
+        let all = self.clients.values().flat_map(|client| client.history());
+        all.flat_map(|(rule, after, sessions)| sessions.iter().map(move |session| ((*session, rule), after))).collect()
+    }
+
+    /// Whether the client of a finding that spans sessions registers for good since.
+    pub fn registers_since(&self, finding: &Finding, refused: CaptureTime) -> bool {
+        let key = finding.subject.client.map(|address| (address, finding.subject.user.clone()));
+        key.and_then(|key| self.clients.get(&key)).is_some_and(|client| client.registers_since(refused))
     }
 
     /// Takes those who are no clients but attackers: that they do not get in is as it should be.
@@ -176,14 +189,13 @@ impl Clients {
     pub fn headlines(&self, verdict: &str, seen: Seen) -> Vec<String> {
         let mut lines = Vec::new();
         let all = self.clients.len();
-        let label = |client: &'_ Client| client.trouble.map(|(_, rule)| rule.label);
         let failing = |reach: Reach| {
             let failing = self.clients.values().filter(move |client| client.has_failed() && client.reach() == reach);
-            count(failing.filter_map(|client| label(client).or(client.failure())))
+            count(failing.filter_map(|client| client.label().or(client.failure())))
         };
         let labels_where = |is_in: bool| {
             let others = self.clients.values().filter(move |client| !client.has_failed() && client.is_in == is_in);
-            count(others.filter_map(|client| label(client)))
+            count(others.filter_map(|client| client.label()))
         };
         let (beside, open) = (labels_where(true), labels_where(false));
         for reach in Reach::ALL {

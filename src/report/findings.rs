@@ -382,6 +382,7 @@ impl Findings {
                 std::cmp::Reverse(c.finding.severity),
                 c.finding.explained_by.is_some(),
                 c.finding.is_standing(),
+                c.finding.is_over,
                 c.sessions.first().copied(),
                 c.order,
             )

@@ -21,6 +21,7 @@ pub mod redact;
 pub mod sarif;
 pub mod schema;
 pub mod showing;
+mod spells;
 pub mod ticket;
 pub mod wireshark;
 

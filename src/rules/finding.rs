@@ -172,6 +172,8 @@ pub struct Finding {
     pub merge: Option<String>,
     /// It adds nothing to one that was made before but its session: see [`crate::rules::Said`].
     pub is_repeat: bool,
+    /// What it tells was over before the session ended: what came later has another cause.
+    pub is_over: bool,
 }
 
 /// Whom and what a finding is about; a ticket system's repeat detection is made of it.
@@ -211,6 +213,7 @@ impl Finding {
             sessions_count: 0,
             merge: None,
             is_repeat: false,
+            is_over: false,
         }
     }
 

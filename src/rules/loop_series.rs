@@ -1,5 +1,6 @@
 //! A challenge loop that runs across Call-IDs: phones may take a new one for each try.
 
+use crate::base::CaptureTime;
 use crate::base::FrameRef;
 use crate::history::AccountKey;
 use crate::history::Earlier;
@@ -25,9 +26,23 @@ pub struct Series {
     pub sessions: Vec<u64>,
     /// The nonce that the client keeps, where that is why.
     pub old_nonce: Option<Finding>,
+    /// When its last answer came.
+    pub ended: CaptureTime,
 }
 
 impl Series {
+    /// Says that its client got in for good since.
+    pub fn make_good(&mut self) {
+        for finding in self.old_nonce.iter_mut().chain([&mut self.finding]) {
+            if finding.severity >= Severity::High {
+                (finding.severity, finding.is_over) = (Severity::Medium, true);
+                finding
+                    .explanation
+                    .push_str(" That is over: the same client registers since, and is not refused any more.");
+            }
+        }
+    }
+
     /// Whether a finding of that session is about the same account, and so about one of the tries: the account had no others in between.
     pub fn holds(&self, subject: &Subject, session: u64) -> bool {
         let Some((first, last)) = self.sessions.first().zip(self.sessions.last()) else { return false };
@@ -103,7 +118,8 @@ pub fn across_sessions(key: &AccountKey, steps: &Steps) -> Option<Series> {
     finding.subject = Subject { realm, user, client: Some(key.source), server: None, ..Subject::default() };
     finding.sessions_count = u64::try_from(sessions_count).unwrap_or(u64::MAX);
     let old_nonce = keeps_nonce.then(|| old_nonce_reused::in_series(&streak, &finding, is_recovered));
-    Some(Series { finding, sessions, old_nonce })
+    let ended = streak.last().map(|last| last.answered)?;
+    Some(Series { finding, sessions, old_nonce, ended })
 }
 
 /// The first loop among the steps that the account did not get out of, else the last one that it did get out of, and whether it

@@ -23,6 +23,7 @@ pub mod loop_series;
 pub mod near_miss_facts;
 pub mod nonce;
 pub mod nonce_facts;
+mod passed;
 pub mod path;
 pub mod path_facts;
 pub mod precedence;

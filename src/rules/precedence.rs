@@ -20,6 +20,7 @@ use crate::rules::credentials::digest_near_miss;
 use crate::rules::credentials::digest_wrong_password;
 use crate::rules::facts;
 use crate::rules::nonce::stale_loop;
+use crate::rules::passed;
 use crate::rules::path;
 use crate::rules::recovery::has_recovered;
 use crate::session::Attempt;
@@ -38,14 +39,15 @@ pub fn settle(session: &Session<'_>, findings: &mut [Finding]) {
     }
     // What is harmless explains nothing, and most sessions show nothing else.
     if findings.iter().any(|finding| finding.severity >= Severity::Medium) {
+        passed::part(session, findings);
         part_later_secrets(session, findings);
         explain(session, findings);
         keep_one_high(session, findings);
     }
     findings.sort_by_cached_key(|finding| {
         // What is true of a server whatever the session is comes behind what happened in this one.
-        let place = (std::cmp::Reverse(finding.severity), finding.explained_by.is_some(), finding.is_standing());
-        (place, rank(finding))
+        let is_history = (finding.is_standing(), finding.is_over);
+        ((std::cmp::Reverse(finding.severity), finding.explained_by.is_some(), is_history), rank(finding))
     });
 }
 
@@ -100,7 +102,9 @@ pub fn explains_loop_at(session: &Session<'_>, findings: &[Finding], index: usiz
     };
     // A finding about several exchanges names no attempt.
     let of_attempt = findings.iter().filter(|finding| {
-        finding.severity >= Severity::High
+        let is_corrected =
+            is_same(finding.rule, &digest_wrong_password::RULE) && digest_wrong_password::is_corrected(finding);
+        (finding.severity >= Severity::High || is_corrected)
             && finding.explained_by.is_none()
             && exchange(session, finding).is_none_or(|exchange| Some(exchange) == mine)
     });
@@ -138,6 +142,8 @@ struct Explanation {
     last: Option<FrameRef>,
     /// Somebody has mended it since: then what it explains is no worse.
     is_made_good: bool,
+    /// It was over before the session ended.
+    is_over: bool,
 }
 
 fn explain(session: &Session<'_>, findings: &mut [Finding]) {
@@ -156,7 +162,7 @@ fn explain(session: &Session<'_>, findings: &mut [Finding]) {
             .iter()
             .filter(is_cause)
             .flat_map(|finding| {
-                let Finding { severity, fault, confidence, .. } = *finding;
+                let Finding { severity, fault, confidence, is_over, .. } = *finding;
                 let remedy = finding.remedy.first().cloned();
                 let last = finding.frames.last().copied();
                 let is_made_good =
@@ -169,6 +175,7 @@ fn explain(session: &Session<'_>, findings: &mut [Finding]) {
                     remedy: remedy.clone(),
                     last,
                     is_made_good,
+                    is_over,
                 };
                 exchanges(session, finding).into_iter().map(of)
             })
@@ -180,6 +187,7 @@ fn explain(session: &Session<'_>, findings: &mut [Finding]) {
                     && (cause.exchange.is_none() || mine.is_none() || cause.exchange == mine)
             };
             // Behind what was over it is another story.
+            let is_behind = |cause: &Explanation| cause.is_over && cause.last < finding.frames.first().copied();
             if is_same(rule, &digest_near_miss::RULE)
                 && is_other_secret(finding)
                 && causes.iter().all(|cause| cause.last < finding.frames.first().copied())
@@ -192,7 +200,7 @@ fn explain(session: &Session<'_>, findings: &mut [Finding]) {
             if finding.explained_by.is_some() || (is_for_age && std::ptr::eq(*explained, UNREADABLE)) {
                 continue;
             }
-            if let Some(cause) = causes.iter().find(explains) {
+            if let Some(cause) = causes.iter().filter(|cause| !is_behind(cause)).find(explains) {
                 finding.explained_by = Some(rule.name);
                 finding.severity = finding.severity.min(Severity::Medium);
                 if is_symptom(finding) {

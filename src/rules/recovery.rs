@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
+use crate::rules::Finding;
+use crate::rules::Severity;
+use crate::rules::facts;
 use crate::session::Attempt;
+use crate::session::AttemptOutcome;
 use crate::session::Request;
 use crate::session::Session;
 use crate::session::Transaction;
@@ -90,6 +94,54 @@ fn is_of_other_account(session: &Session<'_>, failed: &Attempt<'_>, later: &Atte
     let account = |attempt: &Attempt<'_>| attempt.request().map(|request| session.text(request.to));
     failed.transaction.method == Method::Register
         && account(failed).zip(account(later)).is_some_and(|(one, other)| one != other)
+}
+
+/// The attempt that ended what a finding tells of, however late: the same client was let past on the same hop and for the same purpose, and
+/// nothing that the finding speaks of came after that.
+pub fn ended_by<'s, 'run>(session: &'s Session<'run>, finding: &Finding) -> Option<&'s Attempt<'run>> {
+    let index = finding.attempt?;
+    let failed = session.attempts.get(index).filter(|failed| !failed.is_let_past())?;
+    let later = session.lookup().let_past_from(index).iter().take(RECOVERIES_MAX);
+    let later = later.filter_map(|&later| session.attempts.get(later));
+    // What was let past without credentials corrects none.
+    let is_better = |later: &Attempt<'_>| later.has_credentials() || !failed.has_credentials();
+    let mut later = later.filter(|later| is_better(later) && is_for_same_purpose(session, failed, later));
+    let ending = later.next()?;
+    let is_behind = ending.request().zip(finding.frames.last()).is_some_and(|(request, last)| *last < request.at);
+    is_behind.then_some(ending)
+}
+
+/// Whether the client of an attempt is let past in the end, for the same purpose.
+pub fn ends_well(session: &Session<'_>, index: usize) -> bool {
+    let Some(failed) = session.attempts.get(index) else { return false };
+    let mut newest = session.attempts.iter().rev().filter(|later| is_for_same_purpose(session, failed, later));
+    let is_decided = |later: &&Attempt<'_>| match later.outcome {
+        AttemptOutcome::Undecided => false,
+        AttemptOutcome::Challenged => !session.is_cut_short(),
+        _ => true,
+    };
+    newest.find(is_decided).is_some_and(Attempt::is_let_past)
+}
+
+/// Says when it was over. What was, is worth knowing, and keeps nobody out.
+pub fn tell_end(session: &Session<'_>, finding: &mut Finding) {
+    let Some(ending) = ended_by(session, finding) else { return };
+    let failed = finding.attempt.and_then(|index| session.attempts.get(index)?.request());
+    let Some((failed, answer)) = failed.zip(ending.answer()) else { return };
+    finding.explanation.push_str(&format!(
+        " That is over: it lasted from frame {} to frame {}, {} later, in which the same client was let past.",
+        failed.at.number,
+        answer.at.number,
+        facts::duration_text(answer.time.since(failed.time)),
+    ));
+    finding.severity = finding.severity.min(Severity::Medium);
+}
+
+/// Whether two attempts are of one client on one hop, and for one purpose.
+pub fn is_for_same_purpose(session: &Session<'_>, one: &Attempt<'_>, other: &Attempt<'_>) -> bool {
+    one.transaction.method == other.transaction.method
+        && other.transaction.is_same_hop(one.transaction)
+        && !is_of_other_account(session, one, other)
 }
 
 /// How many attempts that were let past are looked at for one that made a failure good. Bounds the search in endless sessions.

@@ -16,6 +16,7 @@ mod endings;
 mod fair;
 mod field;
 mod hangups;
+mod history;
 mod hops;
 mod loops;
 mod modesty;

@@ -11,6 +11,7 @@ use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Severity;
 use crate::rules::facts;
+use crate::rules::path::no_response_at_all;
 
 /// Rules that speak of a server, or of the way to it, and not of what an account sent.
 const RULES: [&str; 3] = ["auth-retry-no-response", "no-response-at-all", "registrar-rejects-contact"];
@@ -51,7 +52,7 @@ impl Trouble {
                 finding.explained_by.unwrap_or_default(),
             ],
             server: finding.subject.server.filter(|_| is_told && is_of_sessions)?,
-            title: finding.title.clone(),
+            title: no_response_at_all::broad_title(finding),
             remedy: finding.remedy.iter().map(ToString::to_string).collect(),
         })
     }
@@ -81,8 +82,13 @@ impl Findings {
             let users = clients.iter().map(|(_, user)| *user).filter(|user| !user.is_empty()).collect();
             let said = said_of(clients.len(), &users);
             let has_many = clients.len() > 1;
+            let mut titles = alike.iter().filter_map(|&index| Some(&self.collected.get(index)?.finding.title));
+            let is_worded_alike = titles.all(|title| *title == known.finding.title);
             if let Some(known) = self.collected.get_mut(first).filter(|_| has_many) {
                 tell_of_many(&mut known.finding, &said);
+                if !is_worded_alike {
+                    no_response_at_all::narrow(&mut known.finding);
+                }
             }
             for &index in alike.iter().skip(1) {
                 into.get_mut(index).into_iter().for_each(|place| *place = Some(first));

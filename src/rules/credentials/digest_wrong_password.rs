@@ -19,7 +19,6 @@ use crate::rules::credentials::response_malformed;
 use crate::rules::facts;
 use crate::rules::relay_facts;
 use crate::session::Attempt;
-use crate::session::Judgement;
 use crate::session::Presented;
 use crate::session::Session;
 use crate::sip::Method;
@@ -33,7 +32,7 @@ pub static RULE: Rule = Rule {
     summary: "The digest was not made with the password given, and the server refused it",
     finds: "Credentials whose response differs from the one recomputed with the secret given for that user and realm, and that no \
             single changed input makes right, answered with 401, 403 or 407. Needs a secret. It is medium where the same client got in \
-            later under the same Call-ID with a digest that fits, or, for REGISTER, within five minutes under another one, for good and from the same port.",
+            later under the same Call-ID with a digest that fits, or was let past with one, or, for REGISTER, within five minutes under another one, for good and from the same port.",
     matters: "This is the one case in which wrong password is the right word. Either the client holds another secret, or the one \
               given to sipauth is not the one in use: the text says so, and which of them where the server accepted a digest of the \
               secret given elsewhere in the capture.",
@@ -104,8 +103,9 @@ fn finding(
     finding.frames = requests;
     finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
     let last = mine().next_back();
-    let got_in = last.and_then(|last| corrected(session, last)).map(|at| {
-        format!("A later response fits that secret and was accepted in frame {at}: the client has the right one since, and got in.")
+    let got_in = last.and_then(|last| corrected(session, last)).map(|(status, at)| match status {
+        200..=299 => format!("A later response fits that secret and was accepted in frame {at}: the client has the right one since, and got in."),
+        _ => format!("A later response fits that secret and was let past, with {status} in frame {at}: the client has the right one since."),
     });
     let got_in = got_in.or_else(|| {
         let later = last.and_then(|(_, attempt, sent)| corrected_elsewhere((session, context), attempt, sent))?;
@@ -148,22 +148,22 @@ pub fn blame_client(finding: &mut Finding, accepted: FrameRef) {
     }
 }
 
-/// The acceptance of a right digest of the same client and account behind the last wrong one.
+/// A right digest of the same client and account behind the last wrong one that was let past, and how it was answered.
 fn corrected(
     session: &Session<'_>,
     &(last, wrong, sent): &(usize, &Attempt<'_>, &Presented<'_>),
-) -> Option<FrameNumber> {
+) -> Option<(u16, FrameNumber)> {
     // Where right ones came between, two secrets are in use by turns.
     let mut right = facts::presented(session).filter(|(_, attempt, presented)| {
         presented.verdict() == Some(Verdict::Match)
-            && presented.judgement == Judgement::Accepted
+            && presented.judgement.is_let_past()
             && attempt.transaction.method == wrong.transaction.method
             && attempt.transaction.is_same_hop(wrong.transaction)
             && presented.username() == sent.username()
             && presented.realm() == sent.realm()
     });
     let (_, accepted, _) = right.next().filter(|(index, _, _)| *index > last)?;
-    Some(accepted.answer()?.at.number)
+    accepted.answer().map(|answer| (answer.status, answer.at.number))
 }
 
 /// Whoever corrects a secret does so while he is at it.

@@ -51,6 +51,7 @@ pub static RULE: Rule = Rule {
     not_this: "OPTIONS and NOTIFY pings are info, and so is a client that turns to another address or transport and gets in; that is medium where it had waited for long. \
                What a server asks of its client, a request within a dialog, and the end of a registration are medium. \
                One request of which ICMP says that it did not arrive, or behind which the server ended the connection, is medium: the client may have gone on under another Call-ID. \
+               An outage that is over, behind which the client got in, is medium and told with its time. \
                A capture that shows one direction only proves nothing.",
     sources: &["RFC 3261 section 17.1.1.2", "RFC 3261 section 17.1.2.2", "RFC 792", "RFC 9293 section 3.5.2"],
     sample: "invite-no-answer",
@@ -89,12 +90,9 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let method = attempt.transaction.method.to_string();
     let server = attempt.transaction.flow().destination;
     let sent: usize = silent.iter().map(|(_, attempt)| attempt.transaction.retransmissions() + 1).sum();
-    let answered_before = session
-        .attempts
-        .iter()
-        .take(index)
-        .any(|earlier| earlier.answer().is_some() && earlier.transaction.is_same_hop(attempt.transaction));
-    let title = match answered_before {
+    let answered_before = session.attempts.iter().take(index).any(|earlier| is_answered_there(earlier, attempt));
+    let is_answered_later = session.attempts.iter().skip(index).any(|later| is_answered_there(later, attempt));
+    let title = match answered_before || is_answered_later {
         true => format!("{server} did not answer this {method}"),
         false => format!("{server} never answered {method}"),
     };
@@ -133,6 +131,23 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     finding = path_facts::tell_unreachable(attempt, context, finding);
     vec![if is_called(attempt, context) { tell_called(finding, attempt) } else { finding }]
 }
+
+fn is_answered_there(other: &Attempt<'_>, attempt: &Attempt<'_>) -> bool {
+    other.answer().is_some() && other.transaction.is_same_hop(attempt.transaction)
+}
+
+/// Says of a server that answered the same client under another Call-ID that it did not answer this one.
+pub fn narrow(finding: &mut Finding) {
+    finding.title = finding.title.replacen(NEVER, NOT_THIS, 1);
+}
+
+/// The title, whether or not something else was answered.
+pub fn broad_title(finding: &Finding) -> String {
+    finding.title.replacen(NOT_THIS, NEVER, 1)
+}
+
+const NEVER: &str = " never answered ";
+const NOT_THIS: &str = " did not answer this ";
 
 /// What only a client asks of its server keeps it out while nobody answers; the end of what had begun does not.
 fn severity(session: &Session<'_>, context: &Context<'_>, index: usize, is_once: bool) -> Severity {

@@ -1,5 +1,10 @@
 //! SA712: refused, refused, and then silence.
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::base::CaptureTime;
+use crate::history::Silence;
 use crate::rules::CaptureFacts;
 use crate::rules::Check;
 use crate::rules::Confidence;
@@ -23,7 +28,7 @@ pub static RULE: Rule = Rule {
               lifted, and everybody else behind that address is shut out as well.",
     advice: "First correct what was refused, then lift the ban (fail2ban-client unban ADDRESS), else it comes back at once.",
     not_this: "Credentials that were accepted since forgive what was refused before. Requests to another port, and pings (OPTIONS), which some \
-               servers never answer, do not count. A server that answers nobody is down or out of reach. A request that is lost is answered at the next try.",
+               servers never answer, do not count. A server that answers nobody is down or out of reach, and so is one that answers nobody until later, where others that were not refused fall silent, too. A request that is lost is answered at the next try.",
     sources: &["RFC 7616 section 5.3", "RFC 3261 section 17.1.2.2"],
     sample: "blocked-after-failures",
     check: Check::Capture(check),
@@ -38,6 +43,7 @@ const REQUESTS_MIN: u64 = 3;
 
 fn check(facts: &CaptureFacts) -> Vec<Finding> {
     let mut findings = Vec::new();
+    let silent = silent_unrefused(facts);
     for (key, _, conduct) in facts.chronicle.sources.conducts() {
         let (Some(silence), Some(refused_last)) = (&conduct.silence, conduct.refused_last) else { continue };
         let other = facts.chronicle.servers.answered_others(key.server, key.client);
@@ -47,6 +53,7 @@ fn check(facts: &CaptureFacts) -> Vec<Finding> {
             || silence.sent < REQUESTS_MIN
             || silence.since < refused_last
             || is_elsewhere
+            || is_down(silent.get(&key.server).map(Vec::as_slice).unwrap_or_default(), silence, other.time)
         {
             continue;
         }
@@ -82,4 +89,28 @@ fn check(facts: &CaptureFacts) -> Vec<Finding> {
         findings.push(finding);
     }
     findings
+}
+
+/// Silent clients of one server that are compared.
+const SILENT_MAX: usize = 64;
+
+/// Who was not refused and got no answer all the same, by server.
+fn silent_unrefused(facts: &CaptureFacts) -> BTreeMap<IpAddr, Vec<&Silence>> {
+    let mut all: BTreeMap<IpAddr, Vec<&Silence>> = BTreeMap::new();
+    for (key, _, conduct) in facts.chronicle.sources.conducts() {
+        let Some(silence) = conduct.silence.as_ref().filter(|silence| silence.sent >= REQUESTS_MIN) else { continue };
+        let silent = all.entry(key.server).or_default();
+        if conduct.refusals < REFUSALS_MIN && silent.len() < SILENT_MAX {
+            silent.push(silence);
+        }
+    }
+    all
+}
+
+/// Whether a server fell silent to another client at the same time, and nobody is seen to be answered before both had stopped asking.
+fn is_down(others: &[&Silence], mine: &Silence, answered: CaptureTime) -> bool {
+    others.iter().any(|other| {
+        let is_at_once = other.since <= mine.last && other.last >= mine.since;
+        other.place == mine.place && is_at_once && answered > other.last.max(mine.last)
+    })
 }
