@@ -47,7 +47,9 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         return refused_behind(session).into_iter().collect();
     };
     let is_right = presented.verdict() == Some(Verdict::Match);
-    let let_past = credentials_facts::other_call_let_past(session, context, attempt);
+    // A secret that nobody checked may have been corrected before a later call got through.
+    let is_known = |at: &FrameRef| is_right || attempt.request().is_some_and(|request| *at < request.at);
+    let let_past = credentials_facts::other_call_let_past(session, context, attempt).filter(is_known);
     let (title, confidence, explanation) = told(attempt, presented, let_past.is_some());
     let mut finding = Finding::new(&RULE, title)
         .graded(Severity::High, confidence)
@@ -188,6 +190,16 @@ pub fn settle_doubt(finding: &mut Finding, accepted: Option<FrameRef>) {
         accepted.number
     );
     let Some(doubt) = [right, unchecked].into_iter().find(|doubt| finding.explanation.contains(doubt)) else { return };
+    // What nobody checked may have been corrected before it was accepted.
+    let is_later = finding.frames.first().is_some_and(|refused| accepted > *refused);
+    if doubt == unchecked && is_later {
+        finding.explanation.push_str(&format!(
+            " The server accepted credentials of the same account from this client later, in frame {}: the secret was good all the time, or \
+             somebody has corrected it.",
+            accepted.number
+        ));
+        return;
+    }
     finding.explanation = finding.explanation.replacen(doubt, &known, 1);
     finding.remedy.retain(|advice| advice != GIVE_PASSWORD);
     let excluded =
