@@ -207,6 +207,9 @@ impl Analyzer {
         if std::mem::take(&mut self.wants_worker) {
             self.start_worker();
         }
+        if self.reassembly.expire(frame.time) {
+            self.tell_losses();
+        }
         let Analyzer { messages, carriers, worker, .. } = self;
         self.reassembly.push(frame, decoded, &mut |payload| match worker {
             Some(worker) => worker.push(payload),

@@ -71,9 +71,12 @@ pub(super) struct Defragmenter {
     order: VecDeque<(Key, u64)>,
     next_serial: u64,
     bytes: usize,
-    /// The time of the fragment before.
+    /// The time of the frame before, as far as anything waited.
     before: Option<CaptureTime>,
 }
+
+/// A frame from so far ahead may have a wrong time.
+const JUMP_MIN: Duration = Duration::from_secs(3600);
 
 /// Entries of datagrams that are gone, beyond twice those that wait, before the order is made anew.
 const ORDER_SLACK: usize = 1024;
@@ -107,7 +110,7 @@ impl Defragmenter {
         ledger: &mut Ledger,
     ) -> Option<Whole> {
         let (frame, time) = (origin.frames.last, origin.time);
-        self.expire(time, limits, ledger);
+        self.before = time.or(self.before);
         let part = &fragment.part;
         let start = u64::from(fragment.offset_bytes);
         let wire_len = (part.bytes.len() as u64).saturating_add(u64::from(part.missing_len));
@@ -157,18 +160,22 @@ impl Defragmenter {
         }
     }
 
-    /// Gives up what has waited too long. By the earlier one of the last two times: one wrong time alone drops nothing.
-    fn expire(&mut self, time: Option<CaptureTime>, limits: &Limits, ledger: &mut Ledger) {
-        let Some(now) = time else { return };
-        let now = self.before.replace(now).map_or(now, |before| before.min(now));
+    /// Whether any datagram waits, or leaves a place in the order: hardly a frame finds one.
+    pub(super) fn is_idle(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    /// Gives up what has waited too long when a frame of that time comes. A jump far ahead may be one wrong time, which drops nothing: it is
+    /// believed when the next frame is as far.
+    pub(super) fn expire(&mut self, time: CaptureTime, limits: &Limits, ledger: &mut Ledger) {
+        let before = self.before.replace(time);
+        let now = before.filter(|before| time.since(*before) > JUMP_MIN).unwrap_or(time);
         let age_max = Duration::from_secs(limits.fragment_age_s_max);
-        // A fragment brings one entry at most, so that two looks keep up.
-        for _ in 0..2 {
-            let Some((key, serial)) = self.order.front().copied() else { return };
+        while let Some((key, serial)) = self.order.front().copied() {
             let waiting = self.waiting.get(&key).filter(|datagram| datagram.serial == serial);
             match waiting.map(|datagram| datagram.since) {
-                // Nobody knows how long it has waited: it may not hold up the others.
-                Some(since) if since.is_none_or(|since| since > now) => self.order.rotate_left(1),
+                // Nobody knows how long it has waited: it may not hold up the others. One look at a time, or all of them might be such.
+                Some(since) if since.is_none_or(|since| since > now) => return self.order.rotate_left(1),
                 Some(since) if since.is_some_and(|since| now.since(since) <= age_max) => return,
                 _ => drop(self.drop_oldest(ledger)),
             }

@@ -85,6 +85,16 @@ impl<F: Framer> Reassembly<F> {
         Reassembly { told, ..self }
     }
 
+    /// Gives up fragments that have waited too long when a frame of that time comes; says whether that brought news. To be called before
+    /// [`Reassembly::push`]: what is lost is told before the messages that come so late.
+    pub fn expire(&mut self, time: Option<CaptureTime>) -> bool {
+        if self.fragments.is_idle() {
+            return false;
+        }
+        time.into_iter().for_each(|time| self.fragments.expire(time, &self.limits, &mut self.ledger));
+        self.has_news()
+    }
+
     /// Takes one frame and what it was decoded to; hands each message that it completes to `sink`.
     pub fn push(&mut self, frame: &Frame<'_>, decoded: Decoded<'_>, sink: &mut impl FnMut(Payload<'_>)) {
         self.ledger.coverage.frames = self.ledger.coverage.frames.saturating_add(1);

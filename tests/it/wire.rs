@@ -71,6 +71,7 @@ pub fn read_with_keys(
     let mut sink = |payload: Payload<'_>| seen.push(payload.into());
     while let Ok(Some(record)) = reader.next_record() {
         if let Record::Frame(frame) = record {
+            reassembly.expire(frame.time);
             reassembly.push(&frame, packet::decode(&frame, limits, &DecodeAs::default()), &mut sink);
         }
     }

@@ -112,6 +112,12 @@ fn fragments_incomplete_is_found() {
         medium auth-retry-no-response by=fragments-incomplete
         no challenge-unanswered",
     );
+    // The next frame comes when the session is long over, and tells of both.
+    check(
+        &["mtu 900\n", CALL_ASKED, &sent, &body(900), again, &LATER.replace("+40", "+3000")],
+        SECRET,
+        "high fragments-incomplete fault=path by=-\nno challenge-unanswered",
+    );
     // Too early to call it silence.
     check(
         &["mtu 900\n", CALL_ASKED, &sent, &body(900), "+1 [later] > OPTIONS\n[later] < 200\n"],
