@@ -1,5 +1,7 @@
 //! What single sessions said, told anew at the end with what the whole capture shows.
 
+use std::collections::HashMap;
+
 use crate::analyzer::Analyzer;
 use crate::history::PairKey;
 use crate::history::outcomes::UserKey;
@@ -19,16 +21,14 @@ impl Analyzer {
     /// Tells with what the whole capture shows what its sessions could not know.
     pub(super) fn revise_findings(&mut self, facts: &CaptureFacts) {
         let accounts = &self.messages.accounts;
-        let differences: Vec<_> = facts.method_differences.iter().filter_map(refused_with_known_secret).collect();
+        let differences: HashMap<Subject, String> =
+            facts.method_differences.iter().filter_map(refused_with_known_secret).collect();
         let clear_secret = |finding: &mut Finding| {
             let Subject { user, realm, client, server, .. } = &finding.subject;
             let (Some((client, server)), Some(at)) = (client.zip(*server), finding.frames.first()) else { return };
-            let is_same = |known: &&(Subject, String)| {
-                Subject { caller: finding.subject.caller, ..known.0.clone() } == finding.subject
-            };
-            let asked = differences.iter().find(is_same).map(|(_, advice)| &**advice);
+            let asked = differences.get(&Subject { caller: None, ..finding.subject.clone() });
             let accepted = accounts.taken_near((user, realm), client, server, *at);
-            digest_ok_but_rejected::settle_secret(finding, accepted, asked);
+            digest_ok_but_rejected::settle_secret(finding, accepted, asked.map(String::as_str));
         };
         self.messages.findings.revise(&digest_ok_but_rejected::RULE, clear_secret);
         // What it explains has its advice.

@@ -110,8 +110,8 @@ impl ReportBuilder {
         self.clients.note_trouble(finding, explained);
     }
 
-    /// What is over of what kept clients out: by session and rule, how long behind it they got in for good.
-    pub fn history(&self) -> HashMap<(u64, &'static str), Duration> {
+    /// What is over of what kept clients out: by session and rule, how long behind it they got in for good, as far as is known.
+    pub fn history(&self) -> HashMap<(u64, &'static str), Option<Duration>> {
         self.clients.history()
     }
 

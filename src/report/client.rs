@@ -242,15 +242,15 @@ impl Client {
         }
     }
 
-    /// What is over of its troubles: it got in for good since, or fails for another reason. By session, how long behind it.
-    pub fn history(&self) -> impl Iterator<Item = (&'static str, Duration, &[u64])> {
+    /// What is over of its troubles: it got in for good since, or fails for another reason. By session, how long behind it, as far as is known.
+    pub fn history(&self) -> impl Iterator<Item = (&'static str, Option<Duration>, &[u64])> {
         self.troubles.iter().filter_map(|trouble| {
             let (after, sessions) = self.ended(trouble)?;
             Some((trouble.rule.name, after, sessions))
         })
     }
 
-    fn ended<'c>(&self, trouble: &'c Trouble) -> Option<(Duration, &'c [u64])> {
+    fn ended<'c>(&self, trouble: &'c Trouble) -> Option<(Option<Duration>, &'c [u64])> {
         let ended = trouble.ended(&self.let_in)?;
         let is_failing = match trouble.service?.kind {
             Kind::Registration => self.registration.failure.is_some(),

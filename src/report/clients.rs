@@ -102,8 +102,8 @@ impl Clients {
         }
     }
 
-    /// What is over of what kept clients out: by session and rule, how long behind it they got in for good.
-    pub fn history(&self) -> HashMap<(u64, &'static str), Duration> {
+    /// What is over of what kept clients out: by session and rule, how long behind it they got in for good, as far as is known.
+    pub fn history(&self) -> HashMap<(u64, &'static str), Option<Duration>> {
         let all = self.clients.values().flat_map(|client| client.history());
         all.flat_map(|(rule, after, sessions)| sessions.iter().map(move |session| ((*session, rule), after))).collect()
     }

@@ -140,9 +140,9 @@ impl Trouble {
         self.has_relapsed |= Some(known.service) == self.service && is_between;
     }
 
-    /// How long behind it the client got in for good, and its sessions. Nothing is said of what came back, nor of what the client met by
-    /// turns with getting in.
-    pub fn ended(&self, let_in: &[LetIn]) -> Option<(Duration, &[u64])> {
+    /// How long behind it the client got in for good, where that was its first time, and its sessions. Nothing is said of what came back, nor
+    /// of what the client met by turns with getting in.
+    pub fn ended(&self, let_in: &[LetIn]) -> Option<(Option<Duration>, &[u64])> {
         let service = self.service.filter(|_| !self.has_relapsed && !self.sessions.is_empty())?;
         let is_among = |rules: &[&'static Rule]| rules.iter().any(|rule| std::ptr::eq(*rule, self.rule));
         let is_curable = match service.kind {
@@ -155,12 +155,11 @@ impl Trouble {
         };
         let known = let_in.iter().find(|known| known.is_for(service, self.port)).filter(|_| is_curable)?;
         if known.first < self.first {
-            return (is_among(&OUTAGES) && known.last > self.last)
-                .then(|| (known.last.since(self.last), &*self.sessions));
+            return (is_among(&OUTAGES) && known.last > self.last).then_some((None, &*self.sessions));
         }
         let after = known.first.since(self.last);
         let is_soon = after <= MENDED_WITHIN && service.kind == Kind::Registration;
-        (known.first > self.last && (is_soon || known.again > 0)).then_some((after, &*self.sessions))
+        (known.first > self.last && (is_soon || known.again > 0)).then_some((Some(after), &*self.sessions))
     }
 }
 

@@ -127,9 +127,9 @@ fn is_begun_anew(attempt: &Attempt<'_>) -> bool {
 /// is no silence that kept it out.
 pub fn was_refused_before(session: &Session<'_>, index: usize) -> bool {
     let exchange = session.attempts.get(index).and_then(|attempt| session.exchanges.get(attempt.exchange));
-    let mut before = exchange.into_iter().flat_map(|exchange| exchange.attempts.iter().rev());
-    let mut before = before.by_ref().filter(|before| **before <= index).filter_map(|at| session.attempts.get(*at));
-    let last = before.by_ref().take(BEGUN_ANEW_MAX).find(|before| !is_begun_anew(before));
+    let before = exchange.into_iter().flat_map(|exchange| exchange.attempts.iter().rev().filter(|at| **at <= index));
+    let mut before = before.filter_map(|at| session.attempts.get(*at)).take(BEGUN_ANEW_MAX);
+    let last = before.find(|before| !is_begun_anew(before));
     last.is_some_and(|last| last.is_let_past() && is_other_failure(last, true))
 }
 
