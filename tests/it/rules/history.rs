@@ -35,6 +35,10 @@ fn an_outage_that_is_over_is_told_with_its_time() {
     // Under another Call-ID, too, and again where the client had been in before.
     check(&[&under("a", SILENT), "+300 ", &registered("b"), "+60 ", &registered("c")], NOTHING, over);
     check(&[&registered("a"), "+60 ", &under("b", SILENT), "+90 ", &registered("c")], NOTHING, over);
+    // Of who had been in before, the last time is known, and not the first one behind it.
+    let last = "+4000 ".to_owned() + &registered("d");
+    let untimed = "medium no-response-at-all says=got_in_later,_in_another_session unsaid=min_later";
+    check(&[&registered("a"), "+60 ", &under("b", SILENT), "+90 ", &registered("c"), &last], NOTHING, untimed);
     check(&[SILENT, LATER], NOTHING, "high no-response-at-all says=never_answered");
 }
 
