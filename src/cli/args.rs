@@ -218,7 +218,7 @@ pub struct Flow {
     pub ascii: bool,
 
     #[command(flatten)]
-    pub place: Place,
+    pub place: OutputPlace,
 
     #[command(flatten)]
     pub names: NameOptions,
@@ -239,7 +239,7 @@ pub struct Flow {
 
 /// Where a drawing or a comparison is written.
 #[derive(Args, Debug)]
-pub struct Place {
+pub struct OutputPlace {
     /// Write it there: beside its place first, then renamed, readable by you alone.
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -269,7 +269,7 @@ pub struct Compare {
     pub format: CompareFormat,
 
     #[command(flatten)]
-    pub place: Place,
+    pub place: OutputPlace,
 
     #[command(flatten)]
     pub names: NameOptions,

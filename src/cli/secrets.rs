@@ -11,7 +11,7 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use sipauth::digest::Keyring;
-use sipauth::digest::Kind;
+use sipauth::digest::KeyringFormat;
 use sipauth::digest::Secret;
 use sipauth::digest::keyring;
 
@@ -37,12 +37,12 @@ pub fn read(options: &SecretOptions, notes: &Notes) -> Result<Secrets> {
         let bytes = read_file(path, "--credentials", notes)?;
         let name = path.to_string_lossy();
         let kind = options.credentials_type.map(|kind| match kind {
-            CredentialsType::Csv => Kind::Csv,
-            CredentialsType::Htdigest => Kind::Htdigest,
-            CredentialsType::Pjsip => Kind::Pjsip,
-            CredentialsType::Subscriber => Kind::Subscriber,
-            CredentialsType::Freeswitch => Kind::Freeswitch,
-            CredentialsType::Wireshark => Kind::Wireshark,
+            CredentialsType::Csv => KeyringFormat::Csv,
+            CredentialsType::Htdigest => KeyringFormat::Htdigest,
+            CredentialsType::Pjsip => KeyringFormat::Pjsip,
+            CredentialsType::Subscriber => KeyringFormat::Subscriber,
+            CredentialsType::Freeswitch => KeyringFormat::Freeswitch,
+            CredentialsType::Wireshark => KeyringFormat::Wireshark,
         });
         let (keyring, warnings) =
             keyring::read(&bytes, &short(path), kind).map_err(|error| usage(error.to_string()))?;

@@ -18,7 +18,7 @@ pub mod verdict;
 pub mod verify;
 
 pub use hash::Hex;
-pub use keyring::{Keyring, KeyringError, Kind, SourceId, Warning};
+pub use keyring::{Keyring, KeyringError, KeyringFormat, SourceId, Warning};
 pub use secret::{AkaError, Ha1Error, OperatorValue, Secret};
 pub use verdict::{Proof, Reason, Verdict};
 pub use verify::{Checked, Request, Verifier};

@@ -35,8 +35,10 @@ pub struct Spread {
 
 #[derive(Debug)]
 struct Account {
+    /// Where it got in first.
     place: IpAddr,
-    first: Login,
+    /// The latest acceptance there.
+    latest: Login,
     /// The earliest acceptance at that place.
     began: CaptureTime,
     spread: Option<Box<Spread>>,
@@ -71,17 +73,17 @@ impl Logins {
             return;
         }
         let account =
-            self.accounts.entry(key).or_insert(Account { place, first: login, began: login.time, spread: None });
+            self.accounts.entry(key).or_insert(Account { place, latest: login, began: login.time, spread: None });
         if account.place == place {
             account.began = account.began.min(login.time);
         }
         if account.place == place && account.spread.is_none() {
-            account.first = login;
+            account.latest = login;
             return;
         }
-        let (first_place, first) = (account.place, account.first);
+        let (first_place, latest) = (account.place, account.latest);
         let spread = account.spread.get_or_insert_with(|| {
-            let places = BTreeMap::from([(first_place, first)]);
+            let places = BTreeMap::from([(first_place, latest)]);
             Box::new(Spread { user: user.into(), realm: realm.into(), server, places })
         });
         if spread.places.len() < PLACES_MAX || spread.places.contains_key(&place) {
@@ -96,7 +98,7 @@ impl Logins {
         let (account, place) = (self.accounts.get(&key)?, place(client));
         match &account.spread {
             Some(spread) => spread.places.get(&place).copied(),
-            None => (account.place == place).then_some(account.first),
+            None => (account.place == place).then_some(account.latest),
         }
     }
 

@@ -20,7 +20,7 @@ use crate::report::clients::Clients;
 use crate::report::clients::Seen;
 use crate::report::kept::Room;
 use crate::report::model;
-use crate::report::model::Place;
+use crate::report::model::Party;
 use crate::report::model::Time;
 use crate::report::pseudonyms::Pseudonyms;
 use crate::report::redact::credentials_scheme;
@@ -240,8 +240,8 @@ pub fn milliseconds(from: CaptureTime, to: CaptureTime) -> f64 {
 
 fn session_model(session: &Session<'_>, number: u64, redaction: Redaction, is_whole: bool) -> model::Session {
     let hop = session.attempts.first().map(|first| hop(first.transaction)).unwrap_or(model::Hop {
-        client: Place(None),
-        server: Place(None),
+        client: Party(None),
+        server: Party(None),
         transport: "",
     });
     let user = session.user();
@@ -287,8 +287,8 @@ fn all_frames(session: &Session<'_>) -> Vec<FrameRef> {
 
 fn hop(transaction: &Transaction) -> model::Hop {
     model::Hop {
-        client: Place(Some(transaction.flow().source)),
-        server: Place(Some(transaction.flow().destination)),
+        client: Party(Some(transaction.flow().source)),
+        server: Party(Some(transaction.flow().destination)),
         transport: transaction.transport.name(),
     }
 }

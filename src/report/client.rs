@@ -27,12 +27,12 @@ use crate::sip::Method;
 pub struct Service {
     server: IpAddr,
     /// Of which kind it is.
-    pub kind: Kind,
+    pub kind: ServiceKind,
 }
 
 /// What clients ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ServiceKind {
     /// To be reached.
     Registration,
     /// To call somebody.
@@ -45,9 +45,9 @@ impl Service {
     fn of(session: &Session<'_>) -> Option<Service> {
         let first = session.attempts.first()?;
         let kind = match session.method() {
-            Some(Method::Register) => Kind::Registration,
-            Some(Method::Invite) => Kind::Call,
-            _ => Kind::Other,
+            Some(Method::Register) => ServiceKind::Registration,
+            Some(Method::Invite) => ServiceKind::Call,
+            _ => ServiceKind::Other,
         };
         Some(Service { server: first.transaction.flow().destination.address, kind })
     }
@@ -150,7 +150,7 @@ impl Client {
     /// Whether it does not get in any more, as far as is seen. Calls are let on or not each by itself: who has some that are, and others
     /// between them that are not, is in.
     pub fn has_failed(&self) -> bool {
-        let is_in_between = self.ending().service.is_some_and(|service| service.kind == Kind::Call)
+        let is_in_between = self.ending().service.is_some_and(|service| service.kind == ServiceKind::Call)
             && self.call_failed.is_some()
             && self.call_passed > self.call_failed
             && self.calls_failed_since < LOCKED_OUT_MIN;
@@ -253,7 +253,7 @@ impl Client {
     fn ended<'c>(&self, trouble: &'c Trouble) -> Option<(Option<Duration>, &'c [u64])> {
         let ended = trouble.ended(&self.let_in)?;
         let is_failing = match trouble.service?.kind {
-            Kind::Registration => self.registration.failure.is_some(),
+            ServiceKind::Registration => self.registration.failure.is_some(),
             _ => self.request.failure.is_some(),
         };
         let has_other = || {

@@ -7,7 +7,7 @@ use crate::base::Untrusted;
 use crate::report::Attempt;
 use crate::report::Challenge;
 use crate::report::Credentials;
-use crate::report::Place;
+use crate::report::Party;
 use crate::report::Session;
 
 /// The columns, in their order. New ones come at the end.
@@ -99,7 +99,7 @@ impl<W: Write> CsvWriter<W> {
     fn attempt(&mut self, session: &Session, number: usize, attempt: &Attempt) {
         let hop = attempt.hop.as_ref();
         let (client, server) = hop.map_or((session.client, session.server), |hop| (hop.client, hop.server));
-        let place = |place: Place| place.to_string();
+        let place = |place: Party| place.to_string();
         self.cell(&session.id);
         self.cell(session.outcome);
         self.cell(&session.call_id);

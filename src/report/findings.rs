@@ -40,7 +40,7 @@ struct Collected {
 }
 
 /// Where a finding is that sessions share.
-enum Place {
+enum SharedPlace {
     /// The index among those collected.
     Kept(usize),
     /// It found no room: it is counted, as this bad, and not told.
@@ -68,7 +68,7 @@ pub fn is_claimable(finding: &Finding) -> bool {
 pub struct Findings {
     collected: Vec<Collected>,
     /// By the rule's code and the key.
-    merged: WireMap<(&'static str, String), Place>,
+    merged: WireMap<(&'static str, String), SharedPlace>,
     claimable: WireMap<PairKey, [u64; 5]>,
     by_severity: BTreeMap<Severity, u64>,
     findings_max: usize,
@@ -104,12 +104,12 @@ impl Findings {
     pub fn add(&mut self, mut finding: Finding, sessions: &[u64], pair: Option<PairKey>) {
         let key = finding.merge.take().map(|key| (finding.rule.code, key));
         match key.as_ref().and_then(|key| self.merged.get(key)) {
-            Some(&Place::Kept(index)) => return self.absorb(index, &finding, sessions),
-            Some(&Place::Dropped(before)) if finding.severity > before => {
+            Some(&SharedPlace::Kept(index)) => return self.absorb(index, &finding, sessions),
+            Some(&SharedPlace::Dropped(before)) if finding.severity > before => {
                 self.uncount(before);
                 self.not_listed = self.not_listed.saturating_sub(1);
             }
-            Some(Place::Dropped(_)) => return,
+            Some(SharedPlace::Dropped(_)) => return,
             None => {}
         }
         // The one that it repeats found no place.
@@ -119,7 +119,7 @@ impl Findings {
         *self.by_severity.entry(finding.severity).or_insert(0) += 1;
         if let Some(key) = key {
             finding.merge = Some(key.1.clone());
-            self.merged.insert(key, Place::Kept(self.collected.len()));
+            self.merged.insert(key, SharedPlace::Kept(self.collected.len()));
         }
         self.order += 1;
         let pair = pair.filter(|_| is_claimable(&finding));
@@ -325,11 +325,11 @@ impl Findings {
 
     /// Notes where the shared ones are, behind a change of places.
     fn index(&mut self) {
-        self.merged.retain(|_, place| !matches!(place, Place::Kept(_)));
+        self.merged.retain(|_, place| !matches!(place, SharedPlace::Kept(_)));
         let places = self.collected.iter().enumerate();
         for (index, finding) in places.map(|(index, collected)| (index, &collected.finding)) {
             if let Some(key) = finding.merge.clone() {
-                self.merged.insert((finding.rule.code, key), Place::Kept(index));
+                self.merged.insert((finding.rule.code, key), SharedPlace::Kept(index));
             }
         }
     }
@@ -346,11 +346,11 @@ impl Findings {
         self.not_listed += u64::try_from(excess).unwrap_or(u64::MAX);
         for Collected { finding, .. } in self.collected.drain(self.collected.len().saturating_sub(excess)..) {
             if let Some(key) = finding.merge {
-                self.merged.insert((finding.rule.code, key), Place::Dropped(finding.severity));
+                self.merged.insert((finding.rule.code, key), SharedPlace::Dropped(finding.severity));
             }
         }
         if self.merged.len() > DROPPED_MAX.saturating_add(findings_max) {
-            self.merged.retain(|_, place| matches!(place, Place::Kept(_)));
+            self.merged.retain(|_, place| matches!(place, SharedPlace::Kept(_)));
         }
         self.floor = self.collected.get(findings_max.saturating_sub(1)).map(|least| least.finding.severity);
         self.index();
@@ -360,11 +360,11 @@ impl Findings {
     pub fn is_full(&self, finding: &Finding) -> bool {
         let Some(key) = finding.merge.clone() else { return false };
         match self.merged.get(&(finding.rule.code, key)) {
-            Some(Place::Kept(index)) => {
+            Some(SharedPlace::Kept(index)) => {
                 self.collected.get(*index).is_some_and(|known| known.finding.frames.len() >= FRAMES_MAX)
             }
             // It shows none.
-            Some(Place::Dropped(_)) => true,
+            Some(SharedPlace::Dropped(_)) => true,
             None => false,
         }
     }

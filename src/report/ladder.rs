@@ -7,7 +7,7 @@ use crate::report::Attempt;
 use crate::report::Challenge;
 use crate::report::Credentials;
 use crate::report::FrameAt;
-use crate::report::Place;
+use crate::report::Party;
 use crate::report::Session;
 use crate::report::Verification;
 
@@ -156,7 +156,7 @@ struct Event {
 struct Sides {
     /// Proxies and phones on one host are told apart by port; where hosts differ, ports are left out of it.
     by_port: bool,
-    seen: Vec<Vec<Place>>,
+    seen: Vec<Vec<Party>>,
     /// The entry of credentials named last: it is told where it changes.
     source: Option<String>,
 }
@@ -169,14 +169,14 @@ impl Sides {
             .iter()
             .flat_map(|attempt| attempt.hop.iter().chain(attempt.copies.iter().filter_map(|copy| copy.hop.as_ref())));
         let all = own.chain(hops.map(|hop| (hop.client, hop.server)));
-        let is_one_host = |(client, server): (Place, Place)| {
+        let is_one_host = |(client, server): (Party, Party)| {
             client.0.zip(server.0).is_some_and(|(client, server)| client.address == server.address)
         };
         Sides { by_port: all.into_iter().any(is_one_host), seen: Vec::new(), source: None }
     }
 
-    fn column(&mut self, place: Place) -> Option<usize> {
-        let is_same = |known: &Place| match (known.0, place.0) {
+    fn column(&mut self, place: Party) -> Option<usize> {
+        let is_same = |known: &Party| match (known.0, place.0) {
             (Some(known), Some(place)) if !self.by_port => known.address == place.address,
             (known, place) => known == place,
         };
@@ -209,9 +209,9 @@ impl Sides {
     }
 
     fn columns(self, session: &Session) -> Vec<Column> {
-        let column = |places: Vec<Place>| {
+        let column = |places: Vec<Party>| {
             let agent =
-                |place: Place, agent: &Option<String>| agent.as_deref().filter(|_| places.contains(&place)).map(shown);
+                |place: Party, agent: &Option<String>| agent.as_deref().filter(|_| places.contains(&place)).map(shown);
             let agent =
                 agent(session.client, &session.user_agent).or_else(|| agent(session.server, &session.server_agent));
             let place = match (places.as_slice(), places.first().and_then(|place| place.0)) {

@@ -9,7 +9,7 @@ mod session;
 mod value;
 
 pub use session::*;
-pub use value::{Place, Time};
+pub use value::{Party, Time};
 
 /// The name that every report carries.
 pub const SCHEMA: &str = "sipauth.report";

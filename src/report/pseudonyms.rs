@@ -17,7 +17,7 @@ use crate::report::Credentials;
 use crate::report::FrameAt;
 use crate::report::Hop;
 use crate::report::Nonce;
-use crate::report::Place;
+use crate::report::Party;
 use crate::report::Report;
 use crate::report::Session;
 use crate::report::model;
@@ -110,8 +110,8 @@ impl Pseudonyms {
         }
     }
 
-    fn place(&self, place: Place) -> Place {
-        Place(place.0.map(|endpoint| Endpoint { address: self.addresses.map(endpoint.address), ..endpoint }))
+    fn place(&self, place: Party) -> Party {
+        Party(place.0.map(|endpoint| Endpoint { address: self.addresses.map(endpoint.address), ..endpoint }))
     }
 
     fn hop(&self, hop: &mut Hop) {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::base::CaptureTime;
-use crate::report::client::Kind;
 use crate::report::client::Service;
+use crate::report::client::ServiceKind;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::challenge::challenge_loop;
@@ -146,19 +146,19 @@ impl Trouble {
         let service = self.service.filter(|_| !self.has_relapsed && !self.sessions.is_empty())?;
         let is_among = |rules: &[&'static Rule]| rules.iter().any(|rule| std::ptr::eq(*rule, self.rule));
         let is_curable = match service.kind {
-            Kind::Registration => {
+            ServiceKind::Registration => {
                 is_among(&OF_CREDENTIALS) || is_among(&OUTAGES) || is_among(&[&forbidden_after_credentials::RULE])
             }
             // Calls are let on or not each by itself.
-            Kind::Call => is_among(&OF_CREDENTIALS),
-            Kind::Other => false,
+            ServiceKind::Call => is_among(&OF_CREDENTIALS),
+            ServiceKind::Other => false,
         };
         let known = let_in.iter().find(|known| known.is_for(service, self.port)).filter(|_| is_curable)?;
         if known.first < self.first {
             return (is_among(&OUTAGES) && known.last > self.last).then_some((None, &*self.sessions));
         }
         let after = known.first.since(self.last);
-        let is_soon = after <= MENDED_WITHIN && service.kind == Kind::Registration;
+        let is_soon = after <= MENDED_WITHIN && service.kind == ServiceKind::Registration;
         (known.first > self.last && (is_soon || known.again > 0)).then_some((Some(after), &*self.sessions))
     }
 }
@@ -171,7 +171,7 @@ pub fn port_of(session: &Session<'_>) -> u16 {
 
 /// Whether a client that was refused until then under one Call-ID after the other registers for good since.
 pub fn registers_since(let_in: &[LetIn], refused: CaptureTime) -> bool {
-    let mut known = let_in.iter().filter(|known| known.service.kind == Kind::Registration).peekable();
+    let mut known = let_in.iter().filter(|known| known.service.kind == ServiceKind::Registration).peekable();
     let is_in =
         |known: &LetIn| known.first > refused && (known.again > 0 || known.first.since(refused) <= MENDED_WITHIN);
     known.peek().is_some() && known.all(is_in)

@@ -10,7 +10,7 @@ use crate::session::kept::Kept;
 
 /// Where a run is kept. Another one that is put there later has another place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct RunPlace {
     slot: u32,
     round: u32,
 }
@@ -41,14 +41,14 @@ impl Runs {
     }
 
     /// Where the run of a Call-ID is.
-    pub(super) fn place_of(&self, call_id: &[u8]) -> Option<Place> {
+    pub(super) fn place_of(&self, call_id: &[u8]) -> Option<RunPlace> {
         let is_it = |slot: &u32| self.at(*slot).is_some_and(|kept| **kept.call_id() == *call_id);
         let slot = *self.by_call.find(self.seed.hash_one(call_id), is_it)?;
-        Some(Place { slot, round: self.slots.get(slot as usize)?.round })
+        Some(RunPlace { slot, round: self.slots.get(slot as usize)?.round })
     }
 
     /// The run in a place; `None` where it is not kept any more.
-    pub(super) fn get_mut(&mut self, place: Place) -> Option<&mut Kept> {
+    pub(super) fn get_mut(&mut self, place: RunPlace) -> Option<&mut Kept> {
         let slot = self.slots.get_mut(place.slot as usize)?;
         slot.kept.as_mut().filter(|_| slot.round == place.round)
     }
@@ -60,7 +60,7 @@ impl Runs {
     }
 
     /// Adds a run of which there is none yet; `None`, and nothing kept, when there are no numbers any more.
-    pub(super) fn insert(&mut self, kept: Kept) -> Option<Place> {
+    pub(super) fn insert(&mut self, kept: Kept) -> Option<RunPlace> {
         let slot = match self.free.pop() {
             Some(slot) => slot,
             None => {
@@ -71,7 +71,7 @@ impl Runs {
         };
         let Runs { slots, by_call, seed, .. } = self;
         let room = slots.get_mut(slot as usize)?;
-        let place = Place { slot, round: room.round };
+        let place = RunPlace { slot, round: room.round };
         let hash = seed.hash_one(&**kept.call_id());
         room.kept = Some(kept);
         let hash_of = |slot: &u32| {
@@ -83,7 +83,7 @@ impl Runs {
     }
 
     /// Takes a run out.
-    pub(super) fn remove(&mut self, place: Place) -> Option<Kept> {
+    pub(super) fn remove(&mut self, place: RunPlace) -> Option<Kept> {
         let slot = self.slots.get_mut(place.slot as usize).filter(|slot| slot.round == place.round)?;
         let kept = slot.kept.take()?;
         slot.round = slot.round.wrapping_add(1);

@@ -18,7 +18,7 @@ use crate::session::Transaction;
 use crate::session::budget;
 use crate::session::budget::Budget;
 use crate::session::kept::Kept;
-use crate::session::runs::Place;
+use crate::session::runs::RunPlace;
 use crate::session::runs::Runs;
 use crate::sip::Message;
 
@@ -37,14 +37,14 @@ const STEP_BACK_MIN: Duration = Duration::from_secs(60);
 const STEPS_BACK_MAX: u32 = 1000;
 
 /// Runs, in the order of the time at which something is known of them.
-type Queue = VecDeque<(CaptureTime, Place)>;
+type Queue = VecDeque<(CaptureTime, RunPlace)>;
 
 /// A run, and in which queue it stood.
 #[derive(Clone, Copy)]
 enum Queued {
-    Watched(Place),
-    Over(Place),
-    Idle(Place),
+    Watched(RunPlace),
+    Over(RunPlace),
+    Idle(RunPlace),
 }
 
 /// Follows every Call-ID of the capture.
@@ -324,7 +324,7 @@ impl Tracker {
         }
     }
 
-    fn take(&mut self, place: Place) -> Option<Run> {
+    fn take(&mut self, place: RunPlace) -> Option<Run> {
         let kept = self.runs.remove(place)?;
         self.budget.release(&kept);
         kept.into_run()
@@ -376,7 +376,7 @@ impl Tracker {
 }
 
 /// Puts a run into the queue of those to which messages came lately.
-fn watch(kept: &mut Kept, place: Place, watched: &mut Queue, now: CaptureTime) {
+fn watch(kept: &mut Kept, place: RunPlace, watched: &mut Queue, now: CaptureTime) {
     if !std::mem::replace(&mut kept.is_watched, true) {
         watched.push_back((now, place));
     }
@@ -388,7 +388,7 @@ fn alive(queue: &Queue) -> Option<CaptureTime> {
 }
 
 /// The next one of a queue that was last known to be alive longer ago than that.
-fn due(queue: &mut Queue, now: CaptureTime, after: Duration) -> Option<Place> {
+fn due(queue: &mut Queue, now: CaptureTime, after: Duration) -> Option<RunPlace> {
     let (alive, _) = queue.front()?;
     if now.since(*alive) <= after {
         return None;

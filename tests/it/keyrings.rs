@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::fs;
 
 use sipauth::auth::parse_credentials;
-use sipauth::digest::Kind;
+use sipauth::digest::KeyringFormat;
 use sipauth::digest::Request;
 use sipauth::digest::Verifier;
 use sipauth::digest::keyring;
@@ -46,14 +46,14 @@ fn matches(file: &str, account: [&str; 3], place: &str) {
 
 /// The kind is seen, and reading says exactly this: how many entries and which warnings, or the error.
 #[track_caller]
-fn reads(file: &str, kind: Kind, expect: &str) {
-    assert_eq!(Kind::of(file.as_bytes()), kind, "{file}");
+fn reads(file: &str, kind: KeyringFormat, expect: &str) {
+    assert_eq!(KeyringFormat::of(file.as_bytes()), kind, "{file}");
     forced(file, kind, expect);
 }
 
 /// The same, with the kind given.
 #[track_caller]
-fn forced(file: &str, kind: Kind, expect: &str) {
+fn forced(file: &str, kind: KeyringFormat, expect: &str) {
     let said = match keyring::read(file.as_bytes(), "f", Some(kind)) {
         Ok((keyring, warnings)) => {
             let mut said = keyring.len().to_string();
@@ -115,7 +115,7 @@ password+=y
 #[test]
 fn asterisk_sections_are_read_as_asterisk_reads_them() {
     // 1001, alice by password, alice by md5_cred, bob by two digests.
-    reads(PJSIP, Kind::Pjsip, "5");
+    reads(PJSIP, KeyringFormat::Pjsip, "5");
     matches(PJSIP, ["alice", "sip.example.test", "wonderland-7"], "f:21");
     matches(PJSIP, ["1001", "sip.example.test", "hunter2;xy"], "f:43");
     assert_eq!(verdict(PJSIP, ["1002", "sip.example.test", "no"], "MD5"), "none");
@@ -131,33 +131,45 @@ fn asterisk_sections_are_read_as_asterisk_reads_them() {
     let twice = "[b](!)\ntype=auth\nusername=u\npassword=old\n[x](b)\npassword=new\n[y](!,b)\nusername=z\n[v](y)\n";
     matches(twice, ["u", "r", "new"], "f:6");
     matches(twice, ["z", "r", "old"], "f:4");
-    reads(twice, Kind::Pjsip, "2");
+    reads(twice, KeyringFormat::Pjsip, "2");
 }
 
 #[test]
 fn asterisk_files_that_are_not_whole_say_so() {
     reads(
         "#include pjsip_users.conf\n",
-        Kind::Pjsip,
+        KeyringFormat::Pjsip,
         "0; f:1: the file named here is not read: give it with --credentials",
     );
-    reads("[a]\ntype=auth\n#tryinclude x\nusername=u\npassword=hunter2\n", Kind::Pjsip, "1; f:3: the file named");
-    reads("; nothing\n[transport]\ntype=transport\n", Kind::Pjsip, "0; f: no rows");
-    reads("[a](nobody)\ntype=auth\n", Kind::Pjsip, "f:1: a section builds on one that does not stand above it");
-    reads("[a](+)\ntype=auth\n", Kind::Pjsip, "f:1: a section builds on one that does not stand above it");
-    forced("password=hunter2\n", Kind::Pjsip, "f:1: an option stands before the first section");
-    forced("[a\ntype=auth\n", Kind::Pjsip, "f:1: a section is not closed");
-    reads("[a]\ntype=auth\nauth_type=md5\nmd5_cred=hunter2\n", Kind::Pjsip, "f:4: not an HA1: only the digits");
+    reads(
+        "[a]\ntype=auth\n#tryinclude x\nusername=u\npassword=hunter2\n",
+        KeyringFormat::Pjsip,
+        "1; f:3: the file named",
+    );
+    reads("; nothing\n[transport]\ntype=transport\n", KeyringFormat::Pjsip, "0; f: no rows");
+    reads(
+        "[a](nobody)\ntype=auth\n",
+        KeyringFormat::Pjsip,
+        "f:1: a section builds on one that does not stand above it",
+    );
+    reads("[a](+)\ntype=auth\n", KeyringFormat::Pjsip, "f:1: a section builds on one that does not stand above it");
+    forced("password=hunter2\n", KeyringFormat::Pjsip, "f:1: an option stands before the first section");
+    forced("[a\ntype=auth\n", KeyringFormat::Pjsip, "f:1: a section is not closed");
+    reads(
+        "[a]\ntype=auth\nauth_type=md5\nmd5_cred=hunter2\n",
+        KeyringFormat::Pjsip,
+        "f:4: not an HA1: only the digits",
+    );
     reads(
         "[a]\ntype=auth\nauth_type=digest\npassword_digest=hunter2\n",
-        Kind::Pjsip,
+        KeyringFormat::Pjsip,
         "f:4: expected password_digest=ALGORITHM:HEX",
     );
-    reads("[a]\ntype=auth\npassword=hunter2\n", Kind::Pjsip, "1; f:3: the user is empty");
+    reads("[a]\ntype=auth\npassword=hunter2\n", KeyringFormat::Pjsip, "1; f:3: the user is empty");
     let long = format!("[a]\ntype=auth\npassword={}\n", "hunter2".repeat(600));
-    reads(&long, Kind::Pjsip, "f:3: a value is longer than 4096 bytes");
+    reads(&long, KeyringFormat::Pjsip, "f:3: a value is longer than 4096 bytes");
     let cyclic = "[a](a)\ntype=auth\n";
-    reads(cyclic, Kind::Pjsip, "f:1: a section builds on one");
+    reads(cyclic, KeyringFormat::Pjsip, "f:1: a section builds on one");
 }
 
 /// Templates that double, comments that never end, one name for all: none of it takes long.
@@ -168,11 +180,11 @@ fn hostile_files_take_no_longer_than_others() {
         let base = number - 1;
         writeln!(doubling, "[t{number}](!,t{base},t{base},t{base})\npassword+=x").expect("a text grows");
     }
-    reads(&doubling, Kind::Pjsip, "0; f: no rows");
-    reads(&format!("[a]\n{}", ";--".repeat(200_000)), Kind::Pjsip, "0; f: no rows");
-    reads(&"[a]\n".repeat(100_000), Kind::Pjsip, "0; f: no rows");
-    reads(&format!("[a](+)\n{}", "[a](+type=auth)\n".repeat(1000)), Kind::Pjsip, "f:1: a section builds");
-    forced(&"INSERT INTO subscriber (".repeat(50_000), Kind::Subscriber, "0; f: no rows");
+    reads(&doubling, KeyringFormat::Pjsip, "0; f: no rows");
+    reads(&format!("[a]\n{}", ";--".repeat(200_000)), KeyringFormat::Pjsip, "0; f: no rows");
+    reads(&"[a]\n".repeat(100_000), KeyringFormat::Pjsip, "0; f: no rows");
+    reads(&format!("[a](+)\n{}", "[a](+type=auth)\n".repeat(1000)), KeyringFormat::Pjsip, "f:1: a section builds");
+    forced(&"INSERT INTO subscriber (".repeat(50_000), KeyringFormat::Subscriber, "0; f: no rows");
 }
 
 const MYSQLDUMP: &str = "\
@@ -229,14 +241,14 @@ COPY public.subscriber (id, username, domain, password, ha1, ha1b, rpid) FROM st
 fn subscriber_dumps_are_read_whoever_wrote_them() {
     let (alice, bob) = (["alice", "sip.example.test", "wonderland-7"], ["bob", "sip.example.test", "it's \\ (a, b);"]);
     // alice and bob, each with and without the domain; carol by two HA1s.
-    reads(MYSQLDUMP, Kind::Subscriber, "6");
+    reads(MYSQLDUMP, KeyringFormat::Subscriber, "6");
     matches(MYSQLDUMP, alice, "f:26");
     matches(MYSQLDUMP, bob, "f:26");
     matches(MYSQLDUMP, ["alice@sip.example.test", "sip.example.test", "wonderland-7"], "f:26");
     assert_eq!(verdict(MYSQLDUMP, ["carol", "sip.example.test", "x"], "MD5"), "mismatch f:27");
     assert_eq!(verdict(MYSQLDUMP, ["carol@sip.example.test", "sip.example.test", "x"], "MD5"), "mismatch f:27");
     assert_eq!(verdict(MYSQLDUMP, ["x", "sip.example.test", "x"], "MD5"), "none");
-    reads(PG_DUMP, Kind::Subscriber, "4");
+    reads(PG_DUMP, KeyringFormat::Subscriber, "4");
     matches(PG_DUMP, alice, "f:14");
     matches(PG_DUMP, bob, "f:15");
     let inserts = "INSERT INTO public.subscriber (username, domain,\n  password) VALUES\n  ('alice', 'sip.example.test', 'wonderland-7'),\n  ('bob', 'sip.example.test', 'it''s \\ (a, b);');\nCOMMIT;\n";
@@ -247,13 +259,13 @@ fn subscriber_dumps_are_read_whoever_wrote_them() {
     let csv = format!(
         "id,username,domain,password,ha1\r\n1,alice,sip.example.test,,{HA1}\r\n2,\"bob\",sip.example.test,\"it's \\ (a, b);\",NULL\r\n"
     );
-    reads(&csv, Kind::Subscriber, "3");
+    reads(&csv, KeyringFormat::Subscriber, "3");
     matches(&csv, alice, "f:2");
     matches(&csv, bob, "f:3");
     let tabs = format!(
         "id\tusername\tdomain\tha1\tpassword\n1\talice\tsip.example.test\t{HA1}\t\n2\tbob\tsip.example.test\tNULL\tit's \\\\ (a, b);\n"
     );
-    reads(&tabs, Kind::Subscriber, "3");
+    reads(&tabs, KeyringFormat::Subscriber, "3");
     matches(&tabs, alice, "f:2");
     matches(&tabs, bob, "f:3");
 }
@@ -267,20 +279,20 @@ fn opensips_has_a_column_for_each_hash() {
         hex("SHA-256"),
         hex("SHA-512-256")
     );
-    reads(&row, Kind::Subscriber, "3");
+    reads(&row, KeyringFormat::Subscriber, "3");
     for algorithm in ["MD5", "SHA-256", "SHA-512-256"] {
         assert_eq!(verdict(&row, ["alice", "sip.example.test", "wonderland-7"], algorithm), "match f:2", "{algorithm}");
     }
     // An ha1 of another password, as it stays when only the password column is changed.
     let old = row.replace(",,", ",hunter2,");
-    reads(&old, Kind::Subscriber, "4; f:2: the HA1 was not made of the password beside it");
+    reads(&old, KeyringFormat::Subscriber, "4; f:2: the HA1 was not made of the password beside it");
     matches(&old, ["alice", "sip.example.test", "wonderland-7"], "f:2");
     matches(&old, ["alice", "sip.example.test", "hunter2"], "f:2");
 }
 
 #[test]
 fn subscriber_dumps_that_cannot_be_read_say_why() {
-    let check = |text: &str, expect: &str| reads(text, Kind::Subscriber, expect);
+    let check = |text: &str, expect: &str| reads(text, KeyringFormat::Subscriber, expect);
     check("INSERT INTO subscriber VALUES (1,'a','b','hunter2');\n", "f:1: the columns are not named");
     check(
         "INSERT INTO subscriber (username,password) VALUES ('a','hunter2);\n",
@@ -297,7 +309,7 @@ fn subscriber_dumps_that_cannot_be_read_say_why() {
     check("COPY subscriber (username, ha1) FROM stdin;\na\thunter2\n\\.\n", "f:2: not an HA1: only the digits");
     check("username,password\nalice\n", "f:2: columns: 1 where 2 are expected");
     // A user of that name is no heading: there is no secret beside it.
-    reads("username,*,hunter2\n", Kind::Csv, "1");
+    reads("username,*,hunter2\n", KeyringFormat::Csv, "1");
 }
 
 const DIRECTORY: &str = r#"<?xml version="1.0"?>
@@ -330,7 +342,7 @@ const DIRECTORY: &str = r#"<?xml version="1.0"?>
 
 #[test]
 fn the_directory_of_freeswitch_is_read() {
-    reads(DIRECTORY, Kind::Freeswitch, "3");
+    reads(DIRECTORY, KeyringFormat::Freeswitch, "3");
     matches(DIRECTORY, ["alice", "sip.example.test", "wonderland-7"], "f:12");
     matches(DIRECTORY, ["bob", "sip.example.test", "\"a&b' \u{20ac}"], "f:18");
     assert_eq!(verdict(DIRECTORY, ["carol", "sip.example.test", "x"], "MD5"), "mismatch f:19");
@@ -342,7 +354,7 @@ fn the_directory_of_freeswitch_is_read() {
     let variable = user.replace("1234", "$${default_password}");
     reads(
         &variable,
-        Kind::Freeswitch,
+        KeyringFormat::Freeswitch,
         "0; f:4: the value is a variable that another file sets; give log/freeswitch.xml.fsxml",
     );
     let domain =
@@ -352,7 +364,7 @@ fn the_directory_of_freeswitch_is_read() {
 
 #[test]
 fn xml_that_cannot_be_read_says_where() {
-    let check = |text: &str, expect: &str| reads(text, Kind::Freeswitch, expect);
+    let check = |text: &str, expect: &str| reads(text, KeyringFormat::Freeswitch, expect);
     check("<include>\n<user id=\"a\">\n<params>\n</user>\n", "f:4: not well-formed XML");
     check("<include>\n<user id=\"a", "f:2: not well-formed XML");
     check("<a/>\n<b>hunter2</c>", "f:2: not well-formed XML");
@@ -376,14 +388,14 @@ const UAT: &str = "\
 
 #[test]
 fn the_table_of_wireshark_is_read() {
-    reads(UAT, Kind::Wireshark, "2");
+    reads(UAT, KeyringFormat::Wireshark, "2");
     matches(UAT, ["alice", "sip.example.test", "wonderland-7"], "f:5");
     matches(UAT, ["bob", "sip.example.test", "a\"b\\\u{20ac}"], "f:6");
-    reads(&UAT.replace("BE CAREFUL MODIFYING.", "DO NOT MODIFY."), Kind::Wireshark, "2");
+    reads(&UAT.replace("BE CAREFUL MODIFYING.", "DO NOT MODIFY."), KeyringFormat::Wireshark, "2");
     let wrong = |row: &str| {
         reads(
             &format!("# uat:authorization_users_sip\n{row}\n"),
-            Kind::Wireshark,
+            KeyringFormat::Wireshark,
             "f:2: expected \"user\",\"realm\",\"password\"",
         )
     };
@@ -421,7 +433,7 @@ fn every_form_gives_the_verdicts_of_csv() {
             assert!(!run.stdout.contains("wonderland") && !run.stdout.contains(HA1), "{kind}");
         }
     }
-    for name in Kind::ALL.map(Kind::name) {
+    for name in KeyringFormat::ALL.map(KeyringFormat::name) {
         let mut command = sipauth(folder.path());
         command.args(["analyze", "--credentials", "secrets", "--credentials-type", name, "capture.pcap"]);
         assert!(!run(&mut command).stderr.contains("possible values"), "{name} is a type");
@@ -434,7 +446,7 @@ fn files_that_are_cut_are_no_trouble() {
     let secrets = ["wonderland", "7d0c95978b19", "it's", "hunter2", "a&b"];
     for text in [PJSIP, MYSQLDUMP, PG_DUMP, DIRECTORY, UAT] {
         for end in (0..text.len()).step_by(3) {
-            for kind in Kind::ALL {
+            for kind in KeyringFormat::ALL {
                 let said = match keyring::read(&text.as_bytes()[..end], "f", Some(kind)) {
                     Ok((_, warnings)) => warnings.iter().map(ToString::to_string).collect(),
                     Err(error) => error.to_string(),
@@ -468,9 +480,9 @@ fn a_file_that_others_may_read_gets_one_warning() {
 #[test]
 fn secrets_and_warnings_are_bounded() {
     let rows: String = (0..4).map(|number| format!("\"alice\",\"r\",\"hunter2{number}\"\n")).collect();
-    reads(&format!("# uat:authorization_users_sip\n{rows}"), Kind::Wireshark, "f:5: a fourth secret");
+    reads(&format!("# uat:authorization_users_sip\n{rows}"), KeyringFormat::Wireshark, "f:5: a fourth secret");
     let many: String = (0..100).map(|number| format!("u{number},r, x\n")).collect();
-    reads(&many, Kind::Csv, "100; f:1: the password begins");
+    reads(&many, KeyringFormat::Csv, "100; f:1: the password begins");
     let (_, warnings) = keyring::read(many.as_bytes(), "f", None).expect("read");
     assert_eq!(warnings.len(), 21);
     assert_eq!(warnings[20].to_string(), "f: 80 more warnings about this file");
@@ -481,8 +493,8 @@ fn a_statement_on_the_first_line_is_no_header_row() {
     let insert =
         "INSERT INTO subscriber (id, username, domain, password) VALUES (1, '1001', 'pbx.example.com', 'x');\n";
     // For the plain name, and for the one with the domain.
-    reads(insert, Kind::Subscriber, "2");
-    reads(&insert.repeat(2), Kind::Subscriber, "2");
+    reads(insert, KeyringFormat::Subscriber, "2");
+    reads(&insert.repeat(2), KeyringFormat::Subscriber, "2");
 }
 
 #[test]

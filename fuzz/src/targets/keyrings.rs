@@ -1,11 +1,11 @@
 //! Files of secrets, in every format.
 
-use sipauth::digest::Kind;
+use sipauth::digest::KeyringFormat;
 use sipauth::digest::keyring;
 
 /// One input.
 pub fn run(bytes: &[u8]) {
-    let kinds = [None].into_iter().chain(Kind::ALL.map(Some));
+    let kinds = [None].into_iter().chain(KeyringFormat::ALL.map(Some));
     for kind in kinds {
         match keyring::read(bytes, "file", kind) {
             Ok((keyring, warnings)) => {

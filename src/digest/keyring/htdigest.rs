@@ -61,7 +61,7 @@ fn split_last(text: &[u8]) -> Option<(&[u8], &[u8])> {
 #[cfg(test)]
 mod tests {
     use crate::auth::HashName;
-    use crate::digest::keyring::Kind;
+    use crate::digest::keyring::KeyringFormat;
     use crate::digest::keyring::read;
     use crate::digest::secret::SecretKind;
 
@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn errors_name_the_line_and_no_value() {
         let check = |text: &str, expect: &str| {
-            let error = read(text.as_bytes(), "users", Some(Kind::Htdigest)).unwrap_err();
+            let error = read(text.as_bytes(), "users", Some(KeyringFormat::Htdigest)).unwrap_err();
             let error = error.to_string();
             assert!(error.starts_with(expect) && !error.contains("hunter2"), "{error}");
         };

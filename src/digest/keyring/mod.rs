@@ -34,7 +34,7 @@ pub const ENTRIES_MAX: usize = 100_000;
 /// The formats of credentials files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Kind {
+pub enum KeyringFormat {
     /// RFC 4180 rows of user, realm, password, or as its header row says.
     Csv,
     /// `user:realm:HA1` lines, also `user:realm:algorithm:HA1`.
@@ -49,34 +49,40 @@ pub enum Kind {
     Wireshark,
 }
 
-impl Kind {
+impl KeyringFormat {
     /// Every format.
-    pub const ALL: [Kind; 6] =
-        [Kind::Csv, Kind::Htdigest, Kind::Pjsip, Kind::Subscriber, Kind::Freeswitch, Kind::Wireshark];
+    pub const ALL: [KeyringFormat; 6] = [
+        KeyringFormat::Csv,
+        KeyringFormat::Htdigest,
+        KeyringFormat::Pjsip,
+        KeyringFormat::Subscriber,
+        KeyringFormat::Freeswitch,
+        KeyringFormat::Wireshark,
+    ];
 
     /// The name on the command line: `csv`, `htdigest`, `pjsip`, `subscriber`, `freeswitch`, `wireshark`.
     pub fn name(self) -> &'static str {
         match self {
-            Kind::Csv => "csv",
-            Kind::Htdigest => "htdigest",
-            Kind::Pjsip => "pjsip",
-            Kind::Subscriber => "subscriber",
-            Kind::Freeswitch => "freeswitch",
-            Kind::Wireshark => "wireshark",
+            KeyringFormat::Csv => "csv",
+            KeyringFormat::Htdigest => "htdigest",
+            KeyringFormat::Pjsip => "pjsip",
+            KeyringFormat::Subscriber => "subscriber",
+            KeyringFormat::Freeswitch => "freeswitch",
+            KeyringFormat::Wireshark => "wireshark",
         }
     }
 
     /// The format by content: what a program writes at the top of its file, or the shape of every line; else CSV.
-    pub fn of(bytes: &[u8]) -> Kind {
+    pub fn of(bytes: &[u8]) -> KeyringFormat {
         type Test = fn(&[u8]) -> bool;
-        let tests: [(Kind, Test); 5] = [
-            (Kind::Wireshark, wireshark::is_wireshark),
-            (Kind::Freeswitch, freeswitch::is_freeswitch),
-            (Kind::Pjsip, pjsip::is_pjsip),
-            (Kind::Subscriber, subscriber::is_subscriber),
-            (Kind::Htdigest, htdigest::is_htdigest),
+        let tests: [(KeyringFormat, Test); 5] = [
+            (KeyringFormat::Wireshark, wireshark::is_wireshark),
+            (KeyringFormat::Freeswitch, freeswitch::is_freeswitch),
+            (KeyringFormat::Pjsip, pjsip::is_pjsip),
+            (KeyringFormat::Subscriber, subscriber::is_subscriber),
+            (KeyringFormat::Htdigest, htdigest::is_htdigest),
         ];
-        tests.into_iter().find(|(_, is_it)| is_it(bytes)).map_or(Kind::Csv, |(kind, _)| kind)
+        tests.into_iter().find(|(_, is_it)| is_it(bytes)).map_or(KeyringFormat::Csv, |(kind, _)| kind)
     }
 }
 
@@ -265,7 +271,7 @@ const ANY_USER: &[u8] = b"*";
 /// # Errors
 ///
 /// When a line cannot be read, or goes past a limit. Errors name the line and never repeat what stands on it.
-pub fn read(bytes: &[u8], name: &str, kind: Option<Kind>) -> Result<(Keyring, Vec<Warning>), KeyringError> {
+pub fn read(bytes: &[u8], name: &str, kind: Option<KeyringFormat>) -> Result<(Keyring, Vec<Warning>), KeyringError> {
     let label: Arc<str> = name.into();
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
         let place = SourceId { label, line: NonZeroU32::new(1) };
@@ -274,13 +280,13 @@ pub fn read(bytes: &[u8], name: &str, kind: Option<Kind>) -> Result<(Keyring, Ve
     // A byte order mark is what some editors write before UTF-8.
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut rows = Rows { keyring: Keyring::new(), warnings: Vec::new(), untold: 0, without_secret: Vec::new(), label };
-    match kind.unwrap_or_else(|| Kind::of(bytes)) {
-        Kind::Csv => csv::read(bytes, &mut rows)?,
-        Kind::Htdigest => htdigest::read(bytes, &mut rows)?,
-        Kind::Pjsip => pjsip::read(bytes, &mut rows)?,
-        Kind::Subscriber => subscriber::read(bytes, &mut rows)?,
-        Kind::Freeswitch => freeswitch::read(bytes, &mut rows)?,
-        Kind::Wireshark => wireshark::read(bytes, &mut rows)?,
+    match kind.unwrap_or_else(|| KeyringFormat::of(bytes)) {
+        KeyringFormat::Csv => csv::read(bytes, &mut rows)?,
+        KeyringFormat::Htdigest => htdigest::read(bytes, &mut rows)?,
+        KeyringFormat::Pjsip => pjsip::read(bytes, &mut rows)?,
+        KeyringFormat::Subscriber => subscriber::read(bytes, &mut rows)?,
+        KeyringFormat::Freeswitch => freeswitch::read(bytes, &mut rows)?,
+        KeyringFormat::Wireshark => wireshark::read(bytes, &mut rows)?,
     }
     if let Some(first) = rows.without_secret.first() {
         let kind = WarningKind::WithoutSecret(rows.without_secret.len());
@@ -431,11 +437,11 @@ mod tests {
     #[test]
     fn the_kind_follows_the_content() {
         let hex = "0".repeat(32);
-        let check = |text: &str, kind| assert_eq!(Kind::of(text.as_bytes()), kind, "{text}");
-        check(&format!("alice:example.com:{hex}\n"), Kind::Htdigest);
-        check(&format!("# people\r\nalice:a,b:MD5:{hex}\r\n\r\n"), Kind::Htdigest);
-        check("alice,example.com,secret\n", Kind::Csv);
-        check(&format!("alice:example.com:{hex}\nalice,example.com,secret\n"), Kind::Csv);
-        check("", Kind::Csv);
+        let check = |text: &str, kind| assert_eq!(KeyringFormat::of(text.as_bytes()), kind, "{text}");
+        check(&format!("alice:example.com:{hex}\n"), KeyringFormat::Htdigest);
+        check(&format!("# people\r\nalice:a,b:MD5:{hex}\r\n\r\n"), KeyringFormat::Htdigest);
+        check("alice,example.com,secret\n", KeyringFormat::Csv);
+        check(&format!("alice:example.com:{hex}\nalice,example.com,secret\n"), KeyringFormat::Csv);
+        check("", KeyringFormat::Csv);
     }
 }

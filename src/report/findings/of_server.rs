@@ -27,7 +27,7 @@ const NAMED_MAX: usize = 16;
 
 /// What such findings have in common.
 #[derive(PartialEq, Eq, Hash)]
-struct Trouble {
+struct ServerTrouble {
     rule: &'static str,
     severity: Severity,
     /// Fault, confidence, cause, and what explains it.
@@ -37,12 +37,12 @@ struct Trouble {
     remedy: Vec<String>,
 }
 
-impl Trouble {
-    fn of(collected: &Collected) -> Option<Trouble> {
+impl ServerTrouble {
+    fn of(collected: &Collected) -> Option<ServerTrouble> {
         let finding = &collected.finding;
         let is_told = (RULES.contains(&finding.rule.name) || is_proven(finding)) && finding.merge.is_none();
         let is_of_sessions = collected.sessions_count == collected.united + 1;
-        Some(Trouble {
+        Some(ServerTrouble {
             rule: finding.rule.name,
             severity: finding.severity,
             verdict: [
@@ -61,9 +61,9 @@ impl Trouble {
 impl Findings {
     /// Makes one of those that say the same of one server, of many clients.
     pub fn unite_by_server(&mut self) {
-        let mut places: HashMap<Trouble, Vec<usize>> = HashMap::new();
+        let mut places: HashMap<ServerTrouble, Vec<usize>> = HashMap::new();
         for (index, collected) in self.collected.iter().enumerate() {
-            if let Some(trouble) = Trouble::of(collected) {
+            if let Some(trouble) = ServerTrouble::of(collected) {
                 places.entry(trouble).or_default().push(index);
             }
         }

@@ -4,7 +4,7 @@ use crate::base::CaptureTime;
 use crate::report::Report;
 use crate::report::Session;
 use crate::report::human::shown;
-use crate::report::model::Place;
+use crate::report::model::Party;
 use crate::report::showing::Showing;
 
 /// Stands between the texts, which hold no such byte: they are escaped.
@@ -15,7 +15,7 @@ pub(super) struct Row {
     /// One piece of memory and not one for each: a long capture has thousands of rows.
     texts: Box<str>,
     /// Client and server.
-    hop: [Place; 2],
+    hop: [Party; 2],
     outcome: &'static str,
     final_status: Option<u16>,
     attempts: u32,

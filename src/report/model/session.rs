@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::report::FrameAt;
-use crate::report::Place;
+use crate::report::Party;
 use crate::report::Time;
 
 /// One Call-ID, until nothing more is expected of it: `session_gap_s_max`, or 32 s behind its end.
@@ -23,10 +23,10 @@ pub struct Session {
     pub transport: &'static str,
     /// Who sent the first request.
     #[schemars(with = "String")]
-    pub client: Place,
+    pub client: Party,
     /// Who received it.
     #[schemars(with = "String")]
-    pub server: Place,
+    pub server: Party,
     /// The user name of the first credentials, else the From user.
     pub user: String,
     /// Its bytes in hex, where they are not UTF-8.
@@ -118,10 +118,10 @@ pub struct Attempt {
 pub struct Hop {
     /// The sender.
     #[schemars(with = "String")]
-    pub client: Place,
+    pub client: Party,
     /// The receiver.
     #[schemars(with = "String")]
-    pub server: Place,
+    pub server: Party,
     /// `udp`, `tcp`, `tls`, `sctp`, `ws` or `wss`.
     pub transport: &'static str,
 }

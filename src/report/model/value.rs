@@ -15,9 +15,9 @@ pub struct Time(pub CaptureTime);
 
 /// Address and port of one side; empty where it is not known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Place(pub Option<Endpoint>);
+pub struct Party(pub Option<Endpoint>);
 
-impl fmt::Display for Place {
+impl fmt::Display for Party {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.map_or(Ok(()), |endpoint| endpoint.fmt(f))
     }
@@ -29,7 +29,7 @@ impl Serialize for Time {
     }
 }
 
-impl Serialize for Place {
+impl Serialize for Party {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0 {
             // Two of these stand in every attempt, and the formatting machinery was a thirtieth of a report's time.
@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn places_are_written_as_they_are_shown() {
         for (address, port) in [("0.0.0.0", 0), ("10.200.3.44", 5060), ("255.255.255.255", 65535), ("100.0.10.1", 10)] {
-            let place = Place(Some(Endpoint { address: address.parse().expect("an address"), port }));
+            let place = Party(Some(Endpoint { address: address.parse().expect("an address"), port }));
             let written = serde_json::to_string(&place).expect("a string");
             assert_eq!(written, format!("\"{place}\""));
         }
