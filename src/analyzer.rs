@@ -213,7 +213,7 @@ impl Analyzer {
         let Analyzer { messages, carriers, worker, .. } = self;
         self.reassembly.push(frame, decoded, &mut |payload| match worker {
             Some(worker) => worker.push(payload),
-            None => take(messages, carriers, payload),
+            None => push_here(messages, carriers, payload),
         });
         self.tell_losses();
     }
@@ -265,7 +265,7 @@ impl Analyzer {
         let Analyzer { reassembly, messages, carriers, worker, .. } = &mut self;
         reassembly.finish(&mut |payload| match worker {
             Some(worker) => worker.push(payload),
-            None => take(messages, carriers, payload),
+            None => push_here(messages, carriers, payload),
         });
         self.tell_losses();
         self.messages.ready.drain(..).for_each(&mut each);
@@ -347,9 +347,13 @@ impl Analyzer {
 }
 
 /// Takes a message on the caller's thread.
-fn take(messages: &mut Messages, carriers: &mut Option<Carriers>, payload: Payload<'_>) {
+fn push_here(messages: &mut Messages, carriers: &mut Option<Carriers>, payload: Payload<'_>) {
     if let Some(carriers) = carriers {
-        carriers.note(&payload, messages.selection.is_none());
+        carriers.learn(&payload);
+        // With a filter, those of messages that match are added at the end.
+        if messages.selection.is_none() {
+            carriers.add(&payload);
+        }
     }
     messages.push(payload);
 }

@@ -34,11 +34,13 @@ impl Carriers {
         Carriers { frames: FrameSet::default(), hidden, limits: limits.clone(), decode_as: decode_as.clone() }
     }
 
-    /// Learns from a message what has to be hidden in its frames. Where there is no filter, they are to be written.
-    pub(super) fn note(&mut self, payload: &Payload<'_>, is_written: bool) {
-        if is_written {
-            payload.frames.iter().for_each(|frame| self.frames.insert(frame));
-        }
+    /// Adds the frames of a message to those that are to be written.
+    pub(super) fn add(&mut self, payload: &Payload<'_>) {
+        payload.frames.iter().for_each(|frame| self.frames.insert(frame));
+    }
+
+    /// Learns from a message what has to be hidden in its frames, if they are written.
+    pub(super) fn learn(&mut self, payload: &Payload<'_>) {
         // Its packets tell nothing to whom has no keys, unless an agent reports what was in them.
         if payload.transport.is_encrypted() && !payload.link.is_reported() {
             return;

@@ -31,7 +31,7 @@ impl Messages {
             return;
         }
         let mut session = Session::judge(run, end.max(run.last_seen), &self.unreachable);
-        near_misses::look(&mut session, &self.nonces, &mut self.verifier);
+        near_misses::search(&mut session, &self.nonces, &mut self.verifier);
         self.nonces.add(&session);
         self.note_registration(&session);
         self.note_forbidden(&session);
@@ -98,7 +98,7 @@ impl Messages {
         }
         let Some(mut model) = listed else { return };
         selecting::narrow(&mut model, session, &selected);
-        self.nonce_list.note(session);
+        self.nonce_list.list(session);
         if severity >= Severity::Medium && self.worst.as_ref().is_none_or(|(worst, _)| severity > *worst) {
             self.worst = Some((severity, model.clone()));
         }

@@ -127,12 +127,12 @@ impl Messages {
     pub(super) fn push(&mut self, payload: Payload<'_>) {
         let source = Source { is_cut: payload.cut, header_fields_max: self.limits.header_fields_max };
         let message = crate::sip::parse_into(std::mem::take(&mut self.room), payload.bytes, source);
-        self.take(payload, &message);
+        self.push_parsed(payload, &message);
         self.room = message.headers.into_room().unwrap_or_default();
     }
 
     /// One message: its auth headers read, its digests checked, and put where it belongs.
-    pub(super) fn take(&mut self, payload: Payload<'_>, message: &Message<'_>) {
+    pub(super) fn push_parsed(&mut self, payload: Payload<'_>, message: &Message<'_>) {
         self.sip_messages += 1;
         if !message.has_all_headers {
             self.cut.note(message.status(), payload.frames.last);

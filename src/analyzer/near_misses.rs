@@ -20,7 +20,7 @@ const NONCES_MAX: usize = 4;
 
 /// Looks for what every wrong digest of a session is nearly right for: first of those that were refused, for an account may have so many
 /// searches and no more. Digests that are right cost nothing here.
-pub(super) fn look(session: &mut Session<'_>, nonces: &Nonces, verifier: &mut Verifier) {
+pub(super) fn search(session: &mut Session<'_>, nonces: &Nonces, verifier: &mut Verifier) {
     let mut found: Vec<(usize, usize, Closest)> = Vec::new();
     let rows = session.attempts.iter().enumerate().flat_map(|(index, attempt)| {
         attempt.credentials.iter().enumerate().map(move |(row, presented)| (index, row, presented))

@@ -54,7 +54,7 @@ pub(super) struct NonceList {
 
 impl NonceList {
     /// Lists the nonces of a session.
-    pub(super) fn note(&mut self, session: &Session<'_>) {
+    pub(super) fn list(&mut self, session: &Session<'_>) {
         if self.rows == NonceRows::Never {
             return;
         }

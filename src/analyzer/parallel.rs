@@ -69,7 +69,7 @@ impl Batch {
                 Step::Message { payload, message, bytes } => {
                     let bytes = part(bytes);
                     let message = Message { bytes, ..message };
-                    messages.take(Payload { bytes, ..payload }, &message);
+                    messages.push_parsed(Payload { bytes, ..payload }, &message);
                     spent.extend(message.headers.into_room());
                 }
                 Step::Contradiction { flow, bytes } => messages.contradict(flow, part(bytes)),

@@ -14,7 +14,7 @@ use sipauth::report::Session;
 use sipauth::report::compare::Compared;
 use sipauth::report::compare::Comparison;
 use sipauth::report::json;
-use sipauth::report::kept::Kept;
+use sipauth::report::kept::KeptSessions;
 
 use crate::cli::args::Compare;
 use crate::cli::args::CompareFormat;
@@ -83,7 +83,7 @@ pub fn run(options: &Compare) -> Result<Exit> {
 
 /// One capture, analysed.
 struct Analysed {
-    kept: Kept,
+    kept: KeptSessions,
     report: Report,
 }
 
@@ -93,20 +93,20 @@ fn read(inputs: &Inputs, settings: Settings, options: &Compare, notes: &Notes) -
     let settings =
         Settings { limits, decode_as, sessions_max: Some(u64::MAX), nonce_rows: NonceRows::Never, ..settings };
     let mut analyzer = Analyzer::new(settings);
-    let mut kept = Kept::new(SESSIONS_MAX);
+    let mut kept = KeptSessions::new(SESSIONS_MAX);
     let reached = inputs.read(&mut analyzer, &mut Opened::default(), notes, &mut |row| {
-        row.session().into_iter().for_each(|session| kept.note(session));
+        row.session().into_iter().for_each(|session| kept.keep(session));
         Ok(())
     })?;
     if matches!(reached, Reached::Some | Reached::Nothing) {
         return Ok(None);
     }
-    let report = analyzer.finish_with(|session| kept.note(&session));
+    let report = analyzer.finish_with(|session| kept.keep(&session));
     Ok(Some(Analysed { kept, report }))
 }
 
 /// The session to take as an example: one that got in with credentials, of the same method if there is one.
-fn working<'k>(kept: &'k Kept, method: &str) -> Option<&'k Session> {
+fn working<'k>(kept: &'k KeptSessions, method: &str) -> Option<&'k Session> {
     let accepted = || kept.all().filter(|session| session.outcome == "accepted");
     accepted().find(|session| session.method == method).or_else(|| accepted().next())
 }

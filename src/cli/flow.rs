@@ -8,7 +8,7 @@ use sipauth::analyzer::Analyzer;
 use sipauth::analyzer::NonceRows;
 use sipauth::analyzer::Settings;
 use sipauth::report::Session;
-use sipauth::report::kept::Kept;
+use sipauth::report::kept::KeptSessions;
 use sipauth::report::ladder::Ladder;
 use sipauth::report::ladder::mermaid;
 use sipauth::report::ladder::svg;
@@ -52,10 +52,10 @@ pub fn run(options: &Flow) -> Result<Exit> {
         nonce_rows: NonceRows::Never,
         ..options.names.settings(&notes)?
     });
-    let mut kept = Kept::new(SESSIONS_MAX);
+    let mut kept = KeptSessions::new(SESSIONS_MAX);
     let mut take = |session: &Session| {
         if is_asked_for(session, options) {
-            kept.note(session);
+            kept.keep(session);
         }
     };
     let reached = inputs.read(&mut analyzer, &mut Opened::default(), &notes, &mut |row| {

@@ -18,7 +18,7 @@ use crate::report::FrameAt;
 use crate::report::Redaction;
 use crate::report::clients::Clients;
 use crate::report::clients::Seen;
-use crate::report::kept::Room;
+use crate::report::kept::SessionsLeft;
 use crate::report::model;
 use crate::report::model::Party;
 use crate::report::model::Time;
@@ -50,7 +50,7 @@ pub struct ReportBuilder {
     /// Sessions met so far; the latest has this number.
     pub sessions: u64,
     listed: u64,
-    whole: Room,
+    whole: SessionsLeft,
     summary: model::Summary,
     clients: Clients,
     /// Whether a session that is not reported was about authentication.
@@ -67,7 +67,7 @@ impl ReportBuilder {
             sessions_max,
             sessions: 0,
             listed: 0,
-            whole: Room::new(usize::MAX),
+            whole: SessionsLeft::new(usize::MAX),
             summary: model::Summary::default(),
             clients: Clients::new(clients_max),
             has_passed_over: false,
@@ -76,7 +76,7 @@ impl ReportBuilder {
 
     /// Tells so many sessions whole that failed, and so many others. Of further ones the attempts are counted.
     pub fn shorten(&mut self, whole_max: usize) {
-        self.whole = Room::new(whole_max);
+        self.whole = SessionsLeft::new(whole_max);
     }
 
     /// Gives people and hosts other names from here on.

@@ -13,7 +13,7 @@ use crate::report::Report;
 use crate::report::Session;
 use crate::report::html::markup::Markup;
 use crate::report::human;
-use crate::report::kept::Kept;
+use crate::report::kept::KeptSessions;
 use crate::report::ladder::Ladder;
 use crate::report::ladder::account;
 use crate::report::ladder::svg;
@@ -48,7 +48,7 @@ const SCRIPT: &str = include_str!("html/page.js");
 /// Collects what the page needs of each session, and prints it at the end.
 pub struct HtmlReport {
     rows: Vec<Row>,
-    kept: Kept,
+    kept: KeptSessions,
     redaction: Redaction,
     showing: Showing,
 }
@@ -65,7 +65,7 @@ struct Row {
 impl HtmlReport {
     /// A page with no session yet.
     pub fn new(redaction: Redaction) -> HtmlReport {
-        HtmlReport { rows: Vec::new(), kept: Kept::new(SESSIONS_KEPT), redaction, showing: Showing::default() }
+        HtmlReport { rows: Vec::new(), kept: KeptSessions::new(SESSIONS_KEPT), redaction, showing: Showing::default() }
     }
 
     /// The same, shown as somebody asked for.
@@ -76,7 +76,7 @@ impl HtmlReport {
 
     /// Takes a session.
     pub fn session(&mut self, session: &Session) {
-        self.kept.note(session);
+        self.kept.keep(session);
         if self.rows.len() >= self.showing.rows_max.unwrap_or(ROWS_MAX) {
             return;
         }

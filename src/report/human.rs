@@ -20,7 +20,7 @@ use crate::report::Redaction;
 use crate::report::Report;
 use crate::report::Session;
 use crate::report::human::row::Row;
-use crate::report::kept::Kept;
+use crate::report::kept::KeptSessions;
 use crate::report::ladder::Ladder;
 use crate::report::ladder::text::Characters;
 use crate::report::ladder::text::draw;
@@ -48,7 +48,7 @@ const LADDER_ROWS_MAX: usize = 12;
 /// Collects what the table needs of each session, and prints the report at the end.
 pub struct HumanReport {
     rows: Chunks<Row>,
-    kept: Kept,
+    kept: KeptSessions,
     characters: Characters,
     redaction: Redaction,
     showing: Showing,
@@ -59,7 +59,7 @@ impl HumanReport {
     pub fn new(redaction: Redaction) -> HumanReport {
         let characters = Characters::Unicode;
         let showing = Showing::default();
-        HumanReport { rows: Chunks::default(), kept: Kept::new(SESSIONS_KEPT), characters, redaction, showing }
+        HumanReport { rows: Chunks::default(), kept: KeptSessions::new(SESSIONS_KEPT), characters, redaction, showing }
     }
 
     /// The same, with ladders of these characters.
@@ -76,7 +76,7 @@ impl HumanReport {
 
     /// Takes a session.
     pub fn session(&mut self, session: &Session) {
-        self.kept.note(session);
+        self.kept.keep(session);
         self.rows.push(Row::of(session, &self.showing));
     }
 

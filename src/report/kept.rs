@@ -8,23 +8,23 @@ const ATTEMPTS_MAX: usize = 500;
 
 /// A bounded number of sessions: those that failed come before those that did not.
 #[derive(Debug)]
-pub struct Kept {
+pub struct KeptSessions {
     failed: Vec<Session>,
     others: Vec<Session>,
-    room: Room,
+    room: SessionsLeft,
 }
 
 /// For how many sessions there is room: so many that failed, and as many others.
 #[derive(Clone, Copy, Debug)]
-pub struct Room {
+pub struct SessionsLeft {
     failed: usize,
     others: usize,
 }
 
-impl Room {
+impl SessionsLeft {
     /// None is taken yet.
-    pub fn new(sessions_max: usize) -> Room {
-        Room { failed: sessions_max, others: sessions_max }
+    pub fn new(sessions_max: usize) -> SessionsLeft {
+        SessionsLeft { failed: sessions_max, others: sessions_max }
     }
 
     /// Takes a place for a session of that outcome, where there is one.
@@ -40,14 +40,14 @@ fn has_failed(outcome: &str) -> bool {
     !matches!(outcome, "accepted" | "not_challenged" | "undecided")
 }
 
-impl Kept {
+impl KeptSessions {
     /// None yet; at most so many that failed, and as many others.
-    pub fn new(sessions_max: usize) -> Kept {
-        Kept { failed: Vec::new(), others: Vec::new(), room: Room::new(sessions_max) }
+    pub fn new(sessions_max: usize) -> KeptSessions {
+        KeptSessions { failed: Vec::new(), others: Vec::new(), room: SessionsLeft::new(sessions_max) }
     }
 
     /// Takes a session.
-    pub fn note(&mut self, session: &Session) {
+    pub fn keep(&mut self, session: &Session) {
         if self.room.takes(session.outcome) {
             let mut session = session.clone();
             let between = session.attempts.len().saturating_sub(ATTEMPTS_MAX);

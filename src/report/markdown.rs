@@ -9,7 +9,7 @@ use crate::report::Redaction;
 use crate::report::Report;
 use crate::report::Session;
 use crate::report::human;
-use crate::report::kept::Kept;
+use crate::report::kept::KeptSessions;
 use crate::report::ladder::Ladder;
 use crate::report::ladder::account;
 use crate::report::ladder::mermaid;
@@ -28,7 +28,7 @@ const LADDER_WIDTH: usize = 100;
 
 /// Collects the sessions, and prints the report at the end.
 pub struct MarkdownReport {
-    kept: Kept,
+    kept: KeptSessions,
     redaction: Redaction,
     showing: Showing,
 }
@@ -36,19 +36,19 @@ pub struct MarkdownReport {
 impl MarkdownReport {
     /// A report with no session yet.
     pub fn new(redaction: Redaction) -> MarkdownReport {
-        MarkdownReport { kept: Kept::new(ROWS_MAX), redaction, showing: Showing::default() }
+        MarkdownReport { kept: KeptSessions::new(ROWS_MAX), redaction, showing: Showing::default() }
     }
 
     /// The same, shown as somebody asked for.
     #[must_use]
     pub fn shown_as(self, showing: Showing) -> MarkdownReport {
-        let kept = Kept::new(showing.rows_max.unwrap_or(0).max(ROWS_MAX));
+        let kept = KeptSessions::new(showing.rows_max.unwrap_or(0).max(ROWS_MAX));
         MarkdownReport { kept, showing, ..self }
     }
 
     /// Takes a session.
     pub fn session(&mut self, session: &Session) {
-        self.kept.note(session);
+        self.kept.keep(session);
     }
 
     /// The whole report.
