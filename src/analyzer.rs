@@ -144,7 +144,7 @@ impl Analyzer {
         messages.nonce_list.rows = nonce_rows;
         messages.selection = filter.map(|filter| Box::new(Selection::new(filter, match_by, &limits)));
         Analyzer {
-            reassembly: Reassembly::new(limits.clone()).told(decode_as.clone()),
+            reassembly: Reassembly::new(limits.clone()).decoding_as(decode_as.clone()),
             decode_as,
             clock: Clock::default(),
             limits,

@@ -15,7 +15,7 @@ pub(super) fn event(verifier: &Verifier) -> Option<Event> {
     let nearly: Vec<String> = accounts.iter().filter_map(nearly).collect();
     if !nearly.is_empty() {
         let text = format!("secrets that may be meant for others than they name: {}", named(&nearly, "; "));
-        return Some(told("secrets_of_similar_names", nearly.len(), text));
+        return Some(event_about("secrets_of_similar_names", nearly.len(), text));
     }
     if verifier.has_matched() || accounts.is_empty() {
         return None;
@@ -23,10 +23,10 @@ pub(super) fn event(verifier: &Verifier) -> Option<Event> {
     let all: Vec<String> = accounts.iter().map(account).collect();
     let text =
         format!("none of the secrets given is for an account that authenticates here; these do: {}", named(&all, ", "));
-    Some(told("secrets_not_used", all.len(), text))
+    Some(event_about("secrets_not_used", all.len(), text))
 }
 
-fn told(name: &'static str, accounts: usize, text: String) -> Event {
+fn event_about(name: &'static str, accounts: usize, text: String) -> Event {
     let count = u64::try_from(accounts).unwrap_or(u64::MAX);
     Event { name, count, first: None, text, loses_messages: false }
 }

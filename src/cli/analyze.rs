@@ -132,7 +132,7 @@ fn settings(options: &Analyze, keyring: Keyring, filter: Option<Filter>, notes: 
     };
     Ok(Settings {
         limits: options.limits.limits(),
-        decode_as: options.input.told(),
+        decode_as: options.input.decode_as(),
         keyring,
         redaction: options.redaction(),
         pseudonym_key,

@@ -76,7 +76,7 @@ pub fn run(options: &Compare) -> Result<Exit> {
             String::from_utf8_lossy(&text).into_owned()
         }
     };
-    sink.write_all(text.as_bytes()).map_err(printer::told)?;
+    sink.write_all(text.as_bytes()).map_err(printer::not_written)?;
     sink.finish()?;
     Ok(Exit::Success)
 }
@@ -89,7 +89,7 @@ struct Analysed {
 
 /// Analyses a capture; `None` where it could not be read, which has been said.
 fn read(inputs: &Inputs, settings: Settings, options: &Compare, notes: &Notes) -> Result<Option<Analysed>> {
-    let (limits, decode_as) = (options.limits.limits(), options.input.told());
+    let (limits, decode_as) = (options.limits.limits(), options.input.decode_as());
     let settings =
         Settings { limits, decode_as, sessions_max: Some(u64::MAX), nonce_rows: NonceRows::Never, ..settings };
     let mut analyzer = Analyzer::new(settings);

@@ -54,7 +54,7 @@ fn safe(copied: Copied, changed: &mut Changed) -> String {
     copied.text
 }
 
-fn told(error: io::Error) -> anyhow::Error {
+fn not_written(error: io::Error) -> anyhow::Error {
     unwritable(format!("--write: {error}"))
 }
 
@@ -75,7 +75,7 @@ impl<'r, W: Write> Copying<'r, W> {
         let own = hides.map(|_| MASKED.to_owned());
         let theirs = sections.iter().map(|text| safe(comments::copied(text, hides), &mut changed));
         let all: Vec<String> = own.into_iter().chain(theirs).collect();
-        let writer = PcapngWriter::new(out, &format!("sipauth {}", report.tool.version), &all).map_err(told)?;
+        let writer = PcapngWriter::new(out, &format!("sipauth {}", report.tool.version), &all).map_err(not_written)?;
         let comments = comments::comments(&report.findings, &carriers.frames);
         Ok(Copying { writer, comments, carriers, hides, changed })
     }
@@ -93,12 +93,14 @@ impl<'r, W: Write> Copying<'r, W> {
     ) -> Result<()> {
         match record {
             Record::Frame(frame) if self.carriers.frames.contains(frame.at) => self.frame(frame, notes),
-            Record::Secrets { kind, bytes } if self.hides.is_none() => self.writer.secrets(*kind, bytes).map_err(told),
+            Record::Secrets { kind, bytes } if self.hides.is_none() => {
+                self.writer.secrets(*kind, bytes).map_err(not_written)
+            }
             Record::Interface(interface) => {
                 let (hides, changed) = (self.hides, &mut self.changed);
                 let name = name.map(|name| comments::copied(shown(name).as_bytes(), None).text);
                 let mut text = |text: &[u8]| safe(comments::copied(text, hides), changed);
-                self.writer.interface(input, interface, name.as_deref(), &mut text).map_err(told)
+                self.writer.interface(input, interface, name.as_deref(), &mut text).map_err(not_written)
             }
             _ => Ok(()),
         }
@@ -114,7 +116,7 @@ impl<'r, W: Write> Copying<'r, W> {
         let theirs = theirs.map(|text| safe(comments::copied_comment(text, self.hides), &mut self.changed));
         let ours = self.comments.remove(&(frame.at.input.0, frame.at.number.value())).unwrap_or_default();
         let all: Vec<String> = theirs.chain(ours).collect();
-        self.writer.frame(&Frame { bytes: &bytes, ..*frame }, notes, &all).map_err(told)
+        self.writer.frame(&Frame { bytes: &bytes, ..*frame }, notes, &all).map_err(not_written)
     }
 
     /// Forgets what belongs to an input of which nothing more comes.

@@ -47,7 +47,7 @@ pub fn run(options: &Flow) -> Result<Exit> {
     let mut analyzer = Analyzer::new(Settings {
         limits: options.limits.limits(),
         keyring: secrets.keyring,
-        decode_as: options.input.told(),
+        decode_as: options.input.decode_as(),
         sessions_max: Some(u64::MAX),
         nonce_rows: NonceRows::Never,
         ..options.names.settings(&notes)?
@@ -83,7 +83,7 @@ pub fn run(options: &Flow) -> Result<Exit> {
         FlowFormat::Mermaid => mermaid::draw(&ladder),
         FlowFormat::Svg => svg::draw(&ladder) + "\n",
     };
-    sink.write_all(drawing.as_bytes()).map_err(printer::told)?;
+    sink.write_all(drawing.as_bytes()).map_err(printer::not_written)?;
     sink.finish()?;
     Ok(match reached {
         Reached::All => Exit::Success,

@@ -42,9 +42,9 @@ pub struct InputOptions {
 
 impl InputOptions {
     /// What ports are told to carry.
-    pub fn told(&self) -> DecodeAs {
-        let mut told = DecodeAs { told: self.decode_as.clone() };
-        self.port.iter().for_each(|port| told.add_sip(*port));
-        told
+    pub fn decode_as(&self) -> DecodeAs {
+        let mut decode_as = DecodeAs { told: self.decode_as.clone() };
+        self.port.iter().for_each(|port| decode_as.add_sip(*port));
+        decode_as
     }
 }

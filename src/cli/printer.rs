@@ -92,9 +92,9 @@ impl Printer {
             Printer::Human { report, .. } => report.session(session),
             Printer::Markdown(report, _) => report.session(session),
             Printer::Html(report, _) => report.session(session),
-            Printer::Json(writer) => writer.session(session).map_err(told)?,
-            Printer::Ndjson(writer) => writer.session(session).map_err(told)?,
-            Printer::Csv(writer) => writer.session(session).map_err(told)?,
+            Printer::Json(writer) => writer.session(session).map_err(not_written)?,
+            Printer::Ndjson(writer) => writer.session(session).map_err(not_written)?,
+            Printer::Csv(writer) => writer.session(session).map_err(not_written)?,
             Printer::Sarif(..) => {}
         }
         Ok(())
@@ -102,8 +102,8 @@ impl Printer {
 
     fn nonce(&mut self, nonce: &Nonce) -> Result<()> {
         match self {
-            Printer::Json(writer) => writer.nonce(nonce).map_err(told),
-            Printer::Ndjson(writer) => writer.nonce(nonce).map_err(told),
+            Printer::Json(writer) => writer.nonce(nonce).map_err(not_written),
+            Printer::Ndjson(writer) => writer.nonce(nonce).map_err(not_written),
             Printer::Human { .. }
             | Printer::Markdown(..)
             | Printer::Html(..)
@@ -119,16 +119,16 @@ impl Printer {
             Printer::Csv(writer) => writer.get_mut(),
             _ => return Ok(true),
         };
-        sink.flush().map_err(told)?;
+        sink.flush().map_err(not_written)?;
         Ok(!sink.is_closed())
     }
 
     /// Writes the rest. `spans` finds out where frames stand in their files, for the format that says so.
     pub fn finish(self, report: &Report, spans: impl FnOnce(&Report) -> Spans) -> Result<()> {
         match self {
-            Printer::Json(writer) => writer.finish(report).map_err(told)?.finish(),
-            Printer::Ndjson(writer) => writer.finish(report).map_err(told)?.finish(),
-            Printer::Csv(writer) => writer.finish().map_err(told)?.finish(),
+            Printer::Json(writer) => writer.finish(report).map_err(not_written)?.finish(),
+            Printer::Ndjson(writer) => writer.finish(report).map_err(not_written)?.finish(),
+            Printer::Csv(writer) => writer.finish().map_err(not_written)?.finish(),
             Printer::Markdown(markdown, sink) => write(sink, markdown.print(report).as_bytes()),
             Printer::Html(html, sink) => write(sink, html.print(report).as_bytes()),
             Printer::Sarif(sink, redaction) => {
@@ -158,11 +158,11 @@ fn without_styles(styled: &str) -> String {
 }
 
 fn write(mut sink: Sink, text: &[u8]) -> Result<()> {
-    sink.write_all(text).map_err(told)?;
+    sink.write_all(text).map_err(not_written)?;
     sink.finish()
 }
 
 /// An output that failed.
-pub fn told(error: io::Error) -> anyhow::Error {
+pub fn not_written(error: io::Error) -> anyhow::Error {
     unwritable(format!("the report could not be written: {error}"))
 }

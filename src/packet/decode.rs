@@ -159,13 +159,13 @@ enum Within<'a> {
 }
 
 /// Decodes one frame. `told` is what ports carry besides what their bytes show.
-pub fn decode<'a>(frame: &Frame<'a>, limits: &Limits, told: &DecodeAs) -> Decoded<'a> {
-    if told.told.is_empty()
+pub fn decode<'a>(frame: &Frame<'a>, limits: &Limits, decode_as: &DecodeAs) -> Decoded<'a> {
+    if decode_as.told.is_empty()
         && let Some(decoded) = prefilter::glance(frame)
     {
         return decoded;
     }
-    let found = link::outermost(frame).and_then(|inner| walk(inner, frame.time, limits, told));
+    let found = link::outermost(frame).and_then(|inner| walk(inner, frame.time, limits, decode_as));
     found.unwrap_or_else(Decoded::SetAside)
 }
 
@@ -175,12 +175,12 @@ pub fn decode_payload<'a>(
     packet: &IpPayload<'a>,
     time: Option<CaptureTime>,
     limits: &Limits,
-    told: &DecodeAs,
+    decode_as: &DecodeAs,
 ) -> Decoded<'a> {
-    let found = match payload(packet, time, told) {
+    let found = match payload(packet, time, decode_as) {
         Ok(Within::Nothing(decoded)) => Ok(decoded),
         Ok(Within::Packet(inner)) => {
-            walk(inner, time, limits, told).map_err(|reason| truth(reason, packet.missing_len))
+            walk(inner, time, limits, decode_as).map_err(|reason| truth(reason, packet.missing_len))
         }
         Err(reason) => Err(truth(reason, packet.missing_len)),
     };
@@ -192,7 +192,7 @@ fn walk<'a>(
     mut inner: Inner<'a>,
     time: Option<CaptureTime>,
     limits: &Limits,
-    told: &DecodeAs,
+    decode_as: &DecodeAs,
 ) -> Result<Decoded<'a>, SetAside> {
     loop {
         if inner.layers > limits.layers_max {
@@ -208,7 +208,7 @@ fn walk<'a>(
             let ip::FragmentPart { identification, offset_bytes, more } = part;
             return Ok(Decoded::Fragment(Fragment { part: packet, identification, offset_bytes, more }));
         }
-        match payload(&packet, time, told).map_err(|reason| truth(reason, packet.missing_len))? {
+        match payload(&packet, time, decode_as).map_err(|reason| truth(reason, packet.missing_len))? {
             Within::Nothing(decoded) => return Ok(decoded),
             Within::Packet(further) => inner = further,
         }
@@ -220,9 +220,13 @@ fn truth(reason: SetAside, missing_len: u32) -> SetAside {
     if reason == SetAside::CutHeaders { cut_or_malformed(missing_len) } else { reason }
 }
 
-fn payload<'a>(packet: &IpPayload<'a>, time: Option<CaptureTime>, told: &DecodeAs) -> Result<Within<'a>, SetAside> {
+fn payload<'a>(
+    packet: &IpPayload<'a>,
+    time: Option<CaptureTime>,
+    decode_as: &DecodeAs,
+) -> Result<Within<'a>, SetAside> {
     match packet.protocol {
-        UDP => udp(packet, time, told),
+        UDP => udp(packet, time, decode_as),
         TCP => tcp(packet).map(Within::Nothing),
         SCTP => sctp(packet).map(Within::Nothing),
         _ => match tunnel::in_ip(packet) {
@@ -234,7 +238,7 @@ fn payload<'a>(packet: &IpPayload<'a>, time: Option<CaptureTime>, told: &DecodeA
     }
 }
 
-fn udp<'a>(packet: &IpPayload<'a>, time: Option<CaptureTime>, told: &DecodeAs) -> Result<Within<'a>, SetAside> {
+fn udp<'a>(packet: &IpPayload<'a>, time: Option<CaptureTime>, decode_as: &DecodeAs) -> Result<Within<'a>, SetAside> {
     let IpPayload { addresses, bytes, missing_len, link, .. } = *packet;
     let Ok(datagram) = UdpSlice::from_slice_lax(bytes) else {
         return Err(cut_or_malformed(missing_len));
@@ -248,7 +252,7 @@ fn udp<'a>(packet: &IpPayload<'a>, time: Option<CaptureTime>, told: &DecodeAs) -
     }
     let content = IpPayload { bytes: payload, missing_len: if cut { missing_len } else { 0 }, ..*packet };
     if payload.first().is_some_and(|first| tunnel::may_begin_with(*first))
-        && let Some(inner) = tunnel::in_udp(datagram.destination_port(), &content, told)
+        && let Some(inner) = tunnel::in_udp(datagram.destination_port(), &content, decode_as)
     {
         return inner.map(Within::Packet);
     }
@@ -257,7 +261,7 @@ fn udp<'a>(packet: &IpPayload<'a>, time: Option<CaptureTime>, told: &DecodeAs) -
     }
     let flow = flow(addresses, datagram.source_port(), datagram.destination_port());
     if let Some(reason) = prefilter::payload_refusal(payload)
-        && !(reason == SetAside::NotSip && told.is_sip(Over::Udp, flow))
+        && !(reason == SetAside::NotSip && decode_as.is_sip(Over::Udp, flow))
     {
         return Err(reason);
     }
@@ -319,13 +323,13 @@ mod tests {
     fn a_glance_sees_what_the_decoder_sees() {
         const MESSAGE: &[u8] = b"OPTIONS sip:a SIP/2.0";
         let limits = Limits::default();
-        let told = DecodeAs::default();
+        let decode_as = DecodeAs::default();
         let check = |bytes: &[u8], is_seen: bool| {
             let at = FrameRef { input: InputId(0), number: FrameNumber::FIRST };
             let original_len = u32::try_from(bytes.len()).unwrap();
             let frame = Frame { at, time: None, link: LinkType::ETHERNET, bytes, original_len, interface: 3 };
             let seen = prefilter::glance(&frame).map(|decoded| format!("{decoded:?}"));
-            let whole = link::outermost(&frame).and_then(|inner| walk(inner, None, &limits, &told));
+            let whole = link::outermost(&frame).and_then(|inner| walk(inner, None, &limits, &decode_as));
             let decoded = format!("{:?}", whole.unwrap_or_else(Decoded::SetAside));
             assert_eq!(seen, is_seen.then_some(decoded), "{bytes:02x?}");
         };

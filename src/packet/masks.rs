@@ -90,14 +90,15 @@ impl Masks {
     }
 
     /// A frame without what was to be hidden in it.
-    pub fn apply<'a>(&self, frame: &Frame<'a>, limits: &Limits, told: &DecodeAs) -> Masked<'a> {
+    pub fn apply<'a>(&self, frame: &Frame<'a>, limits: &Limits, decode_as: &DecodeAs) -> Masked<'a> {
         if self.withheld.contains(frame.at) {
             return Masked::Withheld;
         }
         let Some(patterns) = self.patterns.get(&(frame.at.input.0, frame.at.number.value())) else {
             return Masked::Frame(Cow::Borrowed(frame.bytes));
         };
-        let rewritten = Carrier::of(frame, limits, told).and_then(|carrier| carrier.rewritten(frame.bytes, patterns));
+        let rewritten =
+            Carrier::of(frame, limits, decode_as).and_then(|carrier| carrier.rewritten(frame.bytes, patterns));
         rewritten.map_or(Masked::Withheld, |bytes| Masked::Frame(Cow::Owned(bytes)))
     }
 }
@@ -127,8 +128,8 @@ const UDP: u8 = 17;
 
 impl Carrier {
     /// `None` within tunnels, HEP and SCTP: there are further checksums around.
-    fn of(frame: &Frame<'_>, limits: &Limits, told: &DecodeAs) -> Option<Carrier> {
-        match decode(frame, limits, told) {
+    fn of(frame: &Frame<'_>, limits: &Limits, decode_as: &DecodeAs) -> Option<Carrier> {
+        match decode(frame, limits, decode_as) {
             Decoded::Udp(datagram) if datagram.link.tunnel == 0 => {
                 let payload = place(frame.bytes, datagram.payload)?;
                 let (at, header) = (payload.start.checked_sub(2)?, payload.start.checked_sub(8)?);

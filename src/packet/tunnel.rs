@@ -110,8 +110,12 @@ pub(super) fn may_begin_with(first: u8) -> bool {
 }
 
 /// The packet within a datagram to this port; `None` where it is no tunnel. `packet` is the datagram's payload.
-pub(super) fn in_udp<'a>(port: u16, packet: &IpPayload<'a>, told: &DecodeAs) -> Option<Result<Inner<'a>, SetAside>> {
-    match told.of(Over::Udp, port) {
+pub(super) fn in_udp<'a>(
+    port: u16,
+    packet: &IpPayload<'a>,
+    decode_as: &DecodeAs,
+) -> Option<Result<Inner<'a>, SetAside>> {
+    match decode_as.of(Over::Udp, port) {
         Some(Protocol::Vxlan) => return vxlan(packet),
         Some(Protocol::Geneve) => return geneve(packet),
         Some(Protocol::GtpU) => return gtp_u(packet),

@@ -48,7 +48,7 @@ impl<F: Framer> Connections<F> {
     ) {
         self.expire(origin.time, out);
         let (at, time) = (origin.frames.last, origin.time);
-        if self.is_refusal(segment, out.told) {
+        if self.is_refusal(segment, out.decode_as) {
             out.ledger.events.tcp_refused.add(at);
             let (flow, said_by) = (segment.flow.reversed(), segment.flow.source.address);
             let what = Unreachable { flow, said_by, why: Why::Refused };
@@ -62,9 +62,9 @@ impl<F: Framer> Connections<F> {
     }
 
     /// Whether it is all that came back to a SYN (RFC 9293 §3.10.7.1) that was sent to a port where messages are expected.
-    fn is_refusal(&self, segment: &Segment<'_>, told: &DecodeAs) -> bool {
+    fn is_refusal(&self, segment: &Segment<'_>, decode_as: &DecodeAs) -> bool {
         segment.flags.rst
-            && (F::PORTS.contains(&segment.flow.source.port) || told.is_sip(Over::Tcp, segment.flow))
+            && (F::PORTS.contains(&segment.flow.source.port) || decode_as.is_sip(Over::Tcp, segment.flow))
             && !self.streams.contains_key(&segment.flow)
             && self.streams.get(&segment.flow.reversed()).is_some_and(|asking| asking.is_silent())
     }
@@ -95,7 +95,7 @@ impl<F: Framer> Connections<F> {
         if has_payload && is_over != Some(false) {
             self.remove(segment.flow, out);
             out.ledger.events.tcp_joined.add(out.now);
-            self.insert(Stream::joined(segment.flow, segment.sequence, out.told), segment.flow);
+            self.insert(Stream::joined(segment.flow, segment.sequence, out.decode_as), segment.flow);
         }
         let time = origin.time;
         let Some(stream) = self.streams.get_mut(&segment.flow) else {
@@ -155,7 +155,7 @@ impl<F: Framer> Connections<F> {
             // The port is used again: what the other side sent belongs to the old connection, too.
             self.remove(segment.flow.reversed(), out);
         }
-        self.insert(Stream::opened(segment, out.told), segment.flow);
+        self.insert(Stream::opened(segment, out.decode_as), segment.flow);
     }
 
     fn insert(&mut self, mut stream: Stream<F>, flow: Flow) {

@@ -174,7 +174,7 @@ pub(super) struct Outlet<'o, S> {
     pub(super) ledger: &'o mut Ledger,
     pub(super) limits: &'o Limits,
     /// What ports carry besides what their bytes show.
-    pub(super) told: &'o DecodeAs,
+    pub(super) decode_as: &'o DecodeAs,
     /// Keys and handshakes of TLS connections.
     pub(super) tls: &'o mut TlsTable,
     pub(super) sink: &'o mut S,

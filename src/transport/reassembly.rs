@@ -54,7 +54,7 @@ pub struct LostMessage<'a> {
 /// Decoded frames in, messages out. `F` says what a message is.
 pub struct Reassembly<F> {
     limits: Limits,
-    told: DecodeAs,
+    decode_as: DecodeAs,
     ledger: Ledger,
     fragments: Defragmenter,
     connections: Connections<F>,
@@ -70,7 +70,7 @@ impl<F: Framer> Reassembly<F> {
         Reassembly {
             tls: TlsTable::new(&limits),
             limits,
-            told: DecodeAs::default(),
+            decode_as: DecodeAs::default(),
             ledger: Ledger::default(),
             fragments: Defragmenter::default(),
             connections: Connections::default(),
@@ -81,8 +81,8 @@ impl<F: Framer> Reassembly<F> {
     }
 
     /// Takes what ports carry besides what their bytes show.
-    pub fn told(self, told: DecodeAs) -> Reassembly<F> {
-        Reassembly { told, ..self }
+    pub fn decoding_as(self, decode_as: DecodeAs) -> Reassembly<F> {
+        Reassembly { decode_as, ..self }
     }
 
     /// Gives up fragments that have waited too long when a frame of that time comes; says whether that brought news. To be called before
@@ -119,7 +119,7 @@ impl<F: Framer> Reassembly<F> {
         let mut whole = self.fragments.push(&origin, fragment, &self.limits, &mut self.ledger);
         // Each round takes off a layer of the tunnels, of which there is a limit.
         while let Some(outer) = whole.take() {
-            match decode_payload(&outer.payload(), outer.origin.time, &self.limits, &self.told) {
+            match decode_payload(&outer.payload(), outer.origin.time, &self.limits, &self.decode_as) {
                 Decoded::Fragment(inner) => {
                     let origin = Origin { link: inner.part.link, ..outer.origin.clone() };
                     whole = self.fragments.push(&origin, &inner, &self.limits, &mut self.ledger);
@@ -133,21 +133,19 @@ impl<F: Framer> Reassembly<F> {
     }
 
     fn push_packet(&mut self, decoded: Decoded<'_>, origin: Origin, sink: &mut impl FnMut(Payload<'_>)) {
-        let now = origin.frames.last;
-        let mut out =
-            Outlet { ledger: &mut self.ledger, limits: &self.limits, told: &self.told, tls: &mut self.tls, sink, now };
+        let (mut out, connections, associations) = self.parts(origin.frames.last, sink);
         match decoded {
             Decoded::SetAside(reason) => out.ledger.set_aside(reason, origin.frame_count()),
             Decoded::Unreachable(_) => out.ledger.set_aside(SetAside::OtherProtocol, origin.frame_count()),
-            Decoded::Tcp(segment) => self.connections.push(&segment, origin, &mut out),
-            Decoded::Sctp(packet) => self.associations.push::<F, _>(&packet, &origin, &mut out),
+            Decoded::Tcp(segment) => connections.push(&segment, origin, &mut out),
+            Decoded::Sctp(packet) => associations.push::<F, _>(&packet, &origin, &mut out),
             Decoded::Captured(captured) if F::recognises(captured.payload) => {
                 out.ledger.used(origin.frame_count());
                 out.deliver(origin.reported(captured));
             }
             Decoded::Udp(Datagram { flow, payload, cut, .. }) => {
-                let is_told = self.told.is_sip(Over::Udp, flow);
-                let bytes = if is_told { from_message::<F>(payload, &self.limits) } else { payload };
+                let is_told = out.decode_as.is_sip(Over::Udp, flow);
+                let bytes = if is_told { from_message::<F>(payload, out.limits) } else { payload };
                 if !F::recognises(bytes) {
                     return out.ledger.set_aside(SetAside::NotSip, origin.frame_count());
                 }
@@ -169,14 +167,23 @@ impl<F: Framer> Reassembly<F> {
         }
     }
 
+    /// What messages are handed to, and those that put them together.
+    fn parts<'a, S>(
+        &'a mut self,
+        now: FrameRef,
+        sink: &'a mut S,
+    ) -> (Outlet<'a, S>, &'a mut Connections<F>, &'a mut Associations) {
+        let Reassembly { ledger, limits, decode_as, tls, connections, associations, .. } = self;
+        (Outlet { ledger, limits, decode_as, tls, sink, now }, connections, associations)
+    }
+
     /// Delivers or gives up all that waits. Afterwards [`Coverage::is_balanced`] holds.
     pub fn finish(&mut self, sink: &mut impl FnMut(Payload<'_>)) {
         self.fragments.finish(&mut self.ledger);
         let Some(now) = self.last else { return };
-        let mut out =
-            Outlet { ledger: &mut self.ledger, limits: &self.limits, told: &self.told, tls: &mut self.tls, sink, now };
-        self.connections.finish(&mut out);
-        self.associations.finish(&mut out);
+        let (mut out, connections, associations) = self.parts(now, sink);
+        connections.finish(&mut out);
+        associations.finish(&mut out);
         assert!(self.ledger.coverage.is_balanced(), "every frame is used or set aside, once");
     }
 
@@ -219,7 +226,7 @@ impl<F: Framer> Reassembly<F> {
                 link: beginning.link,
                 layers: beginning.layers,
             };
-            let (flow, bytes) = match decode_payload(&packet, beginning.time, &self.limits, &self.told) {
+            let (flow, bytes) = match decode_payload(&packet, beginning.time, &self.limits, &self.decode_as) {
                 Decoded::Udp(datagram) => (datagram.flow, datagram.payload),
                 Decoded::Captured(captured) => (captured.flow, captured.payload),
                 _ => continue,

@@ -79,8 +79,8 @@ enum Phase {
 
 impl<F: Framer> Stream<F> {
     /// A stream that this SYN opens.
-    pub(super) fn opened(syn: &Segment<'_>, told: &DecodeAs) -> Stream<F> {
-        let start = if told.is_sip(Over::Tcp, syn.flow) { StreamStart::Told } else { StreamStart::Opened };
+    pub(super) fn opened(syn: &Segment<'_>, decode_as: &DecodeAs) -> Stream<F> {
+        let start = if decode_as.is_sip(Over::Tcp, syn.flow) { StreamStart::Told } else { StreamStart::Opened };
         let mut stream = Stream::at(syn.flow, start, Phase::Open, syn.sequence.wrapping_add(1));
         stream.initial_sequence = Some(syn.sequence);
         stream.is_accepting = syn.flags.ack;
@@ -88,8 +88,8 @@ impl<F: Framer> Stream<F> {
     }
 
     /// A stream whose first captured byte has this sequence number.
-    pub(super) fn joined(flow: Flow, sequence: u32, told: &DecodeAs) -> Stream<F> {
-        let start = if told.is_sip(Over::Tcp, flow) { StreamStart::Told } else { StreamStart::Joined };
+    pub(super) fn joined(flow: Flow, sequence: u32, decode_as: &DecodeAs) -> Stream<F> {
+        let start = if decode_as.is_sip(Over::Tcp, flow) { StreamStart::Told } else { StreamStart::Joined };
         Stream::at(flow, start, Phase::Joining, sequence)
     }
 
