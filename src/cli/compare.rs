@@ -35,7 +35,7 @@ const SESSIONS_MAX: usize = 1_000;
 /// Compares and prints.
 pub fn run(options: &Compare) -> Result<Exit> {
     inputs::refuse_two_readers_of_stdin(&options.secrets, &[options.good.clone(), options.bad.clone()])?;
-    if options.secrets.password_stdin || options.secrets.credentials.iter().any(|path| path == Path::new("-")) {
+    if options.secrets.stdin_readers() > 0 {
         return Err(usage(
             "compare needs the secrets for each capture: give them by --credentials FILE or --ask-password",
         ));

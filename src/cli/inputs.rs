@@ -212,10 +212,10 @@ impl Inputs {
     }
 }
 
-pub fn refuse_two_readers_of_stdin(options: &SecretOptions, inputs: &[PathBuf]) -> Result<()> {
-    let stdin = |paths: &[PathBuf]| paths.iter().filter(|path| *path == Path::new("-")).count();
-    let readers = stdin(inputs) + stdin(&options.credentials) + usize::from(options.password_stdin);
-    if readers > 1 {
+/// Refuses what cannot be done: stdin is read to its end by whoever comes first.
+pub fn refuse_two_readers_of_stdin(secrets: &SecretOptions, inputs: &[PathBuf]) -> Result<()> {
+    let of_inputs = inputs.iter().filter(|path| *path == Path::new("-")).count();
+    if of_inputs + secrets.stdin_readers() > 1 {
         return Err(usage(
             "stdin can be read once: give all but one of capture, --credentials, --tls-keylog and password by file or prompt",
         ));

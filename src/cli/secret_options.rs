@@ -1,6 +1,7 @@
 //! Options that say whose secrets to verify with.
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -42,6 +43,14 @@ pub struct SecretOptions {
     /// That account's HA1: 32 hex digits are MD5, 64 are SHA-256 unless `sha-512-256:` stands before.
     #[arg(long, requires = "user", group = "secret", value_name = "[ALGORITHM:]HEX")]
     pub ha1: Option<OsString>,
+}
+
+impl SecretOptions {
+    /// How many of them read stdin.
+    pub fn stdin_readers(&self) -> usize {
+        let files = self.credentials.iter().filter(|path| *path == Path::new("-")).count();
+        files + usize::from(self.password_stdin)
+    }
 }
 
 /// Formats of credentials files.

@@ -46,7 +46,9 @@ const TEXT_LEN_BYTES_MAX: u64 = 1 << 20;
 
 /// Checks the answer and prints the verdict.
 pub fn run(options: &Verify) -> Result<Exit> {
-    refuse_two_readers_of_stdin(options)?;
+    if stdin_readers(options) > 1 {
+        return Err(usage("stdin can be read once: give all but one of the texts and secrets by file or prompt"));
+    }
     if options.method.is_empty() {
         return Err(usage("--method: is empty; name the request's method, as REGISTER"));
     }
@@ -134,14 +136,11 @@ struct Row<T> {
     parsed: T,
 }
 
-fn refuse_two_readers_of_stdin(options: &Verify) -> Result<()> {
-    let paths = options.secrets.credentials.iter().chain(&options.body).map(|path| path.as_os_str());
+fn stdin_readers(options: &Verify) -> usize {
+    let body = options.body.as_ref().map(|path| path.as_os_str());
     let texts = [options.challenge.as_os_str(), options.credentials_header.as_os_str()];
-    let dashes = paths.chain(texts).filter(|text| *text == "-" || *text == "@-").count();
-    if dashes + usize::from(options.secrets.password_stdin) > 1 {
-        return Err(usage("stdin can be read once: give all but one of the texts and secrets by file or prompt"));
-    }
-    Ok(())
+    let dashes = texts.into_iter().chain(body).filter(|text| *text == "-" || *text == "@-").count();
+    dashes + options.secrets.stdin_readers()
 }
 
 /// The text itself, or what it points at.
