@@ -140,7 +140,7 @@ impl Messages {
 
     /// A REGISTER session too short to be a loop may be a step of one: phones change the Call-ID at every try.
     pub(super) fn note_steps(&mut self, session: &Session<'_>, findings: &[rules::Finding], number: u64) {
-        if findings.iter().any(|finding| finding.rule.name == challenge_loop::RULE.name) {
+        if findings.iter().any(|finding| finding.rule.is(&challenge_loop::RULE)) {
             return;
         }
         // Success ends a loop, and only what had begun can end.

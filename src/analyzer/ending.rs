@@ -99,7 +99,7 @@ impl Analyzer {
             if let Some((name, names)) = explains {
                 self.messages.findings.explain(name, &finding.sessions, names);
             }
-            if finding.rule.name == digest_leak::RULE.name && finding.severity == Severity::Critical {
+            if finding.rule.is(&digest_leak::RULE) && finding.severity == Severity::Critical {
                 self.messages.findings.take_back(&finding.sessions, digest_leak::TAKES_BACK);
             }
             self.messages.findings.add_of_capture(finding);

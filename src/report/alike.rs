@@ -3,13 +3,21 @@
 
 use crate::history::PairKey;
 use crate::rules::Finding;
+use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::Subject;
+use crate::rules::challenge::challenge_header_missing;
+use crate::rules::challenge::challenge_loop;
+use crate::rules::challenge::challenge_unanswered;
+use crate::rules::credentials::algorithm_unsupported_no_retry;
+use crate::rules::credentials::digest_wrong_password;
 use crate::rules::credentials::digest_wrong_password::SEARCHED;
 use crate::rules::facts;
+use crate::rules::transaction::ack_mismatch;
 
 /// Rules of which the title and the advice say what the trouble is: how often it was met in one session and not in another is no other one.
-const COUNTED: [&str; 4] = ["ack-mismatch", "challenge-header-missing", "challenge-loop", "digest-wrong-password"];
+static COUNTED: [&Rule; 4] =
+    [&ack_mismatch::RULE, &challenge_header_missing::RULE, &challenge_loop::RULE, &digest_wrong_password::RULE];
 
 /// What findings have in common that are told as one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -40,7 +48,7 @@ impl Alike {
             Some(name) => without_name(&without_place(sentence), name),
             None => without_place(sentence),
         };
-        let text: Vec<String> = match COUNTED.contains(&finding.rule.name) {
+        let text: Vec<String> = match finding.rule.is_among(&COUNTED) {
             true => {
                 let advice = finding.remedy.iter().map(|advice| nameless(advice));
                 std::iter::once(without_counts(&nameless(&finding.title))).chain(advice).collect()
@@ -59,7 +67,7 @@ impl Alike {
 }
 
 /// Rules whose findings are less sure where the capture ends soon.
-const ENDING: [&str; 2] = ["algorithm-unsupported-no-retry", "challenge-unanswered"];
+static ENDING: [&Rule; 2] = [&algorithm_unsupported_no_retry::RULE, &challenge_unanswered::RULE];
 
 /// What such findings have in common, however soon the capture ends behind them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -75,7 +83,7 @@ pub(super) struct Unended {
 impl Unended {
     /// What is told of one account, and explained by nothing else.
     pub(super) fn of(finding: &Finding, pair: Option<PairKey>) -> Option<Unended> {
-        let is_such = ENDING.contains(&finding.rule.name) && finding.merge.is_none() && finding.explained_by.is_none();
+        let is_such = finding.rule.is_among(&ENDING) && finding.merge.is_none() && finding.explained_by.is_none();
         is_such.then(|| Unended {
             rule: finding.rule.name,
             verdict: [finding.fault.name(), finding.cause.unwrap_or_default()],

@@ -152,9 +152,8 @@ impl ReportBuilder {
         }
         self.count_attempts(session);
         // A call or two that were turned down tell of no client.
-        let is_note = |finding: &Finding| {
-            finding.severity == Severity::Info && finding.rule.name == registrar_rejects_contact::RULE.name
-        };
+        let is_note =
+            |finding: &Finding| finding.severity == Severity::Info && finding.rule.is(&registrar_rejects_contact::RULE);
         let is_note = session.method() == Some(&Method::Invite)
             && !session.has_authentication()
             && !findings.is_empty()

@@ -292,9 +292,8 @@ impl Client {
     /// Takes the outcome of one of its sessions.
     pub fn note(&mut self, session: &Session<'_>, findings: &[Finding], number: u64) {
         // That a password was sent in clear does not keep anybody out.
-        let is_reason = |finding: &&Finding| {
-            session.outcome == SessionOutcome::Accepted || finding.rule.name != basic_scheme::RULE.name
-        };
+        let is_reason =
+            |finding: &&Finding| session.outcome == SessionOutcome::Accepted || !finding.rule.is(&basic_scheme::RULE);
         let service = Service::of(session);
         let mut reasons =
             findings.iter().filter(is_reason).filter(|finding| finding.severity >= Severity::High).peekable();
@@ -390,7 +389,7 @@ fn failure(session: &Session<'_>, findings: &[Finding]) -> Option<String> {
             let is_of_server = last.is_none_or(|last| last.transaction.provisional_at().is_none());
             let is_turned_down = || {
                 let told = findings.iter().filter(|finding| finding.severity >= Severity::Medium);
-                told.into_iter().any(|finding| finding.rule.name == registrar_rejects_contact::RULE.name)
+                told.into_iter().any(|finding| finding.rule.is(&registrar_rejects_contact::RULE))
             };
             is_of_server && (matches!(status, Some(400 | 420 | 421 | 481 | 482 | 494)) || is_turned_down())
         }

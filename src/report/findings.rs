@@ -1,5 +1,6 @@
 //! Collects findings: merges those that are one, keeps the worst when there are too many, and names them at the end.
 
+mod claimable;
 mod joined;
 mod of_server;
 mod revised;
@@ -24,6 +25,8 @@ use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::Subject;
 use crate::rules::transaction::dialog_identity_changed;
+
+pub use claimable::is_claimable;
 
 /// Frames and sessions that a finding names at most: one that spans thousands of sessions is an observation about all.
 const FRAMES_MAX: usize = 200;
@@ -52,17 +55,6 @@ const DROPPED_MAX: usize = 65_536;
 
 /// Sources whose findings are counted, lest they turn out to be attackers.
 const CLAIMABLE_MAX: usize = 1_000_000;
-
-/// What is said of a session because of how attacks look, and would be somebody's fault if it were none: groups SA1 and SA2, and
-/// what a registrar says of users that it does not have.
-pub fn is_claimable(finding: &Finding) -> bool {
-    let group = finding.rule.code.get(..3);
-    let name = finding.rule.name;
-    let is_about_user = matches!(name, "user-unknown-suspected" | "registrar-rejects-contact");
-    // Whoever attacks is best not answered.
-    let is_silence = matches!(name, "auth-retry-no-response" | "no-response-at-all");
-    finding.merge.is_none() && (matches!(group, Some("SA1" | "SA2")) || is_about_user || is_silence)
-}
 
 /// All findings of a run.
 pub struct Findings {
@@ -199,7 +191,7 @@ impl Findings {
     fn take_back_advice(&mut self, claims: &BTreeMap<PairKey, &'static Rule>) {
         let is_of_attacker = |collected: &Collected| {
             let Subject { client, server, .. } = collected.finding.subject;
-            collected.finding.rule.name == dialog_identity_changed::RULE.name
+            collected.finding.rule.is(&dialog_identity_changed::RULE)
                 && client.zip(server).is_some_and(|(client, server)| claims.contains_key(&PairKey { client, server }))
         };
         let gone: Vec<Severity> =
@@ -313,7 +305,7 @@ impl Findings {
     /// How many findings of that rule are critical, as far as they have a place.
     pub fn number_of_critical(&self, rule: &Rule) -> usize {
         let findings = self.collected.iter().map(|collected| &collected.finding);
-        findings.filter(|finding| finding.rule.name == rule.name && finding.severity == Severity::Critical).count()
+        findings.filter(|finding| finding.rule.is(rule) && finding.severity == Severity::Critical).count()
     }
 
     fn uncount_of(&mut self, pair: Option<PairKey>, severity: Severity) {

@@ -144,18 +144,19 @@ impl Trouble {
     /// of what the client met by turns with getting in.
     pub fn ended(&self, let_in: &[LetIn]) -> Option<(Option<Duration>, &[u64])> {
         let service = self.service.filter(|_| !self.has_relapsed && !self.sessions.is_empty())?;
-        let is_among = |rules: &[&'static Rule]| rules.iter().any(|rule| std::ptr::eq(*rule, self.rule));
         let is_curable = match service.kind {
             ServiceKind::Registration => {
-                is_among(&OF_CREDENTIALS) || is_among(&OUTAGES) || is_among(&[&forbidden_after_credentials::RULE])
+                self.rule.is_among(&OF_CREDENTIALS)
+                    || self.rule.is_among(&OUTAGES)
+                    || self.rule.is(&forbidden_after_credentials::RULE)
             }
             // Calls are let on or not each by itself.
-            ServiceKind::Call => is_among(&OF_CREDENTIALS),
+            ServiceKind::Call => self.rule.is_among(&OF_CREDENTIALS),
             ServiceKind::Other => false,
         };
         let known = let_in.iter().find(|known| known.is_for(service, self.port)).filter(|_| is_curable)?;
         if known.first < self.first {
-            return (is_among(&OUTAGES) && known.last > self.last).then_some((None, &*self.sessions));
+            return (self.rule.is_among(&OUTAGES) && known.last > self.last).then_some((None, &*self.sessions));
         }
         let after = known.first.since(self.last);
         let is_soon = after <= MENDED_WITHIN && service.kind == ServiceKind::Registration;

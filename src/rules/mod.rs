@@ -81,6 +81,23 @@ pub struct Rule {
     pub check: Check,
 }
 
+impl Rule {
+    /// Whether it is that one. There is one of each: names need not be compared.
+    pub fn is(&self, other: &Rule) -> bool {
+        std::ptr::eq(self, other)
+    }
+
+    /// Whether it is one of those.
+    pub fn is_among(&self, rules: &[&Rule]) -> bool {
+        rules.iter().any(|rule| self.is(rule))
+    }
+
+    /// The group that it belongs to: `SA1`.
+    pub fn group(&self) -> &str {
+        self.code.get(..3).unwrap_or(self.code)
+    }
+}
+
 /// What a rule looks at.
 #[derive(Clone, Copy, Debug)]
 pub enum Check {

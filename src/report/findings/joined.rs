@@ -10,15 +10,21 @@ use crate::report::findings::Findings;
 use crate::report::findings::SESSIONS_MAX;
 use crate::rules::Confidence;
 use crate::rules::Fault;
+use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::challenge::challenge_loop;
+use crate::rules::credentials::digest_ok_but_rejected;
+use crate::rules::credentials::forbidden_after_credentials;
+use crate::rules::credentials::rejected_credentials;
+use crate::rules::nonce::nonce_rejected_without_stale;
 
 /// What a client's side shows where the trouble is behind the B2BUA.
-const SYMPTOMS: [&str; 5] = [
-    "challenge-loop",
-    "digest-ok-but-rejected",
-    "forbidden-after-credentials",
-    "rejected-credentials",
-    "nonce-rejected-without-stale",
+static SYMPTOMS: [&Rule; 5] = [
+    &challenge_loop::RULE,
+    &digest_ok_but_rejected::RULE,
+    &forbidden_after_credentials::RULE,
+    &rejected_credentials::RULE,
+    &nonce_rejected_without_stale::RULE,
 ];
 
 /// Who sends what on for whom is said so long as somebody reads it.
@@ -122,7 +128,7 @@ impl Findings {
     /// What is wrong on the client's side, where that is more than what it is told. Of two that are told something, with one status or
     /// another, neither knows more.
     fn cause_among(&self, outer: &[usize], index: usize) -> Option<Cause> {
-        let is_told = self.collected.get(index).is_some_and(|side| SYMPTOMS.contains(&side.finding.rule.name));
+        let is_told = self.collected.get(index).is_some_and(|side| side.finding.rule.is_among(&SYMPTOMS));
         outer.iter().find_map(|of_client| self.cause_at(*of_client, is_told))
     }
 
@@ -130,7 +136,7 @@ impl Findings {
         let finding = &self.collected.get(index)?.finding;
         let is_cause = finding.severity >= Severity::High
             && finding.explained_by.is_none()
-            && (may_be_told || !SYMPTOMS.contains(&finding.rule.name));
+            && (may_be_told || !finding.rule.is_among(&SYMPTOMS));
         is_cause.then_some(Cause { rule: finding.rule.name, fault: finding.fault, confidence: finding.confidence })
     }
 
@@ -184,7 +190,7 @@ impl Findings {
 
     fn soften(&mut self, index: usize, rule: &'static str) {
         let Some(Collected { finding, .. }) = self.collected.get_mut(index) else { return };
-        if !SYMPTOMS.contains(&finding.rule.name) || finding.explained_by.is_some() {
+        if !finding.rule.is_among(&SYMPTOMS) || finding.explained_by.is_some() {
             return;
         }
         finding.explained_by = Some(rule);

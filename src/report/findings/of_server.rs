@@ -9,15 +9,21 @@ use crate::report::findings::Findings;
 use crate::rules::Confidence;
 use crate::rules::Fault;
 use crate::rules::Finding;
+use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::challenge::challenge_header_missing;
+use crate::rules::challenge::challenge_header_wrong_kind;
+use crate::rules::configuration::registrar_rejects_contact;
 use crate::rules::facts;
+use crate::rules::path::auth_retry_no_response;
 use crate::rules::path::no_response_at_all;
 
 /// Rules that speak of a server, or of the way to it, and not of what an account sent.
-const RULES: [&str; 3] = ["auth-retry-no-response", "no-response-at-all", "registrar-rejects-contact"];
+static OF_SERVERS: [&Rule; 3] =
+    [&auth_retry_no_response::RULE, &no_response_at_all::RULE, &registrar_rejects_contact::RULE];
 
 /// Rules that prove a server at fault, whoever asks it: one client is enough.
-const PROVEN: [&str; 2] = ["challenge-header-missing", "challenge-header-wrong-kind"];
+static PROVEN: [&Rule; 2] = [&challenge_header_missing::RULE, &challenge_header_wrong_kind::RULE];
 
 /// So many clients are no chance: their own paths or settings do not fail alike.
 const CLIENTS_MIN: usize = 5;
@@ -40,7 +46,7 @@ struct ServerTrouble {
 impl ServerTrouble {
     fn of(collected: &Collected) -> Option<ServerTrouble> {
         let finding = &collected.finding;
-        let is_told = (RULES.contains(&finding.rule.name) || is_proven(finding)) && finding.merge.is_none();
+        let is_told = (finding.rule.is_among(&OF_SERVERS) || is_proven(finding)) && finding.merge.is_none();
         let is_of_sessions = collected.sessions_count == collected.united + 1;
         Some(ServerTrouble {
             rule: finding.rule.name,
@@ -128,7 +134,7 @@ impl Collected {
 }
 
 fn is_proven(finding: &Finding) -> bool {
-    PROVEN.contains(&finding.rule.name) && finding.fault == Fault::Server && finding.confidence == Confidence::Proven
+    finding.rule.is_among(&PROVEN) && finding.fault == Fault::Server && finding.confidence == Confidence::Proven
 }
 
 /// Makes what is said of one client that of many: what it has for itself is not the reason.

@@ -32,6 +32,6 @@ impl Findings {
     /// Words the findings of a rule anew.
     pub fn revise(&mut self, rule: &Rule, change: impl Fn(&mut Finding)) {
         let findings = self.collected.iter_mut().map(|collected| &mut collected.finding);
-        findings.filter(|finding| finding.rule.name == rule.name).for_each(change);
+        findings.filter(|finding| finding.rule.is(rule)).for_each(change);
     }
 }

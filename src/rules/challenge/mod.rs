@@ -1,5 +1,8 @@
 //! Group SA1: the challenge, and how it is answered.
 
+/// What the codes of its rules begin with.
+pub const GROUP: &str = "SA1";
+
 pub mod ack_or_cancel_challenged;
 pub mod algorithm_order_weak_first;
 pub mod basic_scheme;

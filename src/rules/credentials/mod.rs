@@ -1,5 +1,8 @@
 //! Group SA2: the credentials, and what the server made of them.
 
+/// What the codes of its rules begin with.
+pub const GROUP: &str = "SA2";
+
 pub mod accepted_with_other_secret;
 pub mod aka_mac_failure;
 pub mod aka_sync_failure;
