@@ -107,9 +107,8 @@ impl Comparison {
                 differences.push(Difference { aspect: first.aspect, good: first.value, bad: second.value });
             }
         }
-        let is_news = |finding: &&Finding| {
-            finding.severity != "info" && !good.findings.iter().any(|known| known.code == finding.code)
-        };
+        let is_news =
+            |finding: &&Finding| !finding.is_note() && !good.findings.iter().any(|known| known.code == finding.code);
         let found = |finding: &Finding| Found {
             rule: finding.rule,
             code: finding.code,

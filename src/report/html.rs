@@ -1,7 +1,5 @@
 //! The report as one page: no network, no script needed, light and dark. What came from the wire is only ever text.
 
-use std::collections::HashMap;
-
 use sha2::Digest;
 use sha2::Sha256;
 
@@ -92,7 +90,7 @@ impl HtmlReport {
                 format!("{}{status}", session.outcome.replace('_', " ")),
             ],
             call_id: session.call_id.clone(),
-            tries: session.attempts.len() as u64,
+            tries: session.tries(),
         });
     }
 
@@ -203,15 +201,10 @@ impl HtmlReport {
             page.raw("<th scope=\"col\">").raw(name).raw("</th>");
         }
         page.raw("</tr></thead><tbody>");
-        let mut first: HashMap<&str, &Finding> = HashMap::new();
-        for finding in report.findings.iter().filter(|finding| finding.severity != "info") {
-            finding.sessions.iter().for_each(|id| {
-                first.entry(id).or_insert(finding);
-            });
-        }
+        let first = report.first_findings();
         for row in &self.rows {
             page.raw("<tr id=\"r-").text(&row.id).raw("\"><td>").text(&row.id).raw("</td><td>");
-            if let Some(finding) = first.get(row.id.as_str()) {
+            if let Some((_, finding)) = first.get(row.id.as_str()) {
                 page.raw("<a href=\"#").text(&finding.id).raw("\">").text(&finding.id).raw("</a>");
             }
             page.raw("</td><td>").text(&self.showing.time(row.started, report)).raw("</td>");
@@ -258,10 +251,10 @@ fn push_findings(page: &mut Markup, report: &Report, drawn: &[&str]) {
     if report.findings.is_empty() {
         page.raw("<p>None.</p>");
     }
-    for finding in report.findings.iter().filter(|finding| finding.severity != "info") {
+    for finding in report.findings.iter().filter(|finding| !finding.is_note()) {
         push_finding(page, finding, report, drawn);
     }
-    let noted: Vec<&Finding> = report.findings.iter().filter(|finding| finding.severity == "info").collect();
+    let noted: Vec<&Finding> = report.findings.iter().filter(|finding| finding.is_note()).collect();
     if !noted.is_empty() {
         push_noted(page, &noted);
     }

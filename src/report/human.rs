@@ -84,7 +84,8 @@ impl HumanReport {
     pub fn print(self, report: &Report, width: usize) -> String {
         let mut text = String::new();
         push_heading(&mut text, report, self.redaction, width);
-        let first = first_findings(report);
+        let first = report.first_findings();
+        let consequences = report.consequences();
         // Those that findings name: there may be a hundred thousand others.
         let named: HashSet<&str> = report.findings.iter().flat_map(|f| &f.sessions).map(String::as_str).collect();
         let rows: HashMap<&str, &Row> =
@@ -97,9 +98,10 @@ impl HumanReport {
             Paper { width, rows_max: self.showing.rows_max.unwrap_or(ROWS_MAX) },
         );
         for finding in report.findings.iter().filter(|finding| is_told_in_full(finding)) {
-            push_finding(&mut text, finding, report, Shown { rows: &rows, showing: &self.showing, width });
+            let explained = consequences.get(finding.id.as_str()).map_or(&[][..], Vec::as_slice);
+            push_finding(&mut text, finding, report, Shown { rows: &rows, explained, showing: &self.showing, width });
         }
-        let noted: Vec<&Finding> = report.findings.iter().filter(|f| f.severity == "info").collect();
+        let noted: Vec<&Finding> = report.findings.iter().filter(|finding| finding.is_note()).collect();
         push_noted(&mut text, &noted, width);
         let more = report.summary.findings_not_listed;
         if more > 0 {
@@ -116,7 +118,7 @@ impl HumanReport {
 
 /// Findings that another one explains are told under that.
 fn is_told_in_full(finding: &Finding) -> bool {
-    finding.severity != "info" && finding.caused_by.is_none()
+    !finding.is_note() && finding.caused_by.is_none()
 }
 
 fn shown(text: &str) -> String {
@@ -246,17 +248,6 @@ pub(super) fn counted(number: u64, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
-/// The first finding of each session, and its place among all: what its row refers to.
-fn first_findings(report: &Report) -> HashMap<&str, (usize, &Finding)> {
-    let mut first = HashMap::new();
-    for (place, finding) in report.findings.iter().enumerate().filter(|(_, finding)| finding.severity != "info") {
-        for session in &finding.sessions {
-            first.entry(session.as_str()).or_insert((place, finding));
-        }
-    }
-    first
-}
-
 /// How much room a table has.
 #[derive(Clone, Copy)]
 struct Paper {
@@ -304,12 +295,14 @@ fn push_table(
 struct Shown<'r> {
     /// What is known of each session that a finding names.
     rows: &'r HashMap<&'r str, &'r Row>,
+    /// The findings that it explains.
+    explained: &'r [&'r Finding],
     showing: &'r Showing,
     width: usize,
 }
 
 fn push_finding(text: &mut String, finding: &Finding, report: &Report, with: Shown<'_>) {
-    let Shown { showing, width, .. } = with;
+    let Shown { explained, showing, width, .. } = with;
     let severity = finding.severity.to_uppercase();
     let _ = writeln!(
         text,
@@ -330,8 +323,7 @@ fn push_finding(text: &mut String, finding: &Finding, report: &Report, with: Sho
         let at = wireshark::frame(piece.frame, &report.inputs);
         paragraph(&format!("{at}: {}: {}", piece.header, showing.cell(&piece.value)), "    ", "        ");
     }
-    let explained = |other: &&Finding| other.severity != "info" && other.caused_by.as_deref() == Some(&finding.id);
-    for consequence in report.findings.iter().filter(explained) {
+    for consequence in explained {
         let line = format!("explains {} {}: {}", consequence.id, consequence.rule, consequence.title);
         paragraph(&line, "    ", "        ");
     }
@@ -354,7 +346,7 @@ fn push_finding(text: &mut String, finding: &Finding, report: &Report, with: Sho
 /// Sessions that a finding names in full; further ones are in the JSON report.
 const PLACES_MAX: usize = 3;
 
-fn push_places(text: &mut String, finding: &Finding, report: &Report, Shown { rows, showing, width }: Shown<'_>) {
+fn push_places(text: &mut String, finding: &Finding, report: &Report, Shown { rows, showing, width, .. }: Shown<'_>) {
     for row in finding.sessions.iter().filter_map(|session| rows.get(session.as_str())).take(PLACES_MAX) {
         let _ = writeln!(text, "{}", wrapped(&row.place(showing, report), width, "    Session ", "        "));
     }

@@ -72,9 +72,7 @@ impl KeptSessions {
     /// The sessions that the worst findings speak of, one for each finding that is its own cause.
     pub fn worst(&self, findings: &[Finding], sessions_max: usize) -> Vec<&Session> {
         let mut worst: Vec<&Session> = Vec::new();
-        let causes = findings.iter().filter(|finding| {
-            finding.caused_by.is_none() && matches!(finding.severity, "critical" | "high" | "medium")
-        });
+        let causes = findings.iter().filter(|finding| finding.caused_by.is_none() && finding.is_trouble());
         for finding in causes {
             if worst.len() == sessions_max {
                 break;

@@ -72,7 +72,7 @@ impl MarkdownReport {
             let _ = writeln!(text, "- {}: {}", code(&input.path), human::counted(input.packets, "frame"));
         }
         self.push_sessions(&mut text, report);
-        for finding in report.findings.iter().filter(|finding| finding.severity != "info") {
+        for finding in report.findings.iter().filter(|finding| !finding.is_note()) {
             push_finding(&mut text, finding, report);
             self.push_places(&mut text, finding, report);
         }
@@ -113,8 +113,9 @@ impl MarkdownReport {
         }
         text.push_str("\n## Sessions\n\n| id | who | what | client | server | tries | outcome | see |\n");
         text.push_str("| --- | --- | --- | --- | --- | ---: | --- | --- |\n");
+        let first = report.first_findings();
         for session in &rows {
-            let see = report.findings.iter().find(|f| f.severity != "info" && f.sessions.contains(&session.id));
+            let see = first.get(session.id.as_str());
             let status = session.final_status.map(|status| format!(" ({status})")).unwrap_or_default();
             let _ = writeln!(
                 text,
@@ -124,9 +125,9 @@ impl MarkdownReport {
                 escaped(&self.showing.cell(&session.method)),
                 session.client,
                 session.server,
-                session.attempts.len() as u64 + session.attempts_left_out,
+                session.tries(),
                 session.outcome.replace('_', " "),
-                see.map(|finding| finding.id.as_str()).unwrap_or_default(),
+                see.map(|(_, finding)| finding.id.as_str()).unwrap_or_default(),
             );
         }
         let more = report.summary.sessions.saturating_sub(rows.len() as u64);
@@ -175,7 +176,7 @@ fn push_list(text: &mut String, heading: &str, mark: &str, items: &[String]) {
 }
 
 fn push_noted(text: &mut String, report: &Report) {
-    let noted: Vec<&Finding> = report.findings.iter().filter(|finding| finding.severity == "info").collect();
+    let noted: Vec<&Finding> = report.findings.iter().filter(|finding| finding.is_note()).collect();
     if noted.is_empty() {
         return;
     }

@@ -1,9 +1,12 @@
 //! The report's shape, field by field as JSON has it. The JSON Schema is generated from these types.
 
 use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use schemars::JsonSchema;
 use serde::Serialize;
+
+use crate::rules::Severity;
 
 mod session;
 mod value;
@@ -66,6 +69,27 @@ impl Report {
             summary: Summary::default(),
             ticket: None,
         }
+    }
+
+    /// The first finding of each session that is more than a note, by the session's id, and its place among all.
+    pub(super) fn first_findings(&self) -> HashMap<&str, (usize, &Finding)> {
+        let mut first = HashMap::new();
+        for (place, finding) in self.findings.iter().enumerate().filter(|(_, finding)| !finding.is_note()) {
+            for session in &finding.sessions {
+                first.entry(session.as_str()).or_insert((place, finding));
+            }
+        }
+        first
+    }
+
+    /// What each finding explains, by its id, notes left out.
+    pub(super) fn consequences(&self) -> HashMap<&str, Vec<&Finding>> {
+        let mut consequences: HashMap<&str, Vec<&Finding>> = HashMap::new();
+        for finding in self.findings.iter().filter(|finding| !finding.is_note()) {
+            let cause = finding.caused_by.as_deref().into_iter();
+            cause.for_each(|cause| consequences.entry(cause).or_default().push(finding));
+        }
+        consequences
     }
 }
 
@@ -265,6 +289,16 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// Whether it is worth knowing and no fault: such are noted behind the others.
+    pub fn is_note(&self) -> bool {
+        self.severity == Severity::Info.name()
+    }
+
+    /// Whether somebody should act on it: it is of medium severity or above.
+    pub fn is_trouble(&self) -> bool {
+        [Severity::Critical, Severity::High, Severity::Medium].map(Severity::name).contains(&self.severity)
+    }
+
     /// Whose fault it is and how sure that is, for people.
     pub(super) fn blame(&self) -> String {
         match self.fault {

@@ -120,7 +120,7 @@ fn result(finding: &Finding, report: &Report, spans: &Spans) -> Value {
         "ruleId": finding.code,
         "ruleIndex": index,
         // SARIF §3.27.10: what is no failure has no level.
-        "kind": if finding.severity == "info" { "informational" } else { "fail" },
+        "kind": if finding.is_note() { "informational" } else { "fail" },
         "level": level(finding.severity),
         "message": { "text": message },
         "locations": first,

@@ -55,14 +55,17 @@ impl Showing {
 
     /// A value of one cell, which may have been chosen to be long.
     pub fn cell<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        match text.char_indices().nth(CELL_COLUMNS_MAX) {
-            Some(_) if !self.is_wide => {
-                let end = text.char_indices().nth(CELL_COLUMNS_MAX - 1).map_or(text.len(), |(at, _)| at);
-                Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default()))
-            }
-            _ => Cow::Borrowed(text),
-        }
+        if self.is_wide { Cow::Borrowed(text) } else { shortened(text, CELL_COLUMNS_MAX) }
     }
+}
+
+/// A text of at most so many characters, the last of which is `…` where it was longer.
+pub fn shortened(text: &str, characters_max: usize) -> Cow<'_, str> {
+    if text.char_indices().nth(characters_max).is_none() {
+        return Cow::Borrowed(text);
+    }
+    let end = text.char_indices().nth(characters_max.saturating_sub(1)).map_or(text.len(), |(at, _)| at);
+    Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default()))
 }
 
 /// With microseconds, as all times are shown.

@@ -4,6 +4,7 @@ use crate::report::Finding;
 use crate::report::Input;
 use crate::report::Session;
 use crate::report::Ticket;
+use crate::report::showing::shortened;
 use crate::report::wireshark;
 
 /// Characters that Jira Cloud accepts in a summary and in a description.
@@ -13,7 +14,7 @@ const DESCRIPTION_CHARACTERS_MAX: usize = 32_767;
 /// A ticket about the first finding; none where there is nothing to act on. `session` is the worst one, which is told where
 /// the finding speaks of it; `inputs` are named where there are several.
 pub fn ticket(findings: &[Finding], session: Option<&Session>, inputs: &[Input]) -> Option<Ticket> {
-    let first = findings.first().filter(|finding| matches!(finding.severity, "critical" | "high" | "medium"))?;
+    let first = findings.first().filter(|finding| finding.is_trouble())?;
     let mut description = format!("**What happened** {}\n\n", sentence(&first.explanation));
     if let Some(session) = session.filter(|session| first.sessions.contains(&session.id)) {
         description.push_str(&format!(
@@ -30,7 +31,7 @@ pub fn ticket(findings: &[Finding], session: Option<&Session>, inputs: &[Input])
     }
     description.push_str(&format!("**Why** {} (fault: {}).\n\n", plain(&first.title), first.blame()));
     let consequences = findings.iter().filter(|finding| finding.caused_by.as_deref() == Some(&first.id));
-    for finding in consequences.filter(|finding| finding.severity != "info") {
+    for finding in consequences.filter(|finding| !finding.is_note()) {
         description.push_str(&format!("It explains {}: {}.\n\n", finding.rule, plain(&finding.title)));
     }
     push_list(&mut description, "Excluded", &first.excluded);
@@ -39,8 +40,9 @@ pub fn ticket(findings: &[Finding], session: Option<&Session>, inputs: &[Input])
     let capture = capture.map(|capture| format!(", in `{}`", plain(capture))).unwrap_or_default();
     description.push_str(&format!("Wireshark filter{capture}: `{}`\n", first.wireshark_filter.replace('`', "")));
     Some(Ticket {
-        summary: cut(&format!("SIP authentication: {}", plain(&first.title)), SUMMARY_CHARACTERS_MAX),
-        description: cut(&description, DESCRIPTION_CHARACTERS_MAX),
+        summary: shortened(&format!("SIP authentication: {}", plain(&first.title)), SUMMARY_CHARACTERS_MAX)
+            .into_owned(),
+        description: shortened(&description, DESCRIPTION_CHARACTERS_MAX).into_owned(),
         severity: first.severity.to_owned(),
         labels: vec!["sip".to_owned(), "sip-auth".to_owned(), first.rule.to_owned()],
         fingerprint: first.fingerprint.clone(),
@@ -68,13 +70,4 @@ fn sentence(text: &str) -> String {
     let mut characters = text.chars();
     let capital: String = characters.next().map(|c| c.to_uppercase().collect()).unwrap_or_default();
     plain(&format!("{capital}{}", characters.as_str()))
-}
-
-fn cut(text: &str, characters_max: usize) -> String {
-    if text.chars().count() <= characters_max {
-        return text.to_owned();
-    }
-    let mut short: String = text.chars().take(characters_max.saturating_sub(1)).collect();
-    short.push('…');
-    short
 }

@@ -6,8 +6,10 @@ use crate::base::CaptureTime;
 use crate::report::Session;
 use crate::report::html::markup::escaped;
 use crate::report::human::counted;
+use crate::report::showing::shortened;
 
 const LABELS: f64 = 170.0;
+const LABEL_CHARACTERS_MAX: usize = 20;
 const WIDTH: f64 = 900.0;
 const STEP: f64 = 26.0;
 
@@ -128,7 +130,7 @@ pub fn nonces(session: &Session, id: &str) -> Option<String> {
             "<text x=\"4\" y=\"{:.0}\">{}</text><rect x=\"{left:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"10\" rx=\"3\" \
              class=\"bar\"/>",
             y + 4.0,
-            escaped(&short(&format!("{} {}", life.id, life.realm))),
+            escaped(&shortened(&format!("{} {}", life.id, life.realm), LABEL_CHARACTERS_MAX)),
             y - 5.0,
             (right - left).max(3.0)
         );
@@ -156,7 +158,7 @@ pub fn timeline<'s>(sessions: impl Iterator<Item = &'s Session>) -> Option<Strin
             svg,
             "<text x=\"4\" y=\"{:.0}\">{}</text><line x1=\"{}\" y1=\"{y:.1}\" x2=\"{WIDTH}\" y2=\"{y:.1}\" class=\"rail\"/>",
             y + 4.0,
-            escaped(&short(&format!("{} {}", session.id, session.user))),
+            escaped(&shortened(&format!("{} {}", session.id, session.user), LABEL_CHARACTERS_MAX)),
             LABELS + 10.0
         );
         for attempt in session.attempts.iter().take(200) {
@@ -178,13 +180,4 @@ fn head(height: f64, id: &str, title: &str) -> String {
         escaped(id),
         escaped(title)
     )
-}
-
-fn short(text: &str) -> String {
-    if text.chars().count() <= 20 {
-        return text.to_owned();
-    }
-    let mut short: String = text.chars().take(19).collect();
-    short.push('…');
-    short
 }

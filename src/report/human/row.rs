@@ -54,7 +54,7 @@ impl Row {
             hop: [session.client, session.server],
             outcome: session.outcome,
             final_status: session.final_status,
-            attempts: u32::try_from(session.attempts.len() as u64 + session.attempts_left_out).unwrap_or(u32::MAX),
+            attempts: u32::try_from(session.tries()).unwrap_or(u32::MAX),
             started: session.started.0,
         }
     }

@@ -8,6 +8,7 @@ use crate::report::ladder::Ladder;
 use crate::report::ladder::Row;
 use crate::report::ladder::Tone;
 use crate::report::ladder::text::duration;
+use crate::report::showing::shortened;
 
 const LEFT: usize = 140;
 const LANE: usize = 250;
@@ -43,13 +44,13 @@ pub fn embedded(ladder: &Ladder, id: &str) -> String {
     );
     for (index, column) in ladder.columns.iter().enumerate() {
         let x = LEFT + index * LANE;
-        let agent = short(column.agent.as_deref().unwrap_or_default(), 34);
+        let agent = shortened(column.agent.as_deref().unwrap_or_default(), 34);
         let _ = write!(
             svg,
             "<text x=\"{x}\" y=\"14\" text-anchor=\"middle\" font-weight=\"600\">{}</text>\
              <text x=\"{x}\" y=\"31\" text-anchor=\"middle\" class=\"dim\">{}</text>\
              <line x1=\"{x}\" y1=\"38\" x2=\"{x}\" y2=\"{height}\" class=\"rail\"/>",
-            escaped(&short(&column.place, 34)),
+            escaped(&shortened(&column.place, 34)),
             escaped(&agent)
         );
     }
@@ -109,19 +110,11 @@ fn push_message(svg: &mut String, arrow: &Arrow, y: usize, right: usize) {
                 y + 4,
                 (x1 + x2) / 2,
                 y - 5,
-                escaped(&short(&format!("{}{again}", arrow.label), room))
+                escaped(&shortened(&format!("{}{again}", arrow.label), room))
             );
         }
         _ => note = format!("{}{again} {note}", arrow.label),
     }
-    let _ = write!(svg, "<text x=\"{}\" y=\"{y}\" class=\"{tone}\">{}</text>", right + 14, escaped(&short(&note, 62)));
-}
-
-fn short(text: &str, characters_max: usize) -> String {
-    if text.chars().count() <= characters_max {
-        return text.to_owned();
-    }
-    let mut short: String = text.chars().take(characters_max.saturating_sub(1)).collect();
-    short.push('…');
-    short
+    let _ =
+        write!(svg, "<text x=\"{}\" y=\"{y}\" class=\"{tone}\">{}</text>", right + 14, escaped(&shortened(&note, 62)));
 }

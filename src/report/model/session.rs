@@ -63,6 +63,13 @@ pub struct Session {
     pub wireshark_filter: String,
 }
 
+impl Session {
+    /// How many attempts it has, those that are not told included.
+    pub(in crate::report) fn tries(&self) -> u64 {
+        self.attempts.len() as u64 + self.attempts_left_out
+    }
+}
+
 /// One request and its final answer.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Attempt {
