@@ -133,8 +133,13 @@ impl Backlog {
         self.pending.get(usize::try_from(id.checked_sub(self.first_pending)?).ok()?)
     }
 
-    /// Adds bytes in order. `used` and `reason` tell what has become of the earlier bytes of the same frame.
-    pub(super) fn append(&mut self, origin: Origin, bytes: &[u8], used: bool, reason: SetAside) {
+    /// Adds the bytes of a frame in order.
+    pub(super) fn append(&mut self, origin: Origin, bytes: &[u8]) {
+        self.append_rest(origin, bytes, false, SetAside::KeepAlive);
+    }
+
+    /// Adds the last bytes of a frame in order. `used` and `reason` tell what has become of those before them.
+    pub(super) fn append_rest(&mut self, origin: Origin, bytes: &[u8], used: bool, reason: SetAside) {
         let pending = self.add_pending(origin, 1, used, reason);
         self.append_marked(pending, None, bytes);
     }

@@ -290,7 +290,7 @@ impl<F: Framer> Stream<F> {
             self.backlog.as_mut().and_then(|backlog| backlog.take_held(self.next, unlocked_by))
         {
             self.advance(len);
-            self.cut(false, out);
+            self.cut_whole(out);
             self.gap(missing_len, out);
             if let Some(backlog) = &mut self.backlog {
                 backlog.hole_since = None;
@@ -301,7 +301,7 @@ impl<F: Framer> Stream<F> {
     /// Bytes that the snap length took: they will not come.
     fn gap<S: FnMut(Payload<'_>)>(&mut self, missing_len: u32, out: &mut Outlet<'_, S>) {
         if missing_len > 0 && self.phase == Phase::Open {
-            self.cut(true, out);
+            self.cut_all(out);
             // A length that lies must not lead past what is there: nothing is ever held before `next`.
             let held = self.backlog.as_ref().and_then(|backlog| backlog.first_held());
             let to_held = held.map_or(u64::MAX, |first| first.saturating_sub(self.next));
@@ -402,7 +402,7 @@ impl<F: Framer> Stream<F> {
             return self.open(out);
         }
         let Some(first) = self.backlog.as_ref().and_then(|backlog| backlog.first_held()) else { return };
-        self.cut(true, out);
+        self.cut_all(out);
         if self.phase == Phase::Open {
             self.note_gap(out);
             self.advance(first.saturating_sub(self.next));
@@ -444,7 +444,7 @@ impl<F: Framer> Stream<F> {
         while self.backlog.as_ref().is_some_and(|backlog| backlog.pieces() > 0) {
             self.skip_hole(out);
         }
-        self.cut(true, out);
+        self.cut_all(out);
     }
 
     /// The stream ends here, as far as anyone can tell.

@@ -22,14 +22,14 @@ impl<F: Framer> Stream<F> {
     pub(super) fn deliver<S: FnMut(Payload<'_>)>(&mut self, payload: &[u8], origin: Origin, out: &mut Outlet<'_, S>) {
         let is_open = self.is_fresh && !self.identify(payload);
         if let Some(backlog) = &mut self.backlog {
-            backlog.append(origin, payload, false, SetAside::KeepAlive);
-            return self.cut(false, out);
+            backlog.append(origin, payload);
+            return self.cut_whole(out);
         }
         if is_open || self.carried.is_some() {
             let mut backlog = Box::new(Backlog::new(self.next.saturating_sub(payload.len() as u64)));
-            backlog.append(origin, payload, false, SetAside::KeepAlive);
+            backlog.append(origin, payload);
             self.backlog = Some(backlog);
-            return self.cut(false, out);
+            return self.cut_whole(out);
         }
         let (mut rest, mut used, mut reason) = (payload, false, SetAside::KeepAlive);
         loop {
@@ -60,12 +60,22 @@ impl<F: Framer> Stream<F> {
             return self.decide(Decided { frames: origin.frame_count(), set_aside }, out.ledger);
         }
         let mut backlog = Box::new(Backlog::new(self.next.saturating_sub(rest.len() as u64)));
-        backlog.append(origin, rest, used, reason);
+        backlog.append_rest(origin, rest, used, reason);
         self.backlog = Some(backlog);
     }
 
+    /// Cuts off the window what is whole: more bytes may follow.
+    pub(super) fn cut_whole<S: FnMut(Payload<'_>)>(&mut self, out: &mut Outlet<'_, S>) {
+        self.cut(false, out);
+    }
+
+    /// Cuts all of the window, for what follows it is missing.
+    pub(super) fn cut_all<S: FnMut(Payload<'_>)>(&mut self, out: &mut Outlet<'_, S>) {
+        self.cut(true, out);
+    }
+
     /// Cuts the window into messages; to its end if the stream is interrupted there.
-    pub(super) fn cut<S: FnMut(Payload<'_>)>(&mut self, interrupted: bool, out: &mut Outlet<'_, S>) {
+    fn cut<S: FnMut(Payload<'_>)>(&mut self, interrupted: bool, out: &mut Outlet<'_, S>) {
         if self.is_fresh && !self.identify_backlog(interrupted) {
             return;
         }
@@ -175,7 +185,7 @@ impl<F: Framer> Stream<F> {
     /// Goes on where the other direction has told what was waited for.
     pub(in crate::transport) fn resume<S: FnMut(Payload<'_>)>(&mut self, out: &mut Outlet<'_, S>) {
         if self.carried.is_some() && self.phase == Phase::Open {
-            self.cut(false, out);
+            self.cut_whole(out);
         }
     }
 

@@ -87,7 +87,7 @@ impl<F: Framer> Content<F> {
         let start = self.next;
         self.next = self.next.saturating_add(bytes.len() as u64);
         let backlog = self.backlog.get_or_insert_with(|| Box::new(Backlog::new(start)));
-        backlog.append(origin, bytes, false, SetAside::KeepAlive);
+        backlog.append(origin, bytes);
         let fate = self.cut(false, flow, out);
         let window = self.backlog.as_ref().map_or(&[][..], |backlog| backlog.window());
         let is_begun = match self.kind {
