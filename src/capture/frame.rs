@@ -47,6 +47,8 @@ impl LinkType {
     pub const IPV4: LinkType = LinkType(228);
     /// IPv6 without a link header.
     pub const IPV6: LinkType = LinkType(229);
+    /// What netfilter logs (`-i nflog:5`): attributes, one of which is an IP packet.
+    pub const NFLOG: LinkType = LinkType(239);
     /// Linux cooked capture (`-i any`), version 2.
     pub const LINUX_SLL2: LinkType = LinkType(276);
     /// Stands for the link type of a pcapng interface that was never described.
@@ -73,6 +75,7 @@ impl LinkType {
             LinkType::MPLS => "MPLS",
             LinkType::IPV4 => "IPV4",
             LinkType::IPV6 => "IPV6",
+            LinkType::NFLOG => "NFLOG",
             LinkType::LINUX_SLL2 => "LINUX_SLL2",
             LinkType::UNDESCRIBED => "UNDESCRIBED",
             LinkType(_) => return None,

@@ -1,4 +1,5 @@
-//! What stands before an IP header: Ethernet with its tags and labels, Linux cooked capture, BSD loopback, PPP, Wi-Fi (in `wifi.rs`), or nothing. The
+//! What stands before an IP header: Ethernet with its tags and labels, Linux cooked capture, BSD loopback, PPP, Wi-Fi (in `wifi.rs`), what netfilter logs
+//! (in `nflog.rs`), or nothing. The
 //! same stands inside of tunnels.
 //!
 //! Read here and not by etherparse, which has no SLL2, no loopback, no PPP and no MPLS, and stops at the fourth VLAN tag.
@@ -6,6 +7,7 @@
 use crate::base::SetAside;
 use crate::capture::Frame;
 use crate::capture::LinkType;
+use crate::packet::nflog;
 use crate::packet::wifi;
 
 /// EtherTypes (IANA's list of IEEE 802 numbers).
@@ -112,6 +114,7 @@ pub(super) fn outermost<'a>(frame: &Frame<'a>) -> Result<Inner<'a>, SetAside> {
     let missing_len = frame.original_len.saturating_sub(u32::try_from(frame.bytes.len()).unwrap_or(u32::MAX));
     let (link, bytes) = match frame.link {
         LinkType::PPI => behind_ppi(frame.bytes)?,
+        LinkType::NFLOG => (LinkType::RAW, nflog::packet(frame.bytes)?),
         link => (link, frame.bytes),
     };
     let (kind, header_len) = match link {

@@ -11,6 +11,7 @@ mod icmp;
 mod ip;
 mod link;
 mod masks;
+mod nflog;
 mod prefilter;
 mod tunnel;
 mod wifi;

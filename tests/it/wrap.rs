@@ -1,6 +1,7 @@
 //! Puts the packets of a capture into tunnels and behind other link headers, byte by byte as the standards say.
 
 use crate::corpus::RawFrame;
+use crate::wire::Order;
 use crate::wire::ethernet;
 
 pub const NULL: u16 = 0;
@@ -19,6 +20,7 @@ pub const IEEE802_11_AVS: u16 = 163;
 pub const PPI: u16 = 192;
 pub const PPP_WITH_DIR: u16 = 204;
 pub const MPLS: u16 = 219;
+pub const NFLOG: u16 = 239;
 pub const LINUX_SLL2: u16 = 276;
 
 /// One way to wrap an Ethernet frame: its name, the link type that it leads to, and what it does.
@@ -149,6 +151,19 @@ fn cooked_2(frame: &[u8]) -> Vec<u8> {
     [&ether_type(frame)[..], &head, inner(frame).1].concat()
 }
 
+/// What `tcpdump -i nflog:5` writes on a host of that byte order: family, version and group, then attributes.
+fn nflog(order: Order, frame: &[u8]) -> Vec<u8> {
+    let attribute = |kind: u16, value: &[u8]| {
+        let len = u16::try_from(value.len() + 4).unwrap();
+        let mut attribute = [&order.u16(len)[..], &order.u16(kind), value].concat();
+        attribute.resize(attribute.len().next_multiple_of(4), 0);
+        attribute
+    };
+    let hook = [&ether_type(frame)[..], &[1, 0]].concat();
+    let attributes = [attribute(1, &hook), attribute(10, b"sip\0"), attribute(9, inner(frame).1)];
+    [&[if is_v6(frame) { 10 } else { 2 }, 0, 0, 5][..], &attributes.concat()].concat()
+}
+
 /// The family of a loopback header, as FreeBSD numbers it.
 fn family(frame: &[u8]) -> u32 {
     if is_v6(frame) { 28 } else { 2 }
@@ -178,6 +193,8 @@ pub const LINKS: &[Wrapping] = &[
             [&[0, 0, 0, 1, 0, 6, 0x02, 0, 0, 0, 0, 1, 0, 0][..], &tagged[12..]].concat()
         },
     },
+    Wrapping { name: "NFLOG", link: NFLOG, wrap: |frame| nflog(Order::Little, frame) },
+    Wrapping { name: "NFLOG, of a big-endian host", link: NFLOG, wrap: |frame| nflog(Order::Big, frame) },
     Wrapping {
         name: "BSD loopback, of a little-endian host",
         link: NULL,
