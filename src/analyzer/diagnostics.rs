@@ -24,6 +24,7 @@ pub(super) fn events(analyzer: &Analyzer) -> Vec<Event> {
     told.add_transport(analyzer.reassembly.events(), analyzer.limits.overlap);
     told.add_frames(analyzer.reassembly.coverage());
     told.add_tls(&analyzer.reassembly.events().tls);
+    told.add_tls_alerts(&analyzer.reassembly.events().tls.alerts);
     told.add_messages(&analyzer.messages);
     told.add_histories(&analyzer.messages);
     told.events.extend(unmatched::event(&analyzer.messages.verifier));
@@ -187,6 +188,20 @@ impl Told {
             "TLS records of 0-RTT data without a key (CLIENT_EARLY_TRAFFIC_SECRET), or refused by the server",
         );
         self.lossy("tls_secrets_refused", events.secrets_refused, "secrets of TLS connections beyond the limit");
+    }
+
+    /// TLS that failed before anything was said over it.
+    fn add_tls_alerts(&mut self, alerts: &transport::TlsAlerts) {
+        for (alert, counted) in &alerts.kinds {
+            let (connections, first) = match counted.count {
+                1 => ("TLS connection", ""),
+                _ => ("TLS connections", "the first "),
+            };
+            let (words, way) = (alert.words(), alert.way());
+            let text = format!("{connections} refused with the fatal alert {words}; {first}{way}");
+            self.odd("tls_alert", *counted, text);
+        }
+        self.odd("tls_alert", alerts.others, "TLS connections refused with other fatal alerts");
     }
 
     /// What was left out or given up.

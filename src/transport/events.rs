@@ -1,6 +1,7 @@
 //! What went wrong between the packets: counted, each with the first frame that shows it.
 
 use crate::base::FrameRef;
+use crate::transport::tls::TlsAlerts;
 
 /// One kind of event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,7 +20,7 @@ impl Event {
 }
 
 /// Why TLS was not read. Connections are counted once, at the first frame that would have needed a key.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TlsEvents {
     /// Connections for which there is no key.
@@ -38,10 +39,12 @@ pub struct TlsEvents {
     pub early_data: Event,
     /// Secrets beyond the limit.
     pub secrets_refused: u64,
+    /// Connections that a fatal alert in clear has ended: nothing was said over them.
+    pub alerts: TlsAlerts,
 }
 
 /// All kinds of events of the transport room.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Events {
     /// Bytes of a TCP stream are missing in the capture; the frame is the first one behind the hole.

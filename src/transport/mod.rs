@@ -27,4 +27,6 @@ pub use events::TlsEvents;
 pub use ledger::Payload;
 pub use reassembly::LostMessage;
 pub use reassembly::Reassembly;
+pub use tls::TlsAlert;
+pub use tls::TlsAlerts;
 pub use tls::suite_name;

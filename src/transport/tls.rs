@@ -4,6 +4,7 @@
 //! chose, and the server's on the random of the client.
 
 use crate::base::Flow;
+use crate::base::FrameRef;
 use crate::base::Limits;
 use crate::base::WireMap;
 use crate::transport::events::TlsEvents;
@@ -19,6 +20,7 @@ use crate::transport::tls::protection::Side;
 use crate::transport::tls::suite::Suite;
 use crate::transport::tls::suite::TLS_1_3;
 
+mod alert;
 mod ccm;
 mod content;
 mod direction;
@@ -28,6 +30,8 @@ mod protection;
 mod schedule;
 mod suite;
 
+pub use alert::TlsAlert;
+pub use alert::TlsAlerts;
 pub(super) use direction::Tls;
 
 /// Names of a cipher suite and of a version, for reports.
@@ -75,6 +79,8 @@ struct Session {
     is_retried: bool,
     /// It was counted as one that cannot be read.
     is_unreadable: bool,
+    /// A fatal alert has ended it before its content was sealed.
+    is_refused: bool,
     /// Which directions are being read: one bit each.
     ends: u8,
     /// Which directions have been given up.
@@ -252,8 +258,20 @@ impl TlsTable {
         Some((session.suite()?, self.key_log.get(&session.client_random?)?.get(label)?))
     }
 
+    /// Counts a connection that a fatal alert ends, once for both directions. Without a hello it may be something else.
+    fn note_alert(&mut self, flow: Flow, content: &[u8], at: FrameRef, events: &mut TlsEvents) {
+        let Some(session) = self.sessions.get_mut(&key(flow)).filter(|session| session.client.is_some()) else {
+            return;
+        };
+        if let Some(alert) = TlsAlert::read(content, session.side(flow), flow)
+            && !std::mem::replace(&mut session.is_refused, true)
+        {
+            events.alerts.add(alert, at);
+        }
+    }
+
     /// Counts a connection that cannot be read, once for both directions. When both have been given up it is forgotten.
-    fn count_unreadable(&mut self, flow: Flow, reason: Reason, at: crate::base::FrameRef, events: &mut TlsEvents) {
+    fn count_unreadable(&mut self, flow: Flow, reason: Reason, at: FrameRef, events: &mut TlsEvents) {
         let session = self.session(flow);
         session.given_up |= end(flow);
         let is_done = session.given_up == 3;

@@ -38,6 +38,7 @@ mod streams;
 mod targets;
 mod tickets;
 mod tls;
+mod tls_alerts;
 mod torture;
 mod transport;
 mod tshark;

@@ -85,7 +85,7 @@ pub fn analyse(scenario: &[&str], credentials: &str) -> Report {
 }
 
 /// Analyses a capture's bytes.
-fn analyse_capture(capture: Vec<u8>, credentials: &str) -> Report {
+pub fn analyse_capture(capture: Vec<u8>, credentials: &str) -> Report {
     let limits = Limits::default();
     let keyring = match credentials {
         NOTHING => sipauth::digest::Keyring::new(),

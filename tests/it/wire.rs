@@ -76,7 +76,7 @@ pub fn read_with_keys(
         }
     }
     reassembly.finish(&mut sink);
-    let (events, coverage) = (*reassembly.events(), reassembly.coverage().clone());
+    let (events, coverage) = (reassembly.events().clone(), reassembly.coverage().clone());
     assert!(coverage.is_balanced(), "{coverage:?}");
     assert_eq!(coverage.frames, reader.summary().packets);
     Ok(Outcome { seen, events, coverage, summary: reader.summary().clone() })
@@ -248,6 +248,15 @@ pub fn tcp_frame(sequence: u32, flags: u8, payload: &[u8]) -> Vec<u8> {
     segment.extend([0, 0, 0, 0, 0x50, flags, 0xff, 0xff, 0, 0, 0, 0]);
     segment.extend(payload);
     ethernet(0x0800, &ipv4(1, 0x4000, 6, &segment))
+}
+
+/// The same packet in the other direction: addresses and ports change places, and no checksum changes.
+pub fn back(mut frame: Vec<u8>) -> Vec<u8> {
+    let (source, destination) = frame[26..34].split_at_mut(4);
+    source.swap_with_slice(destination);
+    let (source, destination) = frame[34..38].split_at_mut(2);
+    source.swap_with_slice(destination);
+    frame
 }
 
 /// A request with a body of that many bytes, told from others by its number.

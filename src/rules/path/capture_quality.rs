@@ -27,8 +27,14 @@ pub static RULE: Rule = Rule {
 };
 
 /// Diagnostics that do not speak of the capture.
-const OF_THE_RUN: [&str; 5] =
-    ["near_misses_not_searched", "input_passed_over", "secrets_of_similar_names", "secrets_not_used", "tcp_refused"];
+const OF_THE_RUN: [&str; 6] = [
+    "near_misses_not_searched",
+    "input_passed_over",
+    "secrets_of_similar_names",
+    "secrets_not_used",
+    "tcp_refused",
+    "tls_alert",
+];
 
 fn check(facts: &CaptureFacts) -> Vec<Finding> {
     // What was not computed, secrets, and files that are none, say nothing about the capture: they stand among the diagnostics.

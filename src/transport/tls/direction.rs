@@ -22,6 +22,7 @@ use crate::transport::tls::suite::Suite;
 
 /// Content types (RFC 8446 §5.1).
 const CHANGE_CIPHER_SPEC: u8 = 20;
+const ALERT: u8 = 21;
 const HANDSHAKE: u8 = 22;
 const APPLICATION_DATA: u8 = 23;
 
@@ -187,6 +188,9 @@ impl<F: Framer> Tls<F> {
             return Some(SetAside::Handshake);
         }
         if matches!(self.epoch, Epoch::Clear) {
+            if kind == ALERT {
+                out.tls.note_alert(flow, body, origin.frames.last, &mut out.ledger.events.tls);
+            }
             if kind != APPLICATION_DATA {
                 self.handshake(kind, body, flow, out);
                 return Some(SetAside::Handshake);

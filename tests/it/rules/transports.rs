@@ -6,6 +6,7 @@ use crate::wire::ACK;
 use crate::wire::Order;
 use crate::wire::Resolution;
 use crate::wire::SYN;
+use crate::wire::back;
 use crate::wire::block;
 use crate::wire::enhanced_packet;
 use crate::wire::pcap;
@@ -40,15 +41,6 @@ pub(super) fn answer(cseq: u32, status: &str, nonce: &str) -> Vec<u8> {
         if status.starts_with("401") { &challenge } else { "" }
     )
     .into_bytes()
-}
-
-/// The same packet in the other direction: addresses and ports change places, and no checksum changes.
-pub(super) fn back(mut frame: Vec<u8>) -> Vec<u8> {
-    let (source, destination) = frame[26..34].split_at_mut(4);
-    source.swap_with_slice(destination);
-    let (source, destination) = frame[34..38].split_at_mut(2);
-    source.swap_with_slice(destination);
-    frame
 }
 
 fn capture(frames: &[Vec<u8>]) -> Vec<u8> {

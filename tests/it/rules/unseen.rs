@@ -128,12 +128,12 @@ fn a_node_behind_the_server_refuses_the_nonce_of_another() {
 #[test]
 fn a_hole_in_the_stream_of_the_server_may_have_held_the_answer() {
     use super::transports::answer;
-    use super::transports::back;
     use super::transports::register;
     use crate::wire::ACK;
     use crate::wire::Order;
     use crate::wire::Resolution;
     use crate::wire::SYN;
+    use crate::wire::back;
     use crate::wire::pcap;
     use crate::wire::tcp_frame;
 
