@@ -228,6 +228,9 @@ impl Analyzer {
 
     /// Notes that an input is read to its end, with what its reader says of it.
     pub fn end_input(&mut self, path: &str, summary: &InputSummary) {
+        if let Some(ended) = summary.ended {
+            self.clock.note_end(ended);
+        }
         self.inputs.push((path.to_owned(), summary.clone()));
     }
 

@@ -56,6 +56,13 @@ impl Clock {
         self.latest = self.latest.max(Some(time));
     }
 
+    /// Takes the time at which the input says that it ended, behind its last frame. One from before a step back says nothing.
+    pub(super) fn note_end(&mut self, ended: CaptureTime) {
+        if self.facts.back.count == 0 {
+            self.latest = self.latest.max(Some(ended));
+        }
+    }
+
     /// Takes the time of a frame as nearly all are: of the same interface as the one before, and no older.
     fn goes_on(&mut self, frame: &Frame<'_>, time: CaptureTime) -> bool {
         let Some((interface, newest)) = &mut self.newest else { return false };

@@ -65,6 +65,9 @@ pub(super) enum Block {
         interface: u32,
         received: Option<u64>,
         dropped: Option<u64>,
+        /// When the capture of this interface began and ended, in its ticks.
+        began: Option<u64>,
+        ended: Option<u64>,
     },
     Secrets {
         kind: u32,
@@ -169,7 +172,20 @@ fn statistics(order: Order, block: &[u8]) -> Option<Block> {
         (None, None) => None,
         (interface, system) => Some(interface.unwrap_or(0).saturating_add(system.unwrap_or(0))),
     };
-    Some(Block::Statistics { interface: counters.if_id, received: counter(OptionCode::IsbIfRecv), dropped })
+    // A timestamp's upper half comes first in either byte order.
+    let halves = |value| Some((order.u32_at(value, 0)?, order.u32_at(value, 4)?));
+    let ticks = |code| {
+        let (high, low) = option(&counters.options, code).and_then(halves)?;
+        Some(u64::from(high) << 32 | u64::from(low))
+    };
+    let (began, ended) = (ticks(OptionCode::IsbStartTime), ticks(OptionCode::IsbEndTime));
+    Some(Block::Statistics {
+        interface: counters.if_id,
+        received: counter(OptionCode::IsbIfRecv),
+        dropped,
+        began,
+        ended,
+    })
 }
 
 fn secrets(order: Order, block: &[u8]) -> Option<Block> {

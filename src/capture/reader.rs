@@ -318,7 +318,14 @@ impl Reader {
                 })
             }
             Some(Block::Secrets { kind, data }) => Some(Found::Secrets { kind, data }),
-            Some(Block::Statistics { interface, received, dropped }) => {
+            Some(Block::Statistics { interface, received, dropped, began, ended }) => {
+                if let Some(ended) = ended {
+                    // Dumpcap counts it in microseconds, whatever its packets are counted in. Only one of the two is near them.
+                    let own = interfaces.of(interface);
+                    for clock in [own, Interface { resolution: Resolution::default(), ..own }] {
+                        self.summary.add_end(began.map(|began| clock.time(began)), clock.time(ended));
+                    }
+                }
                 self.summary.interface_drops =
                     self.summary.interface_drops.saturating_add(interfaces.set_drops(interface, dropped.unwrap_or(0)));
                 Some(Found::Statistics { received, dropped })

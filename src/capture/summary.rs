@@ -1,5 +1,7 @@
 //! What is known of an input once it has been read.
 
+use std::time::Duration;
+
 use crate::base::CaptureTime;
 use crate::capture::frame::LinkType;
 use crate::capture::options::Options;
@@ -60,6 +62,8 @@ pub struct InputSummary {
     pub first: Option<CaptureTime>,
     /// The latest time of any frame.
     pub last: Option<CaptureTime>,
+    /// When the capture ended, where it says so itself (pcapng, `isb_endtime`) and that is behind its last frame.
+    pub ended: Option<CaptureTime>,
     /// Why reading stopped before the end, and at which byte (of the uncompressed data).
     pub truncated: Option<String>,
     /// Packets that the capture says it dropped, over all interfaces.
@@ -89,6 +93,7 @@ impl InputSummary {
             bytes: 0,
             first: None,
             last: None,
+            ended: None,
             truncated: None,
             interface_drops: 0,
             snaplen_cut_frames: 0,
@@ -120,7 +125,19 @@ impl InputSummary {
         self.first = Some(self.first.map_or(time, |first| first.min(time)));
         self.last = Some(self.last.map_or(time, |last| last.max(time)));
     }
+
+    /// Takes the times at which the capture of an interface began and ended. One that ended before the frames, or long behind them, or began
+    /// behind them, was left over when somebody shifted the frames' times.
+    pub(super) fn add_end(&mut self, began: Option<CaptureTime>, time: CaptureTime) {
+        let is_behind = self.last.is_some_and(|last| {
+            last < time && time.since(last) <= SILENCE_MAX && began.is_none_or(|began| began <= last)
+        });
+        self.ended = self.ended.max(Some(time).filter(|_| is_behind));
+    }
 }
+
+/// The longest silence at the end of a capture that is believed.
+const SILENCE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Distinct link types that are listed; real captures have one or two.
 const LINK_TYPES_MAX: usize = 64;

@@ -162,3 +162,47 @@ fn interfaces_whose_clocks_differ_give_the_same_sessions() {
         }
     }
 }
+
+/// The frames of a sample up to the first challenge, and behind them what the capture says of its own beginning and end: so long
+/// behind the last, in ticks
+/// that need not be those of the frames.
+fn ending_behind(order: Order, began_s: i64, ended_s: &[i64], ns_per_tick: u64) -> Report {
+    let sample = corpus::sample("register-wrong-password-loop");
+    let frames = &sample.frames()[..2];
+    let mut file = wire::pcapng_head(order, &wire::option(order, 9, &[9]));
+    for frame in frames {
+        file.extend(wire::enhanced_packet(order, 0, frame.time_ns, &frame.bytes));
+    }
+    for ended_s in ended_s {
+        let option = |code, behind_s: i64| {
+            let ticks = frames[1].time_ns.saturating_add_signed(behind_s * 1_000_000_000) / ns_per_tick;
+            wire::option(order, code, &[order.u32((ticks >> 32) as u32), order.u32(ticks as u32)].concat())
+        };
+        let statistics = [&order.u32(0)[..], &order.u64(0), &option(2, began_s), &option(3, *ended_s)].concat();
+        file.extend(wire::block(order, 5, &statistics));
+    }
+    sample.report_on(&file)
+}
+
+#[test]
+fn a_capture_that_says_when_it_ended_goes_on_until_then() {
+    let severity = |report: &Report| {
+        report.findings.iter().find(|finding| finding.rule == "challenge-unanswered").map(|finding| finding.severity)
+    };
+    // Dumpcap counts the frames in nanoseconds and this in microseconds.
+    for (order, ns_per_tick) in [(Order::Little, 1), (Order::Big, 1), (Order::Little, 1000)] {
+        let severity = |ended_s: &[i64]| severity(&ending_behind(order, -1, ended_s, ns_per_tick));
+        assert_eq!([&[][..], &[10], &[36], &[36, 10]].map(severity), ["medium", "medium", "high", "high"].map(Some));
+        // Left over from frames whose times were shifted.
+        for shifted in [-36, 3 * 24 * 3600, i64::from(i32::MAX)] {
+            assert_eq!(severity(&[shifted]), Some("medium"));
+        }
+        let report = ending_behind(order, 3600, &[3636], ns_per_tick);
+        assert!(
+            report
+                .findings
+                .iter()
+                .any(|finding| finding.rule == "challenge-unanswered" && finding.severity == "medium")
+        );
+    }
+}
