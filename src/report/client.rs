@@ -432,9 +432,14 @@ fn failure(session: &Session<'_>, findings: &[Finding]) -> Option<String> {
     if session.outcome == SessionOutcome::UnansweredChallenge && !is_missed {
         return None;
     }
+    // It stands in the first line of strict reports as well, and another method may be any text of the capture.
+    let named = match method {
+        Method::Other(_) => "unknown method".to_owned(),
+        known => known.to_string(),
+    };
     Some(match (worst, status) {
         (Some(finding), _) => finding.rule.label.to_owned(),
-        (None, Some(status)) => format!("{method} ended {status}"),
-        (None, None) => format!("{method} not answered"),
+        (None, Some(status)) => format!("{named} ended {status}"),
+        (None, None) => format!("{named} not answered"),
     })
 }

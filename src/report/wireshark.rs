@@ -1,15 +1,18 @@
 //! Display filters to paste into Wireshark.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use crate::base::FrameRef;
 use crate::base::untrusted::is_printable_ascii;
+use crate::base::without_secrets;
 use crate::report::FrameAt;
 use crate::report::Input;
 
-/// Selects a Call-ID; `None` where the filter language cannot write it: then frames must do.
+/// Selects a Call-ID; `None` where the filter language cannot write it, or a secret stands in it: then frames must do.
 pub fn call_id(call_id: &[u8]) -> Option<String> {
-    let text = std::str::from_utf8(call_id).ok().filter(|_| is_printable_ascii(call_id))?;
+    let is_shown = is_printable_ascii(call_id) && matches!(without_secrets(call_id), Cow::Borrowed(_));
+    let text = std::str::from_utf8(call_id).ok().filter(|_| is_shown)?;
     Some(["sip.Call-ID == \"", &text.replace('\\', "\\\\").replace('"', "\\\""), "\""].concat())
 }
 
@@ -68,5 +71,11 @@ mod tests {
         assert_eq!(frames(&numbers), "frame.number in {3,5,7..9,11,12}");
         assert_eq!(call_id(b"a\"b\\c@h").as_deref(), Some(r#"sip.Call-ID == "a\"b\\c@h""#));
         assert_eq!(call_id(b"a\x07"), None);
+    }
+
+    #[test]
+    fn a_secret_in_a_call_id_stands_in_no_filter() {
+        assert_eq!(call_id(b"1,response=0123456789abcdef"), None);
+        assert_eq!(call_id(b"sip:alice:secret@192.0.2.1"), None);
     }
 }

@@ -6,6 +6,7 @@ use crate::base::FrameRef;
 use crate::base::Untrusted;
 use crate::base::limits::beginning;
 use crate::base::time::TRANSACTION_TIMEOUT;
+use crate::base::without_secrets;
 use crate::digest::Verdict;
 use crate::history::AccountKey;
 use crate::rules::Context;
@@ -30,8 +31,12 @@ pub const ANSWER_WITHIN: Duration = TRANSACTION_TIMEOUT;
 /// Wire bytes as text for a finding; sinks escape it again. Of what is too long to be read, the beginning.
 pub fn text(bytes: &[u8]) -> String {
     let shown = beginning(bytes);
-    let cut = if shown.len() < bytes.len() { "…" } else { "" };
-    Untrusted(shown).to_text() + cut
+    if shown.len() == bytes.len() {
+        return Untrusted(bytes).to_text();
+    }
+    // A password whose end is cut off is not known for one.
+    let safe = without_secrets(bytes);
+    Untrusted(beginning(&safe)).to_text() + "…"
 }
 
 /// Why credentials have no verdict, behind an "and": nobody gave the password, or something else is missing.
@@ -463,4 +468,16 @@ pub fn is_turned_away(presented: &Presented<'_>) -> bool {
 /// Where the secret came from that a digest was checked with.
 pub fn source(presented: &Presented<'_>) -> String {
     presented.source().map_or_else(|| "the keyring".to_owned(), ToString::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_that_is_cut_off_is_not_shown() {
+        let uri = format!("sip:{}:secret{}@h", "a".repeat(1010), "x".repeat(100));
+        assert!(!text(uri.as_bytes()).contains("secret"), "{}", text(uri.as_bytes()));
+        assert!(text(&[b'a'; 2000]).ends_with("a…"));
+    }
 }

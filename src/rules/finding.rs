@@ -8,6 +8,7 @@ use sha2::Sha256;
 
 use crate::base::FrameRef;
 use crate::base::limits::NAME_BYTES_MAX;
+use crate::base::without_secrets;
 use crate::rules::Rule;
 use crate::session::NonceId;
 
@@ -127,7 +128,10 @@ impl EvidenceValue {
         else {
             return;
         };
-        if let Some(shown) = row.get(..EVIDENCE_BYTES_MAX) {
+        if row.len() > EVIDENCE_BYTES_MAX {
+            // A password whose end is cut off is not known for one.
+            let safe = without_secrets(row);
+            let shown = safe.get(..EVIDENCE_BYTES_MAX).unwrap_or(&safe);
             *row = [shown, "…".as_bytes()].concat().into();
         }
     }
@@ -305,4 +309,20 @@ pub(super) fn merge_key(key: impl Into<String>) -> String {
     let hash = hex::encode(Sha256::digest(&key));
     let beginning: String = key.chars().take(NAME_BYTES_MAX / 8).collect();
     format!("{beginning} {hash:.32}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_at_the_cut_of_a_row_is_not_shown() {
+        let user = "a".repeat(EVIDENCE_BYTES_MAX - 40);
+        let row = format!("Digest uri=\"sip:{user}:secret{}@h\"", "x".repeat(60));
+        let mut value = EvidenceValue::Credentials(row.as_bytes().into(), None);
+        value.cut();
+        let EvidenceValue::Credentials(shown, _) = &value else { panic!("{value:?}") };
+        let shown = String::from_utf8_lossy(shown);
+        assert!(shown.ends_with('…') && !shown.contains("secret"), "{}", &shown[shown.len() - 60..]);
+    }
 }

@@ -5,6 +5,8 @@ use std::fmt;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::base::Untrusted;
+
 /// IANA's list of SIP methods.
 pub const METHODS: [&[u8]; 14] = [
     b"REGISTER",
@@ -107,9 +109,23 @@ impl Method {
     }
 }
 
-/// For text of our own making; unknown methods are escaped as for a terminal.
+/// For text of our own making; unknown methods are without secrets, and escaped as for a terminal.
 impl fmt::Display for Method {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&crate::base::Untrusted(self.as_bytes()).to_terminal())
+        let shown = Untrusted(self.as_bytes()).to_text();
+        f.write_str(&Untrusted(shown.as_bytes()).to_terminal())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_in_the_place_of_a_method_is_not_shown() {
+        assert_eq!(Method::parse(b"response=0123456789abcdef").to_string(), "response=[redacted]");
+        assert_eq!(Method::parse(b"sip:alice:secret@h").to_string(), "sip:alice:[redacted]@h");
+        assert_eq!(Method::parse(b"X\x1b\xff").to_string(), "X\\x1b\\xff");
+        assert_eq!(Method::parse(b"REGISTER").to_string(), "REGISTER");
     }
 }

@@ -222,6 +222,20 @@ fn names_are_the_same_under_one_key_and_others_under_another() {
     wrong(&["--redact", "strict", "--write", "x.pcapng"], "cannot hold");
 }
 
+/// A client may write whatever it likes in the place of a method.
+#[test]
+fn a_name_in_the_place_of_a_method_is_hidden() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let scenario = "> ALICEMILLER\n< 401\nWWW-Authenticate: challenge\n> ALICEMILLER\n\
+                    Authorization: digest user=1001 password=secret\n< 500\n+50 [later] > OPTIONS\n";
+    std::fs::write(folder.path().join("a.pcap"), crate::scenario::pcap(scenario)).expect("it can be written");
+    for format in FORMATS {
+        let words = ["analyze", "--quiet", "--fail-on", "never", "--redact", "strict", "--format", format, "a.pcap"];
+        let printed = run(sipauth(folder.path()).args(words)).stdout;
+        assert!(!printed.is_empty() && !printed.contains("ALICE"), "{format}: {printed}");
+    }
+}
+
 #[test]
 fn what_is_no_name_stays() {
     let sample = Sample::named("register-wrong-password-403");
