@@ -53,7 +53,7 @@ impl Messages {
         let findings = rules::check_session(&session, &context);
         if findings.is_empty() && !session.has_authentication() && !conduct::is_of_scanner(run) {
             conduct::note(&mut self.chronicle, &session, 0, false);
-            if self.select(&session, &findings, 0) != Selected::Nothing {
+            if self.select(&session, &findings, None) != Selected::Nothing {
                 self.builder.skip(run);
             }
             return;
@@ -78,7 +78,7 @@ impl Messages {
         if is_attack {
             findings.retain(|finding| !is_claimable(finding));
         }
-        let selected = self.select(session, &findings, number);
+        let selected = self.select(session, &findings, Some(number));
         let listed = match selected {
             Selected::Nothing => self.builder.pass_over(session),
             _ => self.builder.session(session, &findings, is_passed_on),

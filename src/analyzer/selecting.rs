@@ -37,8 +37,8 @@ impl Messages {
         selection.ask(subject, &payload.frames)
     }
 
-    /// What of a session is to be reported.
-    pub(super) fn select(&mut self, session: &Session<'_>, findings: &[Finding], number: u64) -> Selected {
+    /// What of a session is to be reported, which has that number in the report.
+    pub(super) fn select(&mut self, session: &Session<'_>, findings: &[Finding], number: Option<u64>) -> Selected {
         let Some(selection) = &mut self.selection else { return Selected::Whole };
         let closed = Closed { session, findings, number, nonces: &self.nonces };
         selection.decide(&session.run.call_id, Some(&closed))
@@ -51,7 +51,7 @@ impl Messages {
             return selection.decide(&run.call_id, None) != Selected::Nothing;
         }
         let session = Session::judge(run, end.max(run.last_seen), &self.unreachable);
-        self.select(&session, &[], 0) != Selected::Nothing
+        self.select(&session, &[], None) != Selected::Nothing
     }
 
     /// Whether a finding of these sessions belongs to what is reported.

@@ -63,7 +63,10 @@ pub(super) fn late<'s>(spoken: &'s Spoken<'s>, field: &Field, found: Found<'_, '
     match field.get {
         Get::Finding => spoken.findings(found),
         Get::FindingSeverity => spoken.severities(found),
-        Get::SessionId => found(Value::Bytes(Cow::Owned(format!("s{}", spoken.closed.number).into_bytes()))),
+        Get::SessionId => {
+            let id = spoken.closed.number.map(|number| format!("s{number}").into_bytes());
+            id.into_iter().for_each(|id| found(Value::Bytes(Cow::Owned(id))));
+        }
         Get::Outcome => found(Value::text(spoken.closed.session.outcome.name().as_bytes())),
         Get::Verify => spoken.verdicts(found),
         Get::NonceAge => spoken.nonce_ages(found),

@@ -208,7 +208,7 @@ impl Selection {
             (false, MatchBy::Session) => Selected::Whole,
             (false, MatchBy::Message) => Selected::Messages(matching.iter().map(|mark| mark.at).collect()),
         };
-        let Some(closed) = closed.filter(|closed| closed.number > 0) else { return selected };
+        let Some((closed, number)) = closed.and_then(|closed| Some((closed, closed.number?))) else { return selected };
         if selected == Selected::Nothing {
             self.counts.sessions_left_out += 1;
         } else {
@@ -217,7 +217,7 @@ impl Selection {
                 self.counts.forgotten += 1;
                 return selected;
             }
-            self.sessions.insert(closed.number);
+            self.sessions.insert(number);
             let first = closed.session.attempts.first().map(|first| first.transaction.flow());
             let pair = first.map(|flow| PairKey { client: flow.source.address, server: flow.destination.address });
             self.pairs.extend(pair);

@@ -63,8 +63,8 @@ pub struct Closed<'s> {
     pub session: &'s Session<'s>,
     /// Its findings.
     pub findings: &'s [Finding],
-    /// Its number in the report.
-    pub number: u64,
+    /// Its number in the report; `None` where that has no place for it: nobody was asked for credentials.
+    pub number: Option<u64>,
     /// Where its nonces come from.
     pub nonces: &'s Nonces,
 }

@@ -145,6 +145,18 @@ fn sessions_are_selected_by_their_findings() {
     assert_eq!([old("sipauth.nonce.age > 2"), old("sipauth.nonce.age > 60"), old("not sipauth.nonce.age")], [1, 0, 1]);
 }
 
+#[test]
+fn a_session_in_which_nobody_was_asked_has_no_number() {
+    let sample = corpus::sample("invite-accepted-by-address");
+    let messages = |filter: &str| {
+        let kept = report(&sample, Some(filter), MatchBy::Session);
+        kept.summary.selected.expect("a filter says what it kept").messages
+    };
+    assert_eq!(sample.report().summary.sessions, 0);
+    assert_eq!((messages("sipauth.session"), messages("sipauth.session == \"s0\"")), (0, 0));
+    assert!(messages("not sipauth.session") > 0);
+}
+
 /// Sessions of others are left out, and what is found in the rest is what was found before.
 #[test]
 fn the_report_follows_from_what_is_kept() {
