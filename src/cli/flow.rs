@@ -9,6 +9,7 @@ use sipauth::analyzer::NonceRows;
 use sipauth::analyzer::Settings;
 use sipauth::report::Session;
 use sipauth::report::kept::KeptSessions;
+use sipauth::report::ladder;
 use sipauth::report::ladder::Ladder;
 use sipauth::report::ladder::mermaid;
 use sipauth::report::ladder::svg;
@@ -31,9 +32,6 @@ use crate::cli::secrets;
 
 /// Sessions among which the worst is looked for.
 const SESSIONS_MAX: usize = 1_000;
-
-/// Rows of a drawing; the middle of longer ones is left out.
-const ROWS_MAX: usize = 1_000;
 
 /// Draws the ladder.
 pub fn run(options: &Flow) -> Result<Exit> {
@@ -70,7 +68,7 @@ pub fn run(options: &Flow) -> Result<Exit> {
     let Some(session) = worst.first().copied().or_else(|| kept.all().next()) else {
         return Err(usage(missing(options)));
     };
-    let ladder = Ladder::of(session, ROWS_MAX);
+    let ladder = Ladder::of(session, ladder::ROWS_MAX);
     let drawing = match options.format {
         FlowFormat::Text => {
             let (_, width) = output::terminal(Color::Never, options.place.output.is_some());

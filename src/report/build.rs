@@ -270,6 +270,7 @@ fn session_model(session: &Session<'_>, number: u64, redaction: Redaction, is_wh
         outcome: session.outcome.name(),
         final_status: session.final_status(),
         attempts_left_out: (session.attempts.len() - told.len()) as u64,
+        messages_left_out: 0,
         attempts: told.iter().map(|attempt| shared.attempt_model(attempt, redaction)).collect(),
         realms,
         wireshark_filter: wireshark::call_id(call_id).unwrap_or_else(|| wireshark::frames(&all_frames(session))),

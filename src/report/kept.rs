@@ -2,9 +2,11 @@
 
 use crate::report::Finding;
 use crate::report::Session;
+use crate::report::ladder;
 
-/// Attempts that are kept of the beginning of a session, and as many of its end: those between are counted.
-const ATTEMPTS_MAX: usize = 500;
+/// Attempts that are kept of the beginning of a session, and as many of its end: those between are counted. No ladder shows more of them
+/// before its gap.
+const ATTEMPTS_MAX: usize = ladder::ROWS_MAX * 3 / 4;
 
 /// A bounded number of sessions: those that failed come before those that did not.
 #[derive(Debug)]
@@ -52,7 +54,9 @@ impl KeptSessions {
             let mut session = session.clone();
             let between = session.attempts.len().saturating_sub(ATTEMPTS_MAX);
             if between > ATTEMPTS_MAX {
-                session.attempts_left_out = session.attempts.drain(ATTEMPTS_MAX..between).len() as u64;
+                let left_out = session.attempts.drain(ATTEMPTS_MAX..between);
+                session.attempts_left_out = left_out.len() as u64;
+                session.messages_left_out = left_out.map(|attempt| ladder::messages_of(&attempt)).sum();
             }
             let list = if has_failed(session.outcome) { &mut self.failed } else { &mut self.others };
             list.push(session);

@@ -21,6 +21,9 @@ const GAP_S_MIN: f64 = 1.0;
 /// Sides that a ladder has at most; messages to further ones are told in words.
 pub const COLUMNS_MAX: usize = 6;
 
+/// Rows of the longest ladder.
+pub const ROWS_MAX: usize = 1_000;
+
 /// A drawing of one session.
 #[derive(Clone, Debug)]
 pub struct Ladder {
@@ -89,7 +92,7 @@ pub enum Tone {
 }
 
 impl Ladder {
-    /// The ladder of a session, of at most `rows_max` rows: the middle of longer ones is left out.
+    /// The ladder of a session, of at most `rows_max` rows, and at most [`ROWS_MAX`]: the middle of longer ones is left out.
     pub fn of(session: &Session, rows_max: usize) -> Ladder {
         let mut sides = Sides::of(session);
         let mut events = Vec::new();
@@ -119,7 +122,7 @@ impl Ladder {
             call_id: format!("Call-ID {}", shown(&session.call_id)),
             outcome: format!("{}{status}", session.outcome.replace('_', " ")),
             columns: sides.columns(session),
-            rows: shortened(rows, rows_max),
+            rows: shortened(rows, rows_max.min(ROWS_MAX), session.messages_left_out),
         }
     }
 }
@@ -132,8 +135,8 @@ pub fn account(session: &Session) -> String {
     }
 }
 
-/// The beginning and the end of a long list.
-fn shortened(mut rows: Vec<Row>, rows_max: usize) -> Vec<Row> {
+/// The beginning and the end of a long list, of whose middle so many messages were left out before.
+fn shortened(mut rows: Vec<Row>, rows_max: usize, messages_left_out: usize) -> Vec<Row> {
     if rows.len() <= rows_max {
         return rows;
     }
@@ -141,7 +144,8 @@ fn shortened(mut rows: Vec<Row>, rows_max: usize) -> Vec<Row> {
     let head = rows_max.saturating_sub(tail + 1);
     let end = rows.split_off(rows.len() - tail);
     let left_out = rows.split_off(head);
-    rows.push(Row::LeftOut(left_out.iter().filter(|row| matches!(row, Row::Message(_))).count()));
+    let messages = left_out.iter().filter(|row| matches!(row, Row::Message(_))).count();
+    rows.push(Row::LeftOut(messages.saturating_add(messages_left_out)));
     rows.extend(end);
     rows
 }
@@ -223,6 +227,14 @@ impl Sides {
         };
         self.seen.into_iter().map(column).collect()
     }
+}
+
+/// The messages that a ladder shows of an attempt.
+pub fn messages_of(attempt: &Attempt) -> usize {
+    let hops = attempt.copies.iter().filter(|copy| copy.kind == "hop" && copy.hop.is_some());
+    let of_hops: usize = hops.map(|copy| 1 + usize::from(copy.status.is_some())).sum();
+    let own = [attempt.request.is_some(), attempt.status.is_some(), attempt.ack.is_some()];
+    of_hops + own.into_iter().map(usize::from).sum::<usize>()
 }
 
 fn push_attempt(events: &mut Vec<Event>, sides: &mut Sides, session: &Session, attempt: &Attempt) {

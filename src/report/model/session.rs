@@ -57,6 +57,9 @@ pub struct Session {
     /// Attempts that are not told: those of its middle, where somebody keeps the session, or all of them.
     #[serde(skip)]
     pub attempts_left_out: u64,
+    /// Messages of attempts that were left out of its middle.
+    #[serde(skip)]
+    pub messages_left_out: usize,
     /// Every realm challenged or answered.
     pub realms: Vec<String>,
     /// Selects the session in Wireshark.

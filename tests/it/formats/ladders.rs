@@ -84,6 +84,18 @@ fn pictures_are_well_formed() {
     }
 }
 
+/// Of a session that is so long that not even its attempts are all kept, nothing is missing from the count.
+#[test]
+fn a_long_ladder_says_how_many_messages_it_leaves_out() {
+    const ATTEMPTS: usize = 1600;
+    let folder = tempfile::tempdir().expect("a folder");
+    let capture = crate::scenario::pcap(&"> REGISTER\n< 401\nWWW-Authenticate: challenge\n".repeat(ATTEMPTS));
+    std::fs::write(folder.path().join("long.pcap"), capture).expect("it can be written");
+    let drawing = run(sipauth(folder.path()).args(["flow", "--quiet", "long.pcap"])).stdout;
+    let left_out = format!("{} messages left out", 2 * ATTEMPTS - rows(&drawing).len());
+    assert!(drawing.contains(&left_out), "{left_out}");
+}
+
 #[test]
 fn a_session_is_chosen_by_name_or_call_id() {
     let sample = Sample::named("brute-force");
