@@ -97,7 +97,7 @@ pub(super) fn narrow(model: &mut model::Session, session: &Session<'_>, selected
     let mut are_kept = session.attempts.iter().map(|attempt| {
         let request = attempt.request().map(|request| request.at);
         let answer = attempt.answer().map(|answer| answer.at);
-        let ack = attempt.transaction.ack.as_ref().map(|ack| ack.at);
+        let ack = attempt.transaction.ack().map(|ack| ack.at);
         let own = [request, answer, ack].into_iter().flatten();
         own.chain(attempt.copies.iter().map(|copy| copy.at)).any(|at| messages.contains(&at))
     });

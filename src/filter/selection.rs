@@ -232,7 +232,7 @@ impl Selection {
             for at in attempt.request().map(|request| request.at).into_iter().chain(copies) {
                 roles.entry(at).or_insert((attempt, Role::Request));
             }
-            if let Some(ack) = &attempt.transaction.ack {
+            if let Some(ack) = attempt.transaction.ack() {
                 roles.entry(ack.at).or_insert((attempt, Role::Ack));
             }
         }

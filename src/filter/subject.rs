@@ -114,7 +114,7 @@ impl<'s> Spoken<'s> {
         let Some((attempt, role)) = self.attempt else { return };
         let used = match role {
             Role::Request => attempt.request().map(|request| request.time),
-            Role::Ack => attempt.transaction.ack.as_ref().map(|ack| ack.time),
+            Role::Ack => attempt.transaction.ack().map(|ack| ack.time),
         };
         let Some(used) = used else { return };
         for nonce in self.presented().iter().filter_map(|presented| presented.nonce) {

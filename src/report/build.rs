@@ -339,7 +339,7 @@ impl<'s, 'run> Shared<'s, 'run> {
     fn attempt_model(&self, attempt: &Attempt<'_>, redaction: Redaction) -> model::Attempt {
         let session = self.session;
         let (request, answer) = (attempt.request(), attempt.answer());
-        let ack = attempt.transaction.ack.as_ref().filter(|_| !attempt.ack_credentials.is_empty());
+        let ack = attempt.transaction.ack().filter(|_| !attempt.ack_credentials.is_empty());
         let credentials = |all: &[Presented<'_>]| all.iter().map(|one| credentials_model(one, redaction)).collect();
         let own = |id: Option<TextId>, shared: Option<&[u8]>| {
             id.map(|id| session.text(id)).filter(|uri| Some(*uri) != shared).map(text)

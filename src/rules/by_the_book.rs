@@ -126,7 +126,7 @@ fn is_challenge(attempt: &Attempt<'_>, offered: &Offered<'_>) -> bool {
         Method::Register => (401, HeaderKind::Www),
         _ => (407, HeaderKind::Proxy),
     };
-    let is_acknowledged = match &transaction.ack {
+    let is_acknowledged = match transaction.ack() {
         Some(ack) => ack.difference.is_none() && ack.credentials.is_empty(),
         None => transaction.method != Method::Invite,
     };

@@ -50,7 +50,7 @@ pub fn was_right_before(session: &Session<'_>, attempt: &Attempt<'_>, presented:
 pub fn is_kept_back(origin: &Attempt<'_>) -> bool {
     match origin.answer() {
         Some(_) => !origin.is_challenged(),
-        None => origin.transaction.ack.is_none() && origin.transaction.retransmissions() > 0,
+        None => origin.transaction.ack().is_none() && origin.transaction.retransmissions() > 0,
     }
 }
 

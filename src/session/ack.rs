@@ -86,15 +86,15 @@ impl Run {
         let has_all_headers = sighting.message.has_all_headers;
         let difference = has_all_headers.then(|| self.ack_difference(index, &identity, cseq)).flatten();
         let Some(transaction) = self.transactions.get_mut(index) else { return Placement::Known };
-        let is_better = transaction.ack.as_ref().is_none_or(|known| known.difference.is_some() && difference.is_none());
+        let is_better = transaction.ack().is_none_or(|known| known.difference.is_some() && difference.is_none());
         if is_better {
-            transaction.ack = Some(Box::new(Ack {
+            transaction.acknowledge(Ack {
                 at: sighting.frames.last,
                 time: sighting.time,
                 has_all_headers,
                 difference,
                 credentials: sighting.credentials.into(),
-            }));
+            });
         }
         Placement::Known
     }
@@ -102,7 +102,7 @@ impl Run {
     /// Whether that frame completed an ACK that was kept.
     pub(super) fn is_ack(&self, at: FrameRef) -> bool {
         let latest = self.transactions.iter().rev().take(CANDIDATES_MAX);
-        latest.into_iter().any(|known| known.ack.as_ref().is_some_and(|ack| ack.at == at))
+        latest.into_iter().any(|known| known.ack().is_some_and(|ack| ack.at == at))
     }
 
     /// The latest INVITE of the same dialog and hop that was refused and not acknowledged.
@@ -111,7 +111,7 @@ impl Run {
         let mut refused = latest.filter(|(_, known)| {
             known.method == Method::Invite
                 && known.flow() == sighting.flow
-                && known.ack.is_none()
+                && known.ack().is_none()
                 && known.answer.as_ref().is_some_and(|answer| answer.status >= 300)
                 && known.request.as_ref().is_some_and(|request| self.has_from_tag(request, identity))
         });

@@ -109,7 +109,7 @@ fn is_passed_on(first: &Transaction, next: &Transaction) -> bool {
 
 fn attempt(transaction_index: usize, transaction: &Transaction) -> Attempt<'_> {
     let rows = transaction.request.as_ref().map(|request| &*request.credentials).unwrap_or_default();
-    let ack_rows = transaction.ack.as_ref().map(|ack| &*ack.credentials).unwrap_or_default();
+    let ack_rows = transaction.ack().map(|ack| &*ack.credentials).unwrap_or_default();
     Attempt {
         transaction,
         transaction_index,
@@ -196,7 +196,7 @@ fn has_gone_on(attempts: &[Attempt<'_>], index: usize, attempt: &Attempt<'_>) ->
     };
     attempt.transaction.method == Method::Invite
         && !attempt.is_in_dialog()
-        && (attempt.transaction.ack.is_some() || attempts.iter().skip(index + 1).take(DIALOG_WITHIN).any(is_dialog))
+        && (attempt.transaction.ack().is_some() || attempts.iter().skip(index + 1).take(DIALOG_WITHIN).any(is_dialog))
 }
 
 /// An answer to a challenge that names none of its realms and nonces, and is asked for the same realm again: nobody has let it

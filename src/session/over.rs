@@ -56,7 +56,7 @@ impl Run {
 /// Whether a request was accepted that nobody was to prove anything with.
 fn is_uneventful(known: &Transaction) -> bool {
     let has_credentials = known.request.as_ref().is_some_and(|request| !request.credentials.is_empty())
-        || known.ack.as_ref().is_some_and(|ack| !ack.credentials.is_empty());
+        || known.ack().is_some_and(|ack| !ack.credentials.is_empty());
     let is_accepted = known.answer.as_ref().is_some_and(|answer| answer.status < 300 && answer.challenges.is_empty());
     is_accepted && !has_credentials
 }

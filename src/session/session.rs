@@ -396,6 +396,6 @@ fn is_one_way(run: &Run) -> bool {
     let mut requests = run.transactions.iter().filter_map(|transaction| transaction.request.as_ref());
     let was_asked = requests.by_ref().any(|request| request.credentials.is_empty())
         && requests.any(|request| !request.credentials.is_empty());
-    let got_answer = was_asked || run.transactions.iter().any(|transaction| transaction.ack.is_some());
+    let got_answer = was_asked || run.transactions.iter().any(|transaction| transaction.ack().is_some());
     (has_request && !has_answer && got_answer) || (has_answer && !has_request)
 }

@@ -105,7 +105,7 @@ fn unheard_by(session: &Session<'_>, context: &Context<'_>, lost: &Lost) -> Opti
         lost.answers(attempt) && attempt.transaction.flow().source.address == lost.flow.destination.address
     })?;
     let transaction = session.attempts.get(index)?.transaction;
-    let is_open = transaction.answer.is_none() && transaction.ack.is_none();
+    let is_open = transaction.answer.is_none() && transaction.ack().is_none();
     let answers = context.lost.iter().filter(|other| (other.status, other.cseq) == (lost.status, lost.cseq)).count();
     let is_behind = lost.time.is_some_and(|time| transaction.last_sent() > time);
     let is_repeated = is_behind && transaction.retransmissions() >= RETRANSMISSIONS_OF_PATIENCE;

@@ -318,7 +318,7 @@ fn is_unfinished(session: &Session<'_>, context: &Context<'_>, index: usize, att
     let is_call = transaction.method == Method::Invite;
     let patience = if is_call { CALL_PATIENCE } else { TRANSACTION_TIMEOUT };
     // Who rings may ring for long, and who goes on within the dialog has got an answer that the capture lacks.
-    let is_open = !is_call || (transaction.provisional_at().is_none() && transaction.ack.is_none());
+    let is_open = !is_call || (transaction.provisional_at().is_none() && transaction.ack().is_none());
     let goes_on = || session.attempts.iter().skip(index + 1).take(BEFORE_MAX).any(Attempt::is_in_dialog);
     attempt.has_credentials()
         && attempt.answer().is_none()

@@ -43,7 +43,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         .enumerate()
         .filter(|(_, attempt)| attempt.transaction.method == Method::Invite && attempt.is_challenged())
         .filter_map(|(index, attempt)| {
-            let ack = attempt.transaction.ack.as_deref()?;
+            let ack = attempt.transaction.ack()?;
             Some((index, attempt, ack, ack.difference?))
         })
         .filter(|(_, attempt, _, _)| !is_of_later_invite(attempt))

@@ -139,7 +139,7 @@ fn is_missing(attempt: &Attempt<'_>, context: &Context<'_>) -> bool {
     let Some(answer) = attempt.answer() else { return false };
     transaction.method == Method::Invite
         && attempt.is_challenged()
-        && transaction.ack.is_none()
+        && transaction.ack().is_none()
         && attempt.request().is_some()
         && match transaction.transport {
             Transport::Udp => answer.repeats() >= REPEATS_MIN,

@@ -43,7 +43,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         .fault(Fault::Client)
         .explained("The INVITE had credentials and was accepted; its ACK has none. Servers that check every request would drop it.")
         .advises("Nothing, where calls last; else let the client copy the INVITE's credentials into the ACK");
-    let acks = bare.iter().filter_map(|attempt| attempt.transaction.ack.as_deref().map(|ack| ack.at));
+    let acks = bare.iter().filter_map(|attempt| attempt.transaction.ack().map(|ack| ack.at));
     finding.frames = facts::frames_of_all(bare.iter().copied()).into_iter().chain(acks).collect();
     finding.frames.sort_unstable();
     finding.subject = facts::server(session, attempt);
@@ -55,5 +55,5 @@ fn is_bare(attempt: &Attempt<'_>) -> bool {
         && attempt.status().is_some_and(|status| (200..=299).contains(&status))
         && attempt.transaction.forwarded_from().is_none()
         && attempt.has_credentials()
-        && attempt.transaction.ack.as_deref().is_some_and(|ack| ack.credentials.is_empty() && ack.has_all_headers)
+        && attempt.transaction.ack().is_some_and(|ack| ack.credentials.is_empty() && ack.has_all_headers)
 }
