@@ -44,7 +44,7 @@ impl Messages {
         let server = self.accounts.server(flow.destination.address);
         let port = if transport.is_reliable() { 0 } else { flow.source.port };
         let shown = purposes.into_iter().take(SHOWN_MAX).map(|purpose| Shown { time, purpose, server, port });
-        self.accounts.presented(AccountKey { source: flow.source.address, aor }, flow.destination.address, shown);
+        self.accounts.presented(&AccountKey { source: flow.source.address, aor }, flow.destination.address, shown);
     }
 
     /// Notes that a client was let in.
@@ -120,7 +120,7 @@ impl Messages {
         };
         let Some(key) = rules::facts::account_key(session, first) else { return };
         let port = first.transaction.flow().source.port;
-        self.accounts.registered(key, &session.run.call_id, port, accepted.next().is_some());
+        self.accounts.registered(&key, &session.run.call_id, port, accepted.next().is_some());
     }
 
     /// Which accounts may not register.
@@ -134,7 +134,7 @@ impl Messages {
         }
         let times = first.request().map(|request| request.time).zip(last.answer().map(|answer| answer.time));
         if let Some(((sent, answered), key)) = times.zip(rules::facts::account_key(session, last)) {
-            self.accounts.forbidden(key, sent, answered, rules::facts::ANSWER_WITHIN);
+            self.accounts.forbidden(&key, sent, answered, rules::facts::ANSWER_WITHIN);
         }
     }
 

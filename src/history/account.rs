@@ -1,5 +1,6 @@
 //! What one address of record did from one source, across Call-IDs: phones change Call-ID at every try.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::collections::VecDeque;
 use std::hash::BuildHasher;
@@ -17,11 +18,11 @@ use crate::history::Steps;
 
 /// An address of record, as used from one source.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AccountKey {
+pub struct AccountKey<'a> {
     /// Who sends.
     pub source: IpAddr,
     /// The To URI of a REGISTER (RFC 3261 §10.2), the From URI of other requests.
-    pub aor: Box<[u8]>,
+    pub aor: Cow<'a, [u8]>,
 }
 
 /// How many times are kept of one account; older ones make room. As many as a number has bits.
@@ -54,7 +55,8 @@ struct Account {
     accepted: u64,
     /// Behind which of them a REGISTER was accepted.
     registered: u64,
-    steps: Steps,
+    /// Boxed, with the name that only they are told by: few accounts have any.
+    steps: Option<Box<(AccountKey<'static>, Steps)>>,
     registrations: Registrations,
     /// Boxed: few accounts are forbidden anything.
     forbidden: Option<Box<Forbidden>>,
@@ -83,8 +85,9 @@ struct Registrations {
 /// All accounts seen.
 #[derive(Debug)]
 pub struct Accounts {
-    /// Boxed: most of a hash table is room, and it is moved each time it grows.
-    accounts: WireMap<AccountKey, Box<Account>>,
+    /// By a hash of the key: most are looked up with each of their messages, and a name would have to be compared each time. Boxed: most of
+    /// a hash table is room, and it is moved each time it grows.
+    accounts: WireMap<u64, Box<Account>>,
     /// Clients and the servers whose challenges of an unusual kind they answered, to a REGISTER or to another request.
     unusual_answered: BTreeSet<(Endpoint, IpAddr, bool)>,
     /// Who sent credentials to whom, as hashes.
@@ -129,13 +132,22 @@ impl Accounts {
         self.unusual_answered.contains(&(client, server, is_register))
     }
 
-    fn account(&mut self, key: AccountKey) -> Option<&mut Account> {
-        let is_full = self.accounts.len() >= self.accounts_max && !self.accounts.contains_key(&key);
+    fn hash(&self, key: &AccountKey<'_>) -> u64 {
+        self.accounts.hasher().hash_one(key)
+    }
+
+    fn known(&self, key: &AccountKey<'_>) -> Option<&Account> {
+        self.accounts.get(&self.hash(key)).map(Box::as_ref)
+    }
+
+    fn account(&mut self, key: &AccountKey<'_>) -> Option<&mut Account> {
+        let hash = self.hash(key);
+        let is_full = self.accounts.len() >= self.accounts_max && !self.accounts.contains_key(&hash);
         if is_full || key.aor.len() > NAME_BYTES_MAX {
             self.refused += 1;
             return None;
         }
-        Some(self.accounts.entry(key).or_default())
+        Some(self.accounts.entry(hash).or_default())
     }
 
     /// What credentials are for: a method with a realm. Holds within one run only.
@@ -149,7 +161,7 @@ impl Accounts {
     }
 
     /// Notes that the account sent credentials to that server.
-    pub fn presented(&mut self, key: AccountKey, server: IpAddr, shown: impl Iterator<Item = Shown>) {
+    pub fn presented(&mut self, key: &AccountKey<'_>, server: IpAddr, shown: impl Iterator<Item = Shown>) {
         let pair = self.accounts.hasher().hash_one((key.source, server));
         if self.pairs.len() < self.accounts_max || self.pairs.contains_key(&pair) {
             self.pairs.insert(pair, ());
@@ -166,18 +178,24 @@ impl Accounts {
     }
 
     /// Notes that the latest credentials of the account were accepted.
-    pub fn got_in(&mut self, key: &AccountKey) {
-        if let Some(account) = self.accounts.get_mut(key).filter(|account| !account.presented.is_empty()) {
+    pub fn got_in(&mut self, key: &AccountKey<'_>) {
+        if let Some(account) = self.showing(key) {
             account.accepted |= 1;
         }
     }
 
     /// The same, where what was accepted is a REGISTER.
-    pub fn got_registered(&mut self, key: &AccountKey) {
-        self.got_in(key);
-        if let Some(account) = self.accounts.get_mut(key).filter(|account| !account.presented.is_empty()) {
+    pub fn got_registered(&mut self, key: &AccountKey<'_>) {
+        if let Some(account) = self.showing(key) {
+            account.accepted |= 1;
             account.registered |= 1;
         }
+    }
+
+    /// An account that showed credentials.
+    fn showing(&mut self, key: &AccountKey<'_>) -> Option<&mut Account> {
+        let hash = self.hash(key);
+        self.accounts.get_mut(&hash).map(Box::as_mut).filter(|account| !account.presented.is_empty())
     }
 
     /// Whether a host has sent credentials to a server: then it is a client of it.
@@ -188,7 +206,7 @@ impl Accounts {
     /// What the account showed at `from` or within `wait` after it, in whatever Call-ID.
     pub fn presented_within(
         &self,
-        key: &AccountKey,
+        key: &AccountKey<'_>,
         from: CaptureTime,
         wait: Duration,
     ) -> impl Iterator<Item = &Shown> {
@@ -197,19 +215,19 @@ impl Accounts {
     }
 
     /// Whether it showed anything.
-    pub fn has_presented(&self, key: &AccountKey, from: CaptureTime, wait: Duration) -> bool {
+    pub fn has_presented(&self, key: &AccountKey<'_>, from: CaptureTime, wait: Duration) -> bool {
         self.presented_within(key, from, wait).next().is_some()
     }
 
     /// Whatever it showed, as far as that is remembered.
-    pub fn shown(&self, key: &AccountKey) -> impl Iterator<Item = &Shown> {
-        self.accounts.get(key).into_iter().flat_map(|account| &account.presented)
+    pub fn shown(&self, key: &AccountKey<'_>) -> impl Iterator<Item = &Shown> {
+        self.known(key).into_iter().flat_map(|account| &account.presented)
     }
 
     /// Whether it showed something at `from` or within `wait` after it that was accepted.
-    pub fn has_got_in(&self, key: &AccountKey, from: CaptureTime, wait: Duration) -> bool {
+    pub fn has_got_in(&self, key: &AccountKey<'_>, from: CaptureTime, wait: Duration) -> bool {
         let until = from.plus(wait);
-        self.accounts.get(key).is_some_and(|account| {
+        self.known(key).is_some_and(|account| {
             let mut newest = account.presented.iter().rev().enumerate();
             newest.any(|(place, shown)| account.accepted >> place & 1 == 1 && (from..=until).contains(&shown.time))
         })
@@ -220,12 +238,12 @@ impl Accounts {
     /// by turns.
     pub fn got_in_for_good(
         &self,
-        key: &AccountKey,
+        key: &AccountKey<'_>,
         refused: Shown,
         purposes: &[u64],
         wait: Duration,
     ) -> Option<CaptureTime> {
-        let account = self.accounts.get(key)?;
+        let account = self.known(key)?;
         // What one request showed was accepted together. A call may be let past that showed nothing.
         let newest = account.presented.iter().rev().take(KEPT_MAX).enumerate();
         let accepted: BTreeSet<(CaptureTime, bool)> = newest
@@ -245,14 +263,14 @@ impl Accounts {
     }
 
     /// Notes a call or a message with credentials that was let past.
-    pub fn let_past(&mut self, key: &AccountKey, at: FrameRef) {
-        let key = self.accounts.hasher().hash_one(key);
+    pub fn let_past(&mut self, key: &AccountKey<'_>, at: FrameRef) {
+        let key = self.hash(key);
         self.refused += u64::from(!note_first(&mut self.let_past, self.accounts_max, key, at));
     }
 
     /// The first one of the account.
-    pub fn first_let_past(&self, key: &AccountKey) -> Option<FrameRef> {
-        self.let_past.get(&self.accounts.hasher().hash_one(key)).copied()
+    pub fn first_let_past(&self, key: &AccountKey<'_>) -> Option<FrameRef> {
+        self.let_past.get(&self.hash(key)).copied()
     }
 
     /// Notes that a server accepted a digest of the secret given for a user and realm, whoever sent it.
@@ -290,7 +308,7 @@ impl Accounts {
     }
 
     /// Notes an accepted registration. `again` says that its Call-ID held more than one.
-    pub fn registered(&mut self, key: AccountKey, call_id: &Arc<[u8]>, port: u16, again: bool) {
+    pub fn registered(&mut self, key: &AccountKey<'_>, call_id: &Arc<[u8]>, port: u16, again: bool) {
         let Some(account) = self.account(key) else { return };
         account.forbidden = None;
         let known = &mut account.registrations;
@@ -306,7 +324,7 @@ impl Accounts {
 
     /// Notes a Call-ID whose registration, begun at `sent`, was forbidden at `answered`. One that comes within `wait` of the one before is a
     /// retry.
-    pub fn forbidden(&mut self, key: AccountKey, sent: CaptureTime, answered: CaptureTime, wait: Duration) {
+    pub fn forbidden(&mut self, key: &AccountKey<'_>, sent: CaptureTime, answered: CaptureTime, wait: Duration) {
         let Some(account) = self.account(key) else { return };
         let before = account.forbidden.take().filter(|before| sent.since(before.answered) <= wait);
         let retries = before.map_or(0, |before| before.retries.saturating_add(1));
@@ -314,34 +332,34 @@ impl Accounts {
     }
 
     /// How many retries in a row its latest forbidden registration ends.
-    pub fn forbidden_retries(&self, key: &AccountKey) -> u32 {
-        let known = self.accounts.get(key).and_then(|account| account.forbidden.as_ref());
+    pub fn forbidden_retries(&self, key: &AccountKey<'_>) -> u32 {
+        let known = self.known(key).and_then(|account| account.forbidden.as_ref());
         known.map_or(0, |known| known.retries)
     }
 
     /// How many registrations of the account in a row each had a Call-ID of its own; none where it ever kept one.
-    pub fn new_call_ids(&self, key: &AccountKey) -> u32 {
-        let known = self.accounts.get(key).map(|account| &account.registrations);
+    pub fn new_call_ids(&self, key: &AccountKey<'_>) -> u32 {
+        let known = self.known(key).map(|account| &account.registrations);
         known.filter(|known| !known.is_kept).map_or(0, |known| known.new_call_ids)
     }
 
     /// Whether a step of the account was noted.
-    pub fn has_steps(&self, key: &AccountKey) -> bool {
-        self.accounts.get(key).is_some_and(|account| !account.steps.is_empty())
+    pub fn has_steps(&self, key: &AccountKey<'_>) -> bool {
+        self.known(key).is_some_and(|account| account.steps.is_some())
     }
 
     /// Notes a step of a REGISTER session that was too short to be a loop by itself.
-    pub fn step(&mut self, key: AccountKey, step: LoopStep) {
-        if let Some(account) = self.account(key) {
-            account.steps.push(step);
+    pub fn step(&mut self, key: AccountKey<'_>, step: LoopStep) {
+        if let Some(account) = self.account(&key) {
+            let key = || AccountKey { source: key.source, aor: key.aor.into_owned().into() };
+            account.steps.get_or_insert_with(|| Box::new((key(), Steps::default()))).1.push(step);
         }
     }
 
     /// Every account with steps. Sorted, so that reports do not depend on hashing.
-    pub fn steps(&self) -> Vec<(&AccountKey, &Steps)> {
-        let accounts = self.accounts.iter().filter(|(_, account)| !account.steps.is_empty());
-        let mut all: Vec<_> = accounts.map(|(key, account)| (key, &account.steps)).collect();
-        all.sort_by_key(|(key, _)| *key);
+    pub fn steps(&self) -> Vec<&(AccountKey<'static>, Steps)> {
+        let mut all: Vec<_> = self.accounts.values().filter_map(|account| account.steps.as_deref()).collect();
+        all.sort_by_key(|(key, _)| key);
         all
     }
 

@@ -304,7 +304,7 @@ pub fn let_past_before(session: &Session<'_>, index: usize, presented: &Presente
 const LET_PAST_MAX: usize = 64;
 
 /// Who calls or sends a message, as whom, with which account; `None` for other requests, and without credentials.
-pub fn caller_key(session: &Session<'_>, attempt: &Attempt<'_>) -> Option<AccountKey> {
+pub fn caller_key(session: &Session<'_>, attempt: &Attempt<'_>) -> Option<AccountKey<'static>> {
     let is_asked = matches!(attempt.transaction.method, Method::Invite | Method::Message) && !attempt.is_in_dialog();
     let presented = attempt.credentials.iter().find(|presented| presented.is_attempt).filter(|_| is_asked)?;
     let AccountKey { source, aor } = facts::account_key(session, attempt)?;

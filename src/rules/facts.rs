@@ -205,7 +205,7 @@ pub fn may_be_lost(attempt: &Attempt<'_>, context: &Context<'_>) -> bool {
 }
 
 /// The account that a request speaks for: the To URI of a REGISTER, else the From URI.
-pub fn account_key(session: &Session<'_>, attempt: &Attempt<'_>) -> Option<AccountKey> {
+pub fn account_key<'run>(session: &Session<'run>, attempt: &Attempt<'_>) -> Option<AccountKey<'run>> {
     let request = attempt.request()?;
     let aor = if attempt.transaction.method == Method::Register { request.to } else { request.from };
     Some(AccountKey { source: attempt.transaction.flow().source.address, aor: session.text(aor).into() })

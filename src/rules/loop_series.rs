@@ -54,7 +54,7 @@ impl Series {
 }
 
 /// The loop that the steps of one account make, if they make one.
-pub fn across_sessions(key: &AccountKey, steps: &Steps) -> Option<Series> {
+pub fn across_sessions(key: &AccountKey<'_>, steps: &Steps) -> Option<Series> {
     let kept = steps.kept();
     let (streak, is_recovered) = loop_among(&kept)?;
     // What led to the first of those that are kept is part of the loop that begins with it.

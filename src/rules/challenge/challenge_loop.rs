@@ -93,7 +93,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
 /// change it with every try.
 fn pursuits(session: &Session<'_>) -> Vec<Vec<usize>> {
     let mut pursuits: Vec<Vec<usize>> = Vec::new();
-    let mut of_account: HashMap<(AccountKey, IpAddr), usize> = HashMap::new();
+    let mut of_account: HashMap<(AccountKey<'_>, IpAddr), usize> = HashMap::new();
     for exchange in &session.exchanges {
         let first = exchange.attempts.first().and_then(|&index| session.attempts.get(index));
         let first = first.filter(|_| exchange.method == Method::Register);
