@@ -46,7 +46,7 @@ impl Messages {
         let purpose = purpose_of(&self.nonces, message, &users);
         let user = self.nonces.user(users.from);
         let issue = Issue { at, time, flow, purpose, is_aka: false, user };
-        let Some(transaction) = self.tracker.answered_at(message.call_id(), at) else { return };
+        let Some(transaction) = self.tracker.answered_by(message, at) else { return };
         let method = transaction.method.as_bytes();
         let body = message.has_whole_body.then(|| message.body());
         let sent = transaction.request.as_ref().map(|request| &*request.credentials).unwrap_or_default();

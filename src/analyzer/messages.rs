@@ -181,7 +181,7 @@ impl Messages {
             self.forget_nonces();
         }
         if let (Some(answers), Some(selection)) = (answers, &mut self.selection) {
-            selection.note(message.call_id(), at, answers);
+            selection.remember(message, at, answers);
         }
     }
 
@@ -312,7 +312,7 @@ impl Messages {
         if self.nonces.is_sent_on(message.call_id()) {
             return;
         }
-        let Some(transaction) = self.tracker.answered_at(message.call_id(), at) else { return };
+        let Some(transaction) = self.tracker.answered_by(message, at) else { return };
         let (caller, server) = (flow.destination.address, flow.source.address);
         let Some(began) = transaction.started() else { return };
         let number = message.to_user();

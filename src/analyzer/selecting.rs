@@ -1,12 +1,14 @@
 //! What a display filter leaves of the sessions. Without one, nothing is asked and everything is kept.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use crate::analyzer::messages::Messages;
 use crate::base::CaptureTime;
 use crate::base::FrameRef;
 use crate::filter::Answers;
 use crate::filter::Closed;
+use crate::filter::MessageAt;
 use crate::filter::Selected;
 use crate::filter::Selection;
 use crate::filter::Subject;
@@ -86,7 +88,8 @@ pub(super) fn narrow_findings(findings: &mut Vec<Finding>, selected: &Selected) 
         Selected::Whole => {}
         Selected::Nothing => findings.clear(),
         Selected::Messages(messages) => {
-            findings.retain(|finding| finding.frames.iter().any(|frame| messages.contains(frame)));
+            let frames: BTreeSet<FrameRef> = messages.iter().map(|message| message.frame).collect();
+            findings.retain(|finding| finding.frames.iter().any(|frame| frames.contains(frame)));
         }
     }
 }
@@ -95,11 +98,12 @@ pub(super) fn narrow_findings(findings: &mut Vec<Finding>, selected: &Selected) 
 pub(super) fn narrow(model: &mut model::Session, session: &Session<'_>, selected: &Selected) {
     let Selected::Messages(messages) = selected else { return };
     let mut are_kept = session.attempts.iter().map(|attempt| {
-        let request = attempt.request().map(|request| request.at);
-        let answer = attempt.answer().map(|answer| answer.at);
-        let ack = attempt.transaction.ack().map(|ack| ack.at);
-        let own = [request, answer, ack].into_iter().flatten();
-        own.chain(attempt.copies.iter().map(|copy| copy.at)).any(|at| messages.contains(&at))
+        let transaction = attempt.transaction;
+        let sent = attempt.request().map(|request| request.at).into_iter();
+        let sent = sent.chain(attempt.copies.iter().map(|copy| copy.at));
+        let sent = sent.map(|frame| MessageAt::request(transaction, frame));
+        let ack = transaction.ack().map(MessageAt::ack);
+        sent.chain(MessageAt::answer(transaction)).chain(ack).any(|message| messages.contains(&message))
     });
     model.attempts.retain(|_| are_kept.next().unwrap_or(true));
 }

@@ -11,6 +11,7 @@ mod eval;
 pub mod fields;
 mod lex;
 mod literal;
+mod message_at;
 mod names;
 pub mod page;
 mod parse;
@@ -27,6 +28,7 @@ mod subject;
 mod typed;
 
 pub use error::{FilterError, Notes};
+pub use message_at::MessageAt;
 pub use parse::{EXPRESSION_BYTES_MAX, NESTING_MAX, parse};
 pub use program::Filter;
 pub use selection::{Answers, MatchBy, Selected, Selection};

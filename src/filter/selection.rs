@@ -12,6 +12,7 @@ use crate::base::Limits;
 use crate::base::WireMap;
 use crate::filter::Closed;
 use crate::filter::Filter;
+use crate::filter::MessageAt;
 use crate::filter::Subject;
 use crate::filter::fields::Get;
 use crate::filter::resend::Resends;
@@ -20,6 +21,7 @@ use crate::filter::subject::Role;
 use crate::filter::subject::Spoken;
 use crate::history::PairKey;
 use crate::packet::Segment;
+use crate::sip::Message;
 
 /// What a match keeps in the report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,7 +67,7 @@ pub struct Counts {
     pub forgotten: u64,
 }
 
-/// What a message answered: what [`Selection::note`] remembers of it.
+/// What a message answered: what [`Selection::remember`] remembers of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answers {
     bits: u64,
@@ -76,7 +78,7 @@ pub struct Answers {
 /// One message and what it answered.
 #[derive(Clone, Debug)]
 struct Mark {
-    at: FrameRef,
+    at: MessageAt,
     answers: Answers,
 }
 
@@ -88,7 +90,7 @@ pub enum Selected {
     /// All of it.
     Whole,
     /// What has to do with these messages.
-    Messages(BTreeSet<FrameRef>),
+    Messages(BTreeSet<MessageAt>),
 }
 
 /// Frames that are kept for a filter to paste.
@@ -138,7 +140,7 @@ impl Selection {
         }
     }
 
-    /// Asks a message, which came in these frames. Its answers are to be handed to [`Selection::note`] once the runs are closed
+    /// Asks a message, which came in these frames. Its answers are to be handed to [`Selection::remember`] once the runs are closed
     /// that it shows to be over; `None` where there is nothing to note.
     pub fn ask(&mut self, subject: Subject<'_>, frames: &Frames) -> Option<Answers> {
         let subject = Subject {
@@ -168,12 +170,14 @@ impl Selection {
         }
     }
 
-    /// Remembers what a message answered until its run closes.
-    pub fn note(&mut self, call_id: &[u8], at: FrameRef, answers: Answers) {
+    /// Remembers what a message that this frame completed answered, until its run closes.
+    pub fn remember(&mut self, message: &Message<'_>, frame: FrameRef, answers: Answers) {
+        let call_id = message.call_id();
         // Those belong to no session, and nobody would ask for their marks.
         if call_id.is_empty() {
             return;
         }
+        let mark = || Mark { at: MessageAt::of(message, frame), answers };
         let needs_all = self.filter.is_late() || self.by == MatchBy::Message;
         if let Some(marks) = self.marks.get_mut(call_id) {
             if !needs_all {
@@ -183,9 +187,9 @@ impl Selection {
                 self.counts.forgotten += 1;
                 return;
             }
-            marks.push(Mark { at, answers });
+            marks.push(mark());
         } else if self.marks_count < self.marks_max {
-            self.marks.insert(call_id.into(), vec![Mark { at, answers }]);
+            self.marks.insert(call_id.into(), vec![mark()]);
         } else {
             self.counts.forgotten += 1;
             return;
@@ -206,7 +210,7 @@ impl Selection {
         let selected = match (matching.is_empty(), self.by) {
             (true, _) => Selected::Nothing,
             (false, MatchBy::Session) => Selected::Whole,
-            (false, MatchBy::Message) => Selected::Messages(matching.iter().map(|mark| mark.at).collect()),
+            (false, MatchBy::Message) => Selected::Messages(matching.into_iter().map(|mark| mark.at).collect()),
         };
         let Some((closed, number)) = closed.and_then(|closed| Some((closed, closed.number?))) else { return selected };
         if selected == Selected::Nothing {
@@ -229,11 +233,12 @@ impl Selection {
         let mut roles = BTreeMap::new();
         for attempt in &closed.session.attempts {
             let copies = attempt.copies.iter().map(|copy| copy.at);
-            for at in attempt.request().map(|request| request.at).into_iter().chain(copies) {
-                roles.entry(at).or_insert((attempt, Role::Request));
+            for frame in attempt.request().map(|request| request.at).into_iter().chain(copies) {
+                let request = MessageAt::request(attempt.transaction, frame);
+                roles.entry(request).or_insert((attempt, Role::Request));
             }
             if let Some(ack) = attempt.transaction.ack() {
-                roles.entry(ack.at).or_insert((attempt, Role::Ack));
+                roles.entry(MessageAt::ack(ack)).or_insert((attempt, Role::Ack));
             }
         }
         let is_match = |mark: &&Mark| {
@@ -241,7 +246,7 @@ impl Selection {
             self.filter.decides(mark.answers.bits, &spoken)
         };
         let matching: Vec<Mark> = marks.iter().filter(is_match).cloned().collect();
-        matching.iter().for_each(|mark| self.note_match(mark.at, &mark.answers.others));
+        matching.iter().for_each(|mark| self.note_match(mark.at.frame, &mark.answers.others));
         matching
     }
 

@@ -299,8 +299,8 @@ struct Shared<'s, 'run> {
     from: Option<&'run [u8]>,
     to: Option<&'run [u8]>,
     first: Option<&'s Transaction>,
-    /// Requests that were passed on, by their frame.
-    passed_on: BTreeMap<FrameRef, &'s Transaction>,
+    /// Requests that were passed on, by their frame, which may hold several, and by CSeq and method.
+    passed_on: BTreeMap<(FrameRef, Option<u32>, &'s Method), &'s Transaction>,
 }
 
 impl<'s, 'run> Shared<'s, 'run> {
@@ -312,13 +312,16 @@ impl<'s, 'run> Shared<'s, 'run> {
             from: request.map(|request| session.text(request.from)),
             to: request.map(|request| session.text(request.to)),
             first: session.attempts.first().map(|attempt| attempt.transaction),
-            passed_on: forwarded.filter_map(|known| Some((known.request.as_ref()?.at, known))).collect(),
+            passed_on: forwarded
+                .filter_map(|known| Some(((known.request.as_ref()?.at, known.cseq, &known.method), known)))
+                .collect(),
         }
     }
 
-    fn copy_model(&self, copy: &crate::session::Copy) -> model::Copy {
+    fn copy_model(&self, first: &Transaction, copy: &crate::session::Copy) -> model::Copy {
         let FrameAt { input, number } = frame_at(copy.at);
-        let passed_on = self.passed_on.get(&copy.at).filter(|_| copy.kind == CopyKind::Hop);
+        let passed_on = self.passed_on.get(&(copy.at, first.cseq, &first.method));
+        let passed_on = passed_on.filter(|_| copy.kind == CopyKind::Hop);
         let request = passed_on.and_then(|known| known.request.as_ref());
         let answer = passed_on.and_then(|known| known.answer.as_ref());
         model::Copy {
@@ -358,7 +361,7 @@ impl<'s, 'run> Shared<'s, 'run> {
                 .map(|(request, answer)| milliseconds(request.time, answer.time)),
             challenges: attempt.challenges.iter().map(challenge_model).collect(),
             outcome: attempt.outcome.name(),
-            copies: attempt.copies.iter().map(|copy| self.copy_model(copy)).collect(),
+            copies: attempt.copies.iter().map(|copy| self.copy_model(attempt.transaction, copy)).collect(),
             method: text(attempt.transaction.method.as_bytes()),
             ambiguous: request.is_some_and(|request| request.is_ambiguous)
                 || answer.is_some_and(|answer| answer.is_ambiguous),

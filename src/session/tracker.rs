@@ -18,6 +18,7 @@ use crate::session::Transaction;
 use crate::session::budget;
 use crate::session::budget::Budget;
 use crate::session::kept::Kept;
+use crate::session::run::CANDIDATES_MAX;
 use crate::session::runs::RunPlace;
 use crate::session::runs::Runs;
 use crate::sip::Message;
@@ -202,9 +203,17 @@ impl Tracker {
         }
     }
 
-    /// The transaction of that Call-ID whose answer that frame completed, if it is a recent one.
-    pub fn answered_at(&mut self, call_id: &[u8], at: FrameRef) -> Option<&mut Transaction> {
-        self.wake(call_id)?.answered_at(at)
+    /// The transaction whose answer is that message, which this frame completed, if it is a recent one.
+    pub fn answered_by(&mut self, message: &Message<'_>, at: FrameRef) -> Option<&mut Transaction> {
+        let cseq = message.cseq()?;
+        // One TCP segment may bring several answers.
+        let is_answered = |known: &Transaction| {
+            known.answer.as_ref().is_some_and(|answer| answer.at == at)
+                && known.cseq == Some(cseq.number)
+                && known.method.as_bytes() == cseq.method
+        };
+        let newest = self.wake(message.call_id())?.transactions.iter_mut().rev().take(CANDIDATES_MAX);
+        newest.into_iter().find(|known| is_answered(known))
     }
 
     fn gap(&self) -> Duration {

@@ -33,6 +33,7 @@ mod rules;
 mod run;
 mod scenario;
 mod sctp;
+mod shared_frames;
 mod streams;
 #[path = "../../fuzz/src/targets/mod.rs"]
 mod targets;

@@ -421,7 +421,7 @@ pub fn flights_over_tcp(
     all
 }
 
-fn segment(frame: &RawFrame, whole: &Datagram, sequence: u32, flags: u8, part: &[u8]) -> RawFrame {
+pub fn segment(frame: &RawFrame, whole: &Datagram, sequence: u32, flags: u8, part: &[u8]) -> RawFrame {
     let mut tcp = whole.udp[..4].to_vec();
     tcp.extend(sequence.to_be_bytes());
     tcp.extend([0, 0, 0, 0, 0x50, flags, 0xff, 0xff, 0, 0, 0, 0]);
