@@ -3,6 +3,7 @@
 //! [`RULES`] is the one list: `explain`, `list rules`, `docs/rules.md` and the checks all come from it.
 
 pub mod aka_facts;
+pub mod answer_alteration;
 pub mod answer_facts;
 mod by_the_book;
 pub mod capture_facts;

@@ -162,6 +162,7 @@ const NO_RULES: &[&str] = &[
     "auth-int",
     "challenge-grammar",
     "challenge-kind",
+    "challenge-removed",
     "credentials-removed",
     "folded-challenge",
     "friendly-scanner",

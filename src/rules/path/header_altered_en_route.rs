@@ -10,12 +10,16 @@ use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::answer_alteration;
+use crate::rules::answer_alteration::AlteredAnswer;
+use crate::rules::answer_alteration::Change;
 use crate::rules::facts;
 use crate::rules::hop_facts;
 use crate::rules::hop_facts::Alteration;
 use crate::rules::hop_facts::What;
 use crate::rules::recovery;
 use crate::session::Session;
+use crate::session::Transaction;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -25,13 +29,15 @@ pub static RULE: Rule = Rule {
     severity: Severity::Medium,
     summary: "A device on the path changed what the digest depends on",
     finds: "The same request captured before and behind a device, whose credentials differ, are gone, or whose digest covers a body \
-            that differs. It is high where the request was refused behind the device and the change explains it: the digest was right \
-            before, or what it covers was changed. A Request-URI that was changed counts only where a right digest was refused.",
+            that differs; or the same challenge, as the server sent it and as the client got it, in which the header, realm, algorithm, qop, \
+            opaque, stale or nonce differ, or which is gone; or a REGISTER that was accepted, and refused by who passed it on. It is high where the request was refused behind the device and the change explains it: the digest was right \
+            before, or what it covers was changed; an answer that was changed, where the client did not get in behind it. A Request-URI that was changed counts only where a right digest was refused.",
     matters: "The client did it right, and the server got something else. No password helps.",
     advice: "Switch the SIP ALG of the device between the two capture points off, or use TLS. Where it is a proxy or an SBC, stop it \
              from rewriting the credentials, or let it authenticate by itself.",
     not_this: "A proxy may rewrite the Request-URI and the session description: that alone is normal. A device that answers a \
-               challenge with credentials of its own has changed nothing. Credentials that a proxy asked for and took away were its own.",
+               challenge with credentials of its own has changed nothing. Credentials that a proxy asked for and took away were its own, and \
+               a challenge with a nonce of its own is its own, unless it passes the answer on.",
     sources: &["RFC 3261 section 22.3", "RFC 3261 section 16.6", "RFC 7616 section 3.4.3"],
     sample: "alg-rewrites-credentials",
     check: Check::Session(check),
@@ -52,13 +58,78 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         count += usize::from(altered.is_some());
         all.extend(altered.filter(|_| all.len() < GRADED_MAX));
     }
+    let mut findings: Vec<Finding> = answers(session).into_iter().collect();
     let graded = all.iter().map(|alteration| (grade(session, alteration), alteration));
-    let Some(((severity, confidence), lead)) = graded.rev().max_by_key(|(grade, _)| *grade) else { return Vec::new() };
+    let Some(((severity, confidence), lead)) = graded.rev().max_by_key(|(grade, _)| *grade) else { return findings };
     let mut finding = finding(session, &all, lead).graded(severity, confidence);
     if count > 1 {
         finding.explanation.push_str(&format!(" The session shows {count} altered requests."));
     }
-    vec![finding]
+    findings.push(finding);
+    findings
+}
+
+/// The first answer that a device changed, where the client did not get in behind it, else the first of all.
+fn answers(session: &Session<'_>) -> Option<Finding> {
+    let mut all: Vec<AlteredAnswer<'_>> = Vec::new();
+    let mut count = 0;
+    for index in 0..session.run.transactions.len() {
+        let altered = answer_alteration::altered_answer(session, index);
+        count += usize::from(altered.is_some());
+        all.extend(altered.filter(|_| all.len() < GRADED_MAX));
+    }
+    let has_failed =
+        |one: &&AlteredAnswer<'_>| one.attempt.is_some_and(|index| !recovery::has_recovered(session, index));
+    let lead = all.iter().find(has_failed);
+    // What was sent was wrong as it was sent: that is reason enough, whatever was asked for.
+    let is_wrong =
+        facts::presented(session).any(|(_, attempt, presented)| attempt.is_own_hop() && presented.is_wrong());
+    let severity = if lead.is_some() && !is_wrong { Severity::High } else { Severity::Medium };
+    let lead = lead.or(all.first())?;
+    let place = place(lead.first, lead.next);
+    let mut finding = Finding::new(&RULE, format!("{place} {}", lead.done()))
+        .graded(severity, if severity == Severity::High { Confidence::Likely } else { Confidence::Proven })
+        .fault(Fault::Path)
+        .explained(format!(
+            "Both sides of it were captured: {}. {}",
+            lead.differences(),
+            match lead.what {
+                Change::Refused => "The registrar has the registration, and the client takes it for failed.",
+                _ if severity == Severity::High =>
+                    "The client answers what it gets, as far as it can, and the server judges that by what it had sent.",
+                _ if is_wrong => "The digest was wrong as it was sent, whatever was asked for.",
+                _ => "The client got in all the same.",
+            }
+        ));
+    finding = match lead.what {
+        Change::Refused => finding
+            .advises("See in the log and the rules of that device why it refuses what the registrar has accepted"),
+        _ => finding.advises("Switch the SIP ALG of that device off, or use TLS, which it cannot read").advises(
+            "Where it is a proxy or an SBC, let it pass challenges back as they are, or let it authenticate by itself",
+        ),
+    };
+    if count > 1 {
+        finding.explanation.push_str(&format!(" The session shows {count} altered answers."));
+    }
+    finding.cause = Some(lead.what.name());
+    finding.attempt = lead.attempt;
+    if let Some(attempt) = lead.attempt.and_then(|index| session.attempts.get(index)) {
+        finding.subject = facts::subject(session, attempt);
+    }
+    finding.evidence = lead.evidence(session);
+    finding.frames = all.iter().flat_map(|one| [one.given.at, one.told.at]).collect();
+    finding.frames.sort_unstable();
+    finding.frames.dedup();
+    Some(finding)
+}
+
+/// Where the change was made.
+fn place(first: &Transaction, next: &Transaction) -> String {
+    if first.flow().destination.address == next.flow().source.address {
+        format!("The device at {}", first.flow().destination.address)
+    } else {
+        format!("A device between {} and {}", first.flow().source.address, next.flow().destination.address)
+    }
 }
 
 fn grade(session: &Session<'_>, alteration: &Alteration<'_, '_>) -> (Severity, Confidence) {
@@ -78,12 +149,7 @@ fn grade(session: &Session<'_>, alteration: &Alteration<'_, '_>) -> (Severity, C
 }
 
 fn finding(session: &Session<'_>, all: &[Alteration<'_, '_>], lead: &Alteration<'_, '_>) -> Finding {
-    let (first, next) = (lead.first, lead.next);
-    let place = if first.flow().destination.address == next.flow().source.address {
-        format!("The device at {}", first.flow().destination.address)
-    } else {
-        format!("A device between {} and {}", first.flow().source.address, next.flow().destination.address)
-    };
+    let place = place(lead.first, lead.next);
     let same: Vec<&Alteration<'_, '_>> = all.iter().filter(|other| other.what == lead.what).collect();
     let mut finding = Finding::new(&RULE, format!("{place} {}", done(lead))).fault(Fault::Path).explained(format!(
         "{} before it, and again behind it in frame {}: {}.{}",

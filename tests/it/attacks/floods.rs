@@ -63,3 +63,39 @@ fn bodies_within_bodies_cost_linear_time() {
     assert_eq!(beside_a_registration(&frames(300)).summary.sip_messages, 5);
     check_linear("bodies within bodies", 5_000, frames);
 }
+
+/// A datagram from one host of the network to another.
+fn between(from: u8, to: u8, text: &str) -> Vec<u8> {
+    let mut frame = udp_frame(text.as_bytes());
+    (frame[29], frame[33]) = (from, to);
+    frame
+}
+
+/// One Call-ID in which a proxy passes on thousands of requests, and another challenge back each time.
+#[test]
+fn challenges_that_are_altered_by_the_thousand_cost_linear_time() {
+    let hops = |number: usize| {
+        let ids = |vias: &str| {
+            format!("{vias}From: <sip:a@a>;tag=a\r\nTo: <sip:a@a>\r\nCall-ID: one\r\nCSeq: {} REGISTER\r\n", number + 1)
+        };
+        let outer = format!("Via: SIP/2.0/UDP c;branch=z9hG4bKc{number}\r\n");
+        let inner = format!("Via: SIP/2.0/UDP p;branch=z9hG4bKp{number}\r\n{outer}");
+        let row = format!(
+            "Authorization: Digest username=\"a\", realm=\"r\", nonce=\"u{number}\", uri=\"sip:a\", response=\"{number:032x}\"\r\n"
+        );
+        let asks = |vias: &str| format!("REGISTER sip:a SIP/2.0\r\n{}{row}\r\n", ids(vias));
+        let says = |vias: &str, nonce: char| {
+            format!(
+                "SIP/2.0 401 No\r\n{}WWW-Authenticate: Digest realm=\"r\", nonce=\"{nonce}{number}\"\r\n\r\n",
+                ids(vias)
+            )
+        };
+        [
+            between(1, 2, &asks(&outer)),
+            between(2, 3, &asks(&inner)),
+            between(3, 2, &says(&inner, 'n')),
+            between(2, 1, &says(&outer, 'm')),
+        ]
+    };
+    check_linear("altered challenges", 1_500, |n| (0..n).flat_map(hops).collect());
+}

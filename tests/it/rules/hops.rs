@@ -337,3 +337,108 @@ fn three_sides_in_a_row_are_one_client_too() {
     );
     check(&[&chain], SECRET, "high digest-wrong-password fault=client sessions=3\ntold 1 of 1 client did not get in");
 }
+
+/// A REGISTER that is passed on and challenged, and the challenge as the device passes it back.
+fn challenged_as(status: &str, told: &str) -> String {
+    format!(
+        "phone > alg REGISTER\nalg > server forward\nserver > alg 401\nWWW-Authenticate: challenge nonce=one opaque=x\n\
+         alg > phone {status}\n{told}\n"
+    )
+}
+
+#[test]
+fn a_challenge_that_was_altered_on_its_way_is_the_paths() {
+    let sent = format!("{HOP_WRONG}alg > server forward\n{HOP_REFUSED}");
+    let altered = "high header-altered-en-route fault=path sure=likely cause=challenge by=-";
+    let explained = "medium rejected-credentials by=header-altered-en-route";
+    for (told, what) in [
+        ("WWW-Authenticate: challenge nonce=one opaque=x realm=other", "realm"),
+        ("WWW-Authenticate: challenge nonce=one opaque=x algorithm=SHA-256", "algorithm"),
+        ("WWW-Authenticate: challenge nonce=one opaque=y", "opaque"),
+        ("WWW-Authenticate: challenge nonce=one opaque=x qop=auth-int", "qop"),
+        ("Proxy-Authenticate: challenge nonce=one opaque=x", "header"),
+    ] {
+        let explained = match what {
+            // With the realm that the client was told, its answer answers nobody.
+            "realm" => "medium challenge-unanswered by=header-altered-en-route",
+            "header" => "medium challenge-header-wrong-kind by=header-altered-en-route",
+            _ => explained,
+        };
+        let said = format!("{altered} says=another_{what}\n{explained}");
+        check(&[NAMES, &challenged_as("401", told), &sent, LATER], NOTHING, &said);
+    }
+    // Passed back as it is, in other letters, with one of the device's own beside it, or in the place of it.
+    for told in [
+        "WWW-Authenticate: challenge nonce=one opaque=x",
+        "WWW-Authenticate: Digest opaque=\"x\",nonce=\"one\",qop=\"AUTH\",algorithm=md5,realm=\"pbx.example.com\"",
+        "WWW-Authenticate: challenge nonce=one opaque=x\nProxy-Authenticate: challenge realm=alg nonce=two",
+        "Proxy-Authenticate: challenge realm=alg nonce=two",
+    ] {
+        check(&[NAMES, &challenged_as("401", told), &sent, LATER], NOTHING, "no header-altered-en-route");
+    }
+    // Whoever is challenged and answers itself has nothing to pass back.
+    let own = "alg > server REGISTER\nAuthorization: digest user=trunk password=x nonce=one realm=pbx.example.com\nserver > alg 200\n";
+    let asked = challenged_as("401", "WWW-Authenticate: challenge nonce=one opaque=x realm=other");
+    let (before, behind) = asked.split_at(asked.find("alg > phone").expect("it is there"));
+    check(&[NAMES, before, own, behind, LATER], NOTHING, "no header-altered-en-route");
+}
+
+#[test]
+fn a_challenge_that_was_taken_out_on_its_way_is_the_paths() {
+    let bare = challenged_as("401", "");
+    let found = "high header-altered-en-route fault=path cause=challenge-removed by=-\n\
+        medium challenge-header-missing by=header-altered-en-route";
+    check(&[NAMES, &bare, &bare, LATER], NOTHING, found);
+}
+
+#[test]
+fn a_nonce_that_was_altered_comes_back_to_the_server() {
+    let told = challenged_as("401", "WWW-Authenticate: challenge nonce=other opaque=x");
+    let sent = format!("{HOP_WRONG}alg > server forward\n{HOP_REFUSED}");
+    let altered = "high header-altered-en-route fault=path says=another_nonce";
+    check(&[NAMES, &told, &sent, LATER], NOTHING, altered);
+    // A device that asks for itself takes the answer for itself.
+    let kept = format!("{HOP_WRONG}alg > phone 401\nWWW-Authenticate: challenge\n");
+    check(&[NAMES, &told, &kept, LATER], NOTHING, "no header-altered-en-route");
+}
+
+#[test]
+fn a_registration_that_was_accepted_behind_the_device_was_not_refused_by_the_registrar() {
+    let refused = "alg > server forward\nserver > alg 200\nalg > phone 403\n";
+    let found = "high header-altered-en-route fault=path cause=answer by=-\n\
+        medium forbidden-after-credentials by=header-altered-en-route";
+    check(&[NAMES, HOP_ASKED, HOP_RIGHT, refused, LATER], SECRET, found);
+    let both = "alg > server forward\nserver > alg 403\nalg > phone 403\n";
+    check(&[NAMES, HOP_ASKED, HOP_RIGHT, both, LATER], SECRET, "no header-altered-en-route");
+}
+
+#[test]
+fn what_a_proxy_may_do_with_a_challenge_alters_none() {
+    let sent = format!("{HOP_WRONG}alg > server forward\n{HOP_REFUSED}");
+    let none = "no header-altered-en-route";
+    let asked = |given: &str, told: &str| {
+        format!("phone > alg REGISTER\nalg > server forward\nserver > alg 401\n{given}\nalg > phone {told}\n")
+    };
+    let several = "WWW-Authenticate: challenge nonce=one algorithm=SHA-256\nWWW-Authenticate: challenge nonce=one";
+    for (given, told) in [
+        // One of two offers, a shorter list, an empty value left out.
+        (several, "401\nWWW-Authenticate: challenge nonce=one"),
+        ("WWW-Authenticate: challenge nonce=one qop=\"auth,auth-int\"", "401\nWWW-Authenticate: challenge nonce=one"),
+        ("WWW-Authenticate: challenge nonce=one opaque=\"\"", "401\nWWW-Authenticate: challenge nonce=one"),
+        // Its own, with the nonce that Kamailio gives to everybody within a second.
+        ("WWW-Authenticate: challenge nonce=one", "407\nProxy-Authenticate: challenge nonce=one realm=edge"),
+    ] {
+        check(&[NAMES, &asked(given, told), &sent, LATER], NOTHING, none);
+    }
+    // The first answer was lost, and the repeat has another one.
+    let first = "phone > alg REGISTER\nalg > server forward\nserver > alg 401\nWWW-Authenticate: challenge nonce=one\n";
+    let again = "+0.5 retransmit 1\nretransmit 2\nserver > alg 401\nWWW-Authenticate: challenge nonce=other\nalg > phone forward\n";
+    check(&[NAMES, first, again, &sent, LATER], NOTHING, none);
+    // A wrong password is reason enough.
+    let altered =
+        asked("WWW-Authenticate: challenge nonce=one opaque=x", "401\nWWW-Authenticate: challenge nonce=one opaque=y");
+    check(&[NAMES, &altered, &sent, LATER], SECRET, "high digest-wrong-password by=-\nmedium header-altered-en-route");
+    // Who is asked by another registrar of the service passes that on.
+    let other = "alg > server forward\nserver > alg 200\nalg > phone 401\nWWW-Authenticate: challenge realm=other\n";
+    check(&[NAMES, HOP_ASKED, HOP_RIGHT, other, LATER], SECRET, none);
+}
