@@ -11,6 +11,7 @@ mod causes;
 pub mod challenge;
 pub mod challenge_facts;
 pub mod challenge_form;
+pub mod clock_facts;
 pub mod configuration;
 pub mod credentials;
 pub mod credentials_facts;

@@ -12,6 +12,7 @@ use crate::history::nonce::Nonce;
 use crate::rules::Context;
 use crate::rules::Fault;
 use crate::rules::Severity;
+use crate::rules::clock_facts;
 use crate::rules::facts;
 use crate::rules::relay_facts;
 use crate::session::Attempt;
@@ -108,6 +109,8 @@ pub enum OtherServer {
         /// The one that refused.
         refused: IpAddr,
     },
+    /// The same address and name, and another clock.
+    Clock,
 }
 
 /// The server whose nonce was refused by another one that never took such a nonce. `None` where the nonce was issued by who
@@ -154,8 +157,20 @@ pub fn other_server(
         return (never_took && !is_shared).then_some(OtherServer::Behind { issued, refused });
     }
     let name = |attempt: &Attempt<'_>| attempt.answer()?.server.map(|name| session.text(name).to_vec());
-    let (before, now) = name(issuer).zip(name(attempt))?;
-    (before != now && never_took).then_some(OtherServer::Name(before))
+    match name(issuer).zip(name(attempt)) {
+        Some((before, now)) if before != now => never_took.then_some(OtherServer::Name(before)),
+        _ => {
+            clock_facts::apart(session, context, attempt, presented).filter(|_| never_took).map(|_| OtherServer::Clock)
+        }
+    }
+}
+
+/// So many refusals that are all of one kind are no chance.
+pub const TURNS_MIN: usize = 3;
+
+/// How many sets of credentials were refused.
+pub fn refused_count(session: &Session<'_>) -> usize {
+    facts::presented(session).filter(|(_, _, presented)| presented.is_refused()).count()
 }
 
 /// Whether credentials answered a challenge at once, as the first to use its nonce, and were refused without a word about the nonce: then

@@ -11,6 +11,7 @@ use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::clock_facts;
 use crate::rules::facts;
 use crate::rules::nonce_facts;
 use crate::rules::nonce_facts::OtherServer;
@@ -28,14 +29,15 @@ pub static RULE: Rule = Rule {
     severity: Severity::High,
     summary: "A nonce that one server issued is refused by another",
     finds: "Credentials that answer the challenge of one server address, sent to and refused by another one, or \
-            by the same address under another Server name or by another node that it passed the request on to, where that one \
-            never took such a nonce. High needs \
+            by the same address under another Server name, with another clock (by the nonces of both challenges) or by another node that \
+            it passed the request on to, where that one never took such a nonce. Where the clocks of the two differ by 5 s and more, it says so. High needs \
             stale=true, a digest that is proven right, or several servers that refuse each other's nonces by turns and nothing else; \
             else it is medium and possible.",
     matters: "Behind a load balancer or several SRV records, challenge and answer may reach different nodes. Each \
             refuses what the other asked for, and a client gets in by luck only.",
     advice: "Give all nodes the same nonce secret, or keep a client on the node that challenged it. OpenSIPS \
-            nodes need disable_nonce_check too: each remembers the nonces that it has seen.",
+            nodes need disable_nonce_check too: each remembers the nonces that it has seen. Nonces that hold a time need clocks \
+            that agree.",
     not_this: "Nodes that took each other's nonces before share their secret. The hops of one request through a \
             proxy are one path, and no other server.",
     sources: &["RFC 7616 section 3.3", "RFC 3261 section 22.1", "RFC 3263 section 4"],
@@ -49,6 +51,10 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
             Some((index, attempt, presented, nonce_facts::other_server(session, context, attempt, presented)?))
         })
         .collect();
+    // A clock is set once, and then it is that of one server still. Two nodes change back.
+    if foreign.iter().all(|(_, _, _, other)| *other == OtherServer::Clock) && foreign.len() < CHANGES_MIN {
+        return Vec::new();
+    }
     let Some((index, attempt, presented, other)) = foreign.first() else { return Vec::new() };
     let is_the_nonce = foreign.iter().any(|(_, _, presented, _)| nonce_facts::is_about_the_nonce(presented));
     let is_stale = foreign.iter().any(|(_, _, presented, _)| presented.judgement == Judgement::Stale);
@@ -76,6 +82,12 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     } else if !is_the_nonce {
         finding.explanation.push_str(" Without the password, a wrong one looks the same.");
     }
+    if let Some(clocks) =
+        foreign.iter().find_map(|(_, attempt, presented, _)| clock_facts::apart(session, context, attempt, presented))
+    {
+        finding.explanation.push_str(&clocks.said());
+        finding.remedy.insert(0, "Set the clocks of all nodes of the server by NTP".into());
+    }
     finding.cause = Some("node-switch");
     // Two servers are two exchanges: it explains what is found of either.
     finding.attempt = presented.answers.is_none().then_some(*index);
@@ -89,15 +101,20 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     vec![finding]
 }
 
-/// So many refusals by turns are no chance.
-const TURNS_MIN: usize = 3;
+/// Changes of the clock that show two of them.
+const CHANGES_MIN: usize = 2;
 
 /// Whether several servers refuse what answers another one, and no server refuses what answers itself.
 fn are_by_turns(session: &Session<'_>, foreign: &[(usize, &Attempt<'_>, &Presented<'_>, OtherServer)]) -> bool {
-    let servers: BTreeSet<IpAddr> =
-        foreign.iter().map(|(_, attempt, _, _)| attempt.transaction.flow().destination.address).collect();
-    let refused = facts::presented(session).filter(|(_, _, presented)| presented.is_refused()).count();
-    servers.len() > 1 && foreign.len() >= TURNS_MIN && foreign.len() == refused
+    let refusing = |attempt: &Attempt<'_>, other: &OtherServer| match other {
+        OtherServer::Behind { refused, .. } => *refused,
+        _ => attempt.transaction.flow().destination.address,
+    };
+    let servers: BTreeSet<IpAddr> = foreign.iter().map(|(_, attempt, _, other)| refusing(attempt, other)).collect();
+    let has_clocks = foreign.iter().all(|(_, _, _, other)| *other == OtherServer::Clock);
+    (servers.len() > 1 || has_clocks)
+        && foreign.len() >= nonce_facts::TURNS_MIN
+        && foreign.len() == nonce_facts::refused_count(session)
 }
 
 /// Who challenged, and who refused.
@@ -105,6 +122,7 @@ fn names(session: &Session<'_>, attempt: &Attempt<'_>, other: &OtherServer) -> (
     let address = attempt.transaction.flow().destination.address;
     match other {
         OtherServer::Address(issuer) => (issuer.to_string(), address.to_string()),
+        OtherServer::Clock => (format!("one node of {address}"), "another one".to_owned()),
         OtherServer::Behind { issued, refused } => (issued.to_string(), format!("{refused}, both behind {address},")),
         OtherServer::Name(issuer) => {
             let name = attempt.answer().and_then(|answer| answer.server).map(|name| facts::quoted(session.text(name)));

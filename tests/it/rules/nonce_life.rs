@@ -220,6 +220,38 @@ fn nonce_from_other_server_knows_one_address_with_two_names() {
 }
 
 #[test]
+fn nonce_from_other_server_knows_two_clocks_behind_one_address() {
+    // Seconds into the scenario by the clock of whoever challenges; the capture goes on for half a second at a time.
+    let tries = |clocks: &[u32]| {
+        let again = clocks.iter().skip(1).map(|made| format!("{RIGHT}{}+0.5 ", challenged(&kamailio(*made, 300, &[]))));
+        format!("{}{}> OPTIONS\n< 200\n", asked(&kamailio(clocks[0], 300, &[])), again.collect::<String>())
+    };
+    let two = tries(&[1, 601, 2, 603, 3]);
+    let found = "high nonce-from-other-server cause=node-switch fault=server says=differ_by_10_min by=-";
+    check(&[&two, LATER], SECRET, &format!("{found} sure=likely says=NTP excludes=wrong_password"));
+    check(&[&two, LATER], NOTHING, &format!("{found} sure=possible\nmedium challenge-loop by=nonce-from-other-server"));
+    // Within a second, each gives the nonce that it gave before.
+    check(&[&tries(&[1, 601, 1, 601, 1]), LATER], SECRET, "high nonce-from-other-server says=differ_by_10_min");
+    // A wrong digest is reason enough.
+    check(
+        &[&two.replace("=secret", "=wrong"), LATER],
+        SECRET,
+        "no nonce-from-other-server\nhigh digest-wrong-password",
+    );
+    // One clock, and one that is ahead all the time.
+    // One that was set once, and one that counts in minutes.
+    for one in [[1, 1, 1, 2, 2], [600, 601, 601, 602, 602], [1, 1, 601, 602, 602], [0, 60, 0, 60, 0]] {
+        check(&[&tries(&one), LATER], SECRET, "no nonce-from-other-server\nhigh digest-ok-but-rejected");
+    }
+    // What took its time is no other clock: the capture's may have been set in between.
+    let late = format!("{}{RIGHT}+40 {}", asked(&kamailio(0, 300, &[])), challenged(&kamailio(100, 300, &[])));
+    check(&[&late, LATER], SECRET, "no nonce-from-other-server");
+    // Nodes with names and addresses of their own say so, too.
+    let named = two.replacen("< 401\n", "< 401\nServer: a\n", 1).replacen("< 401\nWWW", "< 401\nServer: b\nWWW", 1);
+    check(&[&named, LATER], SECRET, "high nonce-from-other-server says=differ_by_10_min");
+}
+
+#[test]
 fn nonce_from_other_server_is_medium_where_the_client_recovers() {
     check(
         &[NODES, TO_A, &at_node("node-b", STALE_401), &at_node("node-b", "200")],
