@@ -22,8 +22,8 @@ pub static RULE: Rule = Rule {
     severity: Severity::High,
     summary: "A challenge is answered from another address than it was sent to, and the answer is refused",
     finds: "Credentials that answer a challenge which the same server sent to another client address in the same \
-            Call-ID, refused. High needs stale=true or a digest that is proven right; else it is medium and \
-            possible.",
+            Call-ID, refused. High needs stale=true, a digest that is proven right, or three refusals and none of an answer from the \
+            address that was asked; else it is medium and possible.",
     matters: "Some servers bind a nonce to the address that they sent it to: Asterisk always, Kamailio where \
             auth_checks ask for it. A client behind a NAT that changes its outside address, or with two \
             interfaces, never gets in.",
@@ -48,7 +48,9 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let has_recovered = recovery::has_recovered_anywhere(session, last);
     // One that was good where it was given may have become too old in the meantime.
     let has_served = moved.iter().all(|(index, _, presented, _)| nonce_facts::was_let_past(session, *index, presented));
-    let (severity, sure) = match nonce_facts::severity(is_the_nonce, has_recovered) {
+    // Where nothing else was ever refused, it stands before the loop that this makes.
+    let is_every_time = moved.len() >= nonce_facts::TURNS_MIN && moved.len() == nonce_facts::refused_count(session);
+    let (severity, sure) = match nonce_facts::severity(is_the_nonce || is_every_time, has_recovered) {
         _ if has_served && has_recovered => (Severity::Info, Confidence::Possible),
         severity if is_the_nonce && !has_served => (severity, Confidence::Likely),
         severity => (severity, Confidence::Possible),

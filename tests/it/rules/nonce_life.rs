@@ -434,6 +434,23 @@ fn nonce_bound_to_source_changed_is_found() {
         SECRET,
         "medium nonce-bound-to-source-changed",
     );
+    // Packets that leave by two uplinks in turn: nobody needs the password to see it.
+    let answers = |who: &str, given: u32| {
+        let credentials = format!("digest user=1001 password=secret realm=pbx.example.com qop=auth nonce=n{given}");
+        let (cseq, next) = (given + 1, given + 1);
+        format!(
+            "{who} > server REGISTER\nAuthorization: {credentials}\nCSeq: {cseq} REGISTER\nserver > {who} {PLAIN_401} nonce=n{next}\n"
+        )
+    };
+    let asked = "a > server REGISTER\nserver > a 401\nWWW-Authenticate: challenge nonce=n1\n";
+    let by_turns = [two, asked, &answers("b", 1), &answers("a", 2), &answers("b", 3), &later];
+    let found = "high nonce-bound-to-source-changed sure=possible by=-\nmedium rejected-credentials by=nonce-bound-to-source-changed";
+    check(&by_turns, NOTHING, found);
+    check(
+        &[two, asked, &answers("b", 1), &answers("b", 2), &answers("b", 3), &later],
+        NOTHING,
+        "medium nonce-bound-to-source-changed",
+    );
     // One that had served at the first address may have been too old.
     let served =
         "a > server REGISTER\nCSeq: 2 REGISTER\nAuthorization: digest user=1001 password=secret nc=1\nserver > a 200\n";
