@@ -19,12 +19,14 @@ use crate::rules::challenge::retry_without_credentials;
 use crate::rules::credentials::digest_near_miss;
 use crate::rules::credentials::digest_wrong_password;
 use crate::rules::facts;
+use crate::rules::nonce::nonce_from_other_server;
 use crate::rules::nonce::stale_loop;
 use crate::rules::passed;
 use crate::rules::path;
 use crate::rules::recovery::has_recovered;
 use crate::session::Attempt;
 use crate::session::Session;
+use crate::session::SessionOutcome;
 
 /// Softens what recovered, links what is explained, and sorts.
 pub fn settle(session: &Session<'_>, findings: &mut [Finding]) {
@@ -146,6 +148,16 @@ struct Explanation {
     is_over: bool,
 }
 
+/// Whether what a finding speaks of was mended since. Nodes that refuse each other's nonces, until the client is let in at one, have refused
+/// no secret.
+fn is_made_good(session: &Session<'_>, finding: &Finding) -> bool {
+    let is_corrected =
+        is_same(finding.rule, &digest_wrong_password::RULE) && digest_wrong_password::is_corrected(finding);
+    let has_found_its_node =
+        is_same(finding.rule, &nonce_from_other_server::RULE) && session.outcome == SessionOutcome::Accepted;
+    is_corrected || has_found_its_node
+}
+
 fn explain(session: &Session<'_>, findings: &mut [Finding]) {
     for (rule, explained) in EXPLAINS {
         let is_cause = |finding: &&Finding| {
@@ -165,8 +177,7 @@ fn explain(session: &Session<'_>, findings: &mut [Finding]) {
                 let Finding { severity, fault, confidence, is_over, .. } = *finding;
                 let remedy = finding.remedy.first().cloned();
                 let last = finding.frames.last().copied();
-                let is_made_good =
-                    is_same(rule, &digest_wrong_password::RULE) && digest_wrong_password::is_corrected(finding);
+                let is_made_good = is_made_good(session, finding);
                 let of = move |exchange| Explanation {
                     exchange,
                     severity,

@@ -220,6 +220,15 @@ fn nonce_from_other_server_knows_one_address_with_two_names() {
 }
 
 #[test]
+fn nonce_from_other_server_explains_refusals_until_the_client_stays_at_one() {
+    let turns = ["node-b", "node-a", "node-b"].map(|node| at_node(node, PLAIN_401)).concat();
+    let settled = [NODES, TO_A, &turns, &at_node("node-b", "200"), LATER];
+    let found = "verdict ok\nmedium nonce-from-other-server by=-\nmedium";
+    check(&settled, SECRET, &format!("{found} digest-ok-but-rejected by=nonce-from-other-server"));
+    check(&settled, NOTHING, &format!("{found} rejected-credentials by=nonce-from-other-server"));
+}
+
+#[test]
 fn nonce_from_other_server_knows_two_clocks_behind_one_address() {
     // Seconds into the scenario by the clock of whoever challenges; the capture goes on for half a second at a time.
     let tries = |clocks: &[u32]| {
