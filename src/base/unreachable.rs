@@ -43,6 +43,8 @@ pub enum Why {
     Closed,
     /// The same by RST (RFC 9293 §3.5.2).
     Reset,
+    /// Its sender's TCP sent it again and again, and its receiver's acknowledged nothing of it (RFC 9293 §3.8.1).
+    Unacknowledged,
     /// Nobody accepts a TCP connection there (RFC 9293 §3.10.7.1).
     Refused,
 }
@@ -148,7 +150,7 @@ impl Unreachables {
     pub fn note(&mut self, notice: Notice) {
         let flow @ Flow { source, destination } = notice.what.flow;
         match notice.what.why {
-            Why::Closed | Why::Reset => self.ends.note(flow, notice),
+            Why::Closed | Why::Reset | Why::Unacknowledged => self.ends.note(flow, notice),
             Why::Refused => self.refusals.note((source.address, destination.address), notice),
             Why::Port | Why::Host | Why::Prohibited | Why::TooLarge | Why::Expired | Why::Incomplete => {
                 self.icmp.note((source, destination.address), notice)

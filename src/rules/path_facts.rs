@@ -147,18 +147,26 @@ pub fn notice_of(attempt: &Attempt<'_>, context: &Context<'_>) -> Option<Notice>
 /// An ICMP message follows at once.
 const BOUNCES_WITHIN: Duration = Duration::from_millis(500);
 
-/// What ICMP said of an answer: that it did not come to the client.
+/// What ICMP or TCP said of an answer: that it did not come to the client.
 pub fn notice_of_answer(attempt: &Attempt<'_>, context: &Context<'_>) -> Option<Notice> {
     let flow = attempt.transaction.flow();
     let sent = attempt.answer()?.time;
+    let resent = context.unreachable.of(flow.reversed(), attempt.transaction.transport, sent);
+    let resent = resent.filter(|notice| notice.what.why == Why::Unacknowledged);
     let mut notices = context.unreachable.from_port_to(flow.destination, flow.source.address);
-    notices.find(|notice| {
-        // To the port of the request for as long as it is repeated; to another one, which the Via may name, there and then.
-        let is_same_port = notice.what.flow.destination == flow.source;
-        let within = if is_same_port { TRANSACTION_TIMEOUT } else { BOUNCES_WITHIN };
-        notice.time >= sent && notice.time.since(sent) <= within
+    resent.or_else(|| {
+        notices.find(|notice| {
+            // To the port of the request for as long as it is repeated; to another one, which the Via may name, there and then.
+            let is_same_port = notice.what.flow.destination == flow.source;
+            let within = if is_same_port { TRANSACTION_TIMEOUT } else { BOUNCES_WITHIN };
+            notice.time >= sent && notice.time.since(sent) <= within
+        })
     })
 }
+
+/// Connections that carry short messages and not long ones are mostly so for this.
+const DROPS_SEGMENTS: &str = "Find what on the way drops these packets: where short ones go through, a smaller MTU (tunnel, PPPoE) without \
+     ICMP or MSS clamping; else a firewall or a lost route";
 
 /// Says of an answer that it did not come to the client, who says so, and what to look at.
 pub fn tell_bounced(attempt: &Attempt<'_>, notice: Notice, mut finding: Finding) -> Finding {
@@ -176,6 +184,13 @@ pub fn tell_bounced(attempt: &Attempt<'_>, notice: Notice, mut finding: Finding)
             Fault::Path,
             format!("{said_by} says that it does not let the answer through (ICMP administratively prohibited"),
             format!("Let {said_by} pass what {} sends to {client}", flow.source.address),
+        ),
+        Why::Unacknowledged => (
+            Fault::Path,
+            format!(
+                "TCP sent its bytes again and again, and {client} had acknowledged none of them by then (TCP retransmission"
+            ),
+            DROPS_SEGMENTS.to_owned(),
         ),
         _ => (
             Fault::Path,
@@ -233,6 +248,13 @@ pub fn tell_unreachable(attempt: &Attempt<'_>, context: &Context<'_>, mut findin
             format!("{said_by} got some fragments of the request and not all (ICMP fragment reassembly time exceeded"),
             "Find what drops fragments between the two, or send the request over TCP, or shorter".to_owned(),
         ),
+        Why::Unacknowledged => (
+            Fault::Path,
+            format!(
+                "TCP sent its bytes again and again, and {server} had acknowledged none of them by then (TCP retransmission"
+            ),
+            DROPS_SEGMENTS.to_owned(),
+        ),
         Why::Closed => (Fault::Server, format!("{server} closed the connection behind it (TCP FIN"), ended(server)),
         Why::Reset => (
             Fault::Server,
@@ -241,7 +263,7 @@ pub fn tell_unreachable(attempt: &Attempt<'_>, context: &Context<'_>, mut findin
         ),
     };
     finding.explanation.push_str(&format!(" {words}, frame {}).", at.number));
-    if why.is_end() || why == Why::Port && is_host {
+    if why.is_end() || why == Why::Unacknowledged || why == Why::Port && is_host {
         // It is known what is the matter.
         finding.remedy.clear();
     }

@@ -55,10 +55,24 @@ impl<F: Framer> Connections<F> {
             out.ledger.unreachable.extend(time.map(|time| Notice { what, at, time }));
             self.remove(segment.flow.reversed(), out);
         }
+        if let Some((what, time)) = self.resent_by(segment, time).zip(time) {
+            out.ledger.unreachable.push(Notice { what, at, time });
+        }
         self.place(segment, origin, out);
         if let Some((what, time)) = self.ended_by(segment).zip(time) {
             out.ledger.unreachable.push(Notice { what, at, time });
         }
+    }
+
+    /// What a segment says that was sent before, again and again, and that the other side has acknowledged nothing of: it does not arrive.
+    fn resent_by(&mut self, segment: &Segment<'_>, time: Option<CaptureTime>) -> Option<Unreachable> {
+        let (behind, since) = self.streams.get_mut(&segment.flow)?.resends(segment, time?)?;
+        // Without the other direction nobody knows what it acknowledged, and whoever answers that it has no room got the segment.
+        let other = self.streams.get(&segment.flow.reversed())?;
+        let is_silent = other.last_seen.is_none_or(|seen| seen < since);
+        let is_outstanding = behind.wrapping_sub(other.acknowledged?).cast_signed() > 0 && is_silent;
+        let what = Unreachable { flow: segment.flow, said_by: segment.flow.source.address, why: Why::Unacknowledged };
+        is_outstanding.then_some(what)
     }
 
     /// Whether it is all that came back to a SYN (RFC 9293 §3.10.7.1) that was sent to a port where messages are expected.
@@ -104,6 +118,7 @@ impl<F: Framer> Connections<F> {
         self.clock = self.clock.saturating_add(1);
         stream.stamp = self.clock;
         stream.last_seen = time.or(stream.last_seen);
+        stream.acknowledged = segment.flags.ack.then_some(segment.acknowledgment).or(stream.acknowledged);
         let held_before = stream.held_bytes();
         // What is kept for comparison alone gets no more than half of the room.
         if self.held_bytes > out.limits.tcp_bytes_max / 2 {

@@ -64,7 +64,25 @@ pub(super) struct Stream<F> {
     pub(super) stamp: u64,
     /// What its latest payload acknowledged of the other direction; `None` where it had none.
     pub(super) heard: Option<u32>,
+    /// What its latest segment of any kind acknowledged.
+    pub(super) acknowledged: Option<u32>,
+    resent: Option<Resent>,
 }
+
+/// A segment that was sent again.
+#[derive(Clone, Copy, Debug)]
+struct Resent {
+    /// The number of its first byte.
+    sequence: u32,
+    /// The first time that it was sent again, and how often.
+    since: CaptureTime,
+    times: u32,
+}
+
+/// A segment that was sent so often again, over so long a time, was not merely late: RFC 6298 §2 begins with a second and doubles it, and
+/// most begin with less. Gaps of a few seconds are usual on the radio.
+const RESENT_MIN: u32 = 3;
+const RESENT_FOR: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -114,7 +132,24 @@ impl<F: Framer> Stream<F> {
             last_seen: None,
             stamp: 0,
             heard: None,
+            acknowledged: None,
+            resent: None,
         }
+    }
+
+    /// Counts a segment of which every byte was sent before. Gives the number behind its last byte, and since when it is sent again, once
+    /// that was often enough.
+    pub(super) fn resends(&mut self, segment: &Segment<'_>, time: CaptureTime) -> Option<(u32, CaptureTime)> {
+        let len = u32::try_from(segment.payload.len()).ok()?.checked_add(segment.missing_len)?;
+        let behind = segment.sequence.wrapping_add(len);
+        if self.phase != Phase::Open || segment.payload.is_empty() || self.offset_of(behind) > self.next {
+            return None;
+        }
+        let again = Resent { sequence: segment.sequence, since: time, times: 0 };
+        let known = self.resent.filter(|known| known.sequence == segment.sequence).unwrap_or(again);
+        let known = Resent { times: known.times.saturating_add(1), ..known };
+        self.resent = Some(known);
+        (known.times >= RESENT_MIN && time.since(known.since) >= RESENT_FOR).then_some((behind, known.since))
     }
 
     /// Whether a SYN with this sequence number opened it, or would have.

@@ -204,3 +204,51 @@ fn who_sends_credentials_again_under_another_call_id_may_have_got_in() {
     begun_anew.frames.push(back(other(answer(3, "200 OK", ""))));
     begun_anew.check(SECRET, "medium auth-retry-no-response sure=possible fault=server");
 }
+
+/// The frames of a connection a hundredth of a second apart, and the last of them sent again, so many milliseconds behind it each.
+fn with_resent(connection: &Connection, again_ms: &[u64]) -> Vec<(u64, Vec<u8>)> {
+    let mut frames: Vec<_> =
+        (0..).zip(&connection.frames).map(|(at, frame)| (at * 10_000_000, frame.clone())).collect();
+    let (last, frame) = frames.last().expect("there is one").clone();
+    frames.extend(again_ms.iter().map(|ms| (last + ms * 1_000_000, frame.clone())));
+    frames
+}
+
+fn check_resent(frames: &[(u64, Vec<u8>)], found: &str) {
+    check_capture(pcap(Order::Little, Resolution::Micro, frames), NOTHING, found);
+}
+
+/// What a TCP that hears nothing does (RFC 6298 §5).
+const BACKED_OFF_MS: &[u64] = &[200, 600, 1_400, 3_000, 6_200];
+
+#[test]
+fn a_segment_that_nobody_acknowledges_is_lost_on_the_path() {
+    let lost = "high auth-retry-no-response fault=path sure=likely says=acknowledged_none says=MTU";
+    check_resent(&with_resent(&answering("secret"), BACKED_OFF_MS), lost);
+    // Its host has it: why it says nothing is another matter.
+    let heard = answering("secret").hears(0, b"");
+    let mut frames = with_resent(&answering("secret"), BACKED_OFF_MS);
+    frames.insert(5, (41_000_000, heard.frames.last().expect("there is one").clone()));
+    check_resent(&frames, "no auth-retry-no-response\nattempts challenged undecided");
+    // It has no room, and says so each time.
+    let mut full = with_resent(&answering("secret"), BACKED_OFF_MS);
+    let mut says = answering("secret").hears(0, b"").frames.pop().expect("there is one");
+    says[45] = says[45].wrapping_sub(1);
+    full.push((40_000_000 + 300_000_000, says));
+    full.sort_by_key(|(time, _)| *time);
+    check_resent(&full, "no auth-retry-no-response");
+    // A capture that holds each packet several times shows no TCP at work, nor does one resent packet.
+    check_resent(&with_resent(&answering("secret"), &[0, 0, 0, 1, 1]), "no auth-retry-no-response");
+    check_resent(&with_resent(&answering("secret"), &[200, 600]), "no auth-retry-no-response");
+}
+
+#[test]
+fn a_challenge_that_nobody_acknowledges_did_not_come_to_the_client() {
+    let asked = Connection::opened().sends(0, &register(1, None)).hears(0, &answer(1, "401 Unauthorized", "one"));
+    let lost = "challenge-unanswered fault=path says=did_not_come_to_the_client says=acknowledged_none";
+    check_resent(&with_resent(&asked, BACKED_OFF_MS), &format!("high {lost}"));
+    let mut later = with_resent(&asked, BACKED_OFF_MS);
+    later.push((40_000_000_000, udp_frame(b"OPTIONS sip:a SIP/2.0\r\nCall-ID: z\r\nCSeq: 1 OPTIONS\r\n\r\n")));
+    check_resent(&later, &format!("high {lost}"));
+    check_resent(&with_resent(&asked, &[]), "medium challenge-unanswered unsaid=acknowledged_none");
+}
