@@ -178,9 +178,10 @@ impl<F: Framer> Stream<F> {
         }
     }
 
-    /// Whether that is the number of the next byte in order.
+    /// Whether that is the number of the next byte in order. A FIN takes one, too (RFC 9293 §3.4).
     pub(super) fn is_next(&self, sequence: u32) -> bool {
-        self.next_sequence == sequence
+        let is_behind_fin = self.end == Some(self.next) && self.next_sequence.wrapping_add(1) == sequence;
+        self.next_sequence == sequence || is_behind_fin
     }
 
     /// Whether its side may be waiting for that byte of the other one, as an answer to a message: it did not end the connection itself,

@@ -252,3 +252,10 @@ fn a_challenge_that_nobody_acknowledges_did_not_come_to_the_client() {
     check_resent(&later, &format!("high {lost}"));
     check_resent(&with_resent(&asked, &[]), "medium challenge-unanswered unsaid=acknowledged_none");
 }
+
+#[test]
+fn credentials_on_a_connection_that_the_server_had_closed_were_reset() {
+    let asked = Connection::opened().sends(0, &register(1, None)).hears(0, &answer(1, "401 Unauthorized", "one"));
+    let late = asked.hears(FIN, b"").sends(0, &register(2, Some(&response("secret")))).hears(RST, b"");
+    late.check(SECRET, "high auth-retry-no-response fault=server sure=likely says=RST,_frame_7");
+}
