@@ -344,7 +344,10 @@ pub(super) static EXPLAINS: &[(&Rule, &[&str])] = &[
         &path::auth_request_too_large_for_udp::RULE,
         &["auth-retry-no-response", "no-response-at-all", "transport-switched"],
     ),
-    (&path::auth_retry_no_response::RULE, &["no-response-at-all", "transport-switched", "challenge-unanswered"]),
+    (
+        &path::auth_retry_no_response::RULE,
+        &["no-response-at-all", "transport-switched", "challenge-unanswered", "registrar-rejects-contact"],
+    ),
     (&nonce::nonce_rejected_without_stale::RULE, &["digest-ok-but-rejected", "rejected-credentials"]),
     (&credentials::digest_ok_but_rejected::RULE, &["challenge-loop"]),
     (

@@ -31,8 +31,8 @@ use crate::session::SessionOutcome;
 /// Softens what recovered, links what is explained, and sorts.
 pub fn settle(session: &Session<'_>, findings: &mut [Finding]) {
     for finding in findings.iter_mut() {
-        if finding.severity > Severity::Medium && finding.attempt.is_some_and(|attempt| has_recovered(session, attempt))
-        {
+        let is_good = |attempt| has_recovered(session, attempt) && !is_unheard_success(session, attempt);
+        if finding.severity > Severity::Medium && finding.attempt.is_some_and(is_good) {
             finding.severity = Severity::Medium;
         }
         if session.is_one_way && finding.severity > Severity::Info && speaks_of_silence(finding) {
@@ -51,6 +51,11 @@ pub fn settle(session: &Session<'_>, findings: &mut [Finding]) {
         let is_history = (finding.is_standing(), finding.is_over);
         ((std::cmp::Reverse(finding.severity), finding.explained_by.is_some(), is_history), rank(finding))
     });
+}
+
+/// Whether the server let a request past, and the client never heard of it.
+fn is_unheard_success(session: &Session<'_>, attempt: usize) -> bool {
+    session.attempts.get(attempt).is_some_and(|attempt| attempt.is_let_past() && attempt.has_given_up_unheard())
 }
 
 /// A wrong secret is no cause of what was over before it was sent: where a right digest was refused before, or one with another flaw,

@@ -1,13 +1,15 @@
 //! Why a challenge may have gone unanswered, as far as the capture shows it: told within the finding, with what to do about it.
 
 mod parties;
+mod unheard;
 
 pub use parties::blame_realm;
+pub use unheard::explain_unread;
+pub use unheard::way_back;
 
 use crate::base::FrameNumber;
 use crate::base::FrameRef;
 use crate::base::Notice;
-use crate::base::time::TRANSACTION_TIMEOUT;
 use crate::history::Entry;
 use crate::history::PairKey;
 use crate::rules::Confidence;
@@ -21,7 +23,6 @@ use crate::rules::challenge_facts;
 use crate::rules::challenge_facts::Circumstance;
 use crate::rules::challenge_facts::Unanswered;
 use crate::rules::challenge_form;
-use crate::rules::challenge_form::OddForm;
 use crate::rules::dialog_facts;
 use crate::rules::dialog_facts::Beginner;
 use crate::rules::facts;
@@ -55,12 +56,12 @@ pub fn explain(
     } else if session.run.agrees_on_ipsec(attempt.transaction) {
         finding = explain_ipsec(finding);
     } else if attempt.is_unheard() {
-        finding = explain_unheard(finding, attempt);
+        finding = unheard::explain_unheard(finding, attempt);
         if let Some(form) = challenge_form::odd_form(session, context, attempt) {
             finding = explain_unread(finding, form);
         }
     } else if attempt.is_answered_too_late() {
-        finding = explain_late(finding, attempt);
+        finding = unheard::explain_late(finding, attempt);
     } else {
         finding = explain_circumstances(session, context, finding, attempt);
         if parties::is_own_server_asked(context, attempt) {
@@ -74,7 +75,7 @@ pub fn explain(
             finding = explain_callers(finding, attempt);
         }
     }
-    finding = tell_other_way(finding, attempt);
+    finding = unheard::tell_other_way(finding, attempt);
     if challenge.ends_at_once() && finding.confidence == Confidence::Possible && finding.fault == Fault::Client {
         finding = explain_end(finding);
     }
@@ -149,74 +150,6 @@ fn explain_refused(mut finding: Finding, attempt: &Attempt<'_>, refused: Notice)
         .into(),
     ];
     finding.fault(Fault::Server)
-}
-
-/// A client that has an answer does not repeat its request.
-fn explain_unheard(mut finding: Finding, attempt: &Attempt<'_>) -> Finding {
-    let transaction = attempt.transaction;
-    let since = attempt.answer().map(|answer| transaction.last_sent().since(answer.time)).unwrap_or_default();
-    finding.explanation.push_str(&format!(
-        " The client went on to repeat the very request for {}, which was sent {} times in all: the challenge never came to it, or it \
-         could not tell which request that answers.",
-        facts::duration_text(since),
-        transaction.retransmissions() + 1,
-    ));
-    finding.frames.extend(transaction.resent());
-    if !attempt.has_credentials() {
-        finding = finding.excludes(NOTHING_SENT);
-    }
-    finding.advises("Look at the way back to the client: NAT, rport, firewall, the address in Via").advises(
-        "Capture at the client: where the challenge arrives there, compare its Via branch and CSeq with the request's",
-    )
-}
-
-/// The client that repeats its request may have dropped what it could not read.
-pub fn explain_unread(mut finding: Finding, form: OddForm) -> Finding {
-    finding.explanation.push_str(&form.said());
-    finding.cause = Some(form.name());
-    finding.confidence = Confidence::Possible;
-    finding.remedy.insert(0, form.advice().into());
-    finding.fault(Fault::Unknown)
-}
-
-/// The challenge came from somewhere else than the request went to, or went somewhere else than it came from. A client that repeats its
-/// request shows that this is why; one that does not may have got the challenge all the same.
-fn tell_other_way(mut finding: Finding, attempt: &Attempt<'_>) -> Finding {
-    let Some(way) = attempt.answer().and_then(Answer::other_way) else { return finding };
-    let asked = attempt.transaction.flow();
-    if way.source != asked.destination {
-        finding.explanation.push_str(&format!(
-            " The challenge came from {}, but the request had gone to {}: NAT and firewalls drop such an answer, and some clients ignore it.",
-            way.source, asked.destination
-        ));
-        finding.remedy.insert(0, "Let the server answer from the address and port at which it was asked".into());
-    }
-    if way.destination != asked.source {
-        finding.explanation.push_str(&format!(
-            " The challenge went to {}, but the request had come from {}: behind NAT, only what goes back there reaches the client.",
-            way.destination, asked.source
-        ));
-        finding.remedy.insert(0, "Let the server answer to where the request came from (rport, RFC 3581), or the client listen at the port that its Via names".into());
-    }
-    finding.confidence = finding.confidence.min(Confidence::Likely);
-    finding
-}
-
-/// A client that waits no longer does not hear what it is asked.
-fn explain_late(mut finding: Finding, attempt: &Attempt<'_>) -> Finding {
-    let took = attempt.answer().zip(attempt.request()).map(|(answer, request)| answer.time.since(request.time));
-    finding.explanation.push_str(&format!(
-        " That answer came {} after the request: a client waits no longer than {} s (RFC 3261 section 17.1) and may have given up.",
-        facts::duration_text(took.unwrap_or_default()),
-        TRANSACTION_TIMEOUT.as_secs(),
-    ));
-    if !attempt.has_credentials() {
-        finding = finding.excludes(NOTHING_SENT);
-    }
-    let server = attempt.transaction.flow().destination;
-    finding.fault(Fault::Server).advises(format!(
-        "See why {server} takes that long to ask for credentials: its own load, a database or DNS behind it, or the way there and back"
-    ))
 }
 
 /// Where whoever was asked had asked the asker for credentials: the asker is the client of the two, as a PBX is its carrier's.

@@ -163,6 +163,9 @@ impl AttemptOutcome {
 /// A repeat that comes this long behind an answer did not cross it: twice the time after which the first one is sent.
 const UNHEARD_FROM: Duration = Duration::from_secs(1);
 
+/// T1 is half a second, and a few times that where links are slow (RFC 3261 §17.1.1.1).
+const REPEATED_FIRST_WITHIN: Duration = Duration::from_secs(2);
+
 impl<'run> Attempt<'run> {
     /// The request, where it was seen.
     pub fn request(&self) -> Option<&'run Request> {
@@ -237,6 +240,27 @@ impl<'run> Attempt<'run> {
         let is_waiting = self.transaction.method == Method::Invite && self.transaction.has_provisional();
         let took = self.answer().zip(self.request()).map(|(answer, request)| answer.time.since(request.time));
         !is_waiting && took.is_some_and(|took| took > TRANSACTION_TIMEOUT)
+    }
+
+    /// Whether a refusal that may be about a repeat (400, 482) came only after the client had repeated its request so often that the first
+    /// answers must have been lost. Whoever is slow answers 5xx, and a call may wait for others.
+    pub fn is_refused_after_silence(&self) -> bool {
+        matches!(self.status(), Some(400 | 482))
+            && self.transaction.method != Method::Invite
+            && self.transaction.transport == Transport::Udp
+            && !self.transaction.has_provisional()
+            && self.transaction.retransmissions() >= RETRANSMISSIONS_OF_PATIENCE
+            && self.is_repeated_by_timer()
+            && self.answer().is_some_and(|answer| answer.time >= self.transaction.last_sent())
+    }
+
+    /// Whether the client repeats its request as one that waits for an answer does: soon, and for no longer than timer F lets it (RFC 3261
+    /// §17.1.2.2). Some devices send the very same REGISTER every few seconds to keep a way open.
+    pub fn is_repeated_by_timer(&self) -> bool {
+        let Some(request) = self.request() else { return false };
+        let first = self.transaction.resent_first().map(|again| again.since(request.time));
+        first.is_some_and(|first| first <= REPEATED_FIRST_WITHIN)
+            && self.transaction.last_sent().since(request.time) <= TRANSACTION_TIMEOUT + REPEATED_FIRST_WITHIN
     }
 
     /// Whether it repeated its request so often behind the answer that there is no doubt left, wherever the capture ends.

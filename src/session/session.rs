@@ -39,7 +39,7 @@ pub struct Session<'run> {
     pub outcome: SessionOutcome,
     /// Only one direction was captured: requests without answers and answers without requests prove nothing.
     pub is_one_way: bool,
-    /// Something was refused, failed, or was left open: not every request was answered well, and every challenge with
+    /// Something was refused, failed, or was left open: not every request was answered well and heard to be, and every challenge with
     /// credentials that were let past.
     pub has_trouble: bool,
     /// The form of some credentials or of a challenge is odd, or may be.
@@ -368,6 +368,7 @@ fn is_being_answered(run: &Run, attempts: &[Attempt<'_>], refused: &Attempt<'_>)
 fn has_trouble(attempts: &[Attempt<'_>], exchanges: &[Exchange]) -> bool {
     let is_well = |attempt: &Attempt<'_>| {
         matches!(attempt.outcome, AttemptOutcome::Accepted | AttemptOutcome::Challenged)
+            && !attempt.has_given_up_unheard()
             && attempt.credentials.iter().all(|presented| presented.judgement == Judgement::Accepted)
     };
     let is_open = |exchange: &Exchange| exchange.let_past_last != exchange.attempts.last().copied();

@@ -57,6 +57,8 @@ struct Further {
     copies: Vec<Copy>,
     /// When the last copy was seen.
     last_sent: Option<CaptureTime>,
+    /// When the client sent it again first.
+    resent_first: Option<CaptureTime>,
     forwarded_from: Option<usize>,
     marks: Option<Box<Marks>>,
 }
@@ -324,8 +326,16 @@ impl Transaction {
     pub(super) fn add_copy(&mut self, copy: Copy, time: CaptureTime) {
         let last_sent = self.last_sent().max(time);
         let further = self.further.get_or_insert_default();
+        if copy.kind == CopyKind::Retransmission {
+            further.resent_first.get_or_insert(time);
+        }
         further.copies.push(copy);
         further.last_sent = Some(last_sent);
+    }
+
+    /// When the client sent its request again first.
+    pub fn resent_first(&self) -> Option<CaptureTime> {
+        self.further.as_ref()?.resent_first
     }
 
     /// Notes a provisional response.

@@ -54,7 +54,8 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let reason = attempt.answer().map(|answer| session.text(answer.reason)).unwrap_or_default();
     let is_of_form =
         refused.iter().any(|(_, attempt, presented)| is_odd(session, attempt, presented)) || speaks_of_form(reason);
-    if !is_of_form && refused.iter().all(|row| was_taken_so(session, row)) {
+    let is_explained = |row: &Row<'_, '_>| was_taken_so(session, row) || row.1.is_refused_after_silence();
+    if !is_of_form && refused.iter().all(is_explained) {
         return Vec::new();
     }
     let (title, doubt) = match is_of_form {

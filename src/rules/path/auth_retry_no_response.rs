@@ -1,5 +1,7 @@
 //! SA601: the first request was answered, the one with credentials is not.
 
+use std::time::Duration;
+
 use crate::base::FrameRef;
 use crate::base::Why;
 use crate::digest::Verdict;
@@ -13,9 +15,11 @@ use crate::rules::Severity;
 use crate::rules::facts;
 use crate::rules::path_facts;
 use crate::rules::recovery::has_recovered;
+use crate::rules::unanswered;
 use crate::session::Attempt;
 use crate::session::Presented;
 use crate::session::Session;
+use crate::sip::Method;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -27,7 +31,9 @@ pub static RULE: Rule = Rule {
     finds: "A challenge, and behind it the request with credentials for it, sent and repeated to the same server without any \
             answer, not even a provisional one. It is medium where the request was not repeated, or where only its first fragment \
             was captured. Where ICMP, or the end of the TCP connection, tells where the request ended, the finding says who is at fault: \
-            a server that closes or resets the connection instead of answering has the request.",
+            a server that closes or resets the connection instead of answering has the request. So it is where the server answered, and \
+            the client goes on to repeat the request over UDP until it gives up: it did not hear the answer. That is medium and possible where the capture ends before it gives up, or the server answered once. And where the first answer \
+            came behind all those repeats, and is a 400 or 482, which may be about the repeat: possible.",
     matters: "The path lets the first request through and not the second. The second is longer by its credentials: fragments, a \
               small MTU, a SIP ALG that rewrites it, or a server that drops what it does not like.",
     advice: "Capture at the server, too: does the request arrive? Try it over TCP, or with a shorter body, and with the router's \
@@ -52,7 +58,101 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     if let Some(index) = facts::lead(session, all.iter().copied()) {
         return finding(session, context, index, &all).into_iter().collect();
     }
-    lost(session, context).into_iter().collect()
+    unheard(session).or_else(|| after_silence(session)).or_else(|| lost(session, context)).into_iter().collect()
+}
+
+/// Timer F ends a transaction 32 s behind its request; its last repeat comes up to 4 s before (RFC 3261 §17.1.2.2).
+const GIVEN_UP_FROM: Duration = Duration::from_secs(28);
+
+/// The longest wait between two repeats, of a client that has not doubled it further.
+const REPEATED_EVERY: Duration = Duration::from_secs(4);
+
+/// How sure it is that a client did not hear the answers to its request; `None` where it heard the last one.
+fn unheard_grade(session: &Session<'_>, attempt: &Attempt<'_>) -> Option<(Severity, Confidence)> {
+    let is_unheard = attempt.has_credentials()
+        && attempt.transaction.method != Method::Invite
+        && attempt.is_own_hop()
+        && !attempt.is_challenged()
+        && attempt.has_given_up_unheard()
+        && attempt.is_repeated_by_timer();
+    let (request, answer) = (attempt.request().filter(|_| is_unheard)?, attempt.answer()?);
+    let last = attempt.transaction.last_sent();
+    let repeated = last.since(request.time);
+    // Whoever falls silent before its time has heard.
+    let is_waiting = session.end.since(last) <= repeated.max(REPEATED_EVERY);
+    match repeated >= GIVEN_UP_FROM {
+        // A server that gets each repeat answers it; else the two clocks of a capture may differ.
+        true if answer.repeats() > 0 => Some((Severity::High, Confidence::Likely)),
+        true => Some((Severity::Medium, Confidence::Possible)),
+        false => is_waiting.then_some((Severity::Medium, Confidence::Possible)),
+    }
+}
+
+/// The server answered the request with credentials, and the client goes on to repeat it.
+fn unheard(session: &Session<'_>) -> Option<Finding> {
+    let graded = |attempt| Some((unheard_grade(session, attempt)?, attempt));
+    let mut all = session.attempts.iter().enumerate();
+    let (index, ((severity, confidence), attempt)) =
+        all.find_map(|(index, attempt)| Some((index, graded(attempt)?)))?;
+    let (method, answer) = (&attempt.transaction.method, attempt.answer()?);
+    let flow = attempt.transaction.flow();
+    let title = format!("{} does not hear the answer to {method} with credentials", flow.source);
+    let severity = if goes_on_behind(session, index) { Severity::Medium } else { severity };
+    let mut finding = Finding::new(&RULE, title).graded(severity, confidence).fault(Fault::Path).explained(format!(
+        "{} answered {} in frame {}. The client went on to send the very request, {} times in all, until {} behind that answer: no answer came to \
+         it. What the server has done with it, the client does not know.",
+        flow.destination,
+        answer.status,
+        answer.at.number,
+        attempt.transaction.retransmissions() + 1,
+        facts::duration_text(attempt.transaction.last_sent().since(answer.time)),
+    ));
+    finding = unanswered::way_back(finding, attempt);
+    if attempt.is_let_past() {
+        finding = finding.excludes("wrong password: the server let the credentials past");
+    }
+    finding.attempt = Some(index);
+    finding.subject = facts::subject(session, attempt);
+    finding.frames = in_order(attempt.transaction.resent().chain(facts::frames_of(attempt)));
+    finding.evidence = facts::status_evidence(session, attempt).into_iter().collect();
+    Some(finding)
+}
+
+/// Whether the client went on behind an answer that it did not hear, and heard the next one.
+fn goes_on_behind(session: &Session<'_>, index: usize) -> bool {
+    let mut behind = session.attempts.iter().skip(index + 1);
+    behind.any(|later| later.is_own_hop() && later.is_let_past() && !later.is_unheard())
+}
+
+/// The request with credentials was refused at last, when it had been repeated for long.
+fn after_silence(session: &Session<'_>) -> Option<Finding> {
+    let (index, attempt) =
+        session.attempts.iter().enumerate().find(|(_, attempt)| attempt.is_refused_after_silence())?;
+    let challenged = attempt.credentials.iter().find_map(|presented| session.challenge(presented.answers?))?.0;
+    let (answer, request) = (attempt.answer()?, attempt.request()?);
+    let (flow, took) = (attempt.transaction.flow(), facts::duration_text(answer.time.since(request.time)));
+    let method = &attempt.transaction.method;
+    let mut finding = about(challenged, flow.destination, Suspect::of(session, attempt))
+        .graded(Severity::High, Confidence::Possible)
+        .explained(format!(
+            "{} sent the credentials in frame {} and repeated them {}, and the first answer is the {} in frame {}, {took} later: what the server \
+             said to those before did not come back, or it did not get them. The {} may be about the repeat: a server that has taken a \
+             {method} does not take the same again.",
+            flow.source,
+            request.at.number,
+            facts::count(attempt.transaction.retransmissions(), "time"),
+            answer.status,
+            answer.at.number,
+            answer.status,
+        ));
+    finding.title =
+        format!("{} answered {method} with credentials only after {took}, with {}", flow.destination, answer.status);
+    finding = weigh_digest(finding, attempt, None);
+    finding.attempt = Some(index);
+    finding.subject = facts::subject(session, attempt);
+    finding.frames = in_order(attempt.transaction.resent().chain(facts::frames_of(attempt)));
+    finding.evidence = facts::status_evidence(session, attempt).into_iter().collect();
+    Some(finding)
 }
 
 fn finding(session: &Session<'_>, context: &Context<'_>, index: usize, all: &[usize]) -> Option<Finding> {

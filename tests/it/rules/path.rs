@@ -267,3 +267,53 @@ fn alg_suspected_needs_a_sign_a_refusal_and_something_that_depends_on_it() {
     // Line ends behind the body are nobody's doing.
     check(&[asked, CALL_WRONG, "Content-Length: 3\n\nabc\n", refused], SECRET, "no alg-suspected");
 }
+
+/// Repeats of a message as timer E has them (RFC 3261 §17.1.2.2), each answered alike.
+fn repeated(request: usize, answer: Option<usize>) -> String {
+    let again = |wait: &str| {
+        let answered = answer.map(|answer| format!("+0.01 retransmit {answer}\n")).unwrap_or_default();
+        format!("+{wait} retransmit {request}\n{answered}")
+    };
+    ["0.5", "1", "2", "4", "4", "4", "4", "4", "4", "4"].map(again).concat()
+}
+
+#[test]
+fn a_client_that_does_not_hear_that_it_got_in_has_failed() {
+    let unheard = "high auth-retry-no-response fault=path sure=likely says=does_not_hear excludes=wrong_password";
+    let (open, heard) = ("medium auth-retry-no-response sure=possible says=does_not_hear", "no auth-retry-no-response");
+    check(&[ASKED, RIGHT, OK, &repeated(3, Some(4)), LATER], SECRET, unheard);
+    // It may be the clock of the answers that is ahead.
+    check(&[ASKED, RIGHT, OK, &repeated(3, None), LATER], NOTHING, open);
+    // It hears the next one.
+    let next = "> REGISTER\nAuthorization: digest user=1001 password=secret nc=00000002\n< 200\n";
+    let medium = "medium auth-retry-no-response says=does_not_hear";
+    check(&[ASKED, RIGHT, OK, &repeated(3, Some(4)), "+20 ", next, LATER], SECRET, medium);
+    // Whoever falls silent before its time has heard, unless the capture ends first.
+    let some = "+0.5 retransmit 3\n+0.01 retransmit 4\n+1 retransmit 3\n+0.01 retransmit 4\n+2 retransmit 3\n+0.01 retransmit 4\n\
+        +4 retransmit 3\n+0.01 retransmit 4\n";
+    check(&[ASKED, RIGHT, OK, some, LATER], SECRET, heard);
+    check(&[ASKED, RIGHT, OK, some], SECRET, open);
+    check(&[ASKED, RIGHT, OK, "+0.5 retransmit 3\n+0.01 retransmit 4\n+1 retransmit 3\n", LATER], SECRET, "clean");
+    // A phone that sends the very same again and again is not waiting for an answer.
+    for wait in ["5", "60"] {
+        let same = [wait; 7].map(|wait| format!("+{wait} retransmit 3\n+0.01 retransmit 4\n")).concat();
+        check(&[ASKED, RIGHT, OK, &same, LATER], SECRET, heard);
+    }
+    // Calls have an ACK for that.
+    check(&[CALL_ASKED, CALL_RIGHT, "< 486\n", &repeated(4, None), LATER], SECRET, heard);
+}
+
+#[test]
+fn a_refusal_behind_many_repeats_is_not_about_the_credentials() {
+    let late = "high auth-retry-no-response fault=path sure=possible says=only_after\nno malformed-credentials";
+    check(&[ASKED, RIGHT, &repeated(3, None), "< 400\n", LATER], SECRET, late);
+    // A server that is slow is no path that loses packets.
+    for slow in ["< 500\n", "< 503\n", "< 504\n"] {
+        let told = "medium registrar-rejects-contact fault=server\nno auth-retry-no-response";
+        check(&[ASKED, RIGHT, &repeated(3, None), slow, LATER], SECRET, told);
+    }
+    let call = [CALL_ASKED, CALL_RIGHT, &repeated(4, None), "< 503\n> ACK\n", LATER];
+    check(&call, SECRET, "no auth-retry-no-response");
+    check(&[ASKED, RIGHT, "< 400\n", LATER], SECRET, "medium malformed-credentials\nno auth-retry-no-response");
+    check(&[ASKED, RIGHT, &repeated(3, None), "< 200\n", LATER], SECRET, "no auth-retry-no-response");
+}
