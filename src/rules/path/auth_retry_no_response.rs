@@ -1,5 +1,6 @@
 //! SA601: the first request was answered, the one with credentials is not.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::base::FrameRef;
@@ -182,6 +183,9 @@ fn finding(session: &Session<'_>, context: &Context<'_>, index: usize, all: &[us
         },
     ));
     finding = path_facts::tell_unreachable(attempt, context, finding);
+    if let Some(at) = kept_back(session, challenged, attempt) {
+        finding = explain_kept_back(finding, flow.destination.address, at);
+    }
     if is_lossy {
         finding.fault = Fault::Unknown;
         finding.explanation.push_str(
@@ -200,6 +204,31 @@ fn finding(session: &Session<'_>, context: &Context<'_>, index: usize, all: &[us
         .evidence
         .extend(attempt.credentials.first().and_then(|presented| facts::credentials_evidence(attempt, presented)));
     Some(finding)
+}
+
+/// Where the server sent the first request on, which the capture shows, and the one with credentials not.
+fn kept_back(session: &Session<'_>, challenged: &Attempt<'_>, attempt: &Attempt<'_>) -> Option<FrameRef> {
+    let sent_on = |attempt: &Attempt<'_>| {
+        let behind = session.run.transactions.iter().skip(attempt.transaction_index).take(SENT_ON_WITHIN);
+        let next = behind.filter(|next| next.forwarded_from() == Some(attempt.transaction_index));
+        next.filter_map(|next| next.request.as_ref()).map(|request| request.at).next()
+    };
+    sent_on(challenged).filter(|_| sent_on(attempt).is_none())
+}
+
+/// Transactions behind one among which its next hop is looked for. Bounds the search in endless sessions.
+const SENT_ON_WITHIN: usize = 64;
+
+fn explain_kept_back(mut finding: Finding, device: IpAddr, at: FrameRef) -> Finding {
+    finding.explanation.push_str(&format!(
+        " {device} sent the first request on, in frame {}, and this one not, as far as the capture shows: it came there, and went no further.",
+        at.number
+    ));
+    finding.remedy = vec![
+        format!("Look at {device}: its log, its rules, and what it does with Authorization headers or longer requests")
+            .into(),
+    ];
+    finding.fault(Fault::Path)
 }
 
 /// Whether the client sent credentials again behind the end of its connection, under whatever Call-ID: then it may have got in.

@@ -413,6 +413,17 @@ fn a_registration_that_was_accepted_behind_the_device_was_not_refused_by_the_reg
 }
 
 #[test]
+fn a_request_that_came_to_a_device_and_no_further_was_kept_back_there() {
+    let kept = [HOP_RIGHT, "+0.5 retransmit\n+1 retransmit\n+2 retransmit\n+4 retransmit\n"].concat();
+    let found = "high auth-retry-no-response fault=path says=went_no_further says=Authorization_headers unsaid=Capture_at_the_server";
+    check(&[NAMES, HOP_ASKED, &kept, LATER], SECRET, found);
+    let passed_on =
+        [HOP_RIGHT, "alg > server forward\n+0.5 retransmit 5\n+1 retransmit 5\n+2 retransmit 5\n+4 retransmit 5\n"]
+            .concat();
+    check(&[NAMES, HOP_ASKED, &passed_on, LATER], SECRET, "high auth-retry-no-response unsaid=went_no_further");
+}
+
+#[test]
 fn what_a_proxy_may_do_with_a_challenge_alters_none() {
     let sent = format!("{HOP_WRONG}alg > server forward\n{HOP_REFUSED}");
     let none = "no header-altered-en-route";
