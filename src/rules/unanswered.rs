@@ -82,6 +82,9 @@ pub fn explain(
     if attempt.answer().is_some_and(Answer::has_extra_via) {
         finding = explain_extra_via(finding, attempt);
     }
+    if challenge.gap >= facts::ANSWER_WITHIN && finding.fault == Fault::Client && finding.cause.is_none() {
+        finding = unheard::doubt_length(finding, attempt);
+    }
     if let Some(refused) = path_facts::refused_connection(attempt, context) {
         finding = explain_refused(finding, attempt, refused);
     }

@@ -83,3 +83,26 @@ pub(super) fn explain_late(mut finding: Finding, attempt: &Attempt<'_>) -> Findi
         "See why {server} takes that long to ask for credentials: its own load, a database or DNS behind it, or the way there and back"
     ))
 }
+
+/// What credentials add to a request, about.
+const CREDENTIALS_BYTES: u32 = 250;
+
+/// RFC 3261 §18.1.1: where the path's MTU is not known, longer requests may not arrive.
+const LENGTH_OF_CONCERN: u32 = 1300;
+
+/// A capture at the server does not hold an answer that the path has lost, and long ones are lost first.
+pub(super) fn doubt_length(mut finding: Finding, attempt: &Attempt<'_>) -> Finding {
+    let Some(request) = attempt.request() else { return finding };
+    if attempt.has_credentials() || request.len_bytes.saturating_add(CREDENTIALS_BYTES) < LENGTH_OF_CONCERN {
+        return finding;
+    }
+    finding.explanation.push_str(&format!(
+        " The request has {} bytes, and some {CREDENTIALS_BYTES} more with credentials: where this was captured at the server, the path may have \
+         lost what is longer than it takes.",
+        request.len_bytes
+    ));
+    finding.confidence = finding.confidence.min(Confidence::Likely);
+    finding.advises(
+        "Capture at the client, too: where it does answer, look for a small MTU on the way, or shorten the request",
+    )
+}

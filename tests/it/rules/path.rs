@@ -317,3 +317,12 @@ fn a_refusal_behind_many_repeats_is_not_about_the_credentials() {
     check(&[ASKED, RIGHT, "< 400\n", LATER], SECRET, "medium malformed-credentials\nno auth-retry-no-response");
     check(&[ASKED, RIGHT, &repeated(3, None), "< 200\n", LATER], SECRET, "no auth-retry-no-response");
 }
+
+#[test]
+fn who_was_asked_for_more_than_the_path_takes_may_have_answered() {
+    let asked =
+        |pad: usize| format!("> INVITE\nX-Pad: {}\n< 407\nProxy-Authenticate: challenge\n> ACK\n", "x".repeat(pad));
+    let long = "high challenge-unanswered fault=client sure=likely says=small_MTU";
+    check(&[&asked(900), LATER], NOTHING, long);
+    check(&[&asked(10), LATER], NOTHING, "high challenge-unanswered fault=client sure=proven unsaid=MTU");
+}
