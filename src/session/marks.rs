@@ -129,6 +129,16 @@ pub(super) fn rare_parts(sighting: &Sighting<'_>, asked: &Transaction, texts: &m
     is_rare.then(|| Box::new(parts))
 }
 
+/// The port that the Via of a datagram names for answers, where that is not the one that it comes from, although the address is, and the
+/// client does not ask for answers there (`rport`, RFC 3581).
+pub(super) fn listens_at(sighting: &Sighting<'_>) -> Option<u16> {
+    let value = sighting.message.value(HeaderName::Via).filter(|_| sighting.transport == Transport::Udp)?;
+    let via = Via::parse(value);
+    let port = via.port()?;
+    let source = sighting.flow.source;
+    (port != source.port && host(via.sent_by()) == Some(source.address) && !Via::asks_rport(value)).then_some(port)
+}
+
 /// RFC 3329 §2.3.1: a server that wants an agreement answers 494, or 421 with this option tag.
 fn requires_agreement(message: &Message<'_>) -> bool {
     matches!(message.status(), Some(421 | 494))

@@ -26,6 +26,7 @@ use crate::session::Texts;
 use crate::session::Transaction;
 use crate::session::Transactions;
 use crate::session::bodies::Bodies;
+use crate::session::marks::listens_at;
 use crate::session::marks::rare_parts;
 use crate::sip::HeaderName;
 use crate::sip::Message;
@@ -229,7 +230,8 @@ impl Run {
             request.link != sighting.link || sighting.time.since(transaction.last_sent()) < DUPLICATE_WITHIN;
         let kind = if is_duplicate { CopyKind::Duplicate } else { CopyKind::Retransmission };
         self.duplicates = self.duplicates.saturating_add(u32::from(is_duplicate));
-        transaction.add_copy(Copy { at: sighting.frames.last, kind }, sighting.time);
+        let listens_at = if is_duplicate { None } else { listens_at(sighting) };
+        transaction.add_copy(Copy { at: sighting.frames.last, kind }, sighting.time, listens_at);
     }
 
     /// The transaction of which this request is the continuation on the next hop: its Vias hold that branch (RFC 3261

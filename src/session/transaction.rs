@@ -61,6 +61,7 @@ struct Further {
     resent_first: Option<CaptureTime>,
     forwarded_from: Option<usize>,
     marks: Option<Box<Marks>>,
+    listens_at: Option<u16>,
 }
 
 impl Transaction {
@@ -322,8 +323,8 @@ impl Transaction {
         self.further = (!is_plain).then(|| Box::new(further));
     }
 
-    /// Notes another appearance of the request.
-    pub(super) fn add_copy(&mut self, copy: Copy, time: CaptureTime) {
+    /// Notes another appearance of the request, and where its client listens by what that says.
+    pub(super) fn add_copy(&mut self, copy: Copy, time: CaptureTime, listens_at: Option<u16>) {
         let last_sent = self.last_sent().max(time);
         let further = self.further.get_or_insert_default();
         if copy.kind == CopyKind::Retransmission {
@@ -331,11 +332,18 @@ impl Transaction {
         }
         further.copies.push(copy);
         further.last_sent = Some(last_sent);
+        further.listens_at = further.listens_at.or(listens_at);
     }
 
     /// When the client sent its request again first.
     pub fn resent_first(&self) -> Option<CaptureTime> {
         self.further.as_ref()?.resent_first
+    }
+
+    /// The port at which the client of a retransmitted request wants answers, where it is not the one that it sends from: its Via names it
+    /// beside the very address that it sends from, and does not ask for `rport` (RFC 3261 §18.2.2, RFC 3581).
+    pub fn listens_at(&self) -> Option<u16> {
+        self.further.as_ref()?.listens_at
     }
 
     /// Notes a provisional response.

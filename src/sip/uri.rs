@@ -142,7 +142,7 @@ fn split_scheme(text: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-fn split_port(host_port: &[u8]) -> (&[u8], &[u8]) {
+pub(super) fn split_port(host_port: &[u8]) -> (&[u8], &[u8]) {
     let search_from = if host_port.starts_with(b"[") { memchr::memchr(b']', host_port).unwrap_or(0) } else { 0 };
     let tail = host_port.get(search_from..).unwrap_or_default();
     match memchr::memchr(b':', tail) {

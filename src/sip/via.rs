@@ -2,6 +2,7 @@
 
 use crate::base::first_of;
 use crate::sip::address::parameters;
+use crate::sip::uri::split_port;
 
 /// One Via value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,6 +40,21 @@ impl<'a> Via<'a> {
         self.head.trim_ascii_end().rsplit(u8::is_ascii_whitespace).next().unwrap_or_default()
     }
 
+    /// The port at which responses are expected: 5060 where none is written (RFC 3261 §18.2.2). `None` where it is no number.
+    pub fn port(&self) -> Option<u16> {
+        // As a URI, a short name before the colon would be a scheme.
+        match split_port(self.sent_by()).1 {
+            [] => Some(5060),
+            digits => std::str::from_utf8(digits).ok()?.parse().ok(),
+        }
+    }
+
+    /// Whether the first Via of a header value asks for responses at the port that the request came from (RFC 3581).
+    pub fn asks_rport(value: &[u8]) -> bool {
+        let first = value.split(|&byte| byte == b',').next().unwrap_or_default();
+        parameters(first).any(|(name, _)| name.eq_ignore_ascii_case(b"rport"))
+    }
+
     fn words(&self) -> impl Iterator<Item = &'a [u8]> {
         self.head.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty())
     }
@@ -67,6 +83,16 @@ mod tests {
         assert!(via.has_magic_cookie());
         assert_eq!(Via::parse(b"SIP/2.0/UDP 10.1.1.200").branch, None);
         assert_eq!(Via::parse(b"").branch, None);
+        assert_eq!(
+            ["a", "[2001:db8::1]:5080", "pbx:5080", "a:x"]
+                .map(|by| Via::parse(format!("SIP/2.0/UDP {by}").as_bytes()).port()),
+            [Some(5060), Some(5080), Some(5080), None]
+        );
+        assert!(
+            Via::asks_rport(b"A a; RPORT ;branch=x")
+                && Via::asks_rport(b"A a;rport=5060")
+                && !Via::asks_rport(b"A a;branch=x, B b;rport")
+        );
         let of_one_row = |row: &'static [u8]| (Via::parse(row).head, Via::parse(row).branch);
         assert_eq!(of_one_row(b"A a;branch=x,B b;branch=y"), (&b"A a"[..], Some(&b"x"[..])));
         assert_eq!(of_one_row(b"A a,B b;branch=y"), (&b"A a"[..], None));

@@ -46,7 +46,7 @@ pub static RULE: Rule = Rule {
             server that asked the asker before, or calls for several users and is not seen to log in for any. Where the capture lacks \
             the request that was challenged, or its headers, it is medium and possible. Where the client goes on to repeat its request \
             over UDP for a second or more, the challenge did not reach it, and the fault is the path's; one that came from elsewhere than the \
-            request went to, or went elsewhere than that came from, is told so. Where the challenge came more than \
+            request went to, or went elsewhere than that came from, is told so, and one that did not go to the port which the client's Via names without rport is the server's fault. Where the challenge came more than \
             32 s behind the request, the client may have given up, and the fault is the server's.",
     matters: "The client was asked and did not answer: it has no credentials for that realm, does not know the header or the \
               algorithm, or never got the challenge.",

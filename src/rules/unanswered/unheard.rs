@@ -29,10 +29,35 @@ pub(super) fn explain_unheard(mut finding: Finding, attempt: &Attempt<'_>) -> Fi
 
 /// What to do where answers do not come to the client.
 pub fn way_back(finding: Finding, attempt: &Attempt<'_>) -> Finding {
+    if let Some(port) = attempt.transaction.listens_at() {
+        return explain_port(finding, attempt, port);
+    }
     let what = if attempt.is_challenged() { "challenge" } else { "answer" };
     finding.advises("Look at the way back to the client: NAT, rport, firewall, the address in Via").advises(format!(
         "Capture at the client: where the {what} arrives there, compare its Via branch and CSeq with the request's"
     ))
+}
+
+/// The answer went to the port that the client sends from, and it listens at another one.
+fn explain_port(mut finding: Finding, attempt: &Attempt<'_>, port: u16) -> Finding {
+    let (client, server) = (attempt.transaction.flow().source, attempt.transaction.flow().destination);
+    let went_to = attempt.answer().and_then(Answer::other_way).map_or(client, |way| way.destination);
+    if went_to.port == port {
+        return finding.advises("Look at the way back to the client: firewall, NAT");
+    }
+    finding.explanation.push_str(&format!(
+        " It sends from port {}, and its Via wants answers at port {port} of the same address, without rport; the answer went to port {} \
+         all the same (RFC 3261 section 18.2.2 has it go to the Via's).",
+        client.port, went_to.port,
+    ));
+    finding
+        .fault(Fault::Server)
+        .advises(format!(
+            "Let {server} answer {} at the port of its Via: no forced rport for it (Asterisk: nat=no, force_rport=no; Kamailio: no \
+             force_rport())",
+            client.address
+        ))
+        .advises("Or let the client send from the port at which it listens, or ask for rport (Cisco phones: nat_enable)")
 }
 
 /// The client that repeats its request may have dropped what it could not read.

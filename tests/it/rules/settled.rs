@@ -346,3 +346,29 @@ fn a_challenge_that_took_another_way_back_is_told_so() {
     );
     check(&[names, &asked, &straight, LATER], NOTHING, "high challenge-unanswered sure=proven unsaid=came_from");
 }
+
+#[test]
+fn a_phone_that_listens_at_another_port_than_it_sends_from_is_told_so() {
+    let names = "phone 192.0.2.10:50933\nserver 203.0.113.5\n";
+    let register = |via: &str| {
+        let ids = format!(
+            "Via: SIP/2.0/UDP {via};branch=z9hG4bKone\nFrom: <sip:1001@pbx.example.com>;tag=a\n\
+             To: <sip:1001@pbx.example.com>\nCall-ID: one\nCSeq: 1 REGISTER\n"
+        );
+        let challenge =
+            "WWW-Authenticate: Digest realm=\"pbx.example.com\", nonce=\"n\", qop=\"auth\", algorithm=MD5\n";
+        format!(
+            "phone > server raw\nREGISTER sip:pbx.example.com SIP/2.0\n{ids}\n\n\
+             server > phone raw\nSIP/2.0 401 Unauthorized\n{ids}{challenge}\n"
+        )
+    };
+    let again = "+0.5 retransmit 1\n+1 retransmit 1\n+2 retransmit 1\n";
+    let (server, path) = ("high challenge-unanswered fault=server sure=likely", "high challenge-unanswered fault=path");
+    let said = format!("{server} says=wants_answers_at_port_5060");
+    check(&[names, &register("192.0.2.10"), again, LATER], NOTHING, &said);
+    check(&[names, &register("192.0.2.10:5060"), again, LATER], NOTHING, &said);
+    for asks in ["192.0.2.10:5060;rport", "192.0.2.10:50933", "10.0.0.1:5060", "phone.example.com"] {
+        let unsaid = format!("{path} unsaid=wants_answers_at");
+        check(&[names, &register(asks), again, LATER], NOTHING, &unsaid);
+    }
+}
