@@ -1,5 +1,5 @@
-//! What an answer says of itself: a reason phrase that is not the usual one, and the headers Warning and Reason. Servers name there what
-//! no status tells, as `403 Forbidden (Bad auth)` does.
+//! What an answer says of itself: a reason phrase that is not the usual one, and the headers Warning, Reason and P-Registrar-Error.
+//! Servers name there what no status tells, as `403 Forbidden (Bad auth)` does.
 
 use crate::rules::Evidence;
 use crate::rules::EvidenceValue;

@@ -106,6 +106,7 @@ pub(super) fn rare_parts(sighting: &Sighting<'_>, asked: &Transaction, texts: &m
     let is_refusal = message.status().is_some_and(|status| status >= 300);
     let mut words = |name| is_refusal.then(|| joined(message, name, texts)).flatten();
     let (warning, reason) = (words(HeaderName::Warning), words(HeaderName::Reason));
+    let registrar_error = words(HeaderName::RegistrarError);
     // A stream has one way only.
     let is_other_way =
         asked.transport == Transport::Udp && asked.request.is_some() && sighting.flow.reversed() != asked.flow();
@@ -115,6 +116,7 @@ pub(super) fn rare_parts(sighting: &Sighting<'_>, asked: &Transaction, texts: &m
         || has_extra_via
         || warning.is_some()
         || reason.is_some()
+        || registrar_error.is_some()
         || other_way.is_some()
         || requires_agreement;
     let parts = RareParts {
@@ -122,6 +124,7 @@ pub(super) fn rare_parts(sighting: &Sighting<'_>, asked: &Transaction, texts: &m
         has_extra_via,
         warning,
         reason,
+        registrar_error,
         other_way,
         requires_agreement,
         ..RareParts::default()

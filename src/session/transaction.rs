@@ -18,6 +18,7 @@ use crate::session::NonceId;
 use crate::session::Sighting;
 use crate::session::TextId;
 use crate::session::run::Key;
+use crate::sip::HeaderName;
 use crate::sip::Method;
 
 /// One transaction on one hop.
@@ -142,6 +143,8 @@ pub struct RareParts {
     pub warning: Option<TextId>,
     /// The values of Reason (RFC 6432), joined with commas.
     pub reason: Option<TextId>,
+    /// The values of P-Registrar-Error, joined with commas.
+    pub registrar_error: Option<TextId>,
     /// The rows of Authentication-Info, of a 2xx.
     pub infos: Vec<InfoRow>,
     /// The refusal that a B2BUA got for its own call, and passes back with this answer.
@@ -237,12 +240,17 @@ impl Answer {
         self.rare.as_ref().is_some_and(|rare| rare.requires_agreement)
     }
 
-    /// What it says of itself beside its reason phrase: the values of Warning and of Reason, each with the header's name.
+    /// What it says of itself beside its reason phrase: the values of Warning, Reason and P-Registrar-Error, each with the header's name.
     pub fn words(&self) -> impl Iterator<Item = (&'static str, TextId)> + Clone {
-        let rare = self.rare.as_deref();
-        let warning = rare.and_then(|rare| rare.warning).map(|value| ("Warning", value));
-        let reason = rare.and_then(|rare| rare.reason).map(|value| ("Reason", value));
-        warning.into_iter().chain(reason)
+        let words = |rare: &RareParts| {
+            [
+                (HeaderName::Warning.as_str(), rare.warning),
+                (HeaderName::Reason.as_str(), rare.reason),
+                (HeaderName::RegistrarError.as_str(), rare.registrar_error),
+            ]
+        };
+        let all = self.rare.as_deref().map(words).into_iter().flatten();
+        all.filter_map(|(header, value)| Some((header, value?)))
     }
 
     /// The values of Security-Server, joined with commas.

@@ -58,6 +58,8 @@ pub enum HeaderName {
     Warning,
     /// `Reason` (RFC 3326), which says why another network refused a request (RFC 6432)
     Reason,
+    /// `P-Registrar-Error`, by which Kamailio and OpenSIPS say why they refuse a REGISTER
+    RegistrarError,
     /// Any other header.
     Other,
 }
@@ -91,6 +93,7 @@ impl HeaderName {
             (14, Some(b'c')) => is(HeaderName::ContentLength),
             (15, Some(b's')) => is(HeaderName::SecurityServer).or_else(|| is(HeaderName::SecurityVerify)),
             (16, Some(b'w')) => is(HeaderName::WwwAuthenticate),
+            (17, Some(b'p')) => is(HeaderName::RegistrarError),
             (18, Some(b'p')) => is(HeaderName::ProxyAuthenticate),
             (19, Some(b'p')) => is(HeaderName::ProxyAuthorization),
             (19, Some(b'a')) => is(HeaderName::AuthenticationInfo),
@@ -172,6 +175,7 @@ impl HeaderName {
             HeaderName::SecurityVerify => "Security-Verify",
             HeaderName::Warning => "Warning",
             HeaderName::Reason => "Reason",
+            HeaderName::RegistrarError => "P-Registrar-Error",
             HeaderName::Other => "",
         }
     }

@@ -16,6 +16,7 @@ use crate::session::Attempt;
 use crate::session::AttemptOutcome;
 use crate::session::Presented;
 use crate::session::Session;
+use crate::sip::HeaderName;
 use crate::sip::Method;
 
 /// The rule.
@@ -31,7 +32,7 @@ pub static RULE: Rule = Rule {
             the session's last answer, or nothing follows but bare requests that are challenged, and only possible where the server is in trouble (408, 5xx) or the digest is known to be wrong.",
     matters: "Looking for a wrong password leads nowhere: the server refuses the contact, the interval, the extension or the account.",
     advice: "Read the status: 423 wants a longer interval (Min-Expires), 402 and 404 speak of the account or extension, 408 and 503 \
-             of something behind the server.",
+             of something behind the server. P-Registrar-Error, where it is there, says what the registrar minds.",
     not_this: "401, 407 and 403 to credentials are about authentication or permission. Final answers to calls (486, 480…) are the \
                called party's.",
     sources: &["RFC 3261 section 10.3", "RFC 3261 section 21.4"],
@@ -52,8 +53,10 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let is_last = is_last(session, index) && !is_over && !answer_facts::has_got_in_soon(session, context, attempt);
     let method = attempt.transaction.method.to_string();
     let is_wrong = attempt.credentials.iter().any(Presented::is_wrong);
-    let is_let_past = !attempt.has_credentials() || attempt.is_let_past();
+    let error = attempt.answer().and_then(|answer| registrar_error(session, answer));
+    let is_let_past = !attempt.has_credentials() || error.is_some() || attempt.is_let_past();
     let past = match attempt.has_credentials() {
+        true if error.is_some() => "The registrar says what it minds, and it is not the credentials",
         false if asked == Asked::Before => "The server asked for no credentials this time, as it had before",
         false => "The request was never challenged",
         true if is_let_past => "The credentials were let past",
@@ -71,7 +74,10 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         .graded(if is_last { Severity::Medium } else { Severity::Info }, confidence)
         .fault(fault(status))
         .explained(format!("{past}, and the final answer is {status}."))
-        .advises(advice(status));
+        .advises(error.and_then(RegistrarError::advice).unwrap_or_else(|| advice(status)));
+    if error == Some(RegistrarError::Contacts) {
+        finding.fault = Fault::Operator;
+    }
     if is_wrong {
         finding.explanation.push_str(" The digest does not fit the secret given.");
     } else if is_let_past {
@@ -82,6 +88,41 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     finding.frames = facts::frames_of_all(failed.iter().map(|(_, (attempt, _))| *attempt));
     finding.evidence = facts::status_evidence(session, attempt).into_iter().collect();
     vec![finding]
+}
+
+/// What the registrars of Kamailio and OpenSIPS say of a REGISTER that got past authentication.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum RegistrarError {
+    /// The account has as many contacts as it may have.
+    Contacts,
+    /// There is a registration under this Call-ID with a CSeq number as high.
+    CSeq,
+    Other,
+}
+
+impl RegistrarError {
+    fn advice(self) -> Option<&'static str> {
+        match self {
+            RegistrarError::Contacts => Some(
+                "Let another phone of the account log off, or let the account have more contacts (Kamailio, OpenSIPS: max_contacts)",
+            ),
+            RegistrarError::CSeq => Some(
+                "Let the client count CSeq up within a Call-ID, or take a new Call-ID when it starts: the registrar has seen this number",
+            ),
+            RegistrarError::Other => None,
+        }
+    }
+}
+
+fn registrar_error(session: &Session<'_>, answer: &Answer) -> Option<RegistrarError> {
+    let (_, said) = answer.words().find(|(header, _)| *header == HeaderName::RegistrarError.as_str())?;
+    let said = session.text(said).to_ascii_lowercase();
+    let says = |word: &[u8]| memchr::memmem::find(&said, word).is_some();
+    Some(match (says(b"contacts"), says(b"cseq")) {
+        (true, _) => RegistrarError::Contacts,
+        (_, true) => RegistrarError::CSeq,
+        _ => RegistrarError::Other,
+    })
 }
 
 /// Whether a client was asked for credentials, as far as its request shows.

@@ -104,6 +104,8 @@ fn what_a_server_says_of_its_refusal_is_quoted() {
     let own = "< 403 Forbidden (Bad auth)\nWarning: 399 pbx \"Account locked\"\nReason: Q.850;cause=21\n";
     check(&[ASKED, RIGHT, own], NOTHING, &format!("{forbidden} says=\"Forbidden_(Bad_auth)\";_Warning:_399_pbx"));
     check(&[ASKED, RIGHT, own], NOTHING, &format!("{forbidden} says=Reason:_Q.850;cause=21"));
+    let registrar = "< 503\nP-Registrar-Error: Too many registered contacts\n";
+    check(&[ASKED, RIGHT, registrar], NOTHING, "medium registrar-rejects-contact says=Too_many_registered_contacts");
     // The usual phrase says nothing that the status does not.
     check(&[ASKED, RIGHT, "< 403 FORBIDDEN\n"], NOTHING, &format!("{forbidden} unsaid=says:"));
     check(
@@ -232,4 +234,16 @@ fn who_calls_has_not_authenticated_because_the_called_one_did() {
                   [c] client > server BYE\nProxy-Authorization: digest user=1001 password=secret\n[c] server > client 200\n";
     check(&[called], SECRET, "told The client authenticated");
     check(&[ASKED, RIGHT, OK, called], SECRET, "told The client authenticated");
+}
+
+#[test]
+fn what_a_registrar_says_of_itself_is_no_matter_of_the_credentials() {
+    let full = "< 503\nP-Registrar-Error: Too many registered contacts\n";
+    let told = "medium registrar-rejects-contact fault=operator sure=likely says=more_contacts excludes=wrong_password";
+    check(&[ASKED, RIGHT, full], NOTHING, told);
+    check(
+        &[ASKED, RIGHT, "< 503\n"],
+        NOTHING,
+        "medium registrar-rejects-contact fault=server sure=possible says=in_trouble",
+    );
 }
