@@ -29,7 +29,7 @@ pub static RULE: Rule = Rule {
     finds: "A REGISTER, SUBSCRIBE, PUBLISH or MESSAGE with credentials for which no others were asked and whose final answer is still \
             an error (423, 402, 420, 408, 503 …), or one that was never challenged, or not any more, and answered 402, 403, 404, 408 or 423; a REGISTER that was never \
             challenged and is refused in whatever way; and calls of a source that are answered 403 without a challenge, and of which none is let past: info, and medium from the third on. It is medium where that is \
-            the session's last answer, or nothing follows but bare requests that are challenged, and only possible where the server is in trouble (408, 5xx) or the digest is known to be wrong.",
+            the session's last answer, or nothing follows but bare requests that are challenged, and only possible where the server is in trouble (408, 5xx), where a REGISTER is answered as calls are (480, 486, 603 …), or the digest is known to be wrong.",
     matters: "Looking for a wrong password leads nowhere: the server refuses the contact, the interval, the extension or the account.",
     advice: "Read the status: 423 wants a longer interval (Min-Expires), 402 and 404 speak of the account or extension, 408 and 503 \
              of something behind the server. P-Registrar-Error, where it is there, says what the registrar minds.",
@@ -54,7 +54,8 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let method = attempt.transaction.method.to_string();
     let is_wrong = attempt.credentials.iter().any(Presented::is_wrong);
     let error = attempt.answer().and_then(|answer| registrar_error(session, answer));
-    let is_let_past = !attempt.has_credentials() || error.is_some() || attempt.is_let_past();
+    let is_foreign = attempt.transaction.method == Method::Register && attempt.has_credentials() && is_of_calls(status);
+    let is_let_past = !attempt.has_credentials() || error.is_some() || (attempt.is_let_past() && !is_foreign);
     let past = match attempt.has_credentials() {
         true if error.is_some() => "The registrar says what it minds, and it is not the credentials",
         false if asked == Asked::Before => "The server asked for no credentials this time, as it had before",
@@ -78,6 +79,9 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     if error == Some(RegistrarError::Contacts) {
         finding.fault = Fault::Operator;
     }
+    if is_foreign && error.is_none() {
+        finding = explain_foreign(finding, attempt);
+    }
     if is_wrong {
         finding.explanation.push_str(" The digest does not fit the secret given.");
     } else if is_let_past {
@@ -88,6 +92,26 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     finding.frames = facts::frames_of_all(failed.iter().map(|(_, (attempt, _))| *attempt));
     finding.evidence = facts::status_evidence(session, attempt).into_iter().collect();
     vec![finding]
+}
+
+const GIVE_PASSWORD: &str =
+    "Give the password (--user with --ask-password, or --credentials) to learn whether the digest is right";
+
+/// The answer is none of a registrar's own.
+fn explain_foreign(mut finding: Finding, attempt: &Attempt<'_>) -> Finding {
+    finding.explanation.push_str(
+        " No registrar answers so of itself (RFC 3261 section 10.3): a proxy before it may have put that in the place of a refusal.",
+    );
+    finding.remedy = vec![
+        "Capture behind the server, or read its log: what the REGISTER with credentials was answered there".into(),
+    ];
+    let is_checked = attempt.credentials.iter().any(|presented| presented.verdict().is_some());
+    if is_checked { finding } else { finding.advises(GIVE_PASSWORD) }
+}
+
+/// Statuses that speak of a called party, or of a call.
+fn is_of_calls(status: u16) -> bool {
+    matches!(status, 480 | 484..=488 | 491 | 600..=606)
 }
 
 /// What the registrars of Kamailio and OpenSIPS say of a REGISTER that got past authentication.

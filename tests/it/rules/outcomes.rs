@@ -247,3 +247,13 @@ fn what_a_registrar_says_of_itself_is_no_matter_of_the_credentials() {
         "medium registrar-rejects-contact fault=server sure=possible says=in_trouble",
     );
 }
+
+#[test]
+fn a_register_that_is_answered_as_a_call_may_have_been_refused() {
+    let open = "medium registrar-rejects-contact fault=unknown sure=possible says=No_registrar_answers_so";
+    check(&[ASKED, RIGHT, "< 480\n"], NOTHING, &format!("{open} says=Give_the_password"));
+    check(&[ASKED, RIGHT, "< 480\n"], SECRET, &format!("{open} unsaid=Give_the_password"));
+    check(&[ASKED, RIGHT, "< 423\n"], NOTHING, "medium registrar-rejects-contact sure=likely excludes=wrong_password");
+    // Nobody was asked for a password.
+    check(&["> REGISTER\n< 480\n"], NOTHING, "medium registrar-rejects-contact sure=likely unsaid=Give_the_password");
+}
