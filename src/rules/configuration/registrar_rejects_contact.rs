@@ -14,6 +14,7 @@ use crate::rules::facts;
 use crate::session::Answer;
 use crate::session::Attempt;
 use crate::session::AttemptOutcome;
+use crate::session::Judgement;
 use crate::session::Presented;
 use crate::session::Session;
 use crate::sip::HeaderName;
@@ -43,7 +44,10 @@ pub static RULE: Rule = Rule {
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let asked = asked(session);
     let all = session.attempts.iter().zip(asked).enumerate();
-    let failed: Vec<_> = all.filter(|(_, (attempt, asked))| is_other_failure(attempt, *asked == Asked::Now)).collect();
+    let is_failure = |attempt: &Attempt<'_>, asked: Asked| {
+        is_other_failure(attempt, asked == Asked::Now) && !is_refused_behind(session, attempt)
+    };
+    let failed: Vec<_> = all.filter(|(_, (attempt, asked))| is_failure(attempt, *asked)).collect();
     let Some((index, (attempt, asked))) = failed.last().copied() else {
         return unadmitted(session, context).into_iter().collect();
     };
@@ -147,6 +151,19 @@ fn registrar_error(session: &Session<'_>, answer: &Answer) -> Option<RegistrarEr
         (_, true) => RegistrarError::CSeq,
         _ => RegistrarError::Other,
     })
+}
+
+/// Attempts behind one among which its next hop is looked for. Bounds the search in endless sessions.
+const NEXT_HOP_WITHIN: usize = 64;
+
+/// Whether a server sent the request on, and its credentials were refused there: it is that refusal, in other words.
+fn is_refused_behind(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
+    let own = attempt.transaction_index;
+    let behind = session.attempts.partition_point(|other| other.transaction_index <= own);
+    let next = session.attempts.iter().skip(behind).take(NEXT_HOP_WITHIN);
+    let mut refused =
+        next.filter(|next| next.transaction.forwarded_from() == Some(own)).flat_map(|next| &next.credentials);
+    refused.any(|presented| presented.is_refused() || presented.judgement == Judgement::Forbidden)
 }
 
 /// Whether a client was asked for credentials, as far as its request shows.

@@ -338,6 +338,17 @@ fn three_sides_in_a_row_are_one_client_too() {
     check(&[&chain], SECRET, "high digest-wrong-password fault=client sessions=3\ntold 1 of 1 client did not get in");
 }
 
+#[test]
+fn a_refusal_that_a_proxy_passes_back_in_other_words_is_one() {
+    let refused = "server > alg 401\nWWW-Authenticate: challenge nonce=two\nalg > phone 480\n";
+    let all = [NAMES, HOP_ASKED, HOP_WRONG, "alg > server forward\n", refused, LATER];
+    check(&all, NOTHING, "high rejected-credentials\nno registrar-rejects-contact");
+    check(&all, SECRET, "high digest-wrong-password\nno registrar-rejects-contact");
+    // What was accepted behind it was not.
+    let all = [NAMES, HOP_ASKED, HOP_RIGHT, "alg > server forward\n", "server > alg 200\nalg > phone 480\n", LATER];
+    check(&all, SECRET, "medium registrar-rejects-contact");
+}
+
 /// A REGISTER that is passed on and challenged, and the challenge as the device passes it back.
 fn challenged_as(status: &str, told: &str) -> String {
     format!(
