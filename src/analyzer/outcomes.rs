@@ -86,11 +86,12 @@ fn is_same_question(one: &Attempt<'_>, other: &Attempt<'_>) -> bool {
         && realm(one) == realm(other)
 }
 
-/// The realm of the credentials, else that of the challenge.
+/// The realm that asked: that of the credentials, unless the answer to them asks for another one.
 fn realm(attempt: &Attempt<'_>) -> Option<Box<[u8]>> {
     let presented = attempt.credentials.first().map(|presented| presented.realm());
-    let realm = presented.or_else(|| attempt.challenges.first().map(|offered| offered.realm()))?;
-    Some(realm.as_ref().into())
+    let asks_for_it = presented.as_ref().is_some_and(|realm| attempt.offers_realm(realm));
+    let offered = attempt.challenges.first().map(|offered| offered.realm()).filter(|_| !asks_for_it);
+    Some(offered.or(presented)?.as_ref().into())
 }
 
 fn kind(session: &Session<'_>, findings: &[rules::Finding]) -> Option<EndingKind> {

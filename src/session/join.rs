@@ -11,6 +11,9 @@ use crate::session::attempt::ChallengeAt;
 /// How many challenges with a nonce are looked at for one that came before its credentials. Bounds the search in endless sessions.
 const BROUGHT_BACK_MAX: usize = 1024;
 
+/// Attempts back among which the last one on the same hop is looked for. Bounds the search in endless sessions.
+const ASKED_WITHIN: usize = 64;
+
 /// Where a nonce was brought.
 #[derive(Clone, Copy)]
 struct Brought {
@@ -35,6 +38,9 @@ pub(super) fn join(attempts: &mut [Attempt<'_>]) {
                 let first = all.partition_point(|other| other.attempt < asking);
                 challenge_of(before, asking, presented, all.get(first..)?)
             });
+            if all.is_empty() {
+                presented.answers = asked_last(before, attempt.transaction, presented);
+            }
         }
     }
 }
@@ -70,6 +76,16 @@ fn asking(before: &[Attempt<'_>], transaction: &Transaction, all: &[Brought]) ->
     };
     let own = newest.clone().filter(is_before).find(is_own_hop);
     own.or_else(|| newest.find(is_before)).map(|brought| brought.attempt)
+}
+
+/// The challenge of the attempt before with the same nonce for another realm: a server may give one nonce for both within a second, and then
+/// the client may have got that of the other realm under another Call-ID.
+fn asked_last(before: &[Attempt<'_>], transaction: &Transaction, presented: &Presented<'_>) -> Option<ChallengeAt> {
+    let mut newest = before.iter().enumerate().rev().take(ASKED_WITHIN);
+    let (attempt, last) = newest.find(|(_, other)| other.transaction.is_same_hop(transaction))?;
+    let sent = presented.credentials.nonce().filter(|nonce| !nonce.is_empty())?;
+    let challenge = last.challenges.iter().position(|offered| offered.challenge.nonce().as_ref() == Some(&sent))?;
+    Some(ChallengeAt { attempt, challenge, is_same_realm: false })
 }
 
 /// The challenge of that attempt, of those that hold the nonce: one may stand in several, for each algorithm (RFC 7616 §3.7) or realm.

@@ -217,3 +217,20 @@ fn a_server_behind_a_proxy_may_take_its_calls_by_address() {
         "high challenge-unanswered cause=second-realm says=by_its_address unsaid=407",
     );
 }
+
+#[test]
+fn a_nonce_that_serves_two_realms_hides_no_wrong_one() {
+    // Kamailio gives the same nonce to whatever it asks within one second.
+    let registered = "> REGISTER\n< 401\nWWW-Authenticate: challenge nonce=n\n\
+        > REGISTER\nAuthorization: digest user=1001 password=secret nonce=n nc=00000001\n< 200\n";
+    let sent = "[b] > INVITE\nProxy-Authorization: digest user=1001 password=secret nonce=n realm=pbx.example.com nc=00000001\n\
+        [b] < 407\nProxy-Authenticate: challenge realm=calls nonce=n\n[b] > ACK\n";
+    let called =
+        format!("[b] > INVITE\n[b] < 407\nProxy-Authenticate: challenge realm=calls nonce=n\n[b] > ACK\n{sent}{sent}");
+    let wrong = "high realm-mismatch fault=client says=calls\ninfo method-auth-differs says=the_other_\"calls\"";
+    check(&[registered, &called, LATER], SECRET, wrong);
+    check(&[registered, &called, LATER], NOTHING, wrong);
+    // A nonce that is kept from the registration, before anybody asks, is none that was given here.
+    let kept = format!("{sent}{LATER}").replace("realm=calls nonce=n", "realm=calls nonce=other");
+    check(&[registered, &kept], SECRET, "no realm-mismatch");
+}
