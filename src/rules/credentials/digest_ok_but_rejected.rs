@@ -13,6 +13,7 @@ use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::answer_facts;
 use crate::rules::credentials::auth_param_quoting;
+use crate::rules::credentials::rejected_credentials::NO_ACCOUNT;
 use crate::rules::credentials::username_not_aor;
 use crate::rules::credentials_facts;
 use crate::rules::credentials_facts::Row;
@@ -75,6 +76,9 @@ pub fn settle_secret(finding: &mut Finding, accepted: Option<FrameRef>, asked_he
         .into(),
         (None, None) => COMPARE_SECRET.into(),
     };
+    if accepted.is_some() {
+        finding.remedy.retain(|advice| advice != NO_ACCOUNT);
+    }
 }
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
@@ -127,7 +131,8 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     } else if !is_expired {
         if credentials_facts::let_past_before(session, index, presented).is_none() {
             let is_register = attempt.transaction.method == Method::Register;
-            finding = finding.advises(if is_register { COMPARE_SECRET } else { COMPARE_SECRET_HERE });
+            finding =
+                finding.advises(if is_register { COMPARE_SECRET } else { COMPARE_SECRET_HERE }).advises(NO_ACCOUNT);
         }
         finding = finding.advises("See whether the node that challenged is the one that answered, and whether identity rules tie the user to the From address");
     }

@@ -109,7 +109,8 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
 }
 
 /// What else the server may lack.
-const NO_ACCOUNT: &str = "See whether the server has this account at all: many challenge users that they do not know (Asterisk: pjsip show endpoints, and identify_by)";
+/// Who challenges users that do not exist refuses whatever they send.
+pub const NO_ACCOUNT: &str = "See whether the server has this account at all: many challenge users that they do not know (Asterisk: pjsip show endpoints, and identify_by)";
 
 /// Who sends at once what is accepted had to read a newer challenge first; who corrects a secret takes longer.
 const CORRECTED_AFTER: Duration = Duration::from_secs(2);

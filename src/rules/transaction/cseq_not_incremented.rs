@@ -7,9 +7,11 @@ use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::credentials::rejected_credentials::NO_ACCOUNT;
 use crate::rules::credentials_facts;
 use crate::rules::facts;
 use crate::session::Attempt;
+use crate::session::Judgement;
 use crate::session::Session;
 
 /// The rule.
@@ -21,7 +23,7 @@ pub static RULE: Rule = Rule {
     summary: "The retry with credentials has the CSeq number of the challenged request, or a lower one",
     finds: "A request that answers a challenge of the same exchange under a CSeq number that is not above that of the \
             challenged request. It is high where the server answered 482, 400 or stale, names CSeq in its refusal, or \
-            refused it although the digest is right, and low where it did not mind.",
+            refused it although the digest is right (possible where it merely asks again), and low where it did not mind.",
     matters: "A retry is a new request. A server may take one with the old number for a copy of the first that came \
             another way, and answer 482, or the old 401 once more.",
     advice: "Let the client count CSeq one up for the retry. Where a proxy or B2BUA adds the credentials, let it raise \
@@ -42,10 +44,13 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let (asked, sent) = (asking.transaction.cseq.unwrap_or_default(), attempt.transaction.cseq.unwrap_or_default());
     let how = if sent < asked { "a lower CSeq than" } else { "the CSeq of" };
     let is_named = !session.is_let_past() && rows.iter().any(|(_, attempt, _)| is_named(session, attempt));
+    let is_asked_again = rows.iter().all(|(_, _, presented)| presented.judgement == Judgement::Refused);
     let (severity, confidence) = match credentials_facts::grade(&rows) {
         (severity, _) if severity < Severity::High && is_named => (Severity::High, Confidence::Likely),
         // The server did not mind.
         (_, Confidence::Proven) => (Severity::Low, Confidence::Proven),
+        // A server that repeats its challenge may as well hold another secret, or know no such account.
+        (severity, confidence) if is_asked_again => (severity, confidence.min(Confidence::Possible)),
         graded => graded,
     };
     let outcome = match is_named {
@@ -62,6 +67,10 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         ))
         .excludes("retransmission: the retry brings credentials that the first request did not have")
         .advises("Let the client raise CSeq by one for each retry");
+    let finding = match is_asked_again && !is_named && severity >= Severity::High {
+        true => finding.advises(NO_ACCOUNT),
+        false => finding,
+    };
     let mut finding = credentials_facts::about(finding, session, &rows);
     finding.frames = facts::frames_of_all(rows.iter().map(|(_, attempt, _)| *attempt).chain([asking]));
     finding.evidence.extend(facts::status_evidence(session, attempt));

@@ -15,7 +15,7 @@ fn cseq_not_incremented_is_graded() {
     check(
         &[ASKED, SAME_CSEQ, REFUSED],
         SECRET,
-        "high cseq-not-incremented by=-\nmedium digest-ok-but-rejected by=cseq-not-incremented",
+        "high cseq-not-incremented sure=possible says=has_this_account by=-\nmedium digest-ok-but-rejected by=cseq-not-incremented",
     );
     check(
         &[ASKED, SAME_CSEQ, REFUSED],
