@@ -242,7 +242,7 @@ fn taken_soon<'s, 'run>(
 ) -> Option<&'s Presented<'run>> {
     let is_right = |later: &Presented<'_>| {
         later.verdict() == Some(Verdict::Match)
-            && later.judgement == Judgement::Accepted
+            && later.judgement.is_let_past()
             && (later.realm(), later.username()) == (presented.realm(), presented.username())
     };
     let let_past = session.lookup().let_past_from(index).iter().take(MADE_GOOD_WITHIN);

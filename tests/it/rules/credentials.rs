@@ -461,3 +461,15 @@ fn which_of_two_values_counts_nobody_knows() {
     check(&[asked, &with("cnonce=\"one\", cnonce=\"one\""), "< 403\n", LATER], SECRET, "high digest-wrong-password");
     check(&[asked, &with("cnonce=\"two\", cnonce=\"one\""), OK], SECRET, "no verification-not-possible");
 }
+
+#[test]
+fn a_nonce_grown_old_is_no_fault_where_the_next_call_is_turned_down_by_the_called_party() {
+    let called = "> INVITE\n< 407\nProxy-Authenticate: challenge nonce=n\n> ACK\n\
+        > INVITE\nProxy-Authorization: digest user=1001 password=secret nonce=n nc=00000001\n< 200\n> ACK\n";
+    let again = "+300 [b] > INVITE\nProxy-Authorization: digest user=1001 password=secret nonce=n realm=pbx.example.com nc=00000002\n\
+        [b] < 407\nProxy-Authenticate: challenge\n[b] > ACK\n\
+        [b] > INVITE\nProxy-Authorization: digest user=1001 password=secret\n";
+    for answer in ["[b] < 486\n[b] > ACK\n", "[b] < 200\n[b] > ACK\n"] {
+        check(&[called, again, answer, LATER], SECRET, "clean\ninfo digest-ok-but-rejected");
+    }
+}
