@@ -10,6 +10,7 @@ use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::Subject;
 use crate::rules::challenge::challenge_loop;
+use crate::rules::credentials::rejected_credentials;
 use crate::rules::loop_series;
 use crate::rules::nonce::old_nonce_reused;
 use crate::rules::nonce::stale_ignored_by_client;
@@ -43,8 +44,10 @@ impl Analyzer {
             }
             let ignored = [stale_ignored_by_client::RULE.name];
             self.messages.builder.note_trouble(&series.finding, if is_cause { &ignored } else { &[] });
-            if is_cause {
-                let (name, names) = (challenge_loop::RULE.name, challenge_loop::EXPLAINS_ACROSS);
+            if series.finding.explained_by.is_none() {
+                let name = challenge_loop::RULE.name;
+                // One that somebody got out of does not excuse what was never answered.
+                let names = if is_cause { challenge_loop::EXPLAINS_ACROSS } else { &[rejected_credentials::RULE.name] };
                 let is_within = |subject: &Subject, session| series.holds(subject, session);
                 let excluded = self.messages.findings.explain_where(name, is_within, names);
                 series.finding.excluded.extend(excluded);

@@ -245,6 +245,13 @@ fn a_loop_across_call_ids_is_found() {
         high challenge-loop cause=unknown sure=likely says=Call-ID excludes=wrong_realm sessions=3
         medium rejected-credentials by=challenge-loop sessions=3",
     );
+    check(
+        &[&tries("401\nWWW-Authenticate: challenge"), &try_under("d", "200")],
+        NOTHING,
+        "
+        medium challenge-loop says=The_next_Call-ID_got_in excludes=wrong_realm sessions=3
+        medium rejected-credentials by=challenge-loop sessions=3",
+    );
 }
 
 #[test]
