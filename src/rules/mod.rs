@@ -285,6 +285,25 @@ static OF_EACH: LazyLock<Vec<&'static Rule>> =
 /// Findings of a usual session: room made at once.
 const FINDINGS_USUAL: usize = 4;
 
+/// What one rule finds in one session is told one by one up to here: hostile sessions show an account or a realm of its own in each request,
+/// and each finding is compared with the others.
+const OF_RULE_MAX: usize = 64;
+
+/// Adds what one rule found.
+fn add(findings: &mut Vec<Finding>, mut found: Vec<Finding>) {
+    let more = found.len().saturating_sub(OF_RULE_MAX);
+    found.truncate(OF_RULE_MAX);
+    tell_more(&mut found, more);
+    findings.append(&mut found);
+}
+
+/// The last of what one rule found in a session tells how much of it is left out.
+fn tell_more(found: &mut [Finding], more: usize) {
+    if let Some(last) = found.last_mut().filter(|_| more > 0) {
+        last.explanation.push_str(&format!(" The same was found {} in this session.", facts::count(more, "more time")));
+    }
+}
+
 /// Checks a closed session against every rule and puts the findings in the order in which an engineer should act.
 pub fn check_session(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let is_by_the_book = by_the_book::is_by_the_book(session, context);
@@ -294,10 +313,10 @@ pub fn check_session(session: &Session<'_>, context: &Context<'_>) -> Vec<Findin
     let mut findings = Vec::with_capacity(FINDINGS_USUAL);
     for rule in asked {
         match rule.check {
-            Check::Trouble(check) if session.has_trouble => findings.extend(check(session, context)),
-            Check::Form(check) if session.has_odd_form => findings.extend(check(session, context)),
-            Check::Deviation(check) if !is_by_the_book => findings.extend(check(session, context)),
-            Check::Session(check) => findings.extend(check(session, context)),
+            Check::Trouble(check) if session.has_trouble => add(&mut findings, check(session, context)),
+            Check::Form(check) if session.has_odd_form => add(&mut findings, check(session, context)),
+            Check::Deviation(check) if !is_by_the_book => add(&mut findings, check(session, context)),
+            Check::Session(check) => add(&mut findings, check(session, context)),
             // One that would have found something all the same is declared as what it is not, and debug builds tell.
             Check::Trouble(check) | Check::Form(check) | Check::Deviation(check) => {
                 debug_assert!(check(session, context).is_empty(), "{} is not asked", rule.name)

@@ -1,16 +1,21 @@
 //! SA206: the digest does not fit the password given, and the server took it.
 
+use std::collections::BTreeMap;
+
 use crate::digest::Verdict;
 use crate::rules::Check;
 use crate::rules::Confidence;
 use crate::rules::Context;
 use crate::rules::Fault;
 use crate::rules::Finding;
+use crate::rules::OF_RULE_MAX;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::credentials_facts::Row;
 use crate::rules::dialog_facts;
 use crate::rules::facts;
 use crate::rules::relay_facts;
+use crate::rules::tell_more;
 use crate::session::Attempt;
 use crate::session::AttemptOutcome;
 use crate::session::Judgement;
@@ -44,8 +49,21 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     if wrong.peek().is_none() {
         return Vec::new();
     }
-    let wrong: Vec<_> = wrong.collect();
-    let Some((index, attempt, presented)) = wrong.first().copied() else { return Vec::new() };
+    // A proxy with an account of its own shows another one on the next hop.
+    let mut by_account: BTreeMap<_, Vec<Row<'_, '_>>> = BTreeMap::new();
+    for row in wrong {
+        by_account.entry((row.2.username(), row.2.realm())).or_default().push(row);
+    }
+    let more = by_account.len().saturating_sub(OF_RULE_MAX);
+    let told = by_account.into_values().take(OF_RULE_MAX);
+    let mut findings: Vec<Finding> = told.filter_map(|wrong| finding(session, &wrong)).collect();
+    tell_more(&mut findings, more);
+    findings
+}
+
+/// What is said of one account.
+fn finding(session: &Session<'_>, wrong: &[Row<'_, '_>]) -> Option<Finding> {
+    let (index, attempt, presented) = wrong.first().copied()?;
     let requests: Vec<_> =
         wrong.iter().filter_map(|(_, attempt, _)| attempt.request().map(|request| request.at)).collect();
     let user = facts::account(&presented.username(), &presented.realm());
@@ -64,7 +82,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     finding.frames = facts::frames_of_all(wrong.iter().map(|(_, attempt, _)| *attempt));
     finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
     finding.evidence.extend(facts::status_evidence(session, attempt));
-    vec![finding]
+    Some(finding)
 }
 
 /// What else became of the account's digests: a server that refuses wrong ones checks them, and one that took the secret given has

@@ -1,5 +1,6 @@
 //! SA201: the digest does not fit the password given, and the server refused it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::auth::Qop;
@@ -13,11 +14,14 @@ use crate::rules::Confidence;
 use crate::rules::Context;
 use crate::rules::Fault;
 use crate::rules::Finding;
+use crate::rules::OF_RULE_MAX;
 use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::credentials::response_malformed;
+use crate::rules::credentials_facts::Row;
 use crate::rules::facts;
 use crate::rules::relay_facts;
+use crate::rules::tell_more;
 use crate::session::Attempt;
 use crate::session::Presented;
 use crate::session::Session;
@@ -47,31 +51,30 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
-    let mut accounts: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
-    let wrong: Vec<(usize, &Attempt<'_>, &Presented<'_>)> = facts::presented(session)
+    let wrong = facts::presented(session)
         .filter(|(_, _, presented)| presented.verdict() == Some(Verdict::Mismatch) && facts::is_turned_away(presented))
         .filter(|(_, attempt, presented)| !relay_facts::was_right_before(session, attempt, presented))
-        .filter(|(_, attempt, presented)| response_malformed::fault_of(attempt, presented).is_none())
-        .collect();
-    for (_, _, presented) in &wrong {
-        let account = (presented.username().into_owned(), presented.realm().into_owned());
-        if !accounts.contains(&account) {
-            accounts.push(account);
-        }
+        .filter(|(_, attempt, presented)| response_malformed::fault_of(attempt, presented).is_none());
+    let mut by_account: BTreeMap<_, Vec<Row<'_, '_>>> = BTreeMap::new();
+    for row in wrong {
+        by_account.entry((row.2.username(), row.2.realm())).or_default().push(row);
     }
-    accounts.iter().filter_map(|(user, realm)| finding((session, context), &wrong, user, realm)).collect()
+    let mut accounts: Vec<_> = by_account.into_values().collect();
+    // In the order in which they were seen.
+    accounts.sort_by_key(|wrong| wrong.first().map(|(index, _, _)| *index));
+    let more = accounts.len().saturating_sub(OF_RULE_MAX);
+    accounts.truncate(OF_RULE_MAX);
+    let mut findings: Vec<Finding> =
+        accounts.into_iter().filter_map(|mine| finding((session, context), &mine)).collect();
+    tell_more(&mut findings, more);
+    findings
 }
 
-fn finding(
-    (session, context): (&Session<'_>, &Context<'_>),
-    wrong: &[(usize, &Attempt<'_>, &Presented<'_>)],
-    user: &[u8],
-    realm: &[u8],
-) -> Option<Finding> {
-    let mine = || wrong.iter().filter(|(_, _, p)| p.username() == user && p.realm() == realm);
+fn finding((session, context): (&Session<'_>, &Context<'_>), mine: &[Row<'_, '_>]) -> Option<Finding> {
+    let mine = || mine.iter();
     let (_, attempt, presented) = mine().next().copied()?;
     let requests: Vec<_> = mine().filter_map(|(_, attempt, _)| attempt.request().map(|request| request.at)).collect();
-    let name = facts::account(user, realm);
+    let name = facts::account(&presented.username(), &presented.realm());
     let mut finding = Finding::new(&RULE, format!("The digest was not made with the password given for {name}"))
         .graded(Severity::High, Confidence::Likely)
         .fault(Fault::Client)

@@ -463,6 +463,29 @@ fn which_of_two_values_counts_nobody_knows() {
 }
 
 #[test]
+fn accounts_of_one_call_id_are_told_one_by_one_up_to_a_bound() {
+    let tries = |count: usize| {
+        (0..count)
+            .map(|at| {
+                format!(
+                    "> REGISTER\nAuthorization: digest user=1001 password=wrong realm=r{at} nonce=n{at}\n< 401\nWWW-Authenticate: challenge realm=r{next} nonce=n{next}\n",
+                    next = at + 1
+                )
+            })
+            .collect::<String>()
+    };
+    let first = "> REGISTER\n< 401\nWWW-Authenticate: challenge realm=r0 nonce=n0\n";
+    let wrong = |report: &Report| {
+        let all = report.findings.iter().filter(|finding| finding.rule == "digest-wrong-password");
+        all.map(|finding| finding.explanation.contains("more times in this session")).collect::<Vec<_>>()
+    };
+    let few = wrong(&analyse(&[first, &tries(8), LATER], SECRET));
+    assert_eq!((few.len(), few.contains(&true)), (8, false));
+    let many = wrong(&analyse(&[first, &tries(80), LATER], SECRET));
+    assert_eq!((many.len(), many.iter().filter(|has_more| **has_more).count()), (64, 1));
+}
+
+#[test]
 fn a_nonce_grown_old_is_no_fault_where_the_next_call_is_turned_down_by_the_called_party() {
     let called = "> INVITE\n< 407\nProxy-Authenticate: challenge nonce=n\n> ACK\n\
         > INVITE\nProxy-Authorization: digest user=1001 password=secret nonce=n nc=00000001\n< 200\n> ACK\n";
