@@ -116,8 +116,8 @@ pub struct Client {
     pub is_in_as_callee: bool,
     /// It asked for more than whether anybody is there.
     pub has_tried: bool,
-    /// The capture ends before it could answer a challenge.
-    pub is_cut_short: bool,
+    /// The capture ends before it could answer a challenge: when that came.
+    cut_short: Option<CaptureTime>,
 }
 
 /// Services of one client that are told apart: more than phones have.
@@ -142,7 +142,7 @@ impl Client {
         self.is_in |= other.is_in;
         self.is_in_as_callee |= other.is_in_as_callee;
         self.has_tried |= other.has_tried;
-        self.is_cut_short |= other.is_cut_short;
+        self.cut_short = self.cut_short.max(other.cut_short);
         self.call_passed = self.call_passed.max(other.call_passed);
         self.call_failed = self.call_failed.into_iter().chain(other.call_failed).min();
     }
@@ -279,6 +279,17 @@ impl Client {
         self.registration.failure.is_none() && spells::registers_since(&self.let_in, refused)
     }
 
+    /// Whether the capture ends before it could answer a challenge.
+    pub fn is_cut_short(&self) -> bool {
+        self.cut_short.is_some()
+    }
+
+    /// Whether it got in, and the capture ends before it could answer a challenge that came later.
+    pub fn is_left_open(&self) -> bool {
+        let let_in = self.let_in.iter().map(|known| known.last).max();
+        let_in.is_some() && self.cut_short > let_in
+    }
+
     /// Whether it was seen to authenticate.
     pub fn has_authenticated(&self) -> bool {
         self.is_in || self.is_in_as_callee
@@ -321,7 +332,9 @@ impl Client {
         let is_asked = session.outcome != SessionOutcome::NotChallenged && !is_ping(session);
         self.has_tried |= is_asked || session.own_attempts().any(Attempt::has_credentials);
         let is_cut_short = !has_reason && session.is_cut_short() && !is_ping(session);
-        self.is_cut_short |= is_cut_short && !session.is_one_way;
+        if is_cut_short && !session.is_one_way {
+            self.cut_short = self.cut_short.max(Some(session.run.last_seen));
+        }
         // Headers that were cut may have held the answer to the challenge before.
         let is_hidden = session.outcome == SessionOutcome::UnansweredChallenge
             && session.attempts.last().and_then(Attempt::request).is_some_and(|request| !request.has_all_headers);
@@ -330,7 +343,9 @@ impl Client {
             finding.cause == Some(no_response_at_all::UNFINISHED) && finding.confidence >= Confidence::Likely
         };
         let is_undecided = session.outcome == SessionOutcome::Undecided && !findings.iter().any(is_unfinished);
-        let is_open = is_cut_short || is_hidden || is_undecided;
+        let is_unfinished = is_cut_short || is_hidden || is_undecided;
+        let has_failed_before = is_unfinished && has_failed_before_the_end(session);
+        let is_open = is_unfinished && !has_failed_before;
         let is_register = session.method() == Some(&Method::Register);
         let known = if is_register { &mut self.registration } else { &mut self.request };
         if is_open || ended < known.ended || is_unheard(session) {
@@ -338,6 +353,8 @@ impl Client {
         }
         let failure = match session.outcome {
             SessionOutcome::Accepted | SessionOutcome::NotChallenged => None,
+            // What was left open behind it is no reason.
+            _ if has_failed_before => Some(registrar_rejects_contact::RULE.label.to_owned()),
             _ => failure(session, findings),
         };
         *known = Ending { ended, failure, service };
@@ -361,6 +378,13 @@ fn is_let_past(attempt: &Attempt<'_>) -> bool {
 /// Pings want any answer, and a challenge is one.
 fn is_ping(session: &Session<'_>) -> bool {
     matches!(session.method(), Some(Method::Options | Method::Notify))
+}
+
+/// Whether a REGISTER that the capture leaves at a challenge had failed before for another reason than that, with nothing granted since.
+fn has_failed_before_the_end(session: &Session<'_>) -> bool {
+    let mut decided = session.own_attempts().rev().filter(|attempt| !attempt.is_challenged() && !attempt.is_removal());
+    session.method() == Some(&Method::Register)
+        && decided.next().is_some_and(|last| is_let_past(last) && last.outcome == AttemptOutcome::Failed)
 }
 
 /// Whether nobody seems to have answered because one direction alone was captured.

@@ -229,9 +229,17 @@ impl Clients {
         // Servers ping, too: those are no clients that failed.
         let all = self.clients.values().filter(|client| client.has_tried).count();
         let inside = self.clients.values().filter(|client| client.has_authenticated()).count();
-        match (inside, all) {
-            (1, 1) => "The client authenticated".to_owned(),
-            _ if inside == all => format!("All {} authenticated", clients(all)),
+        let open = self.clients.values().filter(|client| client.is_left_open()).count();
+        match (inside, all, open) {
+            (1, 1, 0) => "The client authenticated".to_owned(),
+            (1, 1, _) => {
+                "The client authenticated; the capture ends before it could answer its last challenge".to_owned()
+            }
+            _ if inside == all && open == 0 => format!("All {} authenticated", clients(all)),
+            _ if inside == all => format!(
+                "All {} authenticated; the capture ends before {open} of them could answer the last challenge",
+                clients(all)
+            ),
             _ => format!(
                 "{inside} of {} authenticated; the capture does not show how it ended for the others",
                 clients(all)
@@ -254,7 +262,7 @@ impl Clients {
             true => String::new(),
             false => format!("; {} accepted without a challenge", unasked.join(" and ")),
         };
-        let cut_short = self.clients.values().filter(|client| client.is_cut_short).count();
+        let cut_short = self.clients.values().filter(|client| client.is_cut_short()).count();
         if let Some(status) = cut_challenge.filter(|_| self.clients.is_empty()) {
             return format!(
                 "{messages}; a {status} is among them, but their headers are cut: capture again with -s 0{accepted}"

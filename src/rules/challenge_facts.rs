@@ -121,9 +121,17 @@ fn unanswered_at(session: &Session<'_>, context: &Context<'_>, index: usize) -> 
         true if dialog_facts::was_let_in_without(session, context, attempt) => (Severity::High, Confidence::Likely),
         true if anew.is_some() => (Severity::High, Confidence::Likely),
         true => (Severity::High, Confidence::Proven),
+        // Any capture ends in the middle of something, and this client was registered.
+        false if gap < ANSWERED_WITHIN && is_refresh(session, attempt) => (Severity::Info, Confidence::Possible),
         false => (Severity::Medium, Confidence::Possible),
     };
     Some(Unanswered { index, severity, confidence, gap, is_lost, notice, anew })
+}
+
+/// Whether a REGISTER comes behind one of the same Call-ID that was accepted.
+fn is_refresh(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
+    let is_accepted = |one: &Attempt<'_>| one.has_credentials() && one.outcome == AttemptOutcome::Accepted;
+    attempt.transaction.method == Method::Register && session.own_attempts().any(is_accepted)
 }
 
 /// Methods that clients repeat under a new Call-ID at will: what they ask for is the same each time.

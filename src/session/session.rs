@@ -197,7 +197,7 @@ impl<'run> Session<'run> {
     }
 
     /// The attempts of whoever began it, on whatever hop, without those of a call's other side.
-    pub fn own_attempts(&self) -> impl Iterator<Item = &Attempt<'run>> {
+    pub fn own_attempts(&self) -> impl DoubleEndedIterator<Item = &Attempt<'run>> {
         let client = self.client();
         self.attempts.iter().filter(move |attempt| Some(attempt.transaction.flow().destination.address) != client)
     }

@@ -42,7 +42,9 @@ fn a_capture_that_ends_behind_a_challenge_shows_no_failure() {
     let cut = "told ends before the client could answer\nmedium challenge-unanswered sure=possible";
     check(&[ASKED], NOTHING, cut);
     check(&[CALL_ASKED], NOTHING, cut);
-    check(&[ASKED, RIGHT, "< 200\n+60 ", ASKED], SECRET, "verdict ok");
+    let again = "verdict ok\ntold The client authenticated; the capture ends before it could answer its last challenge";
+    check(&[ASKED, RIGHT, "< 200\n+60 ", ASKED], SECRET, again);
+    check(&[ASKED, RIGHT, "< 200\n+60 ", ASKED], SECRET, "clean\ninfo challenge-unanswered");
     let stale = "< 401\nWWW-Authenticate: challenge stale=true\n";
     check(
         &[ASKED, RIGHT, stale],
@@ -169,4 +171,15 @@ fn a_registrar_that_pings_is_no_client_that_did_not_authenticate() {
 fn a_server_that_answered_before_did_not_answer_this_request() {
     let silent = "+5 > MESSAGE\n+0.5 retransmit\n+1 retransmit\n+2 retransmit\n+4 retransmit\n";
     check(&[ASKED, RIGHT, "< 200\n", silent, LATER], SECRET, "high no-response-at-all says=did_not_answer_this");
+}
+
+#[test]
+fn a_challenge_at_the_end_does_not_hide_that_the_last_try_failed() {
+    let failed =
+        "verdict problems\ntold did not get in: 1 refused for another reason\nmedium registrar-rejects-contact";
+    check(&[ASKED, RIGHT, "< 423\n+5 ", ASKED], SECRET, failed);
+    let stale = "+5 > REGISTER\nAuthorization: digest user=1001 password=secret nc=00000002\n< 401\nWWW-Authenticate: challenge stale=true\n";
+    check(&[ASKED, RIGHT, "< 423\n", stale], SECRET, "told did not get in: 1 refused for another reason");
+    check(&[ASKED, RIGHT, "< 423\n+5 ", ASKED, RIGHT, OK], SECRET, "verdict ok\nuntold refused");
+    check(&[ASKED, RIGHT, "< 423\n+5 ", ASKED, RIGHT, OK, "+60 ", ASKED], SECRET, "verdict ok\nuntold refused");
 }
