@@ -207,7 +207,8 @@ impl Clients {
             }
         }
         if !beside.is_empty() {
-            lines.push(format!("beside clients that got in: {}", list(&beside)));
+            let number: usize = beside.iter().map(|(number, _)| number).sum();
+            lines.push(format!("{number} of {} got in, but not without trouble: {}", clients(all), list(&beside)));
         }
         if !open.is_empty() {
             lines.push(format!("of clients that are not seen to get in: {}", list(&open)));

@@ -103,7 +103,7 @@ fn the_latest_session_of_a_client_decides_whichever_closes_first() {
     // The call ends last and closes first.
     let forbidden = FORBIDDEN.replace("REGISTER", "SUBSCRIBE");
     let headlines = report(&[&forbidden, CALL, BYE, LATER]).summary.headlines;
-    assert_eq!(headlines, ["beside clients that got in: 1 wrong password"]);
+    assert_eq!(headlines, ["1 of 1 client got in, but not without trouble: 1 wrong password"]);
     let not_in = ["1 of 1 client got in with one method, but not with another: 1 wrong password"];
     assert_eq!(report(&[CALL, BYE, &forbidden, LATER]).summary.headlines, not_in);
     // A registration is another matter than what follows.

@@ -130,7 +130,7 @@ fn whose_calls_a_trunk_makes_is_not_held_against_it() {
 fn who_has_calls_that_are_let_on_and_others_that_are_not_is_in() {
     let accepted = |number| call(number, "1001", &format!("[c{number}] < 200\n[c{number}] > ACK\n"));
     let mixed = [accepted(0), refused_call(1, "1001"), accepted(2), refused_call(3, "1001")].concat();
-    check(&[&mixed, LATER], SECRET, "untold did not get in\ntold beside clients that got in");
+    check(&[&mixed, LATER], SECRET, "untold did not get in\ntold got in, but not without trouble");
     let worse = [accepted(0), refused_call(1, "1001"), refused_call(2, "1001")].concat();
     let not_in_the_end = "told 1 of 1 client got in at first, but not in the end";
     check(&[&worse, LATER], SECRET, not_in_the_end);
@@ -202,7 +202,7 @@ fn the_callers_of_a_pbx_without_an_account_are_one_client() {
     let calls: String = (0..4).map(bare).collect();
     check(&[&calls, LATER], NOTHING, "high challenge-unanswered sessions=4\ntold 1 of 1 client did not get in");
     let accepted = call(9, "1001", "[c9] < 200\n[c9] > ACK\n");
-    check(&[&accepted, &calls, LATER], SECRET, "told beside clients that got in: 1 challenge never answered");
+    check(&[&accepted, &calls, LATER], SECRET, "told got in, but not without trouble: 1 challenge never answered");
     // Two lines of one phone are two.
     let two: String = (0..2).map(bare).collect();
     check(&[&two, LATER], NOTHING, "told 2 of 2 clients did not get in");
