@@ -16,6 +16,7 @@ use crate::rules::credentials::digest_wrong_password;
 use crate::rules::credentials::forbidden_after_credentials;
 use crate::rules::path::no_response_at_all;
 use crate::rules::unanswered;
+use crate::sip::uri::without_plus;
 
 impl Analyzer {
     /// Tells with what the whole capture shows what its sessions could not know.
@@ -50,8 +51,12 @@ impl Analyzer {
         self.messages.findings.revise(&challenge_unanswered::RULE, |finding| {
             let Subject { user, realm, client, server, .. } = &finding.subject;
             let (Some(client), Some(server)) = (*client, *server) else { return };
-            let known = outcomes.let_past_elsewhere(&UserKey { client, user: user.as_slice().into() }, server, realm);
-            known.into_iter().for_each(|known| unanswered::blame_realm(finding, known));
+            // Some write a number with the sign of international ones in From, and without it where they register.
+            let forms = [user.as_slice(), without_plus(user)];
+            let mut keys = forms.map(|user| UserKey { client, user: user.into() }).into_iter();
+            if let Some(known) = keys.find_map(|key| outcomes.let_past_elsewhere(&key, server, realm)) {
+                unanswered::blame_realm(finding, known);
+            }
         });
         self.messages.findings.revise(&forbidden_after_credentials::RULE, |finding| {
             let Subject { user, realm, client, server, .. } = &finding.subject;

@@ -20,6 +20,7 @@ use crate::session::Run;
 use crate::session::Session;
 use crate::session::Transaction;
 use crate::sip::Method;
+use crate::sip::uri::without_plus;
 
 /// Every user of every address.
 pub struct Clients {
@@ -75,6 +76,14 @@ impl Clients {
         Some(self.clients.entry(key).or_default())
     }
 
+    /// The client that a finding names.
+    fn key_of(&self, finding: &Finding) -> Option<(IpAddr, Vec<u8>)> {
+        let address = finding.subject.client?;
+        let exact = (address, finding.subject.user.clone());
+        let is_known = self.clients.contains_key(&exact);
+        Some(if is_known { exact } else { (address, without_plus(&exact.1).to_vec()) })
+    }
+
     /// Takes the outcome of a session, by the report's number.
     pub fn note(&mut self, session: &Session<'_>, findings: &[Finding], number: u64) {
         if let Some((address, user)) = client::other_side_let_past(session)
@@ -83,15 +92,20 @@ impl Clients {
             client.note_let_past();
         }
         let Some(address) = session.client() else { return };
-        let Some(client) = self.client(address, session.user()) else { return };
+        // A number may have the sign of international ones in From (RFC 3966 §5.1.4), and not where it registers. An account's name is exact.
+        let mut user = session.user();
+        if session.is_caller() {
+            user = without_plus(&user).to_vec();
+        }
+        let Some(client) = self.client(address, user) else { return };
         client.note(session, findings, number);
     }
 
     /// Takes a finding that spans sessions, and the names of the rules that it explains.
     pub fn note_trouble(&mut self, finding: &Finding, explained: &[&str]) {
-        let Some(address) = finding.subject.client else { return };
+        let Some(key) = self.key_of(finding) else { return };
         // Its sessions were noted, and with them their client: it makes no other one.
-        if let Some(client) = self.clients.get_mut(&(address, finding.subject.user.clone())) {
+        if let Some(client) = self.clients.get_mut(&key) {
             if finding.severity >= Severity::High {
                 client.note_trouble_across(finding.rule, explained);
             }
@@ -110,8 +124,9 @@ impl Clients {
 
     /// Whether the client of a finding that spans sessions registers for good since.
     pub fn registers_since(&self, finding: &Finding, refused: CaptureTime) -> bool {
-        let key = finding.subject.client.map(|address| (address, finding.subject.user.clone()));
-        key.and_then(|key| self.clients.get(&key)).is_some_and(|client| client.registers_since(refused))
+        self.key_of(finding)
+            .and_then(|key| self.clients.get(&key))
+            .is_some_and(|client| client.registers_since(refused))
     }
 
     /// Takes those who are no clients but attackers: that they do not get in is as it should be.

@@ -19,6 +19,12 @@ pub struct Uri<'a> {
     pub parameters: &'a [u8],
 }
 
+/// The digits of a number without the sign of international ones; any other user name as it is.
+pub fn without_plus(user: &[u8]) -> &[u8] {
+    let is_number = |digits: &&[u8]| !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    user.strip_prefix(b"+").filter(is_number).unwrap_or(user)
+}
+
 /// The longest word before a colon that is taken for a scheme.
 const SCHEME_LEN_MAX: usize = 8;
 
@@ -162,6 +168,12 @@ mod tests {
         let uri = Uri::parse(text.as_bytes());
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         (text(uri.scheme), text(uri.user), text(uri.host), text(uri.port), text(uri.parameters))
+    }
+
+    #[test]
+    fn the_sign_of_international_numbers_is_no_part_of_a_name() {
+        let names = [&b"+49301234"[..], b"+", b"+bob", b"49301234", b""].map(without_plus);
+        assert_eq!(names, [&b"49301234"[..], b"+", b"+bob", b"49301234", b""]);
     }
 
     #[test]

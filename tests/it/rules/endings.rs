@@ -183,3 +183,19 @@ fn a_challenge_at_the_end_does_not_hide_that_the_last_try_failed() {
     check(&[ASKED, RIGHT, "< 423\n+5 ", ASKED, RIGHT, OK], SECRET, "verdict ok\nuntold refused");
     check(&[ASKED, RIGHT, "< 423\n+5 ", ASKED, RIGHT, OK, "+60 ", ASKED], SECRET, "verdict ok\nuntold refused");
 }
+
+#[test]
+fn a_number_with_and_without_its_plus_is_one_client() {
+    let registered = "> REGISTER\nFrom: <sip:4930@pbx.example.com>;tag=a\n< 401\nWWW-Authenticate: challenge\n\
+        > REGISTER\nFrom: <sip:4930@pbx.example.com>;tag=a\nAuthorization: digest user=4930 password=secret\n< 200\n";
+    let call = "[b] > INVITE\nFrom: <sip:+4930@pbx.example.com>;tag=b\n[b] < 407\nProxy-Authenticate: challenge realm=carrier\n[b] > ACK\n";
+    let one = "told 1 of 1 client got in with one method\nhigh challenge-unanswered cause=second-realm";
+    check(&[registered, call, LATER], NOTHING, one);
+    let other = call.replace("+4930", "+bob");
+    check(&[registered, &other, LATER], NOTHING, "told 1 of 2 clients did not get in");
+    // Names of accounts are exact, and so are two phones behind one address.
+    let refused =
+        registered.replace("4930", "+4930").replace("[", "[c").replace("secret", "wrong").replace("< 200", "< 403");
+    let refused = refused.replace("> REG", "[c] > REG").replace("< 4", "[c] < 4");
+    check(&[registered, &refused, LATER], NOTHING, "told 1 of 2 clients did not get in");
+}
