@@ -196,7 +196,9 @@ impl Analyzer {
     }
 
     fn push_frame(&mut self, frame: &Frame<'_>) {
-        self.clock.note(frame);
+        if let Some(began) = self.clock.note(frame) {
+            self.tell_pause(began);
+        }
         let decoded = packet::decode(frame, &self.limits, &self.decode_as);
         if let Some(selection) = &mut self.messages.selection {
             selection.note_time(frame.time);
@@ -232,6 +234,23 @@ impl Analyzer {
             self.clock.note_end(ended);
         }
         self.inputs.push((path.to_owned(), summary.clone()));
+    }
+
+    /// Notes that nobody captured behind the frames so far until those that come next, or behind `ended` where that is known: what was open
+    /// may have ended in between. Less than 32 s say nothing, so that it may be called between any two inputs which were not captured
+    /// at the same time.
+    pub fn pause(&mut self, ended: Option<CaptureTime>) {
+        if let Some(ended) = ended {
+            self.clock.note_end(ended);
+        }
+        self.clock.pause();
+    }
+
+    fn tell_pause(&mut self, began: CaptureTime) {
+        match &mut self.worker {
+            Some(worker) => worker.pause(began),
+            None => self.messages.pauses.add(began),
+        }
     }
 
     /// Notes that an input could not be read, or not to its end.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::base::CaptureTime;
 use crate::base::InputId;
+use crate::base::pauses::PAUSE_MIN;
 use crate::capture::Frame;
 use crate::rules::capture_facts::ClockFacts;
 
@@ -23,16 +24,28 @@ pub(super) struct Clock {
     /// The latest time since the clock was last set back, and that of the inputs before.
     latest: Option<CaptureTime>,
     latest_before: Option<CaptureTime>,
+    /// When the last input ended, while none is read.
+    ended: Option<CaptureTime>,
     facts: ClockFacts,
 }
 
 impl Clock {
-    /// Takes a frame's time.
-    pub(super) fn note(&mut self, frame: &Frame<'_>) {
-        let Some(time) = frame.time else { return };
+    /// Takes a frame's time. Where nobody captured before it, says since when.
+    pub(super) fn note(&mut self, frame: &Frame<'_>) -> Option<CaptureTime> {
+        let time = frame.time?;
         if self.goes_on(frame, time) {
-            return;
+            return None;
         }
+        let began = self.ended.take().filter(|ended| time.since(*ended) >= PAUSE_MIN);
+        if let Some(began) = began {
+            self.facts.pauses.add(frame.at, time.since(began));
+        }
+        self.step(frame, time);
+        began
+    }
+
+    /// Takes a time that is not simply the next.
+    fn step(&mut self, frame: &Frame<'_>, time: CaptureTime) {
         if self.input != Some(frame.at.input) {
             *self = Clock {
                 input: Some(frame.at.input),
@@ -61,6 +74,11 @@ impl Clock {
         if self.facts.back.count == 0 {
             self.latest = self.latest.max(Some(ended));
         }
+    }
+
+    /// Takes note that no input is read any more: what comes next was captured at another time.
+    pub(super) fn pause(&mut self) {
+        self.ended = self.latest();
     }
 
     /// Takes the time of a frame as nearly all are: of the same interface as the one before, and no older.

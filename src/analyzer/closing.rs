@@ -25,12 +25,12 @@ impl Messages {
         let lost = self.lost.take(&run.call_id);
         if run.is_uneventful() && !conduct::is_of_scanner(run) {
             conduct::note_uneventful(&mut self.chronicle, run);
-            if self.selects_uneventful(run, end) {
+            if self.selects_uneventful(run, self.end_of(run, end)) {
                 self.builder.skip(run);
             }
             return;
         }
-        let mut session = Session::judge(run, end.max(run.last_seen), &self.unreachable);
+        let mut session = Session::judge(run, self.end_of(run, end), &self.unreachable);
         near_misses::search(&mut session, &self.nonces, &mut self.verifier);
         self.nonces.add(&session);
         self.note_registration(&session);
@@ -48,6 +48,7 @@ impl Messages {
             lost: &lost,
             begun_anew: &self.begun_anew,
             said: &self.said,
+            pauses: &self.pauses,
             end,
         };
         let findings = rules::check_session(&session, &context);
@@ -105,6 +106,11 @@ impl Messages {
         self.ready.push(model::Row::Session(model));
         let pseudonyms = self.builder.pseudonyms();
         self.ready.extend(self.nonce_list.at_rest(&self.nonces, end, pseudonyms).map(model::Row::Nonce));
+    }
+
+    /// Until when the capture goes on behind the last word of a run.
+    fn end_of(&self, run: &Run, end: CaptureTime) -> CaptureTime {
+        self.pauses.end_behind(run.last_seen, end).max(run.last_seen)
     }
 
     fn collect(&mut self, finding: Finding, number: u64, pair: Option<PairKey>) {

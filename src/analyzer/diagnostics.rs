@@ -11,6 +11,8 @@ use crate::capture::InputSummary;
 use crate::report::build::frame_at;
 use crate::report::model;
 use crate::rules::capture_facts::Event;
+use crate::rules::capture_facts::Steps;
+use crate::rules::facts;
 use crate::transport;
 
 /// All of them, in the order in which they were met.
@@ -21,6 +23,7 @@ pub(super) fn events(analyzer: &Analyzer) -> Vec<Event> {
     for (path, input) in &analyzer.inputs {
         told.add_input(path, input);
     }
+    told.add_pauses(&analyzer.clock.facts().pauses);
     told.add_transport(analyzer.reassembly.events(), analyzer.limits.overlap);
     told.add_frames(analyzer.reassembly.coverage());
     told.add_tls(&analyzer.reassembly.events().tls);
@@ -86,6 +89,17 @@ impl Told {
             "interfaces beyond the limit: their frames are set aside",
         );
         self.lossy("blocks_skipped", input.skipped_blocks, "blocks of the capture file that could not be read");
+    }
+
+    /// Nobody captured between one input and the next.
+    fn add_pauses(&mut self, pauses: &Steps) {
+        let Some(longest) = pauses.largest().map(facts::duration_text) else { return };
+        let pause = match pauses.count {
+            1 => format!("a pause of {longest} between two files"),
+            _ => format!("pauses of up to {longest} between files"),
+        };
+        let count = u64::try_from(pauses.count).unwrap_or(u64::MAX);
+        self.odd("captures_apart", count, format!("{pause}: what was open then is judged as at the end of a capture"));
     }
 
     /// What went wrong between the packets.

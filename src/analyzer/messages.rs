@@ -9,6 +9,7 @@ use crate::base::Flow;
 use crate::base::FrameRef;
 use crate::base::Limits;
 use crate::base::Missing;
+use crate::base::Pauses;
 use crate::base::Unreachables;
 use crate::digest::Keyring;
 use crate::digest::Request;
@@ -70,6 +71,8 @@ pub(super) struct Messages {
     pub(super) nonce_list: NonceList,
     /// Who sent to whom what is missing: fragments of datagrams, or parts of TCP streams.
     pub(super) lost_between: Missing,
+    /// When nobody captured.
+    pub(super) pauses: Pauses,
     /// What ICMP and TCP said of packets that nothing came of.
     pub(super) unreachable: Unreachables,
     /// Who asked anew as the capture came to its end; nobody before that.
@@ -108,6 +111,7 @@ impl Messages {
             ready: Vec::new(),
             nonce_list: NonceList::default(),
             lost_between: Missing::default(),
+            pauses: Pauses::default(),
             begun_anew: BegunAnew::default(),
             unreachable: Unreachables::default(),
             worst: None,

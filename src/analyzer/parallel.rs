@@ -37,6 +37,7 @@ enum Step {
     Contradiction { flow: Flow, bytes: Range<usize> },
     Lost { lost: LostMessage<'static>, bytes: Range<usize> },
     LostBetween(LostPiece),
+    Pause(CaptureTime),
     Unreachable(Notice),
 }
 
@@ -75,6 +76,7 @@ impl Batch {
                 Step::Contradiction { flow, bytes } => messages.contradict(flow, part(bytes)),
                 Step::Lost { lost, bytes } => messages.lose(LostMessage { bytes: part(bytes), ..lost }),
                 Step::Unreachable(notice) => messages.unreachable.note(notice),
+                Step::Pause(began) => messages.pauses.add(began),
                 Step::LostBetween(lost) => drop(messages.lost_between.insert(lost)),
             }
         }
@@ -163,6 +165,11 @@ impl Worker {
     /// Tells between whom packets were lost.
     pub(super) fn lost_between(&mut self, lost: LostPiece) {
         self.add(&[], |_| Step::LostBetween(lost));
+    }
+
+    /// Tells since when nobody captured.
+    pub(super) fn pause(&mut self, began: CaptureTime) {
+        self.add(&[], |_| Step::Pause(began));
     }
 
     /// Tells what ICMP said.

@@ -52,7 +52,7 @@ impl Messages {
         if !selection.is_late() {
             return selection.decide(&run.call_id, None) != Selected::Nothing;
         }
-        let session = Session::judge(run, end.max(run.last_seen), &self.unreachable);
+        let session = Session::judge(run, end, &self.unreachable);
         self.select(&session, &[], None) != Selected::Nothing
     }
 

@@ -133,6 +133,11 @@ impl Merge {
         Some(Noted { next: self.lend(step)?, input, notes })
     }
 
+    /// Whether no file is open: what comes next was captured behind all that came before.
+    pub fn is_between(&self) -> bool {
+        self.open.is_empty()
+    }
+
     fn next_step(&mut self) -> Option<Step> {
         if let Some(index) = self.handed.take()
             && let Some(ended) = self.advance(index)

@@ -152,6 +152,7 @@ impl Inputs {
                 Ok(source) => read_one(analyzer, path, opened.open(path, source)?, opened, each)?,
                 Err(error) => Err(error),
             };
+            analyzer.pause(None);
             if let Err(error) = outcome {
                 tell_unreadable(analyzer, path, &error);
                 unreadable += 1;
@@ -250,6 +251,9 @@ fn read_merged(analyzer: &mut Analyzer, files: &[PathBuf], opened: &mut Opened, 
                 tell_unreadable(analyzer, &path, &error);
                 unreadable += 1;
             }
+        }
+        if merge.is_between() {
+            analyzer.pause(ended.last().and_then(|file| file.summary.ended));
         }
         for row in analyzer.drain() {
             each(&row)?;

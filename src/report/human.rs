@@ -180,8 +180,15 @@ fn wrapped_plain(text: &str, width: usize, first: &str, next: &str) -> String {
 }
 
 /// Diagnostics without which the first lines may be misread.
-const NOTED_FIRST: [&str; 6] =
-    ["input_truncated", "input_unreadable", "secrets_of_similar_names", "secrets_not_used", "tcp_refused", "tls_alert"];
+const NOTED_FIRST: [&str; 7] = [
+    "captures_apart",
+    "input_truncated",
+    "input_unreadable",
+    "secrets_of_similar_names",
+    "secrets_not_used",
+    "tcp_refused",
+    "tls_alert",
+];
 
 fn push_heading(text: &mut String, report: &Report, redaction: Redaction, width: usize) {
     if redaction == Redaction::None {

@@ -53,7 +53,7 @@ impl CutMessages {
 /// Frames of messages without an end that are named.
 const CUT_FRAMES_MAX: usize = 200;
 
-/// Frames that are older than the one before them.
+/// Frames whose time is not what the one before them lets expect.
 #[derive(Clone, Debug, Default)]
 pub struct Steps {
     /// How often.
@@ -84,6 +84,8 @@ pub struct ClockFacts {
     pub back: Steps,
     /// Interfaces whose clocks differ.
     pub apart: Steps,
+    /// Nobody captured between one input and the next.
+    pub pauses: Steps,
 }
 
 /// What the rules about the capture look at.

@@ -89,15 +89,17 @@ pub fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
-/// A duration as people say it: `0.7 ms`, `12.4 s`, `3 min`.
+/// A duration as people say it: `0.7 ms`, `12.4 s`, `3 min`, `24.3 h`.
 pub fn duration_text(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
     if seconds < 1.0 {
         format!("{:.1} ms", seconds * 1000.0)
     } else if seconds < 120.0 {
         format!("{seconds:.1} s")
-    } else {
+    } else if seconds < 10_800.0 {
         format!("{:.0} min", seconds / 60.0)
+    } else {
+        format!("{:.1} h", seconds / 3600.0)
     }
 }
 
@@ -187,7 +189,7 @@ pub fn is_ping(attempt: &Attempt<'_>) -> bool {
 
 /// How long the capture goes on behind an attempt's answer.
 pub fn capture_after(attempt: &Attempt<'_>, context: &Context<'_>) -> Duration {
-    attempt.answer().map(|answer| context.end.since(answer.time)).unwrap_or_default()
+    attempt.answer().map(|answer| context.goes_on_behind(answer.time)).unwrap_or_default()
 }
 
 /// A sentence that says how soon behind an attempt's answer the capture ends.

@@ -38,9 +38,11 @@ pub mod transaction;
 pub mod unanswered;
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use crate::base::CaptureTime;
 use crate::base::Missing;
+use crate::base::Pauses;
 use crate::base::Unreachables;
 use crate::history::Accounts;
 use crate::history::BegunAnew;
@@ -139,8 +141,22 @@ pub struct Context<'a> {
     pub begun_anew: &'a BegunAnew,
     /// What was said before of many sessions.
     pub said: &'a Said,
+    /// When nobody captured.
+    pub pauses: &'a Pauses,
     /// The latest time of the capture when the session closed.
     pub end: CaptureTime,
+}
+
+impl Context<'_> {
+    /// Until when the capture goes on behind that time: to its end, or until nobody captured.
+    pub fn end_behind(&self, time: CaptureTime) -> CaptureTime {
+        self.pauses.end_behind(time, self.end)
+    }
+
+    /// How long that is.
+    pub fn goes_on_behind(&self, time: CaptureTime) -> Duration {
+        self.end_behind(time).since(time)
+    }
 }
 
 /// Every rule, in documentation order: by code.

@@ -92,7 +92,7 @@ pub fn lost_retry<'s, 'run>(session: &'s Session<'run>, context: &Context<'_>) -
     let same = context.lost.iter().filter(|lost| lost.retries(attempt) && lost.cseq == first.cseq);
     let mut frames: Vec<FrameRef> = same.map(|lost| lost.at).collect();
     frames.sort_unstable();
-    let waited = first.time.map(|time| context.end.since(time)).unwrap_or_default();
+    let waited = first.time.map(|time| context.goes_on_behind(time)).unwrap_or_default();
     let is_silence = frames.len() > RETRANSMISSIONS_OF_PATIENCE || waited >= TRANSACTION_TIMEOUT;
     Some(LostRetry { index, challenged: attempt, frames, is_silence })
 }

@@ -107,3 +107,48 @@ fn frames_of_several_files_are_told_with_the_name_of_theirs() {
         "{text}"
     );
 }
+
+/// Yesterday's capture ends behind a challenge; what became of it, nobody captured.
+#[test]
+fn a_pause_between_two_files_is_no_silence() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let frames = sample("register-ok").frames();
+    let (asked, later) = (frames.get(..2).expect("a challenge"), sample("ipv6-register-ok").frames());
+    let ended = asked.last().map(|frame| frame.time_ns).expect("frames");
+    let begins = later.first().map(|frame| frame.time_ns).expect("frames");
+    write(folder.path(), "first.pcap", &asked.iter().collect::<Vec<_>>());
+    let unanswered = |wait_s: u64, files: &[&str]| {
+        let later: Vec<RawFrame> = later
+            .iter()
+            .map(|frame| RawFrame { time_ns: frame.time_ns - begins + ended + wait_s * 1_000_000_000, ..frame.clone() })
+            .collect();
+        write(folder.path(), "second.pcap", &later.iter().collect::<Vec<_>>());
+        write(folder.path(), "both.pcap", &asked.iter().chain(&later).collect::<Vec<_>>());
+        // A second capture point goes on meanwhile.
+        write(folder.path(), "around.pcap", &[&asked[0], later.last().expect("frames")]);
+        let words = ["analyze", "--quiet", "--fail-on", "never", "--format", "json", "--jobs"];
+        let told = |jobs: &str| run(sipauth(folder.path()).args(words).arg(jobs).args(files)).stdout;
+        let printed = told("1");
+        assert_eq!(printed, told("2"), "{files:?}");
+        let report: Value = serde_json::from_str(&printed).expect("it prints JSON");
+        let of_rule = |finding: &&Value| finding["rule"] == "challenge-unanswered";
+        let finding =
+            report["findings"].as_array().expect("findings").iter().find(of_rule).expect("it is told").clone();
+        let is_apart = |one: &Value| one["event"] == "captures_apart";
+        let is_told = report["diagnostics"].as_array().expect("diagnostics").iter().any(is_apart);
+        (finding["severity"].as_str().expect("a word").to_owned(), is_told)
+    };
+    let [high, open] = ["high", "medium"].map(str::to_owned);
+    for wait_s in [33, 300, 86_400] {
+        assert_eq!(unanswered(wait_s, &["first.pcap", "second.pcap"]), (open.clone(), true), "{wait_s} s");
+        assert_eq!(unanswered(wait_s, &["second.pcap", "first.pcap"]), (open.clone(), true), "{wait_s} s");
+        assert_eq!(unanswered(wait_s, &["both.pcap"]), (high.clone(), false), "{wait_s} s");
+        assert_eq!(
+            unanswered(wait_s, &["first.pcap", "second.pcap", "around.pcap"]),
+            (high.clone(), false),
+            "{wait_s} s"
+        );
+    }
+    // So short a time may pass between two files of a ring.
+    assert_eq!(unanswered(20, &["first.pcap", "second.pcap"]), (open, false));
+}

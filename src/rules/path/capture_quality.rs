@@ -27,7 +27,8 @@ pub static RULE: Rule = Rule {
 };
 
 /// Diagnostics that do not speak of the capture.
-const OF_THE_RUN: [&str; 6] = [
+const OF_THE_RUN: [&str; 7] = [
+    "captures_apart",
     "near_misses_not_searched",
     "input_passed_over",
     "secrets_of_similar_names",

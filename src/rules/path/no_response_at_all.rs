@@ -302,7 +302,7 @@ fn unfinished(session: &Session<'_>, context: &Context<'_>) -> Option<Finding> {
             "{} sent {method} with credentials in frame {}. A provisional response came, and no final one within {}.",
             flow.source,
             request.at.number,
-            facts::duration_text(context.end.since(request.time)),
+            facts::duration_text(context.goes_on_behind(request.time)),
         ))
         .advises("Look into the server's log for what it waits for: its accounts (RADIUS, LDAP, a database), DNS, or the next server");
     finding.cause = Some(UNFINISHED);
@@ -325,7 +325,7 @@ fn is_unfinished(session: &Session<'_>, context: &Context<'_>, index: usize, att
         && transaction.has_provisional()
         && attempt.is_own_hop()
         && is_open
-        && attempt.request().is_some_and(|request| context.end.since(request.time) >= patience)
+        && attempt.request().is_some_and(|request| context.goes_on_behind(request.time) >= patience)
         && !session.is_one_way
         && !session.is_accepted_later(index)
         && !answer_facts::has_got_in_soon(session, context, attempt)
