@@ -6,17 +6,42 @@ use crate::analyzer::Analyzer;
 use crate::history::PairKey;
 use crate::history::outcomes::UserKey;
 use crate::rules::CaptureFacts;
+use crate::rules::Confidence;
 use crate::rules::Finding;
+use crate::rules::Rule;
+use crate::rules::Severity;
 use crate::rules::Subject;
 use crate::rules::challenge::challenge_loop;
 use crate::rules::challenge::challenge_unanswered;
+use crate::rules::challenge::in_dialog_challenge_unanswered;
 use crate::rules::configuration::method_auth_differs::refused_with_known_secret;
 use crate::rules::credentials::digest_ok_but_rejected;
 use crate::rules::credentials::digest_wrong_password;
 use crate::rules::credentials::forbidden_after_credentials;
+use crate::rules::facts;
+use crate::rules::path::auth_retry_no_response;
 use crate::rules::path::no_response_at_all;
 use crate::rules::unanswered;
 use crate::sip::uri::without_plus;
+
+/// Rules that speak of what the capture does not show.
+static OF_SILENCE: [&Rule; 4] = [
+    &auth_retry_no_response::RULE,
+    &challenge_unanswered::RULE,
+    &in_dialog_challenge_unanswered::RULE,
+    &no_response_at_all::RULE,
+];
+
+/// What seems to be missing may be among the packets that were dropped.
+fn doubt_silence(finding: &mut Finding, dropped: usize) {
+    if finding.severity >= Severity::Medium {
+        let packets = facts::count(dropped, "packet");
+        finding.confidence = finding.confidence.min(Confidence::Likely);
+        finding.explanation.push_str(&format!(
+            " The capturing machine dropped {packets}, however: what seems to be missing may have been among them."
+        ));
+    }
+}
 
 impl Analyzer {
     /// Tells with what the whole capture shows what its sessions could not know.
@@ -64,5 +89,10 @@ impl Analyzer {
             let accepted = accounts.taken_near((user, realm), client, server, *at);
             forbidden_after_credentials::settle_doubt(finding, accepted);
         });
+        let dropped: u64 = self.inputs.iter().map(|(_, input)| input.interface_drops).fold(0, u64::saturating_add);
+        for rule in OF_SILENCE.into_iter().filter(|_| dropped > 0) {
+            let dropped = usize::try_from(dropped).unwrap_or(usize::MAX);
+            self.messages.findings.revise(rule, |finding| doubt_silence(finding, dropped));
+        }
     }
 }

@@ -206,3 +206,24 @@ fn a_capture_that_says_when_it_ended_goes_on_until_then() {
         );
     }
 }
+
+#[test]
+fn where_packets_were_dropped_silence_is_no_proof() {
+    let sample = corpus::sample("register-wrong-password-loop");
+    let (order, frames) = (Order::Little, &sample.frames()[..2]);
+    let last_ns = frames[1].time_ns + 40_000_000_000;
+    let confidence = |dropped: u64| {
+        let mut file = wire::pcapng_head(order, &wire::option(order, 9, &[9]));
+        for frame in frames {
+            file.extend(wire::enhanced_packet(order, 0, frame.time_ns, &frame.bytes));
+        }
+        file.extend(wire::enhanced_packet(order, 0, last_ns, b"the capture goes on"));
+        let counter = wire::option(order, 5, &order.u64(dropped));
+        file.extend(wire::block(order, 5, &[&order.u32(0)[..], &order.u64(0), &counter].concat()));
+        let report = sample.report_on(&file);
+        let mut findings = report.findings.iter().filter(|finding| finding.rule == "challenge-unanswered");
+        let finding = findings.next().expect("it is told");
+        (finding.severity, finding.confidence, finding.explanation.contains("dropped 7 packets"))
+    };
+    assert_eq!([0, 7].map(confidence), [("high", "proven", false), ("high", "likely", true)]);
+}
