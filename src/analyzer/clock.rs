@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::base::CaptureTime;
 use crate::base::InputId;
-use crate::base::pauses::PAUSE_MIN;
+use crate::base::pauses::BETWEEN_FILES_MIN;
+use crate::base::pauses::WITHIN_FILE_MIN;
 use crate::capture::Frame;
 use crate::rules::capture_facts::ClockFacts;
 
@@ -24,8 +25,8 @@ pub(super) struct Clock {
     /// The latest time since the clock was last set back, and that of the inputs before.
     latest: Option<CaptureTime>,
     latest_before: Option<CaptureTime>,
-    /// When the last input ended, while none is read.
-    ended: Option<CaptureTime>,
+    /// No input is read that was begun.
+    is_between: bool,
     facts: ClockFacts,
 }
 
@@ -36,7 +37,8 @@ impl Clock {
         if self.goes_on(frame, time) {
             return None;
         }
-        let began = self.ended.take().filter(|ended| time.since(*ended) >= PAUSE_MIN);
+        let pause_min = if std::mem::take(&mut self.is_between) { BETWEEN_FILES_MIN } else { WITHIN_FILE_MIN };
+        let began = self.latest().filter(|latest| time.since(*latest) >= pause_min);
         if let Some(began) = began {
             self.facts.pauses.add(frame.at, time.since(began));
         }
@@ -78,13 +80,14 @@ impl Clock {
 
     /// Takes note that no input is read any more: what comes next was captured at another time.
     pub(super) fn pause(&mut self) {
-        self.ended = self.latest();
+        self.is_between = true;
     }
 
     /// Takes the time of a frame as nearly all are: of the same interface as the one before, and no older.
     fn goes_on(&mut self, frame: &Frame<'_>, time: CaptureTime) -> bool {
         let Some((interface, newest)) = &mut self.newest else { return false };
-        if *interface != frame.interface || *newest > time || self.input != Some(frame.at.input) {
+        let is_next = *newest <= time && time.since(*newest) < WITHIN_FILE_MIN;
+        if *interface != frame.interface || !is_next || self.input != Some(frame.at.input) {
             return false;
         }
         let Some(own) = self.last.get_mut(*interface as usize) else { return false };

@@ -91,12 +91,12 @@ impl Told {
         self.lossy("blocks_skipped", input.skipped_blocks, "blocks of the capture file that could not be read");
     }
 
-    /// Nobody captured between one input and the next.
+    /// When nobody captured.
     fn add_pauses(&mut self, pauses: &Steps) {
         let Some(longest) = pauses.largest().map(facts::duration_text) else { return };
         let pause = match pauses.count {
-            1 => format!("a pause of {longest} between two files"),
-            _ => format!("pauses of up to {longest} between files"),
+            1 => format!("a pause of {longest} without any frame"),
+            _ => format!("pauses of up to {longest} without any frame"),
         };
         let count = u64::try_from(pauses.count).unwrap_or(u64::MAX);
         self.odd("captures_apart", count, format!("{pause}: what was open then is judged as at the end of a capture"));

@@ -1,4 +1,5 @@
-//! When nobody captured: between one file and the next, where no other goes on. What was open before a pause may have ended in it.
+//! When nobody captured: between one file and the next, where no other goes on, or for hours within one that was merged. What was open
+//! before a pause may have ended in it.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -6,8 +7,11 @@ use std::time::Duration;
 use crate::base::CaptureTime;
 use crate::base::time::TRANSACTION_TIMEOUT;
 
-/// A shorter one is a quiet wire between two files of a ring, and no answer is given up in it.
-pub const PAUSE_MIN: Duration = TRANSACTION_TIMEOUT;
+/// A shorter one between two files is a quiet wire while a ring goes on, and no answer is given up in it.
+pub const BETWEEN_FILES_MIN: Duration = TRANSACTION_TIMEOUT;
+
+/// So long no frame at all comes in files that were merged of several: registrations come once an hour, and pings more often.
+pub const WITHIN_FILE_MIN: Duration = Duration::from_secs(3600);
 
 /// Pauses that are remembered: only those of the last minutes can lie behind a session that is still open.
 const REMEMBERED_MAX: usize = 64;

@@ -84,7 +84,7 @@ pub struct ClockFacts {
     pub back: Steps,
     /// Interfaces whose clocks differ.
     pub apart: Steps,
-    /// Nobody captured between one input and the next.
+    /// Nobody captured.
     pub pauses: Steps,
 }
 
