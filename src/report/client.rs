@@ -333,7 +333,9 @@ impl Client {
         self.has_tried |= is_asked || session.own_attempts().any(Attempt::has_credentials);
         let is_cut_short = !has_reason && session.is_cut_short() && !is_ping(session);
         if is_cut_short && !session.is_one_way {
-            self.cut_short = self.cut_short.max(Some(session.run.last_seen));
+            // Not of a copy of it, which may come when somebody has answered under another Call-ID.
+            let asked = session.own_attempts().last().and_then(|last| Some(last.answer()?.time));
+            self.cut_short = self.cut_short.max(asked);
         }
         // Headers that were cut may have held the answer to the challenge before.
         let is_hidden = session.outcome == SessionOutcome::UnansweredChallenge

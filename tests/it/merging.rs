@@ -150,3 +150,34 @@ fn a_pause_between_two_files_is_no_silence() {
     // So short a time may pass between two files of a ring.
     assert_eq!(unanswered(20, &["first.pcap", "second.pcap"]), (open, false));
 }
+
+/// What two capture points see is one message, whatever their clocks say.
+#[test]
+fn a_second_capture_point_whose_clock_is_ahead_changes_no_verdict() {
+    for name in SAMPLES.into_iter().chain(["audiocodes-mp11x-register-ok", "invite-two-realms-ok"]) {
+        let frames = sample(name).frames();
+        let folder = tempfile::tempdir().expect("a folder");
+        write(folder.path(), "one.pcap", &frames.iter().collect::<Vec<_>>());
+        let told = |files: &[&str]| {
+            let words = ["analyze", "--quiet", "--fail-on", "never", "--format", "json"];
+            let report: Value = serde_json::from_str(&run(sipauth(folder.path()).args(words).args(files)).stdout)
+                .expect("it prints JSON");
+            let findings = report["findings"].as_array().expect("findings");
+            // That packets stand there twice is told, too.
+            let told = findings.iter().filter(|finding| finding["severity"] != "info");
+            let rows: Vec<_> =
+                told.map(|finding| [&finding["rule"], &finding["severity"], &finding["fault"]]).collect();
+            let counts = ["headlines", "challenges", "credentials", "sessions_by_outcome"];
+            json!([counts.map(|key| report["summary"][key].clone()), rows])
+        };
+        let one = told(&["one.pcap"]);
+        for ahead_ms in [0, 1, 300, 2_500] {
+            let later: Vec<RawFrame> = frames
+                .iter()
+                .map(|frame| RawFrame { time_ns: frame.time_ns + ahead_ms * 1_000_000, ..frame.clone() })
+                .collect();
+            write(folder.path(), "two.pcap", &later.iter().collect::<Vec<_>>());
+            assert_eq!(told(&["one.pcap", "two.pcap"]), one, "{name}: {ahead_ms} ms");
+        }
+    }
+}
