@@ -11,7 +11,7 @@ use clap::ValueEnum;
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Secrets: sipauth verifies those it is given, and guesses none")]
 pub struct SecretOptions {
-    /// Who has which password: CSV `user,realm,password` (`*` is any realm), htdigest, Asterisk's pjsip.conf, a subscriber dump
+    /// Who has which password: CSV `user,realm,password` (`*` is any realm), htdigest, Asterisk's pjsip.conf or sip.conf, a subscriber dump
     /// of Kamailio or OpenSIPS, FreeSWITCH's directory, Wireshark's authorization_users_sip; `-` reads stdin.
     #[arg(long, value_name = "FILE")]
     pub credentials: Vec<PathBuf>,
@@ -60,7 +60,7 @@ pub enum CredentialsType {
     Csv,
     /// `user:realm:HA1`, also `user:realm:algorithm:HA1`.
     Htdigest,
-    /// Asterisk's pjsip.conf.
+    /// Asterisk's pjsip.conf or sip.conf.
     Pjsip,
     /// A dump of the subscriber table of Kamailio or OpenSIPS: SQL, CSV or tab-separated text.
     Subscriber,

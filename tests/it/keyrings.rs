@@ -172,6 +172,27 @@ fn asterisk_files_that_are_not_whole_say_so() {
     reads(cyclic, KeyringFormat::Pjsip, "f:1: a section builds on one");
 }
 
+#[test]
+fn phones_and_peers_of_sip_conf_are_read_as_chan_sip_reads_them() {
+    let text = format!(
+        "[general]\nrealm=sip.example.test\n\n[phones](!)\ntype=friend\nsecret=common\n\n[1001](phones)\nsecret=hunter2\n[1002](phones)\n\
+         [alice]\ntype=user\nsecret=ignored\nmd5secret={HA1}\n[trunk]\ntype=peer\nsecret=theirs\nremotesecret=ours\ndefaultuser=4930\n\
+         [old]\ntype=peer\nusername=acme\nsecret=word\n[none]\ntype=friend\nsecret=\n[1003]\ntype=endpoint\nsecret=x\n"
+    );
+    reads(&text, KeyringFormat::Pjsip, "7");
+    matches(&text, ["1001", "whatever", "hunter2"], "f:9");
+    matches(&text, ["1002", "whatever", "common"], "f:6");
+    matches(&text, ["alice", "sip.example.test", "wonderland-7"], "f:14");
+    matches(&text, ["trunk", "r", "theirs"], "f:17");
+    matches(&text, ["4930", "r", "ours"], "f:18");
+    matches(&text, ["old", "r", "word"], "f:23");
+    matches(&text, ["acme", "r", "word"], "f:23");
+    for user in ["phones", "none", "1003"] {
+        assert_eq!(verdict(&text, [user, "r", "x"], "MD5"), "none", "{user}");
+    }
+    reads("[a]\ntype=peer\nmd5secret=hunter2\n", KeyringFormat::Pjsip, "f:3: not an HA1: only the digits");
+}
+
 /// Templates that double, comments that never end, one name for all: none of it takes long.
 #[test]
 fn hostile_files_take_no_longer_than_others() {

@@ -39,7 +39,7 @@ pub enum KeyringFormat {
     Csv,
     /// `user:realm:HA1` lines, also `user:realm:algorithm:HA1`.
     Htdigest,
-    /// Asterisk's `pjsip.conf`: its sections of `type=auth`.
+    /// Asterisk's `pjsip.conf`: its sections of `type=auth`; or its `sip.conf`: phones and peers.
     Pjsip,
     /// A dump of the `subscriber` table of Kamailio or OpenSIPS: SQL, CSV or tab-separated text.
     Subscriber,

@@ -1,5 +1,6 @@
-//! Asterisk's `pjsip.conf`: sections of `type=auth`, with templates, `+` and the comments of Asterisk's `config.c`. Only what says
-//! something about a secret is kept of a section, so that templates of templates cost nothing.
+//! Asterisk's `pjsip.conf`: sections of `type=auth`, and those of phones and peers in the `sip.conf` of chan_sip; with templates, `+` and
+//! the comments of Asterisk's `config.c`. Only what says something about a secret is kept of a section, so that templates of templates
+//! cost nothing.
 
 use std::rc::Rc;
 
@@ -40,6 +41,7 @@ type Placed<'a> = Rc<(usize, Value<'a>)>;
 /// What is kept of a section: of each option the last value, as Asterisk takes it.
 #[derive(Clone, Default)]
 struct Section<'a> {
+    name: Box<[u8]>,
     is_template: bool,
     kind: Option<Placed<'a>>,
     auth_type: Option<Placed<'a>>,
@@ -48,6 +50,10 @@ struct Section<'a> {
     md5_cred: Option<Placed<'a>>,
     realm: Option<Placed<'a>>,
     digests: Vec<Placed<'a>>,
+    secret: Option<Placed<'a>>,
+    remote_secret: Option<Placed<'a>>,
+    md5_secret: Option<Placed<'a>>,
+    default_user: Option<Placed<'a>>,
 }
 
 const NO_SECTION: &str = "an option stands before the first section: expected [name]";
@@ -101,7 +107,7 @@ impl<'a> Config<'a> {
         if let Some(added) = words.iter().find_map(|word| word.strip_prefix(b"+")) {
             self.current = Some(self.find(name, added).ok_or(NO_BASE)?);
         } else {
-            self.sections.push(Section::default());
+            self.sections.push(Section { name: name.into(), ..Section::default() });
             self.current = self.sections.len().checked_sub(1);
         }
         for word in words.into_iter().filter(|word| !word.is_empty() && !word.starts_with(b"+")) {
@@ -180,6 +186,10 @@ impl<'a> Section<'a> {
             b"password" => &mut self.password,
             b"md5_cred" => &mut self.md5_cred,
             b"realm" => &mut self.realm,
+            b"secret" => &mut self.secret,
+            b"remotesecret" => &mut self.remote_secret,
+            b"md5secret" => &mut self.md5_secret,
+            b"defaultuser" => &mut self.default_user,
             _ => return None,
         })
     }
@@ -193,6 +203,10 @@ impl<'a> Section<'a> {
             (&mut self.password, &base.password),
             (&mut self.md5_cred, &base.md5_cred),
             (&mut self.realm, &base.realm),
+            (&mut self.secret, &base.secret),
+            (&mut self.remote_secret, &base.remote_secret),
+            (&mut self.md5_secret, &base.md5_secret),
+            (&mut self.default_user, &base.default_user),
         ];
         for (own, other) in pairs {
             if other.is_some() {
@@ -203,14 +217,42 @@ impl<'a> Section<'a> {
         self.digests.extend(base.digests.iter().take(room).cloned());
     }
 
-    /// Adds its secrets: `userpass` has a password, `md5` an md5_cred, and `digest`, which came with SHA-256, any of them.
+    /// Adds its secrets, by its type.
     fn add(&self, rows: &mut Rows) -> Result<(), KeyringError> {
-        fn text<'s>(option: &'s Option<Placed<'_>>) -> &'s [u8] {
-            option.as_ref().map_or(&[], |placed| placed.1.bytes())
+        match text(&self.kind).to_ascii_lowercase().as_slice() {
+            b"auth" => self.add_auth(rows),
+            b"friend" | b"peer" | b"user" => self.add_peer(rows),
+            _ => Ok(()),
         }
+    }
+
+    /// `sip.conf`: clients log in under the section's name, and Asterisk itself at a peer as `defaultuser`, once called `username`. An
+    /// md5secret goes before the secret.
+    fn add_peer(&self, rows: &mut Rows) -> Result<(), KeyringError> {
+        let is_set = |option: &&Placed<'a>| !option.1.bytes().is_empty();
+        let login = self.default_user.as_ref().or(self.username.as_ref()).filter(is_set);
+        let (md5, secret) = (self.md5_secret.as_ref().filter(is_set), self.secret.as_ref().filter(is_set));
+        let remote = self.remote_secret.as_ref().filter(is_set).or(md5).or(secret);
+        let accounts = [(Some(&*self.name), md5.or(secret)), (login.map(|login| login.1.bytes()), remote)];
+        for (user, placed) in accounts.into_iter().filter_map(|(user, placed)| user.zip(placed)) {
+            let account = RowAccount { user, realm: b"*" };
+            match md5.is_some_and(|md5| Rc::ptr_eq(md5, placed)) {
+                true => {
+                    let ha1 = Secret::ha1(HashName::Md5, placed.1.bytes());
+                    let ha1 = ha1.map_err(|error| rows.error(placed.0, error.into()))?;
+                    rows.add_forms(placed.0, account, None, vec![ha1])?;
+                }
+                false => rows.add_forms(placed.0, account, Some(placed.1.bytes()), Vec::new())?,
+            }
+        }
+        Ok(())
+    }
+
+    /// `userpass` has a password, `md5` an md5_cred, and `digest`, which came with SHA-256, any of them.
+    fn add_auth(&self, rows: &mut Rows) -> Result<(), KeyringError> {
         let auth_type = text(&self.auth_type).to_ascii_lowercase();
         let has = |types: &[&str]| types.iter().any(|name| name.as_bytes() == auth_type);
-        if !text(&self.kind).eq_ignore_ascii_case(b"auth") || has(&["google_oauth"]) {
+        if has(&["google_oauth"]) {
             return Ok(());
         }
         let password = self.password.as_ref().filter(|_| !has(&["md5"]));
@@ -233,6 +275,10 @@ impl<'a> Section<'a> {
         let account = RowAccount { user: text(&self.username), realm };
         rows.add_forms(first.0, account, password.map(|placed| placed.1.bytes()), ha1s)
     }
+}
+
+fn text<'s>(option: &'s Option<Placed<'_>>) -> &'s [u8] {
+    option.as_ref().map_or(&[], |placed| placed.1.bytes())
 }
 
 /// The lines of the file without their comments.
