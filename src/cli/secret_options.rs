@@ -12,7 +12,7 @@ use clap::ValueEnum;
 #[command(next_help_heading = "Secrets: sipauth verifies those it is given, and guesses none")]
 pub struct SecretOptions {
     /// Who has which password: CSV `user,realm,password` (`*` is any realm), htdigest, Asterisk's pjsip.conf or sip.conf, a subscriber dump
-    /// of Kamailio or OpenSIPS, FreeSWITCH's directory, Wireshark's authorization_users_sip; `-` reads stdin.
+    /// of Kamailio or OpenSIPS, FreeSWITCH's directory and gateways, Wireshark's authorization_users_sip; `-` reads stdin.
     #[arg(long, value_name = "FILE")]
     pub credentials: Vec<PathBuf>,
 
@@ -64,7 +64,7 @@ pub enum CredentialsType {
     Pjsip,
     /// A dump of the subscriber table of Kamailio or OpenSIPS: SQL, CSV or tab-separated text.
     Subscriber,
-    /// FreeSWITCH's directory, in XML.
+    /// FreeSWITCH's directory or gateways, in XML.
     Freeswitch,
     /// Wireshark's authorization_users_sip.
     Wireshark,

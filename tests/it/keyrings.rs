@@ -384,6 +384,27 @@ fn the_directory_of_freeswitch_is_read() {
 }
 
 #[test]
+fn gateways_of_freeswitch_are_accounts_for_whoever_asks() {
+    let gateway = "<include>\n <gateway name=\"carrier\">\n  <param name=\"username\" value=\"4930\"/>\n  \
+                   <!--<param name=\"realm\" value=\"carrier.example\"/>-->\n  <param name=\"password\" value=\"hunter2\"/>\n  \
+                   <param name=\"proxy\" value=\"$${proxy}\"/>\n </gateway>\n</include>\n";
+    reads(gateway, KeyringFormat::Freeswitch, "1");
+    matches(gateway, ["4930", "carrier.example", "hunter2"], "f:5");
+    let other = gateway
+        .replace("<param name=\"password\"", "<param name=\"auth-username\" value=\"acme\"/><param name=\"password\"");
+    matches(&other, ["acme", "r", "hunter2"], "f:5");
+    assert_eq!(verdict(&other, ["4930", "r", "hunter2"], "MD5"), "none");
+    reads(&gateway.replace("hunter2", "$${secret}"), KeyringFormat::Freeswitch, "0; f:5: the value is a variable");
+    // One that stands within a user has nothing of that user.
+    let within = gateway
+        .replace("<include>", "<include><user id=\"1000\"><params><param name=\"password\" value=\"1234\"/></params>");
+    let within = within.replace("</include>", "</user></include>");
+    reads(&within, KeyringFormat::Freeswitch, "2");
+    matches(&within, ["1000", "r", "1234"], "f:1");
+    matches(&within, ["4930", "r", "hunter2"], "f:5");
+}
+
+#[test]
 fn xml_that_cannot_be_read_says_where() {
     let check = |text: &str, expect: &str| reads(text, KeyringFormat::Freeswitch, expect);
     check("<include>\n<user id=\"a\">\n<params>\n</user>\n", "f:4: not well-formed XML");

@@ -1,6 +1,7 @@
 //! FreeSWITCH's directory: `<domain name>` holds `<user id>`, which holds `<params>` with `password` or `a1-hash`. A user's file
-//! alone has no domain: then the realm is any. Read with quick-xml, which lends its slices of the file; values are unescaped
-//! here, into buffers that are wiped.
+//! alone has no domain: then the realm is any. And its gateways, under which FreeSWITCH itself logs in: `<gateway>` holds `username` and
+//! `password`, for whatever realm asks. Read with quick-xml, which lends its slices of the file; values are unescaped here, into
+//! buffers that are wiped.
 
 use quick_xml::Reader;
 use quick_xml::events::BytesStart;
@@ -34,8 +35,20 @@ const ATTRIBUTES_MAX: usize = 64;
 struct Open {
     domain: Option<Value<'static>>,
     user: Option<User>,
-    /// Within `<params>`: a gateway's parameters stand in the gateway itself, and are no user's.
+    /// Within `<params>`: a user's parameters stand there, and a gateway's in the gateway itself.
     is_params: bool,
+    /// Within a user, or in a profile.
+    gateway: Option<Gateway>,
+}
+
+#[derive(Default)]
+struct Gateway {
+    /// Where its secret stands.
+    line: usize,
+    username: Option<Value<'static>>,
+    /// What it logs in as, where that is another one.
+    auth_username: Option<Value<'static>>,
+    password: Option<Value<'static>>,
 }
 
 struct User {
@@ -82,6 +95,7 @@ impl Open {
                 self.user = attribute(element, "id").map(|id| User { id, line, password: None, a1_hash: None });
             }
             "params" => self.is_params = true,
+            "gateway" => self.gateway = Some(Gateway { line, ..Gateway::default() }),
             "param" => self.param(element, line, rows),
             _ => {}
         }
@@ -91,6 +105,11 @@ impl Open {
         match name {
             "domain" => self.domain = None,
             "params" => self.is_params = false,
+            "gateway" => {
+                if let Some(gateway) = self.gateway.take() {
+                    return add_gateway(rows, &gateway);
+                }
+            }
             "user" => {
                 if let Some(user) = self.user.take() {
                     return add(rows, &user, self.domain.as_ref());
@@ -102,21 +121,44 @@ impl Open {
     }
 
     fn param(&mut self, element: &BytesStart<'_>, line: usize, rows: &mut Rows) {
-        let Some(user) = self.user.as_mut().filter(|_| self.is_params) else { return };
         let Some(name) = attribute(element, "name") else { return };
-        let secret = match name.bytes() {
-            b"password" => &mut user.password,
-            b"a1-hash" => &mut user.a1_hash,
+        let asked: &[&[u8]] = match (&self.gateway, &self.user) {
+            (Some(_), _) => &[b"username", b"auth-username", b"password"],
+            (None, Some(_)) if self.is_params => &[b"password", b"a1-hash"],
             _ => return,
         };
-        let Some(value) = attribute(element, "value") else { return };
+        let Some(value) = attribute(element, "value").filter(|_| asked.contains(&name.bytes())) else { return };
         if is_variable(&value) {
             rows.warn(line, WarningKind::Variable(EXPANDED));
-        } else {
-            *secret = Some(value);
-            user.line = line;
+        } else if let Some(gateway) = &mut self.gateway {
+            gateway.set(name.bytes(), value, line);
+        } else if let Some(user) = &mut self.user {
+            user.set(name.bytes(), value, line);
         }
     }
+}
+
+impl Gateway {
+    fn set(&mut self, name: &[u8], value: Value<'static>, line: usize) {
+        match name {
+            b"username" => self.username = Some(value),
+            b"auth-username" => self.auth_username = Some(value),
+            _ => (self.password, self.line) = (Some(value), line),
+        }
+    }
+}
+
+impl User {
+    fn set(&mut self, name: &[u8], value: Value<'static>, line: usize) {
+        let secret = if name == b"password" { &mut self.password } else { &mut self.a1_hash };
+        (*secret, self.line) = (Some(value), line);
+    }
+}
+
+fn add_gateway(rows: &mut Rows, gateway: &Gateway) -> Result<(), KeyringError> {
+    let user = gateway.auth_username.as_ref().or(gateway.username.as_ref()).and_then(Value::filled);
+    let Some((user, password)) = user.zip(gateway.password.as_ref().and_then(Value::filled)) else { return Ok(()) };
+    rows.add_forms(gateway.line, RowAccount { user, realm: b"*" }, Some(password), Vec::new())
 }
 
 fn add(rows: &mut Rows, user: &User, domain: Option<&Value<'_>>) -> Result<(), KeyringError> {

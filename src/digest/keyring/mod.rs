@@ -43,7 +43,7 @@ pub enum KeyringFormat {
     Pjsip,
     /// A dump of the `subscriber` table of Kamailio or OpenSIPS: SQL, CSV or tab-separated text.
     Subscriber,
-    /// FreeSWITCH's directory, in XML.
+    /// FreeSWITCH's directory or gateways, in XML.
     Freeswitch,
     /// Wireshark's `authorization_users_sip`.
     Wireshark,
