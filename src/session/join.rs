@@ -1,5 +1,7 @@
 //! Which challenge credentials answer: the one that brought their nonce.
 
+use std::time::Duration;
+
 use crate::base::CaptureTime;
 use crate::session::Attempt;
 use crate::session::NonceId;
@@ -13,6 +15,9 @@ const BROUGHT_BACK_MAX: usize = 1024;
 
 /// Attempts back among which the last one on the same hop is looked for. Bounds the search in endless sessions.
 const ASKED_WITHIN: usize = 64;
+
+/// Interfaces and queues of one machine stamp what belongs together up to so far apart. Nobody answers a nonce before it is given.
+const STAMPED_LATE_MAX: Duration = Duration::from_secs(1);
 
 /// Where a nonce was brought.
 #[derive(Clone, Copy)]
@@ -39,7 +44,7 @@ pub(super) fn join(attempts: &mut [Attempt<'_>]) {
                 challenge_of(before, asking, presented, all.get(first..)?)
             });
             if all.is_empty() {
-                presented.answers = asked_last(before, attempt.transaction, presented);
+                (presented.answers, presented.nonce) = asked_last(before, attempt.transaction, presented);
             }
         }
     }
@@ -74,18 +79,32 @@ fn asking(before: &[Attempt<'_>], transaction: &Transaction, all: &[Brought]) ->
     let is_own_hop = |brought: &&Brought| {
         before.get(brought.attempt).is_some_and(|asking| asking.transaction.is_same_hop(transaction))
     };
+    let is_soon = |brought: &&Brought| sent.is_some_and(|sent| brought.time.since(sent) <= STAMPED_LATE_MAX);
     let own = newest.clone().filter(is_before).find(is_own_hop);
-    own.or_else(|| newest.find(is_before)).map(|brought| brought.attempt)
+    let stamped_late = newest.clone().filter(is_soon).find(is_own_hop);
+    own.or_else(|| newest.find(is_before)).or(stamped_late).map(|brought| brought.attempt)
 }
 
-/// The challenge of the attempt before with the same nonce for another realm: a server may give one nonce for both within a second, and then
-/// the client may have got that of the other realm under another Call-ID.
-fn asked_last(before: &[Attempt<'_>], transaction: &Transaction, presented: &Presented<'_>) -> Option<ChallengeAt> {
-    let mut newest = before.iter().enumerate().rev().take(ASKED_WITHIN);
-    let (attempt, last) = newest.find(|(_, other)| other.transaction.is_same_hop(transaction))?;
-    let sent = presented.credentials.nonce().filter(|nonce| !nonce.is_empty())?;
-    let challenge = last.challenges.iter().position(|offered| offered.challenge.nonce().as_ref() == Some(&sent))?;
-    Some(ChallengeAt { attempt, challenge, is_same_realm: false })
+/// The challenge of the attempt before with the same nonce, and that nonce where it is for the same realm. It may be for another one: a server
+/// may give one nonce for both within a second, and then the client may have got that of the other realm under another Call-ID. For the
+/// same one, it is stamped later than what answers it.
+fn asked_last(
+    before: &[Attempt<'_>],
+    transaction: &Transaction,
+    presented: &Presented<'_>,
+) -> (Option<ChallengeAt>, Option<NonceId>) {
+    let own_hop = || {
+        let mut newest = before.iter().enumerate().rev().take(ASKED_WITHIN);
+        let (attempt, last) = newest.find(|(_, other)| other.transaction.is_same_hop(transaction))?;
+        let sent = presented.credentials.nonce().filter(|nonce| !nonce.is_empty())?;
+        let challenge = last.challenges.iter().position(|offered| offered.challenge.nonce().as_ref() == Some(&sent))?;
+        let offered = last.challenges.get(challenge)?;
+        let is_same_realm = offered.realm() == presented.realm();
+        let nonce = offered.nonce.filter(|_| is_same_realm);
+        Some((ChallengeAt { attempt, challenge, is_same_realm }, nonce))
+    };
+    let (answers, nonce) = own_hop().unzip();
+    (answers, nonce.flatten().or(presented.nonce))
 }
 
 /// The challenge of that attempt, of those that hold the nonce: one may stand in several, for each algorithm (RFC 7616 §3.7) or realm.

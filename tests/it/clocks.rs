@@ -227,3 +227,29 @@ fn where_packets_were_dropped_silence_is_no_proof() {
     };
     assert_eq!([0, 7].map(confidence), [("high", "proven", false), ("high", "likely", true)]);
 }
+
+/// Answers that are stamped up to so much later than they came stand behind the requests that answer them.
+#[test]
+fn a_nonce_is_not_answered_before_it_is_given() {
+    for name in [
+        "register-qop-dropped",
+        "register-opaque-dropped",
+        "register-wrong-password-loop",
+        "register-algorithm-not-offered",
+    ] {
+        let sample = corpus::sample(name);
+        let first_rule = |report: &Report| report.findings.first().map(|finding| (finding.rule, finding.severity));
+        let base = sample.report();
+        let client = sample.frames()[0].bytes[26..30].to_vec();
+        for late_ns in [0, 50_000_000, 300_000_000] {
+            let mut frames = sample.frames();
+            let answers = frames.iter_mut().filter(|frame| frame.bytes[26..30] != client[..]);
+            answers.for_each(|frame| frame.time_ns += late_ns);
+            frames.sort_by_key(|frame| frame.time_ns);
+            let frames: Vec<_> = frames.into_iter().map(|frame| (frame.time_ns, frame.bytes)).collect();
+            let report = sample.report_on(&wire::pcap(Order::Little, wire::Resolution::Nano, &frames));
+            assert_eq!(first_rule(&report), first_rule(&base), "{name}: {late_ns}");
+            assert!(report.findings.iter().all(|finding| finding.rule != "overlapping-register"), "{name}: {late_ns}");
+        }
+    }
+}

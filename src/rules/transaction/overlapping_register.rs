@@ -46,7 +46,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let pairs = of_registers.flat_map(|exchange| exchange.attempts.iter().zip(exchange.attempts.iter().skip(1)));
     let overlapping: Vec<(usize, &Attempt<'_>, &Attempt<'_>)> = pairs
         .filter_map(|(&earlier, &next)| Some((next, session.attempts.get(earlier)?, session.attempts.get(next)?)))
-        .filter(|(_, earlier, next)| overlaps(earlier, next))
+        .filter(|(_, earlier, next)| overlaps(earlier, next) && !answers(session, earlier, next))
         .collect();
     // An earlier one that was answered too late proves it; one without an answer may have lost it.
     let proven = overlapping.iter().find(|(_, earlier, _)| earlier.answer().is_some());
@@ -79,6 +79,12 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     finding.subject = facts::subject(session, next);
     finding.frames = facts::frames_of_all(overlapping.iter().flat_map(|(_, earlier, next)| [*earlier, *next]));
     vec![finding]
+}
+
+/// Whether the next one answers what the earlier one was asked: it was, whatever the capture's clock says.
+fn answers(session: &Session<'_>, earlier: &Attempt<'_>, next: &Attempt<'_>) -> bool {
+    let mut asking = next.credentials.iter().filter_map(|presented| session.attempts.get(presented.answers?.attempt));
+    asking.any(|asking| asking.transaction_index == earlier.transaction_index)
 }
 
 fn overlaps(earlier: &Attempt<'_>, next: &Attempt<'_>) -> bool {
