@@ -44,22 +44,31 @@ pub fn is_nonce_used_later(session: &Session<'_>, index: usize) -> bool {
 }
 
 /// The challenge that was offered under one kind of header only and answered under the other. A nonce offered in both
-/// kinds, as Kamailio's may be within one second, decides nothing; nor do credentials beside those under the right header.
+/// kinds, as Kamailio's may be within one second, decides nothing; nor do credentials beside those under the right header. Where the
+/// capture begins behind the challenge, the refusal may give the very nonce once more.
 pub fn wrong_header<'s, 'run>(
     session: &'s Session<'run>,
-    attempt: &Attempt<'_>,
+    attempt: &'s Attempt<'run>,
     presented: &Presented<'_>,
 ) -> Option<&'s Offered<'run>> {
-    let at = presented.answers.filter(|at| at.is_same_realm)?;
-    let (_, offered) = session.challenge(at)?;
+    let offered = match presented.answers {
+        Some(at) => session.challenge(at).filter(|_| at.is_same_realm)?.1,
+        None => given_once_more(attempt, presented)?,
+    };
     if offered.header == presented.header {
         return None;
     }
     let is_answered_rightly =
-        attempt.credentials.iter().any(|other| other.answers == Some(at) && other.header == offered.header);
+        attempt.credentials.iter().any(|other| other.answers == presented.answers && other.header == offered.header);
     let is_offered_as_sent =
         offered.nonce.is_some_and(|nonce| session.lookup().is_offered_under(nonce, presented.header));
     (!is_answered_rightly && !is_offered_as_sent).then_some(offered)
+}
+
+/// The challenge for that realm and nonce with which the credentials were refused.
+fn given_once_more<'s, 'run>(attempt: &'s Attempt<'run>, presented: &Presented<'_>) -> Option<&'s Offered<'run>> {
+    let nonce = presented.nonce.filter(|_| presented.judgement == Judgement::Refused)?;
+    attempt.challenges.iter().find(|offered| offered.nonce == Some(nonce))
 }
 
 /// Whether an answer refuses a digest that nobody knows to be right: that is what keeps the client out, whatever the form of the new challenge.
