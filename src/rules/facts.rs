@@ -367,7 +367,11 @@ pub fn ignored_challenge<'s, 'run>(
     index: usize,
     presented: &Presented<'_>,
 ) -> Option<&'s Attempt<'run>> {
-    if presented.answers.is_some() {
+    let issued = presented.nonce.and_then(|id| context.nonces.get(id)?.issued());
+    // One whose challenge the capture lacks was good before it was refused; else it is unknown, and not known to be old.
+    let was_good =
+        || presented.nonce.and_then(|id| session.lookup().let_past_first(id)).is_some_and(|first| first < index);
+    if presented.answers.is_some() || (issued.is_none() && was_good()) {
         return newer_challenge(session, index, presented);
     }
     let exchange = session.exchanges.get(session.attempts.get(index)?.exchange)?;
@@ -375,8 +379,7 @@ pub fn ignored_challenge<'s, 'run>(
     let before = session.attempts.get(*exchange.attempts.get(position)?)?;
     let newest = newest_challenge(session, index, &presented.realm(), presented.header)?;
     // One that another Call-ID was given later is not the older one.
-    let issued = presented.nonce.and_then(|id| context.nonces.get(id)?.issued())?;
-    (std::ptr::eq(before, newest) && issued.time < newest.answer()?.time).then_some(newest)
+    (std::ptr::eq(before, newest) && issued?.time < newest.answer()?.time).then_some(newest)
 }
 
 /// A challenge may cross a request that is under way. At the server that looks as if the client had answered within less

@@ -309,7 +309,8 @@ fn a_nonce_that_is_stale_and_given_again_is_no_new_one() {
 
 #[test]
 fn a_refusal_that_gives_the_nonce_once_more_shows_where_it_belongs() {
-    let sent = "> REGISTER\nProxy-Authorization: digest user=1001 password=secret nonce=n realm=pbx.example.com nc=00000004\n";
+    let sent =
+        "> REGISTER\nProxy-Authorization: digest user=1001 password=secret nonce=n realm=pbx.example.com nc=00000004\n";
     let wrong = "high credentials-wrong-header fault=client by=- says=belongs_in_Authorization";
     check(&[sent, "< 401\nWWW-Authenticate: challenge nonce=n\n", LATER], SECRET, wrong);
     // Another nonce may take the place of one that was too old, and under the same header nothing is wrong.

@@ -263,3 +263,22 @@ fn escaped_nonces_and_padding_are_the_same_nonce() {
     let asked = "> REGISTER\n< 401\nWWW-Authenticate: challenge nonce=\"a\\\\b,c==\"\n";
     check(&[asked, RIGHT, REFUSED], SECRET, "high digest-ok-but-rejected\nno realm-mismatch");
 }
+
+#[test]
+fn an_old_nonce_is_old_though_the_capture_begins_behind_its_challenge() {
+    let sent = |count: u32| {
+        format!(
+            "> REGISTER\nAuthorization: digest user=1001 password=secret nonce=n realm=pbx.example.com nc={count:08x}\n"
+        )
+    };
+    let other = |nonce: &str| format!("< 401\nWWW-Authenticate: challenge nonce={nonce}\n");
+    let kept = [&sent(1), OK, &sent(2), &other("two"), &sent(3), &other("three"), &sent(4), &other("four"), LATER];
+    check(
+        &kept,
+        SECRET,
+        "high old-nonce-reused fault=client by=-\nmedium nonce-rejected-without-stale by=old-nonce-reused",
+    );
+    // It answers the newest one.
+    let next = "> REGISTER\nAuthorization: digest user=1001 password=secret nc=00000001\n";
+    check(&[&sent(1), OK, &sent(2), &other("two"), next, OK, LATER], SECRET, "no old-nonce-reused");
+}
