@@ -1,7 +1,7 @@
 //! What the SIM of an IMS client says of a challenge (RFC 3310 §3.4). Facts, no findings.
 
 use crate::auth::Algorithm;
-use crate::rules::facts;
+use crate::rules::streaks;
 use crate::session::Attempt;
 use crate::session::Presented;
 use crate::session::Session;
@@ -39,7 +39,7 @@ pub fn turned_down<'s, 'run>(
     if !session.attempts.iter().flat_map(|attempt| &attempt.credentials).any(&is_it) {
         return Vec::new();
     }
-    let streaks = session.exchanges.iter().flat_map(|exchange| facts::streaks(session, &exchange.attempts));
+    let streaks = session.exchanges.iter().flat_map(|exchange| streaks::of(session, &exchange.attempts));
     let found = streaks.map(|streak| {
         let rows = streak.into_iter().filter_map(|(index, attempt)| {
             Some((index, attempt, attempt.credentials.iter().find(|presented| is_it(presented))?))

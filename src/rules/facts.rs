@@ -213,22 +213,6 @@ pub fn account_key<'run>(session: &Session<'run>, attempt: &Attempt<'_>) -> Opti
     Some(AccountKey { source: attempt.transaction.flow().source.address, aor: session.text(aor).into() })
 }
 
-/// Attempts, cut behind every one that was let past: within a streak nothing was but its last.
-pub fn streaks<'s, 'run>(session: &'s Session<'run>, attempts: &[usize]) -> Vec<Vec<(usize, &'s Attempt<'run>)>> {
-    let mut streaks = vec![Vec::new()];
-    for &index in attempts {
-        let Some(attempt) = session.attempts.get(index) else { continue };
-        if let Some(streak) = streaks.last_mut() {
-            streak.push((index, attempt));
-        }
-        if attempt.is_let_past() {
-            streaks.push(Vec::new());
-        }
-    }
-    streaks.retain(|streak| !streak.is_empty());
-    streaks
-}
-
 /// The realm whose challenge credentials answer, or should have named; else the one they name.
 pub fn answered_realm(session: &Session<'_>, index: usize, presented: &Presented<'_>) -> Vec<u8> {
     match session.challenge_of(presented).or_else(|| mismatched_challenge(session, index, presented)) {
@@ -260,12 +244,18 @@ pub fn mismatched_challenge<'s, 'run>(
         Some(at) if at.is_same_realm => None,
         Some(at) => {
             let (asked, offered) = session.challenge(at)?;
-            let (one, other) = (asked.transaction.flow(), session.attempts.get(index)?.transaction.flow());
+            let attempt = session.attempts.get(index)?;
+            let (one, other) = (asked.transaction.flow(), attempt.transaction.flow());
             // Who was asked may have moved, and who asked may be one of several. Where both are others, the credentials are on
             // their way, and two servers of one secret made the same nonce.
             let is_between_others =
                 one.source.address != other.source.address && one.destination.address != other.destination.address;
-            (!is_between_others).then_some(offered)
+            // Servers of one secret give the same nonce for two realms within a second, and both may be answered.
+            let is_answered = attempt.credentials.iter().any(|other| {
+                other.answers.is_some_and(|answers| answers.is_same_realm && answers.attempt == at.attempt)
+                    && other.realm() == offered.realm()
+            });
+            (!is_between_others && !is_answered).then_some(offered)
         }
         None => challenge_passed_over(session, index, presented),
     }

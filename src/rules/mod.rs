@@ -34,6 +34,7 @@ pub mod relay_facts;
 mod said;
 pub mod security;
 mod server_words;
+pub mod streaks;
 pub mod transaction;
 pub mod unanswered;
 

@@ -19,6 +19,7 @@ use crate::rules::credentials_facts;
 use crate::rules::facts;
 use crate::rules::nonce_facts;
 use crate::rules::relay_facts;
+use crate::rules::streaks;
 use crate::session::Attempt;
 use crate::session::Judgement;
 use crate::session::NonceId;
@@ -66,7 +67,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let mut told: Vec<BTreeSet<NonceId>> = Vec::new();
     for attempts in pursuits(session) {
         let mut nonces = BTreeSet::new();
-        for streak in facts::streaks(session, &attempts) {
+        for streak in streaks::of(session, &attempts) {
             if streak.last().is_none_or(|(_, last)| last.is_let_past()) {
                 continue;
             }

@@ -11,6 +11,7 @@ use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::facts;
 use crate::rules::nonce_facts;
+use crate::rules::streaks;
 use crate::session::Attempt;
 use crate::session::AttemptOutcome;
 use crate::session::Judgement;
@@ -47,7 +48,7 @@ pub const CAUSE_UNKNOWN: &str = "stale";
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for exchange in &session.exchanges {
-        for streak in facts::streaks(session, &exchange.attempts) {
+        for streak in streaks::of(session, &exchange.attempts) {
             findings.extend(in_streak(session, context, &streak));
         }
     }

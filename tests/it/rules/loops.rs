@@ -477,3 +477,14 @@ fn a_b2bua_that_keeps_the_call_id_has_no_loop_of_its_own() {
         shown(&report)
     );
 }
+
+#[test]
+fn what_gets_in_at_the_other_address_of_a_server_is_no_loop() {
+    let sent = "Authorization: digest user=1001 password=secret\n";
+    let stale = format!("phone > one REGISTER\n{sent}one > phone 401\nWWW-Authenticate: challenge stale=true\n");
+    let taken = format!("phone > two REGISTER\n{sent}two > phone 200\n");
+    let asked = "phone 192.0.2.10\none 203.0.113.5\ntwo 203.0.113.6\nphone > one REGISTER\none > phone 401\nWWW-Authenticate: challenge\n";
+    let turns = format!("{stale}{taken}");
+    check(&[asked, &turns, &turns, &turns, &turns], SECRET, "no stale-loop challenge-loop");
+    check(&[asked, &stale, &stale, &stale], SECRET, "high stale-loop");
+}

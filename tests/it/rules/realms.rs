@@ -234,3 +234,12 @@ fn a_nonce_that_serves_two_realms_hides_no_wrong_one() {
     let kept = format!("{sent}{LATER}").replace("realm=calls nonce=n", "realm=calls nonce=other");
     check(&[registered, &kept], SECRET, "no realm-mismatch");
 }
+
+#[test]
+fn a_request_that_answers_two_realms_of_one_nonce_confuses_none() {
+    let both = "> INVITE\nProxy-Authorization: digest user=1001 password=secret realm=edge nonce=n\n\
+        Proxy-Authorization: digest user=1001 password=secret realm=core nonce=n\n";
+    let asked = "> INVITE\n< 407\nProxy-Authenticate: challenge realm=core nonce=n\n> ACK\n";
+    check(&[asked, both, CALL_OK, LATER], SECRET, "no realm-mismatch");
+    check(&[asked, &both.replace("realm=core", "realm=other"), CALL_OK, LATER], SECRET, "medium realm-mismatch");
+}
