@@ -19,6 +19,7 @@ use crate::session::AttemptOutcome;
 use crate::session::Judgement;
 use crate::session::Presented;
 use crate::session::Session;
+use crate::sip::uri::Uri;
 
 /// A row of credentials with the index of its attempt.
 pub type Row<'s, 'run> = (usize, &'s Attempt<'run>, &'s Presented<'run>);
@@ -62,6 +63,17 @@ pub fn grade(rows: &[Row<'_, '_>]) -> (Severity, Confidence) {
 /// Whether the server took a digest.
 pub fn is_accepted((_, attempt, presented): &Row<'_, '_>) -> bool {
     attempt.outcome == AttemptOutcome::Accepted && presented.judgement == Judgement::Accepted
+}
+
+/// Whether a device on the path may have written the uri anew behind the client: the one that was hashed names a host, and the one that is
+/// there has the address of one of the two ends in its place.
+pub fn may_be_rewritten((_, attempt, presented): &Row<'_, '_>) -> bool {
+    let Closest::One(NearMiss { variant, hashed: Some(hashed), .. }) = &presented.closest else { return false };
+    let (written, flow) = (presented.credentials.uri().unwrap_or_default(), attempt.transaction.flow());
+    let ends = [flow.source.address, flow.destination.address];
+    variant.is_uri()
+        && Uri::parse(hashed).address().is_none()
+        && Uri::parse(&written).address().is_some_and(|address| ends.contains(&address))
 }
 
 /// What the client did: `hashed realm "asterisk", not "example.com"`.

@@ -204,7 +204,7 @@ fn names_host(uri: &[u8], host_port: &[u8]) -> bool {
 
 /// The address of a URI or of a host with a port; `None` where a name stands there.
 fn host(text: &[u8]) -> Option<IpAddr> {
-    std::str::from_utf8(Uri::parse(text).host).ok()?.trim_matches(['[', ']']).parse().ok()
+    Uri::parse(text).address()
 }
 
 /// RFC 8866 §5.7: `c=IN IP4 192.0.2.1`, the first of the body.

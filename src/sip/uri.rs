@@ -1,5 +1,6 @@
 //! SIP URIs (RFC 3261 §19.1), read leniently: every part is a slice of the text, and nothing is refused.
 
+use std::net::IpAddr;
 use std::net::Ipv6Addr;
 
 use crate::base::is_token;
@@ -54,6 +55,11 @@ impl<'a> Uri<'a> {
     /// The user part without its own parameters (`+1555;npdi` → `+1555`).
     pub fn plain_user(&self) -> &'a [u8] {
         memchr::memchr(b';', self.user).and_then(|end| self.user.get(..end)).unwrap_or(self.user)
+    }
+
+    /// The address that stands for the host; `None` where a name does.
+    pub fn address(&self) -> Option<IpAddr> {
+        std::str::from_utf8(self.host).ok()?.trim_matches(['[', ']']).parse().ok()
     }
 
     /// The first part in which two URIs differ as text; `None` where they are the same but for letter case and the spelling of an IPv6

@@ -180,6 +180,19 @@ impl Variant {
         )
     }
 
+    /// Whether it is the uri that differs.
+    pub fn is_uri(self) -> bool {
+        matches!(
+            self,
+            Variant::UriRequestUri
+                | Variant::UriTo
+                | Variant::UriPort
+                | Variant::UriHost
+                | Variant::UriParams
+                | Variant::UriChallenged
+        )
+    }
+
     /// Whether it is the body that differs.
     pub fn is_body(self) -> bool {
         matches!(self, Variant::BodyEmpty | Variant::BodyLineEnds)

@@ -2,6 +2,7 @@
 
 use crate::digest::near_miss::Variant;
 use crate::rules::Check;
+use crate::rules::Confidence;
 use crate::rules::Context;
 use crate::rules::Fault;
 use crate::rules::Finding;
@@ -67,12 +68,25 @@ fn finding(session: &Session<'_>, variant: Variant, rows: &[Row<'_, '_>]) -> Opt
     if variant.is_password() {
         finding = about_password(finding, severity);
     }
+    if severity > Severity::Info && rows.iter().all(near_miss_facts::may_be_rewritten) {
+        finding = about_device(finding);
+    }
     finding.cause = Some(variant.name());
     finding.attempt = facts::lead(session, rows.iter().map(|(index, _, _)| *index));
     finding.subject = facts::subject(session, attempt);
     finding.frames = requests;
     finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
     Some(finding)
+}
+
+/// Whoever has only this side of an ALG sees what a client that is odd would do.
+fn about_device(mut finding: Finding) -> Finding {
+    finding.explanation.push_str(
+        " The uri that was sent has the address of one end in place of the host name that was hashed: a device on the path (SIP ALG) that \
+         writes addresses into credentials makes just that of what a client did right.",
+    );
+    (finding.fault, finding.confidence) = (Fault::Unknown, Confidence::Possible);
+    finding.advises("Capture at the client: where the uri is right there, switch the SIP ALG of the device in between off, or use TLS")
 }
 
 /// Two sides know the password, and a capture shows that they differ, not which of them is odd.

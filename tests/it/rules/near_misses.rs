@@ -427,3 +427,21 @@ fn searches_of_accepted_digests_leave_some_for_refused_ones() {
     let same = taken.replace("[old0] ", "").replace("[old1] ", "").replace("[old2] ", "");
     check(&[&same, blank, REFUSED, LATER], SECRET, "high digest-near-miss says=blank");
 }
+
+#[test]
+fn a_device_that_writes_addresses_into_the_uri_looks_like_a_client_that_hashes_another() {
+    let sent = |uri: &str| {
+        let signed = "signed-uri=sip:pbx.example.com";
+        format!("> REGISTER\nAuthorization: digest user=1001 password=secret uri={uri} {signed}\n")
+    };
+    for address in ["sip:203.0.113.10", "sip:198.51.100.7:5060"] {
+        check(
+            &[ASKED, &sent(address), REFUSED],
+            SECRET,
+            "high digest-near-miss fault=unknown sure=possible says=SIP_ALG",
+        );
+    }
+    for other in ["sip:elsewhere.example", "sip:198.51.100.77"] {
+        check(&[ASKED, &sent(other), REFUSED], SECRET, "high digest-near-miss fault=client sure=proven unsaid=ALG");
+    }
+}
