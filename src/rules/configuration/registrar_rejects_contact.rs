@@ -45,7 +45,9 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let asked = asked(session);
     let all = session.attempts.iter().zip(asked).enumerate();
     let is_failure = |attempt: &Attempt<'_>, asked: Asked| {
-        is_other_failure(attempt, asked == Asked::Now) && !is_refused_behind(session, attempt)
+        is_other_failure(attempt, asked == Asked::Now)
+            && !is_refused_behind(session, attempt)
+            && !answers_without_digest(attempt)
     };
     let failed: Vec<_> = all.filter(|(_, (attempt, asked))| is_failure(attempt, *asked)).collect();
     let Some((index, (attempt, asked))) = failed.last().copied() else {
@@ -164,6 +166,11 @@ fn is_refused_behind(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
     let mut refused =
         next.filter(|next| next.transaction.forwarded_from() == Some(own)).flat_map(|next| &next.credentials);
     refused.any(|presented| presented.is_refused() || presented.judgement == Judgement::Forbidden)
+}
+
+/// Whether it answers a challenge, and proves nothing: the SIM of an IMS client does so that does not take it (RFC 3310 §3.4).
+fn answers_without_digest(attempt: &Attempt<'_>) -> bool {
+    attempt.credentials.iter().any(|presented| !presented.is_attempt && presented.nonce.is_some())
 }
 
 /// Whether a client was asked for credentials, as far as its request shows.
