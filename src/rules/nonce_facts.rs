@@ -15,6 +15,7 @@ use crate::rules::Severity;
 use crate::rules::clock_facts;
 use crate::rules::facts;
 use crate::rules::relay_facts;
+use crate::session::Answer;
 use crate::session::Attempt;
 use crate::session::HeaderKind;
 use crate::session::Judgement;
@@ -131,7 +132,10 @@ pub fn other_server(
         let issue = context.nonces.get(presented.nonce?)?.issued()?;
         let issued_by = issue.flow.source.address;
         let is_ours = issue.flow.destination.address == flow.source.address;
-        let is_other = issued_by != refuses && is_ours && !context.nonces.are_shared(issued_by, refuses);
+        // One of several addresses may be what is asked, and answer from another.
+        let answered_by = attempt.answer().and_then(Answer::other_way).map_or(refuses, |way| way.source.address);
+        let is_other =
+            ![refuses, answered_by].contains(&issued_by) && is_ours && !context.nonces.are_shared(issued_by, refuses);
         return is_other.then_some(OtherServer::Address(issued_by));
     };
     // A client that goes from IPv6 to IPv4 has another address, and its server too.

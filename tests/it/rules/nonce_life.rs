@@ -515,3 +515,32 @@ fn an_old_nonce_explains_nothing_where_new_ones_are_refused_too() {
     let ends = [&typo, kept, &issued("cc"), kept, &issued("dd"), kept, &issued("ee"), LATER].concat();
     check(&[&ends], SECRET, "high old-nonce-reused sure=proven by=-");
 }
+
+#[test]
+fn a_server_that_answers_from_another_address_is_no_other_server() {
+    let names = "phone 192.0.2.10:5060\nserver 203.0.113.5\nother 203.0.113.6\n";
+    let ids = |call: &str, cseq: u32| {
+        format!(
+            "Via: SIP/2.0/UDP 192.0.2.10:5060;branch=z9hG4bK{call}{cseq};rport\nFrom: <sip:1001@pbx.example.com>;tag={call}\n\
+             To: <sip:1001@pbx.example.com>\nCall-ID: {call}\nCSeq: {cseq} REGISTER\n"
+        )
+    };
+    let refused = |from: &str, ids: &str, nonce: &str| {
+        format!(
+            "{from} > phone raw\nSIP/2.0 401 Unauthorized\n{ids}\
+             WWW-Authenticate: Digest realm=\"pbx.example.com\", nonce=\"{nonce}\", algorithm=MD5\n\n"
+        )
+    };
+    // MD5 of 1001:pbx.example.com:secret, the nonce, and REGISTER:sip:pbx.example.com.
+    let answer = "Authorization: Digest username=\"1001\", realm=\"pbx.example.com\", nonce=\"f84f1cec\", uri=\"sip:pbx.example.com\", \
+                  response=\"88a699b6346558d4d462601d677c4ac0\"\n";
+    let sent =
+        |ids: &str, more: &str| format!("phone > server raw\nREGISTER sip:pbx.example.com SIP/2.0\n{ids}{more}\n");
+    let (first, next) = (ids("one", 1), ids("two", 2));
+    let story = |refuser: &str| {
+        let asked = format!("{}{}", sent(&first, ""), refused("other", &first, "f84f1cec"));
+        format!("{names}{asked}{}{}", sent(&next, answer), refused(refuser, &next, "later"))
+    };
+    check(&[&story("server"), LATER], SECRET, "high nonce-from-other-server says=203.0.113.6");
+    check(&[&story("other"), LATER], SECRET, "no nonce-from-other-server");
+}
