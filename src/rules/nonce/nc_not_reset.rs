@@ -42,7 +42,9 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         let used = earlier.credentials.iter().find(|used| used.realm() == presented.realm())?;
         nonce_facts::count_of(used)
     });
-    let goes_on = before.is_some() && before.map(|count| count.saturating_add(1)) == nonce_facts::count_of(presented);
+    let goes_on = before.is_some()
+        && before.map(|count| count.saturating_add(1)) == nonce_facts::count_of(presented)
+        && !lacks_request(session, attempt, presented);
     let raw = presented.credentials.nonce_count().map(|count| facts::text(count.raw)).unwrap_or_default();
     let is_refused = presented.is_refused();
     let severity = if goes_on || is_refused { Severity::Medium } else { Severity::Low };
@@ -65,6 +67,12 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     finding.frames = facts::frames_of_all(odd.iter().map(|(_, attempt, _)| *attempt));
     finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
     vec![finding]
+}
+
+/// Whether a CSeq number between the challenge and its answer is not in the capture: that request may have begun the count.
+fn lacks_request(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
+    let issuer = presented.answers.and_then(|at| session.challenge(at)).and_then(|(issuer, _)| issuer.transaction.cseq);
+    issuer.zip(attempt.transaction.cseq).is_some_and(|(asked, sent)| sent > asked.saturating_add(1))
 }
 
 /// How far back the count of the nonce before is looked for.

@@ -86,6 +86,8 @@ fn late_by(session: &Session<'_>, index: usize, attempt: &Attempt<'_>, presented
     let (issuer, _) = session.challenge(presented.answers?)?;
     let is_answer = issuer.exchange == attempt.exchange
         && attempt.transaction.forwarded_from().is_none()
-        && nonce_facts::is_first_use(session, index, presented);
+        && nonce_facts::is_first_use(session, index, presented)
+        // Else the first answer is one that the capture lacks.
+        && presented.nonce_count.is_none_or(|count| count <= 1);
     is_answer.then_some(wait)
 }

@@ -350,3 +350,18 @@ fn a_nonce_that_is_delivered_anew_counts_on() {
         check(&[&first, &at_once, LATER], SECRET, "no nc-repeated\nhigh forbidden-after-credentials");
     }
 }
+
+#[test]
+fn a_request_that_the_capture_lacks_may_have_begun_the_count() {
+    let sent = |cseq: u32, count: u32| {
+        format!("> REGISTER\nCSeq: {cseq} REGISTER\nAuthorization: digest user=1001 password=secret nc={count:08x}\n")
+    };
+    let asked = "> REGISTER\nCSeq: 1 REGISTER\n< 401\nWWW-Authenticate: challenge\n";
+    let stale = "< 401\nWWW-Authenticate: challenge stale=true\n";
+    let goes_on = |cseq| [asked, &sent(2, 1), stale, &sent(cseq, 2), OK, LATER].concat();
+    check(&[&goes_on(3)], SECRET, "medium nc-not-reset sure=likely");
+    check(&[&goes_on(4)], SECRET, "low nc-not-reset sure=possible says=missing");
+    let late = |count| [asked, "+300 ", &sent(3, count), stale, &sent(4, 1), OK, LATER].concat();
+    check(&[&late(1)], SECRET, "medium retry-after-long-delay");
+    check(&[&late(2)], SECRET, "no retry-after-long-delay");
+}
