@@ -46,8 +46,8 @@ impl<'m> Asked<'m> {
                 }
             }
             Operand::Slice(of, parts) => self.values(of, &mut |value| {
-                if let Some(bytes) = bytes_of(value).and_then(|bytes| sliced(&bytes, parts)) {
-                    found(Value::Bytes(Cow::Owned(bytes)));
+                if let Some(bytes) = bytes_of(value) {
+                    found(Value::Part(Cow::Owned(sliced(&bytes, parts).unwrap_or_default())));
                 }
             }),
             Operand::Call(function, arguments) => self.call(*function, arguments, found),
@@ -99,8 +99,8 @@ impl<'m> Asked<'m> {
 
     fn bytes(self, operand: &Operand, found: &mut dyn FnMut(&[u8])) {
         self.values(operand, &mut |value| {
-            if let Value::Bytes(bytes) | Value::Unquoted(bytes) = value {
-                found(&bytes);
+            if let Some(bytes) = bytes_ref(&value).filter(|_| !is_outside(&value)) {
+                found(bytes);
             }
         });
     }
@@ -110,7 +110,7 @@ impl<'m> Asked<'m> {
         let (quantifier, left, how) = match check {
             Check::Has(operand) => {
                 let mut is_there = false;
-                self.values(operand, &mut |_| is_there = true);
+                self.values(operand, &mut |value| is_there |= !is_outside(&value));
                 return is_there;
             }
             Check::Compare { quantifier, left, how } => (*quantifier, left, how),
@@ -139,7 +139,7 @@ fn compare(value: &Value<'_>, how: &How, other: &Value<'_>) -> bool {
     match how {
         How::OrderedBy(accepts, _) => accepts.is_accepted(order_of_values(value, other)),
         How::ContainsOf(_) => match (bytes_ref(value), bytes_ref(other)) {
-            (Some(value), Some(part)) => memchr::memmem::find(value, part).is_some(),
+            (Some(value), Some(part)) => !is_outside(other) && memchr::memmem::find(value, part).is_some(),
             _ => false,
         },
         _ => false,
@@ -153,8 +153,19 @@ fn order_of_values(one: &Value<'_>, other: &Value<'_>) -> Option<Ordering> {
         (Value::Address(one), Value::Address(other)) => Some(one.cmp(other)),
         (Value::Nanoseconds(one), Value::Nanoseconds(other)) => Some(one.cmp(other)),
         (Value::Rank(one), Value::Rank(other)) => Some(one.cmp(other)),
+        (Value::Part(_), _) | (_, Value::Part(_)) => Some(order_of_parts(bytes_ref(one)?, bytes_ref(other)?)),
         _ => Some(bytes_ref(one)?.cmp(bytes_ref(other)?)),
     }
+}
+
+/// As in Wireshark, the longer part is the greater one.
+fn order_of_parts(one: &[u8], other: &[u8]) -> Ordering {
+    one.len().cmp(&other.len()).then_with(|| one.cmp(other))
+}
+
+/// Whether it is a part that lies outside of its field: as in Wireshark that is not there, and differs from whatever it is compared with.
+fn is_outside(value: &Value<'_>) -> bool {
+    matches!(value, Value::Part(part) if part.is_empty())
 }
 
 fn is_yes(value: &Value<'_>, how: &How) -> bool {
@@ -171,7 +182,7 @@ fn is_yes(value: &Value<'_>, how: &How) -> bool {
 
 /// What is looked for with a quote in it is looked for in the quoted form as well: that is what Wireshark shows.
 fn search(value: &Value<'_>, has_quote: bool, is_found: impl Fn(&[u8]) -> bool) -> bool {
-    let Some(text) = bytes_ref(value) else { return false };
+    let Some(text) = bytes_ref(value).filter(|_| !is_outside(value)) else { return false };
     let is_quoted = has_quote && matches!(value, Value::Unquoted(_));
     is_found(text) || (is_quoted && is_found(&[b"\"", text, b"\""].concat()))
 }
@@ -181,6 +192,7 @@ fn order(value: &Value<'_>, constant: &Constant) -> Option<Ordering> {
         (Value::Bytes(value) | Value::Unquoted(value), Constant::Bytes(constant)) => {
             Some(value.as_ref().cmp(constant.as_slice()))
         }
+        (Value::Part(part), Constant::Bytes(constant)) => Some(order_of_parts(part, constant)),
         (Value::Number(value), Constant::Number(constant)) => Some(value.cmp(constant)),
         (Value::Flag(value), Constant::Flag(constant)) => Some(value.cmp(constant)),
         (Value::Nanoseconds(value), Constant::Nanoseconds(constant)) => Some(value.cmp(constant)),
@@ -193,7 +205,7 @@ fn order(value: &Value<'_>, constant: &Constant) -> Option<Ordering> {
 
 fn bytes_ref<'v>(value: &'v Value<'_>) -> Option<&'v [u8]> {
     match value {
-        Value::Bytes(bytes) | Value::Unquoted(bytes) => Some(bytes),
+        Value::Bytes(bytes) | Value::Unquoted(bytes) | Value::Part(bytes) => Some(bytes),
         _ => None,
     }
 }
@@ -245,5 +257,17 @@ mod tests {
         check(&[Part::From(10)], None);
         check(&[Part::Length(-11, 1)], None);
         check(&[Part::Through(i32::MAX, i32::MIN)], None);
+    }
+
+    #[test]
+    fn parts_compare_by_length_first_and_differ_where_they_lie_outside() {
+        let part = |text: &'static str| Value::Part(text.as_bytes().into());
+        let constant = |text: &str| Constant::Bytes(text.as_bytes().to_vec());
+        assert_eq!(order(&part("ca"), &constant("b")), Some(Ordering::Greater));
+        assert_eq!(order(&part("ca"), &constant("cb")), Some(Ordering::Less));
+        assert_eq!(order_of_values(&part("z"), &Value::text(b"ab")), Some(Ordering::Less));
+        assert_eq!(order(&part(""), &constant("b")), Some(Ordering::Less));
+        assert!(is_outside(&part("")) && !is_outside(&part("b")) && !is_outside(&Value::text(b"")));
+        assert!(!search(&part(""), false, |_| true));
     }
 }

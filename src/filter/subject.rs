@@ -21,6 +21,8 @@ pub(super) enum Value<'m> {
     Bytes(Cow<'m, [u8]>),
     /// Without the quotes that it may have stood in.
     Unquoted(Cow<'m, [u8]>),
+    /// Some of the bytes of another value; empty where they lie outside of it.
+    Part(Cow<'m, [u8]>),
     Number(i64),
     Flag(bool),
     Address(IpAddr),
