@@ -291,6 +291,31 @@ fn subscriber_dumps_are_read_whoever_wrote_them() {
     matches(&tabs, bob, "f:3");
 }
 
+/// sqlite writes a table as somebody has typed it, and columns that were added later behind a comma of their own.
+#[test]
+fn a_subscriber_table_may_stand_in_lines_of_any_length() {
+    let alice = ["alice", "sip.example.test", "wonderland-7"];
+    let insert = "INSERT INTO subscriber VALUES(1,'alice','sip.example.test','wonderland-7');\n";
+    for (table, line) in [
+        ("CREATE TABLE subscriber (id INTEGER PRIMARY KEY, username TEXT, domain TEXT, password TEXT);\n", 2),
+        ("CREATE TABLE subscriber (id INTEGER PRIMARY KEY,\n username TEXT, domain TEXT,\n password TEXT);\n", 4),
+        ("CREATE TABLE subscriber (\n id INTEGER, username TEXT DEFAULT ',)''',\n domain TEXT\n, password TEXT);\n", 5),
+        (
+            "CREATE TABLE IF NOT EXISTS \"subscriber\"(\"id\",\"username\",\"domain\",password CHECK (password <> 'a,b' OR \")\"), UNIQUE (username, domain)) WITHOUT ROWID;\n",
+            2,
+        ),
+        (
+            "CREATE TABLE subscriber (\n -- who, (and where\n id INTEGER, username TEXT, -- a name, it's\n domain TEXT, password TEXT\n);\n",
+            6,
+        ),
+    ] {
+        matches(&format!("{table}{insert}"), alice, &format!("f:{line}"));
+    }
+    let unclosed = format!("CREATE TABLE subscriber (id, 'a{}", "(\\'".repeat(100_000));
+    reads(&unclosed, KeyringFormat::Subscriber, "0; f: no rows");
+    reads(&"CREATE TABLE subscriber (a, \"b\n".repeat(50_000), KeyringFormat::Subscriber, "0; f: no rows");
+}
+
 #[test]
 fn opensips_has_a_column_for_each_hash() {
     let hex = |algorithm: &str| hash(algorithm, b"alice:sip.example.test:wonderland-7");

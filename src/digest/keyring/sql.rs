@@ -69,7 +69,7 @@ const NO_COLUMNS: &str = "the columns are not named: dump the table with its CRE
 const NOT_A_VALUE: &str =
     "a value of INSERT cannot be read: expected 'text', a number or NULL, and a comma or a parenthesis behind it";
 
-/// The words that begin a line of CREATE TABLE which is no column.
+/// The words that begin a definition in CREATE TABLE which is no column.
 const NO_COLUMN: [&[u8]; 9] =
     [b"PRIMARY", b"KEY", b"UNIQUE", b"CONSTRAINT", b"INDEX", b"CHECK", b"FOREIGN", b"FULLTEXT", b"EXCLUDE"];
 
@@ -81,7 +81,7 @@ struct Dump<'a> {
 }
 
 impl<'a> Dump<'a> {
-    /// The columns of `CREATE TABLE subscriber`: the first word of each line, up to the closing parenthesis.
+    /// The columns of `CREATE TABLE subscriber`: the first word of each definition, however they stand in lines.
     fn create(&mut self, mut statement: Cursor<'a>) {
         if !statement.word().eq_ignore_ascii_case(b"TABLE") {
             return;
@@ -93,20 +93,22 @@ impl<'a> Dump<'a> {
             statement.word();
             name = statement.identifier();
         }
-        if !is_subscriber_table(name) {
+        if !is_subscriber_table(name) || !statement.take(b'(') {
             return;
         }
         self.columns.clear();
-        while !self.cursor.rest.is_empty() && self.columns.len() < COLUMNS_MAX {
-            let mut line = Cursor { rest: self.cursor.line(), line: 0 };
-            if line.is_next(b')') {
-                return;
-            }
-            let name = line.identifier();
+        while self.columns.len() < COLUMNS_MAX {
+            statement.skip_comments();
+            let name = statement.identifier();
             if !name.is_empty() && !NO_COLUMN.iter().any(|word| name.eq_ignore_ascii_case(word)) {
                 self.columns.push(Column::named(name));
             }
+            if !statement.ends_definition(self.is_mysql) {
+                break;
+            }
         }
+        self.cursor = statement;
+        self.cursor.line();
     }
 
     /// `COPY subscriber (id, username, …) FROM stdin;` and the rows behind it.
@@ -225,6 +227,45 @@ impl<'a> Cursor<'a> {
     fn skip_blanks(&mut self) {
         let blanks = self.rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
         self.advance(blanks);
+    }
+
+    fn skip_comments(&mut self) {
+        self.skip_blanks();
+        while self.rest.starts_with(b"--") {
+            self.line();
+            self.skip_blanks();
+        }
+    }
+
+    /// Takes what is left of a definition in CREATE TABLE, and the comma or the parenthesis behind it. Whether another one follows.
+    fn ends_definition(&mut self, is_mysql: bool) -> bool {
+        let mut depth = 0_usize;
+        loop {
+            self.skip_comments();
+            let Some(&byte) = self.rest.first() else { return false };
+            match byte {
+                b'\'' => {
+                    if self.string(is_mysql).is_none() {
+                        // It runs to the end, and so does the statement.
+                        self.advance(self.rest.len());
+                    }
+                    continue;
+                }
+                b'"' | b'`' => {
+                    let text = self.rest.get(1..).unwrap_or_default();
+                    let len = text.iter().position(|other| *other == byte).unwrap_or(text.len());
+                    self.advance(len + 1);
+                }
+                b'(' => depth += 1,
+                b')' | b',' if depth == 0 => {
+                    self.advance(1);
+                    return byte == b',';
+                }
+                b')' => depth -= 1,
+                _ => {}
+            }
+            self.advance(1);
+        }
     }
 
     fn is_next(&mut self, byte: u8) -> bool {
