@@ -110,9 +110,11 @@ fn note_exposure(chronicle: &mut Chronicle, session: &Session<'_>, number: u64) 
         chronicle.in_clear.add(request.at, number);
     }
     for presented in session.attempts.iter().filter(is_in_clear).flat_map(|attempt| &attempt.credentials) {
-        let is_basic = presented.credentials.scheme == Scheme::Basic;
-        chronicle.has_clear_basic |= is_basic;
-        chronicle.has_clear_digest |= !is_basic;
+        match presented.credentials.scheme {
+            Scheme::Basic => chronicle.has_clear_basic = true,
+            Scheme::Other(name) if name.eq_ignore_ascii_case(b"Bearer") => chronicle.has_clear_token = true,
+            _ => chronicle.has_clear_digest = true,
+        }
     }
     let offers_md5_only = |attempt: &&Attempt<'_>| {
         let mut digests =

@@ -26,7 +26,9 @@ pub struct Chronicle {
     pub in_clear: Trail,
     /// Some of them by Basic, which is the password itself (RFC 7617 §2).
     pub has_clear_basic: bool,
-    /// Some of them by a scheme that hides it.
+    /// Some of them by Bearer, whose token is good for whoever has it (RFC 6750 §5.2).
+    pub has_clear_token: bool,
+    /// Some of them by a scheme that hides the password.
     pub has_clear_digest: bool,
     /// Calls that were refused a moment ago.
     pub refused_calls: RefusedCalls,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::auth::Scheme;
 use crate::base::FrameRef;
 use crate::base::Untrusted;
 use crate::base::limits::beginning;
@@ -39,12 +40,18 @@ pub fn text(bytes: &[u8]) -> String {
     Untrusted(beginning(&safe)).to_text() + "…"
 }
 
-/// Why credentials have no verdict, behind an "and": nobody gave the password, or something else is missing.
+/// Why credentials have no verdict, behind an "and": nobody gave the password, something else is missing, or they are no digest.
 pub fn unchecked(presented: &Presented<'_>) -> String {
     match presented.verdict() {
+        _ if !is_digest(presented) => "only digests can be checked".to_owned(),
         Some(Verdict::Unverifiable(reason)) => format!("the digest could not be recomputed: {reason}"),
         _ => "the password was not given to check them".to_owned(),
     }
+}
+
+/// Whether credentials are of the scheme Digest: of all others, no password tells whether they are right.
+pub fn is_digest(presented: &Presented<'_>) -> bool {
+    presented.credentials.scheme == Scheme::Digest
 }
 
 /// Wire bytes as text between quotes.

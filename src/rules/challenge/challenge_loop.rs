@@ -155,8 +155,7 @@ fn in_streak(
     let (first, attempt, presented) = tried.first().copied()?;
     let (cause, fault) = cause(session, context, tried);
     let is_right = (cause, fault) == ("unknown", Fault::Server);
-    let is_unverifiable =
-        tried.iter().any(|(_, _, presented)| matches!(presented.verdict(), Some(Verdict::Unverifiable(_))));
+    let (said, advised) = words(cause, is_right, tried);
     let is_stale = tried.iter().any(|(_, _, presented)| presented.judgement == Judgement::Stale);
     let method = attempt.transaction.method.to_string();
     let user = facts::account(&presented.username(), realm);
@@ -170,24 +169,14 @@ fn in_streak(
     let mut finding = Finding::new(&RULE, title)
         .fault(fault)
         .explained(format!(
-            "{} with credentials in answer to realm {} {}: {}. {}",
+            "{} with credentials in answer to realm {} {}: {}. {said}",
             facts::count(statuses.len(), &method),
             facts::quoted(realm),
             if statuses.len() == 1 { "was refused" } else { "were refused" },
             summary_of(&statuses),
-            match (is_right, cause) {
-                (true, _) => ALL_RIGHT,
-                (false, "unknown") if is_stale => SOME_STALE,
-                (false, "unknown") if is_unverifiable => UNCHECKED,
-                _ => meaning(cause),
-            }
         ))
         .excludes("retransmission: every attempt counted here is a new transaction")
-        .advises(match cause {
-            _ if is_right => LOOK_AT_SERVER,
-            "unknown" if is_unverifiable => LOOK_AT_FORM,
-            _ => remedy(cause),
-        });
+        .advises(advised);
     if is_right || cause == "wrong-digest" {
         // What the server has stored, nobody has seen; nor need the secret given be the one in use.
         finding.confidence = Confidence::Likely;
@@ -313,6 +302,25 @@ pub(in crate::rules) fn cause_of(rule: &str) -> Option<&'static str> {
     })
 }
 
+/// What is said of a cause, and advised.
+fn words(cause: &str, is_right: bool, tried: &[Tried<'_, '_>]) -> (&'static str, &'static str) {
+    let any = |fits: fn(&Presented<'_>) -> bool| tried.iter().any(|(_, _, presented)| fits(presented));
+    let is_unverifiable = any(|presented| matches!(presented.verdict(), Some(Verdict::Unverifiable(_))));
+    match cause {
+        _ if is_right => (ALL_RIGHT, LOOK_AT_SERVER),
+        "unknown" if !any(facts::is_digest) => (NO_DIGEST, LOOK_AT_LOG),
+        "unknown" => {
+            let said = match any(|presented| presented.judgement == Judgement::Stale) {
+                true => SOME_STALE,
+                false if is_unverifiable => UNCHECKED,
+                false => meaning(cause),
+            };
+            (said, if is_unverifiable { LOOK_AT_FORM } else { remedy(cause) })
+        }
+        _ => (meaning(cause), remedy(cause)),
+    }
+}
+
 fn meaning(cause: &str) -> &'static str {
     match cause {
         "header-mismatch" => {
@@ -347,6 +355,11 @@ const UNCHECKED: &str = "No challenge blamed the nonce, and the digests could no
 /// What is said where every digest was checked and is right.
 const ALL_RIGHT: &str = "Every digest fits the secret given: the client holds that one, and whether the server does, a capture cannot tell.";
 const LOOK_AT_SERVER: &str = "Look at the server: its stored secret, its checks beyond the digest, and whether challenge and answer reach the same node";
+
+/// What is said of other schemes than Digest, and advised.
+const NO_DIGEST: &str =
+    "Only digests can be checked: a capture cannot tell a wrong secret from a server that refuses a right one.";
+const LOOK_AT_LOG: &str = "See in the server's log why it refuses them";
 
 /// What is advised where the secret was given, and the digests could not be recomputed with it.
 const LOOK_AT_FORM: &str =

@@ -112,7 +112,8 @@ fn explain_foreign(mut finding: Finding, attempt: &Attempt<'_>) -> Finding {
         "Capture behind the server, or read its log: what the REGISTER with credentials was answered there".into(),
     ];
     let is_checked = attempt.credentials.iter().any(|presented| presented.verdict().is_some());
-    if is_checked { finding } else { finding.advises(GIVE_PASSWORD) }
+    let may_be_checked = !is_checked && attempt.credentials.iter().any(facts::is_digest);
+    if may_be_checked { finding.advises(GIVE_PASSWORD) } else { finding }
 }
 
 /// Statuses that speak of a called party, or of a call.

@@ -75,7 +75,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
                 " The user name is not that of the address: many servers refuse that in this way, and username-not-aor tells which the two are.",
             );
         }
-    } else if presented.verdict().is_none() && let_past.is_none() {
+    } else if presented.verdict().is_none() && facts::is_digest(presented) && let_past.is_none() {
         finding = finding.advises(GIVE_PASSWORD);
     }
     finding = match let_past {

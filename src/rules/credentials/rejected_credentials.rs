@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::auth::Scheme;
+use crate::auth::scheme::is_known_scheme;
 use crate::base::FrameNumber;
 use crate::digest::Verdict;
 use crate::rules::Check;
@@ -59,19 +60,14 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         true => (Severity::High, Confidence::Likely),
         false => (Severity::Medium, Confidence::Possible),
     };
-    let user = facts::account(&presented.username(), &presented.realm());
-    let title = match presented.credentials.scheme {
-        Scheme::Basic => "The Basic credentials were refused".to_owned(),
-        _ => format!("The credentials of {user} were refused; {}", facts::unchecked(presented)),
-    };
-    let mut finding = Finding::new(&RULE, title).graded(severity, confidence).fault(Fault::Unknown).explained(format!(
-        "The credentials in {} were answered with another {}, not stale.{}",
-        credentials_facts::requests_text(&refused),
-        attempt.status().unwrap_or_default(),
-        if was_good { "" } else { looks_the_same(let_past.is_some()) }
-    ));
-    let is_basic = presented.credentials.scheme == Scheme::Basic;
-    if known.is_none() && !is_basic {
+    let mut finding =
+        Finding::new(&RULE, title(presented)).graded(severity, confidence).fault(Fault::Unknown).explained(format!(
+            "The credentials in {} were answered with another {}, not stale.{}",
+            credentials_facts::requests_text(&refused),
+            attempt.status().unwrap_or_default(),
+            if was_good { "" } else { looks_the_same(presented, let_past.is_some()) }
+        ));
+    if known.is_none() && facts::is_digest(presented) {
         finding.explanation.push_str(" Their nonce was issued before the capture, or never: it may have been too old.");
     }
     if was_good {
@@ -82,18 +78,8 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     if is_open {
         finding.explanation.push_str(&facts::ends_behind(attempt, context));
     }
-    finding = match presented.verdict() {
-        _ if is_basic => {
-            finding.advises("Compare the user name and the password on the client with those on the server")
-        }
-        None => finding.advises(
-            "Give the password (--user with --ask-password, or --credentials) to learn whether the digest is right",
-        ),
-        Some(_) => {
-            finding.advises("Give what is missing for the digest to be recomputed: then client or server is cleared")
-        }
-    };
-    if let_past.is_none() && !was_good && !is_basic {
+    finding = finding.advises(advice(presented));
+    if let_past.is_none() && !was_good && facts::is_digest(presented) {
         finding = finding.advises(NO_ACCOUNT);
     }
     if was_good {
@@ -108,7 +94,31 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     vec![finding]
 }
 
-/// What else the server may lack.
+/// Whose credentials were refused, or of which scheme they are, where that names nobody.
+fn title(presented: &Presented<'_>) -> String {
+    match presented.credentials.scheme {
+        Scheme::Basic => "The Basic credentials were refused".to_owned(),
+        // Another word may be anything, even a digest.
+        Scheme::Other(name) if is_known_scheme(name) => format!("The {} credentials were refused", facts::text(name)),
+        _ => {
+            let user = facts::account(&presented.username(), &presented.realm());
+            format!("The credentials of {user} were refused; {}", facts::unchecked(presented))
+        }
+    }
+}
+
+/// What tells more.
+fn advice(presented: &Presented<'_>) -> &'static str {
+    match (presented.credentials.scheme, presented.verdict()) {
+        (Scheme::Basic, _) => "Compare the user name and the password on the client with those on the server",
+        (Scheme::Other(_), _) => "See in the server's log why it refuses them",
+        (_, None) => {
+            "Give the password (--user with --ask-password, or --credentials) to learn whether the digest is right"
+        }
+        (_, Some(_)) => "Give what is missing for the digest to be recomputed: then client or server is cleared",
+    }
+}
+
 /// Who challenges users that do not exist refuses whatever they send.
 pub const NO_ACCOUNT: &str = "See whether the server has this account at all: many challenge users that they do not know (Asterisk: pjsip show endpoints, and identify_by)";
 
@@ -161,8 +171,10 @@ fn made_good(session: &Session<'_>) -> Option<Finding> {
 }
 
 /// What else would be refused like a wrong password.
-fn looks_the_same(is_known_account: bool) -> &'static str {
-    if is_known_account {
+fn looks_the_same(presented: &Presented<'_>, is_known_account: bool) -> &'static str {
+    if matches!(presented.credentials.scheme, Scheme::Other(name) if name.eq_ignore_ascii_case(b"Bearer")) {
+        " The token may be wrong, too old, or meant for another server: it is not read here."
+    } else if is_known_account {
         " A wrong password is one cause; a server whose nodes hold different secrets looks the same."
     } else {
         " A wrong password is one cause; a server that holds another secret, another form of the user name or an unknown account looks \

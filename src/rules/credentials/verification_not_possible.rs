@@ -40,7 +40,10 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
             "{} of this account could not be checked against the secret given: {reason}.",
             facts::count(open.len(), "digest")
         ))
-        .advises("Give what is missing; for cut messages, capture again with tcpdump -s 0");
+        .advises(match facts::is_digest(presented) {
+            true => "Give what is missing; for cut messages, capture again with tcpdump -s 0",
+            false => "Nothing: only digests can be checked",
+        });
     finding.cause = Some(reason.name());
     finding.subject = facts::subject(session, attempt);
     finding.frames = open.iter().filter_map(|(attempt, _, _)| attempt.request().map(|request| request.at)).collect();

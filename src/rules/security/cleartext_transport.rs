@@ -30,11 +30,18 @@ fn check(facts: &CaptureFacts) -> Vec<Finding> {
     let reader = match (facts.chronicle.has_clear_basic, facts.chronicle.has_clear_digest) {
         (true, false) => "has the passwords",
         (true, true) => "has the passwords that Basic sends, and can try others on the digests at home",
-        (false, _) => "can try passwords on the digests at home",
+        (false, true) => "can try passwords on the digests at home",
+        (false, false) => "has the tokens that Bearer sends, and can use them while they are good",
+    };
+    let also = match facts.chronicle.has_clear_token
+        && (facts.chronicle.has_clear_basic || facts.chronicle.has_clear_digest)
+    {
+        true => " The tokens that Bearer sends can be used while they are good.",
+        false => "",
     };
     let mut finding = Finding::new(&RULE, "Credentials travel in clear, over UDP or TCP")
         .fault(Fault::Operator)
-        .explained(format!("The first are in frame {}. Whoever reads the packets {reader}.", first.number))
+        .explained(format!("The first are in frame {}. Whoever reads the packets {reader}.{also}", first.number))
         .advises("Use SIP over TLS where clients and server can, and long random passwords in any case")
         .merged_by("");
     finding.frames = vec![first];

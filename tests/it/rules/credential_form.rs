@@ -559,6 +559,41 @@ fn basic_credentials_have_no_nonce_and_no_digest() {
     check(&[asked, answer, LATER], NOTHING, "told credentials refused\nno strict-parser-rejects\nseveral");
 }
 
+/// What no password can be held against is not asked for one.
+#[test]
+fn no_password_is_asked_for_where_there_is_no_digest() {
+    const ROW: &str = "WWW-Authenticate: Bearer realm=\"pbx.example.com\", authz_server=\"https://idp.example.com\"\n";
+    let asked = format!("> REGISTER\n< 401\n{ROW}");
+    let token = "> REGISTER\nAuthorization: Bearer eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxMDAxIn0.c2ln\n";
+    let refused = format!("< 401\n{ROW}");
+    for secret in [NOTHING, SECRET] {
+        check(
+            &[&asked, token, &refused, LATER],
+            secret,
+            "
+            medium rejected-credentials sure=possible says=token says=server's_log unsaid=password unsaid=nonce unsaid=digest
+            info cleartext-transport says=tokens unsaid=digests",
+        );
+        check(
+            &[&asked, token, "< 403\n"],
+            secret,
+            "high forbidden-after-credentials sure=possible says=only_digests_can_be_checked unsaid=--ask-password",
+        );
+    }
+    check(&[&asked, token, &refused, LATER], SECRET, "info verification-not-possible says=Nothing: unsaid=tcpdump");
+    let ntlm = "WWW-Authenticate: NTLM realm=\"SIP\", targetname=\"x\"\n";
+    let tries: String = (0..3)
+        .map(|_| format!("> REGISTER\nAuthorization: NTLM realm=\"SIP\", gssapi-data=\"TlRM\"\n< 401\n{ntlm}"))
+        .collect();
+    check(
+        &["> REGISTER\n< 401\n", ntlm, &tries, LATER],
+        NOTHING,
+        "high challenge-loop cause=unknown says=Only_digests_can_be_checked unsaid=--ask-password",
+    );
+    let both = "[c2] > REGISTER\n[c2] < 401\nWWW-Authenticate: challenge\n[c2] > REGISTER\nAuthorization: digest user=1001 password=secret\n[c2] < 200\n";
+    check(&[&asked, token, OK, both], NOTHING, "info cleartext-transport says=tokens says=digests");
+}
+
 #[test]
 fn a_right_digest_for_another_address_may_be_refused_for_that() {
     let bob = "> REGISTER\nAuthorization: digest user=2002 password=secret\n";
