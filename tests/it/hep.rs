@@ -36,6 +36,29 @@ fn one_frame() -> RawFrame {
     RawFrame { time_ns: 1_700_000_000_000_000_000, link: wrap::ETHERNET, bytes, original_len }
 }
 
+/// Nobody on the path can read it, and so nobody is told to change it.
+#[test]
+fn a_password_of_basic_within_tls_is_not_in_clear() {
+    let frames = corpus::sample("register-basic-scheme").frames();
+    let finding = |protocol: u8| {
+        let wrap = |frame: &RawFrame| {
+            let mut chunks = hep_3_chunks(frame);
+            chunks[1] = wrap::hep_chunk(2, &[protocol]);
+            let bytes = over_udp(9060, &hep_3_of(&chunks));
+            let original_len = u32::try_from(bytes.len()).unwrap();
+            RawFrame { bytes, original_len, ..frame.clone() }
+        };
+        let reported: Vec<RawFrame> = frames.iter().map(wrap).collect();
+        let report = crate::rules::analyse_capture(corpus::plain_pcap(&reported), "");
+        let basic = report.findings.iter().find(|finding| finding.rule == "basic-scheme").expect("it is Basic");
+        format!("{} {} {:?}", basic.severity, basic.title, basic.remedy)
+    };
+    let (over_udp, over_tls) = (finding(17), finding(22));
+    assert!(over_udp.starts_with("critical ") && over_udp.contains("Change the password"), "{over_udp}");
+    assert!(over_tls.starts_with("medium ") && over_tls.contains("within TLS"), "{over_tls}");
+    assert!(!over_tls.contains("in clear") && !over_tls.contains("Change the password"), "{over_tls}");
+}
+
 #[test]
 fn what_agents_report_gives_the_report_of_the_plain_capture() {
     for name in ["register-stale-recovered", "register-wrong-password-loop", "ipv6-register-ok"] {

@@ -2,6 +2,7 @@
 
 use crate::auth::Scheme;
 use crate::rules::Check;
+use crate::rules::Confidence;
 use crate::rules::Context;
 use crate::rules::Fault;
 use crate::rules::Finding;
@@ -18,8 +19,8 @@ pub static RULE: Rule = Rule {
     label: "password in clear",
     severity: Severity::Medium,
     summary: "Basic authentication is offered or used",
-    finds: "A challenge of scheme Basic, or Basic credentials. It is critical where credentials were sent: they hold the password \
-            in clear. The report never decodes them.",
+    finds: "A challenge of scheme Basic, or Basic credentials. It is critical where credentials were sent without TLS: they hold the \
+            password in clear. The report never decodes them.",
     matters: "Whoever sees the packets has the password. RFC 3261 forbids servers to ask for Basic or to accept it.",
     advice: "Remove Basic from the server. Change every password that was sent.",
     not_this: "Bearer is another scheme and carries a token.",
@@ -31,16 +32,24 @@ pub static RULE: Rule = Rule {
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let sent: Vec<&Attempt<'_>> = session.attempts.iter().filter(|attempt| sends_basic(attempt)).collect();
     let offered: Vec<&Attempt<'_>> = session.attempts.iter().filter(|attempt| offers_basic(attempt)).collect();
+    let in_clear: Vec<&Attempt<'_>> =
+        sent.iter().copied().filter(|attempt| !attempt.transaction.transport.is_encrypted()).collect();
+    let sent = if in_clear.is_empty() { sent } else { in_clear.clone() };
     if let Some(attempt) = sent.first() {
-        let mut finding = Finding::new(&RULE, "The password was sent in clear, as Basic credentials")
-            .graded(Severity::Critical, crate::rules::Confidence::Proven)
-            .fault(if offered.is_empty() { Fault::Client } else { Fault::Server })
-            .explained(format!(
-                "{} with Basic credentials: anybody on the path can read the password.",
-                facts::count(sent.len(), "request")
-            ))
-            .advises("Change the password: it is known to whoever saw these packets")
-            .advises("Switch the server to Digest, or the transport to TLS with tokens (RFC 8898)");
+        let requests = facts::count(sent.len(), "request");
+        let finding = match in_clear.is_empty() {
+            false => Finding::new(&RULE, "The password was sent in clear, as Basic credentials")
+                .graded(Severity::Critical, Confidence::Proven)
+                .explained(format!("{requests} with Basic credentials: anybody on the path can read the password."))
+                .advises("Change the password: it is known to whoever saw these packets")
+                .advises("Switch the server to Digest, or the transport to TLS with tokens (RFC 8898)"),
+            true => Finding::new(&RULE, "The password was sent as Basic credentials, within TLS")
+                .explained(format!(
+                    "{requests} with Basic credentials: who has the keys of TLS can read the password, as every hop that ends it has."
+                ))
+                .advises("Switch the server to Digest, or to tokens (RFC 8898)"),
+        };
+        let mut finding = finding.fault(if offered.is_empty() { Fault::Client } else { Fault::Server });
         finding.frames = facts::frames_of_all(sent.iter().copied());
         finding.evidence = attempt.credentials.iter().filter_map(|p| facts::credentials_evidence(attempt, p)).collect();
         finding.subject = facts::subject(session, attempt);
