@@ -1,6 +1,5 @@
-//! What stands before an IP header: Ethernet with its tags and labels, Linux cooked capture, BSD loopback, PPP, Wi-Fi (in `wifi.rs`), what netfilter logs
-//! (in `nflog.rs`), or nothing. The
-//! same stands inside of tunnels.
+//! What stands before an IP header: Ethernet with its tags and labels, Linux cooked capture, BSD loopback, PPP, Wi-Fi (in `wifi.rs`), what
+//! netfilter logs (in `nflog.rs`), or nothing. The same stands inside of tunnels.
 //!
 //! Read here and not by etherparse, which has no SLL2, no loopback, no PPP and no MPLS, and stops at the fourth VLAN tag.
 
@@ -226,12 +225,12 @@ fn llc(inner: &mut Inner<'_>) -> Result<Kind, SetAside> {
     Ok(kind)
 }
 
-/// One label. Behind the last one nothing says what follows: RFC 4928 §3 keeps the first half byte for that.
 /// Whether a VLAN tag follows.
 fn is_tag(ether_type: u16) -> bool {
     matches!(ether_type, VLAN | QINQ) || QINQ_OLD.contains(&ether_type)
 }
 
+/// One label. Behind the last one nothing says what follows: RFC 4928 §3 keeps the first half byte for that.
 fn mpls(inner: &mut Inner<'_>) -> Result<Kind, SetAside> {
     let label = u32_at(inner.bytes, 0).ok_or(SetAside::CutHeaders)?;
     inner.layers = inner.layers.saturating_add(1);
