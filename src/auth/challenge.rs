@@ -148,19 +148,6 @@ pub enum Malformed {
     Unreadable,
 }
 
-impl Malformed {
-    /// The name in reports, snake case.
-    pub fn name(self) -> &'static str {
-        match self {
-            Malformed::NonceAbsent => "nonce_absent",
-            Malformed::NonceEmpty => "nonce_empty",
-            Malformed::RealmAbsent => "realm_absent",
-            Malformed::UnclosedQuote => "unclosed_quote",
-            Malformed::Unreadable => "unreadable",
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -127,20 +127,6 @@ impl<'a> Credentials<'a> {
         self.scheme == Scheme::Digest && is_empty(Name::Nonce) && is_empty(Name::Response)
     }
 
-    /// The first parameter that Digest credentials need and that is absent (RFC 7616 §3.4); None for other schemes.
-    pub fn missing_parameter(&self) -> Option<Name> {
-        let is_absent = |name: &Name| self.params.get(*name).is_none();
-        if self.scheme != Scheme::Digest {
-            None
-        } else if is_absent(&Name::Username) && is_absent(&Name::UsernameStar) {
-            Some(Name::Username)
-        } else {
-            let with_qop: &[Name] = if self.qop().is_some() { &[Name::Cnonce, Name::NonceCount] } else { &[] };
-            let always = [Name::Realm, Name::Nonce, Name::Uri, Name::Response];
-            always.iter().chain(with_qop).copied().find(is_absent)
-        }
-    }
-
     /// What was odd about them.
     pub fn defects(&self) -> &[Defect] {
         self.params.defects()
@@ -156,7 +142,6 @@ fn is_percent_encoded(text: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::params::DefectKind;
 
     fn one(value: &[u8]) -> Credentials<'_> {
         let mut all = parse_credentials(value);
@@ -178,7 +163,6 @@ mod tests {
         assert_eq!(credentials.nonce_count().unwrap().value, Some(10));
         assert_eq!(credentials.auts().unwrap(), &b"A=="[..]);
         assert!(!credentials.userhash());
-        assert_eq!(credentials.missing_parameter(), None);
         assert_eq!(credentials.defects(), []);
     }
 
@@ -193,7 +177,6 @@ mod tests {
     fn ims_clients_start_with_empty_values() {
         let credentials = one(br#"Digest username="u@ims",realm="ims",nonce="",uri="sip:ims",response="""#);
         assert!(credentials.is_ims_initial());
-        assert_eq!(credentials.missing_parameter(), None);
         assert!(!one(br#"Digest username="u",nonce="n",response="""#).is_ims_initial());
     }
 
@@ -205,14 +188,5 @@ mod tests {
         assert_eq!(decoded("ISO-8859-1''a"), None);
         assert_eq!(decoded("UTF-8''%C"), None);
         assert_eq!(decoded("plain"), None);
-    }
-
-    #[test]
-    fn missing_parameters_are_named() {
-        let check = |value: &[u8], name| assert_eq!(one(value).missing_parameter(), name);
-        check(br#"Digest realm="r""#, Some(Name::Username));
-        check(br#"Digest username="u",realm="r",nonce="n",uri="x",response="1",qop=auth"#, Some(Name::Cnonce));
-        check(br#"Digest username="u",realm="r",nonce="n",uri="x",response="1",qop=,nc="#, None);
-        assert_eq!(one(b"Digest username=u,qop=").defects()[0].kind, DefectKind::EmptyValue);
     }
 }

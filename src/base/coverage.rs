@@ -84,11 +84,6 @@ pub struct Coverage {
 }
 
 impl Coverage {
-    /// Counts one frame that was set aside.
-    pub fn set_aside(&mut self, reason: SetAside) {
-        *self.set_aside.entry(reason).or_insert(0) += 1;
-    }
-
     /// Whether every frame is accounted for.
     pub fn is_balanced(&self) -> bool {
         self.frames == self.used + self.set_aside.values().sum::<u64>()

@@ -140,16 +140,6 @@ impl Reason {
             Reason::MissingParameter(Name::Cnonce | Name::NonceCount) | Reason::EmptyParameter(Name::NonceCount)
         )
     }
-
-    /// The parameter that is absent, empty or there twice.
-    pub fn parameter(self) -> Option<&'static str> {
-        match self {
-            Reason::MissingParameter(name) | Reason::EmptyParameter(name) | Reason::RepeatedParameter(name) => {
-                Some(name.as_str())
-            }
-            _ => None,
-        }
-    }
 }
 
 impl fmt::Display for Reason {

@@ -277,11 +277,6 @@ impl Selection {
         self.filter.wireshark()
     }
 
-    /// The filter as it was understood.
-    pub fn text(&self) -> String {
-        self.filter.text()
-    }
-
     /// The frames of the messages that match, the first of them where there are many.
     pub fn frames(&self) -> &[FrameRef] {
         &self.frames

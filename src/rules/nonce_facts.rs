@@ -380,7 +380,7 @@ pub fn is_first_use(session: &Session<'_>, index: usize, presented: &Presented<'
 /// How many attempts back a request that the capture lacks is looked for. Bounds the search in endless sessions.
 const UNSEEN_BACK_MAX: usize = 16;
 
-/// A counted use of a nonce, and the one of the same client and user before it.
+/// A counted use of a nonce, and the highest one of the same client and user before it.
 pub struct Step<'s, 'run> {
     /// Which attempt.
     pub index: usize,
@@ -390,8 +390,6 @@ pub struct Step<'s, 'run> {
     pub presented: &'s Presented<'run>,
     /// Its nonce count.
     pub count: u32,
-    /// The attempt before with that nonce.
-    pub before: &'s Attempt<'run>,
     /// The highest nonce count before.
     pub highest: u32,
     /// Which attempt had the highest.
@@ -403,7 +401,6 @@ pub struct Step<'s, 'run> {
 pub fn steps<'s, 'run>(session: &'s Session<'run>) -> Vec<Step<'s, 'run>> {
     struct Last<'s, 'run> {
         index: usize,
-        attempt: &'s Attempt<'run>,
         presented: &'s Presented<'run>,
         highest: u32,
         highest_in: &'s Attempt<'run>,
@@ -428,21 +425,13 @@ pub fn steps<'s, 'run>(session: &'s Session<'run>) -> Vec<Step<'s, 'run>> {
         let in_ack = attempt.ack_credentials.iter().filter(|ack| ack.nonce == Some(nonce)).filter_map(count_of).max();
         let (mut highest, mut highest_in) = (in_ack.map_or(count, |in_ack| in_ack.max(count)), attempt);
         if let Some(last) = known {
-            let step = Step {
-                index,
-                attempt,
-                presented,
-                count,
-                before: last.attempt,
-                highest: last.highest,
-                highest_in: last.highest_in,
-            };
+            let step = Step { index, attempt, presented, count, highest: last.highest, highest_in: last.highest_in };
             steps.push(step);
             if last.highest > highest {
                 (highest, highest_in) = (last.highest, last.highest_in);
             }
         }
-        last.insert(key, Last { index, attempt, presented, highest, highest_in });
+        last.insert(key, Last { index, presented, highest, highest_in });
     }
     steps
 }

@@ -340,12 +340,6 @@ impl Run {
             .or_else(|| self.newest(key, fits))
     }
 
-    /// The transaction whose answer that frame completed, if it is a recent one.
-    pub fn answered_at(&mut self, at: FrameRef) -> Option<&mut Transaction> {
-        let newest = self.transactions.iter_mut().rev().take(CANDIDATES_MAX);
-        newest.into_iter().find(|known| known.answer.as_ref().is_some_and(|answer| answer.at == at))
-    }
-
     fn unseen_request(&mut self, sighting: &Sighting<'_>, identity: &Identity<'_>, key: Key) -> usize {
         let mut transaction = Transaction::unseen(sighting, &key);
         transaction.branch = identity.branch.map(|branch| self.texts.keep(branch));

@@ -3,7 +3,6 @@
 use crate::base::first_of;
 use crate::base::is_token;
 use crate::sip::elements::end_of_quotes;
-use crate::sip::uri::Uri;
 
 /// A name-addr or addr-spec with its header parameters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,11 +35,6 @@ impl<'a> Address<'a> {
     /// The URI alone, as [`Address::parse`] finds it.
     pub fn uri_of(value: &'a [u8]) -> &'a [u8] {
         split_uri(value).0.trim_ascii()
-    }
-
-    /// The URI's parts.
-    pub fn uri_parts(&self) -> Uri<'a> {
-        Uri::parse(self.uri)
     }
 }
 

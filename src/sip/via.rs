@@ -63,11 +63,6 @@ impl<'a> Via<'a> {
     pub fn parse_all(value: &'a [u8]) -> impl Iterator<Item = Via<'a>> {
         value.split(|&byte| byte == b',').map(Via::parse)
     }
-
-    /// Whether the branch is one that RFC 3261 §8.1.1.7 makes unique.
-    pub fn has_magic_cookie(&self) -> bool {
-        self.branch.is_some_and(|branch| branch.starts_with(b"z9hG4bK"))
-    }
 }
 
 #[cfg(test)]
@@ -80,7 +75,6 @@ mod tests {
         assert_eq!(via.transport(), b"UDP");
         assert_eq!(via.sent_by(), b"192.0.2.1:5060");
         assert_eq!(via.branch, Some(&b"z9hG4bKa"[..]));
-        assert!(via.has_magic_cookie());
         assert_eq!(Via::parse(b"SIP/2.0/UDP 10.1.1.200").branch, None);
         assert_eq!(Via::parse(b"").branch, None);
         assert_eq!(

@@ -5,6 +5,7 @@ use sipauth::sip;
 use sipauth::sip::HeaderName;
 use sipauth::sip::StartLine;
 use sipauth::sip::parse::Source;
+use sipauth::sip::uri::Uri;
 
 /// One input.
 pub fn run(bytes: &[u8]) {
@@ -33,7 +34,7 @@ pub fn run(bytes: &[u8]) {
     }
     let (_, _, _) = (message.cseq(), message.top_via(), message.via_branches().count());
     for address in [message.from(), message.to()].into_iter().flatten() {
-        address.uri_parts();
+        Uri::parse(address.uri);
     }
     for name in [HeaderName::Authorization, HeaderName::ProxyAuthorization, HeaderName::CallId] {
         assert_eq!(message.values(name).count(), message.headers.all(name).count());

@@ -26,12 +26,12 @@ fn check_uri(text: &[u8], uri: &Uri<'_>) {
 /// One input.
 pub fn run(text: &[u8]) {
     check_uri(text, &Uri::parse(text));
-    check_uri(text, &Address::parse(text).uri_parts());
+    check_uri(text, &Uri::parse(Address::parse(text).uri));
     parameters(text).for_each(|(name, value)| {
         behind(text, behind(text, 0, name), value);
     });
     Via::parse_all(text).for_each(|via| {
-        let (_, _, _) = (via.transport(), via.sent_by(), via.has_magic_cookie());
+        let (_, _) = (via.transport(), via.sent_by());
         behind(text, 0, via.branch.unwrap_or_default());
     });
 }

@@ -24,12 +24,6 @@ impl Markup {
         self
     }
 
-    /// Appends what was put together elsewhere in the same way.
-    pub fn append(&mut self, other: Markup) -> &mut Markup {
-        self.0.push_str(&other.0);
-        self
-    }
-
     /// The markup of a picture, which escapes its own texts.
     pub(super) fn picture(&mut self, svg: &str) -> &mut Markup {
         self.0.push_str(svg);
