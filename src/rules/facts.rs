@@ -43,6 +43,7 @@ pub fn text(bytes: &[u8]) -> String {
 /// Why credentials have no verdict, behind an "and": nobody gave the password, something else is missing, or they are no digest.
 pub fn unchecked(presented: &Presented<'_>) -> String {
     match presented.verdict() {
+        _ if lacks_scheme(presented) => "they name no scheme".to_owned(),
         _ if !is_digest(presented) => "only digests can be checked".to_owned(),
         Some(Verdict::Unverifiable(reason)) => format!("the digest could not be recomputed: {reason}"),
         _ => "the password was not given to check them".to_owned(),
@@ -53,6 +54,14 @@ pub fn unchecked(presented: &Presented<'_>) -> String {
 pub fn is_digest(presented: &Presented<'_>) -> bool {
     presented.credentials.scheme == Scheme::Digest
 }
+
+/// Whether credentials begin without the word that says what they are.
+pub fn lacks_scheme(presented: &Presented<'_>) -> bool {
+    presented.credentials.scheme_raw.is_empty()
+}
+
+/// What is advised then.
+pub const NAME_SCHEME: &str = "Let the client begin the header with the word Digest (RFC 3261 section 25.1)";
 
 /// Wire bytes as text between quotes.
 pub fn quoted(bytes: &[u8]) -> String {

@@ -308,6 +308,7 @@ fn words(cause: &str, is_right: bool, tried: &[Tried<'_, '_>]) -> (&'static str,
     let is_unverifiable = any(|presented| matches!(presented.verdict(), Some(Verdict::Unverifiable(_))));
     match cause {
         _ if is_right => (ALL_RIGHT, LOOK_AT_SERVER),
+        "unknown" if any(facts::lacks_scheme) => (NO_SCHEME, facts::NAME_SCHEME),
         "unknown" if !any(facts::is_digest) => (NO_DIGEST, LOOK_AT_LOG),
         "unknown" => {
             let said = match any(|presented| presented.judgement == Judgement::Stale) {
@@ -359,6 +360,8 @@ const LOOK_AT_SERVER: &str = "Look at the server: its stored secret, its checks 
 /// What is said of other schemes than Digest, and advised.
 const NO_DIGEST: &str =
     "Only digests can be checked: a capture cannot tell a wrong secret from a server that refuses a right one.";
+const NO_SCHEME: &str =
+    "The credentials begin without the word Digest: a server that reads strictly does not know what they are.";
 const LOOK_AT_LOG: &str = "See in the server's log why it refuses them";
 
 /// What is advised where the secret was given, and the digests could not be recomputed with it.

@@ -111,6 +111,7 @@ fn title(presented: &Presented<'_>) -> String {
 fn advice(presented: &Presented<'_>) -> &'static str {
     match (presented.credentials.scheme, presented.verdict()) {
         (Scheme::Basic, _) => "Compare the user name and the password on the client with those on the server",
+        _ if facts::lacks_scheme(presented) => facts::NAME_SCHEME,
         (Scheme::Other(_), _) => "See in the server's log why it refuses them",
         (_, None) => {
             "Give the password (--user with --ask-password, or --credentials) to learn whether the digest is right"

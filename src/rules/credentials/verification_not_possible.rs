@@ -42,6 +42,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         ))
         .advises(match facts::is_digest(presented) {
             true => "Give what is missing; for cut messages, capture again with tcpdump -s 0",
+            false if facts::lacks_scheme(presented) => facts::NAME_SCHEME,
             false => "Nothing: only digests can be checked",
         });
     finding.cause = Some(reason.name());

@@ -595,6 +595,29 @@ fn no_password_is_asked_for_where_there_is_no_digest() {
 }
 
 #[test]
+fn credentials_without_the_word_digest_are_told_so() {
+    let asked = |nonce: u8| format!("< 401\nWWW-Authenticate: challenge nonce=n{nonce}\n");
+    let bare = |nonce: u8| {
+        format!(
+            "> REGISTER\nAuthorization: username=\"1001\", realm=\"pbx.example.com\", nonce=\"n{nonce}\", uri=\"sip:pbx.example.com\", \
+             response=\"00112233445566778899aabbccddee{nonce:02}\"\n"
+        )
+    };
+    for secret in [NOTHING, SECRET] {
+        check(
+            &["> REGISTER\n", &asked(1), &bare(1), &asked(2), &bare(2), &asked(3), LATER],
+            secret,
+            "high challenge-loop cause=unknown says=without_the_word_Digest says=begin_the_header unsaid=--ask-password",
+        );
+        check(
+            &["> REGISTER\n", &asked(1), &bare(1), &asked(2), LATER],
+            secret,
+            "high rejected-credentials says=they_name_no_scheme says=begin_the_header unsaid=--ask-password",
+        );
+    }
+}
+
+#[test]
 fn a_right_digest_for_another_address_may_be_refused_for_that() {
     let bob = "> REGISTER\nAuthorization: digest user=2002 password=secret\n";
     let secrets = "1001,*,secret\n2002,*,secret\n";
