@@ -101,6 +101,8 @@ fn passed_over<'s>(
     let (issuer, answered) = session.challenge(at)?;
     let mut same = issuer.challenges.iter().filter(|offered| {
         offered.challenge.scheme == Scheme::Digest
+            // What cannot be answered is no offer.
+            && offered.challenge.malformation().is_none()
             && offered.header == answered.header
             && offered.realm() == answered.realm()
     });

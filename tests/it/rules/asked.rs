@@ -343,6 +343,19 @@ fn weaker_algorithm_chosen_is_found() {
 }
 
 #[test]
+fn a_stronger_challenge_that_cannot_be_answered_is_no_offer() {
+    let weak = "> REGISTER\nAuthorization: digest user=1001 password=secret algorithm=MD5\n";
+    for odd in ["realm=\"pbx.example.com\"", "realm=\"pbx.example.com\", nonce=\"\""] {
+        let sha = format!("WWW-Authenticate: Digest {odd}, algorithm=SHA-256\n");
+        check(
+            &["> REGISTER\n< 401\n", &sha, MD5, weak, OK],
+            SECRET,
+            "medium challenge-malformed\nno weaker-algorithm-chosen",
+        );
+    }
+}
+
+#[test]
 fn multiple_credentials_one_realm_is_found() {
     let both = "> REGISTER\nAuthorization: digest user=1001 password=secret algorithm=SHA-256\nAuthorization: digest user=1001 password=secret algorithm=MD5 nc=00000001\n";
     check(
