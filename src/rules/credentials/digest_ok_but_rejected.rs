@@ -361,6 +361,9 @@ fn differences(presented: &Presented<'_>, offered: &Offered<'_>) -> Vec<String> 
         }
         _ => {}
     }
+    if sent.username().is_none() && sent.username_star().is_some() {
+        differences.push("the user name as username*, which servers older than RFC 7616 do not read".to_owned());
+    }
     if sent.userhash() && !asked.userhash() {
         differences.push("a hashed user name, which the challenge does not offer".to_owned());
     }

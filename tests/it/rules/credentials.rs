@@ -84,6 +84,27 @@ fn digest_ok_but_rejected_is_found_where_the_answer_has_another_call_id() {
 }
 
 #[test]
+fn a_user_name_in_the_extended_form_may_be_refused_for_that() {
+    let asked = "> REGISTER\n< 401\nWWW-Authenticate: challenge nonce=n1 qop=none\n";
+    let answer = |user: &str| {
+        format!(
+            "> REGISTER\nAuthorization: Digest {user}, realm=\"pbx.example.com\", nonce=\"n1\", uri=\"sip:pbx.example.com\", \
+             response=\"507f869d74519de19911b6d2a3053682\"\n"
+        )
+    };
+    check(
+        &[asked, &answer("username*=UTF-8''1001"), REFUSED, LATER],
+        SECRET,
+        "high digest-ok-but-rejected fault=client sure=possible says=username*",
+    );
+    check(
+        &[asked, &answer("username=\"1001\""), REFUSED, LATER],
+        SECRET,
+        "high digest-ok-but-rejected fault=server sure=likely unsaid=username*",
+    );
+}
+
+#[test]
 fn digest_ok_but_rejected_is_none_of_its_neighbours() {
     let not = |also: &str| format!("{also}\nno digest-ok-but-rejected");
     check(&[ASKED, RIGHT, STALE], SECRET, &not("sessions refused"));
