@@ -365,7 +365,9 @@ pub fn algorithm_advice(attempt: &Attempt<'_>, algorithm: &str) -> String {
         let offered = offered.challenge.algorithm();
         matches!(offered, Algorithm::Aka { .. }) && offered.name() == Some(algorithm)
     });
-    if needs_sim {
+    if offers_unknown_alone(attempt) {
+        format!("Let the server offer an algorithm of the standards, MD5 or SHA-256: {algorithm} is none")
+    } else if needs_sim {
         format!(
             "{algorithm} needs the key of a SIM card (IMS): let the server offer a password algorithm to clients without one"
         )
@@ -378,6 +380,12 @@ pub fn algorithm_advice(attempt: &Attempt<'_>, algorithm: &str) -> String {
             "The first algorithm offered is {algorithm}: old clients give up there, even where MD5 follows. Update the client; until then MD5 first helps it"
         )
     }
+}
+
+/// Whether a challenge offers algorithms of no standard and nothing else: a client is to pass over those (RFC 7616 §3.3).
+pub fn offers_unknown_alone(attempt: &Attempt<'_>) -> bool {
+    let mut digests = attempt.challenges.iter().filter(|offered| offered.challenge.scheme == Scheme::Digest).peekable();
+    digests.peek().is_some() && digests.all(|offered| offered.challenge.algorithm().name().is_none())
 }
 
 /// Whether a challenge offers what every client knows.

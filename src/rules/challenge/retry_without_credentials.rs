@@ -132,6 +132,9 @@ fn explain_demand(
             if challenge_facts::has_plain_md5(asking) { "first, and MD5 behind it" } else { "and no MD5" },
         ));
         finding.confidence = finding.confidence.min(Confidence::Likely);
+        if challenge_facts::offers_unknown_alone(asking) {
+            finding.fault = Fault::Server;
+        }
         finding = finding.advises(challenge_facts::algorithm_advice(asking, &algorithm));
     }
     finding.advises(challenge_form::ELSE_ACCOUNT)

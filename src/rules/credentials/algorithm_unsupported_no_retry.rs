@@ -27,7 +27,7 @@ pub static RULE: Rule = Rule {
     advice: "Update the client. Until then let the server offer MD5 first, or MD5 alone, to these clients (Asterisk: supported \
              algorithms of the auth object, in that order).",
     not_this: "A client without an account for that realm falls silent too: one that answers MD5 challenges of this server, and not \
-               this one, settles it.",
+               this one, settles it. Algorithms that no standard names are the server's fault, not the client's.",
     sources: &["RFC 8760 section 2.4", "RFC 7616 section 3.7", "RFC 7616 section 3.3"],
     sample: "register-two-algorithms-unanswered",
     check: Check::Deviation(check),
@@ -63,14 +63,19 @@ fn finding(session: &Session<'_>, context: &Context<'_>, unanswered: &Unanswered
         severity => (severity, unanswered.confidence.min(Confidence::Likely)),
     };
     let who = challenge_facts::who(session, attempt);
-    let offer = if has_md5 {
+    let is_of_no_standard = challenge_facts::offers_unknown_alone(attempt);
+    let offer = if is_of_no_standard {
+        format!(
+            "The challenge offers {algorithm}, which is none of the standards' algorithms: clients are to pass over it (RFC 7616 section 3.3)"
+        )
+    } else if has_md5 {
         format!("{algorithm} comes first in the challenge, and MD5 further down")
     } else {
         format!("The challenge offers {algorithm} and no MD5")
     };
     let mut finding = Finding::new(&RULE, format!("{who} does not answer a challenge that begins with {algorithm}"))
         .graded(severity, confidence)
-        .fault(Fault::Client)
+        .fault(if is_of_no_standard { Fault::Server } else { Fault::Client })
         .explained(format!(
             "{offer}. No credentials follow{}. A client without an account for this realm would be silent too.",
             match (is_open, has_md5) {

@@ -330,6 +330,26 @@ fn algorithm_unsupported_no_retry_gives_way_to_a_retry_without_credentials() {
 }
 
 #[test]
+fn an_algorithm_of_no_standard_is_the_servers_fault() {
+    let odd = "WWW-Authenticate: Digest realm=\"pbx.example.com\", nonce=\"a\", qop=\"auth\", algorithm=SHA-1\n";
+    check(
+        &["> REGISTER\n< 401\n", odd, LATER],
+        NOTHING,
+        "high algorithm-unsupported-no-retry fault=server says=none_of_the_standards' says=MD5_or_SHA-256 unsaid=update_the_client",
+    );
+    check(
+        &["> REGISTER\n< 401\n", odd, "> REGISTER\n< 401\n", odd, "> REGISTER\n< 401\n", odd],
+        NOTHING,
+        "medium retry-without-credentials cause=algorithm fault=server says=MD5_or_SHA-256",
+    );
+    check(
+        &["> REGISTER\n< 401\n", odd, MD5, LATER],
+        NOTHING,
+        "high algorithm-unsupported-no-retry fault=client says=second_offer",
+    );
+}
+
+#[test]
 fn weaker_algorithm_chosen_is_found() {
     let weak = "> REGISTER\nAuthorization: digest user=1001 password=secret algorithm=MD5\n";
     let strong = "> REGISTER\nAuthorization: digest user=1001 password=secret algorithm=SHA-256\n";
