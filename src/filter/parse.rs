@@ -305,7 +305,12 @@ impl<'t> Parser<'t> {
                 }
             }
         } else if self.lexer.take("-") {
-            self.lexer.integer().map(|last| Part::Through(start, last))
+            // As in Wireshark, both count from the same end. It wants one byte to be written as one.
+            let last = self.lexer.integer().filter(|last| start <= *last && (start < 0) == (*last < 0));
+            last.map(|last| match last == start {
+                true => Part::Length(start, 1),
+                false => Part::Through(start, last),
+            })
         } else {
             Some(Part::Length(start, 1))
         };

@@ -74,6 +74,19 @@ fn what_can_never_match_is_told_with_the_cure() {
     check("sip.CSeq.seq == 1 and sip.CSeq.seq == 2", "");
 }
 
+/// Wireshark refuses them, and what is printed is to be pasted there.
+#[test]
+fn parts_that_wireshark_refuses_are_errors_and_one_byte_is_written_as_one() {
+    for wrong in ["[3-1]", "[-2--4]", "[1--1]", "[-4-2]"] {
+        let error = Filter::parse(&format!("sip.Method{wrong} == \"I\"")).expect_err(wrong);
+        assert!(error.to_string().contains("no part of a field"), "{wrong}: {error}");
+    }
+    for (written, printed) in [("[0-0]", "[0]"), ("[-1--1]", "[-1]"), ("[-4--2]", "[-4--2]"), ("[0-2]", "[0-2]")] {
+        let (filter, _) = Filter::parse(&format!("sip.Method{written} == \"I\"")).expect(written);
+        assert_eq!(filter.text(), format!("sip.Method{printed} == \"I\""));
+    }
+}
+
 #[test]
 fn errors_show_the_place_and_the_way_out() {
     let check = |text: &str, place: &str, said: &str| {
