@@ -29,7 +29,7 @@ pub static RULE: Rule = Rule {
     advice: "Update the client. Where a client that knows better falls back, look for a device on the path that changes challenges.",
     not_this: "A client takes the topmost offer that it knows: where MD5 stands first, MD5 is right, and the order is \
                algorithm-order-weak-first. What was refused with the stronger one may be tried with the weaker.",
-    sources: &["RFC 8760 section 2.4", "RFC 7616 section 5.7"],
+    sources: &["RFC 8760 section 2.4", "RFC 7616 section 5.6"],
     sample: "register-weaker-algorithm-chosen",
     check: Check::Deviation(check),
 };

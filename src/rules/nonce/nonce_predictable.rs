@@ -25,7 +25,7 @@ pub static RULE: Rule = Rule {
             attacker between client and server, so the finding is possible only.",
     advice: "Update the server: nonces need a keyed hash or 64 random bits.",
     not_this: "A time with a keyed hash behind it, as Kamailio, Asterisk and others write it, cannot be guessed.",
-    sources: &["RFC 7616 section 3.3", "RFC 7616 section 5.9"],
+    sources: &["RFC 7616 section 3.3", "RFC 7616 section 5.12"],
     sample: "nonce-predictable",
     check: Check::Capture(check),
 };

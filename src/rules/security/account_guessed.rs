@@ -33,7 +33,7 @@ pub static RULE: Rule = Rule {
              since then.",
     not_this: "A phone that repeats itself until its password is corrected: that is no brute force, and so this rule does not \
                speak.",
-    sources: &["RFC 7616 section 5.3"],
+    sources: &["RFC 7616 section 5.7"],
     sample: "brute-force",
     check: Check::Capture(check),
 };

@@ -29,7 +29,7 @@ pub static RULE: Rule = Rule {
     advice: "First correct what was refused, then lift the ban (fail2ban-client unban ADDRESS), else it comes back at once.",
     not_this: "Credentials that were accepted since forgive what was refused before. Requests to another port, and pings (OPTIONS), which some \
                servers never answer, do not count. A server that answers nobody is down or out of reach, and so is one that answers nobody until later, where others that were not refused fall silent, too. A request that is lost is answered at the next try.",
-    sources: &["RFC 7616 section 5.3", "RFC 3261 section 17.1.2.2"],
+    sources: &["RFC 7616 section 5.7", "RFC 3261 section 17.1.2.2"],
     sample: "blocked-after-failures",
     check: Check::Capture(check),
 };

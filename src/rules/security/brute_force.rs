@@ -36,7 +36,7 @@ pub static RULE: Rule = Rule {
     not_this: "A phone that repeats itself under one Call-ID is stuck and guesses nothing. Neither is it one whose digest is \
                right, nor one that had got in from there before, nor an account whose old nonce is refused and whose next request is accepted. What a proxy passes on \
                is possible at most, unless the digests prove it: there may be many phones behind it.",
-    sources: &["RFC 7616 section 5.3", "RFC 3261 section 26.3.2"],
+    sources: &["RFC 7616 section 5.7", "RFC 3261 section 26.3.2"],
     sample: "brute-force",
     check: Check::Capture(check),
 };

@@ -38,7 +38,7 @@ pub static RULE: Rule = Rule {
     not_this: "Many phones behind one address send from many ports, answer their challenges and get in. A trunk that carries thousands of users mostly \
                succeeds. Numbers that one caller dials are no users, where a second or more lies between them, and neither is what a client with an account subscribes to. A gateway whose users \
                are all unknown is possible at most, and so is what a proxy passes on. Pings want any answer. Users that were tried with credentials are another matter.",
-    sources: &["RFC 3261 section 26.1", "RFC 7616 section 5.3"],
+    sources: &["RFC 3261 section 26.1", "RFC 7616 section 5.7"],
     sample: "user-enumeration",
     check: Check::Capture(check),
 };
