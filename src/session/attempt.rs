@@ -39,6 +39,8 @@ pub struct Attempt<'run> {
     pub outcome: AttemptOutcome,
     /// Other appearances of the request, on every hop.
     pub copies: Vec<Copy>,
+    /// The transactions of the request on later hops, which add nothing of their own, as indices into the run's.
+    pub hops: Vec<usize>,
     /// The exchange it belongs to, as an index into the session's.
     pub exchange: usize,
     /// Its sender had sent the same request before, to another address or from another port (RFC 3261 §18.1.1, RFC 3263

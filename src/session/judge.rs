@@ -18,8 +18,6 @@ use crate::digest::near_miss::Closest;
 use crate::session::Attempt;
 use crate::session::AttemptOutcome;
 use crate::session::ChallengeRow;
-use crate::session::Copy;
-use crate::session::CopyKind;
 use crate::session::CredentialsRow;
 use crate::session::Exchange;
 use crate::session::Judgement;
@@ -27,6 +25,9 @@ use crate::session::Offered;
 use crate::session::Presented;
 use crate::session::Run;
 use crate::session::Transaction;
+use crate::session::hops::Asking;
+use crate::session::hops::collect;
+use crate::session::hops::is_sent_on;
 use crate::session::join::join;
 use crate::session::product::is_of_other_product;
 use crate::sip::Method;
@@ -40,13 +41,22 @@ pub struct Around<'a> {
     pub unreachable: &'a Unreachables,
 }
 
+/// What attempts are judged by.
+#[derive(Clone, Copy)]
+struct Told<'a> {
+    run: &'a Run,
+    asking: &'a Asking,
+    around: Around<'a>,
+}
+
 /// The attempts of a run, in order, and the exchanges they form.
 pub fn judge<'run>(run: &'run Run, around: Around<'_>) -> (Vec<Attempt<'run>>, Vec<Exchange>) {
     let mut attempts = collect(run);
     join(&mut attempts);
     let mut exchanges = group(run, &mut attempts);
+    let asking = Asking::of(run, &attempts);
     for index in 0..attempts.len() {
-        decide(run, &mut attempts, &exchanges, index, around);
+        decide(Told { run, asking: &asking, around }, &mut attempts, &exchanges, index);
     }
     for exchange in &mut exchanges {
         let is_let_past = |index: &&usize| attempts.get(**index).is_some_and(Attempt::is_let_past);
@@ -55,59 +65,8 @@ pub fn judge<'run>(run: &'run Run, around: Around<'_>) -> (Vec<Attempt<'run>>, V
     (attempts, exchanges)
 }
 
-/// The transactions that count, with the appearances of the same request on later hops as their copies.
-fn collect(run: &Run) -> Vec<Attempt<'_>> {
-    let mut attempts: Vec<Attempt<'_>> = Vec::with_capacity(run.transactions.len());
-    let mut attempt_of: Vec<Option<usize>> = Vec::with_capacity(run.transactions.len());
-    for (index, transaction) in run.transactions.iter().enumerate() {
-        if !transaction.method.is_challengeable() {
-            attempt_of.push(None);
-            continue;
-        }
-        let origin =
-            transaction.forwarded_from().and_then(|from| Some((from, attempt_of.get(from).copied().flatten()?)));
-        match origin {
-            Some((from, attempt))
-                if run.transactions.get(from).is_some_and(|first| is_passed_on(first, transaction)) =>
-            {
-                if let (Some(attempt), Some(request)) = (attempts.get_mut(attempt), &transaction.request) {
-                    attempt.copies.push(Copy { at: request.at, kind: CopyKind::Hop });
-                    attempt.copies.extend(transaction.copies());
-                }
-                attempt_of.push(Some(attempt));
-            }
-            _ => {
-                let first = transaction.forwarded_from().and_then(|from| run.transactions.get(from));
-                let is_sent_again =
-                    first.is_some_and(|first| first.flow().source.address == transaction.flow().source.address);
-                attempt_of.push(Some(attempts.len()));
-                attempts.push(Attempt { is_sent_again, ..attempt(index, transaction) });
-            }
-        }
-    }
-    attempts
-}
-
-/// Whether a later hop adds nothing of its own: its credentials and challenges are those of the hop before. An answer that
-/// did not come back to the hop before is an addition.
-fn is_passed_on(first: &Transaction, next: &Transaction) -> bool {
-    if first.answer.is_none() && next.answer.is_some() {
-        return false;
-    }
-    let (Some(first_request), Some(next_request)) = (&first.request, &next.request) else { return false };
-    let adds_no_credentials = next_request.credentials.iter().all(|row| {
-        first_request.credentials.iter().any(|known| known.header == row.header && known.value == row.value)
-    });
-    let adds_no_challenge = next.answer.as_ref().is_none_or(|answer| {
-        answer.challenges.is_empty()
-            || first.answer.as_ref().is_some_and(|known| {
-                answer.challenges.iter().all(|row| known.challenges.iter().any(|other| other.value == row.value))
-            })
-    });
-    adds_no_credentials && adds_no_challenge
-}
-
-fn attempt(transaction_index: usize, transaction: &Transaction) -> Attempt<'_> {
+/// What one request and its answer say; nothing is judged yet.
+pub(super) fn attempt(transaction_index: usize, transaction: &Transaction) -> Attempt<'_> {
     let rows = transaction.request.as_ref().map(|request| &*request.credentials).unwrap_or_default();
     let ack_rows = transaction.ack().map(|ack| &*ack.credentials).unwrap_or_default();
     Attempt {
@@ -118,6 +77,7 @@ fn attempt(transaction_index: usize, transaction: &Transaction) -> Attempt<'_> {
         challenges: transaction.answer.as_ref().map(|answer| offered(&answer.challenges)).unwrap_or_default(),
         outcome: AttemptOutcome::Undecided,
         copies: transaction.copies().to_vec(),
+        hops: Vec::new(),
         exchange: 0,
         is_sent_again: false,
     }
@@ -160,19 +120,19 @@ fn offered(rows: &[ChallengeRow]) -> Vec<Offered<'_>> {
 }
 
 /// Judges every row of credentials by the answer, then the attempt.
-fn decide(run: &Run, attempts: &mut [Attempt<'_>], exchanges: &[Exchange], index: usize, around: Around<'_>) {
+fn decide(told: Told<'_>, attempts: &mut [Attempt<'_>], exchanges: &[Exchange], index: usize) {
     let Some(attempt) = attempts.get(index) else { return };
     let previous = exchanges.get(attempt.exchange).and_then(|exchange| {
         let position = exchange.attempts.binary_search(&index).ok()?.checked_sub(1)?;
         attempts.get(*exchange.attempts.get(position)?)
     });
     let passed_over = PassedOver::of(attempt, previous);
-    let judge = |presented| match judgement(run, attempts, index, attempt, presented) {
+    let judge = |presented| match judgement(told, attempts, index, attempt, presented) {
         Judgement::Accepted if passed_over.as_ref().is_some_and(|over| over.holds(presented)) => Judgement::Refused,
         judgement => judgement,
     };
     let judgements: Vec<Judgement> = attempt.credentials.iter().map(judge).collect();
-    let outcome = match outcome(attempt, &judgements, around) {
+    let outcome = match outcome(attempt, &judgements, told.around) {
         AttemptOutcome::NoAnswer if has_gone_on(attempts, index, attempt) => AttemptOutcome::Undecided,
         outcome => outcome,
     };
@@ -234,7 +194,7 @@ impl<'a> PassedOver<'a> {
 }
 
 fn judgement(
-    run: &Run,
+    told: Told<'_>,
     attempts: &[Attempt<'_>],
     index: usize,
     attempt: &Attempt<'_>,
@@ -244,7 +204,9 @@ fn judgement(
     match status {
         200..=299 => Judgement::Accepted,
         401 | 407 if is_under_other_header(attempts, index, attempt, presented) => Judgement::Unjudged,
-        300..=699 if status != 401 && status != 407 && was_let_on(attempts, attempt, presented) => Judgement::Passed,
+        300..=699 if status != 401 && status != 407 && was_let_on(told, attempts, attempt, presented) => {
+            Judgement::Passed
+        }
         300..=699 if status != 401 && status != 407 && was_called_on(attempt, presented) => Judgement::Passed,
         401 | 407 => {
             // A client that names a wrong realm is refused by the realm whose nonce it used.
@@ -261,7 +223,7 @@ fn judgement(
                         || has_answered(attempt, offered)
                         || is_shown_beside(attempts, index, presented)
                         || (attempt.transaction.method != Method::Register
-                            && is_asked_behind(run, attempts, attempt, presented)))
+                            && is_asked_behind(told.run, attempts, attempt, presented)))
             };
             let mut again = attempt
                 .challenges
@@ -332,14 +294,15 @@ fn is_shown_beside(attempts: &[Attempt<'_>], index: usize, presented: &Presented
 }
 
 /// Whether who had asked for these credentials sent the request on, seen on its next hop, and passed an answer back: a proxy that held
-/// the bare request back let this one past. A registrar behind it judges for itself.
-fn was_let_on(attempts: &[Attempt<'_>], attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
-    let is_sent_on = |attempt: &Attempt<'_>| attempt.copies.iter().any(|copy| copy.kind == CopyKind::Hop);
+/// the bare request back let this one past. A registrar behind it judges for itself, and so does a server there that asks for the same
+/// realm: then the bare request was sent on as well, and the capture lacks it.
+fn was_let_on(told: Told<'_>, attempts: &[Attempt<'_>], attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
     let asking = presented.answers.and_then(|at| attempts.get(at.attempt));
     attempt.transaction.method != Method::Register
         && !presented.is_wrong()
-        && is_sent_on(attempt)
-        && asking.is_some_and(|asking| !is_sent_on(asking))
+        && is_sent_on(told.run, attempt)
+        && asking.is_some_and(|asking| !is_sent_on(told.run, asking))
+        && !told.asking.is_for(told.run, attempt, &presented.realm())
 }
 
 /// Whether a B2BUA that had asked for these credentials called somebody else, and passes back what it was answered there.

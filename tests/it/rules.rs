@@ -18,6 +18,7 @@ mod field;
 mod hangups;
 mod history;
 mod hops;
+mod legs;
 mod loops;
 mod modesty;
 mod near_misses;

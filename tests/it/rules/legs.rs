@@ -1,0 +1,94 @@
+//! One way seen on two of its legs, before and behind a proxy or a NAT, and a frame missing on one of them.
+
+use super::*;
+
+const NAMES: &str = "phone 192.168.1.20\nproxy 198.51.100.7\n";
+
+/// What a file and a frame of a classic capture begin with.
+const FILE_HEADER_LEN: usize = 24;
+const RECORD_HEADER_LEN: usize = 16;
+/// Where an address stands in a frame.
+const SOURCE: std::ops::Range<usize> = 26..30;
+const DESTINATION: std::ops::Range<usize> = 30..34;
+const INSIDE: [u8; 4] = [192, 168, 1, 20];
+
+/// What a capture on both sides of a NAT holds: each frame between client and server twice, but for those that are missing, by number.
+fn both_sides(scenario: &[&str], missing: &[usize]) -> Vec<u8> {
+    let outside = crate::scenario::pcap(&scenario.concat());
+    let (header, mut rest) = outside.split_at(FILE_HEADER_LEN);
+    let client: [u8; 4] = rest[RECORD_HEADER_LEN..][SOURCE].try_into().expect("four bytes");
+    let mut number = 0;
+    let mut capture = header.to_vec();
+    let mut add = |frame: &[u8]| {
+        number += 1;
+        if !missing.contains(&number) {
+            capture.extend(frame);
+        }
+    };
+    while let Some(len) = rest.get(8..12) {
+        let len = u32::from_le_bytes(len.try_into().expect("four bytes")) as usize;
+        let (record, behind) = rest.split_at(RECORD_HEADER_LEN + len);
+        let (place, is_request) = match record[RECORD_HEADER_LEN..][SOURCE] == client {
+            true => (SOURCE, true),
+            false => (DESTINATION, false),
+        };
+        let mut inside = record.to_vec();
+        inside[RECORD_HEADER_LEN..][place].copy_from_slice(&INSIDE);
+        let both = if is_request { [&inside, record] } else { [record, &inside] };
+        both.into_iter().for_each(&mut add);
+        rest = behind;
+    }
+    capture
+}
+
+/// An INVITE that a server behind a proxy asks for credentials, and turns down with them. Each message is a frame, from 1.
+const PROXY_CALL: [&str; 12] = [
+    "phone > proxy INVITE\n",
+    "proxy > server forward\n",
+    "server > proxy 407\nProxy-Authenticate: challenge\n",
+    "proxy > phone forward\n",
+    "proxy > server ACK\n",
+    "phone > proxy ACK\n",
+    "phone > proxy INVITE\nProxy-Authorization: digest user=1001 password=secret\n",
+    "proxy > server forward\n",
+    "server > proxy 403\n",
+    "proxy > phone forward\n",
+    "proxy > server ACK\n",
+    "phone > proxy ACK\n",
+];
+
+/// The messages one after the other, with those unseen whose numbers are given.
+fn without(messages: &[&str], missing: &[usize]) -> String {
+    let unseen = |(index, message): (usize, &&str)| {
+        let (route, what) = message.split_at(message.rfind(['>', '<']).map_or(0, |at| at + 2));
+        let (receiver, what) = what.split_once(' ').expect("a receiver and what it is sent");
+        match missing.contains(&(index + 1)) {
+            true => format!("{route}{receiver} unseen {what}"),
+            false => (*message).to_owned(),
+        }
+    };
+    messages.iter().enumerate().map(unseen).collect()
+}
+
+#[test]
+fn a_bare_request_that_the_capture_lacks_on_the_next_hop_was_not_held_back() {
+    for missing in [&[][..], &[1], &[2], &[4], &[1, 4]] {
+        let call = without(&PROXY_CALL, missing);
+        check(&[NAMES, &call, LATER], NOTHING, "high forbidden-after-credentials\nverdict problems");
+        check(
+            &[NAMES, &call, LATER],
+            SECRET,
+            "high forbidden-after-credentials\nno digest-ok-accepted\nverdict problems",
+        );
+    }
+}
+
+#[test]
+fn the_other_side_of_a_nat_is_no_next_hop() {
+    let call = [CALL_ASKED, CALL_RIGHT, "< 403\n> ACK\n", LATER];
+    for missing in [&[][..], &[1], &[2], &[3], &[4]] {
+        let capture = both_sides(&call, missing);
+        check_capture(capture.clone(), NOTHING, "high forbidden-after-credentials\nverdict problems");
+        check_capture(capture, SECRET, "high forbidden-after-credentials\nno digest-ok-accepted\nverdict problems");
+    }
+}
