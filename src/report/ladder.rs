@@ -10,6 +10,7 @@ use crate::report::FrameAt;
 use crate::report::Party;
 use crate::report::Session;
 use crate::report::Verification;
+use crate::report::model;
 
 pub mod mermaid;
 pub mod svg;
@@ -233,8 +234,14 @@ impl Sides {
 pub fn messages_of(attempt: &Attempt) -> usize {
     let hops = attempt.copies.iter().filter(|copy| copy.kind == "hop" && copy.hop.is_some());
     let of_hops: usize = hops.map(|copy| 1 + usize::from(copy.status.is_some())).sum();
-    let own = [attempt.request.is_some(), attempt.status.is_some(), attempt.ack.is_some()];
+    let is_answered = attempt.status.is_some() && !attempt.copies.iter().any(|copy| is_answer_of(attempt, copy));
+    let own = [attempt.request.is_some(), is_answered, attempt.ack.is_some()];
     of_hops + own.into_iter().map(usize::from).sum::<usize>()
+}
+
+/// Whether the answer was seen on that later hop alone.
+fn is_answer_of(attempt: &Attempt, copy: &model::Copy) -> bool {
+    copy.kind == "hop" && copy.response.is_some() && copy.response == attempt.response
 }
 
 fn push_attempt(events: &mut Vec<Event>, sides: &mut Sides, session: &Session, attempt: &Attempt) {
@@ -260,20 +267,26 @@ fn push_attempt(events: &mut Vec<Event>, sides: &mut Sides, session: &Session, a
         let arrow = Arrow::new(attempt.request, client, server, request.clone());
         push(sent, Arrow { note, times: again + 1, tone, ..arrow });
     }
+    let reason = attempt.reason.as_deref().map(shown).unwrap_or_default();
+    let status = attempt.status.map(|status| format!("{status} {reason}").trim_end().to_owned());
+    let mut is_answered = false;
     for copy in attempt.copies.iter().filter(|copy| copy.kind == "hop") {
         let Some(hop) = &copy.hop else { continue };
         let (from, to) = (sides.column(hop.client), sides.column(hop.server));
         let frame = Some(FrameAt { input: copy.input, number: copy.number });
         let time = copy.time.map(|time| time.0);
         push(time, Arrow { note: "passed on".to_owned(), ..Arrow::new(frame, from, to, request.clone()) });
-        if let Some(status) = copy.status {
-            let time = later(time, copy.response_ms);
+        let time = later(time, copy.response_ms);
+        if let Some(status) = status.clone().filter(|_| is_answer_of(attempt, copy)) {
+            let arrow = Arrow::new(copy.response, to, from, status);
+            push(time, Arrow { note: answer_note(attempt), tone: tone(attempt), ..arrow });
+            is_answered = true;
+        } else if let Some(status) = copy.status {
             push(time, Arrow::new(copy.response, to, from, status.to_string()));
         }
     }
-    if let Some(status) = attempt.status {
-        let reason = attempt.reason.as_deref().map(shown).unwrap_or_default();
-        let arrow = Arrow::new(attempt.response, server, client, format!("{status} {reason}").trim_end().to_owned());
+    if let Some(status) = status.filter(|_| !is_answered) {
+        let arrow = Arrow::new(attempt.response, server, client, status);
         push(later(sent, attempt.response_ms), Arrow { note: answer_note(attempt), tone: tone(attempt), ..arrow });
     }
     if let Some(ack) = &attempt.ack {

@@ -41,6 +41,8 @@ pub struct Attempt<'run> {
     pub copies: Vec<Copy>,
     /// The transactions of the request on later hops, which add nothing of their own, as indices into the run's.
     pub hops: Vec<usize>,
+    /// The later hop whose answer it has, where the capture lacks that on its own.
+    pub behind: Option<&'run Transaction>,
     /// The exchange it belongs to, as an index into the session's.
     pub exchange: usize,
     /// Its sender had sent the same request before, to another address or from another port (RFC 3261 §18.1.1, RFC 3263
@@ -174,9 +176,9 @@ impl<'run> Attempt<'run> {
         self.transaction.request.as_ref()
     }
 
-    /// The final answer, where it was seen.
+    /// The final answer, where it was seen: on a later hop, where the capture lacks it on its own.
     pub fn answer(&self) -> Option<&'run Answer> {
-        self.transaction.answer.as_ref()
+        self.transaction.answer.as_ref().or(self.behind.and_then(|behind| behind.answer.as_ref()))
     }
 
     /// The final status; `None` without an answer.

@@ -1,18 +1,26 @@
 //! One request on its way: its appearances on several hops made one attempt, and what they show of who asks for credentials.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use crate::base::CaptureTime;
+use crate::base::Transport;
+use crate::base::time::TRANSACTION_TIMEOUT;
+use crate::session::Answer;
 use crate::session::Attempt;
 use crate::session::Copy;
 use crate::session::CopyKind;
+use crate::session::CredentialsRow;
 use crate::session::Offered;
 use crate::session::Run;
 use crate::session::Transaction;
 use crate::session::judge::attempt;
+use crate::sip::Method;
 
 /// The transactions that count, with the appearances of the same request on later hops as their copies.
-pub(super) fn collect(run: &Run) -> Vec<Attempt<'_>> {
+pub(super) fn collect(run: &Run, end: CaptureTime) -> Vec<Attempt<'_>> {
+    let answered_behind = answered_behind(run, end);
     let mut attempts: Vec<Attempt<'_>> = Vec::with_capacity(run.transactions.len());
     let mut attempt_of: Vec<Option<usize>> = Vec::with_capacity(run.transactions.len());
     for (index, transaction) in run.transactions.iter().enumerate() {
@@ -22,10 +30,15 @@ pub(super) fn collect(run: &Run) -> Vec<Attempt<'_>> {
         }
         let origin =
             transaction.forwarded_from().and_then(|from| Some((from, attempt_of.get(from).copied().flatten()?)));
+        let is_passed_on = |from: usize| {
+            let first = run.transactions.get(from);
+            let behind = answered_behind.get(&from).and_then(|behind| run.transactions.get(*behind));
+            let answer =
+                first.and_then(|first| first.answer.as_ref().or(behind.and_then(|behind| behind.answer.as_ref())));
+            first.is_some_and(|first| is_passed_on(first, answer, transaction))
+        };
         match origin {
-            Some((from, attempt))
-                if run.transactions.get(from).is_some_and(|first| is_passed_on(first, transaction)) =>
-            {
+            Some((from, attempt)) if is_passed_on(from) => {
                 if let (Some(attempt), Some(request)) = (attempts.get_mut(attempt), &transaction.request) {
                     attempt.copies.push(Copy { at: request.at, kind: CopyKind::Hop });
                     attempt.copies.extend(transaction.copies());
@@ -35,10 +48,10 @@ pub(super) fn collect(run: &Run) -> Vec<Attempt<'_>> {
             }
             _ => {
                 let first = transaction.forwarded_from().and_then(|from| run.transactions.get(from));
-                let is_sent_again =
-                    first.is_some_and(|first| first.flow().source.address == transaction.flow().source.address);
+                let is_sent_again = first.is_some_and(|first| is_of_same_sender(first, transaction));
                 attempt_of.push(Some(attempts.len()));
-                attempts.push(Attempt { is_sent_again, ..attempt(index, transaction) });
+                let behind = answered_behind.get(&index).and_then(|behind| run.transactions.get(*behind));
+                attempts.push(Attempt { is_sent_again, ..attempt(index, transaction, behind) });
             }
         }
     }
@@ -47,21 +60,90 @@ pub(super) fn collect(run: &Run) -> Vec<Attempt<'_>> {
 
 /// Whether a later hop adds nothing of its own: its credentials and challenges are those of the hop before. An answer that
 /// did not come back to the hop before is an addition.
-fn is_passed_on(first: &Transaction, next: &Transaction) -> bool {
-    if first.answer.is_none() && next.answer.is_some() {
+fn is_passed_on(first: &Transaction, known: Option<&Answer>, next: &Transaction) -> bool {
+    if known.is_none() && next.answer.is_some() {
         return false;
     }
-    let (Some(first_request), Some(next_request)) = (&first.request, &next.request) else { return false };
-    let adds_no_credentials = next_request.credentials.iter().all(|row| {
-        first_request.credentials.iter().any(|known| known.header == row.header && known.value == row.value)
-    });
     let adds_no_challenge = next.answer.as_ref().is_none_or(|answer| {
         answer.challenges.is_empty()
-            || first.answer.as_ref().is_some_and(|known| {
+            || known.is_some_and(|known| {
                 answer.challenges.iter().all(|row| known.challenges.iter().any(|other| other.value == row.value))
             })
     });
-    adds_no_credentials && adds_no_challenge
+    adds_no_credentials(first, next) && adds_no_challenge
+}
+
+fn adds_no_credentials(first: &Transaction, next: &Transaction) -> bool {
+    let (Some(first), Some(next)) = (&first.request, &next.request) else { return false };
+    let is_known = |row: &CredentialsRow| {
+        first.credentials.iter().any(|known| known.header == row.header && known.value == row.value)
+    };
+    next.credentials.iter().all(is_known)
+}
+
+fn is_of_same_sender(first: &Transaction, next: &Transaction) -> bool {
+    first.flow().source.address == next.flow().source.address
+}
+
+/// Transactions whose answer the capture lacks, and which was heard all the same: by the later hop that shows it.
+fn answered_behind(run: &Run, end: CaptureTime) -> BTreeMap<usize, usize> {
+    let mut behind: BTreeMap<usize, usize> = BTreeMap::new();
+    // What became of them cannot be told by one of their next hops.
+    let mut unclear: BTreeSet<usize> = BTreeSet::new();
+    let answer = |index: usize| run.transactions.get(index).and_then(|known| known.answer.as_ref());
+    // The last hop has been looked at when it is the turn of those before it.
+    for (index, next) in run.transactions.iter().enumerate().rev() {
+        let Some(from) = next.forwarded_from().filter(|from| *from < index) else { continue };
+        let Some(first) = run.transactions.get(from).filter(|first| first.answer.is_none()) else { continue };
+        // A proxy may answer a challenge itself, and a client may ask another server.
+        if is_of_same_sender(first, next) || !adds_no_credentials(first, next) {
+            unclear.insert(from);
+        }
+        let shown = if next.answer.is_some() { Some(index) } else { behind.get(&index).copied() };
+        let Some((shown, told)) = shown.and_then(|shown| Some((shown, answer(shown)?))) else { continue };
+        let other = behind.get(&from).and_then(|other| answer(*other));
+        match other {
+            Some(other) if is_success(other) || (!is_success(told) && is_same_answer(other, told)) => {}
+            // Of several branches one that accepts is enough (RFC 3261 §16.7).
+            Some(_) if !is_success(told) => drop(unclear.insert(from)),
+            _ => drop(behind.insert(from, shown)),
+        }
+    }
+    behind.retain(|from, shown| {
+        let first = run.transactions.get(*from);
+        let is_heard = |first| answer(*shown).is_some_and(|answer| is_heard(run, *from, first, answer, end));
+        !unclear.contains(from) && first.is_some_and(is_heard)
+    });
+    behind
+}
+
+fn is_success(answer: &Answer) -> bool {
+    (200..=299).contains(&answer.status)
+}
+
+fn is_same_answer(one: &Answer, other: &Answer) -> bool {
+    let values = |answer: &Answer| answer.challenges.iter().map(|row| row.value.clone()).collect::<Vec<_>>();
+    one.status == other.status && values(one) == values(other)
+}
+
+/// Transactions behind one among which the next request of its client is looked for. Bounds the search in endless sessions.
+const GOES_ON_WITHIN: usize = 16;
+
+/// Whether an answer that was seen on a later hop alone must have come back to the client, or the capture ends before that shows. Over UDP
+/// whoever hears none repeats the request (RFC 3261 §17.1.1.2, §17.1.2.2); who waits in silence goes on only with an answer, and whether
+/// a challenge was heard shows in what follows it.
+fn is_heard(run: &Run, from: usize, first: &Transaction, answer: &Answer, end: CaptureTime) -> bool {
+    let waits_in_silence =
+        first.transport != Transport::Udp || (first.method == Method::Invite && first.has_provisional());
+    let behind = run.transactions.iter().skip(from + 1).take(GOES_ON_WITHIN);
+    let sent_next = behind.filter(|next| is_of_same_sender(first, next)).filter_map(|next| next.request.as_ref());
+    let mut pauses = sent_next.filter(|next| next.time > answer.time).map(|next| next.time.since(answer.time));
+    let mut is_shown = || match waits_in_silence {
+        true => pauses.any(|pause| pause < TRANSACTION_TIMEOUT),
+        false => pauses.next().is_some() || !matches!(answer.status, 401 | 407),
+    };
+    let is_over = first.ack().is_some() || end.since(answer.time) < TRANSACTION_TIMEOUT;
+    first.last_sent() <= answer.time && (is_over || is_shown())
 }
 
 /// Whether a request was seen on a next hop: that of a proxy, which puts a Via of its own on it.

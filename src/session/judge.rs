@@ -51,7 +51,7 @@ struct Told<'a> {
 
 /// The attempts of a run, in order, and the exchanges they form.
 pub fn judge<'run>(run: &'run Run, around: Around<'_>) -> (Vec<Attempt<'run>>, Vec<Exchange>) {
-    let mut attempts = collect(run);
+    let mut attempts = collect(run, around.end);
     join(&mut attempts);
     let mut exchanges = group(run, &mut attempts);
     let asking = Asking::of(run, &attempts);
@@ -66,7 +66,12 @@ pub fn judge<'run>(run: &'run Run, around: Around<'_>) -> (Vec<Attempt<'run>>, V
 }
 
 /// What one request and its answer say; nothing is judged yet.
-pub(super) fn attempt(transaction_index: usize, transaction: &Transaction) -> Attempt<'_> {
+pub(super) fn attempt<'run>(
+    transaction_index: usize,
+    transaction: &'run Transaction,
+    behind: Option<&'run Transaction>,
+) -> Attempt<'run> {
+    let answer = transaction.answer.as_ref().or(behind.and_then(|behind| behind.answer.as_ref()));
     let rows = transaction.request.as_ref().map(|request| &*request.credentials).unwrap_or_default();
     let ack_rows = transaction.ack().map(|ack| &*ack.credentials).unwrap_or_default();
     Attempt {
@@ -74,10 +79,11 @@ pub(super) fn attempt(transaction_index: usize, transaction: &Transaction) -> At
         transaction_index,
         credentials: presented(rows),
         ack_credentials: presented(ack_rows),
-        challenges: transaction.answer.as_ref().map(|answer| offered(&answer.challenges)).unwrap_or_default(),
+        challenges: answer.map(|answer| offered(&answer.challenges)).unwrap_or_default(),
         outcome: AttemptOutcome::Undecided,
         copies: transaction.copies().to_vec(),
         hops: Vec::new(),
+        behind,
         exchange: 0,
         is_sent_again: false,
     }

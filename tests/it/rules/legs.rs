@@ -92,3 +92,64 @@ fn the_other_side_of_a_nat_is_no_next_hop() {
         check_capture(capture, SECRET, "high forbidden-after-credentials\nno digest-ok-accepted\nverdict problems");
     }
 }
+
+/// A REGISTER that a registrar behind a proxy asks for credentials, and accepts with them; then the same with the nonce that is known.
+const PROXY_REGISTER: [&str; 12] = [
+    "phone > proxy REGISTER\n",
+    "proxy > server forward\n",
+    "server > proxy 401\nWWW-Authenticate: challenge\n",
+    "proxy > phone forward\n",
+    "phone > proxy REGISTER\nAuthorization: digest user=1001 password=secret\n",
+    "proxy > server forward\n",
+    "server > proxy 200\n",
+    "proxy > phone forward\n",
+    "+60 phone > proxy REGISTER\nAuthorization: digest user=1001 password=secret\n",
+    "proxy > server forward\n",
+    "server > proxy 200\n",
+    "proxy > phone forward\n",
+];
+
+#[test]
+fn an_answer_that_was_seen_on_the_next_hop_alone_is_an_answer() {
+    let expected =
+        "clean\nattempts challenged accepted accepted\nsessions accepted\nverdict ok\ntold The client authenticated";
+    for missing in [&[][..], &[4], &[8], &[12], &[4, 8], &[4, 8, 12]] {
+        let register = without(&PROXY_REGISTER, missing);
+        check(&[NAMES, &register], SECRET, expected);
+        check(&[NAMES, &register, LATER], NOTHING, expected);
+    }
+    let register = [ASKED, RIGHT, OK, "+60 > REGISTER\nAuthorization: digest user=1001 password=secret\n", OK, LATER];
+    for missing in [&[][..], &[3], &[4], &[8], &[12], &[4, 8, 12], &[3, 7, 11]] {
+        check_capture(both_sides(&register, missing), SECRET, expected);
+    }
+}
+
+#[test]
+fn a_refusal_that_was_seen_on_the_next_hop_alone_is_a_refusal() {
+    for missing in [&[][..], &[4], &[10], &[4, 10]] {
+        let call = without(&PROXY_CALL, missing);
+        let expected =
+            "high forbidden-after-credentials\nattempts challenged forbidden\nverdict problems\ntold 1 of 1 client";
+        check(&[NAMES, &call, LATER], NOTHING, expected);
+    }
+    let call = [
+        CALL_ASKED,
+        "> INVITE\nTo: <sip:2000@pbx.example.com>;tag=37f2\nProxy-Authorization: digest user=1001 password=secret\n",
+        "< 481\n> ACK\n",
+        LATER,
+    ];
+    for missing in [&[][..], &[9], &[10]] {
+        check_capture(
+            both_sides(&call, missing),
+            NOTHING,
+            "medium to-tag-added-to-retry sure=likely\nsessions failed\nverdict problems",
+        );
+    }
+}
+
+#[test]
+fn who_repeats_a_request_has_not_heard_what_the_next_hop_answered() {
+    let repeats = "+0.5 retransmit 9\n+1 retransmit 9\n+2 retransmit 9\n+4 retransmit 9\n";
+    let register = without(&PROXY_REGISTER, &[12]);
+    check(&[NAMES, &register, repeats, LATER], SECRET, "sessions no_answer\nverdict problems");
+}
