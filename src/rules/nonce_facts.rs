@@ -226,7 +226,7 @@ pub fn challenged_elsewhere(
     }
     let (issuer, _) = session.challenge(presented.answers.filter(|at| at.is_same_realm)?)?;
     let (before, now) = (issuer.transaction.flow(), attempt.transaction.flow());
-    let is_other = before.source.address != now.source.address
+    let is_other = !session.sides.are_of_one(before.source.address, now.source.address)
         && before.destination.address == now.destination.address
         && issuer.transaction.method == attempt.transaction.method
         && issuer.is_own_hop();

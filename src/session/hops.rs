@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use crate::base::CaptureTime;
 use crate::base::Transport;
@@ -153,12 +154,49 @@ pub(super) fn is_sent_on(run: &Run, attempt: &Attempt<'_>) -> bool {
 }
 
 /// Whether two transactions are one on both sides of a NAT, and no two hops: nobody put a Via on it in between.
-pub fn is_other_side(run: &Run, one: &Transaction, other: &Transaction) -> bool {
+fn is_other_side(run: &Run, one: &Transaction, other: &Transaction) -> bool {
     let vias = |known: &Transaction| known.request.as_ref().map(|request| request.via_count);
     let branch = |known: &Transaction| known.branch.map(|branch| run.text(branch));
-    branch(one).is_some()
-        && branch(one) == branch(other)
-        && vias(one).zip(vias(other)).is_none_or(|(one, other)| one == other)
+    branch(one) == branch(other) && vias(one).zip(vias(other)).is_none_or(|(one, other)| one == other)
+}
+
+/// A packet is seen on both sides of a NAT within this time. Whoever moves to another address sends the request again later than that
+/// (RFC 3261 §17.1.1.1).
+const BETWEEN_SIDES_MAX: Duration = Duration::from_millis(400);
+
+/// The addresses behind NATs of which requests of the run were seen on both sides, by the address before them.
+#[derive(Debug, Default)]
+pub struct Sides(BTreeMap<IpAddr, IpAddr>);
+
+impl Sides {
+    /// Reads all transactions.
+    pub(super) fn of(run: &Run) -> Sides {
+        let pairs =
+            run.transactions.iter().filter_map(|next| Some((run.transactions.get(next.forwarded_from()?)?, next)));
+        let between = |first: &Transaction, next: &Transaction| Some(next.started()?.since(first.started()?));
+        let pairs = pairs.filter(|(first, next)| {
+            first.flow().destination == next.flow().destination
+                && is_other_side(run, first, next)
+                && between(first, next).is_some_and(|between| between < BETWEEN_SIDES_MAX)
+        });
+        let mut sides = Sides::default();
+        for (first, next) in pairs {
+            // NATs stand one behind the other, too.
+            let behind = sides.behind(first.flow().source.address);
+            sides.0.insert(next.flow().source.address, behind);
+        }
+        sides
+    }
+
+    /// Whether two addresses are one client's, on either side of a NAT.
+    pub fn are_of_one(&self, one: IpAddr, other: IpAddr) -> bool {
+        self.behind(one) == self.behind(other)
+    }
+
+    /// The address behind the NAT, where one is known.
+    pub fn behind(&self, address: IpAddr) -> IpAddr {
+        self.0.get(&address).copied().unwrap_or(address)
+    }
 }
 
 /// Which servers that requests are passed on to ask for which realms themselves.

@@ -26,6 +26,7 @@ use crate::session::Presented;
 use crate::session::Run;
 use crate::session::Transaction;
 use crate::session::hops::Asking;
+use crate::session::hops::Sides;
 use crate::session::hops::collect;
 use crate::session::hops::is_sent_on;
 use crate::session::join::join;
@@ -50,10 +51,10 @@ struct Told<'a> {
 }
 
 /// The attempts of a run, in order, and the exchanges they form.
-pub fn judge<'run>(run: &'run Run, around: Around<'_>) -> (Vec<Attempt<'run>>, Vec<Exchange>) {
+pub fn judge<'run>(run: &'run Run, sides: &Sides, around: Around<'_>) -> (Vec<Attempt<'run>>, Vec<Exchange>) {
     let mut attempts = collect(run, around.end);
     join(&mut attempts);
-    let mut exchanges = group(run, &mut attempts);
+    let mut exchanges = group(run, sides, &mut attempts);
     let asking = Asking::of(run, &attempts);
     for index in 0..attempts.len() {
         decide(Told { run, asking: &asking, around }, &mut attempts, &exchanges, index);
@@ -368,13 +369,15 @@ pub fn is_of_client(attempt: &Attempt<'_>) -> bool {
     attempt.transaction.method == Method::Register || attempt.has_credentials()
 }
 
-fn group(run: &Run, attempts: &mut [Attempt<'_>]) -> Vec<Exchange> {
+fn group(run: &Run, sides: &Sides, attempts: &mut [Attempt<'_>]) -> Vec<Exchange> {
     let has_unseen = attempts.iter().any(|attempt| attempt.request().is_none());
     let mut groups = Groups { has_unseen, ..Groups::default() };
     let mut before = None;
     for (index, attempt) in attempts.iter_mut().enumerate() {
         let transaction = attempt.transaction;
-        let hop = (transaction.flow().source.address, transaction.flow().destination.address, &transaction.method);
+        // What the capture lacks on the one side of a NAT is known by the other.
+        let client = sides.behind(transaction.flow().source.address);
+        let hop = (client, transaction.flow().destination.address, &transaction.method);
         let tag =
             transaction.request.as_ref().map(|request| request.from_tag.map(|id| run.text(id)).unwrap_or_default());
         // Mostly an exchange goes on.

@@ -8,7 +8,7 @@ pub mod attempt;
 mod bodies;
 mod budget;
 pub mod exchange;
-mod hops;
+pub mod hops;
 mod join;
 pub mod judge;
 mod kept;

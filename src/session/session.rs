@@ -17,6 +17,7 @@ use crate::session::Run;
 use crate::session::TextId;
 use crate::session::Transaction;
 use crate::session::attempt::ChallengeAt;
+use crate::session::hops::Sides;
 use crate::session::judge;
 use crate::session::judge::Around;
 use crate::session::lookup::Lookup;
@@ -35,6 +36,8 @@ pub struct Session<'run> {
     pub attempts: Vec<Attempt<'run>>,
     /// The attempts by client, server, method and From tag.
     pub exchanges: Vec<Exchange>,
+    /// The NATs that it was seen on both sides of.
+    pub sides: Sides,
     /// How it ended.
     pub outcome: SessionOutcome,
     /// Only one direction was captured: requests without answers and answers without requests prove nothing.
@@ -89,14 +92,27 @@ impl SessionOutcome {
 impl<'run> Session<'run> {
     /// Judges a closed run. `end` is the latest time of the capture.
     pub fn judge(run: &'run Run, end: CaptureTime, unreachable: &Unreachables) -> Session<'run> {
-        let (attempts, exchanges) = judge::judge(run, Around { end, unreachable });
+        let sides = Sides::of(run);
+        let (attempts, exchanges) = judge::judge(run, &sides, Around { end, unreachable });
         let outcome = outcome(run, &attempts);
         let is_one_way = is_one_way(run);
         let has_trouble = has_trouble(&attempts, &exchanges);
         let has_odd_form = attempts.iter().any(has_odd_form);
         let presented = presented(&attempts);
         let lookup = OnceCell::new();
-        Session { run, end, attempts, exchanges, outcome, is_one_way, has_trouble, has_odd_form, presented, lookup }
+        Session {
+            run,
+            end,
+            attempts,
+            exchanges,
+            sides,
+            outcome,
+            is_one_way,
+            has_trouble,
+            has_odd_form,
+            presented,
+            lookup,
+        }
     }
 
     /// Whether the capture ends before the client could answer the last word of the server, which asked it for another answer: the

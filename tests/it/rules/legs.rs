@@ -153,3 +153,15 @@ fn who_repeats_a_request_has_not_heard_what_the_next_hop_answered() {
     let register = without(&PROXY_REGISTER, &[12]);
     check(&[NAMES, &register, repeats, LATER], SECRET, "sessions no_answer\nverdict problems");
 }
+
+#[test]
+fn both_sides_of_a_nat_are_one_address_of_a_client() {
+    let opaque = "WWW-Authenticate: challenge opaque=abc\n";
+    let again = format!("> REGISTER\nAuthorization: digest user=1001 password=secret opaque=none\n< 401\n{opaque}");
+    let asked = format!("> REGISTER\n< 401\n{opaque}");
+    let register = [&asked, &again, &again, &again, LATER].map(|part| part as &str);
+    for missing in [&[][..], &[1], &[5], &[9], &[5, 13], &[4], &[12]] {
+        let expected = "high opaque-missing-or-changed fault=client\nno nonce-bound-to-source-changed\nattempts challenged refused refused refused\ntold 1 of 1 client";
+        check_capture(both_sides(&register, missing), SECRET, expected);
+    }
+}
