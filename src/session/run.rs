@@ -245,7 +245,16 @@ impl Run {
             let is_nested = || sighting.message.via_branches().any(|branch| self.has_branch(known, branch));
             let is_relayed = known.flow().destination.address == sighting.flow.source.address
                 && self.has_from_tag(request, identity);
-            is_relayed || is_nested()
+            // Old stacks send no branch: on both sides of a NAT it is the same request to the same server at once.
+            let is_other_side = || {
+                identity.branch.is_none()
+                    && known.branch.is_none()
+                    && known.flow().destination == sighting.flow.destination
+                    && self.has_from_tag(request, identity)
+                    && has_same_credentials(request, &sighting.credentials)
+                    && sighting.time.since(request.time) < DUPLICATE_WITHIN
+            };
+            is_relayed || is_nested() || is_other_side()
         })
     }
 

@@ -165,3 +165,15 @@ fn both_sides_of_a_nat_are_one_address_of_a_client() {
         check_capture(both_sides(&register, missing), SECRET, expected);
     }
 }
+
+#[test]
+fn a_request_without_a_branch_is_one_on_both_sides_of_a_nat() {
+    let (asked, right) = ("> REGISTER\n", "> REGISTER\nAuthorization: digest user=1001 password=secret\n");
+    let via = "Via: SIP/2.0/UDP 192.168.1.20\n";
+    let register = format!("{asked}{via}< 401\n{via}WWW-Authenticate: challenge\n{right}{via}< 200\n{via}");
+    check_capture(
+        both_sides(&[&register, LATER], &[]),
+        SECRET,
+        "attempts challenged accepted\nsessions accepted\nclean",
+    );
+}
