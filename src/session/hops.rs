@@ -40,8 +40,9 @@ pub(super) fn collect(run: &Run, end: CaptureTime) -> Vec<Attempt<'_>> {
         };
         match origin {
             Some((from, attempt)) if is_passed_on(from) => {
-                if let (Some(attempt), Some(request)) = (attempts.get_mut(attempt), &transaction.request) {
-                    attempt.copies.push(Copy { at: request.at, kind: CopyKind::Hop });
+                if let Some(attempt) = attempts.get_mut(attempt) {
+                    let request = transaction.request.iter();
+                    attempt.copies.extend(request.map(|request| Copy { at: request.at, kind: CopyKind::Hop }));
                     attempt.copies.extend(transaction.copies());
                     attempt.hops.push(index);
                 }
@@ -71,7 +72,9 @@ fn is_passed_on(first: &Transaction, known: Option<&Answer>, next: &Transaction)
                 answer.challenges.iter().all(|row| known.challenges.iter().any(|other| other.value == row.value))
             })
     });
-    adds_no_credentials(first, next) && adds_no_challenge
+    // A challenge that was passed back is that of a request that was passed on, where the capture lacks it.
+    let is_passed_back = next.request.is_none() && next.answer.is_some();
+    (is_passed_back || adds_no_credentials(first, next)) && adds_no_challenge
 }
 
 fn adds_no_credentials(first: &Transaction, next: &Transaction) -> bool {

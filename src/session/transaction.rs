@@ -331,6 +331,11 @@ impl Transaction {
         self.further = (!is_plain).then(|| Box::new(further));
     }
 
+    /// Notes whose next hop it is, of one whose request is not known.
+    pub(super) fn follows(&mut self, forwarded_from: usize) {
+        self.further.get_or_insert_default().forwarded_from = Some(forwarded_from);
+    }
+
     /// Notes another appearance of the request, and where its client listens by what that says.
     pub(super) fn add_copy(&mut self, copy: Copy, time: CaptureTime, listens_at: Option<u16>) {
         let last_sent = self.last_sent().max(time);

@@ -177,3 +177,29 @@ fn a_request_without_a_branch_is_one_on_both_sides_of_a_nat() {
         "attempts challenged accepted\nsessions accepted\nclean",
     );
 }
+
+/// A call whose BYE a proxy passes on, and the challenge back.
+const PROXY_BYE: [&str; 4] = [
+    "phone > proxy BYE\n",
+    "proxy > server forward\n",
+    "server > proxy 407\nProxy-Authenticate: challenge\n",
+    "proxy > phone forward\n",
+];
+
+#[test]
+fn a_challenge_on_two_hops_is_one_where_the_request_is_missing_on_the_next() {
+    let call = without(&PROXY_CALL[..8], &[]) + "server > proxy 200\nproxy > phone forward\nphone > proxy ACK\n+5 ";
+    for missing in [&[][..], &[2]] {
+        let bye = without(&PROXY_BYE, missing);
+        let expected = "high in-dialog-challenge-unanswered\nmedium challenge-unanswered by=in-dialog-challenge-unanswered\nattempts challenged accepted challenged";
+        check(&[NAMES, &call, &bye, LATER], NOTHING, expected);
+    }
+    for missing in [&[2][..], &[6], &[10], &[2, 6, 10]] {
+        let register = without(&PROXY_REGISTER, missing);
+        check(
+            &[NAMES, &register, LATER],
+            SECRET,
+            "clean\nattempts challenged accepted accepted\nsessions accepted\nverdict ok",
+        );
+    }
+}
