@@ -86,7 +86,14 @@ pub fn name_sender(session: &Session<'_>, finding: &mut Finding) {
         let mut known = own.clone().flat_map(|own| &own.credentials);
         known.any(|known| known.credentials.response() == sent.credentials.response())
     };
-    let has_own = !attempt.credentials.iter().all(is_passed_on);
+    // An answer that went back to who began shows that it had asked, and the capture lacks what it sent.
+    let behind = session.run.transactions.iter().skip(attempt.transaction_index + 1).take(NEXT_HOP_WITHIN);
+    let is_passed_back = behind.filter(|known| known.request.is_none()).any(|known| {
+        let (way, asked) = (known.flow(), attempt.transaction);
+        (way.source.address, way.destination.address) == (began, flow.source.address)
+            && (known.cseq, &known.method) == (asked.cseq, &asked.method)
+    });
+    let has_own = !is_passed_back && !attempt.credentials.iter().all(is_passed_on);
     if flow.source.address != began && first.transaction.flow().destination.address == flow.source.address && has_own {
         finding.explanation.push_str(&format!(
             " The client here is {}, which sends the request on to {} with credentials of its own, and not {began}, which began.",

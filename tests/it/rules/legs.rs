@@ -203,3 +203,22 @@ fn a_challenge_on_two_hops_is_one_where_the_request_is_missing_on_the_next() {
         );
     }
 }
+
+#[test]
+fn credentials_that_were_answered_back_to_the_client_are_its_own() {
+    let opaque = "WWW-Authenticate: challenge opaque=abc\n";
+    let register = [
+        "phone > proxy REGISTER\n",
+        "proxy > server forward\n",
+        &format!("server > proxy 401\n{opaque}"),
+        "proxy > phone forward\n",
+        "phone > proxy REGISTER\nAuthorization: digest user=1001 password=secret opaque=none\n",
+        "proxy > server forward\n",
+        &format!("server > proxy 401\n{opaque}"),
+        "proxy > phone forward\n",
+    ];
+    for missing in [&[][..], &[5]] {
+        let expected = "high opaque-missing-or-changed fault=client unsaid=of_its_own";
+        check(&[NAMES, &without(&register, missing), LATER], SECRET, expected);
+    }
+}
