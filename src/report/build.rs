@@ -31,10 +31,12 @@ use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::configuration::registrar_rejects_contact;
 use crate::rules::facts;
+use crate::session::Answer;
 use crate::session::Attempt;
 use crate::session::CopyKind;
 use crate::session::Offered;
 use crate::session::Presented;
+use crate::session::Request;
 use crate::session::Run;
 use crate::session::Session;
 use crate::session::TextId;
@@ -277,6 +279,20 @@ fn session_model(session: &Session<'_>, number: u64, redaction: Redaction, is_wh
     }
 }
 
+fn other_answers(attempt: &Attempt<'_>) -> Vec<model::OtherAnswer> {
+    let model = |answer: &Answer| model::OtherAnswer {
+        response: frame_at(answer.at),
+        status: answer.status,
+        response_ms: attempt.request().and_then(|request| response_ms(request, answer)),
+    };
+    attempt.transaction.other_answers().iter().map(model).collect()
+}
+
+/// From request to answer; `None` where their stamps stand in the wrong order.
+fn response_ms(request: &Request, answer: &Answer) -> Option<f64> {
+    (answer.time >= request.time).then(|| milliseconds(request.time, answer.time))
+}
+
 fn all_frames(session: &Session<'_>) -> Vec<FrameRef> {
     let frames = session.attempts.iter().flat_map(|attempt| {
         let copies = attempt.copies.iter().map(|copy| copy.at);
@@ -332,10 +348,7 @@ impl<'s, 'run> Shared<'s, 'run> {
             time: request.map(|request| Time(request.time)),
             response: answer.map(|answer| frame_at(answer.at)),
             status: answer.map(|answer| answer.status),
-            response_ms: request
-                .zip(answer)
-                .filter(|(request, answer)| answer.time >= request.time)
-                .map(|(request, answer)| milliseconds(request.time, answer.time)),
+            response_ms: request.zip(answer).and_then(|(request, answer)| response_ms(request, answer)),
         }
     }
 
@@ -355,10 +368,7 @@ impl<'s, 'run> Shared<'s, 'run> {
             response: answer.map(|answer| frame_at(answer.at)),
             status: attempt.status(),
             reason: answer.map(|answer| text(session.text(answer.reason))),
-            response_ms: request
-                .zip(answer)
-                .filter(|(request, answer)| answer.time >= request.time)
-                .map(|(request, answer)| milliseconds(request.time, answer.time)),
+            response_ms: request.zip(answer).and_then(|(request, answer)| response_ms(request, answer)),
             challenges: attempt.challenges.iter().map(challenge_model).collect(),
             outcome: attempt.outcome.name(),
             copies: attempt.copies.iter().map(|copy| self.copy_model(attempt.transaction, copy)).collect(),
@@ -374,6 +384,7 @@ impl<'s, 'run> Shared<'s, 'run> {
                 request: frame_at(ack.at),
                 credentials: credentials(&attempt.ack_credentials),
             }),
+            other_answers: other_answers(attempt),
         }
     }
 

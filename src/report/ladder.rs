@@ -236,7 +236,7 @@ pub fn messages_of(attempt: &Attempt) -> usize {
     let of_hops: usize = hops.map(|copy| 1 + usize::from(copy.status.is_some())).sum();
     let is_answered = attempt.status.is_some() && !attempt.copies.iter().any(|copy| is_answer_of(attempt, copy));
     let own = [attempt.request.is_some(), is_answered, attempt.ack.is_some()];
-    of_hops + own.into_iter().map(usize::from).sum::<usize>()
+    of_hops + attempt.other_answers.len() + own.into_iter().map(usize::from).sum::<usize>()
 }
 
 /// Whether the answer was seen on that later hop alone.
@@ -284,6 +284,10 @@ fn push_attempt(events: &mut Vec<Event>, sides: &mut Sides, session: &Session, a
         } else if let Some(status) = copy.status {
             push(time, Arrow::new(copy.response, to, from, status.to_string()));
         }
+    }
+    for other in &attempt.other_answers {
+        let arrow = Arrow::new(Some(other.response), server, client, other.status.to_string());
+        push(later(sent, other.response_ms), Arrow { note: "one of several answers".to_owned(), ..arrow });
     }
     if let Some(status) = status.filter(|_| !is_answered) {
         let arrow = Arrow::new(attempt.response, server, client, status);

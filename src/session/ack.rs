@@ -82,6 +82,7 @@ impl Run {
             .or_else(|| self.newest(&invite, is_hop))
             .or_else(|| self.unacknowledged(&sighting, &identity));
         let Some(index) = index else { return Placement::Known };
+        self.heard_by_ack(index, identity.to.tag);
         // What was cut may have been as it should.
         let has_all_headers = sighting.message.has_all_headers;
         let difference = has_all_headers.then(|| self.ack_difference(index, &identity, cseq)).flatten();

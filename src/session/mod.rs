@@ -8,6 +8,7 @@ pub mod attempt;
 mod bodies;
 mod budget;
 pub mod exchange;
+mod finals;
 pub mod hops;
 mod join;
 pub mod judge;

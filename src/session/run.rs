@@ -14,7 +14,6 @@ use crate::base::Limits;
 use crate::base::WireMap;
 use crate::digest::Reason;
 use crate::digest::Verdict;
-use crate::session::Answer;
 use crate::session::Copy;
 use crate::session::CopyKind;
 use crate::session::CredentialsRow;
@@ -27,7 +26,6 @@ use crate::session::Transaction;
 use crate::session::Transactions;
 use crate::session::bodies::Bodies;
 use crate::session::marks::listens_at;
-use crate::session::marks::rare_parts;
 use crate::sip::HeaderName;
 use crate::sip::Message;
 use crate::sip::Method;
@@ -36,7 +34,7 @@ use crate::sip::via::Via;
 
 /// Two appearances of one packet that lie closer than this are one packet seen twice: RFC 3261 §17.1.1.2 waits T1, 500 ms,
 /// before it retransmits.
-const DUPLICATE_WITHIN: Duration = Duration::from_millis(50);
+pub(super) const DUPLICATE_WITHIN: Duration = Duration::from_millis(50);
 
 /// The transactions of one Call-ID.
 #[derive(Debug, Serialize, Deserialize)]
@@ -58,6 +56,8 @@ pub struct Run {
     pub dropped: u32,
     /// Requests that the capture holds twice.
     pub duplicates: u32,
+    /// Whether any was answered more than once, and not alike.
+    pub(super) has_others: bool,
     /// The highest CSeq number of them.
     cseq_max: Option<u32>,
     /// What rows, copies and frames take up, by estimate.
@@ -107,6 +107,7 @@ impl Run {
             texts: Texts::default(),
             dropped: 0,
             duplicates: 0,
+            has_others: false,
             cseq_max: None,
             rows_bytes: 0,
             other_frames: BTreeMap::new(),
@@ -172,6 +173,7 @@ impl Run {
             self.dropped = self.dropped.saturating_add(1);
             return Placement::Dropped;
         }
+        self.settle(&sighting.credentials);
         let forwarded_from = self.previous_hop(&key, &sighting, &identity);
         let mut transaction = Transaction::new(&sighting, sighting.flow, &key);
         let (request, marks) = self.keep_request(sighting, &identity);
@@ -314,7 +316,8 @@ impl Run {
 
     fn response(&mut self, sighting: Sighting<'_>, identity: Identity<'_>, key: Key, limits: &Limits) -> Placement {
         let status = sighting.message.status().unwrap_or_default();
-        let index = match self.request_of(&sighting, &identity, &key) {
+        let asked = self.request_of(&sighting, &identity, &key);
+        let index = match asked.filter(|index| !self.is_of_unseen_repeat(*index, status)) {
             Some(index) => index,
             None if self.transactions.len() >= limits.session_transactions_max => {
                 self.dropped = self.dropped.saturating_add(1);
@@ -363,39 +366,6 @@ impl Run {
         }
         transaction.branch = identity.branch.map(|branch| self.texts.keep(branch));
         self.add(key, transaction)
-    }
-
-    fn final_response(&mut self, index: usize, sighting: Sighting<'_>, status: u16) -> Placement {
-        let message = sighting.message;
-        let Some(transaction) = self.transactions.get_mut(index) else { return Placement::Dropped };
-        let asked = transaction.flow();
-        if let Some(answer) = &mut transaction.answer {
-            let is_duplicate = sighting.time.since(answer.last_sent()) < DUPLICATE_WITHIN;
-            answer.seen_again(&sighting, !is_duplicate, asked);
-            return Placement::Known;
-        }
-        let reason = match message.start {
-            crate::sip::StartLine::Response { reason, .. } => message.text(reason),
-            crate::sip::StartLine::Request { .. } => &[],
-        };
-        let server = message.value(HeaderName::Server).or(message.value(HeaderName::UserAgent));
-        let is_acknowledged_by_hop = transaction.method == Method::Invite && status >= 300;
-        let to = (is_acknowledged_by_hop || !sighting.challenges.is_empty()).then(|| message.to()).flatten();
-        let to_tag = to.and_then(|to| to.tag);
-        let rare = rare_parts(&sighting, transaction, &mut self.texts);
-        transaction.answer = Some(Answer {
-            at: sighting.frames.last,
-            time: sighting.time,
-            status,
-            reason: self.texts.keep(reason),
-            server: server.map(|server| self.texts.keep(server)),
-            has_all_headers: message.has_all_headers,
-            is_ambiguous: sighting.is_ambiguous,
-            to_tag: to_tag.map(|tag| self.texts.keep(tag)),
-            challenges: sighting.challenges.into(),
-            rare,
-        });
-        Placement::New
     }
 
     fn add(&mut self, key: Key, transaction: Transaction) -> usize {

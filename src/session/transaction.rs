@@ -17,6 +17,8 @@ use crate::session::Marks;
 use crate::session::NonceId;
 use crate::session::Sighting;
 use crate::session::TextId;
+use crate::session::finals::Others;
+use crate::session::run::DUPLICATE_WITHIN;
 use crate::session::run::Key;
 use crate::sip::HeaderName;
 use crate::sip::Method;
@@ -37,7 +39,7 @@ pub struct Transaction {
     pub request: Option<Request>,
     /// Whether any provisional response came.
     has_provisional: bool,
-    /// The final response that came first.
+    /// The final response that counts: the first one, unless the client is seen to have heard another.
     pub answer: Option<Answer>,
     call: Option<Box<Call>>,
     further: Option<Box<Further>>,
@@ -63,6 +65,7 @@ struct Further {
     forwarded_from: Option<usize>,
     marks: Option<Box<Marks>>,
     listens_at: Option<u16>,
+    others: Option<Box<Others>>,
 }
 
 impl Transaction {
@@ -70,8 +73,9 @@ impl Transaction {
     pub fn nonces(&self) -> impl Iterator<Item = NonceId> {
         let sent = self.request.iter().flat_map(|request| &request.credentials);
         let sent = sent.chain(self.ack().into_iter().flat_map(|ack| &ack.credentials)).flat_map(CredentialsRow::known);
-        let offered = self.answer.iter().flat_map(|answer| &answer.challenges).flat_map(|row| &row.nonces);
-        let infos = self.answer.iter().flat_map(Answer::infos).map(|info| info.nextnonce);
+        let answers = || self.answer.iter().chain(self.other_answers());
+        let offered = answers().flat_map(|answer| &answer.challenges).flat_map(|row| &row.nonces);
+        let infos = answers().flat_map(Answer::infos).map(|info| info.nextnonce);
         sent.map(|known| known.nonce).chain(offered.copied()).chain(infos).flatten()
     }
 }
@@ -225,6 +229,11 @@ impl Answer {
         }
     }
 
+    /// Whether that is a repeat of it, and not the same packet seen twice.
+    pub(super) fn is_repeated_by(&self, sighting: &Sighting<'_>) -> bool {
+        sighting.time.since(self.last_sent()) >= DUPLICATE_WITHIN
+    }
+
     /// How often the server sent it again.
     pub fn repeats(&self) -> u32 {
         self.rare.as_ref().map_or(0, |rare| rare.repeats)
@@ -323,11 +332,22 @@ impl Transaction {
         again.or(self.started()).unwrap_or(CaptureTime::from_ns(0))
     }
 
+    /// What is kept of answers beside the one that counts.
+    pub(super) fn others(&self) -> Option<&Others> {
+        self.further.as_ref()?.others.as_deref()
+    }
+
+    /// The same, to change it.
+    pub(super) fn others_mut(&mut self) -> &mut Others {
+        self.further.get_or_insert_default().others.get_or_insert_default()
+    }
+
     /// Gives it its request, and the transaction whose next hop it is.
     pub(super) fn adopt(&mut self, request: Request, marks: Option<Box<Marks>>, forwarded_from: Option<usize>) {
         self.request = Some(request);
-        let further = Further { forwarded_from, marks, ..Further::default() };
-        let is_plain = further.forwarded_from.is_none() && further.marks.is_none();
+        let others = self.further.take().and_then(|further| further.others);
+        let further = Further { forwarded_from, marks, others, ..Further::default() };
+        let is_plain = further.forwarded_from.is_none() && further.marks.is_none() && further.others.is_none();
         self.further = (!is_plain).then(|| Box::new(further));
     }
 

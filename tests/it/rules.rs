@@ -2,6 +2,7 @@
 
 mod acks;
 mod aka;
+mod anew;
 mod asked;
 mod authentication_info;
 mod behind;

@@ -121,6 +121,20 @@ pub struct Attempt {
     /// The ACK of an INVITE, where it carries credentials.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ack: Option<Ack>,
+    /// Final answers that differ from the one above, to other copies of the request: the client is not seen to have heard them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_answers: Vec<OtherAnswer>,
+}
+
+/// A final answer beside the one that counts.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct OtherAnswer {
+    /// The frame.
+    pub response: FrameAt,
+    /// Its status.
+    pub status: u16,
+    /// From the first copy of the request to it.
+    pub response_ms: Option<f64>,
 }
 
 /// One hop of a request.

@@ -26,7 +26,7 @@ fn challenge_unanswered_is_found() {
 #[test]
 fn challenge_unanswered_at_the_end_of_the_capture_is_possible() {
     check(&[ASKED], NOTHING, "medium challenge-unanswered sure=possible says=capture_ends");
-    check(&[ASKED, "+31.9 [later] > OPTIONS\n< 200\n"], NOTHING, "medium challenge-unanswered sure=possible");
+    check(&[ASKED, "+31.9 [later] > OPTIONS\n[later] < 200\n"], NOTHING, "medium challenge-unanswered sure=possible");
     check(&[ASKED, "+32 [later] > OPTIONS\n"], NOTHING, "high challenge-unanswered sure=proven");
 }
 
