@@ -276,7 +276,8 @@ const MAGIC_COOKIE: &[u8] = b"z9hG4bK";
 /// Whether a retry has the branch of the request that was challenged.
 pub fn repeats_branch(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
     challenged_before(session, attempt, presented).is_some_and(|asking| {
-        let asked = branch(session, asking).filter(|_| asking.request().is_some());
+        // Where the capture lacks that request, its answer shows the branch.
+        let asked = branch(session, asking);
         asked.is_some() && asked == branch(session, attempt)
     })
 }

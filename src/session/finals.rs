@@ -123,12 +123,7 @@ impl Run {
             if transaction.other_answers().is_empty() {
                 continue;
             }
-            let is_named = |answer: &Answer| {
-                let brought = || answer.challenges.iter().flat_map(|row| row.nonces.iter().flatten());
-                let named = credentials.iter().flat_map(CredentialsRow::known).filter_map(|known| known.nonce);
-                named.into_iter().any(|nonce| brought().any(|other| *other == nonce))
-            };
-            transaction.settle(is_named);
+            transaction.settle(|answer| answer.brought_any(credentials));
         }
     }
 
@@ -178,6 +173,15 @@ impl Transaction {
             self.answer = first;
         }
         is_found
+    }
+}
+
+impl Answer {
+    /// Whether it brought a nonce that those credentials name.
+    pub(super) fn brought_any(&self, credentials: &[CredentialsRow]) -> bool {
+        let brought = || self.challenges.iter().flat_map(|row| row.nonces.iter().flatten());
+        let mut named = credentials.iter().flat_map(CredentialsRow::known).filter_map(|known| known.nonce);
+        named.any(|nonce| brought().any(|other| *other == nonce))
     }
 }
 

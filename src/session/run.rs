@@ -203,6 +203,9 @@ impl Run {
         self.newest(key, |known| {
             known.request.is_none()
                 && known.flow() == sighting.flow
+                // Nobody names a nonce before it is issued, nor acknowledges the answer to what is still to be sent.
+                && !known.answer.as_ref().is_some_and(|answer| answer.brought_any(&sighting.credentials))
+                && known.ack().is_none()
                 && identity.branch.map_or(known.branch.is_none(), |branch| self.has_branch(known, branch))
         })
     }

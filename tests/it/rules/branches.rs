@@ -274,3 +274,19 @@ fn a_second_call_to_the_same_server_is_no_branch_of_the_first() {
         < 403\n> ACK\n";
     check(&[&first, second, LATER], SECRET, "sessions forbidden");
 }
+
+#[test]
+fn a_reused_branch_is_seen_where_the_capture_lacks_the_first_request() {
+    let via = "Via: SIP/2.0/UDP 198.51.100.7:5060;branch=z9hG4bKsame\n";
+    let asked = format!("> unseen INVITE\n{via}< 407\nProxy-Authenticate: challenge nonce=one\n> ACK\n");
+    let retry = format!("> INVITE\n{via}CSeq: 1 INVITE\nProxy-Authorization: digest user=1001 password=secret\n");
+    check(
+        &[&asked, &retry, "+0.003 retransmit 2\n> ACK\n"],
+        SECRET,
+        "high branch-reused fault=client\nattempts challenged refused",
+    );
+    // Nobody is refused by what came before.
+    let expected = "attempts challenged undecided\nno digest-ok-but-rejected";
+    check(&[&asked, &retry], SECRET, expected);
+    check(&[&asked.replace("> ACK\n", ""), &retry], SECRET, expected);
+}
