@@ -235,8 +235,15 @@ pub fn messages_of(attempt: &Attempt) -> usize {
     let hops = attempt.copies.iter().filter(|copy| copy.kind == "hop" && copy.hop.is_some());
     let of_hops: usize = hops.map(|copy| 1 + usize::from(copy.status.is_some())).sum();
     let is_answered = attempt.status.is_some() && !attempt.copies.iter().any(|copy| is_answer_of(attempt, copy));
-    let own = [attempt.request.is_some(), is_answered, attempt.ack.is_some()];
+    let is_asked = attempt.request.is_some() && !attempt.copies.iter().any(|copy| is_request_of(attempt, copy));
+    let own = [is_asked, is_answered, attempt.ack.is_some()];
     of_hops + attempt.other_answers.len() + own.into_iter().map(usize::from).sum::<usize>()
+}
+
+/// Whether the request was seen on that later hop alone.
+fn is_request_of(attempt: &Attempt, copy: &model::Copy) -> bool {
+    let frame = FrameAt { input: copy.input, number: copy.number };
+    copy.kind == "hop" && attempt.request == Some(frame)
 }
 
 /// Whether the answer was seen on that later hop alone.
@@ -258,13 +265,15 @@ fn push_attempt(events: &mut Vec<Event>, sides: &mut Sides, session: &Session, a
         events.push(Event { time, order, arrow: Arrow { at_s: time.map(since), ..arrow } });
     };
     if attempt.request.is_some() {
+        let seen = attempt.copies.iter().find(|copy| is_request_of(attempt, copy)).and_then(|copy| copy.hop.as_ref());
+        let (from, to) = seen.map_or((client, server), |hop| (sides.column(hop.client), sides.column(hop.server)));
         let note = match attempt.credentials.is_empty() {
             true if attempt.headers_cut => "headers cut: credentials unknown".to_owned(),
             true => "no credentials".to_owned(),
             false => sides.credentials_notes(&attempt.credentials),
         };
         let tone = if attempt.credentials.iter().any(is_wrong) { Tone::Bad } else { Tone::Plain };
-        let arrow = Arrow::new(attempt.request, client, server, request.clone());
+        let arrow = Arrow::new(attempt.request, from, to, request.clone());
         push(sent, Arrow { note, times: again + 1, tone, ..arrow });
     }
     let reason = attempt.reason.as_deref().map(shown).unwrap_or_default();
@@ -275,7 +284,9 @@ fn push_attempt(events: &mut Vec<Event>, sides: &mut Sides, session: &Session, a
         let (from, to) = (sides.column(hop.client), sides.column(hop.server));
         let frame = Some(FrameAt { input: copy.input, number: copy.number });
         let time = copy.time.map(|time| time.0);
-        push(time, Arrow { note: "passed on".to_owned(), ..Arrow::new(frame, from, to, request.clone()) });
+        if !is_request_of(attempt, copy) {
+            push(time, Arrow { note: "passed on".to_owned(), ..Arrow::new(frame, from, to, request.clone()) });
+        }
         let time = later(time, copy.response_ms);
         if let Some(status) = status.clone().filter(|_| is_answer_of(attempt, copy)) {
             let arrow = Arrow::new(copy.response, to, from, status);

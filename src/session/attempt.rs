@@ -41,7 +41,7 @@ pub struct Attempt<'run> {
     pub copies: Vec<Copy>,
     /// The transactions of the request on later hops, which add nothing of their own, as indices into the run's.
     pub hops: Vec<usize>,
-    /// The later hop whose answer it has, where the capture lacks that on its own.
+    /// The later hop whose request or answer it has, where the capture lacks that on its own.
     pub behind: Option<&'run Transaction>,
     /// The exchange it belongs to, as an index into the session's.
     pub exchange: usize,
@@ -171,9 +171,9 @@ const UNHEARD_FROM: Duration = Duration::from_secs(1);
 const REPEATED_FIRST_WITHIN: Duration = Duration::from_secs(2);
 
 impl<'run> Attempt<'run> {
-    /// The request, where it was seen.
+    /// The request, where it was seen: as it was passed on, where the capture lacks it on its own hop.
     pub fn request(&self) -> Option<&'run Request> {
-        self.transaction.request.as_ref()
+        self.transaction.request.as_ref().or(self.behind.and_then(|behind| behind.request.as_ref()))
     }
 
     /// The final answer, where it was seen: on a later hop, where the capture lacks it on its own.

@@ -21,7 +21,8 @@ use crate::sip::Method;
 
 /// The transactions that count, with the appearances of the same request on later hops as their copies.
 pub(super) fn collect(run: &Run, end: CaptureTime) -> Vec<Attempt<'_>> {
-    let answered_behind = answered_behind(run, end);
+    let mut seen_behind = answered_behind(run, end);
+    seen_behind.extend(asked_behind(run));
     let mut attempts: Vec<Attempt<'_>> = Vec::with_capacity(run.transactions.len());
     let mut attempt_of: Vec<Option<usize>> = Vec::with_capacity(run.transactions.len());
     for (index, transaction) in run.transactions.iter().enumerate() {
@@ -33,7 +34,7 @@ pub(super) fn collect(run: &Run, end: CaptureTime) -> Vec<Attempt<'_>> {
             transaction.forwarded_from().and_then(|from| Some((from, attempt_of.get(from).copied().flatten()?)));
         let is_passed_on = |from: usize| {
             let first = run.transactions.get(from);
-            let behind = answered_behind.get(&from).and_then(|behind| run.transactions.get(*behind));
+            let behind = seen_behind.get(&from).and_then(|behind| run.transactions.get(*behind));
             let answer =
                 first.and_then(|first| first.answer.as_ref().or(behind.and_then(|behind| behind.answer.as_ref())));
             first.is_some_and(|first| is_passed_on(first, answer, transaction))
@@ -52,7 +53,7 @@ pub(super) fn collect(run: &Run, end: CaptureTime) -> Vec<Attempt<'_>> {
                 let first = transaction.forwarded_from().and_then(|from| run.transactions.get(from));
                 let is_sent_again = first.is_some_and(|first| is_of_same_sender(first, transaction));
                 attempt_of.push(Some(attempts.len()));
-                let behind = answered_behind.get(&index).and_then(|behind| run.transactions.get(*behind));
+                let behind = seen_behind.get(&index).and_then(|behind| run.transactions.get(*behind));
                 attempts.push(Attempt { is_sent_again, ..attempt(index, transaction, behind) });
             }
         }
@@ -78,7 +79,9 @@ fn is_passed_on(first: &Transaction, known: Option<&Answer>, next: &Transaction)
 }
 
 fn adds_no_credentials(first: &Transaction, next: &Transaction) -> bool {
-    let (Some(first), Some(next)) = (&first.request, &next.request) else { return false };
+    // What was passed on is all that is known of a request that the capture lacks.
+    let Some(next) = &next.request else { return false };
+    let Some(first) = &first.request else { return true };
     let is_known = |row: &CredentialsRow| {
         first.credentials.iter().any(|known| known.header == row.header && known.value == row.value)
     };
@@ -119,6 +122,16 @@ fn answered_behind(run: &Run, end: CaptureTime) -> BTreeMap<usize, usize> {
         !unclear.contains(from) && first.is_some_and(is_heard)
     });
     behind
+}
+
+/// Transactions whose request the capture lacks, and the later hop that shows it.
+fn asked_behind(run: &Run) -> impl Iterator<Item = (usize, usize)> {
+    let passed_on = run.transactions.iter().enumerate().filter(|(_, next)| next.request.is_some());
+    let pairs = passed_on.filter_map(|(index, next)| Some((next.forwarded_from()?, index)));
+    pairs.filter(|(from, index)| {
+        let pair = run.transactions.get(*from).zip(run.transactions.get(*index));
+        pair.is_some_and(|(first, next)| first.request.is_none() && is_passed_on(first, first.answer.as_ref(), next))
+    })
 }
 
 fn is_success(answer: &Answer) -> bool {

@@ -73,7 +73,8 @@ pub(super) fn attempt<'run>(
     behind: Option<&'run Transaction>,
 ) -> Attempt<'run> {
     let answer = transaction.answer.as_ref().or(behind.and_then(|behind| behind.answer.as_ref()));
-    let rows = transaction.request.as_ref().map(|request| &*request.credentials).unwrap_or_default();
+    let request = transaction.request.as_ref().or(behind.and_then(|behind| behind.request.as_ref()));
+    let rows = request.map(|request| &*request.credentials).unwrap_or_default();
     let ack_rows = transaction.ack().map(|ack| &*ack.credentials).unwrap_or_default();
     Attempt {
         transaction,
@@ -378,8 +379,7 @@ fn group(run: &Run, sides: &Sides, attempts: &mut [Attempt<'_>]) -> Vec<Exchange
         // What the capture lacks on the one side of a NAT is known by the other.
         let client = sides.behind(transaction.flow().source.address);
         let hop = (client, transaction.flow().destination.address, &transaction.method);
-        let tag =
-            transaction.request.as_ref().map(|request| request.from_tag.map(|id| run.text(id)).unwrap_or_default());
+        let tag = attempt.request().map(|request| request.from_tag.map(|id| run.text(id)).unwrap_or_default());
         // Mostly an exchange goes on.
         attempt.exchange = match before {
             Some((known, place)) if known == (hop, tag) => place,

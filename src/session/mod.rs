@@ -29,6 +29,7 @@ pub mod texts;
 pub mod tracker;
 pub mod transaction;
 pub mod transactions;
+mod unseen;
 
 pub use ack::{Ack, AckDifference, AckPart};
 pub use attempt::{Attempt, AttemptOutcome, Judgement, Offered, Presented};

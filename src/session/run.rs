@@ -355,23 +355,7 @@ impl Run {
             .or_else(|| self.newest(key, fits))
     }
 
-    fn unseen_request(&mut self, sighting: &Sighting<'_>, identity: &Identity<'_>, key: Key) -> usize {
-        let mut transaction = Transaction::unseen(sighting, &key);
-        // Of an answer on a later hop the Vias below name the hops before, whose requests may be there.
-        let is_before = |known: &Transaction| {
-            let mut below = sighting.message.via_branches().skip(1);
-            known.request.is_some()
-                && known.flow() != sighting.flow.reversed()
-                && below.any(|branch| self.has_branch(known, branch))
-        };
-        if let Some(from) = self.newest(&key, is_before) {
-            transaction.follows(from);
-        }
-        transaction.branch = identity.branch.map(|branch| self.texts.keep(branch));
-        self.add(key, transaction)
-    }
-
-    fn add(&mut self, key: Key, transaction: Transaction) -> usize {
+    pub(super) fn add(&mut self, key: Key, transaction: Transaction) -> usize {
         let index = self.transactions.len();
         self.cseq_max = self.cseq_max.max(key.cseq);
         self.transactions.push(transaction);

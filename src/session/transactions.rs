@@ -38,6 +38,13 @@ impl Transactions {
         self.0.get_mut(index).map(Box::as_mut)
     }
 
+    /// Puts two in each other's places.
+    pub(super) fn swap(&mut self, one: usize, other: usize) {
+        if one.max(other) < self.0.len() {
+            self.0.swap(one, other);
+        }
+    }
+
     /// The one that began first.
     pub fn first(&self) -> Option<&Transaction> {
         self.0.first().map(Box::as_ref)

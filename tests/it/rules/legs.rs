@@ -222,3 +222,29 @@ fn credentials_that_were_answered_back_to_the_client_are_its_own() {
         check(&[NAMES, &without(&register, missing), LATER], SECRET, expected);
     }
 }
+
+#[test]
+fn a_request_that_was_seen_on_the_next_hop_alone_is_the_clients() {
+    let ok = "clean\nattempts challenged accepted accepted\nsessions accepted\ntold The client authenticated";
+    for missing in [&[1][..], &[5], &[9], &[1, 5, 9]] {
+        check(&[NAMES, &without(&PROXY_REGISTER, missing), LATER], SECRET, ok);
+    }
+    let refused = "high forbidden-after-credentials\nattempts challenged forbidden\ntold 1 of 1 client";
+    for missing in [&[1][..], &[7], &[1, 7]] {
+        check(&[NAMES, &without(&PROXY_CALL, missing), LATER], NOTHING, refused);
+    }
+    let call = without(&PROXY_CALL[..8], &[]) + "server > proxy 200\nproxy > phone forward\nphone > proxy ACK\n+5 ";
+    let bye = without(&PROXY_BYE, &[1]);
+    check(
+        &[NAMES, &call, &bye, LATER],
+        NOTHING,
+        "high in-dialog-challenge-unanswered\nattempts challenged accepted challenged",
+    );
+}
+
+#[test]
+fn what_a_proxy_sends_with_an_account_of_its_own_is_not_the_clients() {
+    let own = "phone > proxy unseen INVITE\nproxy > server forward\nserver > proxy 407\nProxy-Authenticate: challenge\n\
+        proxy > server forward\nProxy-Authorization: digest user=trunk password=secret\nserver > proxy 200\nproxy > phone forward\n";
+    check(&[NAMES, own, LATER], NOTHING, "attempts challenged accepted accepted");
+}
