@@ -1,16 +1,13 @@
 //! Whether the capture's time can be trusted: frames that are older than the one before them.
 
-use std::time::Duration;
-
 use crate::base::CaptureTime;
 use crate::base::InputId;
+use crate::base::frame::CLOCK_STEP_MIN;
 use crate::base::pauses::BETWEEN_FILES_MIN;
 use crate::base::pauses::WITHIN_FILE_MIN;
 use crate::capture::Frame;
 use crate::rules::capture_facts::ClockFacts;
 
-/// Queues and processors put frames out of order by milliseconds; a clock that was set goes further.
-const STEP_MIN: Duration = Duration::from_secs(1);
 /// Interfaces whose clocks are followed; captures have one or two.
 const INTERFACES_MAX: usize = 64;
 
@@ -58,14 +55,14 @@ impl Clock {
         }
         let before = self.newest.replace((frame.interface, time));
         let own_before = self.own(frame.interface).and_then(|own| own.replace(time));
-        let step = own_before.map(|before| before.since(time)).filter(|step| *step > STEP_MIN);
+        let step = own_before.map(|before| before.since(time)).filter(|step| *step > CLOCK_STEP_MIN);
         if let Some(step) = step {
             self.facts.back.add(frame.at, step);
             self.latest = Some(time);
             return;
         }
         let other = before.filter(|(interface, _)| *interface != frame.interface);
-        if let Some(gap) = other.map(|(_, before)| before.since(time)).filter(|gap| *gap > STEP_MIN) {
+        if let Some(gap) = other.map(|(_, before)| before.since(time)).filter(|gap| *gap > CLOCK_STEP_MIN) {
             self.facts.apart.add(frame.at, gap);
         }
         self.latest = self.latest.max(Some(time));

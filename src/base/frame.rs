@@ -1,9 +1,12 @@
 //! Where something stands in a capture: the input, and the frame as Wireshark numbers it.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde::Serialize;
+
+use crate::base::CaptureTime;
 
 /// Which of the inputs, counted from 0 in the order given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -62,6 +65,30 @@ pub struct FrameRef {
     pub input: InputId,
     /// Its number there.
     pub number: FrameNumber,
+}
+
+/// Queues and processors put frames out of order by milliseconds; a clock that was set goes further.
+pub const CLOCK_STEP_MIN: Duration = Duration::from_secs(1);
+
+/// When and where something was captured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// The frame's time.
+    pub time: CaptureTime,
+    /// The frame.
+    pub at: FrameRef,
+}
+
+impl Moment {
+    /// Whether this came before that. Frames of one file that share a time, or lie on both sides of a step back of the clock, came in
+    /// the file's order.
+    pub fn is_before(self, other: Moment) -> bool {
+        let apart = self.time.since(other.time).max(other.time.since(self.time));
+        match self.at.input == other.at.input && (apart.is_zero() || apart > CLOCK_STEP_MIN) {
+            true => self.at.number < other.at.number,
+            false => self.time < other.time,
+        }
+    }
 }
 
 /// The frames that a message is made of. Most messages have one; fragments and TCP segments make it more.

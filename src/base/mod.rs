@@ -28,7 +28,7 @@ pub use coverage::{Coverage, SetAside};
 pub use decode_as::{DecodeAs, Over, Protocol, Told};
 pub use find::first_of;
 pub use flow::{Endpoint, Flow, PackedFlow, Transport};
-pub use frame::{FrameNumber, FrameRef, Frames, InputId};
+pub use frame::{FrameNumber, FrameRef, Frames, InputId, Moment};
 pub use frame_set::FrameSet;
 pub use framing::{ContentLength, Framer, Framing, Step, StreamStart};
 pub use host_pairs::HostPairs;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::base::CaptureTime;
 use crate::base::Endpoint;
 use crate::base::FrameRef;
+use crate::base::Moment;
 use crate::base::WireMap;
 use crate::base::time::TRANSACTION_TIMEOUT;
 use crate::session::Attempt;
@@ -20,6 +21,9 @@ type Registration = (Endpoint, IpAddr, Box<[u8]>);
 
 /// A client that asks anew so soon may have crossed the challenge, or asks for several things at a time.
 const ANEW_AFTER: Duration = Duration::from_secs(1);
+
+/// How many of them are looked at behind one challenge. Bounds the search where a clock was set back.
+const LOOKED_AT_MAX: usize = 16;
 
 /// The REGISTERs with which Call-IDs begin, without credentials. What comes of a challenge long before the end of the
 /// capture is known without.
@@ -48,7 +52,9 @@ impl BegunAnew {
         let is_bare_register = attempt.transaction.method == Method::Register && !attempt.has_credentials();
         let registration = is_bare_register.then(|| registration(attempt.transaction, session.text(request.to)))?;
         let from = (answer.time.plus(ANEW_AFTER), answer.at);
-        self.begun.get(&registration)?.range(from..).next().copied()
+        // What lies before it in the file came before, whatever a clock says that was set.
+        let mut begun = self.begun.get(&registration)?.range(from..).take(LOOKED_AT_MAX);
+        begun.find(|(time, at)| answer.moment().is_before(Moment { time: *time, at: *at })).copied()
     }
 }
 

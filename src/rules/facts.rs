@@ -332,11 +332,11 @@ pub fn newest_challenge<'s, 'run>(
     header: HeaderKind,
 ) -> Option<&'s Attempt<'run>> {
     let attempt = session.attempts.get(index)?;
-    let sent = attempt.request()?.time;
+    let sent = attempt.request()?.moment();
     let before = session.attempts.iter().take(index).rev().take(CHALLENGED_BACK_MAX);
     before.into_iter().find(|earlier| {
         earlier.transaction.is_same_hop(attempt.transaction)
-            && earlier.answer().is_some_and(|answer| answer.time < sent)
+            && earlier.answer().is_some_and(|answer| answer.moment().is_before(sent))
             && earlier.challenges.iter().any(|offered| offered.header == header && offered.realm() == realm)
     })
 }
@@ -350,18 +350,18 @@ pub fn newer_challenge<'s, 'run>(
     let (known_since, realm, header) = match presented.answers {
         Some(at) => {
             let (issuer, offered) = session.challenge(Some(at).filter(|at| at.is_same_realm)?)?;
-            (issuer.answer()?.time, offered.realm(), offered.header)
+            (issuer.answer()?.moment(), offered.realm(), offered.header)
         }
         // Its challenge is not in the capture: it came before the first use.
         None => {
             let first = session.lookup().used_first(presented.nonce?).filter(|first| *first < index)?;
-            (session.attempts.get(first)?.request()?.time, presented.realm(), presented.header)
+            (session.attempts.get(first)?.request()?.moment(), presented.realm(), presented.header)
         }
     };
     let newest = newest_challenge(session, index, &realm, header)?;
     let nonce = presented.credentials.nonce();
     let has_same_nonce = newest.challenges.iter().any(|other| other.challenge.nonce() == nonce);
-    let is_newer = newest.answer()?.time > known_since;
+    let is_newer = known_since.is_before(newest.answer()?.moment());
     (is_newer && !has_same_nonce && !was_under_way(session, index, presented, newest)).then_some(newest)
 }
 

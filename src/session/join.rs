@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use crate::base::CaptureTime;
+use crate::base::Moment;
+use crate::session::Answer;
 use crate::session::Attempt;
 use crate::session::NonceId;
 use crate::session::Offered;
 use crate::session::Presented;
+use crate::session::Request;
 use crate::session::Transaction;
 use crate::session::attempt::ChallengeAt;
 
@@ -23,8 +25,8 @@ const STAMPED_LATE_MAX: Duration = Duration::from_secs(1);
 #[derive(Clone, Copy)]
 struct Brought {
     nonce: NonceId,
-    /// When the answer came.
-    time: CaptureTime,
+    /// When the answer came, and in which frame.
+    moment: Moment,
     attempt: usize,
     challenge: usize,
 }
@@ -56,7 +58,7 @@ fn all_brought(attempts: &[Attempt<'_>]) -> Vec<Brought> {
     let all = answered.flat_map(|(attempt, asking, answer)| {
         let offered = asking.challenges.iter().enumerate();
         offered.filter_map(move |(challenge, offered)| {
-            Some(Brought { nonce: offered.nonce?, time: answer.time, attempt, challenge })
+            Some(Brought { nonce: offered.nonce?, moment: answer.moment(), attempt, challenge })
         })
     });
     let mut all: Vec<Brought> = all.collect();
@@ -73,13 +75,15 @@ fn brought_before(all: &[Brought], nonce: NonceId, index: usize) -> &[Brought] {
 
 /// The latest attempt that was told the nonce. A B2BUA may pass a challenge on under the same Call-ID: each side answers its own.
 fn asking(before: &[Attempt<'_>], transaction: &Transaction, all: &[Brought]) -> Option<usize> {
-    let sent = transaction.started();
+    let answered = || transaction.answer.as_ref().map(Answer::moment);
+    let sent = transaction.request.as_ref().map(Request::moment).or_else(answered);
     let mut newest = all.iter().rev().take(BROUGHT_BACK_MAX);
-    let is_before = |brought: &&Brought| sent.is_none_or(|sent| brought.time <= sent);
+    let is_before = |brought: &&Brought| sent.is_none_or(|sent| !sent.is_before(brought.moment));
     let is_own_hop = |brought: &&Brought| {
         before.get(brought.attempt).is_some_and(|asking| asking.transaction.is_same_hop(transaction))
     };
-    let is_soon = |brought: &&Brought| sent.is_some_and(|sent| brought.time.since(sent) <= STAMPED_LATE_MAX);
+    let is_soon =
+        |brought: &&Brought| sent.is_some_and(|sent| brought.moment.time.since(sent.time) <= STAMPED_LATE_MAX);
     let own = newest.clone().filter(is_before).find(is_own_hop);
     let stamped_late = newest.clone().filter(is_soon).find(is_own_hop);
     own.or_else(|| newest.find(is_before)).or(stamped_late).map(|brought| brought.attempt)

@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::base::CaptureTime;
 use crate::base::Flow;
 use crate::base::FrameRef;
+use crate::base::Moment;
 use crate::base::PackedFlow;
 use crate::base::Transport;
 use crate::session::Ack;
@@ -196,7 +197,19 @@ impl CopyKind {
     }
 }
 
+impl Request {
+    /// When and where it was seen first.
+    pub fn moment(&self) -> Moment {
+        Moment { time: self.time, at: self.at }
+    }
+}
+
 impl Answer {
+    /// When and where it was seen first.
+    pub fn moment(&self) -> Moment {
+        Moment { time: self.time, at: self.at }
+    }
+
     /// The rows of Authentication-Info.
     pub fn infos(&self) -> &[InfoRow] {
         self.rare.as_ref().map_or(&[], |rare| &rare.infos)

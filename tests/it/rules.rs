@@ -27,6 +27,7 @@ mod nonce_counts;
 mod nonce_life;
 mod nonces;
 mod once;
+mod order;
 mod outcomes;
 mod overlooked;
 mod path;

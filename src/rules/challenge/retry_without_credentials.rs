@@ -145,7 +145,8 @@ fn is_ignored(first: &Attempt<'_>, next: &Attempt<'_>) -> bool {
         (Some(first), Some(next)) => next > first,
         _ => true,
     };
-    let had_answer = first.answer().zip(next.request()).is_some_and(|(answer, request)| answer.time <= request.time);
+    let times = first.answer().zip(next.request());
+    let had_answer = times.is_some_and(|(answer, request)| !request.moment().is_before(answer.moment()));
     let has_headers = next.request().is_some_and(|request| request.has_all_headers);
     first.outcome == AttemptOutcome::Challenged
         && first.has_challenge()
