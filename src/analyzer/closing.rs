@@ -16,6 +16,7 @@ use crate::rules::Severity;
 use crate::rules::security;
 use crate::session::Run;
 use crate::session::Session;
+use crate::session::judge::Around;
 
 impl Messages {
     /// Judges a closed run, checks the rules and makes its part of the report.
@@ -30,7 +31,8 @@ impl Messages {
             }
             return;
         }
-        let mut session = Session::judge(run, self.end_of(run, end), &self.unreachable);
+        let mut session =
+            Session::judge(run, Around { end: self.end_of(run, end), unreachable: &self.unreachable, lost: &lost });
         near_misses::search(&mut session, &self.nonces, &mut self.verifier);
         self.nonces.add(&session);
         self.note_registration(&session);

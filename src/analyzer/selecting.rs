@@ -19,6 +19,7 @@ use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::session::Run;
 use crate::session::Session;
+use crate::session::judge::Around;
 use crate::sip::Message;
 use crate::transport::Payload;
 
@@ -52,7 +53,7 @@ impl Messages {
         if !selection.is_late() {
             return selection.decide(&run.call_id, None) != Selected::Nothing;
         }
-        let session = Session::judge(run, end, &self.unreachable);
+        let session = Session::judge(run, Around { end, unreachable: &self.unreachable, lost: &[] });
         self.select(&session, &[], None) != Selected::Nothing
     }
 

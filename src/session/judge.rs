@@ -21,6 +21,7 @@ use crate::session::ChallengeRow;
 use crate::session::CredentialsRow;
 use crate::session::Exchange;
 use crate::session::Judgement;
+use crate::session::Lost;
 use crate::session::Offered;
 use crate::session::Presented;
 use crate::session::Run;
@@ -40,6 +41,8 @@ pub struct Around<'a> {
     pub end: CaptureTime,
     /// What ICMP and TCP said of what came of requests.
     pub unreachable: &'a Unreachables,
+    /// Messages of this Call-ID of which only the first fragment was captured.
+    pub lost: &'a [Lost],
 }
 
 /// What attempts are judged by.
@@ -142,6 +145,9 @@ fn decide(told: Told<'_>, attempts: &mut [Attempt<'_>], exchanges: &[Exchange], 
     let judgements: Vec<Judgement> = attempt.credentials.iter().map(judge).collect();
     let outcome = match outcome(attempt, &judgements, told.around) {
         AttemptOutcome::NoAnswer if has_gone_on(attempts, index, attempt) => AttemptOutcome::Undecided,
+        AttemptOutcome::NoAnswer if told.around.lost.iter().any(|lost| lost.ends(attempt, told.around.lost)) => {
+            AttemptOutcome::Undecided
+        }
         outcome => outcome,
     };
     let Some(attempt) = attempts.get_mut(index) else { return };
@@ -349,7 +355,7 @@ pub const RETRANSMISSIONS_OF_PATIENCE: usize = 3;
 
 /// No final answer: is that the end of the capture, or of the client's patience? Who hears by ICMP or TCP that nothing comes of the
 /// request need not repeat it (RFC 3261 §18.4).
-fn silence(attempt: &Attempt<'_>, Around { end, unreachable }: Around<'_>) -> AttemptOutcome {
+fn silence(attempt: &Attempt<'_>, Around { end, unreachable, .. }: Around<'_>) -> AttemptOutcome {
     let Some(request) = attempt.request() else { return AttemptOutcome::Undecided };
     let notice = || unreachable.of(attempt.transaction.flow(), attempt.transaction.transport, request.time);
     let gave_up = end.since(request.time) >= TRANSACTION_TIMEOUT

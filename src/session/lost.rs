@@ -10,6 +10,7 @@ use crate::base::FrameRef;
 use crate::base::WireMap;
 use crate::base::limits::beginning;
 use crate::session::Attempt;
+use crate::session::judge::RETRANSMISSIONS_OF_PATIENCE;
 use crate::sip::HeaderName;
 use crate::sip::Message;
 use crate::sip::Method;
@@ -47,6 +48,25 @@ impl Lost {
         self.status.is_some_and(|status| status >= 200)
             && self.method == transaction.method
             && self.cseq == transaction.cseq
+    }
+
+    /// Whether a request is over with it: it is its final answer, and nothing shows that it did not arrive.
+    pub fn ends(&self, attempt: &Attempt<'_>, all: &[Lost]) -> bool {
+        self.answers(attempt)
+            && attempt.transaction.flow().source.address == self.flow.destination.address
+            && !self.is_unheard(attempt, all)
+    }
+
+    /// Whether the receiver of this final answer did not get it: it repeats the request, or the server the answer, and nobody acknowledges
+    /// it. Nothing of what else came of the request was captured.
+    pub fn is_unheard(&self, attempt: &Attempt<'_>, all: &[Lost]) -> bool {
+        let transaction = attempt.transaction;
+        let is_open = transaction.answer.is_none() && transaction.ack().is_none();
+        let answers = all.iter().filter(|other| (other.status, other.cseq) == (self.status, self.cseq)).count();
+        let is_behind = self.time.is_some_and(|time| transaction.last_sent() > time);
+        let is_repeated = is_behind && transaction.retransmissions() >= RETRANSMISSIONS_OF_PATIENCE;
+        let is_unacknowledged = transaction.method == Method::Invite && answers > RETRANSMISSIONS_OF_PATIENCE;
+        is_open && (is_repeated || is_unacknowledged)
     }
 
     /// Whether it is a request of the same client for the same purpose, sent with credentials behind this one.

@@ -5,7 +5,6 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 
 use crate::base::CaptureTime;
-use crate::base::Unreachables;
 use crate::base::time::TRANSACTION_TIMEOUT;
 use crate::session::Attempt;
 use crate::session::AttemptOutcome;
@@ -90,10 +89,10 @@ impl SessionOutcome {
 }
 
 impl<'run> Session<'run> {
-    /// Judges a closed run. `end` is the latest time of the capture.
-    pub fn judge(run: &'run Run, end: CaptureTime, unreachable: &Unreachables) -> Session<'run> {
+    /// Judges a closed run.
+    pub fn judge(run: &'run Run, around: Around<'_>) -> Session<'run> {
         let sides = Sides::of(run);
-        let (attempts, exchanges) = judge::judge(run, &sides, Around { end, unreachable });
+        let (attempts, exchanges) = judge::judge(run, &sides, around);
         let outcome = outcome(run, &attempts);
         let is_one_way = is_one_way(run);
         let has_trouble = has_trouble(&attempts, &exchanges);
@@ -102,7 +101,7 @@ impl<'run> Session<'run> {
         let lookup = OnceCell::new();
         Session {
             run,
-            end,
+            end: around.end,
             attempts,
             exchanges,
             sides,

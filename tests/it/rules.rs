@@ -40,6 +40,7 @@ mod silence;
 mod strangers;
 mod transactions;
 mod transports;
+mod unknown;
 mod unread;
 mod unseen;
 mod weighed;

@@ -12,8 +12,6 @@ use crate::rules::facts;
 use crate::rules::path_facts;
 use crate::session::Lost;
 use crate::session::Session;
-use crate::session::judge::RETRANSMISSIONS_OF_PATIENCE;
-use crate::sip::Method;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -98,17 +96,10 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     vec![finding]
 }
 
-/// The attempt whose final answer this is, where the client did not get it: it repeats the request, or the server the answer, and nobody
-/// acknowledges it. Nothing of what else came of the request was captured.
+/// The attempt whose final answer this is, where the client did not get it.
 fn unheard_by(session: &Session<'_>, context: &Context<'_>, lost: &Lost) -> Option<usize> {
     let index = session.attempts.iter().position(|attempt| {
         lost.answers(attempt) && attempt.transaction.flow().source.address == lost.flow.destination.address
     })?;
-    let transaction = session.attempts.get(index)?.transaction;
-    let is_open = transaction.answer.is_none() && transaction.ack().is_none();
-    let answers = context.lost.iter().filter(|other| (other.status, other.cseq) == (lost.status, lost.cseq)).count();
-    let is_behind = lost.time.is_some_and(|time| transaction.last_sent() > time);
-    let is_repeated = is_behind && transaction.retransmissions() >= RETRANSMISSIONS_OF_PATIENCE;
-    let is_unacknowledged = transaction.method == Method::Invite && answers > RETRANSMISSIONS_OF_PATIENCE;
-    (is_open && (is_repeated || is_unacknowledged)).then_some(index)
+    session.attempts.get(index).is_some_and(|attempt| lost.is_unheard(attempt, context.lost)).then_some(index)
 }
