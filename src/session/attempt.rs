@@ -233,6 +233,20 @@ impl<'run> Attempt<'run> {
             && self.answer().is_some_and(|answer| transaction.last_sent().since(answer.time) >= UNHEARD_FROM)
     }
 
+    /// Whether the answer to credentials is not in the capture, and came as likely as not: over UDP a request is repeated until there is one
+    /// (RFC 3261 §17.1.1.2, §17.1.2.2), or something else shows that there was.
+    pub fn has_unseen_answer(&self) -> bool {
+        self.has_credentials()
+            && self.answer().is_none()
+            && match self.outcome {
+                AttemptOutcome::Undecided => true,
+                _ => {
+                    self.transaction.transport == Transport::Udp
+                        && self.transaction.retransmissions() < RETRANSMISSIONS_OF_PATIENCE
+                }
+            }
+    }
+
     /// Whether the final answer came when nobody waited for one any more: timers B and F end a transaction (RFC 3261 §17.1.1.2, §17.1.2.2),
     /// the former only where an INVITE was not answered at all.
     pub fn is_answered_too_late(&self) -> bool {

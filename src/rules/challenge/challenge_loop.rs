@@ -21,6 +21,7 @@ use crate::rules::nonce_facts;
 use crate::rules::relay_facts;
 use crate::rules::streaks;
 use crate::session::Attempt;
+use crate::session::AttemptOutcome;
 use crate::session::Judgement;
 use crate::session::NonceId;
 use crate::session::Presented;
@@ -183,6 +184,14 @@ fn in_streak(
     } else if (cause, fault) == ("node-switch", Fault::Unknown) {
         // A wrong password is refused by every node.
         finding.confidence = Confidence::Possible;
+    }
+    let unseen = streak.last().filter(|(_, last)| last.has_unseen_answer() && last.outcome == AttemptOutcome::NoAnswer);
+    if let Some(request) = unseen.and_then(|(_, last)| last.request()) {
+        finding.confidence = Confidence::Possible;
+        finding.explanation.push_str(&format!(
+            " What was answered to the last of them, in frame {}, is not in the capture: it may have been accepted.",
+            request.at.number
+        ));
     }
     if !is_stale {
         finding = finding.excludes("stale nonce: no challenge said stale=true");

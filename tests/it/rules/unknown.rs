@@ -21,3 +21,20 @@ fn an_answer_whose_first_fragment_is_there_was_given() {
     let lost = "high fragments-incomplete fault=path says=did_not_arrive\ntold did not get in\nsessions no_answer";
     check(&["mtu 576\n", ASKED, RIGHT, &accepted, repeated, LATER], NOTHING, lost);
 }
+
+#[test]
+fn an_answer_that_the_capture_lacks_ends_a_loop() {
+    // Each refresh is called stale once, and what came of the next try nobody sees.
+    let refresh = format!("+50 {RIGHT}{STALE}{RIGHT}");
+    check(&[ASKED, RIGHT, &refresh.repeat(5), LATER], SECRET, "no challenge-loop stale-loop");
+    let by_fragment = format!("+50 {RIGHT}{STALE}{RIGHT}{}", long("200\n"));
+    check(&["mtu 576\n", ASKED, RIGHT, OK, &by_fragment.repeat(5), LATER], SECRET, "no challenge-loop stale-loop");
+    // What comes back in the next request shows that it was another challenge.
+    let unseen = format!("{RIGHT}< unseen 401\nWWW-Authenticate: challenge\n");
+    let found = "high challenge-loop sure=proven";
+    check(&[ASKED, RIGHT, REFUSED, &unseen, RIGHT, REFUSED, LATER], NOTHING, found);
+    // The last may have been let past.
+    let found = "high challenge-loop sure=possible says=it_may_have_been_accepted";
+    check(&[ASKED, RIGHT, REFUSED, RIGHT, REFUSED, RIGHT, LATER], NOTHING, found);
+    check(&[ASKED, RIGHT, REFUSED, RIGHT, REFUSED, RIGHT], NOTHING, "high challenge-loop sure=proven");
+}
