@@ -15,6 +15,7 @@ use crate::rules::challenge::basic_scheme;
 use crate::rules::configuration::registrar_rejects_contact;
 use crate::rules::facts;
 use crate::rules::path::no_response_at_all;
+use crate::rules::precedence;
 use crate::session::Attempt;
 use crate::session::AttemptOutcome;
 use crate::session::Session;
@@ -350,7 +351,7 @@ impl Client {
         let is_open = is_unfinished && !has_failed_before;
         let is_register = session.method() == Some(&Method::Register);
         let known = if is_register { &mut self.registration } else { &mut self.request };
-        if is_open || ended < known.ended || is_unheard(session) {
+        if is_open || ended < known.ended || is_unheard(session) || is_silence_doubtful(session, findings) {
             return;
         }
         let failure = match session.outcome {
@@ -401,6 +402,20 @@ fn is_unheard(session: &Session<'_>) -> bool {
             SessionOutcome::UnansweredChallenge => challenged < 2,
             _ => false,
         }
+}
+
+/// Whether the last request may well have been answered, and the capture lacks that: over UDP it is repeated until it is (RFC 3261
+/// §17.1.1.2, §17.1.2.2). Nor does the first line say more than the findings do.
+fn is_silence_doubtful(session: &Session<'_>, findings: &[Finding]) -> bool {
+    let last = session.own_attempts().rev().find(|attempt| attempt.outcome == AttemptOutcome::NoAnswer);
+    let told = findings.iter().filter(|finding| {
+        finding.severity >= Severity::Medium && finding.explained_by.is_none() && precedence::speaks_of_silence(finding)
+    });
+    let is_sure = |finding: &Finding| finding.severity >= Severity::High || finding.confidence >= Confidence::Likely;
+    session.outcome == SessionOutcome::NoAnswer
+        && last
+            .is_some_and(|last| last.has_unseen_answer() || (last.has_credentials() && told.clone().next().is_some()))
+        && !told.clone().any(is_sure)
 }
 
 /// How a failed session ended, where authentication or the request itself was refused. How a call ends with the called party

@@ -88,7 +88,7 @@ fn is_other_secret(finding: &Finding) -> bool {
 }
 
 /// What is missing in a one-way capture proves nothing.
-fn speaks_of_silence(finding: &Finding) -> bool {
+pub fn speaks_of_silence(finding: &Finding) -> bool {
     matches!(
         finding.rule.name,
         "auth-request-too-large-for-udp"

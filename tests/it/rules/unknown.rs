@@ -38,3 +38,19 @@ fn an_answer_that_the_capture_lacks_ends_a_loop() {
     check(&[ASKED, RIGHT, REFUSED, RIGHT, REFUSED, RIGHT, LATER], NOTHING, found);
     check(&[ASKED, RIGHT, REFUSED, RIGHT, REFUSED, RIGHT], NOTHING, "high challenge-loop sure=proven");
 }
+
+/// Over UDP a request is repeated until it is answered.
+#[test]
+fn a_request_that_was_sent_once_need_not_have_failed() {
+    let open = "medium auth-retry-no-response sure=possible\nuntold did not get in\nverdict nothing_found";
+    check(&[ASKED, RIGHT, LATER], NOTHING, open);
+    let other = "[b] client2 > server REGISTER\n[b] server > client2 401\nWWW-Authenticate: challenge\n\
+        [b] client2 > server REGISTER\nAuthorization: digest user=1001 password=secret\n[b] server > client2 200\n";
+    let told = "told 1 of 2 clients authenticated; the capture does not show how it ended for the others\nverdict ok";
+    check(&["client2 198.51.100.8\n", ASKED, RIGHT, "+60 ", other], NOTHING, told);
+    check(&[ASKED, RIGHT, OK, "+60 ", RIGHT, LATER], NOTHING, "untold not in the end\nverdict ok");
+    // Whoever repeats it has not heard.
+    let repeated = "+0.5 retransmit\n+1 retransmit\n+2 retransmit\n+4 retransmit\n";
+    let silent = "high auth-retry-no-response sure=likely\ntold 1 of 1 client did not get in";
+    check(&[ASKED, RIGHT, repeated, LATER], NOTHING, silent);
+}
