@@ -94,7 +94,7 @@ impl<'run> Session<'run> {
         let sides = Sides::of(run);
         let (attempts, exchanges) = judge::judge(run, &sides, around);
         let outcome = outcome(run, &attempts);
-        let is_one_way = is_one_way(run);
+        let is_one_way = is_one_way(run, &attempts);
         let has_trouble = has_trouble(&attempts, &exchanges);
         let has_odd_form = attempts.iter().any(has_odd_form);
         let presented = presented(&attempts);
@@ -404,8 +404,8 @@ fn presented(attempts: &[Attempt<'_>]) -> Vec<(usize, usize)> {
 }
 
 /// No answer was seen although the client plainly got one (it acknowledged it, or answered a challenge), or answers were
-/// seen and no request. Credentials that no bare request came before may use a cached nonce, and show nothing.
-fn is_one_way(run: &Run) -> bool {
+/// seen and no request. Credentials that no bare request came before may use a cached nonce: they show nothing until it is counted on.
+fn is_one_way(run: &Run, attempts: &[Attempt<'_>]) -> bool {
     let has_request = run.transactions.iter().any(|transaction| transaction.request.is_some());
     let has_answer =
         run.transactions.iter().any(|transaction| transaction.answer.is_some() || transaction.has_provisional());
@@ -413,5 +413,20 @@ fn is_one_way(run: &Run) -> bool {
     let was_asked = requests.by_ref().any(|request| request.credentials.is_empty())
         && requests.any(|request| !request.credentials.is_empty());
     let got_answer = was_asked || run.transactions.iter().any(|transaction| transaction.ack().is_some());
-    (has_request && !has_answer && got_answer) || (has_answer && !has_request)
+    (has_request && !has_answer && (got_answer || counts_on(attempts))) || (has_answer && !has_request)
+}
+
+/// Whether a client goes on with a nonce, one count after the other, and repeats no request: it is content with what it hears.
+fn counts_on(attempts: &[Attempt<'_>]) -> bool {
+    let mut pairs = attempts.iter().zip(attempts.iter().skip(1));
+    pairs.any(|(before, next)| {
+        let is_next = |sent: &Presented<'_>| {
+            let is_before = |known: &Presented<'_>| known.nonce == sent.nonce && known.nonce_count < sent.nonce_count;
+            sent.nonce.is_some() && before.credentials.first().is_some_and(is_before)
+        };
+        before.has_unseen_answer()
+            && before.transaction.retransmissions() == 0
+            && next.transaction.cseq > before.transaction.cseq
+            && next.credentials.first().is_some_and(is_next)
+    })
 }

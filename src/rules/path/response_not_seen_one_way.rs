@@ -19,7 +19,7 @@ pub static RULE: Rule = Rule {
     severity: Severity::Info,
     summary: "Only one direction of the conversation was captured",
     finds: "Requests without any response, although the client plainly got one: it acknowledged it, or sent credentials that nobody in \
-            the capture asked for. Or responses without any request.",
+            the capture asked for, or counted on with one nonce, request after request. Or responses without any request.",
     matters: "Whether anything was answered, or what was sent, cannot be told. Findings about silence are info in such a session.",
     advice: "Capture where both directions pass: on the host itself, or on a span port that copies both ways. With asymmetric \
              routing, capture at both places and merge the files.",

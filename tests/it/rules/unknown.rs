@@ -54,3 +54,17 @@ fn a_request_that_was_sent_once_need_not_have_failed() {
     let silent = "high auth-retry-no-response sure=likely\ntold 1 of 1 client did not get in";
     check(&[ASKED, RIGHT, repeated, LATER], NOTHING, silent);
 }
+
+#[test]
+fn a_client_that_counts_on_has_heard() {
+    let kept = |count: &str| {
+        format!(
+            "+60 > REGISTER\nAuthorization: digest user=1001 password=secret realm=pbx.example.com nonce=old qop=auth nc=000000{count}\n"
+        )
+    };
+    let once = "info response-not-seen-one-way\nuntold did not get in";
+    check(&[&kept("fe"), &kept("ff"), LATER], NOTHING, once);
+    let repeated = format!("{}+0.5 retransmit\n+1 retransmit\n+2 retransmit\n+4 retransmit\n", kept("fe"));
+    let silent = "high no-response-at-all\nno response-not-seen-one-way\ntold did not get in";
+    check(&[&repeated, LATER], NOTHING, silent);
+}
