@@ -314,9 +314,8 @@ impl Client {
         // A call that fails behind authentication has got in, too.
         self.is_in |= session.outcome == SessionOutcome::Accepted || session.own_attempts().any(is_let_past);
         // Whoever is turned down behind authentication got in, and yet not what it asked for.
-        let is_accepted =
-            |attempt: &Attempt<'_>| attempt.has_credentials() && attempt.outcome == AttemptOutcome::Accepted;
-        let served = || session.own_attempts().filter(|attempt| is_accepted(attempt)).filter_map(Attempt::answer);
+        let served =
+            || session.own_attempts().filter(|attempt| is_served(session, attempt)).filter_map(Attempt::answer);
         if let Some((service, first)) = service.zip(served().next()) {
             let (again, last) = served().skip(1).fold((0, first), |(again, _), next| (again + 1, next));
             let port = spells::port_of(session);
@@ -371,6 +370,13 @@ pub fn other_side_let_past(session: &Session<'_>) -> Option<(IpAddr, Vec<u8>)> {
     let attempt = session.attempts.iter().filter(is_other).find(|attempt| is_let_past(attempt))?;
     let user = attempt.credentials.iter().map(|presented| presented.username()).find(|user| !user.is_empty())?;
     Some((attempt.transaction.flow().source.address, user.into_owned()))
+}
+
+/// Whether credentials were accepted. Where responses alone were captured, so was what is accepted behind a challenge.
+fn is_served(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
+    let is_asked = || session.attempts.first().is_some_and(Attempt::is_challenged);
+    let is_unseen = || attempt.request().is_none() && session.is_one_way && is_asked();
+    attempt.outcome == AttemptOutcome::Accepted && (attempt.has_credentials() || is_unseen())
 }
 
 /// Whether credentials were let past.

@@ -68,3 +68,12 @@ fn a_client_that_counts_on_has_heard() {
     let silent = "high no-response-at-all\nno response-not-seen-one-way\ntold did not get in";
     check(&[&repeated, LATER], NOTHING, silent);
 }
+
+#[test]
+fn what_was_accepted_behind_a_challenge_had_credentials_though_responses_alone_were_captured() {
+    let asked = "> unseen REGISTER\n< 401\nWWW-Authenticate: challenge\n";
+    let accepted = "> unseen REGISTER\n< 200\n";
+    check(&[asked, accepted, "+60 ", asked, LATER], NOTHING, "told got in at first, but not in the end");
+    check(&[asked, accepted], NOTHING, "verdict ok");
+    check(&[asked, "+60 ", asked, LATER], NOTHING, "told did not get in");
+}
