@@ -118,6 +118,10 @@ impl<F: Framer> Connections<F> {
         self.clock = self.clock.saturating_add(1);
         stream.stamp = self.clock;
         stream.last_seen = time.or(stream.last_seen);
+        // Whoever puts the same number on all segments acknowledges nothing with it.
+        let has_moved = segment.flags.ack
+            && !segment.flags.rst
+            && stream.acknowledged.is_some_and(|before| before != segment.acknowledgment);
         stream.acknowledged = segment.flags.ack.then_some(segment.acknowledgment).or(stream.acknowledged);
         let held_before = stream.held_bytes();
         // What is kept for comparison alone gets no more than half of the room.
@@ -140,6 +144,9 @@ impl<F: Framer> Connections<F> {
             stream.reset(segment.sequence, out);
         }
         self.held_bytes = self.held_bytes.saturating_add(stream.held_bytes()).saturating_sub(held_before);
+        if has_moved && let Some(other) = self.streams.get_mut(&segment.flow.reversed()) {
+            other.compare_with(segment.acknowledgment, out);
+        }
         if out.tls.take_news() {
             self.resume(segment.flow.reversed(), out);
         }
@@ -194,6 +201,11 @@ impl<F: Framer> Connections<F> {
         if let Some(mut stream) = self.streams.remove(&flow) {
             self.held_bytes = self.held_bytes.saturating_sub(stream.held_bytes());
             stream.finish(out);
+            // Whichever goes first.
+            if let Some(other) = self.streams.get(&flow.reversed()) {
+                stream.note_unfilled(other.acknowledged, out);
+                other.note_unfilled(stream.acknowledged, out);
+            }
         }
     }
 

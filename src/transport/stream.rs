@@ -9,9 +9,7 @@ use crate::base::CaptureTime;
 use crate::base::DecodeAs;
 use crate::base::Flow;
 use crate::base::Framer;
-use crate::base::LostPiece;
 use crate::base::Over;
-use crate::base::PieceOf;
 use crate::base::SetAside;
 use crate::base::StreamStart;
 use crate::packet::Segment;
@@ -24,6 +22,7 @@ use crate::transport::ledger::Outlet;
 use crate::transport::ledger::Payload;
 
 mod cut;
+mod missing;
 
 /// Offset of the first byte: so far up that bytes before it have offsets too.
 const FIRST_OFFSET: u64 = 1 << 40;
@@ -67,6 +66,8 @@ pub(super) struct Stream<F> {
     /// What its latest segment of any kind acknowledged.
     pub(super) acknowledged: Option<u32>,
     resent: Option<Resent>,
+    /// Its receiver acknowledged more than the capture held by then.
+    is_lacking: bool,
 }
 
 /// A segment that was sent again.
@@ -134,6 +135,7 @@ impl<F: Framer> Stream<F> {
             heard: None,
             acknowledged: None,
             resent: None,
+            is_lacking: false,
         }
     }
 
@@ -424,13 +426,6 @@ impl<F: Framer> Stream<F> {
             }
             self.skip_hole(out);
         }
-    }
-
-    /// Bytes are missing: whose they were matters where nothing seems to follow.
-    fn note_gap<S: FnMut(Payload<'_>)>(&self, out: &mut Outlet<'_, S>) {
-        out.ledger.events.tcp_gap.add(out.now);
-        let (source, destination) = (self.flow.source.address, self.flow.destination.address);
-        out.ledger.lost(LostPiece { source, destination, of: PieceOf::Stream });
     }
 
     fn skip_hole<S: FnMut(Payload<'_>)>(&mut self, out: &mut Outlet<'_, S>) {

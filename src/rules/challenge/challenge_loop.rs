@@ -185,14 +185,6 @@ fn in_streak(
         // A wrong password is refused by every node.
         finding.confidence = Confidence::Possible;
     }
-    let unseen = streak.last().filter(|(_, last)| last.has_unseen_answer() && last.outcome == AttemptOutcome::NoAnswer);
-    if let Some(request) = unseen.and_then(|(_, last)| last.request()) {
-        finding.confidence = Confidence::Possible;
-        finding.explanation.push_str(&format!(
-            " What was answered to the last of them, in frame {}, is not in the capture: it may have been accepted.",
-            request.at.number
-        ));
-    }
     if !is_stale {
         finding = finding.excludes("stale nonce: no challenge said stale=true");
     }
@@ -202,7 +194,20 @@ fn in_streak(
     finding.frames = facts::frames_of_all(streak.iter().map(|(_, attempt)| *attempt));
     finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
     finding.evidence.extend(facts::challenge_evidence(attempt));
-    Some(finding)
+    Some(tell_unseen(finding, streak))
+}
+
+/// What came of the last attempt may not be in the capture.
+fn tell_unseen(mut finding: Finding, streak: &[(usize, &Attempt<'_>)]) -> Finding {
+    let unseen = streak.last().filter(|(_, last)| last.has_unseen_answer() && last.outcome == AttemptOutcome::NoAnswer);
+    if let Some(request) = unseen.and_then(|(_, last)| last.request()) {
+        finding.confidence = Confidence::Possible;
+        finding.explanation.push_str(&format!(
+            " What was answered to the last of them, in frame {}, is not in the capture: it may have been accepted.",
+            request.at.number
+        ));
+    }
+    finding
 }
 
 /// `401, 401, then 403`; long lists are cut.

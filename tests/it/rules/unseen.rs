@@ -156,11 +156,26 @@ fn a_hole_in_the_stream_of_the_server_may_have_held_the_answer() {
         frames.extend((0..behind).map(|number| back(tcp_frame(got + len(&accepted) + number * len(ping), ACK, ping))));
         frames
     };
-    let frames: Vec<(u64, Vec<u8>)> = (0..).map(|second: u64| second * 1_000_000_000).zip(frames(60)).collect();
+    let followed: Vec<(u64, Vec<u8>)> = (0..).map(|second: u64| second * 1_000_000_000).zip(frames(60)).collect();
     check_capture(
-        pcap(Order::Little, Resolution::Micro, &frames),
+        pcap(Order::Little, Resolution::Micro, &followed),
         SECRET,
         "medium auth-retry-no-response fault=unknown sure=possible says=not_all_in_the_capture",
+    );
+    // Nothing follows but the client's word that it has it.
+    let mut frames = frames(0);
+    let mut heard = tcp_frame(sent + len(&right), ACK, b"");
+    let acknowledgment = heard.len() - 12;
+    heard[acknowledgment..acknowledgment + 4].copy_from_slice(&(got + len(&accepted)).to_be_bytes());
+    let timed =
+        |frames: &[Vec<u8>]| (0..).map(|second: u64| second * 10_000_000_000).zip(frames.to_vec()).collect::<Vec<_>>();
+    frames.extend(std::iter::repeat_n(tcp_frame(sent + len(&right), ACK, b""), 4));
+    check_capture(pcap(Order::Little, Resolution::Micro, &timed(&frames)), SECRET, "high auth-retry-no-response");
+    frames.push(heard);
+    check_capture(
+        pcap(Order::Little, Resolution::Micro, &timed(&frames)),
+        SECRET,
+        "medium auth-retry-no-response sure=possible says=not_all_in_the_capture\nuntold did not get in",
     );
 }
 
