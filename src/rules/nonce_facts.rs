@@ -458,3 +458,11 @@ fn decimal(presented: &Presented<'_>) -> Option<u32> {
 pub fn frame_of(attempt: &Attempt<'_>) -> String {
     attempt.request().map(|request| request.at.number.to_string()).unwrap_or_default()
 }
+
+/// What a server made of credentials that were not refused: where no answer was seen, nobody knows.
+pub fn not_refused<'p>(presented: impl IntoIterator<Item = &'p Presented<'p>>) -> &'static str {
+    match presented.into_iter().any(|presented| presented.judgement.is_let_past()) {
+        true => "the server did not mind",
+        false => "what the server made of that, the capture does not show",
+    }
+}

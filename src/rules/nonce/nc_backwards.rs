@@ -51,7 +51,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
             match (is_the_nonce, is_refused) {
                 (true, _) => "the server refuses the nonce there",
                 (false, true) => "the server refused the credentials, perhaps for that",
-                (false, false) => "the server did not mind",
+                (false, false) => nonce_facts::not_refused(back.iter().map(|step| step.presented)),
             }
         ))
         .excludes("retransmission: it is a new transaction, and a later one by its CSeq")

@@ -58,7 +58,9 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
             match (is_cause, is_refused) {
                 (true, _) => "the server refuses what is right but for that",
                 (false, true) => "the server refused the credentials, perhaps for that",
-                (false, false) => "this server did not mind, another one will",
+                (false, false) if odd.iter().any(|(_, _, presented)| presented.judgement.is_let_past()) =>
+                    "this server did not mind, another one will",
+                (false, false) => "what the server made of it, the capture does not show",
             }
         ))
         .advises("Fix the client to print nc with eight hex digits, counting from 00000001 with each nonce");

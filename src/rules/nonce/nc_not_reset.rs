@@ -59,7 +59,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
             } else {
                 ", unless uses of it are missing in this capture"
             },
-            if is_refused { "the server refused it" } else { "the server did not mind" }
+            if is_refused { "the server refused it" } else { nonce_facts::not_refused([presented]) }
         ))
         .advises("Fix the client to begin at 00000001 with each new nonce");
     finding.attempt = Some(index);

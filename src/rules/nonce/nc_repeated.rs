@@ -75,7 +75,10 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
             attempt.request().map(|request| request.at.number.to_string()).unwrap_or_default(),
             presented.credentials.nonce_count().map(|count| facts::text(count.raw)).unwrap_or_default(),
             earlier.request().map(|request| request.at.number.to_string()).unwrap_or_default(),
-            if is_refused { "the server refused the repeat" } else { "the server did not mind" }
+            match is_refused {
+                true => "the server refused the repeat",
+                false => nonce_facts::not_refused(repeated.iter().map(|(_, _, presented, _)| *presented)),
+            }
         ))
         .excludes("retransmission: CSeq and branch are new")
         .advises("Let the client count one up for each new request with the same nonce, in eight hex digits");

@@ -215,6 +215,9 @@ fn differences(session: &Session<'_>, alteration: &Alteration<'_, '_>) -> String
 
 fn consequence(alteration: &Alteration<'_, '_>) -> &'static str {
     match (alteration.is_refused, alteration.before, alteration.behind) {
+        (false, _, _) if alteration.next.answer.is_none() && alteration.first.answer.is_none() => {
+            " What its receiver made of that, the capture does not show."
+        }
         (false, _, _) => " It was not refused for that.",
         (true, Some(Verdict::Match), Some(Verdict::Mismatch)) => {
             " The digest was right before, is wrong behind, and was refused."
