@@ -108,8 +108,10 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         .advises("Check that the server listens on this address and port, and that firewall and NAT let both directions pass")
         .advises("See whether the server bans or does not admit the client's address (fail2ban, IP authentication)");
     let is_right = |presented: &Presented<'_>| presented.verdict() == Some(Verdict::Match);
-    // Some servers and firewalls drop whoever sends a wrong one.
-    if attempt.credentials.iter().all(is_right) {
+    // Some servers and firewalls drop whoever sends a wrong one, and what was refused under headers that were cut may have been one.
+    let may_be_refused =
+        |earlier: &Attempt<'_>| earlier.is_refused() || (earlier.is_challenged() && !facts::shows_credentials(earlier));
+    if attempt.credentials.iter().all(is_right) && !session.attempts.iter().take(index).any(may_be_refused) {
         finding = finding.excludes("wrong password: the server did not refuse anything, it did not answer");
     }
     finding.severity = severity(session, context, index, sent == 1);
