@@ -86,7 +86,7 @@ pub fn was_let_in_without(session: &Session<'_>, context: &Context<'_>, attempt:
     let client = attempt.transaction.flow().source.address;
     let mut own = session.attempts.iter().filter(|other| other.transaction.flow().source.address == client);
     beginner(session, attempt) == Some(Beginner::Client)
-        && !own.any(|other| other.credentials.iter().any(|presented| presented.is_attempt))
+        && own.all(|other| !other.has_credentials() && other.request().is_none_or(|request| request.has_all_headers))
         && !has_account(session, context, attempt)
 }
 

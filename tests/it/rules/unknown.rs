@@ -77,3 +77,43 @@ fn what_was_accepted_behind_a_challenge_had_credentials_though_responses_alone_w
     check(&[asked, accepted], NOTHING, "verdict ok");
     check(&[asked, "+60 ", asked, LATER], NOTHING, "told did not get in");
 }
+
+#[test]
+fn nothing_is_said_of_answers_that_nobody_saw() {
+    let odd = |count: &str| {
+        format!(
+            "> REGISTER\n< unseen 401\nWWW-Authenticate: challenge\n> REGISTER\nAuthorization: digest user=1001 password=secret nc={count}\n"
+        )
+    };
+    check(&[&odd("1"), LATER], NOTHING, "medium nc-malformed says=does_not_show unsaid=did_not_mind");
+    check(&[&odd("1"), OK, LATER], NOTHING, "medium nc-malformed says=did_not_mind");
+    let [five, four] = ["00000005", "00000004"].map(|count| {
+        format!(
+            "> REGISTER\nAuthorization: digest user=1001 password=secret realm=pbx.example.com nonce=old nc={count}\n"
+        )
+    });
+    let unseen = "< unseen 200\n";
+    let open = "medium nc-backwards says=does_not_show unsaid=did_not_mind";
+    check(&[&five, unseen, &four, unseen, LATER], NOTHING, open);
+    check(&[&five, OK, &four, OK, LATER], NOTHING, "medium nc-backwards says=did_not_mind");
+}
+
+#[test]
+fn what_was_refused_under_headers_that_were_cut_may_have_been_a_wrong_password() {
+    let silent = format!("> REGISTER\n{}", "+4 retransmit\n".repeat(4));
+    let cut = |snap_len: u32| format!("snaplen {snap_len}\n{ASKED}{WRONG}{REFUSED}{WRONG}{REFUSED}{silent}{LATER}");
+    let report = analyse(&[&cut(330)], NOTHING);
+    let silence = report.findings.iter().find(|finding| finding.rule == "no-response-at-all").expect("nobody answers");
+    assert!(silence.excluded.iter().all(|excluded| !excluded.contains("did not refuse")), "{}", shown(&report));
+    check(&[&silent, LATER], NOTHING, "high no-response-at-all excludes=wrong_password");
+}
+
+#[test]
+fn an_invite_whose_headers_were_cut_may_have_carried_credentials() {
+    let call = format!("> INVITE\nX-Padding: {}\n{CALL_OK}", "x".repeat(700));
+    let bye = "+5 > BYE\n< 407\nProxy-Authenticate: challenge\n";
+    let without = "high in-dialog-challenge-unanswered says=without_credentials";
+    check(&[&call, bye, LATER], NOTHING, without);
+    let cut = "high in-dialog-challenge-unanswered unsaid=without_credentials";
+    check(&["snaplen 800\n", &call, bye, LATER], NOTHING, cut);
+}
