@@ -366,7 +366,10 @@ fn answer_note(attempt: &Attempt) -> String {
     let challenges: Vec<String> = attempt.challenges.iter().map(challenge_note).collect();
     let challenges = challenges.join("; ");
     let outcome = match attempt.outcome {
-        "accepted" if attempt.credentials.is_empty() => "accepted without credentials".to_owned(),
+        // What a request carried that the capture lacks, or cut, nobody knows.
+        "accepted" if attempt.credentials.is_empty() && attempt.request.is_some() && !attempt.headers_cut => {
+            "accepted without credentials".to_owned()
+        }
         "challenged" | "undecided" | "no_answer" | "failed" => String::new(),
         other => other.replace('_', " "),
     };

@@ -107,3 +107,16 @@ fn a_session_is_chosen_by_name_or_call_id() {
     assert_eq!((missing.code, missing.stdout.as_str()), (2, ""));
     assert!(missing.stderr.contains("s9999: no such session"), "{}", missing.stderr);
 }
+
+#[test]
+fn an_answer_whose_request_is_not_captured_was_not_accepted_without_credentials() {
+    let drawn = |request: &str| {
+        let known = "> REGISTER\nAuthorization: digest user=1001 password=secret realm=r nonce=old\n< 200\n";
+        let folder = tempfile::tempdir().expect("a folder");
+        let capture = crate::scenario::pcap(&format!("{request}< 200\n{known}"));
+        std::fs::write(folder.path().join("one.pcap"), capture).expect("it can be written");
+        run(sipauth(folder.path()).args(["flow", "--quiet", "one.pcap"])).stdout
+    };
+    assert!(!drawn("> unseen REGISTER\n").contains("without credentials"));
+    assert!(drawn("> REGISTER\n").contains("without credentials"));
+}
