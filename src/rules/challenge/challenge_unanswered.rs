@@ -86,6 +86,7 @@ fn finding(session: &Session<'_>, context: &Context<'_>, challenge: &Unanswered)
     let method = attempt.transaction.method.to_string();
     let ending = match is_proven {
         _ if notice.is_some() => "the challenge did not arrive",
+        _ if session.is_one_way && attempt.request().is_none() => "what followed is not in the capture",
         true => "never answered",
         false if is_asked_again(session, index) && has_answered(session, index) => {
             "had not answered the last challenge when the capture ends"
@@ -96,7 +97,9 @@ fn finding(session: &Session<'_>, context: &Context<'_>, challenge: &Unanswered)
     let who = challenge_facts::who(session, attempt);
     let title = format!("{who} was challenged for realm {} and {ending}", facts::quoted(&asked));
     let gap = facts::duration_text(gap);
-    let silence = if let Some((time, at)) = anew {
+    let silence = if session.is_one_way && attempt.request().is_none() {
+        "The capture holds no request: whether it was answered cannot be told.".to_owned()
+    } else if let Some((time, at)) = anew {
         let later = facts::duration_text(time.since(answer.time));
         format!(
             "No request with credentials for it followed: {later} later the client began anew in frame {}, again without any.",

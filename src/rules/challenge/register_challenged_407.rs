@@ -43,7 +43,9 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         .last()
         .filter(|(_, attempt)| challenge_facts::is_unknown_kind(context, attempt))
         .map(|(index, _)| *index)
-        .filter(|&index| Some(index) == last && challenge_unanswered::is_proven(session, context, index));
+        .filter(|&index| {
+            !session.is_one_way && Some(index) == last && challenge_unanswered::is_proven(session, context, index)
+        });
     let mut finding = Finding::new(&RULE, "REGISTER is challenged with 407 in place of 401")
         .explained(format!(
             "{} answers REGISTER with 407 and Proxy-Authenticate. That is legal for a proxy; a registrar uses 401 and WWW-Authenticate.",

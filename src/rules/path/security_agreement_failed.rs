@@ -91,7 +91,8 @@ fn asked(session: &Session<'_>, index: usize, attempt: &Attempt<'_>) -> Finding 
     let mut finding = Finding::new(&RULE, format!("{method} was answered with {status}: agree on security first"))
         .fault(Fault::Client)
         .explained(format!(
-            "The server goes on once the client has agreed on a security mechanism (RFC 3329), and nothing followed.{}",
+            "The server goes on once the client has agreed on a security mechanism (RFC 3329), and {}.{}",
+            if session.is_one_way { "the capture holds no requests" } else { "nothing followed" },
             match server {
                 Some(_) => "",
                 None => " It offers none: it has no Security-Server header.",
@@ -108,6 +109,11 @@ fn asked(session: &Session<'_>, index: usize, attempt: &Attempt<'_>) -> Finding 
     if attempt.transaction.marks().is_none_or(|marks| marks.security_verify.is_none()) {
         // RFC 3329 §2.3.1 asks this of clients that began it: others may be asked by mistake.
         finding.confidence = Confidence::Likely;
+    }
+    // Whether the client has agreed, nobody has seen.
+    if session.is_one_way {
+        finding.confidence = Confidence::Possible;
+        finding.fault = Fault::Unknown;
     }
     finding.attempt = Some(index);
     finding.subject = facts::subject(session, attempt);
