@@ -25,6 +25,18 @@ pub fn has_recovered(session: &Session<'_>, index: usize) -> bool {
         || session.attempts.get(index).is_some_and(|attempt| has_other_branch_won(session, attempt))
 }
 
+/// Attempts behind one among which the answer to its challenge is looked for. Bounds the search in endless sessions.
+const ANSWERED_WITHIN: usize = 16;
+
+/// Whether the client went on to answer the challenge, and what came of that is not in the capture: it may have got in.
+pub fn may_have_recovered(session: &Session<'_>, index: usize) -> bool {
+    let mut behind = session.attempts.iter().skip(index + 1).take(ANSWERED_WITHIN);
+    behind.any(|later| {
+        later.has_unseen_answer()
+            && later.credentials.iter().any(|sent| sent.answers.is_some_and(|answers| answers.attempt == index))
+    })
+}
+
 /// The same from whatever address and at whatever server: clients that change either have recovered all the same.
 pub fn has_recovered_anywhere(session: &Session<'_>, index: usize) -> bool {
     recoveries(session, index).next().is_some()

@@ -8,6 +8,7 @@ use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::answer_facts;
 use crate::rules::facts;
+use crate::rules::recovery::may_have_recovered;
 use crate::session::Attempt;
 use crate::session::HeaderKind;
 use crate::session::Session;
@@ -63,8 +64,9 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     if !wrong.iter().any(is_coped_with) {
         finding = finding.excludes("client fault: the challenge itself is against RFC 3261 section 20, table 2");
     }
-    // Wrong all the same, but everybody coped.
-    if wrong.iter().all(|row| session.is_accepted_later(row.0) || is_coped_with(row)) {
+    // Wrong all the same, but everybody coped, as far as is seen.
+    let is_over = |index| session.is_accepted_later(index) || may_have_recovered(session, index);
+    if wrong.iter().all(|row| is_over(row.0) || is_coped_with(row)) {
         finding.severity = Severity::Medium;
     }
     vec![finding]

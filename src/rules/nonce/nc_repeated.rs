@@ -14,6 +14,7 @@ use crate::rules::Severity;
 use crate::rules::credentials_facts::Row;
 use crate::rules::facts;
 use crate::rules::nonce_facts;
+use crate::rules::recovery::may_have_recovered;
 use crate::rules::server_words;
 use crate::session::Attempt;
 use crate::session::Judgement;
@@ -86,6 +87,9 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         finding = finding.excludes("wrong password: the digest fits the secret given");
     }
     finding.attempt = facts::lead(session, repeated.iter().map(|(index, _, _, _)| *index));
+    if finding.attempt.is_some_and(|lead| may_have_recovered(session, lead)) {
+        finding.severity = finding.severity.min(Severity::Medium);
+    }
     finding.subject = facts::subject(session, attempt);
     finding.frames = facts::frames_of_all(repeated.iter().flat_map(|(_, attempt, _, earlier)| [*earlier, *attempt]));
     finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();

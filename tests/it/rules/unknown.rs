@@ -117,3 +117,27 @@ fn an_invite_whose_headers_were_cut_may_have_carried_credentials() {
     let cut = "high in-dialog-challenge-unanswered unsaid=without_credentials";
     check(&["snaplen 800\n", &call, bye, LATER], NOTHING, cut);
 }
+
+#[test]
+fn of_a_client_that_was_not_captured_nothing_is_said() {
+    let asked = "> unseen REGISTER\n< 407\nProxy-Authenticate: challenge\n";
+    let found = "info challenge-unanswered unsaid=never_answered says=cannot_be_told\ninfo register-challenged-407 unsaid=did_not_answer";
+    check(&[asked, LATER], NOTHING, found);
+    let agree = "REGISTER\n< 421\nRequire: sec-agree\nSecurity-Server: ipsec-3gpp\n";
+    let open = "medium security-agreement-failed fault=unknown sure=possible unsaid=nothing_followed";
+    check(&["> unseen ", agree, LATER], NOTHING, open);
+    check(&["> ", agree, LATER], NOTHING, "medium security-agreement-failed fault=client says=nothing_followed");
+}
+
+#[test]
+fn who_was_answering_when_the_capture_ends_may_have_coped() {
+    let wrong = "> REGISTER\n< 401\nProxy-Authenticate: challenge\n";
+    let answer = "> REGISTER\nProxy-Authorization: digest user=1001 password=secret\n";
+    check(&[wrong, answer], NOTHING, "medium challenge-header-wrong-kind");
+    check(&[wrong, LATER], NOTHING, "high challenge-header-wrong-kind");
+    let silent = "+0.5 retransmit\n+1 retransmit\n+2 retransmit\n+4 retransmit\n";
+    check(&[wrong, answer, silent, LATER], NOTHING, "high challenge-header-wrong-kind\nseveral");
+    let counted = |count: &str| format!("> REGISTER\nAuthorization: digest user=1001 password=secret nc={count}\n");
+    let again = counted("00000001");
+    check(&[ASKED, &again, OK, &again, STALE, RIGHT], SECRET, "medium nc-repeated");
+}
