@@ -211,6 +211,11 @@ impl<'run> Attempt<'run> {
             && !self.offers_realm(&presented.realm())
     }
 
+    /// Whether one of its credentials was refused: with or without `stale`.
+    pub fn is_refused(&self) -> bool {
+        matches!(self.outcome, AttemptOutcome::Refused | AttemptOutcome::Stale)
+    }
+
     /// Whether the server was seen to be content with the credentials, or to need none: accepted, or turned down for what
     /// was asked and not for who asked (486, 423 …). A server in trouble (408, 5xx) may not have looked at them.
     pub fn is_let_past(&self) -> bool {

@@ -200,11 +200,16 @@ impl Run {
     /// The transaction of which only responses were seen so far, and this is the request: a capture of several queues or
     /// points may hold them in the wrong order, and a hole in a TCP stream holds a request back.
     fn overtaken(&self, key: &Key, sighting: &Sighting<'_>, identity: &Identity<'_>) -> Option<usize> {
+        let brings =
+            |known: &Transaction| known.answer.as_ref().is_some_and(|answer| answer.brought_any(&sighting.credentials));
+        // Some servers give the same one with each answer.
+        let is_given_anew =
+            || self.transactions.iter().rev().take(CANDIDATES_MAX).filter(|known| brings(known)).count() > 1;
         self.newest(key, |known| {
             known.request.is_none()
                 && known.flow() == sighting.flow
                 // Nobody names a nonce before it is issued, nor acknowledges the answer to what is still to be sent.
-                && !known.answer.as_ref().is_some_and(|answer| answer.brought_any(&sighting.credentials))
+                && (!brings(known) || is_given_anew())
                 && known.ack().is_none()
                 && identity.branch.map_or(known.branch.is_none(), |branch| self.has_branch(known, branch))
         })
