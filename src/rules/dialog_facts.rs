@@ -90,6 +90,14 @@ pub fn was_let_in_without(session: &Session<'_>, context: &Context<'_>, attempt:
         && !has_account(session, context, attempt)
 }
 
+/// Whether the headers of the client's own requests were cut: what it showed when it was let in, nobody knows.
+pub fn was_let_in_unseen(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
+    let client = attempt.transaction.flow().source.address;
+    let is_cut = |other: &Attempt<'_>| other.request().is_some_and(|request| !request.has_all_headers);
+    let mut own = session.attempts.iter().filter(|other| other.transaction.flow().source.address == client);
+    own.clone().any(is_cut) && !own.any(Attempt::has_credentials)
+}
+
 /// Whether the client is seen to have an account with the one who asks: it got in there, or shows credentials for that realm elsewhere.
 fn has_account(session: &Session<'_>, context: &Context<'_>, attempt: &Attempt<'_>) -> bool {
     has_logged_in(context, attempt) || answer_facts::has_shown_realm(session, context, attempt)

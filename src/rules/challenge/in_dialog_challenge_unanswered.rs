@@ -99,6 +99,9 @@ fn finding(session: &Session<'_>, context: &Context<'_>, unanswered: &Unanswered
             .explanation
             .push_str(" The server took the first request without credentials: the client may have none.");
     }
+    if dialog_facts::was_let_in_unseen(session, attempt) {
+        (finding.fault, finding.confidence) = (Fault::Unknown, finding.confidence.min(Confidence::Likely));
+    }
     if right.is_empty() {
         finding = finding.excludes("wrong password: no digest was sent for this request");
     } else {

@@ -114,7 +114,7 @@ fn an_invite_whose_headers_were_cut_may_have_carried_credentials() {
     let bye = "+5 > BYE\n< 407\nProxy-Authenticate: challenge\n";
     let without = "high in-dialog-challenge-unanswered says=without_credentials";
     check(&[&call, bye, LATER], NOTHING, without);
-    let cut = "high in-dialog-challenge-unanswered unsaid=without_credentials";
+    let cut = "high in-dialog-challenge-unanswered fault=unknown sure=likely unsaid=without_credentials";
     check(&["snaplen 800\n", &call, bye, LATER], NOTHING, cut);
 }
 
