@@ -40,7 +40,8 @@ pub static RULE: Rule = Rule {
     finds: "A 401 or 407 after which no request with its nonce, nor one of the same method with credentials for that realm, follows in \
             the same Call-ID (for REGISTER and its like also from the same address of record and source at the same server) within \
             32 s, while the capture goes on, or until the client begins anew with a REGISTER without credentials. Where the capture ends \
-            earlier, the finding is medium and possible, and says how long it went on: less than 2 s speak against nobody. So it is where the account shows what was asked \
+            earlier, the finding is medium and possible, and says how long it went on: less than 2 s speak against nobody; a pause of half a minute between two files, or of an hour without any frame, \
+            is such an end, and where the capturing machine dropped packets nothing is proven. So it is where the account shows what was asked \
             for within 64 s, but later, from another port or at another server. Where the challenge itself shows why, the \
             cause says so: scheme, joined-challenges, folded-challenge, algorithm, qop, second-realm (also where the same user got in at that server with another realm), late-challenge or challenge-kind; and trunk where the one who was asked is a \
             server that asked the asker before, or calls for several users and is not seen to log in for any. Where the capture lacks \

@@ -21,7 +21,8 @@ pub static RULE: Rule = Rule {
     summary: "The challenge was answered under the wrong kind of header",
     finds: "Credentials in Authorization that answer a challenge offered in Proxy-Authenticate only, or credentials in \
             Proxy-Authorization that answer one offered in WWW-Authenticate only. Challenge and credentials are joined by realm and \
-            nonce; the kind of header decides, not the status code.",
+            nonce; the kind of header decides, not the status code. Where the capture begins behind the challenge, a refusal that gives the \
+            same nonce once more shows the kind.",
     matters: "The server looks under the other header, finds nothing and challenges again. Everybody else calls this a wrong \
               password.",
     advice: "Fix the client, which chooses the header by method or habit. Until then, let the server challenge with the kind the \

@@ -22,7 +22,8 @@ pub static RULE: Rule = Rule {
     summary: "The digest is wrong for what was sent, and right if one input is another one",
     finds: "Credentials whose response differs from the one recomputed, and equals it once exactly one input is changed: another \
             uri, method, realm, user name, algorithm, qop, nonce or nonce count, or the password given in another form. The \
-            variant stands in cause; `sipauth list algorithms` lists them all. It is info where the server accepts the digest. \
+            variant stands in cause; `sipauth list algorithms` lists them all. It is info where the server accepts the digest, and possible where a uri has the address of one end in \
+            place of a name: an ALG may have written it. \
             Needs a secret.",
     matters: "The client knows the password and computes the digest wrongly: entering the password again does not help. Each of \
               these is a bug or a setting that can be named.",

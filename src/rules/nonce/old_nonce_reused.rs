@@ -25,7 +25,7 @@ pub static RULE: Rule = Rule {
     summary: "The client keeps an old nonce although it was given a newer one",
     finds: "Credentials with a nonce although a newer one of the same realm and kind of challenge had reached that client in the \
             same Call-ID, and the answer is a refusal or stale. Or a row of REGISTERs, each under a new Call-ID and all with the same \
-            nonce, although each refusal brought a newer one.",
+            nonce, although each refusal brought a newer one. A nonce whose challenge the capture lacks counts where it had been accepted.",
     matters: "The server refuses the nonce, not the password: trying again with it can never work.",
     advice: "Update the client: it caches its first challenge. Restarting it helps until the nonce expires again.",
     not_this: "Other dialogs may keep a nonce of their own. An old nonce that is accepted is legal. A request that was under \
