@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::session::Answer;
 use crate::session::ChallengeRow;
 use crate::session::CredentialsRow;
+use crate::session::NonceId;
 use crate::session::Run;
 use crate::session::Sighting;
 use crate::session::Transaction;
@@ -51,7 +52,7 @@ impl Run {
         self.has_others = true;
         self.rows_bytes = self.rows_bytes.saturating_add(bytes).saturating_add(size_of::<Answer>());
         // Who repeats its request has heard no answer.
-        let counts = (200..=299).contains(&status) && first.status >= 300;
+        let counts = answer.is_success() && !first.is_success();
         transaction.others_mut().answers.push(answer);
         if counts {
             transaction.prefer(|other| other.status == status);
@@ -82,10 +83,10 @@ impl Run {
 
     /// Whether a response says what that answer says: what was cut off may have been the same.
     fn is_alike(&self, known: &Answer, sighting: &Sighting<'_>, status: u16) -> bool {
-        let nonces = |rows: &[ChallengeRow]| rows.iter().flat_map(|row| row.nonces.iter().copied()).collect::<Vec<_>>();
+        let has_nonces = || nonces(&known.challenges).eq(nonces(&sighting.challenges));
         let is_cut = !known.has_all_headers || !sighting.message.has_all_headers;
         let has_tag = || known.to_tag.is_none_or(|tag| Some(self.texts.get(tag)) == to_tag(sighting.message));
-        known.status == status && (is_cut || (nonces(&known.challenges) == nonces(&sighting.challenges) && has_tag()))
+        known.status == status && (is_cut || (has_nonces() && has_tag()))
     }
 
     fn keep_answer(&mut self, index: usize, sighting: Sighting<'_>, status: u16) -> Answer {
@@ -179,10 +180,13 @@ impl Transaction {
 impl Answer {
     /// Whether it brought a nonce that those credentials name.
     pub(super) fn brought_any(&self, credentials: &[CredentialsRow]) -> bool {
-        let brought = || self.challenges.iter().flat_map(|row| row.nonces.iter().flatten());
         let mut named = credentials.iter().flat_map(CredentialsRow::known).filter_map(|known| known.nonce);
-        named.any(|nonce| brought().any(|other| *other == nonce))
+        named.any(|nonce| nonces(&self.challenges).any(|brought| brought == Some(nonce)))
     }
+}
+
+fn nonces(rows: &[ChallengeRow]) -> impl Iterator<Item = Option<NonceId>> {
+    rows.iter().flat_map(|row| row.nonces.iter().copied())
 }
 
 fn to_tag<'a>(message: &Message<'a>) -> Option<&'a [u8]> {

@@ -110,9 +110,9 @@ fn answered_behind(run: &Run, end: CaptureTime) -> BTreeMap<usize, usize> {
         let Some((shown, told)) = shown.and_then(|shown| Some((shown, answer(shown)?))) else { continue };
         let other = behind.get(&from).and_then(|other| answer(*other));
         match other {
-            Some(other) if is_success(other) || (!is_success(told) && is_same_answer(other, told)) => {}
+            Some(other) if other.is_success() || (!told.is_success() && is_same_answer(other, told)) => {}
             // Of several branches one that accepts is enough (RFC 3261 §16.7).
-            Some(_) if !is_success(told) => drop(unclear.insert(from)),
+            Some(_) if !told.is_success() => drop(unclear.insert(from)),
             _ => drop(behind.insert(from, shown)),
         }
     }
@@ -134,13 +134,9 @@ fn asked_behind(run: &Run) -> impl Iterator<Item = (usize, usize)> {
     })
 }
 
-fn is_success(answer: &Answer) -> bool {
-    (200..=299).contains(&answer.status)
-}
-
 fn is_same_answer(one: &Answer, other: &Answer) -> bool {
-    let values = |answer: &Answer| answer.challenges.iter().map(|row| row.value.clone()).collect::<Vec<_>>();
-    one.status == other.status && values(one) == values(other)
+    let values = one.challenges.iter().map(|row| &row.value);
+    one.status == other.status && values.eq(other.challenges.iter().map(|row| &row.value))
 }
 
 /// Transactions behind one among which the next request of its client is looked for. Bounds the search in endless sessions.

@@ -1,8 +1,7 @@
 //! Which challenge credentials answer: the one that brought their nonce.
 
-use std::time::Duration;
-
 use crate::base::Moment;
+use crate::base::frame::CLOCK_STEP_MIN;
 use crate::session::Answer;
 use crate::session::Attempt;
 use crate::session::NonceId;
@@ -17,9 +16,6 @@ const BROUGHT_BACK_MAX: usize = 1024;
 
 /// Attempts back among which the last one on the same hop is looked for. Bounds the search in endless sessions.
 const ASKED_WITHIN: usize = 64;
-
-/// Interfaces and queues of one machine stamp what belongs together up to so far apart. Nobody answers a nonce before it is given.
-const STAMPED_LATE_MAX: Duration = Duration::from_secs(1);
 
 /// Where a nonce was brought.
 #[derive(Clone, Copy)]
@@ -82,8 +78,8 @@ fn asking(before: &[Attempt<'_>], transaction: &Transaction, all: &[Brought]) ->
     let is_own_hop = |brought: &&Brought| {
         before.get(brought.attempt).is_some_and(|asking| asking.transaction.is_same_hop(transaction))
     };
-    let is_soon =
-        |brought: &&Brought| sent.is_some_and(|sent| brought.moment.time.since(sent.time) <= STAMPED_LATE_MAX);
+    // Nobody answers a nonce before it is given, whatever interfaces and queues stamp on it.
+    let is_soon = |brought: &&Brought| sent.is_some_and(|sent| brought.moment.time.since(sent.time) <= CLOCK_STEP_MIN);
     let own = newest.clone().filter(is_before).find(is_own_hop);
     let stamped_late = newest.clone().filter(is_soon).find(is_own_hop);
     own.or_else(|| newest.find(is_before)).or(stamped_late).map(|brought| brought.attempt)

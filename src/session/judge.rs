@@ -47,7 +47,7 @@ pub struct Around<'a> {
 
 /// What attempts are judged by.
 #[derive(Clone, Copy)]
-struct Told<'a> {
+struct Grounds<'a> {
     run: &'a Run,
     asking: &'a Asking,
     around: Around<'a>,
@@ -60,7 +60,7 @@ pub fn judge<'run>(run: &'run Run, sides: &Sides, around: Around<'_>) -> (Vec<At
     let mut exchanges = group(run, sides, &mut attempts);
     let asking = Asking::of(run, &attempts);
     for index in 0..attempts.len() {
-        decide(Told { run, asking: &asking, around }, &mut attempts, &exchanges, index);
+        decide(Grounds { run, asking: &asking, around }, &mut attempts, &exchanges, index);
     }
     for exchange in &mut exchanges {
         let is_let_past = |index: &&usize| attempts.get(**index).is_some_and(Attempt::is_let_past);
@@ -131,21 +131,21 @@ fn offered(rows: &[ChallengeRow]) -> Vec<Offered<'_>> {
 }
 
 /// Judges every row of credentials by the answer, then the attempt.
-fn decide(told: Told<'_>, attempts: &mut [Attempt<'_>], exchanges: &[Exchange], index: usize) {
+fn decide(grounds: Grounds<'_>, attempts: &mut [Attempt<'_>], exchanges: &[Exchange], index: usize) {
     let Some(attempt) = attempts.get(index) else { return };
     let previous = exchanges.get(attempt.exchange).and_then(|exchange| {
         let position = exchange.attempts.binary_search(&index).ok()?.checked_sub(1)?;
         attempts.get(*exchange.attempts.get(position)?)
     });
     let passed_over = PassedOver::of(attempt, previous);
-    let judge = |presented| match judgement(told, attempts, index, attempt, presented) {
+    let judge = |presented| match judgement(grounds, attempts, index, attempt, presented) {
         Judgement::Accepted if passed_over.as_ref().is_some_and(|over| over.holds(presented)) => Judgement::Refused,
         judgement => judgement,
     };
     let judgements: Vec<Judgement> = attempt.credentials.iter().map(judge).collect();
-    let outcome = match outcome(attempt, &judgements, told.around) {
+    let outcome = match outcome(attempt, &judgements, grounds.around) {
         AttemptOutcome::NoAnswer if has_gone_on(attempts, index, attempt) => AttemptOutcome::Undecided,
-        AttemptOutcome::NoAnswer if told.around.lost.iter().any(|lost| lost.ends(attempt, told.around.lost)) => {
+        AttemptOutcome::NoAnswer if grounds.around.lost.iter().any(|lost| lost.ends(attempt, grounds.around.lost)) => {
             AttemptOutcome::Undecided
         }
         outcome => outcome,
@@ -208,7 +208,7 @@ impl<'a> PassedOver<'a> {
 }
 
 fn judgement(
-    told: Told<'_>,
+    grounds: Grounds<'_>,
     attempts: &[Attempt<'_>],
     index: usize,
     attempt: &Attempt<'_>,
@@ -218,7 +218,7 @@ fn judgement(
     match status {
         200..=299 => Judgement::Accepted,
         401 | 407 if is_under_other_header(attempts, index, attempt, presented) => Judgement::Unjudged,
-        300..=699 if status != 401 && status != 407 && was_let_on(told, attempts, attempt, presented) => {
+        300..=699 if status != 401 && status != 407 && was_let_on(grounds, attempts, attempt, presented) => {
             Judgement::Passed
         }
         300..=699 if status != 401 && status != 407 && was_called_on(attempt, presented) => Judgement::Passed,
@@ -237,7 +237,7 @@ fn judgement(
                         || has_answered(attempt, offered)
                         || is_shown_beside(attempts, index, presented)
                         || (attempt.transaction.method != Method::Register
-                            && is_asked_behind(told.run, attempts, attempt, presented)))
+                            && is_asked_behind(grounds.run, attempts, attempt, presented)))
             };
             let mut again = attempt
                 .challenges
@@ -310,13 +310,18 @@ fn is_shown_beside(attempts: &[Attempt<'_>], index: usize, presented: &Presented
 /// Whether who had asked for these credentials sent the request on, seen on its next hop, and passed an answer back: a proxy that held
 /// the bare request back let this one past. A registrar behind it judges for itself, and so does a server there that asks for the same
 /// realm: then the bare request was sent on as well, and the capture lacks it.
-fn was_let_on(told: Told<'_>, attempts: &[Attempt<'_>], attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
+fn was_let_on(
+    grounds: Grounds<'_>,
+    attempts: &[Attempt<'_>],
+    attempt: &Attempt<'_>,
+    presented: &Presented<'_>,
+) -> bool {
     let asking = presented.answers.and_then(|at| attempts.get(at.attempt));
     attempt.transaction.method != Method::Register
         && !presented.is_wrong()
-        && is_sent_on(told.run, attempt)
-        && asking.is_some_and(|asking| !is_sent_on(told.run, asking))
-        && !told.asking.is_for(told.run, attempt, &presented.realm())
+        && is_sent_on(grounds.run, attempt)
+        && asking.is_some_and(|asking| !is_sent_on(grounds.run, asking))
+        && !grounds.asking.is_for(grounds.run, attempt, &presented.realm())
 }
 
 /// Whether a B2BUA that had asked for these credentials called somebody else, and passes back what it was answered there.

@@ -210,6 +210,11 @@ impl Answer {
         Moment { time: self.time, at: self.at }
     }
 
+    /// Whether it says that the request was accepted.
+    pub fn is_success(&self) -> bool {
+        (200..=299).contains(&self.status)
+    }
+
     /// The rows of Authentication-Info.
     pub fn infos(&self) -> &[InfoRow] {
         self.rare.as_ref().map_or(&[], |rare| &rare.infos)
