@@ -3,16 +3,13 @@
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
-use std::time::Duration;
 
 use crate::base::CaptureTime;
 use crate::base::WireMap;
 use crate::history::nonce::Issue;
+use crate::history::nonce::PASSED_BACK_WITHIN;
 use crate::history::nonce::UserHash;
 use crate::session::NonceId;
-
-/// A challenge comes back through a B2BUA at once.
-const PASSED_BACK_WITHIN: Duration = Duration::from_millis(500);
 
 /// The latest challenges that another one may be a copy of.
 const RECENT_MAX: usize = 128;

@@ -1,6 +1,7 @@
 //! The life of one nonce: who issued it, how often it was used, and what became of that.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::base::CaptureTime;
 use crate::base::Flow;
@@ -35,6 +36,8 @@ pub struct Nonce {
     pub(super) used_by: u32,
     /// Requests of another Call-ID used it, too.
     pub is_shared: bool,
+    /// Its challenge was seen again on the way back to the client, as behind a NAT or a proxy, before anybody used it.
+    pub was_passed_back: bool,
     /// The nonce before it with the same text and another realm.
     pub(super) same_value: Option<NonceId>,
 }
@@ -57,6 +60,7 @@ impl Nonce {
             repeated: None,
             used_by: 0,
             is_shared: false,
+            was_passed_back: false,
             same_value: None,
         }
     }
@@ -71,6 +75,13 @@ impl Nonce {
         Some(self.last_used).filter(|time| *time > NEVER)
     }
 
+    /// Notes that its challenge was seen again.
+    pub(super) fn note_again(&mut self, first: &Issue, again: &Issue) {
+        let is_at_once = again.time.since(first.time) <= PASSED_BACK_WITHIN;
+        let is_same_answer = first.purpose == again.purpose && self.used_by == 0 && is_at_once;
+        self.was_passed_back |= is_same_answer && first.flow.destination.address != again.flow.destination.address;
+    }
+
     /// Notes a request under another Call-ID than the challenge's, where it is the first use of all.
     pub(super) fn note_move(
         &mut self,
@@ -81,7 +92,7 @@ impl Nonce {
     ) {
         let is_in_time = time.since(issue.time) <= TRANSACTION_TIMEOUT;
         let is_elsewhere = issue.purpose.call_id != purpose.call_id;
-        let is_same_client = issue.flow.destination.address == flow.source.address;
+        let is_same_client = issue.flow.destination.address == flow.source.address || self.was_passed_back;
         if !is_elsewhere {
             self.moved_to = None;
         } else if self.used_by == 0 && is_in_time && is_same_client && issue.purpose.request == purpose.request {
@@ -134,6 +145,9 @@ pub struct Repeat {
     /// The count.
     pub count: u32,
 }
+
+/// A challenge comes back through a NAT, a proxy or a B2BUA at once.
+pub(super) const PASSED_BACK_WITHIN: Duration = Duration::from_millis(500);
 
 /// Stands for no time.
 const NEVER: CaptureTime = CaptureTime::from_ns(i64::MIN);

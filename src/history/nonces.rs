@@ -210,6 +210,7 @@ impl Nonces {
             }
             return;
         };
+        nonce.note_again(&first, &issue);
         // A B2BUA's or a proxy's copy comes from another address or port, and two captures may have two clocks.
         let is_shared = first.flow.source == issue.flow.source
             && first.at.input == issue.at.input

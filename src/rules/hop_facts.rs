@@ -122,10 +122,7 @@ pub fn alteration<'s, 'run>(
         return None;
     }
     let (first_request, next_request) = (first.request.as_ref()?, next.request.as_ref()?);
-    let is_plain = first_request.credentials.is_empty()
-        || !(first_request.has_all_headers && next_request.has_all_headers)
-        || first_request.is_ambiguous
-        || next_request.is_ambiguous;
+    let is_plain = first_request.credentials.is_empty() || first_request.is_ambiguous || next_request.is_ambiguous;
     if is_plain {
         return None;
     }
@@ -231,8 +228,9 @@ impl<'s, 'run> Hops<'s, 'run, '_> {
     /// Credentials that the next hop asked for and does not get.
     fn removed(&self, row: &'run CredentialsRow) -> Option<Alteration<'s, 'run>> {
         let altered = self.altered(row, What::Removed);
-        (self.next_request.credentials.is_empty() && altered.is_refused && self.is_asked_by_next(row))
-            .then_some(altered)
+        // Where the capture cut the headers, they may stand behind the cut.
+        let is_gone = self.next_request.credentials.is_empty() && self.next_request.has_all_headers;
+        (is_gone && altered.is_refused && self.is_asked_by_next(row)).then_some(altered)
     }
 
     fn altered(&self, row: &'run CredentialsRow, what: What) -> Alteration<'s, 'run> {

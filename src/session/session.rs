@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use crate::base::CaptureTime;
 use crate::base::time::TRANSACTION_TIMEOUT;
+use crate::session::Answer;
 use crate::session::Attempt;
 use crate::session::AttemptOutcome;
 use crate::session::Exchange;
@@ -178,6 +179,12 @@ impl<'run> Session<'run> {
     pub fn challenge(&self, at: ChallengeAt) -> Option<(&Attempt<'run>, &Offered<'run>)> {
         let attempt = self.attempts.get(at.attempt)?;
         Some((attempt, attempt.challenges.get(at.challenge)?))
+    }
+
+    /// The final answer to an attempt, on each hop where it was seen.
+    pub fn answers_of(&self, attempt: &Attempt<'run>) -> impl Iterator<Item = &'run Answer> {
+        let behind = attempt.hops.iter().filter_map(|hop| self.run.transactions.get(*hop));
+        attempt.answer().into_iter().chain(behind.filter_map(|hop| hop.answer.as_ref()))
     }
 
     /// The challenge that credentials answer.

@@ -49,7 +49,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         .filter(|(index, attempt, presented, _)| {
             matches!(presented.judgement, Judgement::Refused | Judgement::Forbidden | Judgement::BadRequest)
                 && !session.is_accepted_later(*index)
-                && attempt.request().is_some_and(|request| request.via_count <= 1)
+                && (!is_forwarded(attempt) || is_blamed(session, attempt, presented))
         })
         .collect();
     let blamed = refused.iter().find(|(_, attempt, presented, _)| is_blamed(session, attempt, presented));
@@ -70,7 +70,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         finding = finding.excludes("wrong password: the digest fits the one given, over the uri that was sent");
     }
     // RFC 3261 §22.4: whoever rewrote the request line on the way made the difference.
-    if differing.iter().all(|(_, attempt, _, _)| attempt.request().is_some_and(|request| request.via_count > 1)) {
+    if differing.iter().all(|(_, attempt, _, _)| is_forwarded(attempt)) {
         finding.fault = Fault::Path;
     }
     if !refused.is_empty() {
@@ -79,6 +79,10 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     }
     if let Some((index, attempt, _, _)) = blamed {
         finding = finding.graded(Severity::High, Confidence::Likely);
+        // Whether the client or a proxy made the difference, only the hop before would show.
+        if is_forwarded(attempt) {
+            finding.fault = Fault::Unknown;
+        }
         finding.attempt = Some(*index);
         finding.evidence.extend(facts::status_evidence(session, attempt));
     }
@@ -92,13 +96,17 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
 /// Whether a right digest was forbidden for its uri: the reason phrase of the answer names it, as those of some SBCs do.
 pub fn is_blamed(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
     let is_forbidden = presented.judgement == Judgement::Forbidden && presented.verdict() == Some(Verdict::Match);
-    let is_first_hop = attempt.request().is_some_and(|request| request.via_count <= 1);
-    if !is_forbidden || !is_first_hop || difference(session, attempt, presented).is_none() {
+    if !is_forbidden || difference(session, attempt, presented).is_none() {
         return false;
     }
     let reason = attempt.answer().map(|answer| session.text(answer.reason)).unwrap_or_default();
     let words = reason.split(|byte| !byte.is_ascii_alphanumeric());
     words.into_iter().any(|word| word.eq_ignore_ascii_case(b"uri"))
+}
+
+/// Whether somebody between the client and here may have rewritten the request line.
+fn is_forwarded(attempt: &Attempt<'_>) -> bool {
+    attempt.request().is_none_or(|request| request.via_count > 1)
 }
 
 fn difference(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> Option<UriPart> {

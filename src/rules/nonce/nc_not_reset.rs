@@ -96,7 +96,7 @@ fn is_not_reset(
     // What was issued before under another Call-ID may have been used there.
     let is_new_here = nonce
         .and_then(|nonce| nonce.issued())
-        .is_some_and(|issue| issuer.answer().is_some_and(|answer| answer.at == issue.at));
+        .is_some_and(|issue| session.answers_of(issuer).any(|answer| answer.at == issue.at));
     is_new_here
         && nonce_facts::is_used_here_only(session, context, presented)
         && nonce_facts::is_first_use(session, index, presented)

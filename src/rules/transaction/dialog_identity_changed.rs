@@ -12,6 +12,7 @@ use crate::rules::Severity;
 use crate::rules::credentials_facts;
 use crate::rules::credentials_facts::Row;
 use crate::rules::facts;
+use crate::session::Answer;
 use crate::session::Attempt;
 use crate::session::Session;
 
@@ -86,9 +87,11 @@ fn is_moved_here(context: &Context<'_>, (_, attempt, presented): &Row<'_, '_>) -
     let is_in_time = nonce.issued().is_some_and(|issue| request.time.since(issue.time) <= facts::ANSWER_WITHIN);
     // Whoever counts higher has used it before, in a message that the capture lacks.
     let is_first_use = presented.nonce_count.is_none_or(|count| count <= 1);
-    // Another server of the same service is another story.
-    let server = attempt.transaction.flow().destination.address;
-    let is_same_server = nonce.issued().is_some_and(|issue| issue.flow.source.address == server);
+    // Another server of the same service is another story. Behind a proxy the challenge is first seen where it comes from.
+    let answered_by = attempt.answer().and_then(Answer::other_way).map(|way| way.source.address);
+    let servers = [Some(attempt.transaction.flow().destination.address), answered_by];
+    let is_same_server =
+        nonce.was_passed_back || nonce.issued().is_some_and(|issue| servers.contains(&Some(issue.flow.source.address)));
     let is_moved = nonce.moved_to() == Some(request.at) && is_same_server;
     presented.answers.is_none() && is_moved && is_in_time && is_first_use
 }

@@ -248,3 +248,62 @@ fn what_a_proxy_sends_with_an_account_of_its_own_is_not_the_clients() {
         proxy > server forward\nProxy-Authorization: digest user=trunk password=secret\nserver > proxy 200\nproxy > phone forward\n";
     check(&[NAMES, own, LATER], NOTHING, "attempts challenged accepted accepted");
 }
+
+#[test]
+fn a_call_id_that_changes_with_the_answer_is_found_on_both_sides_of_a_nat() {
+    let begun_anew = |call: &str| format!("[{call}] {RIGHT}[{call}] < 401\nWWW-Authenticate: challenge\n");
+    let calls = ["[a] > REGISTER\n[a] < 401\nWWW-Authenticate: challenge\n", &begun_anew("b"), &begun_anew("c"), LATER];
+    let found =
+        "high dialog-identity-changed by=- fault=client\nmedium digest-ok-but-rejected by=dialog-identity-changed";
+    check(&calls, SECRET, found);
+    check_capture(both_sides(&calls, &[]), SECRET, found);
+}
+
+#[test]
+fn a_count_that_goes_on_is_found_on_both_sides_of_a_nat() {
+    let counted = |count: u32| format!("> REGISTER\nAuthorization: digest user=1001 password=secret nc={count:08x}\n");
+    let again = "< 401\nWWW-Authenticate: challenge stale=true\n";
+    let goes_on = [ASKED, &counted(1), "< 200\n", &counted(2), again, &counted(3), "< 200\n"];
+    check_capture(both_sides(&goes_on, &[]), NOTHING, "medium nc-not-reset fault=client sure=likely");
+    let is_reset = [ASKED, &counted(1), "< 200\n", &counted(2), again, &counted(1), "< 200\n"];
+    check_capture(both_sides(&is_reset, &[]), NOTHING, "no nc-not-reset");
+}
+
+#[test]
+fn what_a_device_altered_is_found_where_the_end_of_the_headers_was_cut() {
+    // MD5 over 1001:pbx.example.com:correct-horse, a1a1:00000001:c01:auth, and REGISTER:sip:pbx.example.com, as the phone sends it.
+    let altered = "Authorization: Digest username=\"1001\", realm=\"pbx.example.com\", nonce=\"a1a1\", uri=\"sip:203.0.113.10\", \
+                   response=\"c0392611d98c1911651f6ecb45bf1604\", algorithm=MD5, cnonce=\"c01\", qop=auth, nc=00000001\n";
+    let story = |behind: &str| {
+        format!(
+            "phone > proxy REGISTER\nproxy > server forward\nserver > proxy 401\nWWW-Authenticate: challenge nonce=a1a1\nproxy > phone forward\n\
+             phone > proxy REGISTER\nAuthorization: digest user=1001 password=correct-horse cnonce=c01\n\
+             proxy > server forward\n{behind}Subject: {}\nserver > proxy 401\nWWW-Authenticate: challenge nonce=b2b2\nproxy > phone forward\n",
+            "headers that go on for longer than the capture keeps of each packet ".repeat(4)
+        )
+    };
+    let secret = "1001,*,correct-horse\n";
+    let found = "high header-altered-en-route by=- fault=path";
+    check(&["snaplen 760\n", NAMES, &story(altered), LATER], secret, found);
+    // What is not there may stand behind the cut.
+    let unknown = "no header-altered-en-route";
+    check(&["snaplen 400\n", NAMES, &story(altered), LATER], secret, unknown);
+}
+
+#[test]
+fn a_403_that_names_the_uri_is_about_the_uri_behind_a_proxy_too() {
+    let call = |reason: &str| {
+        format!(
+            "phone > proxy unseen INVITE\nproxy > server forward\nserver > proxy 407\nProxy-Authenticate: challenge\nproxy > server ACK\n\
+             phone > proxy unseen INVITE\nProxy-Authorization: digest user=1001 password=secret uri=sip:pbx.example.com\n\
+             proxy > server forward\nserver > proxy 403 {reason}\nproxy > server ACK\n"
+        )
+    };
+    let named = call("Proxy auth uri does not match");
+    check(&[NAMES, &named, LATER], SECRET, "high uri-differs-from-request-uri by=- fault=unknown");
+    check(
+        &[NAMES, &call("Forbidden"), LATER],
+        SECRET,
+        "high forbidden-after-credentials by=-\ninfo uri-differs-from-request-uri",
+    );
+}
