@@ -61,7 +61,8 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let last = foreign.last().map_or(*index, |(last, _, _, _)| *last);
     // Where nodes refuse each other's nonces by turns, and nothing else was ever refused, it stands before the loop that they make.
     let is_by_turns = !is_the_nonce && are_by_turns(session, &foreign);
-    let severity = nonce_facts::severity(is_the_nonce || is_by_turns, recovery::has_recovered_anywhere(session, last));
+    let is_over = recovery::has_recovered_anywhere(session, last) || is_refused_at_home(session, last);
+    let severity = nonce_facts::severity(is_the_nonce || is_by_turns, is_over);
     let user = facts::account(&presented.username(), &presented.realm());
     let (issuer, refuser) = names(session, attempt, other);
     let requests: Vec<_> =
@@ -99,6 +100,12 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
     finding.evidence.extend(facts::challenge_evidence(attempt));
     vec![finding]
+}
+
+/// Whether the client came back with a nonce of the right server, and was refused for its digest: then that keeps it out.
+fn is_refused_at_home(session: &Session<'_>, last: usize) -> bool {
+    let mut later = facts::presented(session).filter(|(index, _, _)| *index > last);
+    later.any(|(_, _, presented)| presented.is_refused() && presented.is_wrong())
 }
 
 /// Changes of the clock that show two of them.

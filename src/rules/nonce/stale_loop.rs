@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::digest::Verdict;
 use crate::rules::Check;
+use crate::rules::Confidence;
 use crate::rules::Context;
 use crate::rules::Fault;
 use crate::rules::Finding;
@@ -91,6 +92,9 @@ fn in_streak(session: &Session<'_>, context: &Context<'_>, streak: &[(usize, &At
             attempt.status().unwrap_or_default()
         ))
         .excludes("client that keeps an old nonce: each answer used the newest one");
+    if stale.iter().filter(|(_, _, presented)| is_issued(context, presented)).count() < STALE_MIN {
+        finding = weakened(finding, &stale, &user);
+    }
     finding.remedy = match is_same_nonce {
         true => {
             vec!["Let the server make a new nonce where it calls one stale: it gives the one that it refuses".into()]
@@ -120,6 +124,24 @@ fn in_streak(session: &Session<'_>, context: &Context<'_>, streak: &[(usize, &At
     finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
     finding.evidence.extend(facts::challenge_evidence(attempt));
     Some(finding)
+}
+
+/// Whether the challenge that brought the nonce of these credentials is in the capture.
+fn is_issued(context: &Context<'_>, presented: &Presented<'_>) -> bool {
+    let nonce = presented.nonce.and_then(|id| context.nonces.get(id));
+    presented.answers.is_some() || nonce.is_some_and(|nonce| nonce.issued().is_some())
+}
+
+/// What can be said where the challenges that brought the nonces are not in the capture: nobody can tell whether they were new.
+fn weakened(mut finding: Finding, stale: &[(usize, &Attempt<'_>, &Presented<'_>)], user: &str) -> Finding {
+    finding.title = format!("{} answers of {user} in a row are called stale", stale.len());
+    finding.explanation = format!(
+        "Each of the {} answers was answered stale=true. The challenges that brought their nonces are not in the capture: whether \
+         the client used the newest one cannot be seen.",
+        stale.len()
+    );
+    finding.excluded.clear();
+    finding.graded(Severity::High, Confidence::Possible).fault(Fault::Unknown)
 }
 
 /// How long the client took to answer.

@@ -73,11 +73,14 @@ fn blame_forwarder(mut finding: Finding, attempt: &Attempt<'_>, rows: &[Row<'_, 
     if rows.iter().all(|(_, _, presented)| presented.judgement.is_let_past()) {
         finding.severity = Severity::Info;
     }
+    // Where the client's is the same twice, too, a stateless proxy makes the same of it (RFC 3261 §16.11).
+    finding.confidence = finding.confidence.min(Confidence::Possible);
     finding.explanation.push_str(&format!(
         " The branch is that of {forwarder}, which sends the request on: the client's own stands in a Via below."
     ));
     finding.remedy = vec![
-        format!("Let {forwarder} forward statefully, or make its branch of the one in the Via below (RFC 3261 section 16.11)")
+        "Compare the branches in the Vias below: where they are one, too, let the client make a new one for each request".into(),
+        format!("Else let {forwarder} forward statefully, or make its branch of the one in the Via below (RFC 3261 section 16.11)")
             .into(),
     ];
     finding.fault(Fault::Path)

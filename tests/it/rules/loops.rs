@@ -488,3 +488,17 @@ fn what_gets_in_at_the_other_address_of_a_server_is_no_loop() {
     check(&[asked, &turns, &turns, &turns, &turns], SECRET, "no stale-loop challenge-loop");
     check(&[asked, &stale, &stale, &stale], SECRET, "high stale-loop");
 }
+
+#[test]
+fn nonces_that_nobody_saw_given_are_not_known_to_be_new() {
+    let names = "phone 192.0.2.10\none 203.0.113.5\ntwo 203.0.113.6\n";
+    // The other node's challenges are not in the capture.
+    let round = |nonce: &str| {
+        format!(
+            "phone > one REGISTER\nAuthorization: digest user=1001 password=secret nonce={nonce}\none > phone 401\nWWW-Authenticate: challenge stale=true\n"
+        )
+    };
+    let asked = "phone > one REGISTER\none > phone 401\nWWW-Authenticate: challenge\n";
+    let unseen = [names, asked, &round("b1"), &round("b2"), &round("b3"), LATER];
+    check(&unseen, SECRET, "high stale-loop fault=unknown sure=possible unsaid=newest_nonce._");
+}

@@ -275,6 +275,14 @@ fn nonce_from_other_server_is_medium_where_the_client_recovers() {
 }
 
 #[test]
+fn nonce_from_other_server_is_medium_where_a_wrong_password_keeps_the_client_out() {
+    let story = [&at_node("node-b", STALE_401), &at_node("node-b", PLAIN_401), LATER].concat();
+    let wrong = story.replace("=secret", "=wrong");
+    check(&[NODES, TO_A, &wrong], SECRET, "high digest-wrong-password by=-\nmedium nonce-from-other-server");
+    check(&[NODES, TO_A, &story], SECRET, "high nonce-from-other-server");
+}
+
+#[test]
 fn nonce_from_other_server_is_not_said_of_clusters_hops_and_wrong_passwords() {
     // A node that took the other's nonces shares its secret.
     let shared = "phone > node-a REGISTER\nnode-a > phone 401\nWWW-Authenticate: challenge\nphone > node-b REGISTER\nAuthorization: digest user=1001 password=secret\nnode-b > phone 200\n";

@@ -59,6 +59,10 @@ fn branch_reused_is_graded() {
     check(&[&asked, &retry, LATER], NOTHING, "high branch-reused sure=possible");
     check(&[&asked, &retry, REFUSED], NOTHING, "medium branch-reused sure=possible\nhigh rejected-credentials");
     check(&[&asked, &retry, OK], SECRET, "medium branch-reused sure=proven\nsessions accepted");
+    // A stateless proxy makes its branch of the client's, which may be the same one, too.
+    let forwarded = format!("Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKproxy\n{VIA}");
+    let story = [&asked, &retry, kept, LATER].concat().replace(VIA, &forwarded);
+    check(&[&story], NOTHING, "high branch-reused fault=path sure=possible says=Vias_below");
 }
 
 #[test]
