@@ -84,6 +84,15 @@ pub(super) struct Key {
     pub(super) method: Method,
 }
 
+impl Key {
+    /// `None` where neither the start line nor CSeq names a method.
+    fn of(message: &Message<'_>) -> Option<Key> {
+        let cseq = message.cseq();
+        let method = message.method().or(cseq.map(|cseq| cseq.method))?;
+        Some(Key { cseq: cseq.map(|cseq| cseq.number), method: Method::parse(method) })
+    }
+}
+
 /// What a message turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Placement {
@@ -123,12 +132,10 @@ impl Run {
             self.other_frames.insert(sighting.frames.last, sighting.frames.others.clone());
         }
         let message = sighting.message;
-        let cseq = message.cseq();
-        let Some(method) = message.method().or(cseq.map(|cseq| cseq.method)) else {
+        let Some(key) = Key::of(message) else {
             self.dropped = self.dropped.saturating_add(1);
             return Placement::Dropped;
         };
-        let key = Key { cseq: cseq.map(|cseq| cseq.number), method: Method::parse(method) };
         let identity = Identity::of(message);
         if message.status().is_some() {
             self.response(sighting, identity, key, limits)
@@ -137,6 +144,14 @@ impl Run {
         } else {
             self.request(sighting, identity, key, limits)
         }
+    }
+
+    /// Whether a request of the run waits for that answer: however late it comes, nothing new begins with it.
+    pub(super) fn awaits(&self, sighting: &Sighting<'_>) -> bool {
+        let Some(key) = Key::of(sighting.message).filter(|_| sighting.message.status().is_some()) else { return false };
+        let asked = self.request_of(sighting, &Identity::of(sighting.message), &key);
+        let asked = asked.and_then(|index| self.transactions.get(index));
+        asked.is_some_and(|asked| asked.request.is_some() && asked.answer.is_none())
     }
 
     /// The newest transaction with that method and CSeq number that fits.

@@ -133,7 +133,7 @@ impl Tracker {
             let Some(run) = kept.wake() else { return Placement::Dropped };
             // A silence longer than the gap begins a new run, whether or not the queue came round to closing the old one. By the time of the
             // message, which the clock may not have followed yet: a wrong one is paid for by its own session alone.
-            if sighting.time.since(run.last_seen) > gap {
+            if sighting.time.since(run.last_seen) > gap && !run.awaits(&sighting) {
                 let fresh = Run::new(run.call_id.clone(), &sighting);
                 closed.push(std::mem::replace(run, fresh));
             }

@@ -43,3 +43,11 @@ fn stamps_of_one_second_follow_the_file() {
     let overlapping = "> REGISTER\n> REGISTER\n< 401\nCSeq: 1 REGISTER\nWWW-Authenticate: challenge\n";
     check(&[&at_once(overlapping)], NOTHING, "no retry-without-credentials");
 }
+
+#[test]
+fn an_answer_behind_a_step_of_the_clock_begins_no_new_session() {
+    let story = [ASKED, RIGHT, "+3700 ", OK];
+    check(&story, SECRET, "verdict ok\nsessions accepted\nno auth-retry-no-response no-response-at-all");
+    // A request does.
+    check(&[ASKED, RIGHT, OK, "+3700 ", RIGHT, OK], SECRET, "sessions accepted accepted");
+}
