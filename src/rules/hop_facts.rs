@@ -170,12 +170,13 @@ impl<'s, 'run> Hops<'s, 'run, '_> {
             |next: &&CredentialsRow| self.first_request.credentials.iter().any(|row| row.value == next.value);
         let rows = self.next_request.credentials.iter().filter(|next| !is_known(next));
         let parsed = rows.filter_map(|next| Some((next, parse_credentials(&next.value).into_iter().next()?)));
-        let pair = parsed.filter(|(_, behind)| is_attempt(behind)).find(|(next, behind)| {
-            let is_same_nonce = row.first.nonce.is_some() && behind.nonce() == before.nonce();
-            // Another nonce is the device's own business where a server issued it, and an alteration where nobody did.
-            let is_same_response = behind.response() == before.response() && !self.is_issued(next.first.nonce);
-            is_same_nonce || is_same_response
-        });
+        let pair =
+            parsed.filter(|(_, behind)| is_attempt(behind) && !is_of_sender(&before, behind)).find(|(next, behind)| {
+                let is_same_nonce = row.first.nonce.is_some() && behind.nonce() == before.nonce();
+                // Another nonce is the device's own business where a server issued it, and an alteration where nobody did.
+                let is_same_response = behind.response() == before.response() && !self.is_issued(next.first.nonce);
+                is_same_nonce || is_same_response
+            });
         let Some((next_row, behind)) = pair else { return self.removed(row) };
         let parameters = differing(&before, &behind);
         if parameters.is_empty() {
@@ -299,6 +300,12 @@ impl<'s, 'run> Hops<'s, 'run, '_> {
     fn is_issued(&self, nonce: Option<NonceId>) -> bool {
         nonce.and_then(|nonce| self.context.nonces.get(nonce)).is_some_and(|nonce| nonce.issued().is_some())
     }
+}
+
+/// Whether credentials are an account's of whoever sends the request on: another user's, for another realm, with a digest of their own. The
+/// nonces of two servers may be equal: Kamailios that share their secret give the same one within a second.
+fn is_of_sender(before: &Credentials<'_>, behind: &Credentials<'_>) -> bool {
+    before.username() != behind.username() && before.realm() != behind.realm() && before.response() != behind.response()
 }
 
 /// Whether credentials hold a digest.

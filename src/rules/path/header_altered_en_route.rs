@@ -20,6 +20,7 @@ use crate::rules::hop_facts::What;
 use crate::rules::recovery;
 use crate::session::Session;
 use crate::session::Transaction;
+use crate::sip::Method;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -142,10 +143,19 @@ fn grade(session: &Session<'_>, alteration: &Alteration<'_, '_>) -> (Severity, C
         (Some(Verdict::Mismatch), _) => (Severity::Medium, Confidence::Proven),
         (Some(Verdict::Match), Some(Verdict::Mismatch)) => (Severity::High, Confidence::Proven),
         _ if alteration.what == What::Removed => (Severity::High, Confidence::Likely),
+        // Every proxy that routes a call does it, and few servers compare: one that has no such account asks again as well.
+        _ if alteration.what == What::RequestUri && is_routing(alteration) => (Severity::Medium, Confidence::Possible),
         (Some(Verdict::Match), Some(Verdict::Match)) => (Severity::High, Confidence::Likely),
         _ if alteration.breaks_digest => (Severity::High, Confidence::Likely),
         _ => (Severity::Medium, Confidence::Possible),
     }
+}
+
+/// Whether another Request-URI may be no more than the way that a call takes. A registration names the registrar; and RFC 7616 §3.4.6 wants
+/// a 400 where the uri is not that of the request.
+fn is_routing(alteration: &Alteration<'_, '_>) -> bool {
+    let answer = alteration.next.answer.as_ref().or(alteration.first.answer.as_ref());
+    alteration.first.method != Method::Register && answer.is_none_or(|answer| answer.status != 400)
 }
 
 fn finding(session: &Session<'_>, all: &[Alteration<'_, '_>], lead: &Alteration<'_, '_>) -> Finding {
@@ -224,7 +234,8 @@ fn consequence(alteration: &Alteration<'_, '_>) -> &'static str {
         }
         (true, Some(Verdict::Mismatch), _) => " It was refused; but the digest was not right before, either.",
         (true, Some(Verdict::Match), Some(Verdict::Match)) => {
-            " The digest is right, and was refused: a server that compares what was changed does that."
+            " The digest is right, and was refused: a server that compares what was changed does that. So does one that holds another \
+             secret, or none."
         }
         (true, _, _) if alteration.breaks_digest => {
             " The digest covers that, so it cannot fit any more; it was refused."

@@ -135,6 +135,24 @@ fn a_device_that_authenticates_by_itself_changes_nothing() {
 }
 
 #[test]
+fn a_proxy_with_an_account_of_its_own_changes_no_credentials() {
+    // The two servers share the secret of their nonces, so that those of a second are equal.
+    let call = |password: &str, answer: &str| {
+        format!(
+            "phone > alg INVITE\nalg > phone 407\nProxy-Authenticate: challenge nonce=same\nphone > alg ACK\n\
+             phone > alg INVITE\nProxy-Authorization: digest user=1001 password=secret\nalg > server forward\nProxy-Authorization: -\n\
+             server > alg 407\nProxy-Authenticate: challenge realm=carrier nonce=same\nalg > server ACK\n\
+             alg > server INVITE\nVia: SIP/2.0/UDP 198.51.100.7;branch=z9hG4bKown\nVia: SIP/2.0/UDP 192.168.1.20;branch=z9hG4bKx\n\
+             Proxy-Authorization: digest user=trunk realm=carrier password={password} nonce=same\nserver > alg {answer}\nalg > server ACK\n"
+        )
+    };
+    let secrets = "1001,*,secret\ntrunk,*,trunk-secret\n";
+    check(&[NAMES, &call("trunk-secret", "486"), LATER], secrets, "no header-altered-en-route");
+    let refused = call("other", "407\nProxy-Authenticate: challenge realm=carrier nonce=same");
+    check(&[NAMES, &refused, LATER], secrets, "high digest-wrong-password by=-\nno header-altered-en-route");
+}
+
+#[test]
 fn a_request_uri_counts_where_a_right_digest_was_refused_for_it() {
     // The language cannot forward under another Request-URI, so both requests are written out.
     let sent = |password: &str| {
@@ -155,6 +173,16 @@ fn a_request_uri_counts_where_a_right_digest_was_refused_for_it() {
     check(&[NAMES, HOP_ASKED, &right, HOP_REFUSED], NOTHING, "no header-altered-en-route\nhigh rejected-credentials");
     check(&[NAMES, HOP_ASKED, &right, HOP_OK], SECRET, "clean\nno header-altered-en-route");
     check(&[NAMES, HOP_ASKED, &wrong, HOP_REFUSED], SECRET, "high digest-wrong-password\nno header-altered-en-route");
+    // A call that is sent on under another one may be refused for want of an account as well.
+    let of_call = "Digest username=\"1001\", realm=\"pbx.example.com\", nonce=\"one\", uri=\"sip:2000@pbx.example.com\", \
+                   response=\"edf50565b46849d18395be0a1908f65f\", algorithm=MD5, cnonce=\"c1\", qop=auth, nc=00000001";
+    let call =
+        format!("{HOP_ASKED}{right}{HOP_REFUSED}").replace("REGISTER", "INVITE").replace(&row("secret"), of_call);
+    check(
+        &[NAMES, &call, LATER],
+        SECRET,
+        "medium header-altered-en-route sure=possible\nhigh digest-ok-but-rejected by=-",
+    );
     // RFC 3261 §16.5: rewriting it is what proxies are for, and a 403 is about permission.
     let forbidden = "server > alg 403\nalg > phone forward\n";
     check(
