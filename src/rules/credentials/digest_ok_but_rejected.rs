@@ -22,6 +22,7 @@ use crate::rules::hop_facts;
 use crate::rules::nonce::nc_repeated;
 use crate::rules::nonce_facts;
 use crate::rules::recovery;
+use crate::rules::relay_facts;
 use crate::session::Attempt;
 use crate::session::Judgement;
 use crate::session::NonceId;
@@ -98,10 +99,8 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
             facts::source(presented)
         ))
         .excludes("wrong password on the client: the digest fits the one given here");
-    let mut differences =
-        session.challenge_of(presented).map(|offered| differences(presented, offered)).unwrap_or_default();
-    if let Some(other) = other_uri(session, attempt, presented) {
-        differences.push(other);
+    let differences = differences_that_matter(session, index, attempt, presented);
+    if other_uri(session, attempt, presented).is_some_and(|other| differences.contains(&other)) {
         finding = finding.advises(MEND_URI);
     }
     if !differences.is_empty() {
@@ -126,15 +125,10 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     }
     if let Some(taken) = refusals.other_algorithm() {
         finding = finding.advises(format!("Let the server offer {taken} alone, or first, until it can check the other algorithm: an HA1 that it has stored is good for one of them"));
-    } else if is_made_good {
-        finding = finding.advises("Nothing, where it happens once; else see whether the server was restarted, whether nodes share their nonces, and how long these live");
-    } else if !is_expired {
-        if credentials_facts::let_past_before(session, index, presented).is_none() {
-            let is_register = attempt.transaction.method == Method::Register;
-            finding =
-                finding.advises(if is_register { COMPARE_SECRET } else { COMPARE_SECRET_HERE }).advises(NO_ACCOUNT);
-        }
-        finding = finding.advises("See whether the node that challenged is the one that answered, and whether identity rules tie the user to the From address");
+    } else if is_made_good && is_expired {
+        finding = finding.advises(MADE_GOOD);
+    } else if !is_made_good && !is_expired {
+        finding = refusals.advise(finding);
     }
     if !is_made_good && !is_expired && differences.is_empty() && is_other_account(session, attempt, presented) {
         finding = blame_identity(finding, session, attempt, presented);
@@ -239,15 +233,29 @@ fn taken_soon<'s, 'run>(
     session: &'s Session<'run>,
     index: usize,
     presented: &Presented<'_>,
-) -> Option<&'s Presented<'run>> {
-    let is_right = |later: &Presented<'_>| {
-        later.verdict() == Some(Verdict::Match)
-            && later.judgement.is_let_past()
-            && (later.realm(), later.username()) == (presented.realm(), presented.username())
-    };
+) -> Option<(&'s Attempt<'run>, &'s Presented<'run>)> {
     let let_past = session.lookup().let_past_from(index).iter().take(MADE_GOOD_WITHIN);
     let mut later = let_past.filter_map(|later| session.attempts.get(*later));
-    later.find_map(|later| later.credentials.iter().find(|later| is_right(later)))
+    later.find_map(|later| Some((later, later.credentials.iter().find(|later| is_same_taken(later, presented))?)))
+}
+
+/// The frame of a request that got in with the same secret before.
+fn taken_before(session: &Session<'_>, index: usize, presented: &Presented<'_>) -> Option<FrameNumber> {
+    let let_past =
+        session.lookup().let_past_from(0).iter().take(MADE_GOOD_WITHIN).take_while(|before| **before < index);
+    let mut before = let_past.filter(|before| !relay_facts::is_on_hop_before(session, index, **before));
+    let taken = before.find_map(|before| {
+        let before = session.attempts.get(*before)?;
+        before.credentials.iter().any(|sent| is_same_taken(sent, presented)).then_some(before)
+    });
+    Some(taken?.request()?.at.number)
+}
+
+/// Whether a digest of the same secret for the same account was let past.
+fn is_same_taken(other: &Presented<'_>, presented: &Presented<'_>) -> bool {
+    other.verdict() == Some(Verdict::Match)
+        && other.judgement.is_let_past()
+        && (other.realm(), other.username()) == (presented.realm(), presented.username())
 }
 
 /// How many attempts that were let past are looked at for the same digest over another nonce. Bounds the search in endless sessions.
@@ -266,7 +274,7 @@ impl Refusals<'_, '_, '_> {
     /// The algorithm with which the same secret got in, where all that was refused had another one.
     fn other_algorithm(&self) -> Option<String> {
         let (last, _, presented) = self.rows.last().filter(|_| self.is_made_good)?;
-        let taken = taken_soon(self.session, *last, presented)?;
+        let (_, taken) = taken_soon(self.session, *last, presented)?;
         let is_other = |(_, _, row): &Row<'_, '_>| row.credentials.algorithm() != taken.credentials.algorithm();
         self.rows.iter().all(is_other).then(|| algorithm_name(taken))
     }
@@ -306,11 +314,7 @@ impl Refusals<'_, '_, '_> {
             return finding.graded(Severity::Info, Confidence::Likely);
         }
         if self.is_made_good {
-            finding.explanation.push_str(
-                " The next try got in with the same secret: the server took the nonce for too old, used up or none of its own, and does \
-                 not say stale=true.",
-            );
-            return finding.graded(Severity::Info, Confidence::Likely);
+            return self.tell_made_good(finding);
         }
         if self.session.is_left_open(last) && nonce_facts::was_good(self.session, self.context, last, presented) {
             finding.explanation.push_str(" The nonce had been good before, and may have become too old.");
@@ -320,6 +324,67 @@ impl Refusals<'_, '_, '_> {
         finding
     }
 }
+
+impl Refusals<'_, '_, '_> {
+    /// The same secret got in soon after. One new nonce may have gone to another node; several in a row show that it was no nonce.
+    fn tell_made_good(&self, mut finding: Finding) -> Finding {
+        let new = self.rows.iter().filter(|row| self.is_new(row)).count();
+        let (said, severity) = match new {
+            0 => (
+                "the server took the nonce for too old, used up or none of its own, and does not say stale=true.",
+                Severity::Info,
+            ),
+            1 => (
+                "the server took the nonce for none of its own, and does not say stale=true, or what it has stored for this account was \
+                 corrected in between.",
+                Severity::Info,
+            ),
+            _ => (
+                "what the server has stored for this account was corrected in between, or the account was made. The nonces were new, and used \
+                 at once for the first time: their age is no reason, and nodes that do not share their nonces seldom take turns so often.",
+                Severity::Medium,
+            ),
+        };
+        finding.explanation.push_str(&format!(" A later try got in with the same secret: {said}"));
+        finding.graded(severity, Confidence::Likely).advises(match severity {
+            Severity::Medium => MADE_GOOD_AT_SERVER,
+            _ => MADE_GOOD,
+        })
+    }
+
+    /// What to look at on the server, where nothing got in behind it.
+    fn advise(&self, mut finding: Finding) -> Finding {
+        let Some((index, attempt, presented)) = self.rows.first() else { return finding };
+        let accepted = credentials_facts::let_past_before(self.session, *index, presented);
+        if accepted.is_none() {
+            let is_register = attempt.transaction.method == Method::Register;
+            finding =
+                finding.advises(if is_register { COMPARE_SECRET } else { COMPARE_SECRET_HERE }).advises(NO_ACCOUNT);
+        }
+        // A nonce that had served before may have become too old. A new one shows that it is the secret.
+        let with_it = taken_before(self.session, *index, presented);
+        if let Some(before) = with_it.filter(|_| self.rows.iter().any(|row| self.is_new(row))) {
+            finding.explanation.push_str(&format!(" The same secret was accepted in frame {before}."));
+            finding = finding
+                .advises(format!("See whether the account's password was changed on the server since frame {before}"));
+        }
+        finding.advises("See whether the node that challenged is the one that answered, and whether identity rules tie the user to the From address")
+    }
+
+    /// Whether these are the first credentials over a nonce that the server had just given.
+    fn is_new(&self, (index, attempt, presented): &Row<'_, '_>) -> bool {
+        let is_prompt = |wait| wait <= nonce_facts::ANSWER_PROMPTLY;
+        presented.nonce_count.is_none_or(|count| count <= 1)
+            && nonce_facts::wait(self.session, attempt, presented).is_some_and(is_prompt)
+            && nonce_facts::is_first_use(self.session, *index, presented)
+    }
+}
+
+const MADE_GOOD: &str = "Nothing, where it happens once; else see whether the server was restarted, whether nodes share their nonces, and how long \
+     these live";
+
+const MADE_GOOD_AT_SERVER: &str = "Nothing, where the account was corrected on the server meanwhile; else see whether nodes behind its address share \
+     their nonces and their accounts";
 
 fn algorithm_name(presented: &Presented<'_>) -> String {
     presented.credentials.algorithm().name().unwrap_or("an unknown algorithm").to_owned()
@@ -345,7 +410,28 @@ fn other_uri(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented
     differs.then(|| format!("uri {}, for the Request-URI {}", facts::quoted(&uri), facts::quoted(asked)))
 }
 
-/// Where credentials do not follow their challenge, although the digest over them is right.
+/// Where refused credentials follow neither their challenge nor their request. What was taken in the end keeps nobody out.
+fn differences_that_matter(
+    session: &Session<'_>,
+    index: usize,
+    attempt: &Attempt<'_>,
+    presented: &Presented<'_>,
+) -> Vec<String> {
+    let mut differences = all_differences(session, attempt, presented);
+    if let Some((taken_in, taken)) = taken_soon(session, index, presented) {
+        let taken = all_differences(session, taken_in, taken);
+        differences.retain(|difference| !taken.contains(difference));
+    }
+    differences
+}
+
+/// Where credentials follow neither their challenge nor their request, although the digest over them is right.
+fn all_differences(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> Vec<String> {
+    let of_challenge = session.challenge_of(presented).map(|offered| differences(presented, offered));
+    of_challenge.unwrap_or_default().into_iter().chain(other_uri(session, attempt, presented)).collect()
+}
+
+/// Where credentials do not follow their challenge.
 fn differences(presented: &Presented<'_>, offered: &Offered<'_>) -> Vec<String> {
     let (sent, asked) = (&presented.credentials, &offered.challenge);
     let mut differences = Vec::new();

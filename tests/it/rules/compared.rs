@@ -252,6 +252,40 @@ fn a_right_digest_that_another_algorithm_made_good_was_not_too_old() {
     check(
         &["> REGISTER\n", offer, &strong, offer, &strong, OK, LATER],
         SECRET,
-        "info digest-ok-but-rejected says=too_old unsaid=same_secret_and",
+        "info digest-ok-but-rejected says=none_of_its_own unsaid=same_secret_and",
+    );
+}
+
+#[test]
+fn new_nonces_that_are_refused_are_not_too_old() {
+    let soon = "+1 ";
+    let cured = [ASKED, RIGHT, REFUSED, soon, RIGHT, REFUSED, soon, RIGHT, OK, LATER];
+    check(&cured, SECRET, "verdict ok\nmedium digest-ok-but-rejected fault=server says=was_corrected unsaid=too_old");
+    let once = [ASKED, RIGHT, REFUSED, soon, RIGHT, OK, LATER];
+    check(&once, SECRET, "info digest-ok-but-rejected says=none_of_its_own unsaid=too_old");
+    // One that had served may have become too old.
+    let again = "+400 > REGISTER\nAuthorization: digest user=1001 password=secret nc=00000002\n";
+    let aged = [ASKED, RIGHT, OK, again, REFUSED, RIGHT, OK, LATER];
+    check(&aged, SECRET, "info digest-ok-but-rejected says=too_old unsaid=corrected");
+}
+
+#[test]
+fn a_secret_that_was_accepted_and_is_refused_was_changed() {
+    let lost = [ASKED, RIGHT, OK, "+5 ", ASKED, RIGHT, REFUSED, RIGHT, REFUSED, LATER];
+    let found = "high digest-ok-but-rejected says=was_accepted_in_frame says=changed_on_the_server unsaid=at_all";
+    check(&lost, SECRET, found);
+    // Nobody knows that of an account that never got in.
+    check(&[ASKED, RIGHT, REFUSED, LATER], SECRET, "high digest-ok-but-rejected unsaid=changed_on_the_server");
+}
+
+#[test]
+fn what_was_taken_in_the_end_is_no_reason_for_a_refusal() {
+    let other = "> REGISTER\nAuthorization: digest user=1001 password=secret uri=sip:203.0.113.10\n";
+    let cured = [ASKED, other, REFUSED, other, REFUSED, other, OK, LATER];
+    check(&cured, SECRET, "medium digest-ok-but-rejected fault=server unsaid=may_insist");
+    check(
+        &[ASKED, other, REFUSED, other, REFUSED, LATER],
+        SECRET,
+        "high digest-ok-but-rejected fault=client says=may_insist",
     );
 }
