@@ -9,6 +9,8 @@ use crate::filter::subject::Value;
 use crate::sip::HeaderName;
 use crate::sip::Message;
 use crate::sip::elements;
+use crate::sip::host_port::split_port;
+use crate::sip::host_port::within_brackets;
 
 type Found<'f, 'm> = &'f mut dyn FnMut(Value<'m>);
 
@@ -119,18 +121,10 @@ fn address<'m>(value: &'m [u8], part: AddressPart, found: Found<'_, 'm>) {
     match part {
         AddressPart::Display if !display.is_empty() => found(Value::text(display)),
         AddressPart::Display => {}
-        AddressPart::Tag => {
-            elements(behind, b';').filter_map(|piece| tag(piece)).for_each(|tag| found(Value::text(tag)));
-        }
+        AddressPart::Tag => parameters(behind, "tag").for_each(|tag| found(Value::text(tag))),
         AddressPart::Parameter => elements(behind, b';').for_each(|piece| found(Value::text(piece))),
         part => uri_part(uri.trim_ascii(), part, found),
     }
-}
-
-fn tag(piece: &[u8]) -> Option<&[u8]> {
-    let (name, value) = piece.split_at_checked(memchr::memchr(b'=', piece)?)?;
-    let value = value.get(1..).unwrap_or_default().trim_ascii();
-    name.trim_ascii().eq_ignore_ascii_case(b"tag").then_some(value)
 }
 
 /// The `<` that opens the URI: not one inside a quoted display name.
@@ -163,7 +157,7 @@ pub(super) fn uri_part<'m>(uri: &'m [u8], part: AddressPart, found: Found<'_, 'm
     };
     let end = memchr::memchr2(b';', b'?', rest).unwrap_or(rest.len());
     let (host_port, behind) = rest.split_at_checked(end).unwrap_or((rest, b""));
-    let (host, port) = host_and_port(host_port);
+    let (host, port) = split_port(host_port);
     match part {
         AddressPart::User if !user.is_empty() => found(Value::text(user)),
         AddressPart::Host if !host.is_empty() => found(Value::text(host)),
@@ -175,18 +169,6 @@ pub(super) fn uri_part<'m>(uri: &'m [u8], part: AddressPart, found: Found<'_, 'm
 
 fn is_sip(scheme: &[u8]) -> bool {
     scheme.eq_ignore_ascii_case(b"sip") || scheme.eq_ignore_ascii_case(b"sips")
-}
-
-fn host_and_port(text: &[u8]) -> (&[u8], &[u8]) {
-    let from = if text.starts_with(b"[") { memchr::memchr(b']', text).unwrap_or(0) } else { 0 };
-    let tail = text.get(from..).unwrap_or_default();
-    match memchr::memchr(b':', tail) {
-        Some(colon) => {
-            let at = from + colon;
-            (text.get(..at).unwrap_or_default(), text.get(at + 1..).unwrap_or_default())
-        }
-        None => (text, b""),
-    }
 }
 
 fn via<'m>(value: &'m [u8], get: Get, found: Found<'_, 'm>) {
@@ -210,8 +192,8 @@ fn via<'m>(value: &'m [u8], get: Get, found: Found<'_, 'm>) {
         }
         _ => {
             let sent_by = head.split(u8::is_ascii_whitespace).next_back().unwrap_or_default();
-            let (host, port) = host_and_port(sent_by);
-            let host = host.strip_prefix(b"[").and_then(|host| host.strip_suffix(b"]")).unwrap_or(host);
+            let (host, port) = split_port(sent_by);
+            let host = within_brackets(host).unwrap_or(host);
             match get {
                 Get::ViaPort => number(port, found),
                 _ if !host.is_empty() => found(Value::text(host)),

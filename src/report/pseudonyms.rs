@@ -24,6 +24,7 @@ use crate::report::model;
 use crate::report::pseudonyms::address::AddressMap;
 use crate::report::wireshark;
 use crate::rules::Finding;
+use crate::sip::host_port;
 use crate::sip::method::METHODS;
 use crate::sip::uri::Uri;
 
@@ -84,9 +85,9 @@ impl Pseudonyms {
 
     /// A host name, or an address in its place.
     pub fn host(&self, text: &str) -> String {
-        match text.trim_matches(['[', ']']).parse::<IpAddr>() {
-            Ok(address) => self.addresses.map(address).to_string(),
-            Err(_) => self.named("host", &text.to_ascii_lowercase()),
+        match host_port::address(text.as_bytes()) {
+            Some(address) => self.addresses.map(address).to_string(),
+            None => self.named("host", &text.to_ascii_lowercase()),
         }
     }
 

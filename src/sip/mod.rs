@@ -11,6 +11,7 @@ mod elements;
 pub mod framing;
 pub mod header;
 pub mod headers;
+pub mod host_port;
 mod lines;
 pub mod message;
 pub mod method;

@@ -4,6 +4,9 @@ use std::net::IpAddr;
 use std::net::Ipv6Addr;
 
 use crate::base::is_token;
+use crate::sip::host_port;
+use crate::sip::host_port::split_port;
+use crate::sip::host_port::within_brackets;
 
 /// The parts of a URI.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,7 +62,7 @@ impl<'a> Uri<'a> {
 
     /// The address that stands for the host; `None` where a name does.
     pub fn address(&self) -> Option<IpAddr> {
-        std::str::from_utf8(self.host).ok()?.trim_matches(['[', ']']).parse().ok()
+        host_port::address(self.host)
     }
 
     /// The first part in which two URIs differ as text; `None` where they are the same but for letter case and the spelling of an IPv6
@@ -112,10 +115,8 @@ impl UriPart {
 
 /// Whether two hosts are one IPv6 address in two spellings (RFC 5954 §4.2).
 fn is_same_address(one: &[u8], other: &[u8]) -> bool {
-    let [one, other] = [one, other].map(|host| {
-        let inside = host.strip_prefix(b"[")?.strip_suffix(b"]")?;
-        std::str::from_utf8(inside).ok()?.parse::<Ipv6Addr>().ok()
-    });
+    let [one, other] =
+        [one, other].map(|host| std::str::from_utf8(within_brackets(host)?).ok()?.parse::<Ipv6Addr>().ok());
     one.is_some() && one == other
 }
 
@@ -151,18 +152,6 @@ fn split_scheme(text: &[u8]) -> (&[u8], &[u8]) {
     match text.split_at_checked(letters) {
         Some((scheme, [b':', rest @ ..])) if (1..=SCHEME_LEN_MAX).contains(&letters) => (scheme, rest),
         _ => (&[], text),
-    }
-}
-
-pub(super) fn split_port(host_port: &[u8]) -> (&[u8], &[u8]) {
-    let search_from = if host_port.starts_with(b"[") { memchr::memchr(b']', host_port).unwrap_or(0) } else { 0 };
-    let tail = host_port.get(search_from..).unwrap_or_default();
-    match memchr::memchr(b':', tail) {
-        Some(colon) => {
-            let at = search_from.saturating_add(colon);
-            (host_port.get(..at).unwrap_or_default(), host_port.get(at.saturating_add(1)..).unwrap_or_default())
-        }
-        None => (host_port, &[]),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::base::first_of;
 use crate::sip::address::parameters;
-use crate::sip::uri::split_port;
+use crate::sip::host_port::split_port;
 
 /// One Via value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

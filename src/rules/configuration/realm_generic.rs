@@ -1,6 +1,7 @@
 //! SA503: a realm that names nobody.
 
 use std::net::IpAddr;
+use std::net::SocketAddr;
 
 use crate::auth::Scheme;
 use crate::rules::Check;
@@ -13,6 +14,7 @@ use crate::rules::facts;
 use crate::rules::relay_facts;
 use crate::session::Attempt;
 use crate::session::Session;
+use crate::sip::host_port::within_brackets;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -74,7 +76,7 @@ pub fn kind(realm: &[u8]) -> Option<&'static str> {
         return None;
     }
     let text = std::str::from_utf8(realm).ok()?;
-    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
-    let is_address = bare.parse::<IpAddr>().is_ok() || text.parse::<std::net::SocketAddr>().is_ok();
+    let bare = std::str::from_utf8(within_brackets(realm).unwrap_or(realm)).ok()?;
+    let is_address = bare.parse::<IpAddr>().is_ok() || text.parse::<SocketAddr>().is_ok();
     is_address.then_some("an address and no name")
 }
