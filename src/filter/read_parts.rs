@@ -11,6 +11,7 @@ use crate::sip::Message;
 use crate::sip::elements;
 use crate::sip::host_port::split_port;
 use crate::sip::host_port::within_brackets;
+use crate::sip::via::Via;
 
 type Found<'f, 'm> = &'f mut dyn FnMut(Value<'m>);
 
@@ -172,7 +173,6 @@ fn is_sip(scheme: &[u8]) -> bool {
 }
 
 fn via<'m>(value: &'m [u8], get: Get, found: Found<'_, 'm>) {
-    let head = head(value);
     match get {
         Get::ViaParameter(name) => {
             for piece in elements(value, b';').skip(1) {
@@ -185,13 +185,9 @@ fn via<'m>(value: &'m [u8], get: Get, found: Found<'_, 'm>) {
             }
         }
         Get::ViaNumber(name) => parameters(value, name).for_each(|value| number(value, found)),
-        Get::ViaTransport => {
-            let protocol = head.split(u8::is_ascii_whitespace).next().unwrap_or_default();
-            let transport = protocol.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
-            found(Value::text(transport));
-        }
+        Get::ViaTransport => found(Value::text(Via::parse(value).transport())),
         _ => {
-            let sent_by = head.split(u8::is_ascii_whitespace).next_back().unwrap_or_default();
+            let sent_by = head(value).split(u8::is_ascii_whitespace).next_back().unwrap_or_default();
             let (host, port) = split_port(sent_by);
             let host = within_brackets(host).unwrap_or(host);
             match get {

@@ -30,9 +30,11 @@ impl<'a> Via<'a> {
         Via { head, branch: branch.filter(|branch| !branch.is_empty()) }
     }
 
-    /// `UDP`, `TCP`…, as written.
+    /// `UDP`, `TCP`…, as written; empty where there is none.
     pub fn transport(&self) -> &'a [u8] {
-        self.words().next().and_then(|protocol| protocol.rsplit(|&byte| byte == b'/').next()).unwrap_or_default()
+        // RFC 3261 §25.1: blanks may stand around each slash of `SIP/2.0/UDP`, and nothing but blanks behind the transport.
+        let behind_slashes = self.head.splitn(3, |&byte| byte == b'/').last().unwrap_or_default();
+        behind_slashes.trim_ascii_start().split(u8::is_ascii_whitespace).next().unwrap_or_default()
     }
 
     /// Host and port, as written.
@@ -55,10 +57,6 @@ impl<'a> Via<'a> {
         parameters(first).any(|(name, _)| name.eq_ignore_ascii_case(b"rport"))
     }
 
-    fn words(&self) -> impl Iterator<Item = &'a [u8]> {
-        self.head.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty())
-    }
-
     /// Every Via of a header value; several may be comma-joined (RFC 3261 §7.3.1).
     pub fn parse_all(value: &'a [u8]) -> impl Iterator<Item = Via<'a>> {
         value.split(|&byte| byte == b',').map(Via::parse)
@@ -68,6 +66,20 @@ impl<'a> Via<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn blanks_around_the_slashes_part_no_transport() {
+        let check = |head: &str, transport: &str, sent_by: &str| {
+            let via = Via::parse(head.as_bytes());
+            assert_eq!((via.transport(), via.sent_by()), (transport.as_bytes(), sent_by.as_bytes()), "{head}");
+        };
+        check("SIP/2.0/UDP 192.0.2.1", "UDP", "192.0.2.1");
+        check("SIP / 2.0 / UDP 192.0.2.1:5060;rport", "UDP", "192.0.2.1:5060");
+        check("SIP  / 2.0\r\n /TCP\r\n    192.0.2.2;branch=x", "TCP", "192.0.2.2");
+        check("SIP/2.0/ TLS\tpbx.example.com", "TLS", "pbx.example.com");
+        check("SIP/2.0/", "", "SIP/2.0/");
+        check("", "", "");
+    }
 
     #[test]
     fn the_top_via_gives_transport_sender_and_branch() {
