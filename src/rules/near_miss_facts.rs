@@ -4,25 +4,24 @@
 use std::borrow::Cow;
 
 use crate::auth::Credentials;
+use crate::auth::HashName;
 use crate::auth::Name;
 use crate::auth::Qop;
 use crate::digest::Verdict;
 use crate::digest::near_miss::Closest;
+use crate::digest::near_miss::Input;
 use crate::digest::near_miss::NearMiss;
 use crate::digest::near_miss::Variant;
 use crate::rules::Confidence;
 use crate::rules::Severity;
+use crate::rules::credentials_facts::Row;
 use crate::rules::facts;
 use crate::rules::relay_facts;
-use crate::session::Attempt;
 use crate::session::AttemptOutcome;
 use crate::session::Judgement;
 use crate::session::Presented;
 use crate::session::Session;
 use crate::sip::uri::Uri;
-
-/// A row of credentials with the index of its attempt.
-pub type Row<'s, 'run> = (usize, &'s Attempt<'run>, &'s Presented<'run>);
 
 /// The near misses of a session that `fits` wants, by account and variant. What was changed behind the client's own hop is
 /// none of the client's.
@@ -71,7 +70,7 @@ pub fn may_be_rewritten((_, attempt, presented): &Row<'_, '_>) -> bool {
     let Closest::One(NearMiss { variant, hashed: Some(hashed), .. }) = &presented.closest else { return false };
     let (written, flow) = (presented.credentials.uri().unwrap_or_default(), attempt.transaction.flow());
     let ends = [flow.source.address, flow.destination.address];
-    variant.is_uri()
+    variant.input() == Some(Input::Uri)
         && Uri::parse(hashed).address().is_none()
         && Uri::parse(&written).address().is_some_and(|address| ends.contains(&address))
 }
@@ -90,33 +89,25 @@ pub fn done(near_miss: &NearMiss, credentials: &Credentials<'_>) -> String {
     let hashed = near_miss.hashed.as_deref().unwrap_or_default();
     let instead =
         |what: &str, sent: &[u8]| format!("hashed {what} {}, not {}", facts::quoted(hashed), facts::quoted(sent));
-    let method = || format!("hashed the method {}, not that of the request", facts::text(hashed));
-    match variant {
-        Variant::UriRequestUri
-        | Variant::UriTo
-        | Variant::UriPort
-        | Variant::UriHost
-        | Variant::UriParams
-        | Variant::UriChallenged => instead("uri", &credentials.uri().unwrap_or_default()),
-        Variant::MethodChallenged | Variant::MethodOther => method(),
-        Variant::RealmChallenge | Variant::RealmCase | Variant::RealmDomain => {
-            instead("realm", &credentials.realm().unwrap_or_default())
-        }
-        Variant::UsernameFrom | Variant::UsernameWithDomain | Variant::UsernameCase if credentials.userhash() => {
+    match variant.input() {
+        Some(Input::Uri) => instead("uri", &credentials.uri().unwrap_or_default()),
+        Some(Input::Method) => format!("hashed the method {}, not that of the request", facts::text(hashed)),
+        Some(Input::Realm) => instead("realm", &credentials.realm().unwrap_or_default()),
+        Some(Input::Username) if credentials.userhash() => {
             format!("hashed user name {}, not the one whose hash it sent", facts::quoted(hashed))
         }
-        Variant::UsernameFrom | Variant::UsernameWithDomain | Variant::UsernameCase => {
+        Some(Input::Username) => {
             let sent = credentials.username().or_else(|| credentials.username_star().map(Cow::Owned));
             instead("user name", &sent.unwrap_or_default())
         }
-        Variant::AlgorithmOther => {
-            let named = credentials.algorithm().hash().map(crate::auth::HashName::name).unwrap_or_default();
+        Some(Input::Algorithm) => {
+            let named = credentials.algorithm().hash().map(HashName::name).unwrap_or_default();
             format!("hashed with {}, not with {named}", facts::text(hashed))
         }
-        Variant::NcDecimal | Variant::NcOne => {
+        Some(Input::NonceCount) => {
             instead("nonce count", credentials.nonce_count().map(|count| count.raw).unwrap_or_default())
         }
-        Variant::QopOther => {
+        Some(Input::Qop) => {
             let sent = credentials.params.value(Name::Qop).unwrap_or_default();
             let body = match credentials.qop() {
                 Some(Qop::AuthInt) => "left the body out of",
@@ -128,16 +119,17 @@ pub fn done(near_miss: &NearMiss, credentials: &Credentials<'_>) -> String {
                 instead("qop", &sent)
             }
         }
-        Variant::SessOther if credentials.algorithm().is_sess() => {
-            "left -sess out of the digest, although it names it".to_owned()
+        Some(Input::Password | Input::Body | Input::Nonce) | None => {
+            done_unshown(variant, credentials.algorithm().is_sess()).to_owned()
         }
-        Variant::SessOther => "made the digest of -sess, although it does not name it".to_owned(),
-        other => fixed(other).to_owned(),
     }
 }
 
-fn fixed(variant: Variant) -> &'static str {
+/// The same where what was hashed is no matter, or must not be shown.
+fn done_unshown(variant: Variant, is_sess: bool) -> &'static str {
     match variant {
+        Variant::SessOther if is_sess => "left -sess out of the digest, although it names it",
+        Variant::SessOther => "made the digest of -sess, although it does not name it",
         Variant::PasswordTrimmed => "hashed the password given with a blank more or less at its ends",
         Variant::PasswordNewline => "hashed the password given with a line end more or less behind it",
         Variant::PasswordUrlDecoded => "hashed the password given with %xx or &…; written or decoded",

@@ -32,7 +32,7 @@ use crate::digest::verify::Request;
 use crate::digest::verify::Verifier;
 use crate::digest::verify::username;
 
-pub use variant::Variant;
+pub use variant::{Input, Variant};
 
 /// What stands around the credentials, and may have been hashed in their place. All as sent.
 #[derive(Clone, Copy, Debug, Default)]

@@ -15,6 +15,7 @@ use crate::digest::near_miss::candidates::Material;
 use crate::digest::near_miss::hashed::Hashed;
 use crate::digest::near_miss::hashed::Sent;
 use crate::digest::near_miss::passwords;
+use crate::digest::near_miss::variant::Input;
 use crate::digest::near_miss::variant::Variant;
 use crate::digest::secret::SecretKind;
 
@@ -180,25 +181,20 @@ impl<'s> Search<'s> {
 
 /// Whether a kind of change has forms of the password.
 fn has_passwords(variant: Variant) -> bool {
-    variant.is_password() || matches!(variant, Variant::QuotesKept | Variant::EscapeKept)
+    variant.input() == Some(Input::Password) || matches!(variant, Variant::QuotesKept | Variant::EscapeKept)
 }
 
 /// What may be said of what was hashed: nothing that is a secret, and nothing that nonces are hidden for.
 fn told(variant: Variant, hashed: &Hashed<'_>) -> Option<Box<[u8]>> {
-    let text: &[u8] = match variant {
-        Variant::UriRequestUri
-        | Variant::UriTo
-        | Variant::UriPort
-        | Variant::UriHost
-        | Variant::UriParams
-        | Variant::UriChallenged => &hashed.uri,
-        Variant::MethodChallenged | Variant::MethodOther => &hashed.method,
-        Variant::RealmChallenge | Variant::RealmCase | Variant::RealmDomain => &hashed.realm,
-        Variant::UsernameFrom | Variant::UsernameWithDomain | Variant::UsernameCase => &hashed.username,
-        Variant::AlgorithmOther => hashed.hash.name().as_bytes(),
-        Variant::QopOther => hashed.qop.as_deref().unwrap_or_default(),
-        Variant::NcDecimal | Variant::NcOne => &hashed.nonce_count,
-        _ => return None,
+    let text: &[u8] = match variant.input()? {
+        Input::Uri => &hashed.uri,
+        Input::Method => &hashed.method,
+        Input::Realm => &hashed.realm,
+        Input::Username => &hashed.username,
+        Input::Algorithm => hashed.hash.name().as_bytes(),
+        Input::Qop => hashed.qop.as_deref().unwrap_or_default(),
+        Input::NonceCount => &hashed.nonce_count,
+        Input::Password | Input::Body | Input::Nonce => return None,
     };
     Some(text.into())
 }

@@ -167,36 +167,63 @@ impl Variant {
         TABLE.get(self as usize).map(|(_, _, meaning)| *meaning).unwrap_or_default()
     }
 
-    /// Whether it is the password that was taken in another form.
-    pub fn is_password(self) -> bool {
-        matches!(
-            self,
-            Variant::PasswordTrimmed
-                | Variant::PasswordNewline
-                | Variant::PasswordUrlDecoded
-                | Variant::PasswordCharset
-                | Variant::PasswordCut
-                | Variant::PasswordIsHa1
-        )
-    }
-
-    /// Whether it is the uri that differs.
-    pub fn is_uri(self) -> bool {
-        matches!(
-            self,
+    /// The input that was another one; `None` where the inputs are those that were sent, and the digest was made of them in another way.
+    pub fn input(self) -> Option<Input> {
+        Some(match self {
             Variant::UriRequestUri
-                | Variant::UriTo
-                | Variant::UriPort
-                | Variant::UriHost
-                | Variant::UriParams
-                | Variant::UriChallenged
-        )
+            | Variant::UriTo
+            | Variant::UriPort
+            | Variant::UriHost
+            | Variant::UriParams
+            | Variant::UriChallenged => Input::Uri,
+            Variant::MethodChallenged | Variant::MethodOther => Input::Method,
+            Variant::RealmChallenge | Variant::RealmCase | Variant::RealmDomain => Input::Realm,
+            Variant::UsernameFrom | Variant::UsernameWithDomain | Variant::UsernameCase => Input::Username,
+            Variant::PasswordTrimmed
+            | Variant::PasswordNewline
+            | Variant::PasswordUrlDecoded
+            | Variant::PasswordCharset
+            | Variant::PasswordCut
+            | Variant::PasswordIsHa1 => Input::Password,
+            Variant::AlgorithmOther => Input::Algorithm,
+            Variant::QopOther => Input::Qop,
+            Variant::BodyEmpty | Variant::BodyLineEnds => Input::Body,
+            Variant::NoncePrevious | Variant::NonceAltered => Input::Nonce,
+            Variant::NcDecimal | Variant::NcOne => Input::NonceCount,
+            Variant::Sha512Truncated
+            | Variant::SessOther
+            | Variant::QopIgnored
+            | Variant::QopAdded
+            | Variant::SessBinaryHa1
+            | Variant::QuotesKept
+            | Variant::EscapeKept => return None,
+        })
     }
+}
 
-    /// Whether it is the body that differs.
-    pub fn is_body(self) -> bool {
-        matches!(self, Variant::BodyEmpty | Variant::BodyLineEnds)
-    }
+/// What goes into a digest (RFC 7616 §3.4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// The digest uri.
+    Uri,
+    /// The method of the request.
+    Method,
+    /// The realm.
+    Realm,
+    /// The user name.
+    Username,
+    /// The password, or the HA1 that stands for it.
+    Password,
+    /// The hash function that is named.
+    Algorithm,
+    /// The qop.
+    Qop,
+    /// The body, with `qop=auth-int`.
+    Body,
+    /// The nonce.
+    Nonce,
+    /// The nonce count.
+    NonceCount,
 }
 
 #[cfg(test)]

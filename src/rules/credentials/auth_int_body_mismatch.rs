@@ -1,5 +1,6 @@
 //! SA227: the digest covers another body than the one that came.
 
+use crate::digest::near_miss::Input;
 use crate::digest::near_miss::Variant;
 use crate::rules::Check;
 use crate::rules::Confidence;
@@ -8,9 +9,9 @@ use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::credentials_facts::Row;
 use crate::rules::facts;
 use crate::rules::near_miss_facts;
-use crate::rules::near_miss_facts::Row;
 use crate::session::Session;
 
 /// The rule.
@@ -35,7 +36,7 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
-    let groups = near_miss_facts::by_account(session, Variant::is_body);
+    let groups = near_miss_facts::by_account(session, |variant| variant.input() == Some(Input::Body));
     groups.iter().filter_map(|(variant, rows)| finding(session, *variant, rows)).collect()
 }
 

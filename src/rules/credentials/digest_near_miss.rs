@@ -1,5 +1,6 @@
 //! SA202: the digest is wrong, and one changed input makes it right.
 
+use crate::digest::near_miss::Input;
 use crate::digest::near_miss::Variant;
 use crate::rules::Check;
 use crate::rules::Confidence;
@@ -8,9 +9,9 @@ use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::credentials_facts::Row;
 use crate::rules::facts;
 use crate::rules::near_miss_facts;
-use crate::rules::near_miss_facts::Row;
 use crate::session::Session;
 
 /// The rule.
@@ -37,7 +38,7 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
-    let groups = near_miss_facts::by_account(session, |variant| !variant.is_body());
+    let groups = near_miss_facts::by_account(session, |variant| variant.input() != Some(Input::Body));
     groups.iter().filter_map(|(variant, rows)| finding(session, *variant, rows)).collect()
 }
 
@@ -66,7 +67,7 @@ fn finding(session: &Session<'_>, variant: Variant, rows: &[Row<'_, '_>]) -> Opt
             .push_str(" The server accepts it all the same: it computes in the same way, or does not check.");
     }
     finding = finding.advises(near_miss_facts::advice(variant));
-    if variant.is_password() {
+    if variant.input() == Some(Input::Password) {
         finding = about_password(finding, severity);
     }
     if severity > Severity::Info && rows.iter().all(near_miss_facts::may_be_rewritten) {
