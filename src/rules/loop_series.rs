@@ -15,6 +15,7 @@ use crate::rules::Severity;
 use crate::rules::Subject;
 use crate::rules::challenge::challenge_loop;
 use crate::rules::facts;
+use crate::rules::loop_cause::LoopCause;
 use crate::rules::nonce::old_nonce_reused;
 
 /// A loop across Call-IDs.
@@ -65,14 +66,14 @@ pub fn across_sessions(key: &AccountKey<'_>, steps: &Steps) -> Option<Series> {
     let is_open = explained_by.is_none_or(|rule| old_nonce_reused::EXPLAINS.1.contains(&rule));
     let keeps_nonce = is_open && old_nonce_reused::is_kept_in(&streak);
     let explained_by = if keeps_nonce { Some(old_nonce_reused::RULE.name) } else { explained_by };
-    let cause = match explained_by.and_then(challenge_loop::cause_of) {
+    let cause = match explained_by.and_then(LoopCause::of_rule) {
         Some(cause) => cause,
         _ if earlier.stale + streak.iter().filter(|step| step.kind == StepKind::Stale).count()
             >= challenge_loop::REFUSALS_MIN =>
         {
-            "stale"
+            LoopCause::Stale
         }
-        _ => "unknown",
+        _ => LoopCause::Unknown,
     };
     let mut sessions: Vec<u64> = streak.iter().map(|step| step.session).collect();
     sessions.dedup();
@@ -99,7 +100,7 @@ pub fn across_sessions(key: &AccountKey<'_>, steps: &Steps) -> Option<Series> {
         key.source,
     ))
     .excludes("retransmission: every attempt counted here is a new transaction")
-    .advises(challenge_loop::remedy(cause));
+    .advises(cause.remedy());
     if is_recovered {
         finding.explanation.push_str(" The next Call-ID got in.");
         finding.severity = Severity::Medium;
@@ -107,11 +108,11 @@ pub fn across_sessions(key: &AccountKey<'_>, steps: &Steps) -> Option<Series> {
     if let Some(rule) = explained_by {
         (finding.explained_by, finding.severity) = (Some(rule), Severity::Medium);
     }
-    finding.cause = Some(cause);
+    finding.cause = Some(cause.name());
     finding.fault = match (cause, explained_by) {
-        ("stale", Some("old-nonce-reused")) => Fault::Client,
-        ("stale" | "node-switch", _) => Fault::Server,
-        ("unknown" | "same-nonce", _) => Fault::Unknown,
+        (LoopCause::Stale, Some("old-nonce-reused")) => Fault::Client,
+        (LoopCause::Stale | LoopCause::NodeSwitch, _) => Fault::Server,
+        (LoopCause::Unknown | LoopCause::SameNonce, _) => Fault::Unknown,
         _ => Fault::Client,
     };
     finding.frames = frames;

@@ -21,6 +21,7 @@ pub mod explain;
 pub mod facts;
 pub mod finding;
 pub mod hop_facts;
+pub mod loop_cause;
 pub mod loop_series;
 pub mod near_miss_facts;
 pub mod nonce;

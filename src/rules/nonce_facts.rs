@@ -14,6 +14,7 @@ use crate::rules::Fault;
 use crate::rules::Severity;
 use crate::rules::clock_facts;
 use crate::rules::facts;
+use crate::rules::loop_cause::LoopCause;
 use crate::rules::relay_facts;
 use crate::session::Answer;
 use crate::session::Attempt;
@@ -256,15 +257,15 @@ pub fn loop_cause(
     session: &Session<'_>,
     context: &Context<'_>,
     refused: &[(usize, &Attempt<'_>, &Presented<'_>)],
-) -> Option<(&'static str, Fault)> {
+) -> Option<(LoopCause, Fault)> {
     let is_about_nonces = refused.iter().any(|(_, _, presented)| is_about_the_nonce(presented));
     let all = |fits: &dyn Fn(&Attempt<'_>, &Presented<'_>) -> bool| {
         is_about_nonces && refused.iter().all(|(_, attempt, presented)| fits(attempt, presented))
     };
     if all(&|attempt, presented| other_server(session, context, attempt, presented).is_some()) {
-        Some(("node-switch", Fault::Server))
+        Some((LoopCause::NodeSwitch, Fault::Server))
     } else if all(&|attempt, presented| challenged_elsewhere(session, context, attempt, presented).is_some()) {
-        Some(("source-changed", Fault::Path))
+        Some((LoopCause::SourceChanged, Fault::Path))
     } else {
         None
     }

@@ -19,6 +19,7 @@ use crate::rules::challenge::retry_without_credentials;
 use crate::rules::credentials::digest_near_miss;
 use crate::rules::credentials::digest_wrong_password;
 use crate::rules::facts;
+use crate::rules::loop_cause::LoopCause;
 use crate::rules::nonce::nonce_from_other_server;
 use crate::rules::nonce::stale_loop;
 use crate::rules::passed;
@@ -223,7 +224,7 @@ fn explain(session: &Session<'_>, findings: &mut [Finding]) {
                     // They must not name two sides, nor be surer than what explains them.
                     finding.fault = cause.fault;
                     finding.confidence = finding.confidence.min(cause.confidence);
-                    if finding.cause == Some("unknown") {
+                    if finding.cause == Some(LoopCause::Unknown.name()) {
                         finding.remedy = cause.remedy.iter().cloned().collect();
                     }
                 }

@@ -16,7 +16,9 @@ use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::answer_facts;
 use crate::rules::credentials_facts;
+use crate::rules::credentials_facts::Row;
 use crate::rules::facts;
+use crate::rules::loop_cause::LoopCause;
 use crate::rules::nonce_facts;
 use crate::rules::relay_facts;
 use crate::rules::streaks;
@@ -110,15 +112,12 @@ fn pursuits(session: &Session<'_>) -> Vec<Vec<usize>> {
     pursuits
 }
 
-/// An attempt with credentials, and which of them.
-type Tried<'s, 'run> = (usize, &'s Attempt<'run>, &'s Presented<'run>);
-
 /// The credentials of a streak by the realm that they answer.
 fn tried_by_realm<'s, 'run>(
     session: &'s Session<'run>,
     streak: &[(usize, &'s Attempt<'run>)],
-) -> BTreeMap<Vec<u8>, Vec<Tried<'s, 'run>>> {
-    let mut by_realm: BTreeMap<Vec<u8>, Vec<Tried<'s, 'run>>> = BTreeMap::new();
+) -> BTreeMap<Vec<u8>, Vec<Row<'s, 'run>>> {
+    let mut by_realm: BTreeMap<Vec<u8>, Vec<Row<'s, 'run>>> = BTreeMap::new();
     for &(index, attempt) in streak {
         // An IMS client announces itself with an empty digest (RFC 3310 §4): there is nothing in it to refuse.
         for presented in attempt.credentials.iter().filter(|presented| !presented.credentials.is_ims_initial()) {
@@ -133,7 +132,7 @@ fn tried_by_realm<'s, 'run>(
 }
 
 /// How many attempts these rows stand in: one may answer each algorithm of a challenge (RFC 8760 §2.3).
-fn number_of_attempts<'t, 's: 't, 'run: 's>(rows: impl Iterator<Item = &'t Tried<'s, 'run>>) -> usize {
+fn number_of_attempts<'t, 's: 't, 'run: 's>(rows: impl Iterator<Item = &'t Row<'s, 'run>>) -> usize {
     rows.map(|(index, _, _)| index).collect::<BTreeSet<_>>().len()
 }
 
@@ -142,7 +141,7 @@ fn in_streak(
     context: &Context<'_>,
     streak: &[(usize, &Attempt<'_>)],
     realm: &[u8],
-    tried: &[Tried<'_, '_>],
+    tried: &[Row<'_, '_>],
 ) -> Option<Finding> {
     let challenges =
         streak.iter().filter(|(_, attempt)| attempt.is_challenged() && attempt.offers_realm(realm)).count();
@@ -155,7 +154,7 @@ fn in_streak(
     }
     let (first, attempt, presented) = tried.first().copied()?;
     let (cause, fault) = cause(session, context, tried);
-    let is_right = (cause, fault) == ("unknown", Fault::Server);
+    let is_right = (cause, fault) == (LoopCause::Unknown, Fault::Server);
     let (said, advised) = words(cause, is_right, tried);
     let is_stale = tried.iter().any(|(_, _, presented)| presented.judgement == Judgement::Stale);
     let method = attempt.transaction.method.to_string();
@@ -178,17 +177,17 @@ fn in_streak(
         ))
         .excludes("retransmission: every attempt counted here is a new transaction")
         .advises(advised);
-    if is_right || cause == "wrong-digest" {
+    if is_right || cause == LoopCause::WrongDigest {
         // What the server has stored, nobody has seen; nor need the secret given be the one in use.
         finding.confidence = Confidence::Likely;
-    } else if (cause, fault) == ("node-switch", Fault::Unknown) {
+    } else if (cause, fault) == (LoopCause::NodeSwitch, Fault::Unknown) {
         // A wrong password is refused by every node.
         finding.confidence = Confidence::Possible;
     }
     if !is_stale {
         finding = finding.excludes("stale nonce: no challenge said stale=true");
     }
-    finding.cause = Some(cause);
+    finding.cause = Some(cause.name());
     finding.attempt = Some(first);
     finding.subject = facts::subject(session, attempt);
     finding.frames = facts::frames_of_all(streak.iter().map(|(_, attempt)| *attempt));
@@ -224,44 +223,43 @@ fn summary_of(statuses: &[String]) -> String {
 }
 
 /// A loop's cause: what holds for every refusal in it, surest first.
-fn cause(session: &Session<'_>, context: &Context<'_>, tried: &[Tried<'_, '_>]) -> (&'static str, Fault) {
-    let refused: Vec<Tried<'_, '_>> =
-        tried.iter().copied().filter(|(_, _, presented)| presented.is_refused()).collect();
-    let all = |fits: &dyn Fn(&Tried<'_, '_>) -> bool| refused.iter().all(fits);
-    let verdict = |(_, _, presented): &Tried<'_, '_>| presented.verdict();
+fn cause(session: &Session<'_>, context: &Context<'_>, tried: &[Row<'_, '_>]) -> (LoopCause, Fault) {
+    let refused: Vec<Row<'_, '_>> = tried.iter().copied().filter(|(_, _, presented)| presented.is_refused()).collect();
+    let all = |fits: &dyn Fn(&Row<'_, '_>) -> bool| refused.iter().all(fits);
+    let verdict = |(_, _, presented): &Row<'_, '_>| presented.verdict();
     // Refused is not proof: what else is odd counts only where the digest is right, for a wrong password looks the same.
     let is_right = all(&|row| verdict(row) == Some(Verdict::Match));
     let is_wrong = refused.iter().any(|(_, _, presented)| presented.is_wrong());
-    let is_old = |(index, _, presented): &Tried<'_, '_>| facts::newer_challenge(session, *index, presented).is_some();
-    let is_over = |row: &Tried<'_, '_>| !row.2.is_wrong() && nonce_facts::expired(context, row.1, row.2).is_some();
+    let is_old = |(index, _, presented): &Row<'_, '_>| facts::newer_challenge(session, *index, presented).is_some();
+    let is_over = |row: &Row<'_, '_>| !row.2.is_wrong() && nonce_facts::expired(context, row.1, row.2).is_some();
     // Where new nonces are refused in the same way, it is not their age.
     let is_new_refused =
         refused.iter().any(|row| nonce_facts::is_refused_while_new(session, row.0, row.2) && !is_over(row));
     let is_stale =
-        |row: &Tried<'_, '_>| row.2.judgement == Judgement::Stale || is_over(row) || (is_old(row) && !is_new_refused);
+        |row: &Row<'_, '_>| row.2.judgement == Judgement::Stale || is_over(row) || (is_old(row) && !is_new_refused);
     if all(&|(_, attempt, presented)| answer_facts::wrong_header(session, attempt, presented).is_some()) {
-        ("header-mismatch", Fault::Client)
+        (LoopCause::HeaderMismatch, Fault::Client)
     } else if all(&|(index, _, presented)| facts::mismatched_challenge(session, *index, presented).is_some()) {
-        ("realm", Fault::Client)
+        (LoopCause::Realm, Fault::Client)
     } else if let Some(cause) = nonce_facts::loop_cause(session, context, &refused) {
         cause
     } else if !is_wrong && all(&|(_, attempt, presented)| is_from_other_node(session, attempt, presented)) {
         let is_of_nonce = is_right || all(&|(_, _, presented)| presented.judgement == Judgement::Stale);
-        ("node-switch", if is_of_nonce { Fault::Server } else { Fault::Unknown })
+        (LoopCause::NodeSwitch, if is_of_nonce { Fault::Server } else { Fault::Unknown })
     } else if refused.iter().filter(|row| is_stale(row)).count() >= REFUSALS_MIN {
-        ("stale", if refused.iter().any(is_old) { Fault::Client } else { Fault::Server })
+        (LoopCause::Stale, if refused.iter().any(is_old) { Fault::Client } else { Fault::Server })
     } else if is_wrong {
-        ("wrong-digest", Fault::Client)
+        (LoopCause::WrongDigest, Fault::Client)
     } else if all(&|(_, attempt, presented)| is_taken_for_copy(session, attempt, presented)) {
-        ("branch", Fault::Client)
+        (LoopCause::Branch, Fault::Client)
     } else if is_right && all(&|(_, attempt, p)| credentials_facts::repeats_cseq(session, attempt, p)) {
-        ("cseq", Fault::Client)
+        (LoopCause::CSeq, Fault::Client)
     } else if is_right && all(&|(_, attempt, presented)| has_other_uri(session, attempt, presented)) {
-        ("uri", Fault::Client)
+        (LoopCause::Uri, Fault::Client)
     } else if repeats_itself(&refused) {
-        ("same-nonce", Fault::Unknown)
+        (LoopCause::SameNonce, Fault::Unknown)
     } else {
-        ("unknown", if is_right { Fault::Server } else { Fault::Unknown })
+        (LoopCause::Unknown, if is_right { Fault::Server } else { Fault::Unknown })
     }
 }
 
@@ -288,7 +286,7 @@ fn has_other_uri(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Prese
 }
 
 /// Whether every refusal but the first is of what had been refused before: the same nonce and the same response.
-fn repeats_itself(refused: &[Tried<'_, '_>]) -> bool {
+fn repeats_itself(refused: &[Row<'_, '_>]) -> bool {
     let Some(((_, _, first), others)) = refused.split_first() else { return false };
     others.iter().all(|(_, _, other)| {
         other.nonce.is_some()
@@ -297,67 +295,23 @@ fn repeats_itself(refused: &[Tried<'_, '_>]) -> bool {
     })
 }
 
-/// The cause that a finding stands for which explains a loop; `None` where the loop's own says as much.
-pub(in crate::rules) fn cause_of(rule: &str) -> Option<&'static str> {
-    Some(match rule {
-        "digest-wrong-password" | "digest-near-miss" | "auth-int-body-mismatch" | "response-malformed" => {
-            "wrong-digest"
-        }
-        "credentials-wrong-header" => "header-mismatch",
-        "realm-mismatch" | "realm-credentials-dropped" => "realm",
-        "old-nonce-reused" | "stale-loop" | "stale-ignored-by-client" | "nonce-unknown" => "stale",
-        "nonce-from-other-server" => "node-switch",
-        "nonce-bound-to-source-changed" => "source-changed",
-        "nc-repeated" | "same-credentials-repeated" => "same-nonce",
-        "branch-reused" => "branch",
-        "cseq-not-incremented" => "cseq",
-        "uri-malformed" => "uri",
-        _ => return None,
-    })
-}
-
 /// What is said of a cause, and advised.
-fn words(cause: &str, is_right: bool, tried: &[Tried<'_, '_>]) -> (&'static str, &'static str) {
+fn words(cause: LoopCause, is_right: bool, tried: &[Row<'_, '_>]) -> (&'static str, &'static str) {
     let any = |fits: fn(&Presented<'_>) -> bool| tried.iter().any(|(_, _, presented)| fits(presented));
     let is_unverifiable = any(|presented| matches!(presented.verdict(), Some(Verdict::Unverifiable(_))));
     match cause {
         _ if is_right => (ALL_RIGHT, LOOK_AT_SERVER),
-        "unknown" if any(facts::lacks_scheme) => (NO_SCHEME, facts::NAME_SCHEME),
-        "unknown" if !any(facts::is_digest) => (NO_DIGEST, LOOK_AT_LOG),
-        "unknown" => {
+        LoopCause::Unknown if any(facts::lacks_scheme) => (NO_SCHEME, facts::NAME_SCHEME),
+        LoopCause::Unknown if !any(facts::is_digest) => (NO_DIGEST, LOOK_AT_LOG),
+        LoopCause::Unknown => {
             let said = match any(|presented| presented.judgement == Judgement::Stale) {
                 true => SOME_STALE,
                 false if is_unverifiable => UNCHECKED,
-                false => meaning(cause),
+                false => cause.meaning(),
             };
-            (said, if is_unverifiable { LOOK_AT_FORM } else { remedy(cause) })
+            (said, if is_unverifiable { LOOK_AT_FORM } else { cause.remedy() })
         }
-        _ => (meaning(cause), remedy(cause)),
-    }
-}
-
-fn meaning(cause: &str) -> &'static str {
-    match cause {
-        "header-mismatch" => {
-            "Each answered the challenge under the wrong kind of header, where the server does not look."
-        }
-        "realm" => "Each named a realm that the server did not ask for.",
-        "stale" => {
-            "The server refuses the age of the nonce: it says stale=true, has given a newer one, or wrote into the nonce when it ends."
-        }
-        "node-switch" => "Each answered the challenge of another server than the one that refused it.",
-        "source-changed" => "Each came from another address than the one that was challenged.",
-        "wrong-digest" => "The digests do not fit the secret given: the server refuses the answer itself.",
-        "branch" => "Each retry has the branch of the request before, and the server repeats its old answer.",
-        "cseq" => "Every digest is right; no retry raises CSeq.",
-        "uri" => "Every digest is right; the uri in it is not the Request-URI.",
-        "same-nonce" => {
-            "Nonce and response are the same each time: what was refused once is sent again. Why the first was refused, a capture cannot \
-             tell without the password."
-        }
-        _ => {
-            "No challenge blamed the nonce. Without the password, a capture cannot tell a wrong secret from a server that refuses a right one."
-        }
+        _ => (cause.meaning(), cause.remedy()),
     }
 }
 
@@ -381,27 +335,3 @@ const LOOK_AT_LOG: &str = "See in the server's log why it refuses them";
 /// What is advised where the secret was given, and the digests could not be recomputed with it.
 const LOOK_AT_FORM: &str =
     "See why the digests could not be recomputed, and mend that first: what the check lacks, the server may lack too";
-
-pub(in crate::rules) fn remedy(cause: &str) -> &'static str {
-    match cause {
-        "header-mismatch" => {
-            "Let the client answer in the header that belongs to the challenge, or let the server challenge with the kind that the client knows"
-        }
-        "node-switch" => {
-            "Give all nodes of the server the same nonce secret, or keep a client on the node that challenged it"
-        }
-        "source-changed" => "Keep the client on one outside address: look at NAT, and at a second uplink",
-        "realm" => "Set the client's realm to the one in the challenge, or let it take the realm from there",
-        "stale" => {
-            "Compare the nonce's lifetime with the time from challenge to retry, and see whether all nodes of the server share the nonce secret"
-        }
-        "wrong-digest" => "Compare the user name and the password on the client with those on the server",
-        "branch" => "Let the client make a new branch for each new request",
-        "cseq" => "Let the client raise CSeq by one for each retry",
-        "uri" => "Let the client hash and send the Request-URI as it stands in the request line",
-        "same-nonce" => {
-            "Let the client stop after a refusal; give the password (--user with --ask-password, or --credentials) to learn whether the digest is right"
-        }
-        _ => "Give the password (--user with --ask-password, or --credentials) to learn whether the digests are right",
-    }
-}

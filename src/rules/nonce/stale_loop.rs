@@ -175,7 +175,7 @@ fn told_by_nonces(
         nonce_facts::expired(context, attempt, presented)
     };
     if let Some((cause, fault)) = nonce_facts::loop_cause(session, context, stale) {
-        finding.cause = Some(cause);
+        finding.cause = Some(cause.name());
         return finding.fault(fault);
     }
     let expired: Vec<_> = stale.iter().filter_map(over).collect();
