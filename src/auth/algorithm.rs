@@ -129,6 +129,14 @@ impl<'a> Algorithm<'a> {
         NAMES.iter().find(|(_, algorithm)| *algorithm == self).map(|(name, _)| *name)
     }
 
+    /// Whether both are one algorithm: names have no letter case, those of unknown ones neither.
+    pub fn is_same(self, other: Algorithm<'_>) -> bool {
+        match (self, other) {
+            (Algorithm::Unknown(one), Algorithm::Unknown(other)) => one.eq_ignore_ascii_case(other),
+            (one, other) => one == other,
+        }
+    }
+
     /// The hash function; None when unknown.
     pub fn hash(self) -> Option<HashName> {
         match self {
@@ -160,5 +168,14 @@ mod tests {
         assert_eq!(Algorithm::default().name(), Some("MD5"));
         assert_eq!(Algorithm::from_bytes(b"SHA256"), Algorithm::Unknown(b"SHA256"));
         assert_eq!(Algorithm::from_bytes(b"SHA256").name(), None);
+    }
+
+    #[test]
+    fn letter_case_makes_no_other_algorithm() {
+        let is_same = |one: &str, other: &str| {
+            Algorithm::from_bytes(one.as_bytes()).is_same(Algorithm::from_bytes(other.as_bytes()))
+        };
+        assert!(is_same("md5", "MD5") && is_same("sha256", "SHA256"));
+        assert!(!is_same("MD5", "MD5-sess") && !is_same("SHA256", "SHA-256") && !is_same("SHA256", "SHA384"));
     }
 }

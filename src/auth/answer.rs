@@ -93,7 +93,7 @@ fn qop(challenge: &Challenge<'_>, credentials: &Credentials<'_>) -> Option<Strin
         None if offered.is_empty() => None,
         None => Some("the challenge offers a qop, and the credentials have none: the old form of RFC 2069".to_owned()),
         Some(_) if offered.is_empty() => Some("the credentials have a qop, and the challenge offers none".to_owned()),
-        Some(sent) if offered.iter().any(|one| one.name() == sent.name()) => None,
+        Some(sent) if offered.iter().any(|one| one.is_same(&sent)) => None,
         Some(sent) => {
             let list: Vec<String> = offered.iter().map(|one| shown(one.name())).collect();
             Some(format!("the challenge offers {}, the credentials say {}", list.join(", "), shown(sent.name())))
@@ -102,7 +102,7 @@ fn qop(challenge: &Challenge<'_>, credentials: &Credentials<'_>) -> Option<Strin
 }
 
 fn is_same_algorithm(challenge: &Challenge<'_>, credentials: &Credentials<'_>) -> bool {
-    challenge.algorithm() == credentials.algorithm()
+    challenge.algorithm().is_same(credentials.algorithm())
 }
 
 fn algorithm(algorithm: Algorithm<'_>) -> String {
@@ -154,6 +154,8 @@ mod tests {
         check(r#"Digest realm="r",nonce="n""#, r#"Digest realm="r",nonce="n",qop=auth,opaque="o""#, &["qop", "opaque"]);
         check(r#"Digest realm="r",nonce="n",opaque="""#, r#"Digest realm="r",nonce="n""#, &[]);
         check(r#"Digest realm="a\"b",nonce="n""#, r#"Digest realm="a\"b",nonce=n"#, &[]);
+        let of_no_standard = r#"Digest realm="r",nonce="n",qop="auth-conf",algorithm=SHA256"#;
+        check(of_no_standard, r#"Digest realm="r",nonce="n",qop=Auth-Conf,algorithm=sha256"#, &[]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-/// A qop value, compared in any letter case.
+/// A qop value. Unknown ones are compared by [`Qop::is_same`], for `==` heeds their letter case.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Qop<'a> {
     /// The request line.
@@ -38,11 +38,27 @@ impl<'a> Qop<'a> {
         }
     }
 
-    /// The values of a challenge's list: `auth,auth-int`. Empty when it is blank.
+    /// Whether both are one value: names of qops have no letter case.
+    pub fn is_same(&self, other: &Qop<'_>) -> bool {
+        self.name().trim_ascii().eq_ignore_ascii_case(other.name().trim_ascii())
+    }
+
+    /// The values of a challenge's list: `auth,auth-int`. Nothing where it is blank.
+    pub fn each(text: &[u8]) -> impl Iterator<Item = Qop<'_>> {
+        text.split(|byte| *byte == b',').filter_map(|part| Qop::from_bytes(Cow::Borrowed(part.trim_ascii())))
+    }
+
+    /// The same as a list that outlives the text.
     pub fn list(text: &[u8]) -> Vec<Qop<'static>> {
-        text.split(|byte| *byte == b',')
-            .filter_map(|part| Qop::from_bytes(Cow::Owned(part.trim_ascii().to_vec())))
-            .collect()
+        Qop::each(text).map(Qop::into_owned).collect()
+    }
+
+    fn into_owned(self) -> Qop<'static> {
+        match self {
+            Qop::Auth => Qop::Auth,
+            Qop::AuthInt => Qop::AuthInt,
+            Qop::Unknown(text) => Qop::Unknown(Cow::Owned(text.into_owned())),
+        }
     }
 }
 
@@ -55,5 +71,15 @@ mod tests {
         assert_eq!(Qop::list(b"auth, Auth-Int,x"), [Qop::Auth, Qop::AuthInt, Qop::Unknown(b"x".into())]);
         assert_eq!(Qop::list(b""), []);
         assert_eq!(Qop::from_bytes(b""[..].into()), None);
+    }
+
+    #[test]
+    fn letter_case_makes_no_other_value() {
+        let is_same = |one: &str, other: &str| {
+            let qop = |text: &str| Qop::from_bytes(text.as_bytes().to_vec().into()).unwrap();
+            qop(one).is_same(&qop(other))
+        };
+        assert!(is_same("auth", "AUTH") && is_same("auth-conf", " Auth-Conf "));
+        assert!(!is_same("auth", "auth-int") && !is_same("auth-conf", "auth-other"));
     }
 }

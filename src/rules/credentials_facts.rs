@@ -1,6 +1,5 @@
 //! What the rules about the form of credentials ask: where they part from their challenge, and what that proves.
 
-use crate::auth::Algorithm;
 use crate::auth::HashName;
 use crate::auth::Name;
 use crate::auth::Qop;
@@ -155,12 +154,8 @@ pub fn algorithm_fit(session: &Session<'_>, presented: &Presented<'_>) -> Option
     // Rows with nonces of their own are answered one by one: the algorithm of another row is no choice.
     let fits = offers(session, presented).map(|other| {
         let asked = other.challenge.params.get(Name::Algorithm).map(|param| param.raw);
-        let is_same = match (presented.credentials.algorithm(), other.challenge.algorithm()) {
-            (Algorithm::Unknown(sent), Algorithm::Unknown(asked)) => sent.eq_ignore_ascii_case(asked),
-            (sent, asked) => sent == asked,
-        };
         match (sent, asked) {
-            _ if !is_same => AlgorithmFit::NotOffered,
+            _ if !presented.credentials.algorithm().is_same(other.challenge.algorithm()) => AlgorithmFit::NotOffered,
             (Some(sent), Some(asked)) if sent != asked => AlgorithmFit::OtherCase,
             _ => AlgorithmFit::Same,
         }
@@ -181,10 +176,9 @@ pub fn drops_qop(session: &Session<'_>, presented: &Presented<'_>) -> bool {
     }
 }
 
-/// The qop values of a challenge, as written.
-fn qops<'s>(offered: &'s Offered<'_>) -> impl Iterator<Item = &'s [u8]> + 's {
-    let list = offered.challenge.params.get(Name::Qop).map(|param| param.raw).unwrap_or_default();
-    list.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|part| !part.is_empty())
+/// The qop values of a challenge, as written: with its backslashes, where there are any.
+fn qops<'s>(offered: &'s Offered<'_>) -> impl Iterator<Item = Qop<'s>> + 's {
+    Qop::each(offered.challenge.params.get(Name::Qop).map(|param| param.raw).unwrap_or_default())
 }
 
 /// The qop of credentials that no challenge of theirs offers.
@@ -192,8 +186,7 @@ pub fn qop_not_offered<'run>(session: &Session<'_>, presented: &Presented<'run>)
     let qop = presented.credentials.qop()?;
     let mut offers = offers(session, presented).peekable();
     offers.peek()?;
-    let is_offered =
-        offers.any(|offered| qops(offered).any(|other| other.eq_ignore_ascii_case(qop.name().trim_ascii())));
+    let is_offered = offers.any(|offered| qops(offered).any(|other| other.is_same(&qop)));
     (!is_offered).then_some(qop)
 }
 
