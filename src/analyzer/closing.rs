@@ -7,6 +7,7 @@ use crate::analyzer::selecting;
 use crate::base::CaptureTime;
 use crate::filter::Selected;
 use crate::history::PairKey;
+use crate::history::UNLISTED;
 use crate::report::findings::is_claimable;
 use crate::report::model;
 use crate::rules;
@@ -55,7 +56,7 @@ impl Messages {
         };
         let findings = rules::check_session(&session, &context);
         if findings.is_empty() && !session.has_authentication() && !conduct::is_of_scanner(run) {
-            conduct::note(&mut self.chronicle, &session, 0, false);
+            conduct::note(&mut self.chronicle, &session, UNLISTED, false);
             if self.select(&session, &findings, None) != Selected::Nothing {
                 self.builder.skip(run);
             }

@@ -41,7 +41,7 @@ struct Scribe<'a, 'run> {
     refusals: BTreeMap<(PairKey, Vec<u8>), u64>,
 }
 
-/// Notes a closed session.
+/// Notes a closed session, by its number in the report or as [`UNLISTED`](crate::history::UNLISTED).
 pub(super) fn note(chronicle: &mut Chronicle, session: &Session<'_>, number: u64, is_passed_on: bool) {
     note_exposure(chronicle, session, number);
     let mut scribe = Scribe { session, number, is_passed_on, refusals: BTreeMap::new() };

@@ -36,5 +36,5 @@ pub use refused_calls::{RefusedCall, RefusedCalls};
 pub use server::{Answered, Entry, Server, Servers};
 pub use source::{Conduct, Pair, PairKey, Place, Scanner, ScannerLogin, Silence, Sources, Target};
 pub use steps::{Earlier, LoopStep, StepKind, Steps};
-pub use trail::Trail;
+pub use trail::{Trail, UNLISTED};
 pub use tries::{Refusal, Tries, Turn};

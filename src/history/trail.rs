@@ -2,8 +2,12 @@
 
 use crate::base::FrameRef;
 
-/// Frames and sessions that are kept of one trail; beyond them the last frame and the count are.
+/// The number of a session that no report lists: those that one lists count from 1.
+pub const UNLISTED: u64 = 0;
+
+/// Frames that are kept of one trail; beyond them the last one is, and the count.
 const FRAMES_MAX: usize = 20;
+/// Sessions that are kept of one trail.
 const SESSIONS_MAX: usize = 50;
 
 /// A bounded list of places.
@@ -16,14 +20,14 @@ pub struct Trail {
 }
 
 impl Trail {
-    /// Notes one place. Session 0 is none: one that no report lists.
+    /// Notes one place, and its session unless that is [`UNLISTED`].
     pub fn add(&mut self, at: FrameRef, session: u64) {
         self.count += 1;
         if self.frames.len() < FRAMES_MAX {
             self.frames.push(at);
         }
         self.last = self.last.max(Some(at));
-        if session > 0 && self.sessions.len() < SESSIONS_MAX && self.sessions.last() != Some(&session) {
+        if session != UNLISTED && self.sessions.len() < SESSIONS_MAX && self.sessions.last() != Some(&session) {
             self.sessions.push(session);
         }
     }

@@ -14,6 +14,7 @@ use std::hash::BuildHasher;
 
 use crate::base::WireMap;
 use crate::history::PairKey;
+use crate::history::UNLISTED;
 use crate::report::Redaction;
 use crate::report::alike;
 use crate::report::alike::Alike;
@@ -87,8 +88,7 @@ impl Findings {
 
     /// Takes a finding about the capture, or one that names its sessions itself.
     pub fn add_of_capture(&mut self, finding: Finding) {
-        // Session 0 is one that the report does not tell.
-        let sessions: Vec<u64> = finding.sessions.iter().copied().filter(|session| *session > 0).collect();
+        let sessions: Vec<u64> = finding.sessions.iter().copied().filter(|session| *session != UNLISTED).collect();
         self.add(finding, &sessions, None);
     }
 
