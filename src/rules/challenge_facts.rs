@@ -14,6 +14,7 @@ use crate::history::Accounts;
 use crate::rules::Confidence;
 use crate::rules::Context;
 use crate::rules::Fault;
+use crate::rules::Finding;
 use crate::rules::Severity;
 use crate::rules::answer_facts;
 use crate::rules::answer_facts::FollowUp;
@@ -50,6 +51,17 @@ pub struct Unanswered {
     pub notice: Option<Notice>,
     /// When and in which frame the client began anew without credentials, where the capture ends too soon to know without.
     pub anew: Option<(CaptureTime, FrameRef)>,
+}
+
+/// Fills in what a finding about one attempt's challenge says of frames, evidence and subject.
+pub fn about(finding: Finding, session: &Session<'_>, index: usize, attempt: &Attempt<'_>) -> Finding {
+    Finding {
+        attempt: Some(index),
+        subject: facts::subject(session, attempt),
+        frames: facts::frames_of_all([attempt]),
+        evidence: facts::challenge_evidence(attempt),
+        ..finding
+    }
 }
 
 /// Clients answer within this time; people type their password later.

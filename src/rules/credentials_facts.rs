@@ -103,20 +103,29 @@ pub fn outcome_text(rows: &[Row<'_, '_>]) -> &'static str {
     }
 }
 
-/// Fills in what a finding about rows of credentials says of frames, evidence and subject.
+/// Fills in what a finding about rows of credentials says of frames, evidence and subject: the evidence is what the attempt that leads
+/// its exchange answers, and with what.
 pub fn about(finding: Finding, session: &Session<'_>, rows: &[Row<'_, '_>]) -> Finding {
-    let mut finding = finding;
     let lead = facts::lead(session, rows.iter().map(|(index, _, _)| *index));
-    let Some((index, attempt, presented)) = rows.iter().find(|(index, _, _)| Some(*index) == lead).copied() else {
+    let Some(row) = rows.iter().find(|(index, _, _)| Some(*index) == lead).copied() else {
         return finding;
     };
-    finding.attempt = Some(index);
-    finding.subject = facts::subject(session, attempt);
-    finding.frames = facts::frames_of_all(rows.iter().map(|(_, attempt, _)| *attempt));
-    let asking = presented.answers.and_then(|at| session.challenge(at)).map(|(asking, _)| asking);
-    finding.evidence = asking.map(facts::challenge_evidence).unwrap_or_default();
-    finding.evidence.extend(facts::credentials_evidence(attempt, presented));
+    let mut finding = led_by(finding, session, row, rows);
+    let asking = row.2.answers.and_then(|at| session.challenge(at)).map(|(asking, _)| asking);
+    finding.evidence.splice(0..0, asking.map(facts::challenge_evidence).unwrap_or_default());
     finding
+}
+
+/// The same with one of the rows for the subject, whose credentials alone are the evidence.
+pub fn led_by<'s>(finding: Finding, session: &Session<'_>, first: Row<'s, '_>, rows: &[Row<'s, '_>]) -> Finding {
+    let (index, attempt, presented) = first;
+    Finding {
+        attempt: Some(index),
+        subject: facts::subject(session, attempt),
+        frames: facts::frames_of_all(rows.iter().map(|(_, attempt, _)| *attempt)),
+        evidence: facts::credentials_evidence(attempt, presented).into_iter().collect(),
+        ..finding
+    }
 }
 
 /// `frame 3`, `frames 3 and 5`: the requests of these rows.

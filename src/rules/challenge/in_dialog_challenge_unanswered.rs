@@ -108,9 +108,5 @@ fn finding(session: &Session<'_>, context: &Context<'_>, unanswered: &Unanswered
         finding.fault = Fault::Unknown;
         finding.explanation.push_str(right);
     }
-    finding.attempt = Some(unanswered.index);
-    finding.subject = facts::subject(session, attempt);
-    finding.frames = facts::frames_of_all([attempt]);
-    finding.evidence = facts::challenge_evidence(attempt);
-    Some(finding)
+    Some(challenge_facts::about(finding, session, unanswered.index, attempt))
 }

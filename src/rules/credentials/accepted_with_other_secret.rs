@@ -11,6 +11,7 @@ use crate::rules::Finding;
 use crate::rules::OF_RULE_MAX;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::credentials_facts;
 use crate::rules::credentials_facts::Row;
 use crate::rules::dialog_facts;
 use crate::rules::facts;
@@ -77,10 +78,7 @@ fn finding(session: &Session<'_>, wrong: &[Row<'_, '_>]) -> Option<Finding> {
             attempt.status().unwrap_or_default(),
         ));
     finding = weigh(session, finding, presented);
-    finding.attempt = Some(index);
-    finding.subject = facts::subject(session, attempt);
-    finding.frames = facts::frames_of_all(wrong.iter().map(|(_, attempt, _)| *attempt));
-    finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
+    finding = credentials_facts::led_by(finding, session, (index, attempt, presented), wrong);
     finding.evidence.extend(facts::status_evidence(session, attempt));
     Some(finding)
 }

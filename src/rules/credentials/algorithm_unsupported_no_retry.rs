@@ -73,7 +73,7 @@ fn finding(session: &Session<'_>, context: &Context<'_>, unanswered: &Unanswered
     } else {
         format!("The challenge offers {algorithm} and no MD5")
     };
-    let mut finding = Finding::new(&RULE, format!("{who} does not answer a challenge that begins with {algorithm}"))
+    let finding = Finding::new(&RULE, format!("{who} does not answer a challenge that begins with {algorithm}"))
         .graded(severity, confidence)
         .fault(if is_of_no_standard { Fault::Server } else { Fault::Client })
         .explained(format!(
@@ -89,9 +89,5 @@ fn finding(session: &Session<'_>, context: &Context<'_>, unanswered: &Unanswered
         ))
         .excludes("wrong password: no digest was sent for this realm")
         .advises(challenge_facts::algorithm_advice(attempt, &algorithm));
-    finding.attempt = Some(unanswered.index);
-    finding.subject = facts::subject(session, attempt);
-    finding.frames = facts::frames_of_all([attempt]);
-    finding.evidence = facts::challenge_evidence(attempt);
-    Some(finding)
+    Some(challenge_facts::about(finding, session, unanswered.index, attempt))
 }

@@ -87,11 +87,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
             "Let the client try once more with the nonce that the refusal brings, and the server say stale=true",
         );
     }
-    finding.attempt = Some(index);
-    finding.subject = facts::subject(session, attempt);
-    finding.frames = facts::frames_of_all(refused.iter().map(|(_, attempt, _)| *attempt));
-    finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
-    vec![finding]
+    vec![credentials_facts::led_by(finding, session, (index, attempt, presented), &refused)]
 }
 
 /// Whose credentials were refused, or of which scheme they are, where that names nobody.

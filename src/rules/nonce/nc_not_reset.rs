@@ -7,6 +7,7 @@ use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::credentials_facts;
 use crate::rules::facts;
 use crate::rules::nonce_facts;
 use crate::session::Attempt;
@@ -48,7 +49,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let raw = presented.credentials.nonce_count().map(|count| facts::text(count.raw)).unwrap_or_default();
     let is_refused = presented.is_refused();
     let severity = if goes_on || is_refused { Severity::Medium } else { Severity::Low };
-    let mut finding = Finding::new(&RULE, format!("The first use of a new nonce counts nc={raw}"))
+    let finding = Finding::new(&RULE, format!("The first use of a new nonce counts nc={raw}"))
         .graded(severity, if goes_on { Confidence::Likely } else { Confidence::Possible })
         .fault(Fault::Client)
         .explained(format!(
@@ -62,11 +63,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
             if is_refused { "the server refused it" } else { nonce_facts::not_refused([presented]) }
         ))
         .advises("Fix the client to begin at 00000001 with each new nonce");
-    finding.attempt = Some(index);
-    finding.subject = facts::subject(session, attempt);
-    finding.frames = facts::frames_of_all(odd.iter().map(|(_, attempt, _)| *attempt));
-    finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
-    vec![finding]
+    vec![credentials_facts::led_by(finding, session, (index, attempt, presented), &odd)]
 }
 
 /// Whether a CSeq number between the challenge and its answer is not in the capture: that request may have begun the count.

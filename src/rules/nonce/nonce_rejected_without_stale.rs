@@ -10,6 +10,7 @@ use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::credentials_facts;
 use crate::rules::facts;
 use crate::rules::nonce_facts;
 use crate::session::Attempt;
@@ -95,10 +96,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     } else {
         finding.explanation.push_str(" A password that was changed in between looks the same.");
     }
-    finding.attempt = Some(index);
-    finding.subject = facts::subject(session, attempt);
-    finding.frames = facts::frames_of_all(rejected.iter().map(|(_, attempt, _)| *attempt));
-    finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
+    finding = credentials_facts::led_by(finding, session, (index, attempt, presented), &rejected);
     finding.evidence.extend(facts::challenge_evidence(attempt));
     vec![finding]
 }

@@ -8,6 +8,7 @@ use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::credentials_facts;
 use crate::rules::facts;
 use crate::rules::nonce_facts;
 use crate::rules::recovery;
@@ -94,10 +95,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         finding.explanation.push_str(" Without the password, a wrong one cannot be told from a nonce that is too old.");
     }
     finding.cause = is_kept.then_some("stale");
-    finding.attempt = Some(index);
-    finding.subject = facts::subject(session, attempt);
-    finding.frames = facts::frames_of_all(unknown.iter().map(|(_, attempt, _)| *attempt));
-    finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
+    finding = credentials_facts::led_by(finding, session, (index, attempt, presented), &unknown);
     finding.evidence.extend(facts::challenge_evidence(attempt));
     vec![finding]
 }

@@ -10,6 +10,7 @@ use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::credentials_facts;
 use crate::rules::facts;
 use crate::rules::nonce_facts;
 use crate::rules::recovery;
@@ -73,10 +74,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         .excludes("nonce count: it was not used before")
         .advises("Nothing, where clients take the new nonce: it costs a round trip")
         .advises("Else let the server take nonces more than once: in OpenSIPS set disable_nonce_check, in Kamailio leave one_time_nonce out");
-    finding.attempt = Some(index);
-    finding.subject = facts::subject(session, attempt);
-    finding.frames = facts::frames_of_all(used_up.iter().map(|(_, attempt, _)| *attempt));
-    finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
+    finding = credentials_facts::led_by(finding, session, (index, attempt, presented), &used_up);
     if is_recovered { vec![facts::about_server(finding, session, attempt)] } else { vec![finding] }
 }
 

@@ -9,6 +9,7 @@ use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::answer_facts;
 use crate::rules::answer_facts::FollowUp;
+use crate::rules::challenge_facts;
 use crate::rules::facts;
 use crate::rules::nonce::stale_format;
 use crate::session::AttemptOutcome;
@@ -95,11 +96,7 @@ fn finding(session: &Session<'_>, context: &Context<'_>, index: usize) -> Option
             .advises("Update the client: on stale=true it must answer the new nonce without asking the user")
             .advises("Until then, lengthen the nonce lifetime on the server beyond the client's refresh interval");
     }
-    finding.attempt = Some(index);
-    finding.subject = facts::subject(session, attempt);
-    finding.frames = facts::frames_of_all([attempt]);
-    finding.evidence = facts::challenge_evidence(attempt);
-    Some(finding)
+    Some(challenge_facts::about(finding, session, index, attempt))
 }
 
 /// Another exchange or Call-ID may carry the next try, or the one after a client moved to another address. A client that

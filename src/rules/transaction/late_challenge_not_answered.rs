@@ -41,7 +41,7 @@ fn finding(session: &Session<'_>, index: usize) -> Option<Finding> {
     let attempt = session.attempts.get(index).filter(|attempt| challenge_facts::is_late(attempt))?;
     let answer = attempt.answer()?;
     let after = answer.time.since(attempt.transaction.provisional_at()?);
-    let mut finding =
+    let finding =
         Finding::new(&RULE, format!("The {} came when the call was under way", answer.status))
             .graded(Severity::Info, Confidence::Likely)
             .fault(Fault::Client)
@@ -52,9 +52,5 @@ fn finding(session: &Session<'_>, index: usize) -> Option<Finding> {
                 answer.at.number
             ))
             .advises("Update the client, or let the first hop ask before it sends the call on");
-    finding.attempt = Some(index);
-    finding.subject = facts::subject(session, attempt);
-    finding.frames = facts::frames_of_all([attempt]);
-    finding.evidence = facts::challenge_evidence(attempt);
-    Some(finding)
+    Some(challenge_facts::about(finding, session, index, attempt))
 }
