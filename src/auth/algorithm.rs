@@ -129,6 +129,14 @@ impl<'a> Algorithm<'a> {
         NAMES.iter().find(|(_, algorithm)| *algorithm == self).map(|(name, _)| *name)
     }
 
+    /// The name as the standards write it; the text as sent where it is unknown.
+    pub fn text(self) -> &'a [u8] {
+        match self {
+            Algorithm::Unknown(raw) => raw,
+            known => known.name().unwrap_or_default().as_bytes(),
+        }
+    }
+
     /// Whether both are one algorithm: names have no letter case, those of unknown ones neither.
     pub fn is_same(self, other: Algorithm<'_>) -> bool {
         match (self, other) {

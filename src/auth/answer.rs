@@ -1,7 +1,6 @@
 //! What of a challenge credentials do not answer, parameter by parameter (RFC 7616 §3.4). Whether the digest is right is another
 //! question.
 
-use crate::auth::Algorithm;
 use crate::auth::Challenge;
 use crate::auth::Credentials;
 use crate::auth::Scheme;
@@ -68,7 +67,7 @@ pub fn unanswered(challenge: &Challenge<'_>, credentials: &Credentials<'_>) -> V
         add("nonce", text.to_owned());
     }
     if !is_same_algorithm(challenge, credentials) {
-        let (asked, sent) = (algorithm(challenge.algorithm()), algorithm(credentials.algorithm()));
+        let (asked, sent) = (shown(challenge.algorithm().text()), shown(credentials.algorithm().text()));
         add("algorithm", format!("the challenge asks for {asked}, the credentials say {sent}; none written means MD5"));
     }
     if let Some(text) = qop(challenge, credentials) {
@@ -103,13 +102,6 @@ fn qop(challenge: &Challenge<'_>, credentials: &Credentials<'_>) -> Option<Strin
 
 fn is_same_algorithm(challenge: &Challenge<'_>, credentials: &Credentials<'_>) -> bool {
     challenge.algorithm().is_same(credentials.algorithm())
-}
-
-fn algorithm(algorithm: Algorithm<'_>) -> String {
-    match algorithm {
-        Algorithm::Unknown(raw) => shown(raw),
-        known => known.name().unwrap_or_default().to_owned(),
-    }
 }
 
 fn quoted(value: Option<&[u8]>) -> String {

@@ -411,7 +411,7 @@ fn challenge_model(offered: &Offered<'_>) -> model::Challenge {
         realm: realm.as_deref().map(text),
         realm_hex: realm.as_deref().and_then(hex_of),
         nonce_id: offered.nonce.map(nonce_name),
-        algorithm: (challenge.scheme == Scheme::Digest).then(|| algorithm(challenge.algorithm())),
+        algorithm: (challenge.scheme == Scheme::Digest).then(|| text(challenge.algorithm().text())),
         qop: challenge.qop().iter().map(|qop| text(qop.name())).collect(),
         stale: challenge.stale().and_then(|stale| match stale {
             Stale::True => Some(true),
@@ -420,14 +420,6 @@ fn challenge_model(offered: &Offered<'_>) -> model::Challenge {
         }),
         opaque: challenge.opaque().is_some(),
         defects: challenge.defects().iter().map(|defect| defect.kind.name()).collect(),
-    }
-}
-
-fn algorithm(algorithm: crate::auth::Algorithm<'_>) -> String {
-    match (algorithm.name(), algorithm) {
-        (Some(name), _) => name.to_owned(),
-        (None, crate::auth::Algorithm::Unknown(raw)) => text(raw),
-        (None, _) => String::new(),
     }
 }
 
@@ -445,7 +437,7 @@ fn credentials_model(presented: &Presented<'_>, redaction: Redaction) -> model::
         realm_hex: realm.as_deref().and_then(hex_of),
         nonce_id: presented.nonce.map(nonce_name),
         uri: credentials.uri().as_deref().map(text),
-        algorithm: is_digest.then(|| algorithm(credentials.algorithm())),
+        algorithm: is_digest.then(|| text(credentials.algorithm().text())),
         qop: credentials.qop().map(|qop| text(qop.name())),
         nc: credentials.nonce_count().map(|count| text(count.raw)),
         verification: presented.verdict().map(|verdict| verification_model(verdict, presented.source())),
