@@ -1,13 +1,10 @@
 //! What the SIM of an IMS client says of a challenge (RFC 3310 §3.4). Facts, no findings.
 
 use crate::auth::Algorithm;
+use crate::rules::credentials_facts::Row;
 use crate::rules::streaks;
-use crate::session::Attempt;
 use crate::session::Presented;
 use crate::session::Session;
-
-/// An attempt in which the SIM turned the challenge down, and the credentials that say so.
-pub type TurnedDown<'s, 'run> = (usize, &'s Attempt<'run>, &'s Presented<'run>);
 
 /// Whether the SIM asks for resynchronisation: there is an `auts`.
 pub fn asks_to_resync(presented: &Presented<'_>) -> bool {
@@ -31,11 +28,11 @@ fn is_aka(session: &Session<'_>, presented: &Presented<'_>) -> bool {
         || session.challenge_of(presented).is_some_and(|offered| is_aka(offered.challenge.algorithm()))
 }
 
-/// The attempts in which the SIM turned the challenge down, of the streak with most of them. No allocation where there is none.
+/// The credentials by which the SIM turned the challenge down, in the streak with most of them. No allocation where there is none.
 pub fn turned_down<'s, 'run>(
     session: &'s Session<'run>,
     is_it: impl Fn(&Presented<'run>) -> bool,
-) -> Vec<TurnedDown<'s, 'run>> {
+) -> Vec<Row<'s, 'run>> {
     if !session.attempts.iter().flat_map(|attempt| &attempt.credentials).any(&is_it) {
         return Vec::new();
     }

@@ -13,6 +13,7 @@ use crate::rules::Context;
 use crate::rules::Fault;
 use crate::rules::Severity;
 use crate::rules::clock_facts;
+use crate::rules::credentials_facts::Row;
 use crate::rules::facts;
 use crate::rules::loop_cause::LoopCause;
 use crate::rules::relay_facts;
@@ -115,8 +116,8 @@ pub enum OtherServer {
     Clock,
 }
 
-/// The server whose nonce was refused by another one that never took such a nonce. `None` where the nonce was issued by who
-/// refuses it, or on another hop.
+/// The server whose nonce was refused by another one that never took such a nonce. `None` where whoever refuses the
+/// nonce has issued it, or on another hop.
 pub fn other_server(
     session: &Session<'_>,
     context: &Context<'_>,
@@ -253,11 +254,7 @@ pub fn challenged_elsewhere(
 
 /// Why each of some refused credentials was refused for its nonce, where that is one and the same: the node that answered, or the
 /// address of the client.
-pub fn loop_cause(
-    session: &Session<'_>,
-    context: &Context<'_>,
-    refused: &[(usize, &Attempt<'_>, &Presented<'_>)],
-) -> Option<(LoopCause, Fault)> {
+pub fn loop_cause(session: &Session<'_>, context: &Context<'_>, refused: &[Row<'_, '_>]) -> Option<(LoopCause, Fault)> {
     let is_about_nonces = refused.iter().any(|(_, _, presented)| is_about_the_nonce(presented));
     let all = |fits: &dyn Fn(&Attempt<'_>, &Presented<'_>) -> bool| {
         is_about_nonces && refused.iter().all(|(_, attempt, presented)| fits(attempt, presented))

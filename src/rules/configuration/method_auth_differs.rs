@@ -3,6 +3,7 @@
 use crate::history::outcomes::Ending;
 use crate::history::outcomes::EndingKind;
 use crate::history::outcomes::MethodDifference;
+use crate::history::outcomes::UserKey;
 use crate::rules::CaptureFacts;
 use crate::rules::Check;
 use crate::rules::Confidence;
@@ -49,14 +50,18 @@ pub fn refused_with_known_secret(difference: &MethodDifference) -> Option<(Subje
     };
     let refused: Vec<&Ending> = refused.iter().filter(is_known).collect();
     let first = refused.first()?;
-    let subject = Subject {
-        realm: first.realm.to_vec(),
+    Some((subject(user, first), advice(&refused, first)))
+}
+
+/// The account that was refused, where it was.
+fn subject(user: &UserKey, refused: &Ending) -> Subject {
+    Subject {
+        realm: refused.realm.to_vec(),
         user: user.user.to_vec(),
         client: Some(user.client),
-        server: Some(first.server),
+        server: Some(refused.server),
         ..Subject::default()
-    };
-    Some((subject, advice(&refused, first)))
+    }
 }
 
 fn advice(refused: &[&Ending], first: &Ending) -> String {
@@ -109,12 +114,6 @@ fn finding(difference: &MethodDifference) -> Option<Finding> {
     }
     let endings = || std::iter::once(registered).chain(refused.iter().copied());
     finding.spans(endings().flat_map(|ending| [ending.at, ending.answer_at]), endings().map(|ending| ending.session));
-    finding.subject = Subject {
-        realm: first.realm.to_vec(),
-        user: user.user.to_vec(),
-        client: Some(user.client),
-        server: Some(first.server),
-        ..Subject::default()
-    };
+    finding.subject = subject(user, first);
     Some(finding)
 }

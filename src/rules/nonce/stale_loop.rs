@@ -10,6 +10,7 @@ use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::credentials_facts::Row;
 use crate::rules::facts;
 use crate::rules::nonce_facts;
 use crate::rules::streaks;
@@ -169,11 +170,9 @@ fn told_by_nonces(
     session: &Session<'_>,
     context: &Context<'_>,
     mut finding: Finding,
-    stale: &[(usize, &Attempt<'_>, &Presented<'_>)],
+    stale: &[Row<'_, '_>],
 ) -> Finding {
-    let over = |(_, attempt, presented): &(usize, &Attempt<'_>, &Presented<'_>)| {
-        nonce_facts::expired(context, attempt, presented)
-    };
+    let over = |(_, attempt, presented): &Row<'_, '_>| nonce_facts::expired(context, attempt, presented);
     if let Some((cause, fault)) = nonce_facts::loop_cause(session, context, stale) {
         finding.cause = Some(cause.name());
         return finding.fault(fault);
