@@ -34,7 +34,7 @@ impl Verdict {
         }
     }
 
-    /// Whether it is worth to look for a near miss: one that fits is proof, whether or not the digest as sent could be judged.
+    /// Whether a near miss is worth looking for: one that fits is proof, whether or not the digest as sent could be judged.
     pub fn may_be_near(self) -> bool {
         match self {
             Verdict::Mismatch | Verdict::Unverifiable(Reason::SessionStartUnknown) => true,

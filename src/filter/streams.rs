@@ -12,7 +12,7 @@ pub(super) struct Streams {
     known: WireMap<(Endpoint, Endpoint), Stream>,
     next: u64,
     streams_max: usize,
-    /// Connections whose number is not known any more.
+    /// Connections whose number was forgotten, to stay within `streams_max`.
     pub(super) forgotten: u64,
 }
 

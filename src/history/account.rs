@@ -127,7 +127,7 @@ impl Accounts {
         }
     }
 
-    /// Whether it did so.
+    /// Whether that client answered such a challenge of that server, to a REGISTER or to another request.
     pub fn has_answered_unusual(&self, client: Endpoint, server: IpAddr, is_register: bool) -> bool {
         self.unusual_answered.contains(&(client, server, is_register))
     }
@@ -214,7 +214,7 @@ impl Accounts {
         self.shown(key).filter(move |shown| (from..=until).contains(&shown.time))
     }
 
-    /// Whether it showed anything.
+    /// Whether it showed anything at `from` or within `wait` after it.
     pub fn has_presented(&self, key: &AccountKey<'_>, from: CaptureTime, wait: Duration) -> bool {
         self.presented_within(key, from, wait).next().is_some()
     }
@@ -268,7 +268,7 @@ impl Accounts {
         self.refused += u64::from(!note_first(&mut self.let_past, self.accounts_max, key, at));
     }
 
-    /// The first one of the account.
+    /// The first call or message of the account that was let past.
     pub fn first_let_past(&self, key: &AccountKey<'_>) -> Option<FrameRef> {
         self.let_past.get(&self.hash(key)).copied()
     }
@@ -279,7 +279,7 @@ impl Accounts {
         self.refused += u64::from(!note_first(&mut self.secrets_taken, self.accounts_max, key, at));
     }
 
-    /// The first such digest.
+    /// The first digest of that secret which the server accepted.
     pub fn first_secret_taken(&self, account: (&[u8], &[u8]), server: IpAddr) -> Option<FrameRef> {
         self.secrets_taken.get(&self.accounts.hasher().hash_one((account, server))).copied()
     }
@@ -295,7 +295,7 @@ impl Accounts {
         (*first, *last) = ((*first).min(at), (*last).max(at));
     }
 
-    /// Such credentials: the latest, where those came before `at`, else the first.
+    /// Credentials that were accepted so: the latest, where those came before `at`, else the first.
     pub fn taken_near(
         &self,
         account: (&[u8], &[u8]),

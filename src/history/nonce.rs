@@ -169,7 +169,7 @@ pub struct Issue {
     pub user: UserHash,
 }
 
-/// The same, as it is kept.
+/// An [`Issue`] as it is kept: with a flow that takes less room.
 #[derive(Debug)]
 pub(super) struct PackedIssue {
     at: FrameRef,

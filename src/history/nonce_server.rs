@@ -90,7 +90,7 @@ impl NonceServer {
         }
     }
 
-    /// Whether it did so for that issuer.
+    /// Whether it let credentials past whose nonce that issuer had given.
     pub fn accepts_of(&self, issuer: IpAddr) -> bool {
         self.issuers.contains(&issuer)
     }

@@ -239,8 +239,8 @@ impl Sources {
         all.collect()
     }
 
-    /// Those of some clients that a server other than the one named with them has challenged or accepted outside of dialogs, or that
-    /// they asked for a registration. Whoever a client merely sent something to is none.
+    /// Those of some clients which a server other than the one named with them has challenged or accepted outside of dialogs, or which
+    /// asked such a server for a registration. Whoever a client merely sent something to is none.
     pub fn have_other_server(&self, candidates: &BTreeSet<PairKey>) -> BTreeSet<PairKey> {
         let found =
             self.with_server(candidates, |server, pair, named| (pair.is_known || pair.is_registrar) && server != named);

@@ -19,11 +19,11 @@ use crate::sip::Method;
 /// What a device changed in an answer that it passed back.
 #[derive(Debug)]
 pub struct AlteredAnswer<'run> {
-    /// The client's side: the transaction, and what was answered there.
+    /// The transaction on the client's side of the device.
     pub first: &'run Transaction,
-    /// The same.
+    /// What the client was told there.
     pub told: &'run Answer,
-    /// Behind the device.
+    /// The transaction behind the device.
     pub next: &'run Transaction,
     /// What was answered there.
     pub given: &'run Answer,

@@ -162,7 +162,7 @@ pub fn has_shown_realm(session: &Session<'_>, context: &Context<'_>, attempt: &A
     })
 }
 
-/// The same under another Call-ID than this one.
+/// Whether it did so under other Call-IDs alone, and not under this one.
 pub fn has_shown_realm_elsewhere(session: &Session<'_>, context: &Context<'_>, attempt: &Attempt<'_>) -> bool {
     let is_asked_for = |presented: &Presented<'_>| attempt.offers_realm(&presented.realm());
     !session.presented().any(|(_, _, presented)| is_asked_for(presented)) && has_shown_realm(session, context, attempt)

@@ -85,12 +85,12 @@ pub fn unanswered(session: &Session<'_>, context: &Context<'_>) -> Vec<Unanswere
     all
 }
 
-/// Whether somebody between the client and the server was challenged for what he sent on.
+/// Whether it was not the client that was challenged, but somebody on the way who had sent its request on.
 fn is_of_relay(session: &Session<'_>, index: usize) -> bool {
     session.attempts.get(index).is_some_and(|attempt| relay_facts::origin(session, attempt).is_some())
 }
 
-/// The same, whoever was challenged.
+/// The same, and with them the challenges that went to somebody on the way who had sent the request on.
 pub fn unanswered_by_anybody(session: &Session<'_>, context: &Context<'_>) -> Vec<Unanswered> {
     let last_of_each = session.exchanges.iter().filter_map(|exchange| exchange.attempts.last().copied());
     let endings = last_of_each.filter(|&index| {
@@ -241,7 +241,7 @@ pub fn is_unusual_kind(attempt: &Attempt<'_>) -> bool {
     attempt.status() == Some(if is_register { 407 } else { 401 })
 }
 
-/// The same, where this client was not seen to answer such a one of that server.
+/// Whether a challenge is of such a kind, and this client was not seen to answer one like it of that server.
 pub fn is_unknown_kind(context: &Context<'_>, attempt: &Attempt<'_>) -> bool {
     let (flow, is_register) = (attempt.transaction.flow(), attempt.transaction.method == Method::Register);
     is_unusual_kind(attempt)

@@ -303,7 +303,7 @@ pub fn let_past_before(session: &Session<'_>, index: usize, presented: &Presente
     })
 }
 
-/// Attempts among which one is looked for that let an account past. Bounds the search in endless sessions.
+/// How many attempts that were let past are searched for one of the same account: a bound for endless sessions.
 const LET_PAST_MAX: usize = 64;
 
 /// Who calls or sends a message, as whom, with which account; `None` for other requests, and without credentials.

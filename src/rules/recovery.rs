@@ -135,7 +135,7 @@ pub fn ends_well(session: &Session<'_>, index: usize) -> bool {
     newest.find(is_decided).is_some_and(Attempt::is_let_past)
 }
 
-/// Says when it was over. What was, is worth knowing, and keeps nobody out.
+/// Says when it was over: what is over is worth knowing, and keeps nobody out any more.
 pub fn tell_end(session: &Session<'_>, finding: &mut Finding) {
     let Some(ending) = ended_by(session, finding) else { return };
     let failed = finding.attempt.and_then(|index| session.attempts.get(index)?.request());

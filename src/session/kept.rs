@@ -99,7 +99,7 @@ impl Kept {
         }
     }
 
-    /// The same, for good.
+    /// The run itself, unpacked for good. As of [`Kept::wake`], `None` never comes of what was packed here.
     pub(super) fn into_run(self) -> Option<Run> {
         match self.form {
             Form::Awake(run) => Some(*run),

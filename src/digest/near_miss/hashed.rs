@@ -21,23 +21,23 @@ pub(super) struct Hashed<'t> {
     pub(super) sess: bool,
     /// How the hash function is used.
     pub(super) form: Form,
-    /// Of A1.
+    /// Goes into A1 (RFC 7616 §3.4.2).
     pub(super) username: Text<'t>,
-    /// Of A1.
+    /// Goes into A1.
     pub(super) realm: Text<'t>,
-    /// Of the response, and of the A1 of `-sess`.
+    /// Goes into the response, and into the A1 of `-sess`.
     pub(super) nonce: Text<'t>,
-    /// The same.
+    /// Goes into the response where there is a qop, and into the A1 of `-sess`.
     pub(super) cnonce: Text<'t>,
-    /// Of the response, where there is a qop.
+    /// Goes into the response, where there is a qop.
     pub(super) nonce_count: Text<'t>,
-    /// None is the form of RFC 2069.
+    /// `None` is the form of RFC 2069.
     pub(super) qop: Option<Text<'t>>,
-    /// Of A2.
+    /// Goes into A2 (RFC 7616 §3.4.3).
     pub(super) method: Text<'t>,
-    /// Of A2.
+    /// Goes into A2.
     pub(super) uri: Text<'t>,
-    /// Of A2; None where the body is left out.
+    /// Goes into A2; `None` where the body is left out.
     pub(super) body: Option<Text<'t>>,
 }
 

@@ -97,7 +97,7 @@ pub enum Closest {
 const INPUTS_LEN_BYTES_MAX: usize = 8 * 1024;
 
 impl Verifier {
-    /// Looks for the one change that makes a digest right which [`Verifier::check`] called wrong. `request.body` is None
+    /// Looks for the one change that makes a digest right which [`Verifier::check`] called wrong. `request.body` is `None`
     /// where the body is not known.
     pub fn near_miss(
         &mut self,

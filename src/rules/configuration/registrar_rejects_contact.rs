@@ -184,7 +184,7 @@ enum Asked {
     Never,
 }
 
-/// The same of each attempt.
+/// Whether the client had been asked, for each attempt of the session in order.
 fn asked(session: &Session<'_>) -> Vec<Asked> {
     let of_exchange = |exchange| match session.attempts_of(exchange).any(Attempt::is_challenged) {
         true => Asked::Now,
