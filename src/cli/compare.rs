@@ -15,6 +15,7 @@ use sipauth::report::compare::Compared;
 use sipauth::report::compare::Comparison;
 use sipauth::report::json;
 use sipauth::report::kept::KeptSessions;
+use sipauth::session::SessionOutcome;
 
 use crate::cli::args::Compare;
 use crate::cli::args::CompareFormat;
@@ -107,7 +108,7 @@ fn read(inputs: &Inputs, settings: Settings, options: &Compare, notes: &Notes) -
 
 /// The session to take as an example: one that got in with credentials, of the same method if there is one.
 fn working<'k>(kept: &'k KeptSessions, method: &str) -> Option<&'k Session> {
-    let accepted = || kept.all().filter(|session| session.outcome == "accepted");
+    let accepted = || kept.all().filter(|session| session.outcome == SessionOutcome::Accepted);
     accepted().find(|session| session.method == method).or_else(|| accepted().next())
 }
 

@@ -169,7 +169,7 @@ impl ReportBuilder {
             return None;
         }
         self.listed += 1;
-        let is_whole = self.whole.takes(session.outcome.name());
+        let is_whole = self.whole.takes(session.outcome);
         let mut model = session_model(session, self.sessions, self.redaction, is_whole);
         if let Some(pseudonyms) = &self.pseudonyms {
             pseudonyms.session(&mut model);
@@ -269,7 +269,7 @@ fn session_model(session: &Session<'_>, number: u64, redaction: Redaction, is_wh
         server_agent: server_agent.map(|agent| text(session.text(agent))),
         started: Time(session.run.started),
         ended: Time(session.run.last_seen),
-        outcome: session.outcome.name(),
+        outcome: session.outcome,
         final_status: session.final_status(),
         attempts_left_out: (session.attempts.len() - told.len()) as u64,
         messages_left_out: 0,
@@ -370,7 +370,7 @@ impl<'s, 'run> Shared<'s, 'run> {
             reason: answer.map(|answer| text(session.text(answer.reason))),
             response_ms: request.zip(answer).and_then(|(request, answer)| response_ms(request, answer)),
             challenges: attempt.challenges.iter().map(challenge_model).collect(),
-            outcome: attempt.outcome.name(),
+            outcome: attempt.outcome,
             copies: attempt.copies.iter().map(|copy| self.copy_model(attempt.transaction, copy)).collect(),
             method: text(attempt.transaction.method.as_bytes()),
             ambiguous: request.is_some_and(|request| request.is_ambiguous)

@@ -13,6 +13,7 @@ use crate::report::Session;
 use crate::report::html;
 use crate::report::html::markup::Markup;
 use crate::report::markdown;
+use crate::session::SessionOutcome;
 
 /// What two sessions have in common and what not.
 #[derive(Clone, Debug, Serialize)]
@@ -43,7 +44,7 @@ pub struct Side {
     /// Its Call-ID.
     pub call_id: String,
     /// How it ended.
-    pub outcome: &'static str,
+    pub outcome: SessionOutcome,
 }
 
 /// One way to do something.
@@ -130,7 +131,7 @@ impl Comparison {
     pub fn to_text(&self) -> String {
         let mut text = String::new();
         for (word, side) in [("good", &self.good), ("bad", &self.bad)] {
-            let outcome = side.outcome.replace('_', " ");
+            let outcome = side.outcome.words();
             let _ = writeln!(text, "{word:<5} {}, session {}, {outcome}", shown(&side.path), side.session);
         }
         let _ = writeln!(text, "\n{} differences, {} things alike", self.differences.len(), self.same.len());
@@ -206,7 +207,7 @@ fn traits(session: &Session) -> Vec<Trait> {
         |value: &dyn Fn(&Credentials) -> String| credentials.map_or_else(|| "no credentials".to_owned(), value);
     let optional = |value: &Option<String>| value.clone().unwrap_or_else(|| "absent".to_owned());
     let rows: Vec<(&'static str, String)> = vec![
-        ("outcome", session.outcome.replace('_', " ")),
+        ("outcome", session.outcome.words()),
         ("course", course(session)),
         ("method", session.method.clone()),
         ("transport", session.transport.to_owned()),

@@ -101,7 +101,7 @@ impl<W: Write> CsvWriter<W> {
         let (client, server) = hop.map_or((session.client, session.server), |hop| (hop.client, hop.server));
         let place = |place: Party| place.to_string();
         self.cell(&session.id);
-        self.cell(session.outcome);
+        self.cell(session.outcome.name());
         self.cell(&session.call_id);
         self.cell(&session.user);
         self.cell(session.user_agent.as_deref().unwrap_or_default());
@@ -119,7 +119,7 @@ impl<W: Write> CsvWriter<W> {
         self.number(attempt.status);
         self.cell(attempt.reason.as_deref().unwrap_or_default());
         self.number(attempt.response_ms);
-        self.cell(attempt.outcome);
+        self.cell(attempt.outcome.name());
         let credentials = &attempt.credentials;
         self.each(credentials, |one| Some(one.header.to_owned()));
         self.each(credentials, |one| one.username.clone());

@@ -87,7 +87,7 @@ impl HtmlReport {
                 session.method.clone(),
                 session.client.to_string(),
                 session.server.to_string(),
-                format!("{}{status}", session.outcome.replace('_', " ")),
+                format!("{}{status}", session.outcome.words()),
             ],
             call_id: session.call_id.clone(),
             tries: session.tries(),

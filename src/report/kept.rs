@@ -3,6 +3,7 @@
 use crate::report::Finding;
 use crate::report::Session;
 use crate::report::ladder;
+use crate::session::SessionOutcome;
 
 /// Attempts that are kept of the beginning of a session, and as many of its end: those between are counted. No ladder shows more of them
 /// before its gap.
@@ -30,7 +31,7 @@ impl SessionsLeft {
     }
 
     /// Takes a place for a session of that outcome, where there is one.
-    pub fn takes(&mut self, outcome: &str) -> bool {
+    pub fn takes(&mut self, outcome: SessionOutcome) -> bool {
         let left = if has_failed(outcome) { &mut self.failed } else { &mut self.others };
         let is_there = *left > 0;
         *left = left.saturating_sub(1);
@@ -38,8 +39,8 @@ impl SessionsLeft {
     }
 }
 
-fn has_failed(outcome: &str) -> bool {
-    !matches!(outcome, "accepted" | "not_challenged" | "undecided")
+fn has_failed(outcome: SessionOutcome) -> bool {
+    !matches!(outcome, SessionOutcome::Accepted | SessionOutcome::NotChallenged | SessionOutcome::Undecided)
 }
 
 impl KeptSessions {

@@ -11,6 +11,7 @@ use crate::report::Party;
 use crate::report::Session;
 use crate::report::Verification;
 use crate::report::model;
+use crate::session::AttemptOutcome;
 
 pub mod mermaid;
 pub mod svg;
@@ -121,7 +122,7 @@ impl Ladder {
         Ladder {
             title: format!("{}  {}  {}", session.id, shown(&session.method), account(session)),
             call_id: format!("Call-ID {}", shown(&session.call_id)),
-            outcome: format!("{}{status}", session.outcome.replace('_', " ")),
+            outcome: format!("{}{status}", session.outcome.words()),
             columns: sides.columns(session),
             rows: shortened(rows, rows_max.min(ROWS_MAX), session.messages_left_out),
         }
@@ -324,9 +325,11 @@ fn later(sent: Option<CaptureTime>, ms: Option<f64>) -> Option<CaptureTime> {
 
 fn tone(attempt: &Attempt) -> Tone {
     match attempt.outcome {
-        "accepted" => Tone::Good,
-        "refused" | "stale" | "forbidden" => Tone::Bad,
-        _ => Tone::Plain,
+        AttemptOutcome::Accepted => Tone::Good,
+        AttemptOutcome::Refused | AttemptOutcome::Stale | AttemptOutcome::Forbidden => Tone::Bad,
+        AttemptOutcome::Challenged | AttemptOutcome::Failed | AttemptOutcome::NoAnswer | AttemptOutcome::Undecided => {
+            Tone::Plain
+        }
     }
 }
 
@@ -367,11 +370,15 @@ fn answer_note(attempt: &Attempt) -> String {
     let challenges = challenges.join("; ");
     let outcome = match attempt.outcome {
         // What a request carried that the capture lacks, or cut, nobody knows.
-        "accepted" if attempt.credentials.is_empty() && attempt.request.is_some() && !attempt.headers_cut => {
+        AttemptOutcome::Accepted
+            if attempt.credentials.is_empty() && attempt.request.is_some() && !attempt.headers_cut =>
+        {
             "accepted without credentials".to_owned()
         }
-        "challenged" | "undecided" | "no_answer" | "failed" => String::new(),
-        other => other.replace('_', " "),
+        AttemptOutcome::Challenged | AttemptOutcome::Undecided | AttemptOutcome::NoAnswer | AttemptOutcome::Failed => {
+            String::new()
+        }
+        told => told.words(),
     };
     match (outcome.is_empty(), challenges.is_empty()) {
         (false, false) => format!("{outcome}: {challenges}"),

@@ -126,7 +126,7 @@ impl MarkdownReport {
                 session.client,
                 session.server,
                 session.tries(),
-                session.outcome.replace('_', " "),
+                session.outcome.words(),
                 see.map(|(_, finding)| finding.id.as_str()).unwrap_or_default(),
             );
         }

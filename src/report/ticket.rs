@@ -26,7 +26,7 @@ pub fn ticket(findings: &[Finding], session: Option<&Session>, inputs: &[Input])
             plain(&session.user),
             plain(&session.call_id),
             session.started.0,
-            session.outcome.replace('_', " ")
+            session.outcome.words()
         ));
     }
     description.push_str(&format!("**Why** {} (fault: {}).\n\n", plain(&first.title), first.blame()));

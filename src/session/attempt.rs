@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+use std::fmt;
+
+use serde::Serialize;
+use serde::Serializer;
+
 use crate::auth::Challenge;
 use crate::auth::Credentials;
 use crate::auth::Scheme;
@@ -161,6 +166,24 @@ impl AttemptOutcome {
             AttemptOutcome::NoAnswer => "no_answer",
             AttemptOutcome::Undecided => "undecided",
         }
+    }
+
+    /// The name with blanks, for people.
+    pub fn words(self) -> String {
+        self.name().replace('_', " ")
+    }
+}
+
+impl fmt::Display for AttemptOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// As its name.
+impl Serialize for AttemptOutcome {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
     }
 }
 

@@ -4,6 +4,11 @@ use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::net::IpAddr;
 
+use std::fmt;
+
+use serde::Serialize;
+use serde::Serializer;
+
 use crate::base::CaptureTime;
 use crate::base::time::TRANSACTION_TIMEOUT;
 use crate::session::Answer;
@@ -86,6 +91,24 @@ impl SessionOutcome {
             SessionOutcome::NotChallenged => "not_challenged",
             SessionOutcome::Undecided => "undecided",
         }
+    }
+
+    /// The name with blanks, for people.
+    pub fn words(self) -> String {
+        self.name().replace('_', " ")
+    }
+}
+
+impl fmt::Display for SessionOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// As its name.
+impl Serialize for SessionOutcome {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
     }
 }
 

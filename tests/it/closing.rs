@@ -358,7 +358,7 @@ fn what_comes_after_hours_of_silence_is_a_session_of_its_own() {
     let tries =
         format!("{FORBIDDEN}+7200 {}+7200 {}", FORBIDDEN.trim_start(), FORBIDDEN.trim_start()).replace("    ", "");
     let report = report(&[&tries]);
-    let outcomes: Vec<&str> = report.sessions.iter().map(|session| session.outcome).collect();
+    let outcomes: Vec<&str> = report.sessions.iter().map(|session| session.outcome.name()).collect();
     assert_eq!(outcomes, ["forbidden", "forbidden", "forbidden"]);
     // Nor where each try is one request of the same Call-ID, with a nonce that was kept.
     let again = "+7200 > REGISTER\nAuthorization: digest user=1001 password=wrong\n< 403\n".repeat(2);
@@ -366,6 +366,6 @@ fn what_comes_after_hours_of_silence_is_a_session_of_its_own() {
         &scenario::pcap(&[FORBIDDEN.replace("    ", ""), again].concat()),
         keyring::read(SECRET.as_bytes(), "c.csv", None).expect("credentials").0,
     );
-    let outcomes: Vec<&str> = report.sessions.iter().map(|session| session.outcome).collect();
+    let outcomes: Vec<&str> = report.sessions.iter().map(|session| session.outcome.name()).collect();
     assert_eq!(outcomes, ["forbidden", "forbidden", "forbidden"]);
 }

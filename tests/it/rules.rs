@@ -152,9 +152,14 @@ fn objection(report: &Report, line: &str) -> Option<String> {
             let headlines = report.summary.headlines.join("; ");
             (headlines.contains(rest) != (word == "told")).then(|| format!("{line}: they are {headlines}"))
         }
-        "sessions" => outcomes(report.sessions.iter().map(|session| session.outcome).collect()),
+        "sessions" => outcomes(report.sessions.iter().map(|session| session.outcome.name()).collect()),
         "attempts" => outcomes(
-            report.sessions.iter().flat_map(|session| &session.attempts).map(|attempt| attempt.outcome).collect(),
+            report
+                .sessions
+                .iter()
+                .flat_map(|session| &session.attempts)
+                .map(|attempt| attempt.outcome.name())
+                .collect(),
         ),
         severity => {
             let (rule, facts) = words.split_first().expect("a rule behind the severity");

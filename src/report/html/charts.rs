@@ -7,6 +7,7 @@ use crate::report::Session;
 use crate::report::html::markup::escaped;
 use crate::report::human::counted;
 use crate::report::showing::shortened;
+use crate::session::AttemptOutcome;
 
 const LABELS: f64 = 170.0;
 const LABEL_CHARACTERS_MAX: usize = 20;
@@ -45,25 +46,27 @@ impl Scale {
 }
 
 /// What became of an attempt, as a mark that is known by its shape and not by its colour alone.
-fn push_mark(svg: &mut String, x: f64, y: f64, outcome: &str) {
+fn push_mark(svg: &mut String, x: f64, y: f64, outcome: AttemptOutcome) {
     let _ = match outcome {
-        "accepted" => write!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"5\" class=\"good\" fill=\"currentColor\"/>"),
-        "refused" | "stale" | "forbidden" => write!(
+        AttemptOutcome::Accepted => {
+            write!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"5\" class=\"good\" fill=\"currentColor\"/>")
+        }
+        AttemptOutcome::Refused | AttemptOutcome::Stale | AttemptOutcome::Forbidden => write!(
             svg,
             "<path d=\"M{:.1} {:.1}l10 10m0 -10l-10 10\" class=\"bad\" stroke=\"currentColor\" stroke-width=\"2.5\"/>",
             x - 5.0,
             y - 5.0
         ),
-        "challenged" => {
+        AttemptOutcome::Challenged => {
             write!(svg, "<path d=\"M{x:.1} {:.1}l5 9h-10z\" class=\"dim\" fill=\"currentColor\"/>", y - 5.0)
         }
-        "failed" => write!(
+        AttemptOutcome::Failed => write!(
             svg,
             "<rect x=\"{:.1}\" y=\"{:.1}\" width=\"9\" height=\"9\" class=\"dim\" fill=\"currentColor\"/>",
             x - 4.5,
             y - 4.5
         ),
-        _ => write!(
+        AttemptOutcome::NoAnswer | AttemptOutcome::Undecided => write!(
             svg,
             "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4.5\" fill=\"none\" class=\"bad\" stroke=\"currentColor\" \
              stroke-width=\"2\"/>"
@@ -77,7 +80,7 @@ struct Life<'s> {
     realm: &'s str,
     issued: Option<CaptureTime>,
     replaced: Option<CaptureTime>,
-    uses: Vec<(CaptureTime, &'static str)>,
+    uses: Vec<(CaptureTime, AttemptOutcome)>,
 }
 
 fn lives(session: &Session) -> Vec<Life<'_>> {
@@ -134,7 +137,7 @@ pub fn nonces(session: &Session, id: &str) -> Option<String> {
             y - 5.0,
             (right - left).max(3.0)
         );
-        life.uses.iter().for_each(|(time, outcome)| push_mark(&mut svg, scale.x(*time), y, outcome));
+        life.uses.iter().for_each(|(time, outcome)| push_mark(&mut svg, scale.x(*time), y, *outcome));
         y += STEP;
     }
     scale.push_axis(&mut svg, y + 4.0);

@@ -6,6 +6,7 @@ use crate::report::Session;
 use crate::report::human::shown;
 use crate::report::model::Party;
 use crate::report::showing::Showing;
+use crate::session::SessionOutcome;
 
 /// Stands between the texts, which hold no such byte: they are escaped.
 const SEPARATOR: char = '\u{1f}';
@@ -16,7 +17,7 @@ pub(super) struct Row {
     texts: Box<str>,
     /// Client and server.
     hop: [Party; 2],
-    outcome: &'static str,
+    outcome: SessionOutcome,
     final_status: Option<u16>,
     attempts: u32,
     started: CaptureTime,
@@ -87,9 +88,8 @@ impl Row {
     }
 }
 
-fn outcome_text(outcome: &str, status: Option<u16>) -> String {
-    let words = outcome.replace('_', " ");
-    let words = words.replace("unanswered ", "unanswered\n");
+fn outcome_text(outcome: SessionOutcome, status: Option<u16>) -> String {
+    let words = outcome.words().replace("unanswered ", "unanswered\n");
     match status {
         Some(status) => format!("{words}\n({status})"),
         None => words,

@@ -6,6 +6,8 @@ use serde::Serialize;
 use crate::report::FrameAt;
 use crate::report::Party;
 use crate::report::Time;
+use crate::session::AttemptOutcome;
+use crate::session::SessionOutcome;
 
 /// One Call-ID, until nothing more is expected of it: `session_gap_s_max`, or 32 s behind its end.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -49,7 +51,8 @@ pub struct Session {
     #[schemars(with = "String")]
     pub ended: Time,
     /// `accepted`, `refused`, `unanswered_challenge`, `forbidden`, `failed`, `no_answer`, `not_challenged`, `undecided`.
-    pub outcome: &'static str,
+    #[schemars(with = "String")]
+    pub outcome: SessionOutcome,
     /// The status of the last final answer to the first method.
     pub final_status: Option<u16>,
     /// Requests with their final answers.
@@ -96,7 +99,8 @@ pub struct Attempt {
     /// The challenges in the answer.
     pub challenges: Vec<Challenge>,
     /// `accepted`, `challenged`, `refused`, `stale`, `forbidden`, `failed`, `no_answer`, `undecided`.
-    pub outcome: &'static str,
+    #[schemars(with = "String")]
+    pub outcome: AttemptOutcome,
     /// Other appearances of the request.
     pub copies: Vec<Copy>,
     /// The method.
