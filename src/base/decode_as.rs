@@ -13,7 +13,7 @@ pub struct DecodeAs {
     pub told: Vec<Told>,
 }
 
-/// Of some ports, what they carry.
+/// What some ports carry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Told {
     /// Over which transport.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use crate::base::HostPairs;
 use crate::base::Transport;
 
-/// Of what a piece is missing.
+/// What a missing piece is a piece of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PieceOf {
     /// A fragment of an IP datagram.
@@ -21,7 +21,7 @@ pub struct LostPiece {
     pub source: IpAddr,
     /// To whom.
     pub destination: IpAddr,
-    /// Of what.
+    /// What it is a piece of.
     pub of: PieceOf,
 }
 

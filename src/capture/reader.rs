@@ -32,13 +32,13 @@ use crate::capture::options::Options;
 use crate::capture::summary::Format;
 use crate::capture::summary::InputSummary;
 
-/// Bytes that tell every format, gzip or not.
+/// So many first bytes tell every format, and hold the whole file header of a pcap.
 const HEAD_BYTES: usize = 24;
-/// The shortest that names a format.
+/// The magic number: fewer bytes name no format.
 const MAGIC_BYTES: usize = 4;
-/// Of a pcap file.
+/// The file header of a pcap (draft-ietf-opsawg-pcap §4).
 const PCAP_HEADER_BYTES: usize = 24;
-/// Type, length, and length again (draft-ietf-opsawg-pcapng §3.1).
+/// The shortest block of a pcapng: type, length, and length again (draft-ietf-opsawg-pcapng §3.1).
 const BLOCK_BYTES_MIN: usize = 12;
 
 const NS_PER_S: i64 = 1_000_000_000;

@@ -32,7 +32,7 @@ const VALUES: [u16; 5] = [4, 5, 6, 7, 13];
 /// `if_tsresol`: nanoseconds, which times are written in where readers might not take their own resolution.
 const NANOSECONDS: u8 = 9;
 
-/// Of the value of an option.
+/// The longest value of an option: its length has sixteen bits.
 const OPTION_LEN_BYTES_MAX: usize = 65_535;
 /// Stands at the end of a text that is too long for one.
 const CUT: &str = " [cut]";

@@ -108,7 +108,7 @@ impl Ring {
         }
     }
 
-    /// Whether the file begins as it did; notes how where it was too short before.
+    /// Whether the file begins as it did. Where it was too short to tell it by before, what it begins with now is noted.
     fn has_old_head(&mut self, file: &File) -> bool {
         let head = head(file);
         if !head.starts_with(&self.head) {

@@ -32,7 +32,7 @@ pub struct NonceServer {
 /// One of the first nonces of a server. The history may have forgotten it.
 #[derive(Debug)]
 pub struct First {
-    /// Which.
+    /// Its id.
     pub nonce: NonceId,
     /// Its text, unescaped.
     pub value: Box<[u8]>,

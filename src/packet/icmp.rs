@@ -33,7 +33,8 @@ pub(super) fn unreachable(packet: &IpPayload<'_>) -> Option<Unreachable> {
     Some(Unreachable { flow, said_by: packet.addresses.source, why })
 }
 
-/// RFC 792, RFC 1122 §3.2.2.1, RFC 1812 §5.2.7.1.
+/// What a code of Destination Unreachable means (RFC 792, RFC 1122 §3.2.2.1, RFC 1812 §5.2.7.1). One that nobody knows is
+/// told of the host.
 fn why_v4(code: u8) -> Why {
     match code {
         2 | 3 => Why::Port,
@@ -52,7 +53,7 @@ fn why_late(code: u8) -> Option<Why> {
     }
 }
 
-/// RFC 4443 §3.1.
+/// The same of ICMPv6 (RFC 4443 §3.1).
 fn why_v6(code: u8) -> Why {
     match code {
         4 => Why::Port,

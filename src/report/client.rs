@@ -23,11 +23,11 @@ use crate::session::SessionOutcome;
 use crate::session::judge::RETRANSMISSIONS_OF_PATIENCE;
 use crate::sip::Method;
 
-/// What is asked for, and of whom: an account may be let in here, and not there.
+/// What is asked for and whom it is asked of: an account may be let in here, and not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Service {
     server: IpAddr,
-    /// Of which kind it is.
+    /// What is asked for.
     pub kind: ServiceKind,
 }
 

@@ -66,7 +66,7 @@ struct Headers {
 }
 
 impl Framer for SipFramer {
-    /// RFC 3261 §19.1.2.
+    /// The default ports, without TLS and with it (RFC 3261 §19.1.2).
     const PORTS: &'static [u16] = &[5060, 5061];
 
     fn new(start: StreamStart) -> SipFramer {

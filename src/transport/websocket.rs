@@ -109,7 +109,7 @@ enum State {
 struct Partial {
     bytes: Vec<u8>,
     frames: Vec<FrameRef>,
-    /// Of the last fragment.
+    /// The packet that brought the last fragment.
     origin: Option<Origin>,
     fragments: usize,
     is_ambiguous: bool,

@@ -348,7 +348,7 @@ fn traffic_epoch<S>(flow: Flow, out: &Outlet<'_, S>) -> Option<Epoch> {
     Some(Epoch::Traffic { protection, suite, secret: secret.clone() })
 }
 
-/// RFC 8446 §7.2.
+/// The keys that a KeyUpdate brings in, from the secret of those in use (RFC 8446 §7.2).
 fn next_traffic(suite: Suite, secret: &Secret) -> Option<Epoch> {
     let secret = schedule::expand_label(suite.hash, secret, "traffic upd", u8::try_from(suite.hash.len()).ok()?)?;
     Some(Epoch::Traffic { protection: Protection::of_traffic_secret(suite, &secret)?, suite, secret })

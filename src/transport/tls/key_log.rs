@@ -12,7 +12,7 @@ pub(super) type Secret = Zeroizing<Vec<u8>>;
 /// The random of a ClientHello: what a key log names a connection by.
 pub(super) type ClientRandom = [u8; 32];
 
-/// RFC 5246 §8.1.
+/// The master secret of TLS 1.2 and the versions before (RFC 5246 §8.1).
 const MASTER_SECRET_BYTES: usize = 48;
 /// SHA-256's output, and SHA-384's.
 const TRAFFIC_SECRET_BYTES: [usize; 2] = [32, 48];
