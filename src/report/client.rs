@@ -4,6 +4,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::base::CaptureTime;
+use crate::report::service::Service;
+use crate::report::service::ServiceKind;
 use crate::report::spells;
 use crate::report::spells::LetIn;
 use crate::report::spells::Trouble;
@@ -22,37 +24,6 @@ use crate::session::Session;
 use crate::session::SessionOutcome;
 use crate::session::judge::RETRANSMISSIONS_OF_PATIENCE;
 use crate::sip::Method;
-
-/// What is asked for and whom it is asked of: an account may be let in here, and not there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Service {
-    server: IpAddr,
-    /// What is asked for.
-    pub kind: ServiceKind,
-}
-
-/// What clients ask for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ServiceKind {
-    /// To be reached.
-    Registration,
-    /// To call somebody.
-    Call,
-    /// Anything else.
-    Other,
-}
-
-impl Service {
-    fn of(session: &Session<'_>) -> Option<Service> {
-        let first = session.attempts.first()?;
-        let kind = match session.method() {
-            Some(Method::Register) => ServiceKind::Registration,
-            Some(Method::Invite) => ServiceKind::Call,
-            _ => ServiceKind::Other,
-        };
-        Some(Service { server: first.transaction.flow().destination.address, kind })
-    }
-}
 
 /// How far a client came that fails in the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,14 +129,23 @@ impl Client {
         self.failure().is_some() && !is_in_between
     }
 
-    /// How it ended for it. Whoever could not register is not registered by what follows; whoever registers made good what failed before.
+    /// How it ended for it. Whoever could not register is not registered by what follows; whoever registers for the first time made good what
+    /// failed before.
     fn ending(&self) -> &Ending {
         let Client { registration, request, .. } = self;
         let is_request_later = request.ended >= registration.ended;
-        match registration.failure.is_some() && request.failure.is_none() {
-            false if is_request_later => request,
+        match (registration.failure.is_some(), request.failure.is_some()) {
+            (true, false) => registration,
+            (false, true) if self.was_registered(request.ended) => request,
+            _ if is_request_later => request,
             _ => registration,
         }
+    }
+
+    /// Whether it was registered by then.
+    fn was_registered(&self, then: Option<CaptureTime>) -> bool {
+        let mut registered = self.let_in.iter().filter(|known| known.service.kind == ServiceKind::Registration);
+        registered.any(|known| Some(known.first) < then)
     }
 
     /// The failure with which it ended.
@@ -465,7 +445,9 @@ fn failure(session: &Session<'_>, findings: &[Finding]) -> Option<String> {
     if last.is_some_and(Attempt::is_removal) && session.outcome != SessionOutcome::Forbidden {
         let mut before =
             session.attempts.iter().rev().filter(|one| one.transaction.method == *method && !one.is_removal());
-        let has_failed = |one: &Attempt<'_>| matches!(one.outcome, AttemptOutcome::Failed | AttemptOutcome::Forbidden);
+        let has_failed = |one: &Attempt<'_>| {
+            matches!(one.outcome, AttemptOutcome::Failed | AttemptOutcome::Forbidden | AttemptOutcome::Refused)
+        };
         before.next().filter(|before| has_failed(before))?;
     }
     if is_ping(session) && session.outcome == SessionOutcome::UnansweredChallenge {

@@ -20,6 +20,7 @@ pub mod pseudonyms;
 pub mod redact;
 pub mod sarif;
 pub mod schema;
+mod service;
 pub mod showing;
 mod spells;
 pub mod ticket;

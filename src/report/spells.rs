@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::base::CaptureTime;
-use crate::report::client::Service;
-use crate::report::client::ServiceKind;
+use crate::report::service::Service;
+use crate::report::service::ServiceKind;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::challenge::challenge_loop;

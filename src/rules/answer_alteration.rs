@@ -175,7 +175,7 @@ fn differing(given: &Challenge<'_>, told: &Challenge<'_>) -> Vec<&'static str> {
     let pairs = [
         ("scheme", given.scheme == told.scheme),
         ("realm", given.realm() == told.realm()),
-        ("algorithm", given.algorithm().name() == told.algorithm().name()),
+        ("algorithm", given.algorithm().is_same(told.algorithm())),
         // What is left of a list is what the server offers, too.
         ("qop", qops(given) == qops(told) || (!qops(told).is_empty() && qops(told).is_subset(&qops(given)))),
         ("opaque", given.opaque().unwrap_or_default() == told.opaque().unwrap_or_default()),

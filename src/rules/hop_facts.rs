@@ -327,7 +327,7 @@ fn differing(before: &Credentials<'_>, behind: &Credentials<'_>) -> Vec<&'static
         ("nonce", before.nonce() == behind.nonce()),
         ("uri", before.uri() == behind.uri()),
         ("response", before.response() == behind.response()),
-        ("algorithm", before.algorithm().name() == behind.algorithm().name()),
+        ("algorithm", before.algorithm().is_same(behind.algorithm())),
         ("qop", qop(before) == qop(behind)),
         ("nc", count(before) == count(behind)),
         ("cnonce", before.cnonce() == behind.cnonce()),

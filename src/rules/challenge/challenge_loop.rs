@@ -162,10 +162,13 @@ fn in_streak(
     let by_attempt: BTreeMap<usize, u16> =
         tried.iter().filter_map(|(index, attempt, _)| Some((*index, attempt.status()?))).collect();
     let statuses: Vec<String> = by_attempt.values().map(u16::to_string).collect();
-    let title = format!(
-        "{user} was challenged again after every answer: {} with credentials, 0 accepted",
-        facts::count(statuses.len(), &method)
-    );
+    let since = match credentials_facts::let_past_before(session, first, presented) {
+        Some(accepted) => {
+            format!("{user}, accepted in frame {accepted}, was challenged again after every answer since")
+        }
+        None => format!("{user} was challenged again after every answer"),
+    };
+    let title = format!("{since}: {} with credentials, 0 accepted", facts::count(statuses.len(), &method));
     let mut finding = Finding::new(&RULE, title)
         .fault(fault)
         .explained(format!(

@@ -328,7 +328,7 @@ impl Refusals<'_, '_, '_> {
 impl Refusals<'_, '_, '_> {
     /// The same secret got in soon after. One new nonce may have gone to another node; several in a row show that it was no nonce.
     fn tell_made_good(&self, mut finding: Finding) -> Finding {
-        let new = self.rows.iter().filter(|row| self.is_new(row)).count();
+        let new = self.rows.iter().filter(|row| nonce_facts::is_refused_while_new(self.session, row.0, row.2)).count();
         let (said, severity) = match new {
             0 => (
                 "the server took the nonce for too old, used up or none of its own, and does not say stale=true.",
@@ -341,7 +341,7 @@ impl Refusals<'_, '_, '_> {
             ),
             _ => (
                 "what the server has stored for this account was corrected in between, or the account was made. The nonces were new, and used \
-                 at once for the first time: their age is no reason, and nodes that do not share their nonces seldom take turns so often.",
+                 for the first time: their age is no reason, and nodes that do not share their nonces seldom take turns so often.",
                 Severity::Medium,
             ),
         };
@@ -363,20 +363,14 @@ impl Refusals<'_, '_, '_> {
         }
         // A nonce that had served before may have become too old. A new one shows that it is the secret.
         let with_it = taken_before(self.session, *index, presented);
-        if let Some(before) = with_it.filter(|_| self.rows.iter().any(|row| self.is_new(row))) {
+        if let Some(before) = with_it
+            .filter(|_| self.rows.iter().any(|row| nonce_facts::is_refused_while_new(self.session, row.0, row.2)))
+        {
             finding.explanation.push_str(&format!(" The same secret was accepted in frame {before}."));
             finding = finding
                 .advises(format!("See whether the account's password was changed on the server since frame {before}"));
         }
         finding.advises("See whether the node that challenged is the one that answered, and whether identity rules tie the user to the From address")
-    }
-
-    /// Whether these are the first credentials over a nonce that the server had just given.
-    fn is_new(&self, (index, attempt, presented): &Row<'_, '_>) -> bool {
-        let is_prompt = |wait| wait <= nonce_facts::ANSWER_PROMPTLY;
-        presented.nonce_count.is_none_or(|count| count <= 1)
-            && nonce_facts::wait(self.session, attempt, presented).is_some_and(is_prompt)
-            && nonce_facts::is_first_use(self.session, *index, presented)
     }
 }
 

@@ -144,7 +144,8 @@ fn made_good(session: &Session<'_>) -> Option<Finding> {
             && other.transaction.method == attempt.transaction.method
             && (sent.username(), sent.realm()) == (presented.username(), presented.realm())
     })?;
-    if accepted.request()?.time.since(refused_at) < CORRECTED_AFTER {
+    let is_at_once = accepted.request()?.time.since(refused_at) < CORRECTED_AFTER;
+    if is_at_once && !is_refused_over_and_over(session, &refused) {
         return None;
     }
     let user = facts::account(&presented.username(), &presented.realm());
@@ -167,12 +168,18 @@ fn made_good(session: &Session<'_>) -> Option<Finding> {
     Some(finding)
 }
 
+/// Whether several new nonces in a row were answered at once, and refused: it was none of them.
+fn is_refused_over_and_over(session: &Session<'_>, refused: &[Row<'_, '_>]) -> bool {
+    let is_new = |row: &&Row<'_, '_>| nonce_facts::is_refused_while_new(session, row.0, row.2);
+    refused.iter().filter(is_new).count() > 1
+}
+
 /// What else would be refused like a wrong password.
 fn looks_the_same(presented: &Presented<'_>, is_known_account: bool) -> &'static str {
     if matches!(presented.credentials.scheme, Scheme::Other(name) if name.eq_ignore_ascii_case(b"Bearer")) {
         " The token may be wrong, too old, or meant for another server: it is not read here."
     } else if is_known_account {
-        " A wrong password is one cause; a server whose nodes hold different secrets looks the same."
+        " A wrong password is one cause; one that was changed on the server meanwhile, or nodes that hold different secrets, look the same."
     } else {
         " A wrong password is one cause; a server that holds another secret, another form of the user name or an unknown account looks \
          the same."

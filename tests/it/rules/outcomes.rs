@@ -257,3 +257,35 @@ fn a_register_that_is_answered_as_a_call_may_have_been_refused() {
     // Nobody was asked for a password.
     check(&["> REGISTER\n< 480\n"], NOTHING, "medium registrar-rejects-contact sure=likely unsaid=Give_the_password");
 }
+
+#[test]
+fn a_refresh_that_is_refused_is_not_hidden_by_the_removal_behind_it() {
+    let removal = "+9 > REGISTER\nExpires: 0\nAuthorization: digest user=1001 password=secret\n";
+    let lost = [ASKED, RIGHT, OK, "+300 ", RIGHT, REFUSED, RIGHT, REFUSED];
+    let first_line = "told got in at first, but not in the end";
+    check(&[lost.concat().as_str(), LATER], NOTHING, first_line);
+    check(&[lost.concat().as_str(), removal, REFUSED, LATER], NOTHING, first_line);
+    // What is removed in vain had begun.
+    check(&[ASKED, RIGHT, OK, removal, REFUSED, LATER], NOTHING, "untold but not in the end");
+}
+
+#[test]
+fn a_refresh_makes_no_call_good_that_was_refused_before_it() {
+    let refused = "+5 [call] > INVITE\n[call] < 407\nProxy-Authenticate: challenge realm=carrier\n[call] > ACK\n\
+                   [call] > INVITE\nProxy-Authorization: digest user=1001 password=secret\n\
+                   [call] < 407\nProxy-Authenticate: challenge realm=carrier\n[call] > ACK\n";
+    let refresh = "+60 > REGISTER\nAuthorization: digest user=1001 password=secret nc=00000002\n< 200\n";
+    let first_line = "told got in with one method, but not with another";
+    check(&[ASKED, RIGHT, OK, refused, LATER], NOTHING, first_line);
+    check(&[ASKED, RIGHT, OK, refused, refresh, LATER], NOTHING, first_line);
+    // Who had not registered yet may not call, and has mended that.
+    check(&[refused, "+5 ", ASKED, RIGHT, OK, LATER], NOTHING, "untold but not with another");
+}
+
+#[test]
+fn new_nonces_refused_in_a_row_are_told_although_the_client_got_in_at_once() {
+    let twice = [ASKED, RIGHT, REFUSED, RIGHT, REFUSED, RIGHT, OK, LATER];
+    check(&twice, NOTHING, "low rejected-credentials says=corrected_the_password");
+    // One may have gone to another node, or was too old.
+    check(&[ASKED, RIGHT, REFUSED, RIGHT, OK, LATER], NOTHING, "no rejected-credentials");
+}
