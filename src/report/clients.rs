@@ -226,7 +226,9 @@ impl Clients {
             lines.push(format!("{number} of {} got in, but not without trouble: {}", clients(all), list(&beside)));
         }
         if !open.is_empty() {
-            lines.push(format!("of clients that are not seen to get in: {}", list(&open)));
+            let number: usize = open.iter().map(|(number, _)| number).sum();
+            let verb = if number == 1 { "was" } else { "were" };
+            lines.push(format!("{number} of {} {verb} not seen to get in: {}", clients(all), list(&open)));
         }
         let attacks = count(self.attackers.values().chain(&self.attacks).map(|rule| rule.label));
         if !attacks.is_empty() {

@@ -247,9 +247,10 @@ impl<'run> Session<'run> {
         self.attempts.iter().filter(move |attempt| Some(attempt.transaction.flow().destination.address) != client)
     }
 
-    /// The credentials of whoever began it. Within a call the other side may show an account, too.
+    /// The credentials of whoever began it. Within a call the other side may show an account, too, and a proxy one of its own on the next hop.
     fn own_credentials(&self) -> impl Iterator<Item = &Presented<'run>> {
-        self.own_attempts().flat_map(|attempt| &attempt.credentials)
+        let own = self.own_attempts().filter(|attempt| attempt.is_own_hop());
+        own.flat_map(|attempt| &attempt.credentials)
     }
 
     /// Who it is about: the user of the first credentials, else of the From URI.
@@ -334,7 +335,7 @@ fn own<'s, 'run>(run: &'s Run, attempts: &'s [Attempt<'run>]) -> impl DoubleEnde
     let is_own = move |attempt: &&Attempt<'_>| {
         Some(&attempt.transaction.method) == first.map(|first| &first.method)
             && attempt.is_own_hop()
-            && !first.is_some_and(|first| is_of_server(run, first, attempt.transaction))
+            && !first.is_some_and(|first| is_of_server(run, first, attempt))
     };
     let is_call = |attempt: &Attempt<'_>| attempt.transaction.method == Method::Invite;
     let mut calls = attempts.iter().enumerate().filter(move |(_, attempt)| is_own(attempt) && is_call(attempt));
@@ -350,14 +351,15 @@ fn own<'s, 'run>(run: &'s Run, attempts: &'s [Attempt<'run>]) -> impl DoubleEnde
     .map(|(_, attempt)| attempt)
 }
 
-/// Whether a B2BUA that keeps the Call-ID sends this to somebody else, on whatever behalf.
-fn is_of_server(run: &Run, first: &Transaction, known: &Transaction) -> bool {
+/// Whether the server that was asked sends this to somebody else: a B2BUA that keeps the Call-ID, or a proxy that answers the next hop itself.
+fn is_of_server(run: &Run, first: &Transaction, attempt: &Attempt<'_>) -> bool {
+    let known = attempt.transaction;
     let (asked, sent) = (first.flow(), known.flow());
     let is_beyond =
         asked.destination.address == sent.source.address && asked.source.address != sent.destination.address;
     let tag =
         |known: &Transaction| known.request.as_ref().map(|request| request.from_tag.map(|tag| run.text(tag).to_vec()));
-    is_beyond && tag(first).zip(tag(known)).is_some_and(|(one, other)| one != other)
+    is_beyond && (attempt.is_sent_again || tag(first).zip(tag(known)).is_some_and(|(one, other)| one != other))
 }
 
 /// Whether two attempts are one request to two servers.

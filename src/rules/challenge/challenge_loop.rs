@@ -304,6 +304,9 @@ fn words(cause: LoopCause, is_right: bool, tried: &[Row<'_, '_>]) -> (&'static s
     let is_unverifiable = any(|presented| matches!(presented.verdict(), Some(Verdict::Unverifiable(_))));
     match cause {
         _ if is_right => (ALL_RIGHT, LOOK_AT_SERVER),
+        LoopCause::WrongDigest if any(|presented| presented.verdict() == Some(Verdict::Match)) => {
+            (SOME_WRONG, cause.remedy())
+        }
         LoopCause::Unknown if any(facts::lacks_scheme) => (NO_SCHEME, facts::NAME_SCHEME),
         LoopCause::Unknown if !any(facts::is_digest) => (NO_DIGEST, LOOK_AT_LOG),
         LoopCause::Unknown => {
@@ -317,6 +320,9 @@ fn words(cause: LoopCause, is_right: bool, tried: &[Row<'_, '_>]) -> (&'static s
         _ => (cause.meaning(), cause.remedy()),
     }
 }
+
+/// What is said where the client changed the secret on the way.
+const SOME_WRONG: &str = "Not all digests fit the secret given: those that do not are refused for that.";
 
 /// What is said where a nonce was called stale on the way, and that does not explain the rest.
 const SOME_STALE: &str = "Only some challenges blamed the nonce. Without the password, a capture cannot tell a wrong secret from a server that refuses a right one.";

@@ -153,6 +153,19 @@ fn a_proxy_with_an_account_of_its_own_changes_no_credentials() {
 }
 
 #[test]
+fn an_account_of_the_proxy_is_not_the_callers() {
+    let call = "phone > alg INVITE\nCSeq: 1 INVITE\nVia: SIP/2.0/UDP 192.168.1.20;branch=z9hG4bKp\nalg > server forward\n\
+                server > alg 407\nProxy-Authenticate: challenge realm=carrier\nalg > server ACK\n\
+                alg > server INVITE\nCSeq: 1 INVITE\nVia: SIP/2.0/UDP 198.51.100.7;branch=z9hG4bKown\n\
+                Via: SIP/2.0/UDP 192.168.1.20;branch=z9hG4bKp\nProxy-Authorization: digest user=trunk realm=carrier password=other\n\
+                server > alg 407\nProxy-Authenticate: challenge realm=carrier\nalg > server ACK\nalg > phone 503\nphone > alg ACK\n";
+    let found = "told 1 of 1 client was not seen to get in: 1 wrong password\nhigh digest-wrong-password says=Enter_the_secret_again_on_198.51.100.7";
+    check(&[NAMES, call, LATER], "trunk,*,secret\n", found);
+    let report = analyse(&[NAMES, call, LATER], NOTHING);
+    assert_eq!(report.sessions[0].user, "1001");
+}
+
+#[test]
 fn a_request_uri_counts_where_a_right_digest_was_refused_for_it() {
     // The language cannot forward under another Request-URI, so both requests are written out.
     let sent = |password: &str| {

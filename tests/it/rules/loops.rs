@@ -502,3 +502,11 @@ fn nonces_that_nobody_saw_given_are_not_known_to_be_new() {
     let unseen = [names, asked, &round("b1"), &round("b2"), &round("b3"), LATER];
     check(&unseen, SECRET, "high stale-loop fault=unknown sure=possible unsaid=newest_nonce._");
 }
+
+#[test]
+fn a_loop_in_which_one_digest_is_right_does_not_say_that_none_fits() {
+    let changed = [ASKED, RIGHT, REFUSED, WRONG, REFUSED, WRONG, REFUSED, LATER];
+    check(&changed, SECRET, "medium challenge-loop cause=wrong-digest says=Not_all_digests_fit");
+    let wrong = [ASKED, WRONG, REFUSED, WRONG, REFUSED, WRONG, REFUSED, LATER];
+    check(&wrong, SECRET, "medium challenge-loop cause=wrong-digest says=The_digests_do_not_fit");
+}

@@ -261,6 +261,23 @@ fn nonce_from_other_server_knows_two_clocks_behind_one_address() {
 }
 
 #[test]
+fn nonce_from_other_server_knows_two_clocks_behind_a_proxy_that_was_captured() {
+    let names = "phone 192.0.2.10\nproxy 203.0.113.7\nnode-a 203.0.113.11\nnode-b 203.0.113.12\n";
+    let story = |ahead: u32| {
+        let challenge = |made: u32| format!("401\nWWW-Authenticate: challenge nonce={}\n", kamailio(made, 300, &[]));
+        format!(
+            "phone > proxy REGISTER\nproxy > node-a forward\nnode-a > proxy {}proxy > phone forward\nphone > proxy REGISTER\n\
+             Authorization: digest user=1001 password=secret\nproxy > node-b forward\nnode-b > proxy {}proxy > phone forward\n",
+            challenge(0),
+            challenge(ahead)
+        )
+    };
+    let found = "high nonce-from-other-server says=differ_by_60_min says=NTP";
+    check(&[names, &story(3601), LATER], SECRET, found);
+    check(&[names, &story(1), LATER], SECRET, "high nonce-from-other-server unsaid=NTP");
+}
+
+#[test]
 fn nonce_from_other_server_is_medium_where_the_client_recovers() {
     check(
         &[NODES, TO_A, &at_node("node-b", STALE_401), &at_node("node-b", "200")],
