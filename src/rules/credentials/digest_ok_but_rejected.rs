@@ -41,7 +41,8 @@ pub static RULE: Rule = Rule {
     summary: "The digest fits the password given and answers the current nonce, and is refused",
     finds: "Credentials whose response equals the recomputed one, that answer the newest challenge under the right header, and that \
             are challenged again without stale. Needs a secret. Where each nonce had ended by what it says itself, the cause is expired; \
-            where the same secret got in at the next try, it is info.",
+            where the same secret got in later, it is info, and medium where several new nonces were refused before: then the account was \
+            corrected on the server.",
     matters: "The client did its part. The server holds another secret or another form of the user name, checks an identity, or \
               another node answered than the one that challenged.",
     advice: "Look at the server's stored secret (HA1 is bound to user name and realm), its identity rules, and whether challenge \

@@ -61,7 +61,8 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let last = foreign.last().map_or(*index, |(last, _, _, _)| *last);
     // Where nodes refuse each other's nonces by turns, and nothing else was ever refused, it stands before the loop that they make.
     let is_by_turns = !is_the_nonce && are_by_turns(session, &foreign);
-    let is_over = recovery::has_recovered_anywhere(session, last) || is_refused_at_home(session, last);
+    let is_proven = foreign.iter().any(|(_, _, presented, _)| presented.verdict() == Some(Verdict::Match));
+    let is_over = recovery::has_recovered_anywhere(session, last) || (!is_proven && is_refused_at_home(session, last));
     let severity = nonce_facts::severity(is_the_nonce || is_by_turns, is_over);
     let user = facts::account(&presented.username(), &presented.realm());
     let (issuer, refuser) = names(session, attempt, other);

@@ -297,6 +297,10 @@ fn nonce_from_other_server_is_medium_where_a_wrong_password_keeps_the_client_out
     let wrong = story.replace("=secret", "=wrong");
     check(&[NODES, TO_A, &wrong], SECRET, "high digest-wrong-password by=-\nmedium nonce-from-other-server");
     check(&[NODES, TO_A, &story], SECRET, "high nonce-from-other-server");
+    // A right digest that was refused is the first thing to mend, whatever the client tried behind it.
+    let guessed =
+        [&at_node("node-b", PLAIN_401), &at_node("node-b", PLAIN_401).replace("=secret", "=wrong"), LATER].concat();
+    check(&[NODES, TO_A, &guessed], SECRET, "high nonce-from-other-server by=-");
 }
 
 #[test]
