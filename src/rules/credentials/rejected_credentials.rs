@@ -33,7 +33,7 @@ pub static RULE: Rule = Rule {
     finds: "Credentials that answer the current challenge under the right header, refused with a challenge that is not stale, \
             where no secret was given or the digest could not be recomputed. It is medium \
             and possible where the nonce was issued before the capture, and low where the same account was accepted later under the \
-            same Call-ID, 2 s behind the refusal or more.",
+            same Call-ID, 2 s behind the refusal or more, or where several new nonces were refused before.",
     matters: "A wrong password is one cause of this, not the only one. What the capture rules out is listed: that is what a ticket \
               to a carrier needs.",
     advice: "Give the password: then the digest is recomputed and the client or the server is cleared.",

@@ -32,7 +32,7 @@ pub static RULE: Rule = Rule {
             by the same address under another Server name, with another clock (by the nonces of both challenges) or by another node that \
             it passed the request on to, where that one never took such a nonce. Where the clocks of the two differ by 5 s and more, it says so. High needs \
             stale=true, a digest that is proven right, or several servers that refuse each other's nonces by turns and nothing else; \
-            else it is medium and possible.",
+            else it is medium and possible. It is medium, too, where the client then answered the right server with a wrong digest.",
     matters: "Behind a load balancer or several SRV records, challenge and answer may reach different nodes. Each \
             refuses what the other asked for, and a client gets in by luck only.",
     advice: "Give all nodes the same nonce secret, or keep a client on the node that challenged it. OpenSIPS \

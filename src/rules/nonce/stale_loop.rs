@@ -27,7 +27,8 @@ pub static RULE: Rule = Rule {
     label: "stale-nonce loop",
     severity: Severity::High,
     summary: "Every answer uses the newest nonce, and every one is called stale",
-    finds: "Two or more attempts in a row, each with the newest nonce, each answered stale=true, and none accepted.",
+    finds: "Two or more attempts in a row, each with the newest nonce, each answered stale=true, and none accepted. It is possible, and \
+            nobody's fault, where the challenges that brought the nonces are not in the capture.",
     matters: "The client does what it is told. The nonce's life is shorter than the retry takes, the server's nodes do not share \
               the nonce secret, its clock is off, or its nonces work once only. OpenSIPS also says stale for an algorithm or qop it \
               did not offer. PJSIP gives up after three.",

@@ -32,7 +32,7 @@ pub static RULE: Rule = Rule {
     finds: "The same request captured before and behind a device, whose credentials differ, are gone, or whose digest covers a body \
             that differs; or the same challenge, as the server sent it and as the client got it, in which the header, realm, algorithm, qop, \
             opaque, stale or nonce differ, or which is gone; or a REGISTER that was accepted, and refused by who passed it on. It is high where the request was refused behind the device and the change explains it: the digest was right \
-            before, or what it covers was changed; an answer that was changed, where the client did not get in behind it. A Request-URI that was changed counts only where a right digest was refused.",
+            before, or what it covers was changed; an answer that was changed, where the client did not get in behind it. A Request-URI that was changed counts only where a right digest was refused: of a call, which proxies route, it is medium and possible unless the answer is 400.",
     matters: "The client did it right, and the server got something else. No password helps.",
     advice: "Switch the SIP ALG of the device between the two capture points off, or use TLS. Where it is a proxy or an SBC, stop it \
              from rewriting the credentials, or let it authenticate by itself.",

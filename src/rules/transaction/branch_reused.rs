@@ -24,7 +24,7 @@ pub static RULE: Rule = Rule {
     summary: "The retry with credentials has the Via branch of the challenged request",
     finds: "A request that answers a challenge under the Via branch of the request that was challenged. It is medium \
             where the server accepted it (info where the branch is that of a proxy), or where the refusal may have another reason: a challenge with a fresh \
-            nonce shows that the server read the retry.",
+            nonce shows that the server read the retry. Behind a proxy it is possible: the client's own branch stands in a Via below.",
     matters: "The branch is the name of the transaction. A server takes the retry for a retransmission, and repeats the \
             challenge that it has kept, or says nothing.",
     advice: "Let the client make a new branch for each new request. Only the ACK of a refused INVITE and a CANCEL have \
