@@ -204,9 +204,9 @@ impl<'run> Session<'run> {
         Some((attempt, attempt.challenges.get(at.challenge)?))
     }
 
-    /// The final answer to an attempt, on each hop where it was seen.
+    /// The final answer to an attempt, on each of the first hops where it was seen.
     pub fn answers_of(&self, attempt: &Attempt<'run>) -> impl Iterator<Item = &'run Answer> {
-        let behind = attempt.hops.iter().filter_map(|hop| self.run.transactions.get(*hop));
+        let behind = attempt.hops.iter().take(HOPS_MAX).filter_map(|hop| self.run.transactions.get(*hop));
         attempt.answer().into_iter().chain(behind.filter_map(|hop| hop.answer.as_ref()))
     }
 
@@ -324,6 +324,10 @@ impl<'run> Session<'run> {
         self.run.text(id)
     }
 }
+
+/// Hops of one request whose answers are looked at: more than Max-Forwards lets it go (RFC 3261 §8.1.1.6). Bounds the search in endless
+/// sessions.
+const HOPS_MAX: usize = 70;
 
 /// Realms of a session that are looked through one by one: more than a chain of proxies has.
 const REALMS_SEARCHED: usize = 8;
