@@ -266,10 +266,11 @@ impl<'run> Session<'run> {
         self.method() == Some(&Method::Invite) && self.own_credentials().next().is_none()
     }
 
-    /// The user part of the first From URI.
+    /// The user part of the first From URI, that of a response where no request was captured.
     pub fn from_user(&self) -> &'run [u8] {
-        let from = self.attempts.iter().find_map(Attempt::request).map(|request| self.text(request.from));
-        Uri::user_of(from.unwrap_or_default())
+        let requested = self.attempts.iter().find_map(Attempt::request).map(|request| request.from);
+        let answered = || self.attempts.iter().find_map(|attempt| attempt.transaction.unseen_from());
+        requested.or_else(answered).map(|from| Uri::user_of(self.text(from))).unwrap_or_default()
     }
 
     /// The realms challenged or answered, in order of appearance.

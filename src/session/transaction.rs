@@ -67,6 +67,7 @@ struct Further {
     marks: Option<Box<Marks>>,
     listens_at: Option<u16>,
     others: Option<Box<Others>>,
+    unseen_from: Option<TextId>,
 }
 
 impl Transaction {
@@ -307,6 +308,16 @@ impl Transaction {
     pub(super) fn unseen(sighting: &Sighting<'_>, key: &Key) -> Transaction {
         let further = Further { last_sent: Some(sighting.time), ..Further::default() };
         Transaction { further: Some(Box::new(further)), ..Transaction::new(sighting, sighting.flow.reversed(), key) }
+    }
+
+    /// The From URI of its responses, where the request was not captured.
+    pub fn unseen_from(&self) -> Option<TextId> {
+        self.further.as_ref()?.unseen_from
+    }
+
+    /// Keeps that.
+    pub(super) fn name_sender(&mut self, from: TextId) {
+        self.further.get_or_insert_default().unseen_from = Some(from);
     }
 
     /// The request's direction; where only responses were seen, the reverse of theirs.

@@ -22,6 +22,8 @@ impl Run {
             transaction.follows(from);
         }
         transaction.branch = identity.branch.map(|branch| self.texts.keep(branch));
+        let from = sighting.message.from().map(|from| from.uri).filter(|uri| !uri.is_empty());
+        from.into_iter().for_each(|uri| transaction.name_sender(self.texts.keep(uri)));
         let sent_on = self.sent_on(sighting, &key, &transaction);
         let index = self.add(key, transaction);
         match sent_on {

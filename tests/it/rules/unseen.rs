@@ -280,3 +280,12 @@ fn behind_a_proxy_the_numbers_between_are_its_own() {
     };
     check(&[&behind(2), &behind(4), LATER], NOTHING, "high retry-without-credentials sure=proven");
 }
+
+#[test]
+fn responses_alone_name_the_user() {
+    let report = analyse(&["> unseen REGISTER\n< 401\nWWW-Authenticate: challenge\n", LATER], NOTHING);
+    assert_eq!(report.sessions[0].user, "1001");
+    // What is answered after a while to a request that the capture lacks is the same client's.
+    let late = "+700 > unseen REGISTER\n< 401\nWWW-Authenticate: challenge\n";
+    check(&[ASKED, RIGHT, OK, late], NOTHING, "untold 2 clients");
+}
