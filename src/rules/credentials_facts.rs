@@ -12,6 +12,7 @@ use crate::rules::Confidence;
 use crate::rules::Context;
 use crate::rules::Finding;
 use crate::rules::Severity;
+use crate::rules::Subject;
 use crate::rules::facts;
 use crate::rules::relay_facts;
 use crate::session::Attempt;
@@ -287,6 +288,17 @@ pub fn repeats_branch(session: &Session<'_>, attempt: &Attempt<'_>, presented: &
 /// Another call or message of the same address of record, from the same source, that was let past with credentials.
 pub fn other_call_let_past(session: &Session<'_>, context: &Context<'_>, attempt: &Attempt<'_>) -> Option<FrameRef> {
     context.accounts.first_let_past(&caller_key(session, attempt)?)
+}
+
+/// Whom and what these credentials are about: a request may answer several realms, each with an account of its own.
+pub fn subject(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> Subject {
+    let mut subject = facts::subject(session, attempt);
+    for (known, named) in [(&mut subject.user, presented.username()), (&mut subject.realm, presented.realm())] {
+        if !named.is_empty() {
+            *known = named.into_owned();
+        }
+    }
+    subject
 }
 
 /// The frame in which the same account got in with credentials before, in this session.

@@ -309,7 +309,7 @@ fn explain_circumstances(
     };
     let why = match doubt(session, context, attempt) {
         Some(_) => "why it let this challenge go: a restart, or an answer that it did not get".to_owned(),
-        None => format!("why it does not for {method}"),
+        None => format!("why it does not answer this {method}"),
     };
     // What it lacks is not an account, so that stands first.
     finding

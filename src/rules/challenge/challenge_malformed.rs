@@ -2,16 +2,21 @@
 
 use std::borrow::Cow;
 
+use crate::auth::Challenge;
+use crate::auth::DefectKind;
 use crate::auth::Malformed;
 use crate::auth::Scheme;
 use crate::rules::Check;
+use crate::rules::Confidence;
 use crate::rules::Context;
 use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::answer_facts;
+use crate::rules::challenge_form::ELSE_ACCOUNT;
 use crate::rules::facts;
+use crate::rules::path_facts;
 use crate::session::Attempt;
 use crate::session::AttemptOutcome;
 use crate::session::Offered;
@@ -27,16 +32,25 @@ pub static RULE: Rule = Rule {
     summary: "A Digest challenge cannot be read or lacks what the digest needs",
     finds: "A Digest challenge whose nonce is absent or empty, whose realm is absent, whose quotes are not closed, or that cannot \
             be read at all. It is medium where a challenge beside it can be answered, or where the answer refuses credentials that are not known to be right, and low where the nonce is empty and the client \
-            got in with it.",
+            got in with it. And one that is written so that strict clients see no challenge in it, without commas or with semicolons between its \
+            parameters or without a blank behind Digest, where nobody answered it.",
     matters: "Realm and nonce go into the digest: without them no client can answer.",
     advice: "Fix the server. If its own log shows a whole header, look for a device between that folds or cuts it.",
-    not_this: "A challenge cut by the snap length is a matter of the capture. An unusual but complete challenge is not malformed.",
+    not_this: "A challenge cut by the snap length is a matter of the capture. An unusual but complete challenge that is answered is not malformed.",
     sources: &["RFC 7616 section 3.3", "RFC 3261 section 20.44"],
     sample: "register-challenge-without-nonce",
     check: Check::Deviation(check),
 };
 
-fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
+fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
+    match unusable(session) {
+        Some(finding) => vec![finding],
+        None => unread(session, context).into_iter().collect(),
+    }
+}
+
+/// A challenge that lacks what a digest needs.
+fn unusable(session: &Session<'_>) -> Option<Finding> {
     let broken: Vec<(usize, _, Malformed)> = session
         .attempts
         .iter()
@@ -50,7 +64,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     // Behind credentials it is their refusal, and what is wrong with them stands first.
     let (refusing, asking): (Vec<_>, Vec<_>) =
         broken.iter().copied().partition(|(_, attempt, _)| answer_facts::refuses_doubtful(attempt));
-    let Some((_, attempt, reason)) = asking.first().or(refusing.first()).copied() else { return Vec::new() };
+    let (_, attempt, reason) = asking.first().or(refusing.first()).copied()?;
     // Where another challenge stands beside it, the client has something to answer.
     let has_other = broken.iter().all(|(_, attempt, _)| attempt.challenges.iter().any(is_answerable));
     let what = if has_other { "One of the challenges" } else { "The challenge" };
@@ -85,7 +99,54 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     finding.subject = facts::subject(session, attempt);
     finding.frames = facts::frames_of_all(broken.iter().map(|(_, attempt, _)| *attempt));
     finding.evidence = facts::challenge_evidence(attempt);
-    vec![finding]
+    Some(finding)
+}
+
+/// A challenge that has all it needs, and is written so that a client may not see it: one that nobody answered.
+fn unread(session: &Session<'_>, context: &Context<'_>) -> Option<Finding> {
+    let asked: Vec<_> = session.attempts.iter().enumerate().filter(|(_, attempt)| attempt.is_challenged()).collect();
+    let slips = |attempt: &Attempt<'_>| attempt.challenges.iter().find_map(|offered| slip(&offered.challenge));
+    let slipped: Vec<_> = asked.into_iter().filter(|(_, attempt)| slips(attempt).is_some()).collect();
+    let (index, attempt) = slipped.first().copied()?;
+    let is_answered = session.presented().any(|(_, _, presented)| presented.answers.is_some())
+        || answer_facts::has_shown_realm_elsewhere(session, context, attempt);
+    let has_other = attempt.challenges.iter().any(|offered| slip(&offered.challenge).is_none());
+    // What did not come to the client, nobody could read.
+    if is_answered || has_other || path_facts::notice_of_answer(attempt, context).is_some() {
+        return None;
+    }
+    let (severity, confidence) = match session.is_cut_short() && slipped.len() == 1 {
+        true => (Severity::Medium, Confidence::Possible),
+        false => (Severity::High, Confidence::Likely),
+    };
+    let what = slips(attempt)?;
+    let mut finding = Finding::new(&RULE, format!("The challenge is not written as SIP has it: {what}"))
+        .graded(severity, confidence)
+        .fault(Fault::Server)
+        .explained(format!(
+            "{} from {}: {what} (RFC 3261 section 25.1). Who reads strictly sees no challenge in that which it could answer, and none of them \
+             was answered.",
+            facts::count(slipped.len(), "challenge"),
+            attempt.transaction.flow().destination,
+        ))
+        .advises("Fix the challenge on the server, or find the device that changes it on the way")
+        .advises(ELSE_ACCOUNT);
+    finding.attempt = facts::lead(session, slipped.iter().map(|(index, _)| *index)).or(Some(index));
+    finding.subject = facts::subject(session, attempt);
+    finding.frames = facts::frames_of_all(slipped.iter().map(|(_, attempt)| *attempt));
+    finding.evidence = facts::challenge_evidence(attempt);
+    Some(finding)
+}
+
+/// What of the form of a challenge for digests keeps strict clients from seeing it as one.
+fn slip(challenge: &Challenge<'_>) -> Option<&'static str> {
+    let defects = challenge.defects().iter().filter(|_| challenge.scheme == Scheme::Digest);
+    defects.into_iter().find_map(|defect| match defect.kind {
+        DefectKind::MissingComma => Some("no commas stand between its parameters"),
+        DefectKind::SemicolonSeparator => Some("semicolons stand between its parameters, and no commas"),
+        DefectKind::NoBlankAfterScheme => Some("no blank stands behind the word Digest"),
+        _ => None,
+    })
 }
 
 /// Some hash whatever they are given.

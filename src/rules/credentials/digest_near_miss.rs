@@ -9,6 +9,7 @@ use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::credentials_facts;
 use crate::rules::credentials_facts::Row;
 use crate::rules::facts;
 use crate::rules::near_miss_facts;
@@ -75,7 +76,7 @@ fn finding(session: &Session<'_>, variant: Variant, rows: &[Row<'_, '_>]) -> Opt
     }
     finding.cause = Some(variant.name());
     finding.attempt = facts::lead(session, rows.iter().map(|(index, _, _)| *index));
-    finding.subject = facts::subject(session, attempt);
+    finding.subject = credentials_facts::subject(session, attempt, presented);
     finding.frames = requests;
     finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
     Some(finding)

@@ -140,7 +140,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         finding = blame_identity(finding, session, attempt, presented);
     }
     finding.attempt = facts::lead(session, refused.iter().map(|(index, _, _)| *index));
-    finding.subject = facts::subject(session, attempt);
+    finding.subject = credentials_facts::subject(session, attempt, presented);
     finding.frames = facts::frames_of_all(refused.iter().map(|(_, attempt, _)| *attempt));
     finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
     finding.evidence.extend(facts::challenge_evidence(attempt));

@@ -18,6 +18,7 @@ use crate::rules::OF_RULE_MAX;
 use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::credentials::response_malformed;
+use crate::rules::credentials_facts;
 use crate::rules::credentials_facts::Row;
 use crate::rules::facts;
 use crate::rules::relay_facts;
@@ -102,7 +103,7 @@ fn finding((session, context): (&Session<'_>, &Context<'_>), mine: &[Row<'_, '_>
             .push_str(" With qop=auth-int the body counts too: one that was changed on the way looks the same.");
     }
     finding.attempt = facts::lead(session, mine().map(|(index, _, _)| *index));
-    finding.subject = facts::subject(session, attempt);
+    finding.subject = credentials_facts::subject(session, attempt, presented);
     finding.frames = requests;
     finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
     let last = mine().next_back();

@@ -1,5 +1,6 @@
 //! SA204: 403 to credentials.
 
+use crate::base::FrameNumber;
 use crate::base::FrameRef;
 use crate::digest::Verdict;
 use crate::rules::Check;
@@ -101,11 +102,21 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         finding.fault = Fault::Client;
     }
     finding.attempt = facts::lead(session, forbidden.iter().map(|(index, _, _)| *index));
-    finding.subject = facts::subject(session, attempt);
+    finding.subject = credentials_facts::subject(session, attempt, presented);
     finding.frames = facts::frames_of_all(forbidden.iter().map(|(_, attempt, _)| *attempt));
     finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
     finding.evidence.extend(facts::status_evidence(session, attempt));
     vec![finding]
+}
+
+/// Says that the server had accepted the same account from that client before, where nothing else tells why it refuses it now.
+pub fn settle_account(finding: &mut Finding, before: FrameNumber) {
+    let Some(advice) = finding.remedy.iter_mut().find(|advice| **advice == CHECK_ADDRESSES) else { return };
+    *advice = format!(
+        "See on the server what became of the account since frame {before}: it may have been disabled, barred or given another password"
+    )
+    .into();
+    finding.explanation.push_str(&format!(" The same account was accepted in frame {before}."));
 }
 
 /// A B2BUA let the credentials past and was itself refused behind it.
@@ -126,7 +137,7 @@ fn refused_behind(session: &Session<'_>) -> Option<Finding> {
         .excludes("wrong password of this client: the server let it past before it called on")
         .advises(format!("See why the call that {server} made was refused in frame {}: account and permissions of its trunk", behind.number));
     finding.attempt = Some(index);
-    finding.subject = facts::subject(session, attempt);
+    finding.subject = credentials_facts::subject(session, attempt, presented);
     finding.frames = facts::frames_of_all([attempt]);
     finding.frames.push(behind);
     finding.frames.sort_unstable();

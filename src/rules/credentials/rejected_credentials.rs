@@ -162,7 +162,7 @@ fn made_good(session: &Session<'_>) -> Option<Finding> {
         ))
         .advises("Nothing, where a password was corrected; else give it, to learn whether the digests that were refused were right");
     finding.attempt = Some(index);
-    finding.subject = facts::subject(session, attempt);
+    finding.subject = credentials_facts::subject(session, attempt, presented);
     finding.frames = facts::frames_of_all(refused.iter().map(|(_, attempt, _)| *attempt).chain([accepted]));
     finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
     Some(finding)

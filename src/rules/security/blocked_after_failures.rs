@@ -60,21 +60,23 @@ fn check(facts: &CaptureFacts) -> Vec<Finding> {
         let user = conduct.tries.iter().max_by_key(|(_, tries)| tries.refused.count());
         let refusals = usize::try_from(conduct.refusals).unwrap_or(usize::MAX);
         let sent = usize::try_from(silence.sent).unwrap_or(usize::MAX);
-        let mut finding =
-            Finding::new(&RULE, format!("{} answers {} no more after {} refusals", key.server, key.client, refusals))
-                .graded(Severity::Medium, Confidence::Likely)
-                .fault(Fault::Operator)
-                .explained(format!(
-                    "{} got no answer of any kind, {} after the last refusal; meanwhile {} was answered in frame {}. The server, or \
+        let mut finding = Finding::new(
+            &RULE,
+            format!("{} answers {} no more after {} refusals", key.server, key.client, refusals),
+        )
+        .graded(Severity::Medium, Confidence::Likely)
+        .fault(Fault::Operator)
+        .explained(format!(
+            "{} got no SIP answer, {} after the last refusal; meanwhile {} was answered in frame {}. The server, or \
                      fail2ban beside it, has most likely blocked the source.",
-                    facts::count(sent, "packet"),
-                    facts::duration_text(silence.since.since(refused_last)),
-                    other.client,
-                    other.at.number
-                ))
-                .excludes("a server that is down: it answers others")
-                .advises("First correct what was refused: see the findings about the credentials of this source")
-                .advises(format!("Then lift the ban (fail2ban-client unban {}), or wait until it ends", key.client));
+            facts::count(sent, "packet"),
+            facts::duration_text(silence.since.since(refused_last)),
+            other.client,
+            other.at.number
+        ))
+        .excludes("a server that is down: it answers others")
+        .advises("First correct what was refused: see the findings about the credentials of this source")
+        .advises(format!("Then lift the ban (fail2ban-client unban {}), or wait until it ends", key.client));
         finding.frames = silence.seen.frames();
         finding.frames.push(other.at);
         finding.frames.sort_unstable();

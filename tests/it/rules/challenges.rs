@@ -432,3 +432,22 @@ fn a_client_that_begins_anew_has_not_answered() {
     let other = anew.replace("> REGISTER", "> REGISTER\nTo: <sip:1002@pbx.example.com>");
     check(&[&first, &other], NOTHING, open);
 }
+
+#[test]
+fn a_challenge_that_strict_clients_do_not_see_is_the_servers() {
+    for (odd, said) in [
+        ("Digest realm=\"pbx\" nonce=\"n\" algorithm=MD5", "no_commas"),
+        ("Digest realm=\"pbx\"; nonce=\"n\"; algorithm=MD5", "semicolons"),
+        ("Digestrealm=\"pbx\",nonce=\"n\"", "no_blank"),
+    ] {
+        let asked = format!("> REGISTER\n< 401\nWWW-Authenticate: {odd}\n");
+        let found = format!(
+            "high challenge-malformed fault=server sure=likely by=- says={said}\nmedium retry-without-credentials by=challenge-malformed"
+        );
+        check(&[&asked, &asked, &asked, LATER], NOTHING, &found);
+        // Who answers it has read it.
+        let answer = "> REGISTER\nAuthorization: Digest username=\"1001\", realm=\"pbx\", nonce=\"n\", uri=\"sip:pbx.example.com\", \
+                      response=\"0123456789abcdef0123456789abcdef\"\n< 200\n";
+        check(&[&asked, answer], NOTHING, "no challenge-malformed");
+    }
+}

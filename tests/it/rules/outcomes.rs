@@ -289,3 +289,12 @@ fn new_nonces_refused_in_a_row_are_told_although_the_client_got_in_at_once() {
     // One may have gone to another node, or was too old.
     check(&[ASKED, RIGHT, REFUSED, RIGHT, OK, LATER], NOTHING, "no rejected-credentials");
 }
+
+#[test]
+fn an_account_that_was_accepted_before_is_not_told_to_look_at_its_addresses() {
+    let again = "+60 [b] > REGISTER\n[b] < 401\nWWW-Authenticate: challenge\n[b] > REGISTER\n\
+                 Authorization: digest user=1001 password=secret\n[b] < 403 Account disabled\n";
+    let barred = "high forbidden-after-credentials says=what_became_of_the_account unsaid=Contact_addresses";
+    check(&[ASKED, RIGHT, OK, again, LATER], SECRET, barred);
+    check(&[again, LATER], SECRET, "high forbidden-after-credentials unsaid=what_became says=Contact_addresses");
+}

@@ -243,3 +243,13 @@ fn a_request_that_answers_two_realms_of_one_nonce_confuses_none() {
     check(&[asked, both, CALL_OK, LATER], SECRET, "no realm-mismatch");
     check(&[asked, &both.replace("realm=core", "realm=other"), CALL_OK, LATER], SECRET, "medium realm-mismatch");
 }
+
+#[test]
+fn a_wrong_secret_of_one_realm_is_not_cleared_by_that_of_another() {
+    let asked =
+        "> INVITE\n< 407\nProxy-Authenticate: challenge realm=a\nProxy-Authenticate: challenge realm=b\n> ACK\n";
+    let both = "> INVITE\nProxy-Authorization: digest user=1001 realm=a password=secret\n\
+                Proxy-Authorization: digest user=1001 realm=b password=wrong\n< 407\nProxy-Authenticate: challenge realm=b\n> ACK\n";
+    let secrets = "1001,a,secret\n1001,b,other\n";
+    check(&[asked, both, both, LATER], secrets, "high digest-wrong-password unsaid=accepts_a_digest_of_that_secret");
+}

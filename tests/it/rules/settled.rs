@@ -157,7 +157,8 @@ fn another_request_of_the_dialog_answers_nothing() {
 #[test]
 fn another_method_or_realm_of_the_account_answers_nothing() {
     let watched = "[s] > SUBSCRIBE\n[s] < 407\nProxy-Authenticate: challenge\n+3 ";
-    let unanswered = "high challenge-unanswered fault=client sure=proven says=See_why_it_does_not_for_SUBSCRIBE";
+    let unanswered =
+        "high challenge-unanswered fault=client sure=proven says=See_why_it_does_not_answer_this_SUBSCRIBE";
     check(&[watched, REGISTERED, LATER], SECRET, unanswered);
     // The same method for the same realm at the same server is what was asked for.
     let again = "[t] > SUBSCRIBE\n[t] < 407\nProxy-Authenticate: challenge\n\
