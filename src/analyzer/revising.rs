@@ -64,12 +64,6 @@ impl Analyzer {
             let accepted = server.and_then(|server| accounts.first_secret_taken((user, realm), server));
             accepted.into_iter().for_each(|accepted| digest_wrong_password::blame_client(finding, accepted));
         });
-        self.messages.findings.revise(&forbidden_after_credentials::RULE, |finding| {
-            let Subject { user, realm, client, server, .. } = &finding.subject;
-            let (Some((client, server)), Some(at)) = (client.zip(*server), finding.frames.first()) else { return };
-            let before = accounts.taken_near((user, realm), client, server, *at).filter(|before| before < at);
-            before.into_iter().for_each(|before| forbidden_after_credentials::settle_account(finding, before.number));
-        });
         let sources = &facts.chronicle.sources;
         self.messages.findings.revise(&no_response_at_all::RULE, |finding| {
             let pair = finding.subject.client.zip(finding.subject.server);

@@ -99,6 +99,7 @@ pub fn name_sender(session: &Session<'_>, finding: &mut Finding) {
             " The client here is {}, which sends the request on to {} with credentials of its own, and not {began}, which began.",
             flow.source.address, flow.destination.address
         ));
+        // Whoever reads the advice would go to the client that began.
         let sender = flow.source.address;
         for advice in &mut finding.remedy {
             *advice = advice.replace("on the client", &format!("on {sender}")).into();

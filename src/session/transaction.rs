@@ -315,8 +315,8 @@ impl Transaction {
         self.further.as_ref()?.unseen_from
     }
 
-    /// Keeps that.
-    pub(super) fn name_sender(&mut self, from: TextId) {
+    /// Keeps the From URI of a response.
+    pub(super) fn note_unseen_from(&mut self, from: TextId) {
         self.further.get_or_insert_default().unseen_from = Some(from);
     }
 

@@ -22,8 +22,9 @@ impl Run {
             transaction.follows(from);
         }
         transaction.branch = identity.branch.map(|branch| self.texts.keep(branch));
-        let from = sighting.message.from().map(|from| from.uri).filter(|uri| !uri.is_empty());
-        from.into_iter().for_each(|uri| transaction.name_sender(self.texts.keep(uri)));
+        if let Some(from) = sighting.message.from().filter(|from| !from.uri.is_empty()) {
+            transaction.note_unseen_from(self.texts.keep(from.uri));
+        }
         let sent_on = self.sent_on(sighting, &key, &transaction);
         let index = self.add(key, transaction);
         match sent_on {

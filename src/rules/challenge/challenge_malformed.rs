@@ -104,10 +104,11 @@ fn unusable(session: &Session<'_>) -> Option<Finding> {
 
 /// A challenge that has all it needs, and is written so that a client may not see it: one that nobody answered.
 fn unread(session: &Session<'_>, context: &Context<'_>) -> Option<Finding> {
-    let asked: Vec<_> = session.attempts.iter().enumerate().filter(|(_, attempt)| attempt.is_challenged()).collect();
     let slips = |attempt: &Attempt<'_>| attempt.challenges.iter().find_map(|offered| slip(&offered.challenge));
-    let slipped: Vec<_> = asked.into_iter().filter(|(_, attempt)| slips(attempt).is_some()).collect();
-    let (index, attempt) = slipped.first().copied()?;
+    let asked = session.attempts.iter().enumerate().filter(|(_, attempt)| attempt.is_challenged());
+    let slipped: Vec<_> = asked.filter_map(|(index, attempt)| Some((index, attempt, slips(attempt)?))).collect();
+    let (_, attempt, what) = slipped.first().copied()?;
+    // Who answers one can read it.
     let is_answered = session.presented().any(|(_, _, presented)| presented.answers.is_some())
         || answer_facts::has_shown_realm_elsewhere(session, context, attempt);
     let has_other = attempt.challenges.iter().any(|offered| slip(&offered.challenge).is_none());
@@ -119,7 +120,6 @@ fn unread(session: &Session<'_>, context: &Context<'_>) -> Option<Finding> {
         true => (Severity::Medium, Confidence::Possible),
         false => (Severity::High, Confidence::Likely),
     };
-    let what = slips(attempt)?;
     let mut finding = Finding::new(&RULE, format!("The challenge is not written as SIP has it: {what}"))
         .graded(severity, confidence)
         .fault(Fault::Server)
@@ -131,9 +131,9 @@ fn unread(session: &Session<'_>, context: &Context<'_>) -> Option<Finding> {
         ))
         .advises("Fix the challenge on the server, or find the device that changes it on the way")
         .advises(ELSE_ACCOUNT);
-    finding.attempt = facts::lead(session, slipped.iter().map(|(index, _)| *index)).or(Some(index));
+    finding.attempt = facts::lead(session, slipped.iter().map(|(index, _, _)| *index));
     finding.subject = facts::subject(session, attempt);
-    finding.frames = facts::frames_of_all(slipped.iter().map(|(_, attempt)| *attempt));
+    finding.frames = facts::frames_of_all(slipped.iter().map(|(_, attempt, _)| *attempt));
     finding.evidence = facts::challenge_evidence(attempt);
     Some(finding)
 }
@@ -142,8 +142,8 @@ fn unread(session: &Session<'_>, context: &Context<'_>) -> Option<Finding> {
 fn slip(challenge: &Challenge<'_>) -> Option<&'static str> {
     let defects = challenge.defects().iter().filter(|_| challenge.scheme == Scheme::Digest);
     defects.into_iter().find_map(|defect| match defect.kind {
-        DefectKind::MissingComma => Some("no commas stand between its parameters"),
-        DefectKind::SemicolonSeparator => Some("semicolons stand between its parameters, and no commas"),
+        DefectKind::MissingComma => Some("a comma is missing between its parameters"),
+        DefectKind::SemicolonSeparator => Some("a semicolon stands between its parameters in place of a comma"),
         DefectKind::NoBlankAfterScheme => Some("no blank stands behind the word Digest"),
         _ => None,
     })

@@ -1,6 +1,5 @@
 //! SA204: 403 to credentials.
 
-use crate::base::FrameNumber;
 use crate::base::FrameRef;
 use crate::digest::Verdict;
 use crate::rules::Check;
@@ -109,16 +108,6 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     vec![finding]
 }
 
-/// Says that the server had accepted the same account from that client before, where nothing else tells why it refuses it now.
-pub fn settle_account(finding: &mut Finding, before: FrameNumber) {
-    let Some(advice) = finding.remedy.iter_mut().find(|advice| **advice == CHECK_ADDRESSES) else { return };
-    *advice = format!(
-        "See on the server what became of the account since frame {before}: it may have been disabled, barred or given another password"
-    )
-    .into();
-    finding.explanation.push_str(&format!(" The same account was accepted in frame {before}."));
-}
-
 /// A B2BUA let the credentials past and was itself refused behind it.
 fn refused_behind(session: &Session<'_>) -> Option<Finding> {
     let refused_403 = |attempt: &Attempt<'_>| attempt.status() == Some(403) && attempt.has_credentials();
@@ -200,9 +189,14 @@ pub fn settle_doubt(finding: &mut Finding, accepted: Option<FrameRef>) {
          does not allow.",
         accepted.number
     );
-    let Some(doubt) = [right, unchecked].into_iter().find(|doubt| finding.explanation.contains(doubt)) else { return };
-    // What nobody checked may have been corrected before it was accepted.
     let is_later = finding.frames.first().is_some_and(|refused| accepted > *refused);
+    let Some(doubt) = [right, unchecked].into_iter().find(|doubt| finding.explanation.contains(doubt)) else {
+        if !is_later {
+            tell_accepted_before(finding, accepted);
+        }
+        return;
+    };
+    // What nobody checked may have been corrected before it was accepted.
     if doubt == unchecked && is_later {
         finding.explanation.push_str(&format!(
             " The server accepted credentials of the same account from this client later, in frame {}: the secret was good all the time, or \
@@ -223,6 +217,17 @@ pub fn settle_doubt(finding: &mut Finding, accepted: Option<FrameRef>) {
         )
         .into();
     }
+}
+
+/// Says of a REGISTER that the server had accepted the same account from that client before: what it asks for then is no news to the server.
+fn tell_accepted_before(finding: &mut Finding, accepted: FrameRef) {
+    let before = accepted.number;
+    let Some(advice) = finding.remedy.iter_mut().find(|advice| *advice == CHECK_ADDRESSES) else { return };
+    *advice = format!(
+        "See on the server what became of the account since frame {before}: it may have been disabled, barred or given another password"
+    )
+    .into();
+    finding.explanation.push_str(&format!(" The same account was accepted in frame {before}."));
 }
 
 /// What was answered to what, how sure it is what that means, and why.

@@ -436,8 +436,8 @@ fn a_client_that_begins_anew_has_not_answered() {
 #[test]
 fn a_challenge_that_strict_clients_do_not_see_is_the_servers() {
     for (odd, said) in [
-        ("Digest realm=\"pbx\" nonce=\"n\" algorithm=MD5", "no_commas"),
-        ("Digest realm=\"pbx\"; nonce=\"n\"; algorithm=MD5", "semicolons"),
+        ("Digest realm=\"pbx\" nonce=\"n\" algorithm=MD5", "a_comma_is_missing"),
+        ("Digest realm=\"pbx\"; nonce=\"n\"; algorithm=MD5", "a_semicolon_stands"),
         ("Digestrealm=\"pbx\",nonce=\"n\"", "no_blank"),
     ] {
         let asked = format!("> REGISTER\n< 401\nWWW-Authenticate: {odd}\n");

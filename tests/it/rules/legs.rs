@@ -307,3 +307,17 @@ fn a_403_that_names_the_uri_is_about_the_uri_behind_a_proxy_too() {
         "high forbidden-after-credentials by=-\ninfo uri-differs-from-request-uri",
     );
 }
+
+#[test]
+fn credentials_that_a_device_passes_on_and_the_capture_cuts_are_not_altered() {
+    let story = |len: usize| {
+        format!(
+            "snaplen {len}\n{NAMES}phone > proxy REGISTER\nproxy > server forward\nserver > proxy 401\nWWW-Authenticate: challenge nonce=a1a1\n\
+             proxy > phone forward\nphone > proxy REGISTER\nAuthorization: digest user=1001 password=wrong cnonce=c01\n\
+             proxy > server forward\nserver > proxy 401\nWWW-Authenticate: challenge nonce=b2b2\nproxy > phone forward\n{LATER}"
+        )
+    };
+    for len in (200..900).step_by(7) {
+        check(&[&story(len)], SECRET, "no header-altered-en-route");
+    }
+}

@@ -297,4 +297,8 @@ fn an_account_that_was_accepted_before_is_not_told_to_look_at_its_addresses() {
     let barred = "high forbidden-after-credentials says=what_became_of_the_account unsaid=Contact_addresses";
     check(&[ASKED, RIGHT, OK, again, LATER], SECRET, barred);
     check(&[again, LATER], SECRET, "high forbidden-after-credentials unsaid=what_became says=Contact_addresses");
+    // Of a call it is what the call asks for.
+    let call = format!("{CALL_ASKED}{CALL_RIGHT}< 403\n> ACK\n").replace("> ", "[c] > ").replace("< ", "[c] < ");
+    let not_allowed = "high forbidden-after-credentials says=Compare_this_request unsaid=what_became";
+    check(&[ASKED, RIGHT, OK, "+5 ", &call, LATER], SECRET, not_allowed);
 }

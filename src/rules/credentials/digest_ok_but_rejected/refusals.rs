@@ -122,7 +122,7 @@ impl Refusals<'_, '_, '_> {
         finding
     }
 
-    /// The same secret got in soon after. One new nonce may have gone to another node; several in a row show that it was no nonce.
+    /// The same secret got in soon after. One new nonce may have gone to another node; several in a row seldom do.
     fn tell_made_good(&self, mut finding: Finding) -> Finding {
         let new = self.new_nonces();
         let (said, severity) = match new {
@@ -136,8 +136,9 @@ impl Refusals<'_, '_, '_> {
                 Severity::Info,
             ),
             _ => (
-                "what the server has stored for this account was corrected in between, or the account was made. The nonces were new, and used \
-                 for the first time: their age is no reason, and nodes that do not share their nonces seldom take turns so often.",
+                "most likely what the server has stored for this account was corrected in between, or the account was made. The nonces were new, \
+                 and used for the first time: their age is no reason. Nodes behind one address that do not share their nonces would look the \
+                 same.",
                 Severity::Medium,
             ),
         };
