@@ -151,14 +151,21 @@ pub fn has_got_in_soon(session: &Session<'_>, context: &Context<'_>, attempt: &A
 
 /// Whether the account ever showed credentials for the realm of a challenge to the server that asks, with whatever method.
 pub fn has_shown_realm(session: &Session<'_>, context: &Context<'_>, attempt: &Attempt<'_>) -> bool {
+    METHODS.iter().any(|method| has_shown_realm_with(method, session, context, attempt))
+}
+
+/// Whether it did so with this method.
+pub fn has_shown_realm_with(
+    method: &[u8],
+    session: &Session<'_>,
+    context: &Context<'_>,
+    attempt: &Attempt<'_>,
+) -> bool {
     let Some(key) = facts::account_key(session, attempt) else { return false };
     let server = context.accounts.server(attempt.transaction.flow().destination.address);
     attempt.challenges.iter().any(|offered| {
-        let realm = offered.realm();
-        METHODS.iter().any(|method| {
-            let purpose = context.accounts.purpose(method, &realm);
-            context.accounts.shown(&key).any(|shown| shown.purpose == purpose && shown.server == server)
-        })
+        let purpose = context.accounts.purpose(method, &offered.realm());
+        context.accounts.shown(&key).any(|shown| shown.purpose == purpose && shown.server == server)
     })
 }
 

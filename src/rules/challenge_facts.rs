@@ -130,6 +130,7 @@ fn unanswered_at(session: &Session<'_>, context: &Context<'_>, index: usize) -> 
             (Severity::Medium, Confidence::Possible)
         }
         true if is_doubtful(session, context, attempt) => (Severity::Medium, Confidence::Possible),
+        true if answers_other_calls(session, context, attempt) => (Severity::Medium, Confidence::Likely),
         true if dialog_facts::was_let_in_without(session, context, attempt) => (Severity::High, Confidence::Likely),
         true if anew.is_some() => (Severity::High, Confidence::Likely),
         true => (Severity::High, Confidence::Proven),
@@ -154,6 +155,14 @@ pub fn is_repeated_at_will(attempt: &Attempt<'_>) -> bool {
 /// Whether the account showed what was asked for soon behind the challenge, though not as an answer would.
 fn is_doubtful(session: &Session<'_>, context: &Context<'_>, attempt: &Attempt<'_>) -> bool {
     is_repeated_at_will(attempt) && matches!(answer_facts::follow_up(session, context, attempt), FollowUp::Doubtful(_))
+}
+
+/// Whether the caller of a call that was challenged like others answered the challenge to another one soon after: it knows how to.
+pub fn answers_other_calls(session: &Session<'_>, context: &Context<'_>, attempt: &Attempt<'_>) -> bool {
+    attempt.transaction.method == Method::Invite
+        && !attempt.has_credentials()
+        && matches!(circumstance(session, context, attempt), None | Some(Circumstance::ChallengeKind))
+        && answer_facts::follow_up(session, context, attempt) == FollowUp::Answer
 }
 
 /// What is missing between client and server, and who lost it: fragments get lost on the way, and bytes of a stream, which are sent

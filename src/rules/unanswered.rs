@@ -300,6 +300,11 @@ fn explain_circumstances(
             "Nothing, where the client was switched off; else let it answer this challenge as it answers others",
         );
     }
+    advise_by_use(session, context, finding, attempt)
+}
+
+/// What to do depends on whether the client showed credentials for this realm elsewhere.
+fn advise_by_use(session: &Session<'_>, context: &Context<'_>, mut finding: Finding, attempt: &Attempt<'_>) -> Finding {
     let used = match used_before(session, attempt) {
         Some(at) => format!("in frame {at}"),
         None if answer_facts::has_shown_realm_elsewhere(session, context, attempt) => {
@@ -307,15 +312,38 @@ fn explain_circumstances(
         }
         None => return finding.advises(parties::CHECK_ACCOUNT),
     };
+    if challenge_facts::answers_other_calls(session, context, attempt) {
+        return explain_other_calls(finding);
+    }
     let why = match doubt(session, context, attempt) {
         Some(_) => "why it let this challenge go: a restart, or an answer that it did not get".to_owned(),
-        None => format!("why it does not answer this {method}"),
+        None if attempt.transaction.method == Method::Invite => {
+            "why it does not answer this INVITE: many PBXs have one place for the credentials of registrations \
+             and another for those of calls (Asterisk: outbound_auth of the registration, and of the endpoint)"
+                .to_owned()
+        }
+        None => format!("why it does not answer this {}", attempt.transaction.method),
     };
     // What it lacks is not an account, so that stands first.
     finding
         .remedy
         .insert(0, format!("The client has credentials for this realm: it used them {used}. See {why}").into());
     finding
+}
+
+/// Whether it is a call of an account that is not seen to answer the challenge to any, though it does so with other methods.
+fn is_first_call(session: &Session<'_>, context: &Context<'_>, attempt: &Attempt<'_>) -> bool {
+    let method = &attempt.transaction.method;
+    *method == Method::Invite && !answer_facts::has_shown_realm_with(method.as_bytes(), session, context, attempt)
+}
+
+/// The caller answered the challenge to its next call.
+fn explain_other_calls(mut finding: Finding) -> Finding {
+    finding.explanation.push_str(
+        " Soon after, the same client answered the challenge to another INVITE for this realm: it has credentials and knows how to. The caller \
+         may have hung up, or the client did not read this challenge.",
+    );
+    finding.advises("Nothing, where the caller had hung up; else compare this challenge with the one that was answered")
 }
 
 /// What the challenge offers alone, or how it is written, is not what every client knows.

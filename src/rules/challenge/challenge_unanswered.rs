@@ -39,7 +39,7 @@ pub static RULE: Rule = Rule {
     summary: "A challenge was never answered",
     finds: "A 401 or 407 after which no request with its nonce, nor one of the same method with credentials for that realm, follows in \
             the same Call-ID (for REGISTER and its like also from the same address of record and source at the same server) within \
-            32 s, while the capture goes on, or until the client begins anew with a REGISTER without credentials. Where the capture ends \
+            32 s, while the capture goes on, or until the client begins anew with a REGISTER, or 4 s later with another INVITE, without credentials. Where the capture ends \
             earlier, the finding is medium and possible, and says how long it went on: less than 2 s speak against nobody; a pause of half a minute between two files, or of an hour without any frame, \
             is such an end, and where the capturing machine dropped packets nothing is proven. So it is where the account shows what was asked \
             for within 64 s, but later, from another port or at another server. Where the challenge itself shows why, the \
@@ -57,7 +57,7 @@ pub static RULE: Rule = Rule {
     not_this: "The same request sent again without credentials is retry-without-credentials. A challenge of which ICMP \
                says that it did not come to the client is blamed on who does not listen, or lets nothing through; and where the client then tried TCP and was refused, on the server. OPTIONS and NOTIFY pings want any \
                answer and are info. A nonce that the client used first under another Call-ID was \
-               answered, if at another server of the service. A challenge without a header that could be answered is challenge-header-missing. A call \
+               answered, if at another server of the service. A challenge without a header that could be answered is challenge-header-missing. Where the same client answers the challenge to another call soon after, it is medium. A call \
                that was cancelled, or that another branch of a forking proxy won, needs no answer. Whoever is asked within a \
                dialog by the one who began it need not answer: that is medium. So is a log-off (Expires: 0) of a client that is \
                gone: what it was to end expires by itself. A challenge to a proxy or B2BUA, for what it sent on, that did not come \
@@ -102,8 +102,12 @@ fn finding(session: &Session<'_>, context: &Context<'_>, challenge: &Unanswered)
         "The capture holds no request: whether it was answered cannot be told.".to_owned()
     } else if let Some((time, at)) = anew {
         let later = facts::duration_text(time.since(answer.time));
+        let anew = match attempt.transaction.method {
+            Method::Invite => "sent another INVITE",
+            _ => "began anew",
+        };
         format!(
-            "No request with credentials for it followed: {later} later the client began anew in frame {}, again without any.",
+            "No request with credentials for it followed: {later} later the client {anew} in frame {}, again without any.",
             at.number
         )
     } else if is_proven {

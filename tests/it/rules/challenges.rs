@@ -72,6 +72,40 @@ fn challenge_unanswered_is_not_said_where_the_answer_has_another_call_id() {
 }
 
 #[test]
+fn challenge_unanswered_is_medium_where_the_next_call_is_answered() {
+    let next = "[b] > INVITE\n[b] < 407\nProxy-Authenticate: challenge nonce=next\n[b] > ACK\n\
+                [b] > INVITE\nProxy-Authorization: digest user=1001 password=secret nonce=next\n[b] < 200\n[b] > ACK\n";
+    check(
+        &[CALL_ASKED, "+8 ", next, LATER],
+        SECRET,
+        "medium challenge-unanswered sure=likely says=hung_up\nverdict ok",
+    );
+    // One before it shows that it knew how to; nothing tells that it still does.
+    check(&[next, "+8 ", CALL_ASKED, LATER], SECRET, "high challenge-unanswered sure=proven");
+    // Another realm is another account.
+    let other = next.replace("nonce=next", "nonce=next realm=other");
+    check(&[CALL_ASKED, "+8 ", &other, LATER], SECRET, "high challenge-unanswered sure=proven");
+}
+
+#[test]
+fn challenge_unanswered_is_likely_where_the_caller_goes_on_to_its_next_call() {
+    let registered = [ASKED, RIGHT, OK].concat();
+    let call = |id: &str| {
+        format!("[{id}] > INVITE\n[{id}] < 407\nProxy-Authenticate: challenge realm=carrier\n[{id}] > ACK\n")
+    };
+    check(
+        &[&registered, &call("b"), "+12 ", &call("c")],
+        SECRET,
+        "high challenge-unanswered sure=likely says=another_INVITE\nmedium challenge-unanswered sure=possible\n\
+         verdict problems",
+    );
+    // Who places many calls has not finished the one before.
+    check(&[&registered, &call("b"), "+2 ", &call("c")], SECRET, "medium challenge-unanswered sure=possible");
+    let of_another = call("c").replace("[c] > INVITE\n", "[c] > INVITE\nFrom: <sip:2002@pbx.example.com>;tag=c\n");
+    check(&[&registered, &call("b"), "+12 ", &of_another], SECRET, "medium challenge-unanswered sure=possible");
+}
+
+#[test]
 fn challenge_unanswered_is_not_said_where_another_fork_won() {
     let forked = "
         edge 203.0.113.20  one 203.0.113.31  two 203.0.113.32
