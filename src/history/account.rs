@@ -28,6 +28,9 @@ pub struct AccountKey<'a> {
 /// How many times are kept of one account; older ones make room. As many as a number has bits.
 const KEPT_MAX: usize = 64;
 
+/// Servers answer credentials within this time, as a rule.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(1);
+
 /// Credentials that an account showed. Hashes are whole: two that fell together would make one verdict of two servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shown {
@@ -42,9 +45,9 @@ pub struct Shown {
 }
 
 impl Shown {
-    /// Whether they may come from that port's client.
+    /// Whether they may come from that port's client. As its own port, 0 is any.
     pub fn has_port_of(&self, port: u16) -> bool {
-        self.port == 0 || self.port == port
+        self.port == 0 || port == 0 || self.port == port
     }
 }
 
@@ -235,13 +238,13 @@ impl Accounts {
 
     /// When an account got in that had been refused, where it had not got in before and stays in. What it showed counts where it is for one of
     /// these purposes, and went where `refused` went, from the same port: another port is another client, and so is who has right and wrong
-    /// by turns.
+    /// by turns. What was shown a moment before `now` has no answer yet.
     pub fn got_in_for_good(
         &self,
         key: &AccountKey<'_>,
         refused: Shown,
         purposes: &[u64],
-        wait: Duration,
+        (wait, now): (Duration, CaptureTime),
     ) -> Option<CaptureTime> {
         let account = self.known(key)?;
         // What one request showed was accepted together. A call may be let past that showed nothing.
@@ -256,7 +259,9 @@ impl Accounts {
         let alike: Vec<&Shown> = account.presented.iter().filter(is_alike).collect();
         let is_accepted = |shown: &&&Shown| accepted.contains(&(shown.time, shown.purpose == refused.purpose));
         let was_in_before = alike.iter().find(is_accepted).is_some_and(|first| first.time <= refused.time);
-        let is_in_at_last = alike.last().filter(is_accepted).is_some() && !was_in_before;
+        let is_under_way = |shown: &&&Shown| !is_accepted(shown) && shown.time.plus(ANSWERED_WITHIN) > now;
+        let mut decided = alike.iter().rev().skip_while(is_under_way);
+        let is_in_at_last = decided.next().filter(is_accepted).is_some() && !was_in_before;
         // A registration that failed is not made good by a call.
         let first = alike.iter().filter(is_accepted).find(|shown| shown.purpose == refused.purpose)?.time;
         (is_in_at_last && first.since(refused.time) <= wait).then_some(first)

@@ -317,7 +317,7 @@ fn advise_by_use(session: &Session<'_>, context: &Context<'_>, mut finding: Find
     }
     let why = match doubt(session, context, attempt) {
         Some(_) => "why it let this challenge go: a restart, or an answer that it did not get".to_owned(),
-        None if attempt.transaction.method == Method::Invite => {
+        None if is_first_call(session, context, attempt) => {
             "why it does not answer this INVITE: many PBXs have one place for the credentials of registrations \
              and another for those of calls (Asterisk: outbound_auth of the registration, and of the endpoint)"
                 .to_owned()

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::auth::Qop;
 use crate::base::FrameNumber;
 use crate::base::FrameRef;
+use crate::base::network::is_private;
 use crate::digest::Verdict;
 use crate::digest::near_miss::Closest;
 use crate::history::Shown;
@@ -173,7 +174,8 @@ fn corrected(
 /// Whoever corrects a secret does so while he is at it.
 const CORRECTED_WITHIN: Duration = Duration::from_secs(300);
 
-/// How long behind the last wrong digest the same account got in under another Call-ID, from the same port where there is one.
+/// How long behind the last wrong digest the same account got in under another Call-ID: from the same port where there is one, or from the
+/// same private address. That is most often one phone, which was restarted; a public one may stand for several behind a NAT.
 fn corrected_elsewhere(
     (session, context): (&Session<'_>, &Context<'_>),
     wrong: &Attempt<'_>,
@@ -191,9 +193,9 @@ fn corrected_elsewhere(
         time: wrong.request()?.time,
         purpose: *purposes.first()?,
         server: context.accounts.server(flow.destination.address),
-        port: flow.source.port,
+        port: if is_private(flow.source.address) { 0 } else { flow.source.port },
     };
-    let since = context.accounts.got_in_for_good(&key, refused, &purposes, CORRECTED_WITHIN)?;
+    let since = context.accounts.got_in_for_good(&key, refused, &purposes, (CORRECTED_WITHIN, context.end))?;
     Some(since.since(refused.time))
 }
 

@@ -80,6 +80,43 @@ fn a_secret_that_was_corrected_under_another_call_id_is_no_failure() {
 }
 
 #[test]
+fn a_secret_that_was_corrected_with_a_restart_from_another_port_is_no_failure() {
+    let by = |who: &str, text: &str| {
+        text.replace("> ", &format!("{who} > server ")).replace("< ", &format!("{who} < server "))
+    };
+    let corrected = |address: &str, expected: &str| {
+        let phone = format!("phone {address}:5060\nagain {address}:5062\n");
+        let wrong = by("phone", &[ASKED, WRONG, REFUSED, WRONG, REFUSED].concat());
+        let right = by("again", &under("b", &[ASKED, RIGHT, OK].concat()));
+        check(&[&phone, &wrong, "+3 ", &right], SECRET, expected);
+    };
+    corrected("10.1.2.3", "verdict ok\nmedium digest-wrong-password says=corrected");
+    // Behind a public address there may be several.
+    corrected("198.51.100.9", "high digest-wrong-password says=Enter_the_secret");
+}
+
+#[test]
+fn a_secret_is_corrected_also_where_a_refresh_is_not_answered_yet() {
+    let refused = "[a] > REGISTER\nAuthorization: digest user=1001 password=wrong\n[a] < 403\n";
+    let right = "+30 [b] > REGISTER\n[b] < 401\nWWW-Authenticate: challenge\n";
+    let fits = "[b] > REGISTER\nAuthorization: digest user=1001 password=secret\n[b] < 200\n";
+    check(
+        &[
+            "[a] > REGISTER\n[a] < 401\nWWW-Authenticate: challenge\n",
+            refused,
+            right,
+            fits,
+            "+300 ",
+            fits,
+            "+300 ",
+            fits,
+        ],
+        SECRET,
+        "verdict ok\nmedium digest-wrong-password says=corrected",
+    );
+}
+
+#[test]
 fn what_proves_a_server_at_fault_is_told_once() {
     let bare = "> REGISTER\n< 401\n";
     check(
