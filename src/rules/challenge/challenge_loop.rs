@@ -15,6 +15,7 @@ use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::answer_facts;
+use crate::rules::credentials::username_not_aor;
 use crate::rules::credentials_facts;
 use crate::rules::credentials_facts::Row;
 use crate::rules::facts;
@@ -180,6 +181,9 @@ fn in_streak(
         ))
         .excludes("retransmission: every attempt counted here is a new transaction")
         .advises(advised);
+    if cause == LoopCause::Unknown && !is_right {
+        finding = username_not_aor::advise(finding, session, attempt, presented);
+    }
     if is_right || cause == LoopCause::WrongDigest {
         // What the server has stored, nobody has seen; nor need the secret given be the one in use.
         finding.confidence = Confidence::Likely;

@@ -13,6 +13,7 @@ use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::credentials::username_not_aor;
 use crate::rules::credentials_facts;
 use crate::rules::credentials_facts::Row;
 use crate::rules::facts;
@@ -79,6 +80,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         finding.explanation.push_str(&facts::ends_behind(attempt, context));
     }
     finding = finding.advises(advice(presented));
+    finding = username_not_aor::advise(finding, session, attempt, presented);
     if let_past.is_none() && !was_good && facts::is_digest(presented) {
         finding = finding.advises(NO_ACCOUNT);
     }

@@ -70,6 +70,17 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     vec![credentials_facts::about(finding, session, &about).merged_by(key)]
 }
 
+/// Advises what to look at where a registration was refused, nobody knows why, and it names another user than it registers.
+pub fn advise(finding: Finding, session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> Finding {
+    let is_asked = attempt.transaction.method == Method::Register && is_other(session, attempt, presented);
+    let Some(address) = address(session, attempt).filter(|_| is_asked) else { return finding };
+    finding.advises(format!(
+        "See whether {} is the name by which the server authenticates {}: the client names another user than it registers",
+        facts::quoted(&presented.username()),
+        facts::quoted(address)
+    ))
+}
+
 /// The address that a request speaks for.
 pub fn address<'run>(session: &Session<'run>, attempt: &Attempt<'_>) -> Option<&'run [u8]> {
     let request = attempt.request()?;

@@ -81,7 +81,7 @@ fn challenge_unanswered_is_medium_where_the_next_call_is_answered() {
         "medium challenge-unanswered sure=likely says=hung_up\nverdict ok",
     );
     // One before it shows that it knew how to; nothing tells that it still does.
-    check(&[next, "+8 ", CALL_ASKED, LATER], SECRET, "high challenge-unanswered sure=proven");
+    check(&[next, "+8 ", CALL_ASKED, LATER], SECRET, "high challenge-unanswered sure=proven unsaid=credentials_of_registrations");
     // Another realm is another account.
     let other = next.replace("nonce=next", "nonce=next realm=other");
     check(&[CALL_ASKED, "+8 ", &other, LATER], SECRET, "high challenge-unanswered sure=proven");
@@ -90,13 +90,11 @@ fn challenge_unanswered_is_medium_where_the_next_call_is_answered() {
 #[test]
 fn challenge_unanswered_is_likely_where_the_caller_goes_on_to_its_next_call() {
     let registered = [ASKED, RIGHT, OK].concat();
-    let call = |id: &str| {
-        format!("[{id}] > INVITE\n[{id}] < 407\nProxy-Authenticate: challenge realm=carrier\n[{id}] > ACK\n")
-    };
+    let call = |id: &str| format!("[{id}] > INVITE\n[{id}] < 407\nProxy-Authenticate: challenge\n[{id}] > ACK\n");
     check(
         &[&registered, &call("b"), "+12 ", &call("c")],
         SECRET,
-        "high challenge-unanswered sure=likely says=another_INVITE\nmedium challenge-unanswered sure=possible\n\
+        "high challenge-unanswered sure=likely says=another_INVITE says=credentials_of_registrations\nmedium challenge-unanswered sure=possible\n\
          verdict problems",
     );
     // Who places many calls has not finished the one before.

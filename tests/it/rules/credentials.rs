@@ -517,3 +517,15 @@ fn a_nonce_grown_old_is_no_fault_where_the_next_call_is_turned_down_by_the_calle
         check(&[called, again, answer, LATER], SECRET, "clean\ninfo digest-ok-but-rejected");
     }
 }
+
+#[test]
+fn a_registration_in_another_name_that_is_refused_is_to_be_compared_by_name() {
+    let other = "> REGISTER\nAuthorization: digest user=Reception password=wrong\n";
+    check(&[ASKED, other, REFUSED], NOTHING, "high rejected-credentials says=another_user_than_it_registers");
+    check(
+        &[ASKED, other, REFUSED, other, REFUSED, other, REFUSED],
+        NOTHING,
+        "high challenge-loop cause=unknown says=another_user_than_it_registers",
+    );
+    check(&[ASKED, WRONG, REFUSED], NOTHING, "high rejected-credentials unsaid=another_user");
+}
