@@ -87,6 +87,9 @@ pub(super) static EXPLAINS: &[(&Rule, &[&str])] = &[
         &credentials::nonce_altered::RULE,
         &[
             "digest-near-miss",
+            "digest-wrong-password",
+            "forbidden-after-credentials",
+            "malformed-credentials",
             "nonce-unknown",
             "old-nonce-reused",
             "stale-loop",
@@ -219,6 +222,16 @@ pub(super) static EXPLAINS: &[(&Rule, &[&str])] = &[
     (
         &nonce::nc_malformed::RULE,
         &["digest-ok-but-rejected", "challenge-loop", "stale-loop", "stale-ignored-by-client", "rejected-credentials"],
+    ),
+    (
+        &nonce::nc_not_reset::RULE,
+        &[
+            "nonce-rejected-without-stale",
+            "digest-ok-but-rejected",
+            "challenge-loop",
+            "stale-loop",
+            "rejected-credentials",
+        ],
     ),
     (
         &nonce::nc_backwards::RULE,

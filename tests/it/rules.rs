@@ -38,6 +38,7 @@ mod security;
 mod settled;
 mod silence;
 mod strangers;
+mod tickets;
 mod transactions;
 mod transports;
 mod unknown;

@@ -47,10 +47,13 @@ pub static RULE: Rule = Rule {
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let refused: Vec<_> = facts::presented(session).filter(|row| is_unexplained(session, row)).collect();
-    // A nonce from before the capture may simply have been too old: those that answer a challenge seen here say more.
-    let known = refused
-        .iter()
-        .find(|(_, _, presented)| facts::answers_known_challenge(context, presented) || presented.answers.is_some());
+    // A nonce from before the capture may simply have been too old: those that answer a challenge seen here say more, and most those over a
+    // nonce that had not been good before.
+    let is_known =
+        |presented: &Presented<'_>| facts::answers_known_challenge(context, presented) || presented.answers.is_some();
+    let is_new = |(index, _, presented): &&Row<'_, '_>| !nonce_facts::was_good(session, context, *index, presented);
+    let all_known = || refused.iter().filter(|(_, _, presented)| is_known(presented));
+    let known = all_known().find(is_new).or(all_known().next());
     let Some((index, attempt, presented)) = known.or(refused.first()).copied() else {
         return made_good(session).into_iter().collect();
     };
@@ -68,7 +71,8 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
             attempt.status().unwrap_or_default(),
             if was_good { "" } else { looks_the_same(presented, let_past.is_some()) }
         ));
-    if known.is_none() && facts::is_digest(presented) {
+    let has_nonce = presented.credentials.nonce().is_some_and(|nonce| !nonce.is_empty());
+    if known.is_none() && has_nonce && facts::is_digest(presented) {
         finding.explanation.push_str(" Their nonce was issued before the capture, or never: it may have been too old.");
     }
     if was_good {

@@ -1,5 +1,6 @@
 //! SA316: a new nonce, and the count goes on.
 
+use crate::digest::Verdict;
 use crate::rules::Check;
 use crate::rules::Confidence;
 use crate::rules::Context;
@@ -11,6 +12,7 @@ use crate::rules::credentials_facts;
 use crate::rules::facts;
 use crate::rules::nonce_facts;
 use crate::session::Attempt;
+use crate::session::Judgement;
 use crate::session::Presented;
 use crate::session::Session;
 
@@ -23,7 +25,7 @@ pub static RULE: Rule = Rule {
     summary: "The first use of a new nonce has a nonce count other than one",
     finds: "Credentials that answer a challenge of the session, are the first with its nonce, and count \
             something else than 00000001. It is low where nothing shows that it goes on from the nonce \
-            before, and the server did not mind.",
+            before, and the server did not mind; high where it does, the digest is right, and all such were refused.",
     matters: "The count belongs to the nonce. A server that counts takes the numbers in between for requests that \
             were lost or replayed, and may refuse.",
     advice: "Fix the client to begin at 00000001 with each new nonce.",
@@ -48,7 +50,14 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         && !lacks_request(session, attempt, presented);
     let raw = presented.credentials.nonce_count().map(|count| facts::text(count.raw)).unwrap_or_default();
     let is_refused = presented.is_refused();
-    let severity = if goes_on || is_refused { Severity::Medium } else { Severity::Low };
+    let is_why = goes_on
+        && odd.iter().all(|(_, _, presented)| presented.judgement == Judgement::Refused)
+        && odd.iter().any(|(_, _, presented)| presented.verdict() == Some(Verdict::Match));
+    let severity = match goes_on || is_refused {
+        _ if is_why => Severity::High,
+        true => Severity::Medium,
+        false => Severity::Low,
+    };
     let finding = Finding::new(&RULE, format!("The first use of a new nonce counts nc={raw}"))
         .graded(severity, if goes_on { Confidence::Likely } else { Confidence::Possible })
         .fault(Fault::Client)

@@ -25,7 +25,7 @@ pub static RULE: Rule = Rule {
     summary: "The retry with credentials has another Call-ID or From tag than the challenged request",
     finds: "A request whose nonce was given to the same client for the same method and users under another Call-ID or \
             From tag, where it stays unanswered, and that is the first to use it, within 32 s. It is high where the server refused \
-            it although the digest is right, or answered 400 or stale.",
+            it although the digest is right, or answered 400 or stale; and possible where it is the From tag.",
     matters: "A server may bind its nonces to the call: Kamailio can, to Call-ID and From tag. And whoever reads the \
             log sees a challenge without an answer, and an answer without a challenge.",
     advice: "Let the client keep Call-ID, From tag and To for the retry. On the server, leave Call-ID and From tag out \
@@ -51,7 +51,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let what = if other_tag.is_some() { "From tag" } else { "Call-ID" };
     // Nothing of it stands in the digest, and to keep From is a recommendation (RFC 3261 §8.1.3.5).
     let (severity, confidence) = match credentials_facts::grade(&rows) {
-        (Severity::High, _) if other_tag.is_some() => (Severity::Medium, Confidence::Possible),
+        (Severity::High, _) if other_tag.is_some() => (Severity::High, Confidence::Possible),
         // Let past, it is no matter.
         (_, Confidence::Proven) if other_tag.is_none() && waited > AT_ONCE => (Severity::Info, Confidence::Possible),
         _ if other_tag.is_none() && waited > AT_ONCE => (Severity::Medium, Confidence::Possible),
@@ -67,6 +67,12 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
             credentials_facts::outcome_text(&rows)
         ))
         .advises("Let the client keep Call-ID, From tag and To when it answers a challenge");
+    let finding = match (severity, other_tag) {
+        (Severity::High, Some(_)) => {
+            finding.advises("Where the server refuses it still: compare the secret that it has stored for the account")
+        }
+        _ => finding,
+    };
     let mut finding = credentials_facts::about(finding, session, &rows);
     finding.frames.push(asked);
     finding.frames.sort_unstable();

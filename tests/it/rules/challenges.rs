@@ -81,7 +81,11 @@ fn challenge_unanswered_is_medium_where_the_next_call_is_answered() {
         "medium challenge-unanswered sure=likely says=hung_up\nverdict ok",
     );
     // One before it shows that it knew how to; nothing tells that it still does.
-    check(&[next, "+8 ", CALL_ASKED, LATER], SECRET, "high challenge-unanswered sure=proven unsaid=credentials_of_registrations");
+    check(
+        &[next, "+8 ", CALL_ASKED, LATER],
+        SECRET,
+        "high challenge-unanswered sure=proven unsaid=credentials_of_registrations",
+    );
     // Another realm is another account.
     let other = next.replace("nonce=next", "nonce=next realm=other");
     check(&[CALL_ASKED, "+8 ", &other, LATER], SECRET, "high challenge-unanswered sure=proven");

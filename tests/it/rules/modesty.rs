@@ -246,7 +246,7 @@ fn another_from_tag_is_no_proven_cause() {
     check(
         &[ASKED, other_tag, REFUSED],
         SECRET,
-        "medium dialog-identity-changed sure=possible\nhigh digest-ok-but-rejected by=-",
+        "high dialog-identity-changed sure=possible says=compare_the_secret\nmedium digest-ok-but-rejected by=dialog-identity-changed",
     );
 }
 

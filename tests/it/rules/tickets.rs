@@ -1,0 +1,88 @@
+//! What clients and servers of the field did, as their users' tickets tell it: each was once said wrongly, or not at all.
+
+use super::*;
+
+const WITHOUT_NONCE: &str = "> REGISTER\nAuthorization: Digest username=\"1001\", realm=\"pbx.example.com\", \
+    uri=\"sip:pbx.example.com\", response=\"0123456789abcdef0123456789abcdef\"\n";
+
+/// The right answer, but for these parameters.
+fn right(odd: &str) -> String {
+    format!("> REGISTER\nAuthorization: digest user=1001 password=secret {odd}\n")
+}
+
+#[test]
+fn a_nonce_that_is_left_out_is_the_clients_fault() {
+    let empty = right("nonce=\"\"");
+    for secret in [SECRET, NOTHING] {
+        check(
+            &[ASKED, &empty, REFUSED],
+            secret,
+            "high nonce-altered fault=client sure=proven by=- says=leaves_it_empty\nno digest-ok-but-rejected",
+        );
+        check(
+            &[ASKED, WITHOUT_NONCE, REFUSED],
+            secret,
+            "high nonce-altered fault=client sure=proven by=- says=has_none",
+        );
+        check(
+            &[ASKED, &empty, REFUSED, &empty, REFUSED],
+            secret,
+            "high nonce-altered says=leaves_it_empty\nmedium challenge-loop fault=client by=nonce-altered",
+        );
+        check(
+            &[ASKED, &empty, "< 403\n"],
+            secret,
+            "high nonce-altered\nmedium forbidden-after-credentials by=nonce-altered",
+        );
+    }
+    check(&[ASKED, &empty, REFUSED], NOTHING, "medium rejected-credentials by=nonce-altered unsaid=too_old");
+}
+
+#[test]
+fn a_nonce_is_not_left_out_by_who_has_not_been_given_one() {
+    // An IMS phone begins with all of it empty (RFC 3310 section 4), also when it begins anew.
+    let initial = "> REGISTER\nAuthorization: Digest username=\"1001\", realm=\"pbx.example.com\", nonce=\"\", \
+        uri=\"sip:pbx.example.com\", response=\"\"\n";
+    check(&[initial, REFUSED, "+40 ", initial, REFUSED], NOTHING, "no nonce-altered");
+    check(&[&right("nonce=\"\""), REFUSED, RIGHT, OK], SECRET, "no nonce-altered\nsessions accepted");
+    let both = RIGHT.trim_end().to_owned()
+        + "\nAuthorization: Digest username=\"1001\", realm=\"pbx.example.com\", \
+        nonce=\"\", uri=\"sip:pbx.example.com\", response=\"0123456789abcdef0123456789abcdef\"\n";
+    check(&[ASKED, &both, REFUSED], SECRET, "no nonce-altered");
+}
+
+#[test]
+fn a_nonce_count_that_goes_on_with_a_new_nonce_is_why_a_right_digest_is_refused() {
+    let counted = |count: u32| right(&format!("nc={count:08}"));
+    let loops = [&counted(2), REFUSED, &counted(3), REFUSED, &counted(4), REFUSED].concat();
+    check(
+        &[ASKED, RIGHT, OK, "+30 ", &loops],
+        SECRET,
+        "high nc-not-reset fault=client sure=likely by=-\nmedium digest-ok-but-rejected by=nc-not-reset\n\
+         medium challenge-loop by=nc-not-reset",
+    );
+    // Without the secret it is one oddity, and what is said of the first nonce holds for that alone.
+    let two = [&counted(2), REFUSED, &counted(3), REFUSED].concat();
+    check(
+        &[ASKED, RIGHT, OK, "+30 ", &two],
+        NOTHING,
+        "high rejected-credentials unsaid=had_been_good\nmedium nc-not-reset sure=likely",
+    );
+    // A server that takes it from the same client does not mind.
+    check(&[ASKED, RIGHT, OK, "+30 ", &two, &counted(4), OK], SECRET, "verdict ok\nmedium nc-not-reset");
+    check(&[ASKED, RIGHT, REFUSED, RIGHT, REFUSED], SECRET, "high digest-ok-but-rejected by=-\nno nc-not-reset");
+}
+
+#[test]
+fn another_from_tag_stands_before_the_servers_secret() {
+    let tagged = |tag: &str| format!("> INVITE\nFrom: <sip:1001@pbx.example.com>;tag={tag}\n");
+    let asked = format!("{}< 407\nProxy-Authenticate: challenge\n> ACK\n", tagged("one"));
+    let answer = |tag: &str| tagged(tag) + "Proxy-Authorization: digest user=1001 password=secret\n";
+    check(
+        &[&asked, &answer("two"), CALL_REFUSED],
+        SECRET,
+        "high dialog-identity-changed fault=client sure=possible by=-\nmedium digest-ok-but-rejected by=dialog-identity-changed",
+    );
+    check(&[&asked, &answer("one"), CALL_REFUSED], SECRET, "high digest-ok-but-rejected\nno dialog-identity-changed");
+    check(&[&asked, &answer("two"), CALL_OK], SECRET, "verdict ok\nmedium dialog-identity-changed");
+}
