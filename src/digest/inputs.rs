@@ -45,6 +45,7 @@ pub(super) struct Inputs<'i> {
     pub(super) nonce_count: Cow<'i, [u8]>,
     /// As sent; None is the form of RFC 2069.
     pub(super) qop: Option<Cow<'i, [u8]>>,
+    pub(super) is_qop_known: bool,
     pub(super) method: &'i [u8],
     /// The body, where qop is auth-int.
     pub(super) body: Option<&'i [u8]>,
@@ -90,15 +91,30 @@ impl<'i> Inputs<'i> {
             Algorithm::Unknown(_) => return Err(Reason::UnknownAlgorithm),
         };
         let body = match qop {
-            Some(Qop::Unknown(_)) => return Err(Reason::UnknownQop),
             Some(Qop::AuthInt) => Some(request.body.ok_or(Reason::BodyCut)?),
-            Some(Qop::Auth) | None => None,
+            // What an unknown one protects nobody knows. Whoever sends a list back, or `undefined`, hashes that text as he would hash auth.
+            Some(Qop::Auth | Qop::Unknown(_)) | None => None,
         };
         let cnonce = if qop.is_some() || sess { Some(present(Name::Cnonce)?) } else { None };
         let nonce_count = if qop.is_some() { filled(Name::NonceCount)? } else { Cow::default() };
+        let is_qop_known = !matches!(qop, Some(Qop::Unknown(_)));
         let qop = qop.and_then(|_| credentials.params.value(Name::Qop));
         let method = request.method;
-        Ok(Inputs { hash, account, sess, nonce, uri, response, cnonce, nonce_count, qop, method, body, aka })
+        Ok(Inputs {
+            hash,
+            account,
+            sess,
+            nonce,
+            uri,
+            response,
+            cnonce,
+            nonce_count,
+            qop,
+            is_qop_known,
+            method,
+            body,
+            aka,
+        })
     }
 
     /// For `-sess` what is known of the session's first request. `is_nonce_issued` says that the capture holds the challenge.
@@ -109,12 +125,14 @@ impl<'i> Inputs<'i> {
         sessions.note(self.account.username, &self.nonce, cnonce, Beginning { nonce_count, is_nonce_issued })
     }
 
-    /// A mismatch says nothing where the body that counts is another message's.
+    /// A mismatch says nothing where the body that counts is another message's, or the qop may stand for another formula.
     pub(super) fn judge(&self, verdict: Verdict) -> Verdict {
-        if verdict == Verdict::Mismatch && self.body.is_some() && self.method == ACK {
-            Verdict::Unverifiable(Reason::InviteBodyUnknown)
-        } else {
-            verdict
+        match verdict {
+            Verdict::Mismatch if self.body.is_some() && self.method == ACK => {
+                Verdict::Unverifiable(Reason::InviteBodyUnknown)
+            }
+            Verdict::Mismatch if !self.is_qop_known => Verdict::Unverifiable(Reason::UnknownQop),
+            verdict => verdict,
         }
     }
 

@@ -186,6 +186,9 @@ const AUTH: &[u8] = b"auth";
 const AUTH_INT: &[u8] = b"auth-int";
 const FIRST_USE: &[u8] = b"00000001";
 
+/// The lists of challenges that clients send back whole.
+const QOP_LISTS: [&[u8]; 4] = [b"auth,auth-int", b"auth, auth-int", b"auth-int,auth", b"auth-int, auth"];
+
 fn add_qops<'c>(candidates: &mut Candidates<'c>, around: &'c Surroundings<'c>) {
     let base = candidates.base;
     let Some(qop) = base.qop.as_deref() else {
@@ -216,6 +219,10 @@ fn add_qops<'c>(candidates: &mut Candidates<'c>, around: &'c Surroundings<'c>) {
     let plain = qop.trim_ascii();
     candidates.add(Variant::QopOther, |hashed| hashed.qop = Some(plain.to_vec().into()));
     candidates.add(Variant::QopOther, |hashed| hashed.qop = Some(plain.to_ascii_lowercase().into()));
+    // Of `qop=auth,auth-int` without quotes only the first is the value.
+    for list in QOP_LISTS {
+        candidates.add(Variant::QopOther, |hashed| hashed.qop = Some((*list).into()));
+    }
 }
 
 fn add_bodies(candidates: &mut Candidates<'_>) {

@@ -131,7 +131,11 @@ static TABLE: [(Variant, &str, &str); 35] = [
     (Variant::SessOther, "sess-other", "-sess is ignored where it is named, or used where it is not"),
     (Variant::QopIgnored, "qop-ignored", "the form of RFC 2069, without qop, is hashed although a qop is sent"),
     (Variant::QopAdded, "qop-added", "qop=auth is hashed although none is sent"),
-    (Variant::QopOther, "qop-other", "auth is hashed where auth-int is sent, or the other way round"),
+    (
+        Variant::QopOther,
+        "qop-other",
+        "another qop is hashed than is sent: auth for auth-int, the reverse, or a whole list",
+    ),
     (Variant::BodyEmpty, "body-empty", "an empty body is hashed, and another one sent (auth-int)"),
     (Variant::BodyLineEnds, "body-line-ends", "the body is hashed with other line ends than it is sent (auth-int)"),
     (Variant::SessBinaryHa1, "sess-binary-ha1", "-sess starts from the bytes of HA1 and not from its hex digits"),

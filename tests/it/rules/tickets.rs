@@ -86,3 +86,24 @@ fn another_from_tag_stands_before_the_servers_secret() {
     check(&[&asked, &answer("one"), CALL_REFUSED], SECRET, "high digest-ok-but-rejected\nno dialog-identity-changed");
     check(&[&asked, &answer("two"), CALL_OK], SECRET, "verdict ok\nmedium dialog-identity-changed");
 }
+
+#[test]
+fn a_list_that_is_sent_back_as_qop_is_the_clients_fault() {
+    let asked = "> REGISTER\n< 401\nWWW-Authenticate: challenge nonce=n1 qop=\"auth,auth-int\"\n";
+    let list = "> REGISTER\nAuthorization: Digest username=\"1001\", realm=\"pbx.example.com\", nonce=\"n1\", \
+        uri=\"sip:pbx.example.com\", response=\"0123456789abcdef0123456789abcdef\", cnonce=\"c\", nc=00000001, qop=\"auth,auth-int\"\n";
+    let odd = "high qop-not-offered fault=client sure=likely by=- says=whole_list";
+    check(&[asked, list, REFUSED], NOTHING, &format!("{odd}\nmedium rejected-credentials by=qop-not-offered"));
+    // A wrong secret may be hashed in any way.
+    check(&[asked, list, REFUSED], SECRET, &format!("{odd}\nno digest-wrong-password"));
+    check(&[asked, list, OK], NOTHING, "verdict ok\nmedium qop-not-offered");
+    // Without quotes the rest of the list is no value.
+    let unquoted = right("qop=\"auth,auth-int\"");
+    check(&[asked, &unquoted, REFUSED], SECRET, "high digest-near-miss cause=qop-other");
+    check(
+        &[asked, &right("qop=undefined"), "< 403\n"],
+        SECRET,
+        "high qop-not-offered says=undefined says=digest_is_right by=-",
+    );
+    check(&[asked, &right("qop=auth"), REFUSED], SECRET, "no qop-not-offered");
+}
