@@ -191,6 +191,22 @@ fn qops<'s>(offered: &'s Offered<'_>) -> impl Iterator<Item = Qop<'s>> + 's {
     Qop::each(offered.challenge.params.get(Name::Qop).map(|param| param.raw).unwrap_or_default())
 }
 
+/// Whether credentials leave out the algorithm that their challenge names, and the server is not seen to let any such past. Without a name it
+/// is MD5, and yet it is to be that of the challenge (RFC 7616 §3.4).
+pub fn drops_algorithm(session: &Session<'_>, presented: &Presented<'_>) -> bool {
+    let lacks = |presented: &Presented<'_>| !has_value(presented, Name::Algorithm);
+    let mut offers = offers(session, presented).peekable();
+    let is_named =
+        offers.peek().is_some() && offers.all(|offered| offered.challenge.params.get(Name::Algorithm).is_some());
+    let is_taken =
+        |other: &Presented<'_>| lacks(other) && other.judgement.is_let_past() && other.realm() == presented.realm();
+    let mut let_past = session.lookup().let_past_from(0).iter().take(LET_PAST_MAX);
+    is_named
+        && lacks(presented)
+        && !let_past
+            .any(|index| session.attempts.get(*index).is_some_and(|other| other.credentials.iter().any(is_taken)))
+}
+
 /// The qop of credentials that no challenge of theirs offers.
 pub fn qop_not_offered<'run>(session: &Session<'_>, presented: &Presented<'run>) -> Option<Qop<'run>> {
     let qop = presented.credentials.qop()?;

@@ -62,6 +62,7 @@ static CAUSES: &[Cause] = &[
     Cause {
         is_ruled_out: |session, (_, _, presented)| {
             credentials_facts::algorithm_fit(session, presented) == Some(AlgorithmFit::Same)
+                && !credentials_facts::drops_algorithm(session, presented)
         },
         text: |_, _| "wrong algorithm: it is the one of the challenge".into(),
     },

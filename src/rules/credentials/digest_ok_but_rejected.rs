@@ -109,6 +109,9 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     if other_uri(session, attempt, presented).is_some_and(|other| differences.contains(&other)) {
         finding = finding.advises(MEND_URI);
     }
+    if differences.iter().any(|difference| difference == ALGORITHM_LEFT_OUT) {
+        finding = finding.advises(WRITE_ALGORITHM);
+    }
     if !differences.is_empty() {
         finding.fault = Fault::Client;
         finding.confidence = Confidence::Possible;
@@ -267,8 +270,15 @@ fn differences_that_matter(
 /// Where credentials follow neither their challenge nor their request, although the digest over them is right.
 fn all_differences(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> Vec<String> {
     let of_challenge = session.challenge_of(presented).map(|offered| differences(presented, offered));
-    of_challenge.unwrap_or_default().into_iter().chain(other_uri(session, attempt, presented)).collect()
+    let algorithm = credentials_facts::drops_algorithm(session, presented).then(|| ALGORITHM_LEFT_OUT.to_owned());
+    let all = of_challenge.unwrap_or_default().into_iter().chain(algorithm);
+    all.chain(other_uri(session, attempt, presented)).collect()
 }
+
+const ALGORITHM_LEFT_OUT: &str =
+    "no algorithm, although the challenge names one; that means MD5, and some servers want it in writing";
+
+const WRITE_ALGORITHM: &str = "Let the client write the algorithm of the challenge into its credentials";
 
 /// Where credentials do not follow their challenge.
 fn differences(presented: &Presented<'_>, offered: &Offered<'_>) -> Vec<String> {

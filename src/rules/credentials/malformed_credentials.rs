@@ -62,7 +62,15 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         true => (format!("The server could not read the credentials of {user}"), ""),
         false => (
             format!("The request of {user} with credentials was answered 400"),
-            " Nothing about their form is odd: it may be the rest of the request that the server could not read.",
+            match credentials_facts::drops_algorithm(session, presented) {
+                true => {
+                    " They leave out the algorithm that the challenge names: it is MD5 then, and some servers want it in writing. Else it may be the \
+                     rest of the request that the server could not read."
+                }
+                false => {
+                    " Nothing about their form is odd: it may be the rest of the request that the server could not read."
+                }
+            },
         ),
     };
     let mut finding =
@@ -72,9 +80,11 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
             if requests.len() == 1 { "was" } else { "were" },
         ));
     if !is_of_form {
+        finding = finding.graded(Severity::Medium, Confidence::Possible).fault(Fault::Unknown);
+        if credentials_facts::drops_algorithm(session, presented) {
+            finding = finding.advises("Let the client write the algorithm of the challenge into its credentials");
+        }
         finding = finding
-            .graded(Severity::Medium, Confidence::Possible)
-            .fault(Fault::Unknown)
             .advises("Read the reason phrase and the server's log: which header or line of the body it stumbled over");
     }
     finding = finding

@@ -42,8 +42,14 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     });
     let Some((_, attempt, presented)) = rows.first().copied() else { return Vec::new() };
     let Some(asking) = credentials_facts::challenged_before(session, attempt, presented) else { return Vec::new() };
-    let (severity, confidence) = grade(&rows);
-    let after = if rows.iter().any(repeats_challenge) {
+    let is_anew = rows.iter().all(|row| is_answered_anew(session, row));
+    let (severity, confidence) = match grade(&rows) {
+        (Severity::High, _) if is_anew => (Severity::Medium, Confidence::Possible),
+        graded => graded,
+    };
+    let after = if is_anew {
+        "The answer has the CSeq number of the retry: the server took it for a new request, and the branch is hardly why it was refused."
+    } else if rows.iter().any(repeats_challenge) {
         "The challenge that came back is the first one, nonce and all: the server took the retry for a retransmission."
     } else if attempt.status().is_none() {
         "No answer to it was seen."
@@ -84,6 +90,14 @@ fn blame_forwarder(mut finding: Finding, attempt: &Attempt<'_>, rows: &[Row<'_, 
             .into(),
     ];
     finding.fault(Fault::Path)
+}
+
+/// Whether a refusal was made for the retry: a server that takes a request for a retransmission sends what it sent before, with the CSeq
+/// number of the first one (RFC 3261 §17.2.2). Nonces may be one all the same: Kamailio gives one within a second.
+fn is_answered_anew(session: &Session<'_>, (_, attempt, presented): &Row<'_, '_>) -> bool {
+    let asking = credentials_facts::challenged_before(session, attempt, presented);
+    let is_other = asking.is_some_and(|asking| asking.transaction.cseq != attempt.transaction.cseq);
+    is_other && attempt.status().is_some() && !presented.judgement.is_let_past()
 }
 
 /// Whether the answer repeats the very challenge that the credentials answer.

@@ -89,7 +89,7 @@ fn a_user_name_in_the_extended_form_may_be_refused_for_that() {
     let answer = |user: &str| {
         format!(
             "> REGISTER\nAuthorization: Digest {user}, realm=\"pbx.example.com\", nonce=\"n1\", uri=\"sip:pbx.example.com\", \
-             response=\"507f869d74519de19911b6d2a3053682\"\n"
+             algorithm=MD5, response=\"507f869d74519de19911b6d2a3053682\"\n"
         )
     };
     check(

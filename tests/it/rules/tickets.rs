@@ -107,3 +107,20 @@ fn a_list_that_is_sent_back_as_qop_is_the_clients_fault() {
     );
     check(&[asked, &right("qop=auth"), REFUSED], SECRET, "no qop-not-offered");
 }
+
+#[test]
+fn an_algorithm_that_is_left_out_may_be_why_a_right_digest_is_refused() {
+    let asked = "> REGISTER\n< 401\nWWW-Authenticate: challenge algorithm=MD5\n";
+    let without = right("algorithm=none");
+    let unnamed = "> REGISTER\n< 401\nWWW-Authenticate: Digest realm=\"pbx.example.com\", nonce=\"n1\", qop=\"auth\"\n";
+    check(
+        &[asked, &without, REFUSED],
+        SECRET,
+        "high digest-ok-but-rejected fault=client sure=possible says=write_the_algorithm excludes=wrong_password",
+    );
+    check(&[asked, &without, "< 400\n"], SECRET, "medium malformed-credentials sure=possible says=write_the_algorithm");
+    // Where the server took them so, or names none, it is no reason.
+    check(&[asked, &without, OK, "+30 ", &without, REFUSED, &without, REFUSED], SECRET, "no digest-wrong-password");
+    check(&[unnamed, &without, REFUSED], SECRET, "high digest-ok-but-rejected unsaid=write_the_algorithm");
+    check(&[asked, RIGHT, REFUSED], SECRET, "high digest-ok-but-rejected unsaid=write_the_algorithm");
+}

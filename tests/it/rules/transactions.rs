@@ -54,14 +54,19 @@ fn branch_reused_is_graded() {
     let asked = with_branch("< 401\nWWW-Authenticate: challenge nonce=kept\n");
     let retry = with_branch("Authorization: digest user=1001 password=secret\n");
     let kept = "< 401\nWWW-Authenticate: challenge nonce=kept\n";
-    check(&[&asked, &retry, kept, LATER], NOTHING, "high branch-reused fault=client sure=likely by=-");
-    check(&[&asked, &retry, kept, LATER], SECRET, "high branch-reused by=-\nno digest-wrong-password");
+    // What the server had sent comes again with the CSeq number of the first; what it makes anew may have the same nonce.
+    let same = with_branch("CSeq: 1 REGISTER\nAuthorization: digest user=1001 password=secret\n");
+    check(&[&asked, &same, "retransmit 2\n", LATER], NOTHING, "high branch-reused fault=client sure=likely by=-");
+    check(&[&asked, &same, "retransmit 2\n", LATER], SECRET, "high branch-reused by=-\nno digest-wrong-password");
+    let anew = "medium branch-reused sure=possible by=- says=hardly_why";
+    check(&[&asked, &retry, kept, LATER], NOTHING, &format!("{anew}\nhigh rejected-credentials by=-"));
+    check(&[&asked, &retry, kept, LATER], SECRET, &format!("{anew}\nhigh digest-ok-but-rejected by=-"));
     check(&[&asked, &retry, LATER], NOTHING, "high branch-reused sure=possible");
     check(&[&asked, &retry, REFUSED], NOTHING, "medium branch-reused sure=possible\nhigh rejected-credentials");
     check(&[&asked, &retry, OK], SECRET, "medium branch-reused sure=proven\nsessions accepted");
     // A stateless proxy makes its branch of the client's, which may be the same one, too.
     let forwarded = format!("Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKproxy\n{VIA}");
-    let story = [&asked, &retry, kept, LATER].concat().replace(VIA, &forwarded);
+    let story = [&asked, &same, "retransmit 2\n", LATER].concat().replace(VIA, &forwarded);
     check(&[&story], NOTHING, "high branch-reused fault=path sure=possible says=Vias_below");
 }
 
