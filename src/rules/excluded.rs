@@ -15,6 +15,7 @@ use crate::rules::credentials_facts::Row;
 use crate::rules::facts;
 use crate::rules::nonce::nc_repeated;
 use crate::rules::nonce_facts;
+use crate::rules::server_words;
 use crate::session::Attempt;
 use crate::session::Judgement;
 use crate::session::Offered;
@@ -79,7 +80,11 @@ static CAUSES: &[Cause] = &[
             }
         },
     },
-    Cause { is_ruled_out: has_request_uri, text: |_, _| "wrong uri: it equals the Request-URI".into() },
+    Cause {
+        // Servers compare it with other addresses, too.
+        is_ruled_out: |session, row| has_request_uri(session, row) && !server_words::blame_uri(session, row.1),
+        text: |_, _| "wrong uri: it equals the Request-URI".into(),
+    },
     Cause {
         is_ruled_out: |session, (index, _, presented)| {
             let count = presented.credentials.nonce_count().and_then(|count| count.value);

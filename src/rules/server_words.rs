@@ -8,6 +8,7 @@ use crate::rules::Severity;
 use crate::rules::configuration::registrar_rejects_contact;
 use crate::rules::facts;
 use crate::session::Answer;
+use crate::session::Attempt;
 use crate::session::Session;
 use crate::sip::status;
 
@@ -36,6 +37,11 @@ pub(super) fn quote(session: &Session<'_>, findings: &mut [Finding]) {
 pub(super) fn name(session: &Session<'_>, answer: &Answer, what: &str) -> bool {
     let texts = std::iter::once(answer.reason).chain(answer.words().map(|(_, value)| value));
     texts.into_iter().any(|text| facts::text(session.text(text)).to_ascii_lowercase().contains(what))
+}
+
+/// Whether what was answered to a request names a URI as what it dislikes: `Proxy auth uri does not match SIP "to" uri`.
+pub(super) fn blame_uri(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
+    attempt.answer().is_some_and(|answer| answer.status >= 300 && name(session, answer, " uri"))
 }
 
 fn add(session: &Session<'_>, answer: &Answer, finding: &mut Finding) {

@@ -13,6 +13,7 @@ use crate::rules::credentials::uri_differs_from_request_uri;
 use crate::rules::credentials::username_not_aor;
 use crate::rules::credentials_facts;
 use crate::rules::facts;
+use crate::rules::server_words;
 use crate::session::Attempt;
 use crate::session::Judgement;
 use crate::session::Presented;
@@ -69,7 +70,9 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
                  let the client go on",
             );
         }
-        if let_past.is_none() && username_not_aor::is_other(session, attempt, presented) {
+        if server_words::blame_uri(session, attempt) {
+            finding = finding.fault(Fault::Unknown).advises(COMPARE_URI);
+        } else if let_past.is_none() && username_not_aor::is_other(session, attempt, presented) {
             finding.fault = Fault::Operator;
             finding.explanation.push_str(
                 " The user name is not that of the address: many servers refuse that in this way, and username-not-aor tells which the two are.",
@@ -107,6 +110,8 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     finding.evidence.extend(facts::status_evidence(session, attempt));
     vec![finding]
 }
+
+const COMPARE_URI: &str = "Compare the uri of the credentials with the Request-URI, To and From, with all their parameters: the server's words name one of them";
 
 /// A B2BUA let the credentials past and was itself refused behind it.
 fn refused_behind(session: &Session<'_>) -> Option<Finding> {

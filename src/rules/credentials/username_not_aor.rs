@@ -11,6 +11,7 @@ use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::credentials_facts;
 use crate::rules::facts;
+use crate::rules::server_words;
 use crate::session::Attempt;
 use crate::session::Judgement;
 use crate::session::Presented;
@@ -42,6 +43,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let is_forbidden = |row: &&credentials_facts::Row<'_, '_>| {
         let (index, attempt, presented) = row;
         attempt.status() == Some(403)
+            && !server_words::blame_uri(session, attempt)
             && presented.judgement == Judgement::Forbidden
             && presented.verdict() != Some(Verdict::Mismatch)
             && !session.is_accepted_later(*index)

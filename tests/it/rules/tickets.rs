@@ -124,3 +124,20 @@ fn an_algorithm_that_is_left_out_may_be_why_a_right_digest_is_refused() {
     check(&[unnamed, &without, REFUSED], SECRET, "high digest-ok-but-rejected unsaid=write_the_algorithm");
     check(&[asked, RIGHT, REFUSED], SECRET, "high digest-ok-but-rejected unsaid=write_the_algorithm");
 }
+
+#[test]
+fn a_server_that_names_a_uri_does_not_mean_the_user_name() {
+    let answer = "> INVITE\nProxy-Authorization: digest user=trunk password=secret\n";
+    let secret = "trunk,*,secret\n";
+    let named = "< 403 Proxy auth uri does not match SIP \"to\" uri\n";
+    check(
+        &[CALL_ASKED, answer, named],
+        secret,
+        "high forbidden-after-credentials fault=unknown says=Compare_the_uri\ninfo username-not-aor",
+    );
+    check(
+        &[CALL_ASKED, answer, "< 403\n"],
+        secret,
+        "high forbidden-after-credentials fault=operator unsaid=Compare_the_uri\nmedium username-not-aor",
+    );
+}
