@@ -90,10 +90,33 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     if finding.attempt.is_some_and(|lead| may_have_recovered(session, lead)) {
         finding.severity = finding.severity.min(Severity::Medium);
     }
+    if is_refused {
+        let refused = repeated.iter().filter(|(_, _, p, earlier)| is_turned_down(p, earlier));
+        finding = weigh_age(finding, context, refused.map(|(_, attempt, presented, _)| (*attempt, *presented)));
+    }
     finding.subject = facts::subject(session, attempt);
     finding.frames = facts::frames_of_all(repeated.iter().flat_map(|(_, attempt, _, earlier)| [*earlier, *attempt]));
     finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
     vec![finding]
+}
+
+/// A nonce that had ended by what it says itself is refused with any count.
+fn weigh_age<'a>(
+    mut finding: Finding,
+    context: &Context<'_>,
+    refused: impl Iterator<Item = (&'a Attempt<'a>, &'a Presented<'a>)>,
+) -> Finding {
+    let over: Option<Vec<Duration>> =
+        refused.map(|(attempt, presented)| Some(nonce_facts::expired(context, attempt, presented)?.1)).collect();
+    let Some(over) = over.and_then(|over| over.into_iter().next()) else { return finding };
+    finding.severity = finding.severity.min(Severity::Medium);
+    finding.confidence = Confidence::Possible;
+    finding.explanation.push_str(&format!(
+        " The nonce had ended {} before, {}: its age alone may be why it was refused.",
+        facts::duration_text(over),
+        nonce_facts::INFERRED
+    ));
+    finding.advises("Compare the life of nonces on the server with the time between the client's requests")
 }
 
 /// A count that the server had accepted and turned down when the client answered the same nonce with it again.

@@ -340,6 +340,39 @@ fn nonce_expired_by_content_makes_the_loop_precise() {
 }
 
 #[test]
+fn a_count_that_is_repeated_with_a_nonce_that_had_ended_may_be_refused_for_its_age() {
+    let again = "> REGISTER\nAuthorization: digest user=1001 password=secret nc=00000001\n";
+    let (first, second) = (kamailio(0, 30, &[]), kamailio(41, 30, &[]));
+    check(
+        &[
+            &asked(&first),
+            RIGHT,
+            OK,
+            "+41 ",
+            again,
+            &format!("< 401\nWWW-Authenticate: challenge nonce={second}\n"),
+            LATER,
+        ],
+        SECRET,
+        "medium nc-repeated sure=possible says=its_age",
+    );
+    let (first, second) = (kamailio(0, 300, &[]), kamailio(41, 300, &[]));
+    check(
+        &[
+            &asked(&first),
+            RIGHT,
+            OK,
+            "+41 ",
+            again,
+            &format!("< 401\nWWW-Authenticate: challenge nonce={second}\n"),
+            LATER,
+        ],
+        SECRET,
+        "high nc-repeated sure=likely unsaid=its_age",
+    );
+}
+
+#[test]
 fn nonce_expired_by_content_needs_a_refusal_behind_the_end() {
     let nonce = kamailio(0, 30, &[]);
     check(
