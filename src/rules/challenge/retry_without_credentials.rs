@@ -1,5 +1,7 @@
 //! SA103: the same request again, as if nothing had been asked.
 
+use std::time::Duration;
+
 use crate::rules::Check;
 use crate::rules::Confidence;
 use crate::rules::Context;
@@ -19,6 +21,7 @@ use crate::session::Answer;
 use crate::session::Attempt;
 use crate::session::AttemptOutcome;
 use crate::session::Session;
+use crate::session::Transaction;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -28,7 +31,9 @@ pub static RULE: Rule = Rule {
     severity: Severity::High,
     summary: "The request was sent again without credentials",
     finds: "A challenge, and as the next request of the exchange the same request with a higher CSeq and still no credentials for \
-            that realm. It is medium and possible where a CSeq between the two is not in the capture: that request may have had them.",
+            that realm; or, when nobody waits for the first any more, with the same one in a new transaction. It is medium and possible where \
+            a CSeq between the two is not in the capture: that request may have had them. Where nothing was seen for 32 s before the \
+            client began again, that is no more than a numbering of its own, and it is likely.",
     matters: "The client saw the challenge and could not answer it: no account for that realm, no password, or a scheme or \
               algorithm it does not know.",
     advice: "Set user name and password. Where the client selects its account by realm, compare the configured realm with the one \
@@ -83,7 +88,10 @@ fn finding(session: &Session<'_>, context: &Context<'_>, exchange: &crate::sessi
             false => "wrong password: no digest was ever sent for this realm",
             true => "wrong password: no digest was sent in answer to this challenge",
         })
-        .excludes("retransmission: the CSeq is higher")
+        .excludes(match first.transaction.cseq == next.transaction.cseq {
+            false => "retransmission: the CSeq is higher",
+            true => "retransmission: it is another transaction, and nobody waited for the first any more",
+        })
         .advises(match has_credentials_for(session, &asked) {
             false => "Check the user name, password and realm on the client: it sends nothing that the server could check".to_owned(),
             true => format!("See why the client, which has credentials for this realm, does not send them with {method}"),
@@ -98,11 +106,7 @@ fn finding(session: &Session<'_>, context: &Context<'_>, exchange: &crate::sessi
         finding.severity = Severity::Medium;
     }
     if pairs.iter().take(GAPS_MAX).all(|(_, first, next)| is_gap_between(session, first, next)) {
-        // Retries that the capture lacks may have had them.
-        let severity = finding.severity.min(Severity::Medium);
-        finding = finding.graded(severity, Confidence::Possible).fault(Fault::Unknown);
-        finding.excluded.clear();
-        finding.explanation.push_str(" A CSeq between the two is not in the capture: that request may have had them.");
+        finding = explain_gap(session, finding, (first, next));
     }
     if first.answer().is_some_and(Answer::has_extra_via) {
         finding = unanswered::explain_extra_via(finding, first);
@@ -113,6 +117,31 @@ fn finding(session: &Session<'_>, context: &Context<'_>, exchange: &crate::sessi
     finding.frames = facts::frames_of_all(pairs.iter().flat_map(|(_, first, next)| [*first, *next]));
     finding.evidence = facts::challenge_evidence(first);
     Some(finding)
+}
+
+/// Retries that the capture lacks may have had them. Where their answers are missing, too, and all else for as long as a transaction lasts, a
+/// client that adds more than one (against RFC 3261 §10.2) is the better explanation.
+fn explain_gap(session: &Session<'_>, mut finding: Finding, (first, next): (&Attempt<'_>, &Attempt<'_>)) -> Finding {
+    finding.excluded.clear();
+    let silence = silence_between(first, next).filter(|silence| *silence >= facts::ANSWER_WITHIN);
+    if let Some(silence) = silence.filter(|_| !is_answered_between(session, first, next)) {
+        finding.explanation.push_str(&format!(
+            " A CSeq between the two is not in the capture, and no answer to one either: for {} nothing was seen. Unless the client sent it \
+             where this capture does not look, it counts on by more than one.",
+            facts::duration_text(silence)
+        ));
+        finding.confidence = finding.confidence.min(Confidence::Likely);
+        return finding;
+    }
+    finding.explanation.push_str(" A CSeq between the two is not in the capture: that request may have had them.");
+    let severity = finding.severity.min(Severity::Medium);
+    finding.graded(severity, Confidence::Possible).fault(Fault::Unknown)
+}
+
+/// How long behind a challenge the client sent its next request.
+fn silence_between(first: &Attempt<'_>, next: &Attempt<'_>) -> Option<Duration> {
+    let (answer, request) = first.answer().zip(next.request())?;
+    Some(request.time.since(answer.time))
 }
 
 /// What the challenge asks for may be more than the client knows: then its account is not the first thing to look at.
@@ -142,6 +171,9 @@ fn explain_demand(
 
 fn is_ignored(first: &Attempt<'_>, next: &Attempt<'_>) -> bool {
     let is_later = match (first.transaction.cseq, next.transaction.cseq) {
+        (Some(known), Some(later)) if known == later => {
+            silence_between(first, next).is_some_and(|silence| silence >= facts::ANSWER_WITHIN)
+        }
         (Some(first), Some(next)) => next > first,
         _ => true,
     };
@@ -177,11 +209,24 @@ fn is_gap_between(session: &Session<'_>, first: &Attempt<'_>, next: &Attempt<'_>
     if next.request().is_none_or(|request| request.via_count > 1) {
         return false;
     }
-    let Some((first, next)) = first.transaction.cseq.zip(next.transaction.cseq) else { return false };
-    let is_between = |cseq: u32| first < cseq && cseq < next;
-    let seen = session.run.transactions.iter().filter(|known| known.request.is_some());
-    let mut seen = seen.filter_map(|known| known.cseq);
-    next.saturating_sub(first) > 1 && !seen.any(is_between)
+    let Some((before, behind)) = first.transaction.cseq.zip(next.transaction.cseq) else { return false };
+    behind.saturating_sub(before) > 1 && !between(session, first, next).any(|known| known.request.is_some())
+}
+
+/// Whether answers to requests between the two were captured.
+fn is_answered_between(session: &Session<'_>, first: &Attempt<'_>, next: &Attempt<'_>) -> bool {
+    between(session, first, next).next().is_some()
+}
+
+/// What the capture holds of the CSeqs between two requests.
+fn between<'s>(
+    session: &'s Session<'_>,
+    first: &Attempt<'_>,
+    next: &Attempt<'_>,
+) -> impl Iterator<Item = &'s Transaction> {
+    let (first, next) = (first.transaction.cseq, next.transaction.cseq);
+    let all = session.run.transactions.iter();
+    all.filter(move |known| known.cseq.is_some() && first < known.cseq && known.cseq < next)
 }
 
 fn client(session: &Session<'_>, attempt: &Attempt<'_>) -> String {

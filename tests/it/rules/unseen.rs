@@ -55,6 +55,22 @@ fn a_cseq_that_the_capture_lacks_may_have_answered() {
 }
 
 #[test]
+fn a_cseq_that_was_passed_over_in_silence_answered_nothing() {
+    let asked = |cseq: u32| format!("> REGISTER\nCSeq: {cseq} REGISTER\n< 401\nWWW-Authenticate: challenge\n");
+    let again = |cseq| format!("+60 {}", asked(cseq));
+    let found = "high retry-without-credentials sure=likely fault=client says=counts_on\nverdict problems\ntold 1 of 1 client did not get in";
+    check(&[&asked(210), &again(220), &again(230)], NOTHING, found);
+    // Nobody would have waited for so long, and its answer would be there.
+    let open = "medium retry-without-credentials sure=possible fault=unknown\nverdict nothing_found";
+    check(&[&asked(210), &again(220).replace("+60", "+20")], NOTHING, open);
+    let answered = "+0.1 > unseen REGISTER\nCSeq: 211 REGISTER\n< 423\n";
+    check(&[&asked(210), answered, &again(220)], NOTHING, "no retry-without-credentials\nverdict nothing_found");
+    let same = "high retry-without-credentials sure=proven fault=client excludes=another_transaction\nverdict problems";
+    check(&[&asked(210), &again(210), &again(210)], NOTHING, same);
+    check(&[&asked(210), &again(210).replace("+60", "+20")], NOTHING, "no retry-without-credentials");
+}
+
+#[test]
 fn an_ack_shows_the_invite_that_the_capture_lacks() {
     let unseen = "> unseen INVITE\nProxy-Authorization: digest user=1001 password=secret\n< unseen 200\n";
     let ack = "> ACK\nProxy-Authorization: again\n";
