@@ -1,6 +1,7 @@
 //! SA217: the response is no digest of its algorithm.
 
 use crate::auth::Algorithm;
+use crate::auth::HashName;
 use crate::auth::Name;
 use crate::auth::Scheme;
 use crate::base::time::TRANSACTION_TIMEOUT;
@@ -85,11 +86,19 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
                  (RFC 7616 section 3.4)."
             ))
             .advises(format!("Let the client send algorithm={name} with its credentials")),
-        None => finding
-            .explained(
-                "No password gives such a response: the client prints its digest wrongly. What it computed cannot be told.",
-            )
-            .advises("Fix the client's printing of the digest: two lower-case hex digits for each byte"),
+        None => match as_long_as(presented) {
+            Some(name) => finding
+                .explained(format!(
+                    "It is as long as a digest of {name}: most likely the client computes {name} whatever algorithm it names. Only the secret \
+                     can show whether it is right as one."
+                ))
+                .advises(format!("Let the server offer {name}, or update the client to one that computes what it names")),
+            None => finding
+                .explained(
+                    "No password gives such a response: the client prints its digest wrongly. What it computed cannot be told.",
+                )
+                .advises("Fix the client's printing of the digest: two lower-case hex digits for each byte"),
+        },
     };
     finding.attempt = facts::lead(session, malformed.iter().map(|(index, _, _, _)| *index));
     finding.subject = facts::subject(session, attempt);
@@ -106,6 +115,14 @@ fn unnamed_algorithm(session: &Session<'_>, presented: &Presented<'_>) -> Option
     let is_unnamed = presented.credentials.params.get(Name::Algorithm).is_none();
     let is_as_long = asked.hash()?.hex_len() == response.len() && response.iter().all(u8::is_ascii_hexdigit);
     (is_unnamed && is_as_long).then(|| asked.name()).flatten()
+}
+
+/// The usual algorithm whose digests are as long as a response that is all hex digits, and too long or too short for the one that it names.
+fn as_long_as(presented: &Presented<'_>) -> Option<&'static str> {
+    let response = presented.credentials.response()?;
+    let usual = [HashName::Md5, HashName::Sha256];
+    let hash = usual.into_iter().find(|hash| hash.hex_len() == response.len())?;
+    response.iter().all(u8::is_ascii_hexdigit).then(|| hash.name())
 }
 
 /// Requests with an empty response that a client sent in answer to a challenge of a password algorithm. Before any challenge, and after one of

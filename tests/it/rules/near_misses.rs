@@ -284,6 +284,16 @@ fn response_malformed_is_found() {
     check(&[ASKED, &base64, REFUSED], SECRET, "high response-malformed says=not_all_hex");
     let long = response(&"0123456789abcdef".repeat(4));
     check(&[ASKED, &long, REFUSED], SECRET, "high response-malformed says=64_hex_digits\nno digest-wrong-password");
+    check(
+        &[ASKED, &long, REFUSED],
+        NOTHING,
+        "high response-malformed says=computes_SHA-256_whatever_algorithm_it_names",
+    );
+    check(
+        &[ASKED, &short, REFUSED],
+        NOTHING,
+        "high response-malformed unsaid=whatever_algorithm says=prints_its_digest_wrongly",
+    );
     check(&[ASKED, &short, OK], NOTHING, "medium response-malformed");
     check(&[ASKED, &short, "< 400\n"], NOTHING, "medium response-malformed\nhigh malformed-credentials");
     check(&[ASKED, &short, REFUSED, RIGHT, OK], SECRET, "medium response-malformed");
