@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::base::CaptureTime;
+use crate::report::failing;
 use crate::report::service::Service;
 use crate::report::service::ServiceKind;
 use crate::report::spells;
@@ -15,14 +16,11 @@ use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::challenge::basic_scheme;
 use crate::rules::configuration::registrar_rejects_contact;
-use crate::rules::facts;
 use crate::rules::path::no_response_at_all;
-use crate::rules::precedence;
 use crate::session::Attempt;
 use crate::session::AttemptOutcome;
 use crate::session::Session;
 use crate::session::SessionOutcome;
-use crate::session::judge::RETRANSMISSIONS_OF_PATIENCE;
 use crate::sip::Method;
 
 /// How far a client came that fails in the end.
@@ -90,6 +88,8 @@ pub struct Client {
     pub has_tried: bool,
     /// The capture ends before it could answer a challenge: when that came.
     cut_short: Option<CaptureTime>,
+    /// Why it was refused when it wanted to end what the capture does not show to have begun.
+    removal_refused: Option<String>,
 }
 
 /// Services of one client that are told apart: more than phones have.
@@ -115,6 +115,7 @@ impl Client {
         self.is_in_as_callee |= other.is_in_as_callee;
         self.has_tried |= other.has_tried;
         self.cut_short = self.cut_short.max(other.cut_short);
+        self.removal_refused = self.removal_refused.take().or(other.removal_refused);
         self.call_passed = self.call_passed.max(other.call_passed);
         self.call_failed = self.call_failed.into_iter().chain(other.call_failed).min();
     }
@@ -265,6 +266,11 @@ impl Client {
         self.cut_short.is_some()
     }
 
+    /// Why it was refused when it wanted to leave, where that is all that is seen of it.
+    pub fn removal_refused(&self) -> Option<&str> {
+        self.removal_refused.as_deref().filter(|_| !self.has_authenticated() && self.failure().is_none())
+    }
+
     /// Whether it got in, and the capture ends before it could answer a challenge that came later.
     pub fn is_left_open(&self) -> bool {
         let let_in = self.let_in.iter().map(|known| known.last).max();
@@ -330,16 +336,24 @@ impl Client {
         let is_open = is_unfinished && !has_failed_before;
         let is_register = session.method() == Some(&Method::Register);
         let known = if is_register { &mut self.registration } else { &mut self.request };
-        if is_open || ended < known.ended || is_unheard(session) || is_silence_doubtful(session, findings) {
+        if is_open
+            || ended < known.ended
+            || failing::is_unheard(session)
+            || failing::is_silence_doubtful(session, findings)
+        {
             return;
         }
         let failure = match session.outcome {
             SessionOutcome::Accepted | SessionOutcome::NotChallenged => None,
             // What was left open behind it is no reason.
             _ if has_failed_before => Some(registrar_rejects_contact::RULE.label.to_owned()),
-            _ => failure(session, findings),
+            _ => failing::failure(session, findings),
         };
+        let is_removal = failure.is_none() && session.outcome == SessionOutcome::Refused;
         *known = Ending { ended, failure, service };
+        if is_removal && let Some(reason) = failing::removal_refused(session, findings) {
+            self.removal_refused = Some(reason);
+        }
     }
 }
 
@@ -360,12 +374,12 @@ fn is_served(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
 }
 
 /// Whether credentials were let past.
-fn is_let_past(attempt: &Attempt<'_>) -> bool {
+pub fn is_let_past(attempt: &Attempt<'_>) -> bool {
     attempt.has_credentials() && attempt.is_let_past()
 }
 
 /// Pings want any answer, and a challenge is one.
-fn is_ping(session: &Session<'_>) -> bool {
+pub fn is_ping(session: &Session<'_>) -> bool {
     matches!(session.method(), Some(Method::Options | Method::Notify))
 }
 
@@ -374,101 +388,4 @@ fn has_failed_before_the_end(session: &Session<'_>) -> bool {
     let mut decided = session.own_attempts().rev().filter(|attempt| !attempt.is_challenged() && !attempt.is_removal());
     session.method() == Some(&Method::Register)
         && decided.next().is_some_and(|last| is_let_past(last) && last.outcome == AttemptOutcome::Failed)
-}
-
-/// Whether nobody seems to have answered because one direction alone was captured.
-fn is_unheard(session: &Session<'_>) -> bool {
-    let last = session.attempts.last().map_or(0, |last| last.transaction.retransmissions());
-    let challenged = session.attempts.iter().filter(|attempt| attempt.is_challenged()).count();
-    session.is_one_way
-        && match session.outcome {
-            // Who has an answer does not repeat the request.
-            SessionOutcome::NoAnswer => last < RETRANSMISSIONS_OF_PATIENCE,
-            // One challenge begins most sessions that end well.
-            SessionOutcome::UnansweredChallenge => challenged < 2,
-            _ => false,
-        }
-}
-
-/// Whether the last request may well have been answered, and the capture lacks that: over UDP it is repeated until it is (RFC 3261
-/// §17.1.1.2, §17.1.2.2). Nor does the first line say more than the findings do.
-fn is_silence_doubtful(session: &Session<'_>, findings: &[Finding]) -> bool {
-    let last = session.own_attempts().rev().find(|attempt| attempt.outcome == AttemptOutcome::NoAnswer);
-    let told = findings.iter().filter(|finding| {
-        finding.severity >= Severity::Medium && finding.explained_by.is_none() && precedence::speaks_of_silence(finding)
-    });
-    let is_sure = |finding: &Finding| finding.severity >= Severity::High || finding.confidence >= Confidence::Likely;
-    session.outcome == SessionOutcome::NoAnswer
-        && last
-            .is_some_and(|last| last.has_unseen_answer() || (last.has_credentials() && told.clone().next().is_some()))
-        && !told.clone().any(is_sure)
-}
-
-/// How a failed session ended, where authentication or the request itself was refused. How a call ends with the called party
-/// is not the caller's failure to authenticate.
-fn failure(session: &Session<'_>, findings: &[Finding]) -> Option<String> {
-    let method = session.method()?;
-    let status = session.final_status();
-    let last = session.attempts.iter().rev().find(|attempt| attempt.transaction.method == *method);
-    let is_own = match method {
-        Method::Register => true,
-        Method::Invite => {
-            let is_of_server = last.is_none_or(|last| last.transaction.provisional_at().is_none());
-            let is_turned_down = || {
-                let told = findings.iter().filter(|finding| finding.severity >= Severity::Medium);
-                told.into_iter().any(|finding| finding.rule.is(&registrar_rejects_contact::RULE))
-            };
-            is_of_server && (matches!(status, Some(400 | 420 | 421 | 481 | 482 | 494)) || is_turned_down())
-        }
-        // What is asked of whom is another matter than who asks.
-        _ => last.is_none_or(|last| match last.has_credentials() {
-            true => !is_let_past(last),
-            false => status == Some(403),
-        }),
-    };
-    if session.outcome == SessionOutcome::Failed && !is_own {
-        return None;
-    }
-    // Nobody answers a challenge of a call that was called off.
-    if session.outcome == SessionOutcome::UnansweredChallenge
-        && last.is_some_and(|last| facts::is_cancelled(session, last))
-    {
-        return None;
-    }
-    // Who does not answer its own server, or within a call that had begun, keeps nobody out.
-    let is_called = || findings.iter().any(|finding| finding.cause == Some(no_response_at_all::CALLED));
-    let is_behind_login = || last.is_some_and(|last| last.is_in_dialog() && !last.has_credentials());
-    if session.outcome == SessionOutcome::NoAnswer && (is_called() || is_behind_login()) {
-        return None;
-    }
-    // What was to end expires by itself: what counts is whether it had begun.
-    if last.is_some_and(Attempt::is_removal) && session.outcome != SessionOutcome::Forbidden {
-        let mut before =
-            session.attempts.iter().rev().filter(|one| one.transaction.method == *method && !one.is_removal());
-        let has_failed = |one: &Attempt<'_>| {
-            matches!(one.outcome, AttemptOutcome::Failed | AttemptOutcome::Forbidden | AttemptOutcome::Refused)
-        };
-        before.next().filter(|before| has_failed(before))?;
-    }
-    if is_ping(session) && session.outcome == SessionOutcome::UnansweredChallenge {
-        return None;
-    }
-    let mut causes =
-        findings.iter().filter(|finding| finding.severity >= Severity::Medium && finding.attempt.is_some());
-    let worst = causes.clone().find(|finding| !finding.is_over).or_else(|| causes.next());
-    // Where nobody misses the answer to a challenge, it was given elsewhere, or in what the capture lacks.
-    let is_missed = findings.iter().any(|finding| finding.attempt.is_some());
-    if session.outcome == SessionOutcome::UnansweredChallenge && !is_missed {
-        return None;
-    }
-    // It stands in the first line of strict reports as well, and another method may be any text of the capture.
-    let named = match method {
-        Method::Other(_) => "unknown method".to_owned(),
-        known => known.to_string(),
-    };
-    Some(match (worst, status) {
-        (Some(finding), _) => finding.rule.label.to_owned(),
-        (None, Some(status)) => format!("{named} ended {status}"),
-        (None, None) => format!("{named} not answered"),
-    })
 }

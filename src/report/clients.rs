@@ -186,7 +186,8 @@ impl Clients {
 
     /// `ok`, `problems` or `nothing_found`.
     pub fn verdict(&self, has_high: bool) -> &'static str {
-        if has_high || !self.attackers.is_empty() || self.clients.values().any(|client| client.failure().is_some()) {
+        let has_trouble = |client: &Box<Client>| client.failure().or(client.removal_refused()).is_some();
+        if has_high || !self.attackers.is_empty() || self.clients.values().any(has_trouble) {
             "problems"
         } else if self.clients.values().any(|client| client.has_authenticated()) {
             "ok"
@@ -210,7 +211,7 @@ impl Clients {
         };
         let labels_where = |is_in: bool| {
             let others = self.clients.values().filter(move |client| !client.has_failed() && client.is_in == is_in);
-            count(others.filter_map(|client| client.label()))
+            count(others.filter_map(|client| client.label().or(client.removal_refused())))
         };
         let (beside, open) = (labels_where(true), labels_where(false));
         for reach in Reach::ALL {

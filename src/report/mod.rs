@@ -7,6 +7,7 @@ mod clients;
 pub mod comments;
 pub mod compare;
 pub mod csv;
+mod failing;
 pub mod findings;
 pub mod hidden;
 pub mod html;

@@ -141,3 +141,20 @@ fn a_server_that_names_a_uri_does_not_mean_the_user_name() {
         "high forbidden-after-credentials fault=operator unsaid=Compare_the_uri\nmedium username-not-aor",
     );
 }
+
+#[test]
+fn who_is_refused_when_it_leaves_is_not_nothing_to_tell() {
+    let leaving = |authorization: &str| format!("> REGISTER\nExpires: 0\n{authorization}");
+    let asked = leaving("") + "< 401\nWWW-Authenticate: challenge\n";
+    let right = leaving("Authorization: digest user=1001 password=secret\n");
+    let told = "verdict problems\ntold 1 of 1 client was not seen to get in: 1 stale nonce ignored\nsessions refused";
+    check(&[&asked, &right, STALE, LATER], SECRET, told);
+    check(&[&asked, &right, STALE, LATER], NOTHING, told);
+    // Whoever had been let in leaves by itself in the end, and a client that powers off answers no challenge.
+    check(&[ASKED, RIGHT, OK, "+30 ", &right, STALE, LATER], SECRET, "untold get in\nuntold did not");
+    let other = |steps: &str| steps.replace("> REG", "[other] > REG").replace("< ", "[other] < ");
+    check(&[ASKED, RIGHT, OK, "+30 ", &other(&[&asked, &*right, STALE].concat()), LATER], SECRET, "verdict ok");
+    check(&[&asked, LATER], NOTHING, "verdict nothing_found");
+    // The capture may end before the client tries the new nonce.
+    check(&[&asked, &right, STALE], NOTHING, "verdict nothing_found");
+}
