@@ -15,6 +15,7 @@ use crate::rules;
 use crate::rules::challenge::challenge_loop;
 use crate::rules::challenge_facts;
 use crate::rules::credentials_facts;
+use crate::session::Attempt;
 use crate::session::AttemptOutcome;
 use crate::session::Judgement;
 use crate::session::Presented;
@@ -86,7 +87,10 @@ impl Messages {
 
     /// Which accounts made a call, or sent a message.
     pub(super) fn note_let_past(&mut self, session: &Session<'_>) {
-        let mut accepted = session.attempts.iter().filter(|attempt| attempt.outcome == AttemptOutcome::Accepted);
+        let is_through = |attempt: &Attempt<'_>| {
+            attempt.outcome == AttemptOutcome::Accepted || session.rang_with_credentials(attempt)
+        };
+        let mut accepted = session.attempts.iter().filter(|attempt| is_through(attempt));
         let let_past =
             accepted.find_map(|attempt| credentials_facts::caller_key(session, attempt).zip(attempt.request()));
         if let Some((key, request)) = let_past {

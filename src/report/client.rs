@@ -298,7 +298,8 @@ impl Client {
         let has_reason = reasons.peek().is_some();
         reasons.for_each(|finding| self.note_trouble(Trouble::of_session(session, number, service, finding)));
         // A call that fails behind authentication has got in, too.
-        self.is_in |= session.outcome == SessionOutcome::Accepted || session.own_attempts().any(is_let_past);
+        self.is_in |= session.outcome == SessionOutcome::Accepted
+            || session.own_attempts().any(|attempt| is_let_past(attempt) || session.rang_with_credentials(attempt));
         // Whoever is turned down behind authentication got in, and yet not what it asked for.
         let served =
             || session.own_attempts().filter(|attempt| is_served(session, attempt)).filter_map(Attempt::answer);
@@ -366,8 +367,12 @@ pub fn other_side_let_past(session: &Session<'_>) -> Option<(IpAddr, Vec<u8>)> {
     Some((attempt.transaction.flow().source.address, user.into_owned()))
 }
 
-/// Whether credentials were accepted. Where responses alone were captured, so was what is accepted behind a challenge.
+/// Whether credentials were accepted. Where responses alone were captured, so was what is accepted behind a challenge. A call that rang
+/// and was called off got as far as it could.
 fn is_served(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
+    if attempt.status() == Some(487) {
+        return session.rang_with_credentials(attempt);
+    }
     let is_asked = || session.attempts.first().is_some_and(Attempt::is_challenged);
     let is_unseen = || attempt.request().is_none() && session.is_one_way && is_asked();
     attempt.outcome == AttemptOutcome::Accepted && (attempt.has_credentials() || is_unseen())

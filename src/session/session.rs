@@ -300,6 +300,18 @@ impl<'run> Session<'run> {
         self.attempts.iter().any(|attempt| attempt.has_credentials() && attempt.is_let_past())
     }
 
+    /// Whether a call rang with credentials that was held back without them: who asked for them let them past, however it ends.
+    pub fn rang_with_credentials(&self, attempt: &Attempt<'_>) -> bool {
+        let was_held_back = |presented: &Presented<'_>| {
+            let asking = presented.answers.and_then(|at| self.attempts.get(at.attempt));
+            asking.is_some_and(|asking| asking.transaction.provisional_at().is_none())
+        };
+        attempt.transaction.provisional_at().is_some()
+            && !attempt.is_challenged()
+            && !attempt.credentials.iter().any(Presented::is_wrong)
+            && attempt.credentials.iter().any(|presented| presented.is_attempt && was_held_back(presented))
+    }
+
     /// The status of the attempt that decides the outcome; `None` where that was never answered.
     pub fn final_status(&self) -> Option<u16> {
         own(self.run, &self.attempts)

@@ -198,10 +198,14 @@ fn across_calls(session: &Session<'_>, context: &Context<'_>) -> Option<Finding>
     })?;
     let user = facts::account(&presented.username(), &presented.realm());
     let is_right = presented.verdict() == Some(Verdict::Match);
-    // A 403 may be about permission as well.
+    // A 403 may be about permission as well, and a server that let the count past twice keeps none.
     let is_of_nonce = presented.is_refused() && (is_right || presented.judgement == Judgement::Stale);
+    let nonce = presented.nonce.and_then(|id| context.nonces.get(id));
+    let was_let_past = nonce.is_some_and(|nonce| (1..=nonce.highest_count()).contains(&nonce.accepted));
+    let is_suspect = presented.judgement == Judgement::Forbidden && is_right && was_let_past;
     let (severity, confidence) = match is_of_nonce {
         true => (Severity::High, Confidence::Likely),
+        false if is_suspect => (Severity::High, Confidence::Possible),
         false => (Severity::Medium, Confidence::Possible),
     };
     let mut finding = Finding::new(&RULE, format!("{user} used a nonce count twice with the same nonce, in two Call-IDs"))
@@ -214,6 +218,11 @@ fn across_calls(session: &Session<'_>, context: &Context<'_>) -> Option<Finding>
             presented.credentials.nonce_count().map(|count| facts::text(count.raw)).unwrap_or_default(),
         ))
         .advises("Let the client count one up for each new request with the same nonce, whatever the request is for");
+    if is_suspect {
+        finding.explanation.push_str(
+            " The server had let the same account past with that nonce before. What is asked for here may be forbidden as well: a new count would show that.",
+        );
+    }
     if is_right {
         finding = finding.excludes("wrong password: the digest fits the secret given");
     }

@@ -158,3 +158,47 @@ fn who_is_refused_when_it_leaves_is_not_nothing_to_tell() {
     // The capture may end before the client tries the new nonce.
     check(&[&asked, &right, STALE], NOTHING, "verdict nothing_found");
 }
+
+const RINGS: &str = "< 180\n";
+const CALLED_OFF: &str = "+3 > CANCEL\n< 200\n< 487\nCSeq: 2 INVITE\n> ACK\n";
+
+#[test]
+fn a_call_that_rings_with_credentials_was_let_past() {
+    for end in [LATER, CALLED_OFF, "+3 > CANCEL\n< 481\n"] {
+        for secret in [SECRET, NOTHING] {
+            check(&[CALL_ASKED, CALL_RIGHT, RINGS, end], secret, "verdict ok\ntold The client authenticated");
+        }
+    }
+    // 100 comes from whoever has the request, and a server that rings before it asks has let nobody past.
+    check(&[CALL_ASKED, CALL_RIGHT, "< 100\n", LATER], SECRET, "verdict nothing_found");
+    let late = "> INVITE\n< 183\n< 407\nProxy-Authenticate: challenge\n> ACK\n";
+    check(&[late, CALL_RIGHT, "< 183\n", LATER], SECRET, "verdict nothing_found");
+    check(&[CALL_ASKED, CALL_RIGHT, RINGS, CALL_REFUSED], SECRET, "verdict problems");
+    check(&[CALL_ASKED, CALL_WRONG, RINGS, LATER], SECRET, "untold authenticated;");
+}
+
+#[test]
+fn a_nonce_count_of_a_call_that_rang_is_why_the_next_one_is_forbidden() {
+    let call = |name: &str, steps: &str| {
+        let lines = steps.lines().map(|line| match line.starts_with(['>', '<', '+']) {
+            true if line.starts_with('+') => line.replacen(' ', &format!(" [{name}] "), 1),
+            true => format!("[{name}] {line}"),
+            false => line.to_owned(),
+        });
+        lines.fold(String::new(), |all, line| all + &line + "\n")
+    };
+    let rang = call("one", &[CALL_ASKED, CALL_RIGHT, RINGS, CALLED_OFF].concat());
+    let again = |count: &str| {
+        let credentials = format!("Proxy-Authorization: digest user=1001 password=secret of=2 {count}\n");
+        "+8 ".to_owned() + &call("two", &format!("> INVITE\n{credentials}< 403\n> ACK\n"))
+    };
+    check(
+        &[&rang, &again("nc=00000001"), LATER],
+        SECRET,
+        "high nc-repeated fault=client sure=possible by=- says=a_new_count_would_show\n\
+         medium forbidden-after-credentials by=nc-repeated says=so_does_the_server\ntold got in at first",
+    );
+    // With a count of its own, it is that call which is forbidden.
+    check(&[&rang, &again("nc=00000002"), LATER], SECRET, "high forbidden-after-credentials by=-\nno nc-repeated");
+    check(&[&rang, &again("nc=00000001"), LATER], NOTHING, "high forbidden-after-credentials by=-");
+}
