@@ -60,6 +60,7 @@ impl Analyzer {
             matched: selected.as_ref().map(|selected| selected.messages),
             is_lossy: facts.events.iter().any(|event| event.loses_messages),
             cut_challenge: facts.cut.challenge.map(|(status, _)| status),
+            has_cut_headers: facts.cut.count > 0,
         };
         let summary = self.messages.builder.summary(seen, &by_severity);
         let summary = model::Summary { findings_not_listed: not_listed, selected, ..summary };

@@ -326,7 +326,7 @@ impl Client {
         }
         // Headers that were cut may have held the answer to the challenge before.
         let is_hidden = session.outcome == SessionOutcome::UnansweredChallenge
-            && session.attempts.last().and_then(Attempt::request).is_some_and(|request| !request.has_all_headers);
+            && session.attempts.last().is_some_and(Attempt::is_hidden);
         // A try that is still under way makes nothing good of those before it that came to no end.
         let is_unfinished = |finding: &Finding| {
             finding.cause == Some(no_response_at_all::UNFINISHED) && finding.confidence >= Confidence::Likely

@@ -48,6 +48,8 @@ pub struct Seen {
     pub is_lossy: bool,
     /// The first 401 or 407 whose headers were cut.
     pub cut_challenge: Option<u16>,
+    /// Headers of some message were cut.
+    pub has_cut_headers: bool,
 }
 
 /// Callers of one port that are taken for one PBX.
@@ -266,7 +268,7 @@ impl Clients {
         }
     }
 
-    fn nothing(&self, Seen { sip_messages, matched, is_lossy, cut_challenge }: Seen) -> String {
+    fn nothing(&self, Seen { sip_messages, matched, is_lossy, cut_challenge, has_cut_headers }: Seen) -> String {
         let messages = match (sip_messages, matched) {
             (0, _) if is_lossy => return "No SIP in what could be read of this capture".to_owned(),
             (0, _) => return "No SIP in this capture".to_owned(),
@@ -282,18 +284,24 @@ impl Clients {
             false => format!("; {} accepted without a challenge", unasked.join(" and ")),
         };
         let cut_short = self.clients.values().filter(|client| client.is_cut_short()).count();
-        if let Some(status) = cut_challenge.filter(|_| self.clients.is_empty()) {
+        if let Some(status) = cut_challenge {
             return format!(
                 "{messages}; a {status} is among them, but their headers are cut: capture again with -s 0{accepted}"
             );
         }
         match (self.clients.is_empty(), is_lossy) {
+            (false, _) if cut_short > 0 && has_cut_headers => format!(
+                "{messages}; a challenge is among them, and headers are cut that may hold the answer: capture again with -s 0"
+            ),
             (false, _) if cut_short == 1 && self.clients.len() == 1 => {
                 format!("{messages}; the capture ends before the client could answer its challenge")
             }
             (false, _) if cut_short > 0 => format!(
                 "{messages}; the capture ends before {cut_short} of {} could answer a challenge",
                 clients(self.clients.len())
+            ),
+            (false, _) if has_cut_headers => format!(
+                "{messages}, and none that shows whether a client authenticated; headers are cut: capture again with -s 0"
             ),
             (false, _) => format!("{messages}, and none that shows whether a client authenticated"),
             (true, true) => format!("{messages}; what the capture kept of them holds no authentication{accepted}"),

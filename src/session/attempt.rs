@@ -209,6 +209,14 @@ impl<'run> Attempt<'run> {
         self.answer().map(|answer| answer.status)
     }
 
+    /// Whether headers were cut that may have held credentials: its own, or those of a request that could not be told to be its own.
+    pub fn is_hidden(&self) -> bool {
+        match self.request() {
+            Some(request) => !request.has_all_headers,
+            None => self.answer().is_some_and(|answer| !answer.has_all_headers),
+        }
+    }
+
     /// Whether it is what a client sent, and not what a proxy made of it on its next hop.
     pub fn is_own_hop(&self) -> bool {
         self.transaction.forwarded_from().is_none() || self.is_sent_again

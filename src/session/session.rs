@@ -151,10 +151,7 @@ impl<'run> Session<'run> {
         };
         let asks_anew = match last.outcome {
             // Whoever does not hear a challenge has had time to, and of cut headers nobody knows whether they answer one.
-            AttemptOutcome::Challenged => {
-                let is_whole = last.request().is_none_or(|request| request.has_all_headers);
-                is_whole && !last.has_given_up_unheard()
-            }
+            AttemptOutcome::Challenged => !last.is_hidden() && !last.has_given_up_unheard(),
             AttemptOutcome::Stale => newest.next().is_none_or(|before| before.outcome != AttemptOutcome::Stale),
             AttemptOutcome::Refused => last.credentials.iter().any(may_be_old),
             _ => false,

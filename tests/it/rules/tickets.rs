@@ -202,3 +202,22 @@ fn a_nonce_count_of_a_call_that_rang_is_why_the_next_one_is_forbidden() {
     check(&[&rang, &again("nc=00000002"), LATER], SECRET, "high forbidden-after-credentials by=-\nno nc-repeated");
     check(&[&rang, &again("nc=00000001"), LATER], NOTHING, "high forbidden-after-credentials by=-");
 }
+
+#[test]
+fn headers_that_were_cut_may_hold_the_answer_to_a_challenge() {
+    let cut = |len: u32, rest: &[&str]| {
+        let capture = format!("snaplen {len}\n") + &rest.concat();
+        analyse(&[&capture], NOTHING).summary.headlines.join("; ")
+    };
+    let all = [ASKED, RIGHT, REFUSED, RIGHT, REFUSED];
+    for len in (150..700).step_by(10) {
+        let told = cut(len, &all);
+        let is_told = told.contains("cut") || told.contains("did not get in");
+        assert!(is_told && !told.contains("the capture ends before"), "{len}: {told}");
+    }
+    let padded = format!("> REGISTER\nCSeq: 2 REGISTER\nX-Long: {}\n", "x".repeat(400));
+    let told = cut(600, &[ASKED, &padded, "< 401\nCSeq: 2 REGISTER\nWWW-Authenticate: challenge\n"]);
+    assert!(!told.contains("the capture ends before"), "{told}");
+    // A whole capture that ends behind the challenge says so.
+    check(&[ASKED], NOTHING, "told the capture ends before the client could answer its challenge");
+}
