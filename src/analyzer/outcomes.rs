@@ -34,6 +34,7 @@ impl Messages {
             method: attempt.transaction.method.clone(),
             realm,
             server: attempt.transaction.flow().destination.address,
+            port: attempt.transaction.flow().source.port,
             session: number,
             at: request.at,
             answer_at: answer.at,

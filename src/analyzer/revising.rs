@@ -73,6 +73,7 @@ impl Analyzer {
             }
         });
         let outcomes = &self.messages.outcomes;
+        let only_users = outcomes.only_users();
         self.messages.findings.revise(&challenge_unanswered::RULE, |finding| {
             let Subject { user, realm, client, server, .. } = &finding.subject;
             let (Some(client), Some(server)) = (*client, *server) else { return };
@@ -80,7 +81,15 @@ impl Analyzer {
             let forms = [user.as_slice(), without_plus(user)];
             let mut keys = forms.map(|user| UserKey { client, user: user.into() }).into_iter();
             if let Some(known) = keys.find_map(|key| outcomes.let_past_elsewhere(&key, server, realm)) {
-                unanswered::blame_realm(finding, known);
+                unanswered::blame_realm(finding, known, None);
+                return;
+            }
+            // A gateway registers as itself, and calls in the name of whoever it likes.
+            let only = finding.subject.caller.and_then(|port| *only_users.get(&(client, port, server))?);
+            if let Some((key, known)) =
+                only.and_then(|key| Some((key, outcomes.let_past_elsewhere(key, server, realm)?)))
+            {
+                unanswered::blame_realm(finding, known, Some(&key.user));
             }
         });
         self.messages.findings.revise(&forbidden_after_credentials::RULE, |finding| {

@@ -1,6 +1,7 @@
 //! How the sessions of one user ended, and how one server challenges, across Call-IDs: for what only a comparison shows.
 
 use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
@@ -28,6 +29,8 @@ pub struct Ending {
     pub realm: Box<[u8]>,
     /// Who asked.
     pub server: IpAddr,
+    /// The port that it came from.
+    pub port: u16,
     /// The report's number of the session.
     pub session: u64,
     /// The last request.
@@ -218,6 +221,17 @@ impl Outcomes {
         let let_past = &self.users.get(key)?.let_past;
         let is_known = let_past.iter().any(|ending| ending.server == server && *ending.realm == *realm);
         let_past.iter().find(|ending| ending.server == server && !ending.realm.is_empty()).filter(|_| !is_known)
+    }
+
+    /// The only user that got in at a server from each port of a client; `None` where several did.
+    pub fn only_users(&self) -> HashMap<(IpAddr, u16, IpAddr), Option<&UserKey>> {
+        let mut all: HashMap<(IpAddr, u16, IpAddr), Option<&UserKey>> = HashMap::new();
+        for (key, ending) in self.users.iter().flat_map(|(key, known)| known.let_past.iter().map(move |one| (key, one)))
+        {
+            let only = all.entry((key.client, ending.port, ending.server)).or_insert(Some(key));
+            *only = only.filter(|only| *only == key);
+        }
+        all
     }
 
     /// Notes how a server challenged a client.

@@ -188,8 +188,8 @@ impl Clients {
 
     /// `ok`, `problems` or `nothing_found`.
     pub fn verdict(&self, has_high: bool) -> &'static str {
-        let has_trouble = |client: &Box<Client>| client.failure().or(client.removal_refused()).is_some();
-        if has_high || !self.attackers.is_empty() || self.clients.values().any(has_trouble) {
+        let has_trouble = |client: &Client| client.failure().or(client.removal_refused()).is_some();
+        if has_high || !self.attackers.is_empty() || self.clients.values().any(|client| has_trouble(client)) {
             "problems"
         } else if self.clients.values().any(|client| client.has_authenticated()) {
             "ok"

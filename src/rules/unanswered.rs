@@ -279,11 +279,14 @@ fn explain_circumstances(
         // Why a client is silent nobody has seen.
         finding.confidence = finding.confidence.min(Confidence::Likely);
     }
-    match attempt.status().filter(|_| challenge_facts::is_unknown_kind(context, attempt)) {
-        Some(407) if *method == Method::Register => finding = finding.advises("Many phones know only 401 for REGISTER: let the registrar answer 401 (VOS3000: SS_AUTHCHALLENGEMODE 1 or 3)"),
-        Some(401) if *method != Method::Register && !is_second_realm && !facts::is_ping(attempt) => finding = finding.advises(parties::advice_407(attempt)),
-        _ => {}
+    let unknown_kind = attempt.status().filter(|_| challenge_facts::is_unknown_kind(context, attempt));
+    if unknown_kind == Some(407) && *method == Method::Register {
+        finding = finding.advises(
+            "Many phones know only 401 for REGISTER: let the registrar answer 401 (VOS3000: SS_AUTHCHALLENGEMODE 1 or 3)",
+        );
     }
+    let is_401 = unknown_kind == Some(401) && *method != Method::Register;
+    let may_be_kind = is_401 && !is_second_realm && !facts::is_ping(attempt);
     if let Some(algorithm) = challenge_facts::demanding_algorithm(session, context, attempt) {
         finding = finding.advises(challenge_facts::algorithm_advice(attempt, &algorithm));
     }
@@ -300,7 +303,9 @@ fn explain_circumstances(
             "Nothing, where the client was switched off; else let it answer this challenge as it answers others",
         );
     }
-    advise_by_use(session, context, finding, attempt)
+    finding = advise_by_use(session, context, finding, attempt);
+    // Most callers know a 401: what they lack is rather the account.
+    if may_be_kind { finding.advises(parties::advice_407(attempt)) } else { finding }
 }
 
 /// What to do depends on whether the client showed credentials for this realm elsewhere.

@@ -1,6 +1,7 @@
 //! Who asks whom: a client that challenges its own server, and an account that answers the same server for another realm.
 
 use crate::history::outcomes::Ending;
+use crate::rules::Confidence;
 use crate::rules::Context;
 use crate::rules::Fault;
 use crate::rules::Finding;
@@ -33,16 +34,17 @@ pub(super) fn explain_own_server(mut finding: Finding, attempt: &Attempt<'_>) ->
 /// The advice to challenge in the other way, which some clients know better.
 pub(super) fn advice_407(attempt: &Attempt<'_>) -> String {
     let method = &attempt.transaction.method;
-    format!("{TRY_407}, which callers expect for {method}, or both (VOS3000: SS_AUTHCHALLENGEMODE 2 or 3)")
+    format!("{TRY_407}, which some callers know better for {method}, or both (VOS3000: SS_AUTHCHALLENGEMODE 2 or 3)")
 }
 
-const TRY_407: &str = "A server that can choose may try 407";
+const TRY_407: &str = "Where that is not it, a server that can choose may try 407";
 
 /// What to look at where nothing shows that the client has an account.
 pub(super) const CHECK_ACCOUNT: &str = "Check that user name, password and realm are set on the client";
 
-/// Says that the same client got in at that server with another realm: it has an account, and what it holds that for is the question.
-pub fn blame_realm(finding: &mut Finding, let_past: &Ending) {
+/// Says that the same client got in at that server with another realm: it has an account, and what it holds that for is the question. A
+/// gateway may have done so as another user.
+pub fn blame_realm(finding: &mut Finding, let_past: &Ending, gateway: Option<&[u8]>) {
     let is_open = finding.cause.is_none_or(|cause| cause == Circumstance::ChallengeKind.name());
     // An account that is set for this realm, or that is known to serve several callers, is another story.
     let Some(place) = finding.remedy.iter().position(|advice| advice == CHECK_ACCOUNT).filter(|_| is_open) else {
@@ -50,12 +52,25 @@ pub fn blame_realm(finding: &mut Finding, let_past: &Ending) {
     };
     let (asked, known) = (facts::quoted(&finding.subject.realm), facts::quoted(&let_past.realm));
     let (method, frame) = (&let_past.method, let_past.at.number);
-    finding.explanation.push_str(&format!(
-        " The same client got in at this server with realm {known} ({method}, frame {frame}): it has an account, and holds it for that realm."
-    ));
+    finding.explanation.push_str(&match gateway {
+        None => format!(
+            " The same client got in at this server with realm {known} ({method}, frame {frame}): it has an account, and holds it for that realm."
+        ),
+        Some(user) => format!(
+            " From the same address and port {} got in at this server with realm {known} ({method}, frame {frame}): where that is a gateway that \
+             calls in the name of its callers, it has an account, and holds it for that realm.",
+            facts::text(user)
+        ),
+    });
     finding.cause = Some(Circumstance::SecondRealm.name());
-    finding.remedy.remove(place);
-    finding.remedy.retain(|advice| !advice.starts_with(TRY_407));
+    match gateway {
+        // Who calls as somebody else may as well have nothing.
+        Some(_) => finding.confidence = finding.confidence.min(Confidence::Likely),
+        None => {
+            finding.remedy.remove(place);
+            finding.remedy.retain(|advice| !advice.contains(TRY_407));
+        }
+    }
     let first = format!(
         "Let the client answer realm {asked} with that account, too (clients may bind their credentials to a realm), or let the server ask \
          for {known} here as it does for {method}"

@@ -186,7 +186,7 @@ fn an_account_that_answers_another_realm_of_the_server_is_told_both() {
     check(
         &[&registered("home"), &other, LATER],
         NOTHING,
-        "high challenge-unanswered cause=challenge-kind says=407 unsaid=got_in_at",
+        "high challenge-unanswered cause=second-realm says=407 says=where_that_is_a_gateway unsaid=The_same_client",
     );
     check(&[call, LATER], NOTHING, "high challenge-unanswered cause=challenge-kind says=407");
 }

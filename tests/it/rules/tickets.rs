@@ -221,3 +221,42 @@ fn headers_that_were_cut_may_hold_the_answer_to_a_challenge() {
     // A whole capture that ends behind the challenge says so.
     check(&[ASKED], NOTHING, "told the capture ends before the client could answer its challenge");
 }
+
+#[test]
+fn a_gateway_that_got_in_with_another_realm_is_told_so() {
+    let registered = "[reg] > REGISTER\nFrom: <sip:trunk@pbx.example.com>;tag=g\nTo: <sip:trunk@pbx.example.com>\n[reg] < 401\nWWW-Authenticate: \
+        challenge\n[reg] > REGISTER\nFrom: <sip:trunk@pbx.example.com>;tag=g\nTo: <sip:trunk@pbx.example.com>\nAuthorization: digest user=trunk password=secret\n\
+        [reg] < 200\n";
+    let call = |from: &str, realm: &str| {
+        format!(
+            "+60 [call] {from} > server INVITE\nFrom: <sip:0115550199@pbx.example.com>;tag=c\n[call] {from} < server 401\nWWW-Authenticate: \
+             challenge realm={realm}\n[call] {from} > server ACK\n"
+        )
+    };
+    let report = analyse(&[&call("client", "itsp-2"), LATER], NOTHING);
+    let finding = report.findings.iter().find(|finding| finding.rule == "challenge-unanswered").expect("it is found");
+    assert!(finding.remedy[0].contains("user name, password and realm"), "{:?}", finding.remedy);
+    assert!(finding.remedy[1].starts_with("Where that is not it"), "{:?}", finding.remedy);
+    check(
+        &[registered, &call("client", "itsp-2"), LATER],
+        NOTHING,
+        "high challenge-unanswered cause=second-realm fault=client sure=likely says=answer_realm_\"itsp-2\" says=address_and_port_trunk",
+    );
+    // The same realm, another port, and several accounts behind one port are no such gateway.
+    check(
+        &[registered, &call("client", "pbx.example.com"), LATER],
+        NOTHING,
+        "high challenge-unanswered unsaid=second-realm",
+    );
+    check(
+        &["other 198.51.100.7:5070\n", registered, &call("other", "itsp-2"), LATER],
+        NOTHING,
+        "high challenge-unanswered cause=challenge-kind unsaid=address_and_port",
+    );
+    let second = registered.replace("[reg]", "[two]").replace("trunk", "desk");
+    check(
+        &[registered, &second, &call("client", "itsp-2"), LATER],
+        NOTHING,
+        "high challenge-unanswered cause=challenge-kind unsaid=address_and_port",
+    );
+}
