@@ -365,6 +365,7 @@ mod tests {
                     method: Method::Register,
                     realm: b"r"[..].into(),
                     server: address,
+                    port: 5060,
                     session: 1,
                     at,
                     answer_at: at,

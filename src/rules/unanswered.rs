@@ -287,6 +287,10 @@ fn explain_circumstances(
     }
     let is_401 = unknown_kind == Some(401) && *method != Method::Register;
     let may_be_kind = is_401 && !is_second_realm && !facts::is_ping(attempt);
+    let can_choose = may_be_kind && parties::can_choose(session, attempt);
+    if can_choose {
+        finding = finding.advises(parties::advice_407(attempt, true));
+    }
     if let Some(algorithm) = challenge_facts::demanding_algorithm(session, context, attempt) {
         finding = finding.advises(challenge_facts::algorithm_advice(attempt, &algorithm));
     }
@@ -305,7 +309,7 @@ fn explain_circumstances(
     }
     finding = advise_by_use(session, context, finding, attempt);
     // Most callers know a 401: what they lack is rather the account.
-    if may_be_kind { finding.advises(parties::advice_407(attempt)) } else { finding }
+    if may_be_kind && !can_choose { finding.advises(parties::advice_407(attempt, false)) } else { finding }
 }
 
 /// What to do depends on whether the client showed credentials for this realm elsewhere.
@@ -406,6 +410,10 @@ fn explain_second_realm(session: &Session<'_>, mut finding: Finding, attempt: &A
              same server, which names another realm.",
         ));
         finding = finding.advises("See whether the nodes behind that address name different realms, and give them one");
+        // Two that were answered, and a third one is asked for: that is rather the server's doing.
+        if attempt.credentials.iter().filter(|sent| attempt.is_asked_in_place_of(sent)).count() > 1 {
+            finding = finding.fault(Fault::Unknown);
+        }
     } else {
         finding.explanation.push_str(&format!(
             " The credentials for realm {answered} were accepted: the request went on to another server, which asks for its own.",

@@ -8,6 +8,7 @@ use crate::rules::Finding;
 use crate::rules::challenge_facts::Circumstance;
 use crate::rules::facts;
 use crate::session::Attempt;
+use crate::session::Session;
 use crate::sip::Method;
 
 /// Whether whoever asks for credentials is a client of the one that is asked, and that one none of his.
@@ -31,13 +32,21 @@ pub(super) fn explain_own_server(mut finding: Finding, attempt: &Attempt<'_>) ->
     finding.fault(Fault::Server)
 }
 
-/// The advice to challenge in the other way, which some clients know better.
-pub(super) fn advice_407(attempt: &Attempt<'_>) -> String {
-    let method = &attempt.transaction.method;
-    format!("{TRY_407}, which some callers know better for {method}, or both (VOS3000: SS_AUTHCHALLENGEMODE 2 or 3)")
+/// Whether the server names itself as one whose operators choose how it asks.
+pub(super) fn can_choose(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
+    let server = attempt.answer().and_then(|answer| answer.server);
+    server.is_some_and(|server| session.text(server).starts_with(b"VOS3000"))
 }
 
-const TRY_407: &str = "Where that is not it, a server that can choose may try 407";
+/// The advice to challenge in the other way, which some clients know better.
+pub(super) fn advice_407(attempt: &Attempt<'_>, is_first: bool) -> String {
+    let method = &attempt.transaction.method;
+    let (start, who) =
+        if is_first { ("A", "callers expect") } else { ("Where that is not it, a", "some callers know better") };
+    format!("{start} {TRY_407}, which {who} for {method}, or both (VOS3000: SS_AUTHCHALLENGEMODE 2 or 3)")
+}
+
+const TRY_407: &str = "server that can choose may try 407";
 
 /// What to look at where nothing shows that the client has an account.
 pub(super) const CHECK_ACCOUNT: &str = "Check that user name, password and realm are set on the client";
