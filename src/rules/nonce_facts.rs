@@ -114,6 +114,8 @@ pub enum OtherServer {
     },
     /// The same address and name, and another clock.
     Clock,
+    /// The same address, which asks for one realm and for another by turns.
+    Realm,
 }
 
 /// The server whose nonce was refused by another one that never took such a nonce. `None` where whoever refuses the
@@ -151,6 +153,9 @@ pub fn other_server(
         let is_shared = context.nonces.are_shared(issued_by, refuses) || is_offered_by(session, presented, refuses);
         return (!is_shared).then_some(OtherServer::Address(issued_by));
     }
+    if is_asked_by_turns(session, attempt, presented) {
+        return Some(OtherServer::Realm);
+    }
     let never_took = presented.nonce.is_none_or(|nonce| session.lookup().let_past_first(nonce).is_none());
     let asks_again = attempt.challenges.iter().find(|offered| offered.realm() == presented.realm());
     let behind = passed_on_to(session, issuer, presented.nonce).zip(passed_on_to(
@@ -169,6 +174,22 @@ pub fn other_server(
             clock_facts::apart(session, context, attempt, presented).filter(|_| never_took).map(|_| OtherServer::Clock)
         }
     }
+}
+
+/// Whether the nonce of credentials was answered with a challenge for another realm in place of its own, and its own realm asks again: where
+/// one registrar answers, neither lets anybody past.
+fn is_asked_by_turns(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
+    let Some(index) = session.attempt_of(attempt.transaction_index) else { return false };
+    let is_asked_for_other = |other: &Attempt<'_>| {
+        let mut sent = other.credentials.iter().filter(|sent| sent.nonce == presented.nonce);
+        other.exchange == attempt.exchange && sent.any(|sent| other.is_asked_in_place_of(sent))
+    };
+    let mut before = session.attempts.iter().take(index).rev().take(USES_BACK_MAX);
+    presented.nonce.is_some()
+        && attempt.status() == Some(401)
+        && attempt.offers_realm(&presented.realm())
+        && before.any(is_asked_for_other)
+        && !was_let_past(session, index, presented)
 }
 
 /// So many refusals that are all of one kind are no chance.
@@ -317,8 +338,18 @@ pub const KAMAILIO_COUNT_MAX: u32 = 0xff;
 /// Whether earlier credentials of the session with this nonce were let past. The same request on the hop before is none: a fork that was
 /// accepted elsewhere was let past there.
 pub fn was_let_past(session: &Session<'_>, index: usize, presented: &Presented<'_>) -> bool {
-    let first = presented.nonce.and_then(|nonce| session.lookup().let_past_first(nonce));
-    first.is_some_and(|first| first < index && !relay_facts::is_on_hop_before(session, index, first))
+    let Some(nonce) = presented.nonce else { return false };
+    let first = session.lookup().let_past_first(nonce).filter(|first| *first < index);
+    let Some(first) = first.filter(|first| !relay_facts::is_on_hop_before(session, index, *first)) else {
+        return false;
+    };
+    // A registrar that asks for another realm in place of this one has let nobody past.
+    let is_let_past = |attempt: &Attempt<'_>| {
+        let mut sent = attempt.credentials.iter().filter(|sent| sent.nonce == Some(nonce));
+        sent.any(|sent| sent.judgement.is_let_past() && !attempt.is_asked_in_place_of(sent))
+    };
+    let uses = session.attempts.iter().take(index).skip(first);
+    uses.take(USES_BACK_MAX).any(is_let_past)
 }
 
 /// When a nonce ends by the capture's clock, by what it says itself.

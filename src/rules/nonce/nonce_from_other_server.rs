@@ -30,7 +30,7 @@ pub static RULE: Rule = Rule {
     summary: "A nonce that one server issued is refused by another",
     finds: "Credentials that answer the challenge of one server address, sent to and refused by another one, or \
             by the same address under another Server name, with another clock (by the nonces of both challenges) or by another node that \
-            it passed the request on to, where that one never took such a nonce. Where the clocks of the two differ by 5 s and more, it says so. High needs \
+            it passed the request on to, where that one never took such a nonce. Where the clocks of the two differ by 5 s and more, it says so. So are nodes of one address that ask for one realm and for another by turns. High needs \
             stale=true, a digest that is proven right, or several servers that refuse each other's nonces by turns and nothing else; \
             else it is medium and possible. It is medium, too, where the client then answered the right server with a wrong digest.",
     matters: "Behind a load balancer or several SRV records, challenge and answer may reach different nodes. Each \
@@ -53,6 +53,10 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         .collect();
     // A clock is set once, and then it is that of one server still. Two nodes change back.
     if foreign.iter().all(|(_, _, _, other)| *other == OtherServer::Clock) && foreign.len() < CHANGES_MIN {
+        return Vec::new();
+    }
+    let has_realms = foreign.iter().all(|(_, _, _, other)| *other == OtherServer::Realm);
+    if has_realms && foreign.len() < CHANGES_MIN {
         return Vec::new();
     }
     let Some((index, attempt, presented, other)) = foreign.first() else { return Vec::new() };
@@ -79,6 +83,9 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         ))
         .advises("Give all nodes of the server the same nonce secret; OpenSIPS also needs disable_nonce_check")
         .advises("Or keep a client on the node that challenged it: by source address or Call-ID at the load balancer, or with one SRV record");
+    if has_realms {
+        finding = explain_realms(session, finding, attempt);
+    }
     if foreign.iter().all(|(_, _, presented, _)| presented.verdict() == Some(Verdict::Match)) {
         finding = finding.excludes("wrong password: every digest fits the secret given");
     } else if !is_the_nonce {
@@ -103,6 +110,32 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     vec![finding]
 }
 
+/// Nodes that differ in their realm ask for it by turns.
+fn explain_realms(session: &Session<'_>, mut finding: Finding, attempt: &Attempt<'_>) -> Finding {
+    let server = attempt.transaction.flow().destination.address;
+    let mut realms: Vec<String> = session
+        .attempts
+        .iter()
+        .filter(|other| other.exchange == attempt.exchange)
+        .flat_map(|other| other.challenges.iter().map(|offered| facts::quoted(&offered.realm())))
+        .take(REALMS_MAX)
+        .collect();
+    realms.sort_unstable();
+    realms.dedup();
+    let realms = realms.join(" and for ");
+    finding.title = format!("{server} asks for {realms} by turns, and none of them lets the client in");
+    finding.explanation = format!(
+        "The client answered each challenge, and was asked for another realm in its place, then for the first one again with a new nonce. So it \
+         is where nodes with a realm each take turns behind {server}, and none knows what the other asked for. Two servers, one behind the other, \
+         that want a new nonce for every request look the same.",
+    );
+    finding.remedy.insert(0, "Give all nodes of the server the same realm".into());
+    finding
+}
+
+/// Challenges whose realms are named.
+const REALMS_MAX: usize = 8;
+
 /// Whether the client came back with a nonce of the right server, and was refused for its digest: then that keeps it out.
 fn is_refused_at_home(session: &Session<'_>, last: usize) -> bool {
     let mut later = facts::presented(session).filter(|(index, _, _)| *index > last);
@@ -119,8 +152,9 @@ fn are_by_turns(session: &Session<'_>, foreign: &[(usize, &Attempt<'_>, &Present
         _ => attempt.transaction.flow().destination.address,
     };
     let servers: BTreeSet<IpAddr> = foreign.iter().map(|(_, attempt, _, other)| refusing(attempt, other)).collect();
-    let has_clocks = foreign.iter().all(|(_, _, _, other)| *other == OtherServer::Clock);
-    (servers.len() > 1 || has_clocks)
+    let is_one = |other: &OtherServer| matches!(other, OtherServer::Clock | OtherServer::Realm);
+    let is_behind_one = foreign.iter().all(|(_, _, _, other)| is_one(other));
+    (servers.len() > 1 || is_behind_one)
         && foreign.len() >= nonce_facts::TURNS_MIN
         && foreign.len() == nonce_facts::refused_count(session)
 }
@@ -130,7 +164,7 @@ fn names(session: &Session<'_>, attempt: &Attempt<'_>, other: &OtherServer) -> (
     let address = attempt.transaction.flow().destination.address;
     match other {
         OtherServer::Address(issuer) => (issuer.to_string(), address.to_string()),
-        OtherServer::Clock => (format!("one node of {address}"), "another one".to_owned()),
+        OtherServer::Clock | OtherServer::Realm => (format!("one node of {address}"), "another one".to_owned()),
         OtherServer::Behind { issued, refused } => (issued.to_string(), format!("{refused}, both behind {address},")),
         OtherServer::Name(issuer) => {
             let name = attempt.answer().and_then(|answer| answer.server).map(|name| facts::quoted(session.text(name)));

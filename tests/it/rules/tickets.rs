@@ -260,3 +260,45 @@ fn a_gateway_that_got_in_with_another_realm_is_told_so() {
         "high challenge-unanswered cause=challenge-kind unsaid=address_and_port",
     );
 }
+
+/// A REGISTER with credentials for these realms, and a challenge for another one.
+fn by_turns(sent: &[(&str, &str)], asked: (&str, &str)) -> String {
+    let mut text = "> REGISTER\n".to_owned();
+    for (realm, nonce) in sent {
+        text += &format!("Authorization: digest user=1001 password=secret realm={realm} nonce={nonce} of={nonce}\n");
+    }
+    text + &format!("< 401\nWWW-Authenticate: challenge realm={} nonce={}\n", asked.0, asked.1)
+}
+
+#[test]
+fn nodes_with_a_realm_each_that_take_turns_are_no_nonce_that_grew_old() {
+    let (a1, b2, a3, b4, a5) = (("a", "n1"), ("b", "n2"), ("a", "n3"), ("b", "n4"), ("a", "n5"));
+    let turns = [
+        by_turns(&[], a1),
+        by_turns(&[a1], b2),
+        by_turns(&[a1, b2], a3),
+        by_turns(&[a3, b2], b4),
+        by_turns(&[a3, b4], a5),
+    ];
+    let turns: Vec<&str> = turns.iter().map(String::as_str).chain([LATER]).collect();
+    check(
+        &turns,
+        SECRET,
+        "high nonce-from-other-server fault=server sure=likely by=- says=for_\"a\"_and_for_\"b\"_by_turns says=the_same_realm\n\
+         no nonce-rejected-without-stale\nmedium digest-ok-but-rejected by=nonce-from-other-server",
+    );
+    check(
+        &turns,
+        NOTHING,
+        "high nonce-from-other-server sure=possible says=a_wrong_one_looks_the_same\n\
+         medium rejected-credentials by=nonce-from-other-server unsaid=had_been_good unsaid=was_accepted",
+    );
+    // One change may be anything, and a nonce that had been good for a request may have grown too old.
+    check(&[turns[0], turns[1], turns[2], LATER], SECRET, "no nonce-from-other-server nonce-rejected-without-stale");
+    let old = by_turns(&[a1], a3);
+    check(
+        &[turns[0], "> REGISTER\nAuthorization: digest user=1001 password=secret realm=a\n< 200\n+30 ", &old, LATER],
+        SECRET,
+        "high nonce-rejected-without-stale\nno nonce-from-other-server",
+    );
+}
