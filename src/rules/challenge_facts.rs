@@ -427,8 +427,7 @@ const NAMED_WITHIN: usize = 256;
 
 /// Who sends an attempt: the user, else the address. A request within a dialog may be that of the other side.
 pub fn who(session: &Session<'_>, attempt: &Attempt<'_>) -> String {
-    let from =
-        |attempt: &Attempt<'_>| attempt.request().map(|request| Uri::user_of(session.text(request.from)).to_vec());
+    let from = |attempt: &Attempt<'_>| attempt.from().map(|from| Uri::user_of(session.text(from)).to_vec());
     let source = |attempt: &Attempt<'_>| attempt.transaction.flow().source.address;
     let is_own = |other: &&Attempt<'_>| source(other) == source(attempt) && from(other) == from(attempt);
     let own = session.attempts.iter().take(NAMED_WITHIN).filter(is_own).flat_map(|own| &own.credentials);

@@ -123,7 +123,7 @@ pub fn duration_text(duration: Duration) -> String {
 pub fn subject(session: &Session<'_>, attempt: &Attempt<'_>) -> Subject {
     let user = attempt.credentials.iter().map(|presented| presented.username()).find(|user| !user.is_empty());
     Subject {
-        user: user.map_or_else(|| session.user(), std::borrow::Cow::into_owned),
+        user: user.map_or_else(|| session.sender(attempt), std::borrow::Cow::into_owned),
         client: Some(attempt.transaction.flow().source.address),
         ..server(session, attempt)
     }

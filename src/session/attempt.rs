@@ -23,6 +23,7 @@ use crate::session::CredentialsRow;
 use crate::session::HeaderKind;
 use crate::session::NonceId;
 use crate::session::Request;
+use crate::session::TextId;
 use crate::session::Transaction;
 use crate::session::judge::RETRANSMISSIONS_OF_PATIENCE;
 use crate::sip::Method;
@@ -197,6 +198,11 @@ impl<'run> Attempt<'run> {
     /// The request, where it was seen: as it was passed on, where the capture lacks it on its own hop.
     pub fn request(&self) -> Option<&'run Request> {
         self.transaction.request.as_ref().or(self.behind.and_then(|behind| behind.request.as_ref()))
+    }
+
+    /// The From URI of the request, that of its response where the capture lacks it.
+    pub fn from(&self) -> Option<TextId> {
+        self.request().map(|request| request.from).or(self.transaction.unseen_from())
     }
 
     /// The final answer, where it was seen: on a later hop, where the capture lacks it on its own.

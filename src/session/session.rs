@@ -270,6 +270,14 @@ impl<'run> Session<'run> {
         requested.or_else(answered).map(|from| Uri::user_of(self.text(from))).unwrap_or_default()
     }
 
+    /// The user who sent an attempt without credentials: within a call the other side has its own From.
+    pub fn sender(&self, attempt: &Attempt<'_>) -> Vec<u8> {
+        match attempt.from().filter(|_| Some(attempt.transaction.flow().source.address) != self.client()) {
+            Some(from) => Uri::user_of(self.text(from)).to_vec(),
+            None => self.user(),
+        }
+    }
+
     /// The realms challenged or answered, in order of appearance.
     pub fn realms(&self) -> Vec<Vec<u8>> {
         let mut realms: Vec<Vec<u8>> = Vec::new();

@@ -202,12 +202,14 @@ fn unanswered_beside(session: &Session<'_>, attempt: &Attempt<'_>, presented: &P
     Some(asking.answer()?.at.number)
 }
 
-/// Whether a registration's user name is not that of the address, and the server never took the one for the other. Calls of a trunk have
-/// the caller's address.
+/// Whether the user name is not that of the address, and the server never took the one for the other. Calls of a trunk have the caller's
+/// address, which is a number.
 fn is_other_account(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
     let is_same = |other: &Presented<'_>| other.username() == presented.username() && other.judgement.is_let_past();
     let mut let_past = session.lookup().let_past_from(0).iter().take(MADE_GOOD_WITHIN);
-    attempt.transaction.method == Method::Register
+    let is_number = |user: &[u8]| user.iter().all(|byte| byte.is_ascii_digit() || *byte == b'+');
+    let is_caller = || attempt.from().is_some_and(|from| is_number(Uri::user_of(session.text(from))));
+    (attempt.transaction.method == Method::Register || !is_caller())
         && username_not_aor::is_other(session, attempt, presented)
         && !let_past
             .any(|index| session.attempts.get(*index).is_some_and(|other| other.credentials.iter().any(is_same)))
@@ -229,7 +231,19 @@ fn blame_identity(
         0,
         format!("See on the server whether {user} may use {address}, and correct the one that is wrong").into(),
     );
-    finding.fault(Fault::Operator)
+    // Who calls as whom may be set on the client as well, which has several accounts perhaps.
+    if attempt.transaction.method == Method::Register {
+        return finding.fault(Fault::Operator);
+    }
+    finding.remedy.insert(
+        1,
+        format!(
+            "See whether the client has an account for {address}, and answers the {} with another one",
+            attempt.transaction.method
+        )
+        .into(),
+    );
+    finding.fault(Fault::Unknown)
 }
 
 /// Whether the same request, seen on its next hop, carries credentials of that realm that do not fit.

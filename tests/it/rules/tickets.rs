@@ -302,3 +302,35 @@ fn nodes_with_a_realm_each_that_take_turns_are_no_nonce_that_grew_old() {
         "high nonce-rejected-without-stale\nno nonce-from-other-server",
     );
 }
+
+#[test]
+fn another_accounts_credentials_stand_before_the_servers_secret() {
+    let refer = |from: &str, more: &str| format!("> REFER\nFrom: <sip:{from}@pbx.example.com>;tag=r\n{more}");
+    let credentials = "Authorization: digest user=sales password=secret\n";
+    let story =
+        |from: &str| refer(from, "") + "< 401\nWWW-Authenticate: challenge\n" + &refer(from, credentials) + REFUSED;
+    let secret = "sales,*,secret\n";
+    check(
+        &[&story("desk"), LATER],
+        secret,
+        "high digest-ok-but-rejected fault=unknown says=\"sales\"_is_not_that_of says=answers_the_REFER_with_another_one",
+    );
+    // The account's own address, and the number of somebody who calls by way of it, say nothing.
+    for from in ["sales", "+39061555"] {
+        check(
+            &[&story(from), LATER],
+            secret,
+            "high digest-ok-but-rejected fault=server sure=likely unsaid=answers_the_REFER",
+        );
+    }
+    // Nor is it the name where the server takes the one for the other.
+    let taken = story("desk") + &refer("desk", credentials) + "< 202\n+30 " + &refer("desk", credentials) + REFUSED;
+    check(&[&taken, LATER], secret, "medium digest-ok-but-rejected fault=server unsaid=allows_no_such_thing");
+}
+
+#[test]
+fn who_was_challenged_within_a_call_is_told_by_the_answer_alone() {
+    let begun = "> INVITE\n< unseen 200\n> unseen ACK\n";
+    let asked = "+5 < unseen REFER\nFrom: <sip:desk@pbx.example.com>;tag=d\n> 401\nWWW-Authenticate: challenge\n";
+    check(&[begun, asked, LATER], NOTHING, "medium challenge-unanswered says=desk_was_challenged");
+}
