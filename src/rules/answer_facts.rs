@@ -1,5 +1,6 @@
 //! What counts as an answer to a challenge, and what does not: asked by several rules. Facts, no findings.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::base::CaptureTime;
@@ -9,6 +10,7 @@ use crate::rules::Context;
 use crate::rules::facts;
 use crate::rules::recovery;
 use crate::session::Attempt;
+use crate::session::HeaderKind;
 use crate::session::Judgement;
 use crate::session::Offered;
 use crate::session::Presented;
@@ -24,6 +26,27 @@ pub fn answers_any(attempt: &Attempt<'_>, challenges: &[Offered<'_>]) -> bool {
         })
     })
 }
+
+/// The address that challenged a client, where it sent its answer to another one, which did not give it that nonce.
+pub fn sent_elsewhere(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> Option<IpAddr> {
+    let (asking, _) = session.challenge(presented.answers.filter(|at| at.is_same_realm)?)?;
+    let (asked, sent) = (asking.transaction.flow(), attempt.transaction.flow());
+    let is_own = asking.is_own_hop() && attempt.is_own_hop() && asked.source.address == sent.source.address;
+    let is_given_here = |(index, _): &(usize, HeaderKind)| {
+        let other = session.attempts.get(*index);
+        other.is_some_and(|other| other.transaction.flow().destination.address == sent.destination.address)
+    };
+    let is_other = asked.destination.address != sent.destination.address;
+    let mut offered = session.lookup().offered(presented.nonce?).iter().rev().take(OFFERS_BACK_MAX);
+    (is_own && is_other && !offered.any(is_given_here)).then_some(asked.destination.address)
+}
+
+/// Challenges with one nonce that are looked at. Bounds the search in endless sessions.
+const OFFERS_BACK_MAX: usize = 64;
+
+/// What to do about it.
+pub const STAY_THERE: &str =
+    "Let the client send its credentials to the address that challenged it, and not look up the server anew in between";
 
 /// Whether a later request of the Call-ID answers an attempt's challenge: one of the same client, method and account for its realm, or
 /// one from wherever with its nonce, for a client's address may change, and a BYE may be what is left to say.

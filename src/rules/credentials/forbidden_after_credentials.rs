@@ -9,6 +9,7 @@ use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::answer_facts;
 use crate::rules::credentials::uri_differs_from_request_uri;
 use crate::rules::credentials::username_not_aor;
 use crate::rules::credentials_facts;
@@ -86,15 +87,16 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         None if is_unknown => finding,
         None => finding.advises(CHECK_ADDRESSES),
     };
+    if is_right && let_past.is_none() {
+        finding = explain_elsewhere(finding, session, attempt, presented);
+    }
     // A registrar behind a proxy has the last word on the account, whoever asked.
     let is_behind = |(_, attempt, p): &(usize, &Attempt<'_>, &Presented<'_>)| {
         attempt.transaction.method != Method::Register && session.is_answered_by_other_product(attempt, p)
     };
     if !presented.is_wrong() && forbidden.iter().all(is_behind) {
         finding = finding.graded(Severity::Medium, Confidence::Possible).fault(Fault::Unknown);
-        finding.explanation.push_str(
-            " Another product answers than the one that asked for these credentials: it may stand behind that one, and refuse for reasons of its own.",
-        );
+        finding.explanation.push_str(OTHER_PRODUCT);
     }
     let is_for_uri = |(index, attempt, p): &(usize, &Attempt<'_>, &Presented<'_>)| {
         !session.is_accepted_later(*index) && uri_differs_from_request_uri::is_blamed(session, attempt, p)
@@ -112,6 +114,26 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
 }
 
 const COMPARE_URI: &str = "Compare the uri of the credentials with the Request-URI, To and From, with all their parameters: the server's words name one of them";
+
+/// Whoever does not know the nonce may say 403, too.
+fn explain_elsewhere(
+    mut finding: Finding,
+    session: &Session<'_>,
+    attempt: &Attempt<'_>,
+    presented: &Presented<'_>,
+) -> Finding {
+    let Some(challenger) = answer_facts::sent_elsewhere(session, attempt, presented) else { return finding };
+    finding.explanation.push_str(&format!(
+        " The client sent them to {}, and {challenger} had challenged it: who does not know the nonce of another server may refuse it with this \
+         status as well.",
+        attempt.transaction.flow().destination.address
+    ));
+    finding.confidence = Confidence::Possible;
+    finding.remedy.insert(0, answer_facts::STAY_THERE.into());
+    finding.fault(Fault::Client)
+}
+
+const OTHER_PRODUCT: &str = " Another product answers than the one that asked for these credentials: it may stand behind that one, and refuse for reasons of its own.";
 
 /// A B2BUA let the credentials past and was itself refused behind it.
 fn refused_behind(session: &Session<'_>) -> Option<Finding> {

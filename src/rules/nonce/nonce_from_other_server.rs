@@ -11,6 +11,7 @@ use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
+use crate::rules::answer_facts;
 use crate::rules::clock_facts;
 use crate::rules::facts;
 use crate::rules::nonce_facts;
@@ -83,6 +84,12 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         ))
         .advises("Give all nodes of the server the same nonce secret; OpenSIPS also needs disable_nonce_check")
         .advises("Or keep a client on the node that challenged it: by source address or Call-ID at the load balancer, or with one SRV record");
+    let is_elsewhere = |(_, attempt, presented, other): &(usize, &Attempt<'_>, &Presented<'_>, OtherServer)| {
+        matches!(other, OtherServer::Address(_)) && answer_facts::sent_elsewhere(session, attempt, presented).is_some()
+    };
+    if foreign.iter().all(is_elsewhere) {
+        finding = explain_elsewhere(finding);
+    }
     if has_realms {
         finding = explain_realms(session, finding, attempt);
     }
@@ -108,6 +115,17 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     finding.evidence = facts::credentials_evidence(attempt, presented).into_iter().collect();
     finding.evidence.extend(facts::challenge_evidence(attempt));
     vec![finding]
+}
+
+/// The client turns to another address: so it may have chosen, or a balancer that writes the address anew.
+fn explain_elsewhere(mut finding: Finding) -> Finding {
+    finding.explanation.push_str(
+        " The client sent them to another address than the one that challenged it: where no load balancer in front of this capture wrote that \
+         address, the client chose it.",
+    );
+    finding.confidence = Confidence::Possible;
+    finding.remedy.insert(0, answer_facts::STAY_THERE.into());
+    finding.fault(Fault::Client)
 }
 
 /// Nodes that differ in their realm ask for it by turns.

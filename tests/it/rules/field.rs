@@ -77,9 +77,9 @@ const NONCES: &[Failure] = &[
         "high nc-malformed client",
     ),
     (
-        "a load balancer sends the answer to another node",
+        "the client sends its answer to another node",
         Sample("register-nonce-from-other-node"),
-        "high nonce-from-other-server server",
+        "high nonce-from-other-server client",
     ),
     (
         "the answer comes from another address",

@@ -188,7 +188,7 @@ fn nonce_from_other_server_is_found() {
     check(
         &pages,
         NOTHING,
-        "high nonce-from-other-server cause=node-switch fault=server sure=likely by=-\nno stale-ignored-by-client",
+        "high nonce-from-other-server cause=node-switch fault=client sure=possible says=no_load_balancer by=-\nno stale-ignored-by-client",
     );
     let plain = [NODES, TO_A, &at_node("node-b", PLAIN_401), LATER];
     check(

@@ -334,3 +334,31 @@ fn who_was_challenged_within_a_call_is_told_by_the_answer_alone() {
     let asked = "+5 < unseen REFER\nFrom: <sip:desk@pbx.example.com>;tag=d\n> 401\nWWW-Authenticate: challenge\n";
     check(&[begun, asked, LATER], NOTHING, "medium challenge-unanswered says=desk_was_challenged");
 }
+
+#[test]
+fn credentials_that_go_to_another_address_than_the_challenge_came_from_are_told() {
+    let sent = |to: &str, answer: &str| {
+        format!(
+            "client > {to} INVITE\nProxy-Authorization: digest user=1001 password=secret\nclient < {to} {answer}client > {to} ACK\n"
+        )
+    };
+    let other = "other 203.0.113.12\n";
+    let told = "fault=client sure=possible says=to_the_address_that_challenged_it";
+    check(
+        &[other, CALL_ASKED, &sent("other", "403\n"), LATER],
+        SECRET,
+        &format!("high forbidden-after-credentials {told} says=203.0.113.10_had_challenged"),
+    );
+    check(
+        &[other, CALL_ASKED, &sent("other", "407\nProxy-Authenticate: challenge\n"), LATER],
+        SECRET,
+        &format!("high nonce-from-other-server {told}\nmedium digest-ok-but-rejected by=nonce-from-other-server"),
+    );
+    // The one that challenged refuses for another reason, and so does one that knows the nonce.
+    check(
+        &[CALL_ASKED, &sent("server", "403\n"), LATER],
+        SECRET,
+        "high forbidden-after-credentials fault=server sure=likely unsaid=had_challenged",
+    );
+    check(&[other, CALL_ASKED, &sent("other", "200\n"), LATER], SECRET, "verdict ok");
+}
