@@ -13,6 +13,7 @@ use crate::rules::Severity;
 use crate::rules::causes::EXPLAINS;
 use crate::rules::causes::UNREAD;
 use crate::rules::causes::UNREADABLE;
+use crate::rules::challenge::challenge_header_missing;
 use crate::rules::challenge::challenge_loop;
 use crate::rules::challenge::challenge_unanswered;
 use crate::rules::challenge::retry_without_credentials;
@@ -25,6 +26,7 @@ use crate::rules::nonce::stale_loop;
 use crate::rules::passed;
 use crate::rules::path;
 use crate::rules::recovery::has_recovered;
+use crate::rules::relay_facts;
 use crate::session::Attempt;
 use crate::session::Session;
 use crate::session::SessionOutcome;
@@ -45,6 +47,7 @@ pub fn settle(session: &Session<'_>, findings: &mut [Finding]) {
         passed::part(session, findings);
         part_later_secrets(session, findings);
         explain(session, findings);
+        explain_passed_back(session, findings);
         keep_one_high(session, findings);
     }
     findings.sort_by_cached_key(|finding| {
@@ -230,6 +233,26 @@ fn explain(session: &Session<'_>, findings: &mut [Finding]) {
                 }
             }
         }
+    }
+}
+
+/// A challenge that nobody can answer is no cause where whoever sends it was refused itself just before, and passes that back.
+fn explain_passed_back(session: &Session<'_>, findings: &mut [Finding]) {
+    let is_bare =
+        |finding: &Finding| is_same(finding.rule, &challenge_header_missing::RULE) && finding.explained_by.is_none();
+    let Some(place) = findings.iter().position(is_bare) else { return };
+    let passed_back = findings.get(place).and_then(|bare| session.attempts.get(bare.attempt?));
+    let refused = passed_back.and_then(|attempt| relay_facts::refused_behind(session, attempt));
+    let Some(refused) = refused.map(|refused| refused.exchange) else { return };
+    let is_cause = |finding: &&Finding| {
+        finding.severity >= Severity::High
+            && finding.explained_by.is_none()
+            && exchange(session, finding) == Some(refused)
+            && !is_bare(finding)
+    };
+    let cause = findings.iter().find(is_cause).map(|cause| cause.rule.name);
+    if let Some((bare, cause)) = findings.get_mut(place).zip(cause) {
+        (bare.explained_by, bare.severity) = (Some(cause), bare.severity.min(Severity::Medium));
     }
 }
 

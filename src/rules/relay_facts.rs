@@ -1,10 +1,12 @@
 //! What several rules ask of requests that somebody between the client and the server sent on. Facts, no findings.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use crate::digest::Verdict;
 use crate::session::Answer;
 use crate::session::Attempt;
+use crate::session::Judgement;
 use crate::session::Presented;
 use crate::session::Request;
 use crate::session::Session;
@@ -89,6 +91,21 @@ pub fn is_refusal_of_relay(session: &Session<'_>, attempt: &Attempt<'_>) -> bool
             origin(session, other).is_some_and(|first| first.transaction_index == attempt.transaction_index)
         })
 }
+
+/// The request with credentials of its own that whoever was asked had sent on, and that was refused just before it passed the refusal back.
+pub fn refused_behind<'s, 'run>(session: &'s Session<'run>, attempt: &Attempt<'_>) -> Option<&'s Attempt<'run>> {
+    let passed_back = attempt.answer().filter(|_| !attempt.has_credentials())?.time;
+    let is_cause = |other: &&Attempt<'_>| {
+        other.credentials.iter().any(|sent| sent.is_refused() || sent.judgement == Judgement::Forbidden)
+            && other.answer().is_some_and(|refused| refused.time <= passed_back)
+            && other.answer().is_some_and(|refused| passed_back.since(refused.time) <= PASSED_BACK_WITHIN)
+            && origin(session, other).is_some_and(|first| first.transaction_index == attempt.transaction_index)
+    };
+    session.attempts.iter().filter(|other| other.has_credentials()).take(CALLS_MAX).filter(is_cause).last()
+}
+
+/// An answer is passed back at once.
+const PASSED_BACK_WITHIN: Duration = Duration::from_millis(500);
 
 /// The call that is waiting for an answer where its server calls somebody else.
 fn caller_before<'s, 'run>(session: &'s Session<'run>, call: &Transaction) -> Option<&'s Attempt<'run>> {

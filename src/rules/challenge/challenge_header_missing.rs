@@ -8,6 +8,7 @@ use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::answer_facts;
 use crate::rules::facts;
+use crate::rules::relay_facts;
 use crate::session::Session;
 
 /// The rule.
@@ -62,6 +63,16 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         finding.explanation.push_str(
             " Credentials came with the request: the answer refuses them, and brings nothing to try again with.",
         );
+    }
+    if let Some((refused, at)) =
+        relay_facts::refused_behind(session, attempt).and_then(|one| Some((one, one.answer()?.at)))
+    {
+        finding.explanation.push_str(&format!(
+            " {} had sent the request on with credentials of its own, which {} refused in frame {}: this answer passes that refusal back.",
+            refused.transaction.flow().source.address,
+            refused.transaction.flow().destination.address,
+            at.number
+        ));
     }
     if asking.is_empty() {
         finding.severity = Severity::Medium;

@@ -362,3 +362,33 @@ fn credentials_that_go_to_another_address_than_the_challenge_came_from_are_told(
     );
     check(&[other, CALL_ASKED, &sent("other", "200\n"), LATER], SECRET, "verdict ok");
 }
+
+#[test]
+fn a_b2bua_whose_own_credentials_are_refused_is_the_cause_of_the_bare_407_that_it_passes_back() {
+    let names = "phone 198.51.100.51  b2bua 198.51.100.12  trunk 198.51.100.11\n";
+    let leg = |more: &str| format!("b2bua > trunk INVITE\nFrom: <sip:1001@198.51.100.12>;tag=b\nTo: <sip:1002@198.51.100.11>\n{more}");
+    let begun = "phone > b2bua INVITE\nFrom: <sip:1001@198.51.100.12>;tag=a\n".to_owned()
+        + &leg("")
+        + "trunk > b2bua 407\nProxy-Authenticate: challenge\nb2bua > trunk ACK\n";
+    let sent = leg("Proxy-Authorization: digest user=1003 password=wrong\n");
+    let refused = "trunk > b2bua 407\nProxy-Authenticate: challenge\nb2bua > trunk ACK\n";
+    let passed = "b2bua > phone 407\nFrom: <sip:1001@198.51.100.12>;tag=a\nCSeq: 1 INVITE\nphone > b2bua ACK\n";
+    let secret = "1003,*,secret\n";
+    check(
+        &[names, &begun, &sent, refused, passed, LATER],
+        secret,
+        "high digest-wrong-password by=-\nmedium challenge-header-missing by=digest-wrong-password says=passes_that_refusal_back\n\
+         told wrong password\nuntold header",
+    );
+    check(
+        &[names, &begun, &sent, refused, passed, LATER],
+        NOTHING,
+        "high rejected-credentials by=-\nmedium challenge-header-missing by=rejected-credentials",
+    );
+    // Long behind it, and without credentials of its own, the bare 407 is its own fault.
+    check(
+        &[names, "phone > b2bua INVITE\nb2bua > phone 407\nphone > b2bua ACK\n", LATER],
+        secret,
+        "high challenge-header-missing by=-",
+    );
+}
