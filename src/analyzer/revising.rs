@@ -3,7 +3,11 @@
 use std::collections::HashMap;
 
 use crate::analyzer::Analyzer;
+use crate::base::Endpoint;
+use crate::history::Accounts;
 use crate::history::PairKey;
+use crate::history::outcomes::OnlyUsers;
+use crate::history::outcomes::Outcomes;
 use crate::history::outcomes::UserKey;
 use crate::rules::CaptureFacts;
 use crate::rules::Confidence;
@@ -22,6 +26,7 @@ use crate::rules::facts;
 use crate::rules::path::auth_retry_no_response;
 use crate::rules::path::no_response_at_all;
 use crate::rules::unanswered;
+use crate::sip::Method;
 use crate::sip::uri::without_plus;
 
 /// Rules that speak of what the capture does not show.
@@ -40,6 +45,29 @@ fn doubt_silence(finding: &mut Finding, dropped: usize) {
         finding.explanation.push_str(&format!(
             " The capturing machine dropped {packets}, however: what seems to be missing may have been among them."
         ));
+    }
+}
+
+/// Tells of a challenge that was not answered what is known of the client's account at that server.
+fn tell_known_account(finding: &mut Finding, outcomes: &Outcomes, accounts: &Accounts, only_users: &OnlyUsers<'_>) {
+    let Subject { user, realm, client, server, caller } = finding.subject.clone();
+    let Some((client, server)) = client.zip(server) else { return };
+    // Some write a number with the sign of international ones in From, and without it where they register.
+    let keys = [user.as_slice(), without_plus(&user)].map(|user| UserKey { client, user: user.into() });
+    if let Some(port) = caller {
+        let known = keys.iter().find_map(|key| outcomes.let_past_with(key, (server, port), &realm));
+        let is_usual = !accounts.has_answered_unusual(Endpoint { address: client, port }, server, true);
+        let registered = known.filter(|known| known.method == Method::Register && is_usual);
+        registered.into_iter().for_each(|registered| unanswered::blame_kind(finding, registered));
+    }
+    if let Some(known) = keys.iter().find_map(|key| outcomes.let_past_elsewhere(key, server, &realm)) {
+        unanswered::blame_realm(finding, known, None);
+        return;
+    }
+    // A gateway registers as itself, and calls in the name of whoever it likes.
+    let only = caller.and_then(|port| *only_users.get(&(client, port, server))?);
+    if let Some((key, known)) = only.and_then(|key| Some((key, outcomes.let_past_elsewhere(key, server, &realm)?))) {
+        unanswered::blame_realm(finding, known, Some(&key.user));
     }
 }
 
@@ -75,22 +103,7 @@ impl Analyzer {
         let outcomes = &self.messages.outcomes;
         let only_users = outcomes.only_users();
         self.messages.findings.revise(&challenge_unanswered::RULE, |finding| {
-            let Subject { user, realm, client, server, .. } = &finding.subject;
-            let (Some(client), Some(server)) = (*client, *server) else { return };
-            // Some write a number with the sign of international ones in From, and without it where they register.
-            let forms = [user.as_slice(), without_plus(user)];
-            let mut keys = forms.map(|user| UserKey { client, user: user.into() }).into_iter();
-            if let Some(known) = keys.find_map(|key| outcomes.let_past_elsewhere(&key, server, realm)) {
-                unanswered::blame_realm(finding, known, None);
-                return;
-            }
-            // A gateway registers as itself, and calls in the name of whoever it likes.
-            let only = finding.subject.caller.and_then(|port| *only_users.get(&(client, port, server))?);
-            if let Some((key, known)) =
-                only.and_then(|key| Some((key, outcomes.let_past_elsewhere(key, server, realm)?)))
-            {
-                unanswered::blame_realm(finding, known, Some(&key.user));
-            }
+            tell_known_account(finding, outcomes, accounts, &only_users);
         });
         self.messages.findings.revise(&forbidden_after_credentials::RULE, |finding| {
             let Subject { user, realm, client, server, .. } = &finding.subject;

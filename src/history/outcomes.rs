@@ -179,6 +179,9 @@ pub struct Challenged<'a> {
     pub session: u64,
 }
 
+/// The only user that got in, by the client's address and port and by the server; `None` where several did.
+pub type OnlyUsers<'a> = HashMap<(IpAddr, u16, IpAddr), Option<&'a UserKey>>;
+
 /// The clients that a server asked lately, by one status.
 type Asked = VecDeque<(IpAddr, FrameRef, u64)>;
 
@@ -223,9 +226,15 @@ impl Outcomes {
         let_past.iter().find(|ending| ending.server == server && !ending.realm.is_empty()).filter(|_| !is_known)
     }
 
+    /// How a user got in at a server with that realm, from that port.
+    pub fn let_past_with(&self, key: &UserKey, place: (IpAddr, u16), realm: &[u8]) -> Option<&Ending> {
+        let mut let_past = self.users.get(key)?.let_past.iter();
+        let_past.find(|ending| (ending.server, ending.port) == place && *ending.realm == *realm)
+    }
+
     /// The only user that got in at a server from each port of a client; `None` where several did.
-    pub fn only_users(&self) -> HashMap<(IpAddr, u16, IpAddr), Option<&UserKey>> {
-        let mut all: HashMap<(IpAddr, u16, IpAddr), Option<&UserKey>> = HashMap::new();
+    pub fn only_users(&self) -> OnlyUsers<'_> {
+        let mut all = OnlyUsers::new();
         for (key, ending) in self.users.iter().flat_map(|(key, known)| known.let_past.iter().map(move |one| (key, one)))
         {
             let only = all.entry((key.client, ending.port, ending.server)).or_insert(Some(key));

@@ -3,6 +3,7 @@
 mod parties;
 mod unheard;
 
+pub use parties::blame_kind;
 pub use parties::blame_realm;
 pub use unheard::explain_unread;
 pub use unheard::way_back;

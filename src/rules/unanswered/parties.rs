@@ -51,6 +51,27 @@ const TRY_407: &str = "server that can choose may try 407";
 /// What to look at where nothing shows that the client has an account.
 pub(super) const CHECK_ACCOUNT: &str = "Check that user name, password and realm are set on the client";
 
+/// Says of a call that was challenged with 407 that the same client answers the server's 401 to REGISTER: some clients know no other.
+pub fn blame_kind(finding: &mut Finding, registered: &Ending) {
+    let is_proxy = finding.evidence.iter().any(|evidence| evidence.header == "Proxy-Authenticate");
+    let place = finding.remedy.iter().position(|advice| advice == CHECK_ACCOUNT);
+    let Some(place) = place.filter(|_| is_proxy && finding.cause.is_none()) else { return };
+    let frame = registered.at.number;
+    finding.explanation.push_str(&format!(
+        " The same client answered the server's 401 to REGISTER for this realm (frame {frame}): it has the account. It may not know 407, or not \
+         use that account for calls."
+    ));
+    finding.cause = Some(Circumstance::ChallengeKind.name());
+    finding.confidence = finding.confidence.min(Confidence::Likely);
+    finding.remedy.remove(place);
+    finding.remedy.insert(
+        place,
+        "Let the client answer 407 to INVITE as it answers 401 to REGISTER: some know 401 alone, and some want the credentials for calls set \
+         apart; else a server that can choose may answer 401 here"
+            .into(),
+    );
+}
+
 /// Says that the same client got in at that server with another realm: it has an account, and what it holds that for is the question. A
 /// gateway may have done so as another user.
 pub fn blame_realm(finding: &mut Finding, let_past: &Ending, gateway: Option<&[u8]>) {

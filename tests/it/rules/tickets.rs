@@ -366,7 +366,9 @@ fn credentials_that_go_to_another_address_than_the_challenge_came_from_are_told(
 #[test]
 fn a_b2bua_whose_own_credentials_are_refused_is_the_cause_of_the_bare_407_that_it_passes_back() {
     let names = "phone 198.51.100.51  b2bua 198.51.100.12  trunk 198.51.100.11\n";
-    let leg = |more: &str| format!("b2bua > trunk INVITE\nFrom: <sip:1001@198.51.100.12>;tag=b\nTo: <sip:1002@198.51.100.11>\n{more}");
+    let leg = |more: &str| {
+        format!("b2bua > trunk INVITE\nFrom: <sip:1001@198.51.100.12>;tag=b\nTo: <sip:1002@198.51.100.11>\n{more}")
+    };
     let begun = "phone > b2bua INVITE\nFrom: <sip:1001@198.51.100.12>;tag=a\n".to_owned()
         + &leg("")
         + "trunk > b2bua 407\nProxy-Authenticate: challenge\nb2bua > trunk ACK\n";
@@ -391,4 +393,19 @@ fn a_b2bua_whose_own_credentials_are_refused_is_the_cause_of_the_bare_407_that_i
         secret,
         "high challenge-header-missing by=-",
     );
+}
+
+#[test]
+fn a_client_that_answers_401_alone_is_not_told_to_set_an_account() {
+    let call = "+20 [call] > INVITE\nFrom: <sip:1001@198.51.100.7>;tag=c\n[call] < 407\nProxy-Authenticate: challenge\n[call] > ACK\n";
+    let told = "high challenge-unanswered cause=challenge-kind fault=client sure=likely says=It_may_not_know_407";
+    check(&[ASKED, RIGHT, OK, call, LATER], SECRET, &format!("{told} unsaid=Check_that_user_name"));
+    // Another realm, somebody else, or a REGISTER that was asked with 407 show no such thing.
+    let untold = "high challenge-unanswered unsaid=may_not_know_407";
+    let realm = call.replace("challenge\n", "challenge realm=other\n");
+    check(&[ASKED, RIGHT, OK, &realm, LATER], SECRET, untold);
+    check(&[ASKED, RIGHT, OK, &call.replace("sip:1001@", "sip:1009@"), LATER], SECRET, untold);
+    let proxied = "> REGISTER\n< 407\nProxy-Authenticate: challenge\n> REGISTER\nProxy-Authorization: digest user=1001 password=secret\n< 200\n";
+    check(&[proxied, call, LATER], SECRET, untold);
+    check(&[call, LATER], SECRET, "high challenge-unanswered sure=proven says=Check_that_user_name");
 }
