@@ -201,6 +201,29 @@ impl<'a> Params<'a> {
         self.defects.iter().any(|defect| defect.kind == kind)
     }
 
+    /// The parameter behind which a quotation mark stands that belongs to none, in the text that was read.
+    pub fn before_stray_quote(&self, text: &[u8]) -> Option<&Param<'a>> {
+        let stray = self.stray_quote(text)?;
+        self.params.iter().rev().find(|param| param.span.end <= stray.start)
+    }
+
+    fn stray_quote(&self, text: &[u8]) -> Option<Span> {
+        let is_stray = |defect: &&Defect| defect.kind == DefectKind::Junk && defect.span.of(text).contains(&b'"');
+        self.defects.iter().find(is_stray).map(|defect| defect.span)
+    }
+
+    /// Whether a stricter reader of that text finds another value of that name: it stands in doubled quotes, or next to a stray one.
+    pub fn is_torn(&self, name: Name, text: &[u8]) -> bool {
+        let Some(param) = self.get(name) else { return false };
+        let is_doubled =
+            |defect: &Defect| defect.kind == DefectKind::DoubledQuotes && defect.span.start == param.span.start;
+        let is_beside = |stray: Span| {
+            let behind = self.params.iter().find(|other| other.span.start >= stray.end);
+            self.before_stray_quote(text).into_iter().chain(behind).any(|other| other.span == param.span)
+        };
+        self.defects.iter().any(is_doubled) || self.stray_quote(text).is_some_and(is_beside)
+    }
+
     /// A parameter that digests cover and that stands there with two values.
     pub fn two_values_of_one(&self) -> Option<Name> {
         if !self.has_defect(DefectKind::DuplicateParam) && self.defects_left_out == 0 {

@@ -320,6 +320,7 @@ pub(super) static EXPLAINS: &[(&Rule, &[&str])] = &[
             "user-unknown-suspected",
         ],
     ),
+    (&credentials::auth_param_quoting::RULE, TORN),
     (
         &credentials::auth_int_body_mismatch::RULE,
         &[
@@ -383,3 +384,12 @@ pub(super) static UNREADABLE: &[&str] =
 /// What a challenge brings about that the client could not read.
 pub(super) static UNREAD: &[&str] =
     &["challenge-unanswered", "retry-without-credentials", "ack-missing", "challenge-loop"];
+
+/// What a quotation mark too many brings about. Other quotes out of place explain nothing for sure.
+pub(super) static TORN: &[&str] = &[
+    "challenge-loop",
+    "digest-ok-but-rejected",
+    "digest-wrong-password",
+    "forbidden-after-credentials",
+    "rejected-credentials",
+];

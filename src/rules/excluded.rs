@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use crate::auth::Name;
 use crate::digest::Verdict;
 use crate::history::nonce::Nonce;
 use crate::rules::Context;
@@ -19,6 +20,7 @@ use crate::rules::server_words;
 use crate::session::Attempt;
 use crate::session::Judgement;
 use crate::session::Offered;
+use crate::session::Presented;
 use crate::session::Session;
 
 /// The rules that leave the cause open, or find it in a secret: they list what is right whatever their severity.
@@ -43,7 +45,9 @@ static CAUSES: &[Cause] = &[
         text: |_, _| "wrong password: the digest fits the one given".into(),
     },
     Cause {
-        is_ruled_out: |_, (_, _, presented)| presented.answers.is_some_and(|at| at.is_same_realm),
+        is_ruled_out: |_, (_, _, presented)| {
+            presented.answers.is_some_and(|at| at.is_same_realm) && !is_torn(presented, Name::Realm)
+        },
         text: |_, (_, _, presented)| {
             format!("wrong realm: {} is the realm of the challenge", facts::quoted(&presented.realm())).into()
         },
@@ -64,13 +68,16 @@ static CAUSES: &[Cause] = &[
         is_ruled_out: |session, (_, _, presented)| {
             credentials_facts::algorithm_fit(session, presented) == Some(AlgorithmFit::Same)
                 && !credentials_facts::drops_algorithm(session, presented)
+                && !is_torn(presented, Name::Algorithm)
         },
         text: |_, _| "wrong algorithm: it is the one of the challenge".into(),
     },
     Cause { is_ruled_out: has_offered_qop, text: |_, _| "wrong qop: it is one that the challenge offers".into() },
     Cause {
         is_ruled_out: |session, row| {
-            challenge(session, row).is_some() && !credentials_facts::differs_in_opaque(session, row.2)
+            challenge(session, row).is_some()
+                && !credentials_facts::differs_in_opaque(session, row.2)
+                && !is_torn(row.2, Name::Opaque)
         },
         text: |session, row| {
             let opaque = challenge(session, row).and_then(|(_, offered)| offered.challenge.opaque());
@@ -210,10 +217,16 @@ fn challenge<'s, 'run>(
     session.challenge(presented.answers.filter(|at| at.is_same_realm)?)
 }
 
+/// Whether quotes round a value are such that a server may read another one.
+fn is_torn(presented: &Presented<'_>, name: Name) -> bool {
+    presented.credentials.params.is_torn(name, &presented.row.value)
+}
+
 fn has_newest_nonce(session: &Session<'_>, row: &Row<'_, '_>) -> bool {
     let (index, _, presented) = row;
     // A nonce that was good before may have become too old, and not every server calls that stale.
     presented.judgement != Judgement::Stale
+        && !is_torn(presented, Name::Nonce)
         && !nonce_facts::was_let_past(session, *index, presented)
         && challenge(session, row).is_some()
         && facts::newer_challenge(session, *index, presented).is_none()
@@ -221,6 +234,7 @@ fn has_newest_nonce(session: &Session<'_>, row: &Row<'_, '_>) -> bool {
 
 fn has_offered_qop(session: &Session<'_>, row: &Row<'_, '_>) -> bool {
     challenge(session, row).is_some()
+        && !is_torn(row.2, Name::Qop)
         && !credentials_facts::drops_qop(session, row.2)
         && credentials_facts::qop_not_offered(session, row.2).is_none()
         && credentials_facts::misplaced_qop_params(row.2).is_none()
@@ -228,6 +242,7 @@ fn has_offered_qop(session: &Session<'_>, row: &Row<'_, '_>) -> bool {
 
 fn has_request_uri(session: &Session<'_>, (_, attempt, presented): &Row<'_, '_>) -> bool {
     credentials_facts::uri_defect(presented).is_none()
+        && !is_torn(presented, Name::Uri)
         && attempt
             .request()
             .is_some_and(|request| presented.credentials.uri().as_deref() == Some(session.text(request.uri)))

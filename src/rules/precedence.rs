@@ -11,6 +11,7 @@ use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::causes::EXPLAINS;
+use crate::rules::causes::TORN;
 use crate::rules::causes::UNREAD;
 use crate::rules::causes::UNREADABLE;
 use crate::rules::challenge::challenge_header_missing;
@@ -175,6 +176,7 @@ fn explain(session: &Session<'_>, findings: &mut [Finding]) {
                 && finding.severity >= Severity::Medium
                 // That a server writes so explains nothing to clients that can read it.
                 && (finding.attempt.is_some() || !std::ptr::eq(*explained, UNREAD))
+                && (finding.severity >= Severity::High || !std::ptr::eq(*explained, TORN))
         };
         if !findings.iter().any(|finding| is_cause(&finding)) {
             continue;

@@ -1,10 +1,10 @@
 //! SA225: quotes where none belong, or none where they do.
 
-use crate::auth::Credentials;
 use crate::auth::DefectKind;
 use crate::auth::Name;
 use crate::auth::Params;
 use crate::auth::Scheme;
+use crate::digest::Verdict;
 use crate::rules::Check;
 use crate::rules::Confidence;
 use crate::rules::Context;
@@ -13,8 +13,10 @@ use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::credentials_facts;
+use crate::rules::credentials_facts::Row;
 use crate::rules::facts;
 use crate::session::AttemptOutcome;
+use crate::session::Presented;
 use crate::session::Session;
 
 /// The rule.
@@ -26,7 +28,8 @@ pub static RULE: Rule = Rule {
     summary: "A parameter of an auth header is quoted that must not be, or the reverse",
     finds: "Digest credentials with algorithm, qop or nc in quotes, with username, realm, nonce, response, cnonce or \
             opaque without, or with doubled quotes; and challenges with algorithm in quotes, or realm, nonce, opaque, \
-            domain or qop without. It is low where nobody minds.",
+            domain or qop without. It is low where nobody minds, and high where credentials were refused that have a \
+            quotation mark too many behind a value.",
     matters: "Most parsers take either form. Strict ones refuse the header, answer 400, or read another value and \
             compute another digest.",
     advice: "Write each parameter as RFC 7616 sections 3.3 and 3.4 want it. The one who wrote it can be seen by the \
@@ -58,14 +61,18 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     in_credentials(session, context).into_iter().chain(in_challenges(session)).collect()
 }
 
+/// What to do about credentials.
+pub(super) const QUOTE_RIGHTLY: &str = "Let the client quote as RFC 7616 section 3.4 says: algorithm, qop and nc without quotes, everything else between them";
+
 fn in_credentials(session: &Session<'_>, context: &Context<'_>) -> Option<Finding> {
-    let rows =
-        credentials_facts::rows(session, |(_, _, presented)| is_odd(&presented.credentials.params, &CREDENTIALS));
+    let rows = credentials_facts::rows(session, |(_, _, presented)| oddities_of(presented).is_some());
     let (_, _, presented) = rows.first()?;
-    let oddities = oddities(&presented.credentials.params, &CREDENTIALS);
-    // Most servers take either form: that one refuses for it is never more than possible.
-    let (severity, confidence) = match credentials_facts::grade(&rows) {
-        (_, Confidence::Proven) => (Severity::Low, Confidence::Proven),
+    let oddities = oddities_of(presented)?;
+    // Most servers take either form: that one refuses for it is never more than possible. A mark too many is another matter.
+    let (severity, confidence) = match (credentials_facts::grade(&rows), torn(session, &rows)) {
+        ((_, Confidence::Proven), _) => (Severity::Low, Confidence::Proven),
+        (_, Some(Some(Verdict::Mismatch))) => (Severity::High, Confidence::Possible),
+        (_, Some(_)) => (Severity::High, Confidence::Likely),
         _ => (Severity::Medium, Confidence::Possible),
     };
     // Where nobody minds, it is what that make of client does with any account.
@@ -84,14 +91,30 @@ fn in_credentials(session: &Session<'_>, context: &Context<'_>) -> Option<Findin
         .explained(format!(
             "In {}: {oddities}. {}",
             credentials_facts::requests_text(&rows),
-            credentials_facts::outcome_text(&rows)
+            if severity == Severity::High { TORN } else { credentials_facts::outcome_text(&rows) }
         ))
-        .advises("Let the client quote as RFC 7616 section 3.4 says: algorithm, qop and nc without quotes, everything else between them");
+        .advises(QUOTE_RIGHTLY);
     let mut finding = credentials_facts::about(finding, session, &rows);
     if let Some(key) = shared {
         finding = finding.merged_by(key);
     }
     Some(finding)
+}
+
+const TORN: &str = "What the header says behind that depends on who reads it: a strict server finds another value there, or none. A digest that does not fit \
+     may be right over what the client takes the value for: it proves no wrong password.";
+
+/// Whether a quotation mark too many, which the challenge does not have, stands in credentials that were turned down; and whether a secret fits.
+fn torn(session: &Session<'_>, rows: &[Row<'_, '_>]) -> Option<Option<Verdict>> {
+    let is_copied = |presented: &Presented<'_>| {
+        session.challenge_of(presented).is_some_and(|offered| offered.challenge.params.has_defect(DefectKind::Junk))
+    };
+    let mut torn = rows.iter().filter(|(_, attempt, presented)| {
+        presented.credentials.params.before_stray_quote(&presented.row.value).is_some()
+            && credentials_facts::is_turned_down(attempt, presented)
+            && !is_copied(presented)
+    });
+    torn.next().map(|(_, _, presented)| presented.verdict())
 }
 
 /// What a server writes into its challenges is said once for all of its clients.
@@ -133,8 +156,13 @@ fn wrongly_quoted<'p>(params: &'p Params<'_>, form: &'p Form) -> impl Iterator<I
 }
 
 /// How credentials are quoted wrongly: a server that reads strictly finds other values there, or none.
-pub(super) fn oddities_of(credentials: &Credentials<'_>) -> Option<String> {
-    is_odd(&credentials.params, &CREDENTIALS).then(|| oddities(&credentials.params, &CREDENTIALS))
+pub(super) fn oddities_of(presented: &Presented<'_>) -> Option<String> {
+    let params = &presented.credentials.params;
+    let stray = params.before_stray_quote(&presented.row.value);
+    let stray = stray.map(|param| format!("a quotation mark too many behind {}", facts::text(param.name)));
+    let odd = is_odd(params, &CREDENTIALS).then(|| oddities(params, &CREDENTIALS));
+    let all: Vec<String> = stray.into_iter().chain(odd).collect();
+    (!all.is_empty()).then(|| all.join(", "))
 }
 
 fn oddities(params: &Params<'_>, form: &Form) -> String {

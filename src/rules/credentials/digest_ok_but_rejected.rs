@@ -319,6 +319,6 @@ fn differences(presented: &Presented<'_>, offered: &Offered<'_>) -> Vec<String> 
     if sent.nonce_count().is_some_and(|count| count.value.is_none()) {
         differences.push("the nonce count is not eight hex digits".to_owned());
     }
-    differences.extend(auth_param_quoting::oddities_of(sent));
+    differences.extend(auth_param_quoting::oddities_of(presented));
     differences
 }

@@ -409,3 +409,28 @@ fn a_client_that_answers_401_alone_is_not_told_to_set_an_account() {
     check(&[proxied, call, LATER], SECRET, untold);
     check(&[call, LATER], SECRET, "high challenge-unanswered sure=proven says=Check_that_user_name");
 }
+
+#[test]
+fn a_quotation_mark_too_many_stands_before_a_wrong_password() {
+    let asked = "> REGISTER\n< 401\nWWW-Authenticate: challenge nonce=n1\n";
+    let torn = "> REGISTER\nAuthorization: Digest username=\"1001\", realm=\"pbx.example.com\", \",nonce=\"n1\", \
+        uri=\"sip:pbx.example.com\", response=\"0123456789abcdef0123456789abcdef\", cnonce=\"c1\", qop=auth, nc=00000001\n";
+    let whole = &torn.replace(", \",nonce", ", nonce");
+    check(
+        &[asked, torn, REFUSED],
+        SECRET,
+        "high auth-param-quoting fault=client sure=possible by=- says=mark_too_many_behind_realm\n\
+         medium digest-wrong-password by=auth-param-quoting unsaid=wrong_realm unsaid=old_nonce",
+    );
+    check(
+        &[asked, torn, REFUSED],
+        NOTHING,
+        "high auth-param-quoting fault=client sure=likely by=-\nmedium rejected-credentials by=auth-param-quoting unsaid=wrong_realm unsaid=old_nonce",
+    );
+    check(&[asked, torn, REFUSED, torn, REFUSED], NOTHING, "medium challenge-loop fault=client by=auth-param-quoting");
+    check(&[asked, torn, OK], NOTHING, "verdict ok\nlow auth-param-quoting");
+    check(&[asked, whole, REFUSED], SECRET, "high digest-wrong-password excludes=wrong_realm\nno auth-param-quoting");
+    // The client copies what the server writes.
+    let odd = "> REGISTER\n< 401\nWWW-Authenticate: Digest realm=\"pbx.example.com\", \", nonce=\"n1\", qop=\"auth\"\n";
+    check(&[odd, torn, REFUSED], SECRET, "high digest-wrong-password unsaid=wrong_realm\nmedium auth-param-quoting");
+}
