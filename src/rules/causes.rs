@@ -320,7 +320,8 @@ pub(super) static EXPLAINS: &[(&Rule, &[&str])] = &[
             "user-unknown-suspected",
         ],
     ),
-    (&credentials::auth_param_quoting::RULE, TORN),
+    (&credentials::auth_param_quoting::RULE, WHERE_HIGH),
+    (&credentials::multiple_credentials_one_realm::RULE, WHERE_HIGH),
     (
         &credentials::auth_int_body_mismatch::RULE,
         &[
@@ -385,8 +386,8 @@ pub(super) static UNREADABLE: &[&str] =
 pub(super) static UNREAD: &[&str] =
     &["challenge-unanswered", "retry-without-credentials", "ack-missing", "challenge-loop"];
 
-/// What a quotation mark too many brings about. Other quotes out of place explain nothing for sure.
-pub(super) static TORN: &[&str] = &[
+/// What a form brings about that most servers put up with: it explains that only where it is a high finding itself.
+pub(super) static WHERE_HIGH: &[&str] = &[
     "challenge-loop",
     "digest-ok-but-rejected",
     "digest-wrong-password",

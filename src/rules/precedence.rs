@@ -11,9 +11,9 @@ use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::causes::EXPLAINS;
-use crate::rules::causes::TORN;
 use crate::rules::causes::UNREAD;
 use crate::rules::causes::UNREADABLE;
+use crate::rules::causes::WHERE_HIGH;
 use crate::rules::challenge::challenge_header_missing;
 use crate::rules::challenge::challenge_loop;
 use crate::rules::challenge::challenge_unanswered;
@@ -176,7 +176,7 @@ fn explain(session: &Session<'_>, findings: &mut [Finding]) {
                 && finding.severity >= Severity::Medium
                 // That a server writes so explains nothing to clients that can read it.
                 && (finding.attempt.is_some() || !std::ptr::eq(*explained, UNREAD))
-                && (finding.severity >= Severity::High || !std::ptr::eq(*explained, TORN))
+                && (finding.severity >= Severity::High || !std::ptr::eq(*explained, WHERE_HIGH))
         };
         if !findings.iter().any(|finding| is_cause(&finding)) {
             continue;

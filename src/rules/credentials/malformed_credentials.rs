@@ -47,8 +47,11 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         .collect();
     let Some((index, attempt, presented)) = refused.first().copied() else { return Vec::new() };
     let user = facts::account(&presented.username(), &presented.realm());
-    let odd: Vec<String> =
+    let mut odd: Vec<String> =
         presented.credentials.defects().iter().map(|defect| defect.kind.name().replace('_', " ")).collect();
+    if stands_beside_another(attempt, presented) {
+        odd.push("several of them for one realm".to_owned());
+    }
     let found = if odd.is_empty() { String::new() } else { format!(" What is odd about them: {}.", odd.join(", ")) };
     let requests: BTreeSet<usize> = refused.iter().map(|(index, _, _)| *index).collect();
     let reason = attempt.answer().map(|answer| session.text(answer.reason)).unwrap_or_default();

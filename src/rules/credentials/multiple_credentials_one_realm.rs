@@ -1,12 +1,14 @@
 //! SA220: several answers to one question.
 
 use crate::rules::Check;
+use crate::rules::Confidence;
 use crate::rules::Context;
 use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::challenge_facts;
+use crate::rules::credentials_facts;
 use crate::rules::facts;
 use crate::session::Attempt;
 use crate::session::Presented;
@@ -18,10 +20,12 @@ pub static RULE: Rule = Rule {
     name: "multiple-credentials-one-realm",
     label: "several credentials for one realm",
     severity: Severity::Medium,
-    summary: "A client answered every algorithm of one challenge at once",
-    finds: "A request with two or more credentials of one realm, which answer challenges of one response with different algorithms.",
+    summary: "A client sends several credentials for one realm, or the same ones twice",
+    finds: "A request with two or more credentials of one realm, which answer challenges of one response with different algorithms; or the \
+            very same credentials twice. The latter are low where the server took them, and high where the digest is right and refused.",
     matters: "The challenges of one realm are a choice: the client answers one. Servers take the first or the last of several \
-              credentials, some refuse the request, and a digest with MD5 beside one with SHA-256 is as easy to attack as MD5 alone.",
+              credentials, some refuse the request, and a digest with MD5 beside one with SHA-256 is as easy to attack as MD5 alone. A server that counts nonces takes the second of two equal ones \
+              for a replay.",
     advice: "Update the client (older releases of PJSIP answer every challenge). Until then let the server offer one algorithm.",
     not_this: "Credentials of several realms belong together. Behind a forking proxy several of one realm may answer several servers: \
                those have nonces of different responses, or the same algorithm.",
@@ -31,13 +35,66 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
+    several(session).into_iter().chain(twice(session)).collect()
+}
+
+/// The very same credentials twice in one request.
+fn twice(session: &Session<'_>) -> Option<Finding> {
+    let rows = credentials_facts::rows(session, |(_, attempt, presented)| is_repeated(attempt, presented));
+    let (_, attempt, presented) = rows.first().copied()?;
+    // Many servers read the first, and leave it at that.
+    let (severity, confidence) = match credentials_facts::grade(&rows) {
+        (_, Confidence::Proven) => (Severity::Low, Confidence::Proven),
+        (severity, _) => (severity, Confidence::Possible),
+    };
+    let name = presented.header.credentials_header();
+    let finding = Finding::new(
+        &RULE,
+        format!("{} sends the same {name} header twice in one request", attempt.transaction.flow().source.address),
+    )
+    .graded(severity, confidence)
+    .fault(Fault::Client)
+    .explained(format!(
+        "In {} the {name} header for realm {} stands twice, with one nonce and one response. A server that counts nonces takes the second for \
+         a replay of the first, and others refuse two for one realm. {}",
+        credentials_facts::requests_text(&rows),
+        facts::quoted(&presented.realm()),
+        credentials_facts::outcome_text(&rows)
+    ))
+    .advises(format!("Let the client write one {name} header for each realm"));
+    let finding = match severity {
+        Severity::High => {
+            finding.advises("Where one alone is refused as well, compare the secret that the server has stored")
+        }
+        _ => finding,
+    };
+    Some(credentials_facts::about(finding, session, &rows))
+}
+
+/// Whether the same credentials stand before these in their request.
+fn is_repeated(attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
+    let is_same = |other: &&Presented<'_>| {
+        let key = |one: &Presented<'_>| one.credentials.response().map(|response| response.into_owned());
+        other.header == presented.header
+            && other.nonce.is_some()
+            && other.nonce == presented.nonce
+            && other.realm() == presented.realm()
+            && other.username() == presented.username()
+            && key(other).is_some_and(|response| !response.is_empty() && Some(response) == key(presented))
+    };
+    let all = || attempt.credentials.iter().take(CREDENTIALS_MAX).filter(|other| other.is_attempt);
+    all().take_while(|other| !std::ptr::eq(*other, presented)).any(|other| is_same(&other))
+        && all().any(|other| std::ptr::eq(other, presented))
+}
+
+fn several(session: &Session<'_>) -> Option<Finding> {
     let found: Vec<(usize, &Attempt<'_>, [&Presented<'_>; 2])> = session
         .attempts
         .iter()
         .enumerate()
         .filter_map(|(index, attempt)| Some((index, attempt, pair(attempt)?)))
         .collect();
-    let Some((_, attempt, [one, other])) = found.first().copied() else { return Vec::new() };
+    let Some((_, attempt, [one, other])) = found.first().copied() else { return None };
     let realm = one.realm();
     let client = attempt.transaction.flow().source.address;
     let [first, second] =
@@ -57,7 +114,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     finding.frames = found.iter().filter_map(|(_, attempt, _)| attempt.request().map(|request| request.at)).collect();
     finding.evidence =
         [one, other].into_iter().filter_map(|presented| facts::credentials_evidence(attempt, presented)).collect();
-    vec![finding]
+    Some(finding)
 }
 
 /// How many credentials of one request are compared. A request with more answers nothing.

@@ -434,3 +434,32 @@ fn a_quotation_mark_too_many_stands_before_a_wrong_password() {
     let odd = "> REGISTER\n< 401\nWWW-Authenticate: Digest realm=\"pbx.example.com\", \", nonce=\"n1\", qop=\"auth\"\n";
     check(&[odd, torn, REFUSED], SECRET, "high digest-wrong-password unsaid=wrong_realm\nmedium auth-param-quoting");
 }
+
+#[test]
+fn the_same_credentials_twice_in_one_request_are_told() {
+    let of = |cnonce: &str| format!("Authorization: digest user=1001 password=secret cnonce={cnonce} nc=00000001\n");
+    let twice = format!("> REGISTER\n{}{}", of("c1"), of("c1"));
+    check(
+        &[ASKED, &twice, REFUSED],
+        SECRET,
+        "high multiple-credentials-one-realm fault=client sure=possible by=- says=stands_twice\n\
+         medium digest-ok-but-rejected by=multiple-credentials-one-realm",
+    );
+    check(
+        &[ASKED, &twice, REFUSED],
+        NOTHING,
+        "high rejected-credentials by=-\nmedium multiple-credentials-one-realm fault=client sure=possible",
+    );
+    check(
+        &[ASKED, &twice, "< 400\n"],
+        SECRET,
+        "high malformed-credentials says=several_of_them\nmedium multiple-credentials-one-realm by=malformed-credentials",
+    );
+    check(&[ASKED, &twice, OK], SECRET, "verdict ok\nlow multiple-credentials-one-realm sure=proven");
+    check(&[ASKED, RIGHT, REFUSED], SECRET, "high digest-ok-but-rejected\nno multiple-credentials-one-realm");
+    // Two that differ are two, and what is wrong is wrong twice.
+    let other = format!("> REGISTER\n{}{}", of("c1"), of("c2"));
+    check(&[ASKED, &other, REFUSED], SECRET, "high digest-ok-but-rejected\nno multiple-credentials-one-realm");
+    let wrong = &twice.replace("password=secret", "password=wrong");
+    check(&[ASKED, wrong, REFUSED], SECRET, "high digest-wrong-password by=-\nmedium multiple-credentials-one-realm");
+}
