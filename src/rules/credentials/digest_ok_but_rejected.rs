@@ -112,6 +112,9 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     if differences.iter().any(|difference| difference == ALGORITHM_LEFT_OUT) {
         finding = finding.advises(WRITE_ALGORITHM);
     }
+    if auth_param_quoting::oddities_of(presented).is_some_and(|odd| differences.contains(&odd)) {
+        finding = finding.advises(auth_param_quoting::QUOTE_RIGHTLY);
+    }
     if !differences.is_empty() {
         finding.fault = Fault::Client;
         finding.confidence = Confidence::Possible;

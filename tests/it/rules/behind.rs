@@ -58,9 +58,13 @@ fn a_right_digest_in_quotes_may_be_refused_for_them() {
     check(
         &[asked, quoted, REFUSED],
         SECRET,
-        "high digest-ok-but-rejected fault=client sure=possible says=nc_in_quotes",
+        "high digest-ok-but-rejected fault=client sure=possible says=nc_in_quotes says=quote_as_RFC_7616",
     );
-    check(&[ASKED, RIGHT, REFUSED], SECRET, "high digest-ok-but-rejected fault=server unsaid=in_quotes");
+    check(
+        &[ASKED, RIGHT, REFUSED],
+        SECRET,
+        "high digest-ok-but-rejected fault=server unsaid=in_quotes unsaid=quote_as",
+    );
 }
 
 #[test]

@@ -463,3 +463,28 @@ fn the_same_credentials_twice_in_one_request_are_told() {
     let wrong = &twice.replace("password=secret", "password=wrong");
     check(&[ASKED, wrong, REFUSED], SECRET, "high digest-wrong-password by=-\nmedium multiple-credentials-one-realm");
 }
+
+#[test]
+fn a_value_in_doubled_quotes_is_not_ruled_out() {
+    let asked = "> REGISTER\n< 401\nWWW-Authenticate: challenge nonce=n1 opaque=00000188\n";
+    // MD5(MD5(1001:pbx.example.com:secret):n1:00000001:c1:auth:MD5(REGISTER:sip:pbx.example.com))
+    let answer = |opaque: &str| {
+        format!(
+            "> REGISTER\nAuthorization: Digest username=\"1001\", realm=\"pbx.example.com\", nonce=\"n1\", uri=\"sip:pbx.example.com\", \
+             response=\"4e0d1b75f2778b2b37d49deeaae38597\", algorithm=MD5, cnonce=\"c1\", opaque={opaque}, qop=auth, nc=00000001\n"
+        )
+    };
+    let (doubled, plain) = (answer("\"\"00000188\"\""), answer("\"00000188\""));
+    let refused = "< 401\nWWW-Authenticate: challenge opaque=00000188\n";
+    check(
+        &[asked, &doubled, refused],
+        SECRET,
+        "high digest-ok-but-rejected fault=client sure=possible says=doubled_quotes unsaid=wrong_opaque says=quote_as_RFC_7616",
+    );
+    check(&[asked, &doubled, refused], NOTHING, "high rejected-credentials unsaid=wrong_opaque");
+    check(
+        &[asked, &plain, refused],
+        SECRET,
+        "high digest-ok-but-rejected fault=server excludes=wrong_opaque unsaid=quote_as_RFC_7616",
+    );
+}
