@@ -2,6 +2,7 @@
 
 use crate::auth::Name;
 use crate::rules::Check;
+use crate::rules::Confidence;
 use crate::rules::Context;
 use crate::rules::Fault;
 use crate::rules::Finding;
@@ -60,6 +61,11 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         (format!("The credentials use algorithm {sent} with the nonce of the challenge for {asked}"), severity)
     } else {
         (format!("The credentials use algorithm {sent}, the challenge offers {asked}"), severity)
+    };
+    // RFC 3261 section 7.3.1: few servers look at the case, and a refusal has other causes as well.
+    let confidence = match confidence {
+        Confidence::Likely if is_case => Confidence::Possible,
+        graded => graded,
     };
     let finding = Finding::new(&RULE, title)
         .graded(severity, confidence)

@@ -94,7 +94,7 @@ fn several(session: &Session<'_>) -> Option<Finding> {
         .enumerate()
         .filter_map(|(index, attempt)| Some((index, attempt, pair(attempt)?)))
         .collect();
-    let Some((_, attempt, [one, other])) = found.first().copied() else { return None };
+    let (_, attempt, [one, other]) = found.first().copied()?;
     let realm = one.realm();
     let client = attempt.transaction.flow().source.address;
     let [first, second] =

@@ -52,7 +52,13 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     let is_refused = presented.is_refused();
     let is_why = goes_on
         && odd.iter().all(|(_, _, presented)| presented.judgement == Judgement::Refused)
-        && odd.iter().any(|(_, _, presented)| presented.verdict() == Some(Verdict::Match));
+        && odd.iter().any(|(_, _, presented)| presented.verdict() == Some(Verdict::Match))
+        // A server that refuses a right digest with a right count as well has another reason.
+        && !facts::presented(session).any(|(index, _, presented)| {
+            nonce_facts::count_of(presented) == Some(1)
+                && presented.verdict() == Some(Verdict::Match)
+                && nonce_facts::is_refused_while_new(session, index, presented)
+        });
     let severity = match goes_on || is_refused {
         _ if is_why => Severity::High,
         true => Severity::Medium,

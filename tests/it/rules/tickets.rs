@@ -488,3 +488,28 @@ fn a_value_in_doubled_quotes_is_not_ruled_out() {
         "high digest-ok-but-rejected fault=server excludes=wrong_opaque unsaid=quote_as_RFC_7616",
     );
 }
+
+#[test]
+fn letter_case_alone_is_a_possible_cause_and_no_likely_one() {
+    let asked = "> REGISTER\n< 401\nWWW-Authenticate: challenge algorithm=md5\n";
+    let upper = right("algorithm=MD5");
+    check(
+        &[asked, &upper, REFUSED],
+        SECRET,
+        "high digest-ok-but-rejected\nmedium algorithm-not-offered fault=client sure=possible",
+    );
+    check(&[asked, &upper, OK], SECRET, "verdict ok\ninfo algorithm-not-offered sure=proven");
+    let other = "> REGISTER\n< 401\nWWW-Authenticate: challenge algorithm=SHA-256\n";
+    check(&[other, &upper, REFUSED], SECRET, "high algorithm-not-offered sure=likely");
+}
+
+#[test]
+fn a_server_that_refuses_the_first_use_of_a_nonce_does_not_mind_the_count_of_the_next() {
+    let next = right("nc=00000002");
+    check(
+        &[ASKED, RIGHT, REFUSED, &next, REFUSED],
+        SECRET,
+        "high digest-ok-but-rejected by=-\nmedium nc-not-reset fault=client",
+    );
+    check(&[ASKED, RIGHT, OK, "+30 ", &next, REFUSED], SECRET, "high nc-not-reset\nmedium digest-ok-but-rejected");
+}
