@@ -1,5 +1,8 @@
 //! What in the form of a challenge a client may not have been able to read: then it drops the message, or sees no challenge.
 
+use crate::auth::Challenge;
+use crate::auth::Name;
+use crate::auth::Scheme;
 use crate::rules::Confidence;
 use crate::rules::Context;
 use crate::rules::Finding;
@@ -10,6 +13,7 @@ use crate::rules::challenge::combined_challenges_one_row;
 use crate::rules::challenge::retry_without_credentials;
 use crate::rules::challenge_facts::Circumstance;
 use crate::rules::credentials::algorithm_unsupported_no_retry;
+use crate::rules::facts;
 use crate::rules::path::strict_parser_rejects;
 use crate::session::Attempt;
 use crate::session::ChallengeRow;
@@ -90,6 +94,65 @@ pub fn odd_form(session: &Session<'_>, context: &Context<'_>, attempt: &Attempt<
     });
     // What was written to it there is not known here, and is likely the same.
     (!is_read && !answer_facts::has_shown_realm_elsewhere(session, context, attempt)).then_some(form)
+}
+
+/// Names what about the spelling of a challenge few servers do, where the client is not seen to have read it elsewhere. SIP allows it: the
+/// client is at fault all the same, if it is that.
+pub fn tell_spelling(
+    mut finding: Finding,
+    session: &Session<'_>,
+    context: &Context<'_>,
+    attempt: &Attempt<'_>,
+) -> Finding {
+    let odd = spelling(attempt);
+    let source = attempt.transaction.flow().source.address;
+    let is_read = || {
+        session.presented().any(|(_, other, presented)| {
+            let asked = presented.answers.and_then(|at| session.challenge(at)).map(|(asked, _)| asked);
+            other.transaction.flow().source.address == source && asked.is_some_and(|asked| spelling(asked) == odd)
+        })
+    };
+    if odd.is_empty() || finding.severity < Severity::Medium || is_read() {
+        return finding;
+    }
+    if answer_facts::has_shown_realm_elsewhere(session, context, attempt) {
+        return finding;
+    }
+    finding.confidence = finding.confidence.min(Confidence::Likely);
+    finding.explanation.push_str(&format!(
+        " The challenge is spelled in a way that SIP allows and that is unusual: {}. It is possible that this client does not read it.",
+        odd.join(", ")
+    ));
+    finding.advises("Let the server spell the challenge as most do (Digest, MD5, in one line), and see whether the client then answers")
+}
+
+/// What of all challenges of an answer is spelled as few servers do.
+fn spelling(attempt: &Attempt<'_>) -> Vec<String> {
+    let rows = attempt.answer().map(|answer| &*answer.challenges).unwrap_or_default();
+    let digests = || attempt.challenges.iter().map(|offered| &offered.challenge);
+    if digests().any(|challenge| challenge.scheme != Scheme::Digest) {
+        return Vec::new();
+    }
+    let is_odd_scheme = |challenge: &Challenge<'_>| challenge.scheme_raw != b"Digest";
+    let is_odd_algorithm = |challenge: &Challenge<'_>| {
+        let name = challenge.algorithm().name();
+        let raw = challenge.params.get(Name::Algorithm).map(|param| param.raw);
+        name.zip(raw).is_some_and(|(name, raw)| raw != name.as_bytes() && raw.eq_ignore_ascii_case(name.as_bytes()))
+    };
+    let mut odd = Vec::new();
+    let first = digests().next();
+    if let Some(first) = first.filter(|_| digests().all(is_odd_scheme)) {
+        odd.push(format!("the scheme as {}", facts::text(first.scheme_raw)));
+    }
+    if let Some(raw) =
+        first.and_then(|first| first.params.get(Name::Algorithm)).filter(|_| digests().all(is_odd_algorithm))
+    {
+        odd.push(format!("the algorithm as {}", facts::text(raw.raw)));
+    }
+    if !rows.is_empty() && rows.iter().all(|row| memchr::memchr2(b'\r', b'\n', &row.value).is_some()) {
+        odd.push("folded over several lines".to_owned());
+    }
+    odd
 }
 
 fn form(attempt: &Attempt<'_>) -> Option<OddForm> {

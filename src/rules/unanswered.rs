@@ -308,9 +308,13 @@ fn explain_circumstances(
             "Nothing, where the client was switched off; else let it answer this challenge as it answers others",
         );
     }
+    let is_open = is_open_why(&finding);
     finding = advise_by_use(session, context, finding, attempt);
     // Most callers know a 401: what they lack is rather the account.
-    if may_be_kind && !can_choose { finding.advises(parties::advice_407(attempt, false)) } else { finding }
+    if may_be_kind && !can_choose {
+        finding = finding.advises(parties::advice_407(attempt, false));
+    }
+    if is_open { challenge_form::tell_spelling(finding, session, context, attempt) } else { finding }
 }
 
 /// What to do depends on whether the client showed credentials for this realm elsewhere.

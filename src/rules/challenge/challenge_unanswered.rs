@@ -43,8 +43,9 @@ pub static RULE: Rule = Rule {
             earlier, the finding is medium and possible, and says how long it went on: less than 2 s speak against nobody; a pause of half a minute between two files, or of an hour without any frame, \
             is such an end, and where the capturing machine dropped packets nothing is proven. So it is where the account shows what was asked \
             for within 64 s, but later, from another port or at another server. Where the challenge itself shows why, the \
-            cause says so: scheme, joined-challenges, folded-challenge, algorithm, qop, second-realm (also where the same user got in at that server with another realm), late-challenge or challenge-kind (also where the client answers the 401 of that server to REGISTER, and not its 407); and trunk where the one who was asked is a \
-            server that asked the asker before, or calls for several users and is not seen to log in for any. Where the capture lacks \
+            cause says so: scheme, joined-challenges, folded-challenge (where the client goes on to repeat its request), algorithm, qop, second-realm (also where the same user got in at that server with another realm), late-challenge or challenge-kind (also where the client answers the 401 of that server to REGISTER, and not its 407); and trunk where the one who was asked is a \
+            server that asked the asker before, or calls for several users and is not seen to log in for any. A spelling that SIP allows and few servers use (a scheme or an algorithm in other letter case, several \
+            lines) is named as a possible reason. Where the capture lacks \
             the request that was challenged, or its headers, it is medium and possible. Where the client goes on to repeat its request \
             over UDP for a second or more, the challenge did not reach it, and the fault is the path's; one that came from elsewhere than the \
             request went to, or went elsewhere than that came from, is told so, and one that did not go to the port which the client's Via names without rport is the server's fault. Where the challenge came more than \

@@ -98,6 +98,8 @@ fn finding(session: &Session<'_>, context: &Context<'_>, exchange: &crate::sessi
         });
     if let Some(circumstance) = challenge_facts::demands_much(session, context, first) {
         finding = explain_demand(session, context, finding, (first, circumstance));
+    } else {
+        finding = challenge_form::tell_spelling(finding, session, context, first);
     }
     if worst.is_none() {
         finding.severity = Severity::Info;

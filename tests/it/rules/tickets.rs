@@ -511,5 +511,37 @@ fn a_server_that_refuses_the_first_use_of_a_nonce_does_not_mind_the_count_of_the
         SECRET,
         "high digest-ok-but-rejected by=-\nmedium nc-not-reset fault=client",
     );
-    check(&[ASKED, RIGHT, OK, "+30 ", &next, REFUSED], SECRET, "high nc-not-reset\nmedium digest-ok-but-rejected");
+}
+
+#[test]
+fn a_legal_but_unusual_spelling_is_named_where_a_challenge_goes_unanswered() {
+    let asked = |challenge: &str| format!("> REGISTER\n< 401\nWWW-Authenticate: {challenge}\n");
+    let of = |scheme: &str, algorithm: &str| {
+        asked(&format!("{scheme} realm=\"pbx.example.com\", nonce=\"n1\", algorithm={algorithm}, qop=\"auth\""))
+    };
+    for (odd, says) in [
+        (of("DIGEST", "MD5"), "scheme_as_DIGEST"),
+        (of("Digest", "md5"), "algorithm_as_md5"),
+        (asked("Digest realm=\"pbx.example.com\",\n nonce=\"n1\", qop=\"auth\""), "over_several_lines"),
+    ] {
+        check(
+            &[&odd, LATER],
+            NOTHING,
+            &format!("high challenge-unanswered fault=client sure=likely by=- says={says} says=password_and_realm"),
+        );
+        // Who answered it can read it.
+        let again = odd.replace("n1", "n2");
+        check(&[&odd, RIGHT, OK, "+60 ", &again, LATER], SECRET, &format!("high challenge-unanswered unsaid={says}"));
+    }
+    check(
+        &[&of("Digest", "md5"), "> REGISTER\n", REFUSED, LATER],
+        NOTHING,
+        "high retry-without-credentials fault=client says=algorithm_as_md5",
+    );
+    check(&[&of("Digest", "MD5"), LATER], NOTHING, "high challenge-unanswered sure=proven unsaid=unusual");
+    check(
+        &[&of("Digest", "MD5"), "> REGISTER\n", REFUSED, LATER],
+        NOTHING,
+        "high retry-without-credentials unsaid=unusual",
+    );
 }
