@@ -106,8 +106,13 @@ fn is_whole(attempt: &Attempt<'_>) -> bool {
     let is_proven = |proof: Option<Proof>| !matches!(proof, Some(Proof::Mismatch { .. }));
     !attempt.is_sent_again
         && attempt.request().is_some_and(|request| request.has_all_headers && !request.is_ambiguous)
+        && attempt.transaction.ack().is_none_or(|ack| ack.difference.is_none())
         && attempt.answer().is_some_and(|answer| {
-            answer.has_all_headers && !answer.is_ambiguous && answer.infos().iter().all(|info| is_proven(info.proof))
+            // Who repeats an answer over and over misses its ACK.
+            answer.repeats() <= 1
+                && answer.has_all_headers
+                && !answer.is_ambiguous
+                && answer.infos().iter().all(|info| is_proven(info.proof))
         })
 }
 

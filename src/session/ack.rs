@@ -25,8 +25,8 @@ pub struct Ack {
     pub time: CaptureTime,
     /// Whether the header section was captured whole: else missing headers prove nothing.
     pub has_all_headers: bool,
-    /// Why the server cannot match it with the INVITE that it refused; `None` where it can, and for the ACK of a 2xx, which
-    /// is a request of its own (RFC 3261 §13.2.2.4).
+    /// Why the server cannot match it with its INVITE; `None` where it can. The ACK of a 2xx is a request of its own: it has nothing but the
+    /// CSeq number of the INVITE (RFC 3261 §13.2.2.4).
     pub difference: Option<AckDifference>,
     /// The rows of credentials: those of the INVITE, by RFC 3261 §22.1.
     pub credentials: Box<[CredentialsRow]>,
@@ -79,6 +79,7 @@ impl Run {
             |known: &Transaction| is_hop(known) && identity.branch.is_some_and(|branch| self.has_branch(known, branch));
         let index = self
             .newest(&invite, is_refused)
+            .or_else(|| self.accepted_behind(&invite, &sighting, &identity))
             .or_else(|| self.newest(&invite, is_hop))
             .or_else(|| self.unacknowledged(&sighting, &identity));
         let Some(index) = index else { return Placement::Known };
@@ -119,11 +120,33 @@ impl Run {
         refused.next().map(|(index, _)| index)
     }
 
+    /// The INVITE that a 2xx answered, where an ACK of a branch of its own has the number of the bare one, whose refusal was acknowledged
+    /// before.
+    fn accepted_behind(&self, bare: &Key, sighting: &Sighting<'_>, identity: &Identity<'_>) -> Option<usize> {
+        let is_hop = |known: &Transaction| known.flow().source.address == sighting.flow.source.address;
+        let status = |known: &Transaction| known.answer.as_ref().map(|answer| answer.status);
+        let is_done = |known: &Transaction| {
+            is_hop(known)
+                && status(known).is_some_and(|status| status >= 300)
+                && known.ack().is_some_and(|ack| ack.difference.is_none())
+        };
+        self.newest(bare, is_done)?;
+        let latest = self.transactions.iter().enumerate().rev().take(CANDIDATES_MAX);
+        let mut behind = latest.filter(|(_, known)| known.method == Method::Invite && is_hop(known));
+        let (index, known) = behind.next()?;
+        let is_accepted = status(known).is_some_and(|status| (200..=299).contains(&status))
+            && known.cseq > bare.cseq
+            && known.ack().is_none_or(|ack| ack.difference.is_some())
+            && known.request.as_ref().is_some_and(|request| self.has_from_tag(request, identity));
+        is_accepted.then_some(index)
+    }
+
     fn ack_difference(&mut self, index: usize, identity: &Identity<'_>, cseq: Option<u32>) -> Option<AckDifference> {
         let known = self.transactions.get(index)?;
         let (request, answer) = (known.request.as_ref()?, known.answer.as_ref()?);
         if answer.status < 300 {
-            return None;
+            let expected = known.cseq.filter(|_| known.cseq != cseq)?;
+            return Some(self.other_number(expected, cseq));
         }
         let differs = |expected: &Option<TextId>, sent: Option<&[u8]>| {
             expected.filter(|&expected| Some(self.texts.get(expected)) != sent)
@@ -135,14 +158,18 @@ impl Run {
         let (part, sent, expected) = if let Some(expected) = differs(&branch, identity.branch) {
             (AckPart::Branch, identity.branch, expected)
         } else if let Some(expected) = cseq_known {
-            let expected = self.texts.keep(expected.to_string().as_bytes());
-            let sent = cseq.map(|cseq| self.texts.keep(cseq.to_string().as_bytes()));
-            return Some(AckDifference { part: AckPart::CseqNumber, sent, expected });
+            return Some(self.other_number(expected, cseq));
         } else if let Some(expected) = differs(&request.from_tag, identity.from.tag) {
             (AckPart::FromTag, identity.from.tag, expected)
         } else {
             (AckPart::ToTag, identity.to.tag, differs(&answer.to_tag, identity.to.tag)?)
         };
         Some(AckDifference { part, sent: sent.map(|text| self.texts.keep(text)), expected })
+    }
+
+    fn other_number(&mut self, expected: u32, sent: Option<u32>) -> AckDifference {
+        let expected = self.texts.keep(expected.to_string().as_bytes());
+        let sent = sent.map(|cseq| self.texts.keep(cseq.to_string().as_bytes()));
+        AckDifference { part: AckPart::CseqNumber, sent, expected }
     }
 }

@@ -22,7 +22,8 @@ pub static RULE: Rule = Rule {
     severity: Severity::High,
     summary: "The ACK to a challenge does not belong to the INVITE by its branch, CSeq or tags",
     finds: "An INVITE answered 401 or 407 whose only ACK on that hop has another Via branch, CSeq number, From tag or To tag than the \
-            INVITE and its answer, while the server goes on repeating the answer. It is medium and possible where the server stops.",
+            INVITE and its answer, while the server goes on repeating the answer. It is medium and possible where the server stops. So is, as medium, the ACK of \
+            a 2xx with the CSeq number of the bare INVITE in place of the one with credentials.",
     matters: "The ACK of a refused INVITE belongs to its transaction. One that does not fit is dropped, the server repeats the 407 \
               until it gives up, and the answer to the challenge may never be looked at.",
     advice: "Fix the client or the proxy that makes the ACK: branch, Request-URI, From and CSeq number of the INVITE, To of the answer.",
@@ -41,12 +42,16 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         .attempts
         .iter()
         .enumerate()
-        .filter(|(_, attempt)| attempt.transaction.method == Method::Invite && attempt.is_challenged())
+        .filter(|(_, attempt)| attempt.transaction.method == Method::Invite)
         .filter_map(|(index, attempt)| {
             let ack = attempt.transaction.ack()?;
             Some((index, attempt, ack, ack.difference?))
         })
-        .filter(|(_, attempt, _, _)| !is_of_later_invite(attempt))
+        .filter(|(_, attempt, ack, _)| match attempt.is_challenged() {
+            true => !is_of_later_invite(attempt),
+            // An answer that crossed the ACK is no sign.
+            false => is_accepted(attempt) && attempt.has_credentials() && goes_on(attempt, ack),
+        })
         .collect();
     let worst = found.iter().find(|(_, attempt, ack, _)| goes_on(attempt, ack));
     let Some((index, attempt, ack, difference)) = worst.or(found.first()).copied() else { return Vec::new() };
@@ -56,8 +61,13 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let sent = difference.sent.map_or_else(|| "nothing".to_owned(), |sent| facts::quoted(session.text(sent)));
     let expected = facts::quoted(session.text(difference.expected));
     let client = attempt.transaction.flow().source;
-    let severity = if is_repeated { Severity::High } else { Severity::Medium };
-    let ending = if is_repeated {
+    let severity = if is_repeated && !is_accepted(attempt) { Severity::High } else { Severity::Medium };
+    let ending = if is_accepted(attempt) {
+        format!(
+            "That is the number of the INVITE that was challenged. The server goes on repeating the {status} and holds the call for one that was \
+             never acknowledged: servers end that after 32 s."
+        )
+    } else if is_repeated {
         format!("The server goes on repeating the {status}: it does not take this ACK for that INVITE.")
     } else {
         format!(
@@ -94,6 +104,10 @@ fn is_of_later_invite(attempt: &Attempt<'_>) -> bool {
 
 /// Repetitions of an answer after which it no longer crossed the ACK.
 const REPEATS_MIN: u32 = 2;
+
+fn is_accepted(attempt: &Attempt<'_>) -> bool {
+    attempt.status().is_some_and(|status| (200..=299).contains(&status))
+}
 
 fn goes_on(attempt: &Attempt<'_>, ack: &Ack) -> bool {
     attempt.answer().is_some_and(|answer| answer.repeats() >= REPEATS_MIN && answer.last_sent() > ack.time)

@@ -545,3 +545,22 @@ fn a_legal_but_unusual_spelling_is_named_where_a_challenge_goes_unanswered() {
         "high retry-without-credentials unsaid=unusual",
     );
 }
+
+#[test]
+fn an_accepted_call_is_to_be_acknowledged_with_its_own_number() {
+    let asked = "> INVITE\nCSeq: 7 INVITE\n< 407\nProxy-Authenticate: challenge\n> ACK\n";
+    let answer = "> INVITE\nCSeq: 8 INVITE\nProxy-Authorization: digest user=1001 password=secret\n< 200\n";
+    let ack =
+        |cseq: u32| format!("> ACK\nVia: SIP/2.0/UDP 198.51.100.7:5060;branch=z9hG4bKnew{cseq}\nCSeq: {cseq} ACK\n");
+    let (old, repeated) = (ack(7), "+0.5 retransmit 5\n+1 retransmit 5\n+2 retransmit 5\n");
+    check(
+        &[asked, answer, &old, repeated, LATER],
+        SECRET,
+        "verdict ok\nmedium ack-mismatch fault=client sure=proven by=- says=CSeq says=was_challenged",
+    );
+    check(&[asked, answer, &ack(8), repeated, LATER], SECRET, "clean\nno ack-mismatch");
+    check(&[asked, answer, &old, &ack(8), LATER], SECRET, "clean\nno ack-mismatch");
+    check(&[asked, answer, &old, LATER], SECRET, "clean\nno ack-mismatch");
+    // The ACK of the challenge, sent again.
+    check(&[asked, answer, "retransmit 3\n", repeated, LATER], SECRET, "clean\nno ack-mismatch");
+}
