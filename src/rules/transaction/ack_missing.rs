@@ -1,5 +1,7 @@
 //! SA405: a challenge to an INVITE that nobody acknowledges.
 
+use std::time::Duration;
+
 use crate::base::Transport;
 use crate::rules::Check;
 use crate::rules::Confidence;
@@ -27,7 +29,7 @@ pub static RULE: Rule = Rule {
     summary: "The 401 or 407 to an INVITE is repeated, and no ACK comes",
     finds: "An INVITE answered 401 or 407 that is never acknowledged: the server sends the answer again at least twice, or over \
             TCP, where it does not, no ACK comes within 32 s. That is medium, as where the capture ends early, and where the call went through all \
-            the same.",
+            the same; and a challenge that is acknowledged and repeated all the same, for 2 s or more, is medium and possible.",
     matters: "Every final answer to an INVITE is acknowledged. Without the ACK the server repeats the challenge for 32 s and holds \
               the transaction; most often the client never got it, and so never answers it.",
     advice: "See whether the answer reaches the client: to which address and port it goes (Via, rport, NAT), and what its firewall says. \
@@ -43,14 +45,68 @@ pub static RULE: Rule = Rule {
 const REPEATS_MIN: u32 = 2;
 
 fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
+    missing(session, context).or_else(|| unheeded(session)).into_iter().collect()
+}
+
+/// A server that had the ACK stops to repeat at once.
+const UNHEEDED_AFTER: Duration = Duration::from_secs(2);
+
+/// A challenge that is acknowledged as it should be, and that the server goes on repeating.
+fn unheeded(session: &Session<'_>) -> Option<Finding> {
+    let (index, attempt, answer, ack) = session.attempts.iter().enumerate().find_map(|(index, attempt)| {
+        let (answer, ack) = (attempt.answer()?, attempt.transaction.ack()?);
+        let is_unheeded = attempt.is_challenged()
+            && ack.difference.is_none()
+            && answer.repeats() >= REPEATS_MIN
+            && answer.last_sent().since(ack.time) >= UNHEEDED_AFTER
+            // A copy of the INVITE, or what the server takes for one, is answered again.
+            && attempt.transaction.last_sent() < ack.time
+            && !has_namesake(session, attempt);
+        is_unheeded.then_some((index, attempt, answer, ack))
+    })?;
+    let server = attempt.transaction.flow().destination;
+    let mut finding = Finding::new(
+        &RULE,
+        format!("{server} goes on repeating a {} that was acknowledged", answer.status),
+    )
+    .graded(Severity::Medium, Confidence::Possible)
+    .fault(Fault::Unknown)
+    .explained(format!(
+        "The ACK in frame {} fits its INVITE, and the server sends the {} again, {} in all, the last one {} behind it: the ACK \
+         does not reach who waits for it (packet loss, NAT, another node of a cluster), reaches it changed, or is not taken for that INVITE.",
+        ack.at.number,
+        answer.status,
+        facts::count(answer.repeats() as usize, "time"),
+        facts::duration_text(answer.last_sent().since(ack.time))
+    ))
+    .excludes("missing ACK: the client acknowledges")
+    .advises("Capture at the server: where the ACK arrives there, compare its Via and From with those of the INVITE; else look at what is in between");
+    finding.attempt = Some(index);
+    finding.subject = facts::subject(session, attempt);
+    finding.frames = facts::frames_of_all([attempt]);
+    finding.frames.push(ack.at);
+    finding.frames.sort_unstable();
+    finding.evidence = facts::status_evidence(session, attempt).into_iter().collect();
+    Some(finding)
+}
+
+/// Whether another INVITE has the same branch.
+fn has_namesake(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
+    let branch = |attempt: &Attempt<'_>| attempt.transaction.branch.map(|branch| session.text(branch));
+    let is_same = |other: &Attempt<'_>| {
+        other.transaction_index != attempt.transaction_index
+            && other.transaction.method == Method::Invite
+            && branch(other) == branch(attempt)
+    };
+    session.attempts.iter().any(is_same)
+}
+
+fn missing(session: &Session<'_>, context: &Context<'_>) -> Option<Finding> {
     let missing: Vec<(usize, &Attempt<'_>)> =
         session.attempts.iter().enumerate().filter(|(_, attempt)| is_missing(attempt, context)).collect();
     let lead = facts::lead(session, missing.iter().map(|(index, _)| *index));
-    let Some(index) = lead else { return Vec::new() };
-    let Some((attempt, answer)) = session.attempts.get(index).and_then(|attempt| Some((attempt, attempt.answer()?)))
-    else {
-        return Vec::new();
-    };
+    let index = lead?;
+    let (attempt, answer) = session.attempts.get(index).and_then(|attempt| Some((attempt, attempt.answer()?)))?;
     let waited = facts::capture_after(attempt, context);
     let is_lost = facts::may_be_lost(attempt, context);
     let (severity, confidence) = match answer.repeats() >= REPEATS_MIN {
@@ -100,7 +156,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     finding.frames.extend(facts::frames_of_all(missing.iter().map(|(_, attempt)| *attempt)));
     finding.frames.sort_unstable();
     finding.evidence = facts::status_evidence(session, attempt).into_iter().collect();
-    vec![finding]
+    Some(finding)
 }
 
 /// The client answers the challenge that it does not acknowledge.

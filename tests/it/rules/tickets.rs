@@ -564,3 +564,19 @@ fn an_accepted_call_is_to_be_acknowledged_with_its_own_number() {
     // The ACK of the challenge, sent again.
     check(&[asked, answer, "retransmit 3\n", repeated, LATER], SECRET, "clean\nno ack-mismatch");
 }
+
+#[test]
+fn a_challenge_that_is_acknowledged_and_repeated_all_the_same_is_told() {
+    let repeated = "+0.5 retransmit 2\n+1 retransmit 2\n+2 retransmit 2\n";
+    check(
+        &[CALL_ASKED, CALL_RIGHT, CALL_OK, repeated, LATER],
+        SECRET,
+        "verdict ok\nmedium ack-missing fault=unknown sure=possible says=3_times excludes=missing_ACK\nno ack-mismatch",
+    );
+    // What crossed the ACK, or came soon behind one that was lost, is no sign.
+    check(&[CALL_ASKED, CALL_RIGHT, CALL_OK, "+0.5 retransmit 2\n+1 retransmit 2\n", LATER], SECRET, "clean");
+    check(&[CALL_ASKED, CALL_RIGHT, CALL_OK, "+4 retransmit 2\n", LATER], SECRET, "clean");
+    // So are answers to copies of the INVITE.
+    let copies = "+0.5 retransmit 1\nretransmit 2\n+1 retransmit 1\nretransmit 2\n+2 retransmit 1\nretransmit 2\n";
+    check(&[CALL_ASKED, CALL_RIGHT, CALL_OK, copies, LATER], SECRET, "no ack-missing");
+}
