@@ -103,6 +103,7 @@ pub(super) static EXPLAINS: &[(&Rule, &[&str])] = &[
     (
         &transaction::branch_reused::RULE,
         &[
+            "auth-retry-no-response",
             "cseq-not-incremented",
             "challenge-loop",
             "challenge-unanswered",

@@ -14,6 +14,7 @@ use crate::rules::facts;
 use crate::session::Attempt;
 use crate::session::AttemptOutcome;
 use crate::session::Session;
+use crate::sip::Method;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -43,7 +44,7 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let Some((_, attempt, presented)) = rows.first().copied() else { return Vec::new() };
     let Some(asking) = credentials_facts::challenged_before(session, attempt, presented) else { return Vec::new() };
     let is_anew = rows.iter().all(|row| is_answered_anew(session, row));
-    let (severity, confidence) = match grade(&rows) {
+    let (severity, confidence) = match grade(session, &rows) {
         (Severity::High, _) if is_anew => (Severity::Medium, Confidence::Possible),
         graded => graded,
     };
@@ -51,6 +52,8 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         "The answer has the CSeq number of the retry: the server took it for a new request, and the branch is hardly why it was refused."
     } else if rows.iter().any(repeats_challenge) {
         "The challenge that came back is the first one, nonce and all: the server took the retry for a retransmission."
+    } else if rows.iter().any(|row| is_answered_as_before(session, row)) {
+        "Behind it the server sent its answer to the first request again, with the number of that: it took the retry for a retransmission."
     } else if attempt.status().is_none() {
         "No answer to it was seen."
     } else {
@@ -106,9 +109,24 @@ fn repeats_challenge((_, attempt, presented): &Row<'_, '_>) -> bool {
     attempt.is_challenged() && presented.nonce.is_some_and(is_same)
 }
 
-fn grade(rows: &[Row<'_, '_>]) -> (Severity, Confidence) {
+/// Whether the server sent its answer to the first request again when it got this one, and no other: that is how the first one's transaction
+/// answers a copy (RFC 3261 §17.2.2). Nobody else had asked for it, and a refused INVITE was acknowledged.
+fn is_answered_as_before(session: &Session<'_>, (_, attempt, presented): &Row<'_, '_>) -> bool {
+    let asking = credentials_facts::challenged_before(session, attempt, presented);
+    let Some((asking, request)) = asking.zip(attempt.request()).filter(|_| attempt.status().is_none()) else {
+        return false;
+    };
+    let is_acknowledged = asking.transaction.method != Method::Invite
+        || asking.transaction.ack().is_some_and(|ack| ack.difference.is_none() && ack.time <= request.time);
+    is_acknowledged
+        && asking.transaction.last_sent() < request.time
+        && asking.answer().is_some_and(|answer| answer.repeats() > 0 && answer.last_sent() >= request.time)
+}
+
+fn grade(session: &Session<'_>, rows: &[Row<'_, '_>]) -> (Severity, Confidence) {
     let is_silent = |attempt: &Attempt<'_>| attempt.outcome == AttemptOutcome::NoAnswer;
-    if rows.iter().any(|row| repeats_challenge(row) && row.2.verdict() != Some(Verdict::Mismatch)) {
+    let is_taken_for_copy = |row: &Row<'_, '_>| repeats_challenge(row) || is_answered_as_before(session, row);
+    if rows.iter().any(|row| is_taken_for_copy(row) && row.2.verdict() != Some(Verdict::Mismatch)) {
         (Severity::High, Confidence::Likely)
     } else if rows.iter().any(|(_, attempt, _)| is_silent(attempt)) {
         (Severity::High, Confidence::Possible)

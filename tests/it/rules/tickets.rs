@@ -580,3 +580,27 @@ fn a_challenge_that_is_acknowledged_and_repeated_all_the_same_is_told() {
     let copies = "+0.5 retransmit 1\nretransmit 2\n+1 retransmit 1\nretransmit 2\n+2 retransmit 1\nretransmit 2\n";
     check(&[CALL_ASKED, CALL_RIGHT, CALL_OK, copies, LATER], SECRET, "no ack-missing");
 }
+
+#[test]
+fn a_challenge_that_is_sent_again_for_a_reused_branch_is_an_answer() {
+    let via = |branch: &str| format!("Via: SIP/2.0/UDP 198.51.100.7:5060;branch=z9hG4bK{branch}\n");
+    let asked = format!("> REGISTER\n{}< 401\nWWW-Authenticate: challenge\n", via("one"));
+    let answer = |branch: &str| format!("+0.3 {RIGHT}{}", via(branch));
+    for copies in ["+0.02 retransmit 2\n", "+0.02 retransmit 2\n+0.5 retransmit 3\n+0.02 retransmit 2\n"] {
+        check(
+            &[&asked, &answer("one"), copies, LATER],
+            SECRET,
+            "high branch-reused fault=client sure=likely by=- says=answer_to_the_first_request_again unsaid=No_answer\n\
+             medium auth-retry-no-response by=branch-reused",
+        );
+    }
+    // Silence may have other reasons, and a branch of its own is no copy.
+    check(&[&asked, &answer("one"), LATER], SECRET, "high branch-reused sure=possible says=No_answer");
+    check(&[&asked, &answer("two"), "+0.02 retransmit 2\n", LATER], SECRET, "no branch-reused");
+    // Who sent the first request again is answered for that.
+    check(
+        &[&asked, &answer("one"), "+0.5 retransmit 1\n+0.02 retransmit 2\n", LATER],
+        SECRET,
+        "high branch-reused sure=possible",
+    );
+}
