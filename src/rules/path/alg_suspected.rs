@@ -64,10 +64,14 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     vec![finding]
 }
 
+/// Whether the request looks as if a device had edited it.
+pub fn has_signs(attempt: &Attempt<'_>) -> bool {
+    attempt.transaction.marks().is_some_and(|marks| marks.is_length_wrong || marks.addresses.is_some())
+}
+
 fn is_suspected(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Presented<'_>) -> bool {
     let Some(request) = attempt.request() else { return false };
-    let Some(marks) = attempt.transaction.marks() else { return false };
-    if !(marks.is_length_wrong || marks.addresses.is_some())
+    if !has_signs(attempt)
         || !facts::is_turned_away(presented)
         || request.is_ambiguous
         || attempt.transaction.forwarded_from().is_some()

@@ -181,7 +181,7 @@ fn auth_int_body_mismatch_is_found() {
         &[asked, &signed, REFUSED],
         SECRET,
         "
-        high auth-int-body-mismatch cause=body-empty fault=path sure=likely excludes=wrong_password
+        high auth-int-body-mismatch cause=body-empty fault=unknown sure=likely excludes=wrong_password
         no digest-wrong-password digest-near-miss",
     );
     check(&[asked, &signed, OK], SECRET, "info auth-int-body-mismatch\nclean\nno accepted-with-other-secret");

@@ -604,3 +604,27 @@ fn a_challenge_that_is_sent_again_for_a_reused_branch_is_an_answer() {
         "high branch-reused sure=possible",
     );
 }
+
+#[test]
+fn other_line_ends_alone_are_what_the_client_signs() {
+    let asked = "> REGISTER\n< 401\nWWW-Authenticate: challenge nonce=n qop=auth-int\n";
+    // Over a body with LF for CRLF, and over none, by Python's hashlib.
+    let signed = |response: &str, header: &str| {
+        format!(
+            "> REGISTER\n{header}Authorization: digest user=1001 password=secret cnonce=c nc=00000001 response={response}\n\na=b\nc=d\n"
+        )
+    };
+    let (lines, none) = ("c2694c52acb2d00f84220025dc3571fd", "fa440726b5fafac3581d1c9eb00c3ea8");
+    check(
+        &[asked, &signed(lines, ""), REFUSED],
+        SECRET,
+        "high auth-int-body-mismatch cause=body-line-ends fault=client sure=likely says=sign_the_body_as_it_sends",
+    );
+    check(&[asked, &signed(none, ""), REFUSED], SECRET, "high auth-int-body-mismatch cause=body-empty fault=unknown");
+    // A length that is not that of the body is the mark of a device.
+    check(
+        &[asked, &signed(none, "Content-Length: 3\n"), REFUSED],
+        SECRET,
+        "high auth-int-body-mismatch cause=body-empty fault=path",
+    );
+}
