@@ -123,6 +123,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
             differences.join("; ")
         ));
     }
+    finding = weigh_copies(finding, &refused);
     finding = weigh_branches(finding, session, attempt, presented);
     let is_expired =
         refused.iter().all(|(_, attempt, presented)| nonce_facts::expired(context, attempt, presented).is_some());
@@ -171,6 +172,31 @@ fn is_refused_unexplained(
         && !facts::has_uppercase_response(presented)
         && !credentials_facts::differs_in_opaque(session, presented)
         && !hop_facts::are_replaced(session, attempt, presented)
+}
+
+/// Over a stream nothing gets lost that is to be sent again: a server may take the copy for a replay, or for a request that it has.
+fn weigh_copies(mut finding: Finding, refused: &[Row<'_, '_>]) -> Finding {
+    let is_doubled = |attempt: &Attempt<'_>| {
+        attempt.transaction.transport.is_reliable()
+            && attempt.transaction.retransmissions() > 0
+            && attempt.answer().is_some_and(|answer| attempt.transaction.last_sent() < answer.time)
+    };
+    let doubled = refused.iter().map(|(_, attempt, _)| *attempt).filter(|attempt| is_doubled(attempt));
+    let Some(copy) = doubled.clone().next().and_then(|attempt| attempt.transaction.resent().next()) else {
+        return finding;
+    };
+    if doubled.count() < refused.len() {
+        return finding;
+    }
+    finding.explanation.push_str(&format!(
+        " The client sent the request again, in frame {}, before it had an answer: over a stream it must not (RFC 3261 section 17.1.2.2), and a server \
+         that counts nonces takes the copy for a replay.",
+        copy.number
+    ));
+    finding.confidence = Confidence::Possible;
+    finding
+        .fault(Fault::Client)
+        .advises("Let the client send each request once over TCP and TLS, and wait for the answer")
 }
 
 /// A second challenge of the realm that was left without an answer may be that of another server.

@@ -259,3 +259,35 @@ fn credentials_on_a_connection_that_the_server_had_closed_were_reset() {
     let late = asked.hears(FIN, b"").sends(0, &register(2, Some(&response("secret")))).hears(RST, b"");
     late.check(SECRET, "high auth-retry-no-response fault=server sure=likely says=RST,_frame_7");
 }
+
+#[test]
+fn a_request_that_is_sent_twice_over_a_stream_may_be_refused_for_that() {
+    let slowly = |connection: Connection| {
+        let frames: Vec<_> = timed(&connection.frames)
+            .into_iter()
+            .zip(0_u64..)
+            .map(|((time, frame), index)| (time + index * 600_000_000, frame))
+            .collect();
+        pcap(Order::Little, Resolution::Micro, &frames)
+    };
+    let refused = answer(2, "401 Unauthorized", "two");
+    let again = || register(2, Some(&response("secret")));
+    check_capture(
+        slowly(answering("secret").sends(0, &again()).hears(0, &refused)),
+        SECRET,
+        "high digest-ok-but-rejected fault=client sure=possible says=once_over_TCP says=in_frame_6",
+    );
+    check_capture(
+        slowly(answering("secret").hears(0, &refused)),
+        SECRET,
+        "high digest-ok-but-rejected fault=server sure=likely unsaid=once_over_TCP",
+    );
+    // What comes behind the refusal did not bring it about, and who takes a copy does not mind.
+    check_capture(
+        slowly(answering("secret").hears(0, &refused).sends(0, &again())),
+        SECRET,
+        "high digest-ok-but-rejected unsaid=once_over_TCP",
+    );
+    let ok = answer(2, "200 OK", "");
+    check_capture(slowly(answering("secret").sends(0, &again()).hears(0, &ok)), SECRET, "clean");
+}
