@@ -125,8 +125,11 @@ pub fn explains_loop_at(session: &Session<'_>, findings: &[Finding], index: usiz
 
 fn rank(finding: &Finding) -> usize {
     // What a form explains it explains now and then: it keeps its place.
-    let is_of_rule =
-        |(rule, explained): &(&'static Rule, &[&str])| is_same(rule, finding.rule) && !std::ptr::eq(*explained, UNREAD);
+    let is_of_rule = |(rule, explained): &(&'static Rule, &[&str])| {
+        is_same(rule, finding.rule)
+            && !std::ptr::eq(*explained, UNREAD)
+            && (finding.severity >= Severity::High || !std::ptr::eq(*explained, WHERE_HIGH))
+    };
     EXPLAINS.iter().position(is_of_rule).unwrap_or(EXPLAINS.len())
 }
 

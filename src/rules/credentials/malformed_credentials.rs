@@ -49,7 +49,9 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let user = facts::account(&presented.username(), &presented.realm());
     let mut odd: Vec<String> =
         presented.credentials.defects().iter().map(|defect| defect.kind.name().replace('_', " ")).collect();
-    if stands_beside_another(attempt, presented) {
+    if presented.row.known().count() > 1 {
+        odd.push("several of them in one line".to_owned());
+    } else if stands_beside_another(attempt, presented) {
         odd.push("several of them for one realm".to_owned());
     }
     let found = if odd.is_empty() { String::new() } else { format!(" What is odd about them: {}.", odd.join(", ")) };

@@ -50,22 +50,23 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
         && !lacks_request(session, attempt, presented);
     let raw = presented.credentials.nonce_count().map(|count| facts::text(count.raw)).unwrap_or_default();
     let is_refused = presented.is_refused();
+    // A server that refuses a right digest with a right count as well has another reason.
+    let is_refused_anyway = facts::presented(session).any(|(index, _, presented)| {
+        nonce_facts::count_of(presented) == Some(1)
+            && presented.verdict() == Some(Verdict::Match)
+            && nonce_facts::is_refused_while_new(session, index, presented)
+    });
     let is_why = goes_on
+        && !is_refused_anyway
         && odd.iter().all(|(_, _, presented)| presented.judgement == Judgement::Refused)
-        && odd.iter().any(|(_, _, presented)| presented.verdict() == Some(Verdict::Match))
-        // A server that refuses a right digest with a right count as well has another reason.
-        && !facts::presented(session).any(|(index, _, presented)| {
-            nonce_facts::count_of(presented) == Some(1)
-                && presented.verdict() == Some(Verdict::Match)
-                && nonce_facts::is_refused_while_new(session, index, presented)
-        });
+        && odd.iter().any(|(_, _, presented)| presented.verdict() == Some(Verdict::Match));
     let severity = match goes_on || is_refused {
         _ if is_why => Severity::High,
         true => Severity::Medium,
         false => Severity::Low,
     };
     let finding = Finding::new(&RULE, format!("The first use of a new nonce counts nc={raw}"))
-        .graded(severity, if goes_on { Confidence::Likely } else { Confidence::Possible })
+        .graded(severity, if goes_on && !is_refused_anyway { Confidence::Likely } else { Confidence::Possible })
         .fault(Fault::Client)
         .explained(format!(
             "The nonce of frame {} was not used before, and its count should be 00000001{}; {}.",
