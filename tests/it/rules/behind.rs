@@ -98,14 +98,16 @@ fn the_same_request_on_the_hop_before_was_not_accepted_before() {
 #[test]
 fn a_digest_that_names_no_algorithm_is_told_by_its_length() {
     let asked = "> REGISTER\n< 401\nWWW-Authenticate: challenge algorithm=SHA-256 nonce=n1\n";
-    let sent = |algorithm: &str| {
+    let sent = |bytes: usize, algorithm: &str| {
         format!(
             "> REGISTER\nAuthorization: Digest username=\"1001\", realm=\"pbx.example.com\", nonce=\"n1\", \
              uri=\"sip:pbx.example.com\", response=\"{}\"{algorithm}\n",
-            "0a".repeat(32)
+            "0a".repeat(bytes)
         )
     };
     let named = "high response-malformed fault=client";
-    check(&[asked, &sent(", algorithm=MD5"), REFUSED], NOTHING, &format!("{named} says=printing"));
-    check(&[asked, &sent(""), REFUSED], NOTHING, &format!("{named} says=name_no_algorithm unsaid=printing"));
+    let finds = |request: &str, what: &str| check(&[asked, request, REFUSED], NOTHING, &format!("{named} {what}"));
+    finds(&sent(31, ", algorithm=MD5"), "says=printing unsaid=as_long_as");
+    finds(&sent(32, ", algorithm=MD5"), "says=as_long_as_a_digest_of_SHA-256 unsaid=printing");
+    finds(&sent(32, ""), "says=name_no_algorithm unsaid=printing");
 }
