@@ -61,7 +61,7 @@ fn unheeded(session: &Session<'_>) -> Option<Finding> {
             && answer.last_sent().since(ack.time) >= UNHEEDED_AFTER
             // A copy of the INVITE, or what the server takes for one, is answered again.
             && attempt.transaction.last_sent() < ack.time
-            && !has_namesake(session, attempt);
+            && !has_namesake(session, index, attempt);
         is_unheeded.then_some((index, attempt, answer, ack))
     })?;
     let server = attempt.transaction.flow().destination;
@@ -90,15 +90,19 @@ fn unheeded(session: &Session<'_>) -> Option<Finding> {
     Some(finding)
 }
 
+/// INVITEs before and behind one that are looked at for its branch. Bounds the search in endless sessions.
+const NAMESAKES_WITHIN: usize = 256;
+
 /// Whether another INVITE has the same branch.
-fn has_namesake(session: &Session<'_>, attempt: &Attempt<'_>) -> bool {
+fn has_namesake(session: &Session<'_>, index: usize, attempt: &Attempt<'_>) -> bool {
     let branch = |attempt: &Attempt<'_>| attempt.transaction.branch.map(|branch| session.text(branch));
     let is_same = |other: &Attempt<'_>| {
         other.transaction_index != attempt.transaction_index
             && other.transaction.method == Method::Invite
             && branch(other) == branch(attempt)
     };
-    session.attempts.iter().any(is_same)
+    let mut near = session.attempts.iter().skip(index.saturating_sub(NAMESAKES_WITHIN)).take(2 * NAMESAKES_WITHIN);
+    near.any(is_same)
 }
 
 fn missing(session: &Session<'_>, context: &Context<'_>) -> Option<Finding> {
