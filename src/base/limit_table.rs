@@ -153,6 +153,8 @@ static ROWS: &[LimitRow] = rows! {
         ["state_evicted"];
     session_transactions_max: Count, "", None, "further messages of that Call-ID are counted only",
         ["transactions_dropped"];
+    session_rows_bytes_max: Bytes, "of auth headers, by estimate", None, "further messages of that Call-ID are counted only",
+        ["transactions_dropped"];
     nonces_max: Count, "", None, "the oldest are forgotten, and of thousands those of closed sessions whose users had eight newer ones", ["nonces_not_followed"];
     accounts_max: Count, "", None,
         "further accounts, clients, pairs of source and server, and servers have no history",

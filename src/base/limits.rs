@@ -74,6 +74,8 @@ pub struct Limits {
     pub state_bytes_max: usize,
     /// Transactions kept for one session.
     pub session_transactions_max: usize,
+    /// Bytes that the auth headers of one session take up, by estimate: to judge them takes a dozen times as much.
+    pub session_rows_bytes_max: usize,
     /// Nonces whose history is kept.
     pub nonces_max: usize,
     /// Servers whose nonces are compared with each other.
@@ -147,6 +149,7 @@ impl Limits {
             &mut limits.sctp_bytes_max,
             &mut limits.tls_secrets_max,
             &mut limits.tls_resumable_max,
+            &mut limits.session_rows_bytes_max,
             &mut limits.nonces_max,
             &mut limits.nonce_servers_max,
             &mut limits.accounts_max,
@@ -197,6 +200,7 @@ impl Default for Limits {
             sessions_unpacked_max: 65_536,
             state_bytes_max: 512 * 1024 * 1024,
             session_transactions_max: 100_000,
+            session_rows_bytes_max: 96 * 1024 * 1024,
             nonces_max: 1_000_000,
             nonce_servers_max: 65_536,
             accounts_max: 1_000_000,

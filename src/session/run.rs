@@ -184,7 +184,7 @@ impl Run {
             self.adopt(index, sighting, &identity, &key);
             return Placement::New;
         }
-        if self.transactions.len() >= limits.session_transactions_max {
+        if self.is_full(limits) {
             self.dropped = self.dropped.saturating_add(1);
             return Placement::Dropped;
         }
@@ -197,6 +197,11 @@ impl Run {
         transaction.adopt(request, marks, forwarded_from);
         self.add(key, transaction);
         Placement::New
+    }
+
+    /// Whether it takes no further transaction.
+    fn is_full(&self, limits: &Limits) -> bool {
+        self.transactions.len() >= limits.session_transactions_max || self.rows_bytes >= limits.session_rows_bytes_max
     }
 
     /// The transaction that this request appeared in before, on the same hop.
@@ -342,7 +347,7 @@ impl Run {
         let asked = self.request_of(&sighting, &identity, &key);
         let index = match asked.filter(|index| !self.is_of_unseen_repeat(*index, status)) {
             Some(index) => index,
-            None if self.transactions.len() >= limits.session_transactions_max => {
+            None if self.is_full(limits) => {
                 self.dropped = self.dropped.saturating_add(1);
                 return Placement::Dropped;
             }

@@ -177,6 +177,22 @@ fn what_was_silent_longest_gives_way_and_is_reported() {
 }
 
 #[test]
+fn a_call_id_with_endless_credentials_is_full_and_says_so() {
+    let retry = "+1 > REGISTER\nAuthorization: digest user=1001 password=wrong\n< 401\nWWW-Authenticate: challenge\n";
+    let all = format!("> REGISTER\n< 401\nWWW-Authenticate: challenge\n{}", retry.repeat(200));
+    let told = |limits: Limits| {
+        let mut analyzer = Analyzer::new(Settings { limits, ..Settings::default() });
+        push(&mut analyzer, &[&all]);
+        let report = analyzer.finish();
+        let dropped = report.diagnostics.iter().find(|told| told.event == "transactions_dropped");
+        (report.summary.credentials, dropped.map_or(0, |told| told.count))
+    };
+    assert_eq!(told(Limits::default()), (200, 0));
+    let (_, dropped) = told(Limits { session_rows_bytes_max: 32 * 1024, ..Limits::default() });
+    assert!((2 * 100..2 * 150).contains(&dropped), "{dropped}");
+}
+
+#[test]
 fn no_memory_is_too_little_to_end_and_report_every_session() {
     let limits = Limits { state_bytes_max: 0, ..Limits::default() };
     let (outcomes, evicted) = outcomes_within(limits, FORBIDDEN);
