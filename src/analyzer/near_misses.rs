@@ -70,6 +70,7 @@ fn closest(
         body,
         challenge_realm: realm.as_deref().or(issued.map(|nonce| &*nonce.realm)),
         challenged,
+        text: &presented.row.value,
         nonces: &other_nonces(session, index, presented),
     };
     match presented.judgement.is_let_past() {

@@ -207,6 +207,15 @@ impl<'a> Params<'a> {
         self.params.iter().rev().find(|param| param.span.end <= stray.start)
     }
 
+    /// The same, and its value as somebody reads it who takes that mark for its end.
+    pub fn to_stray_quote<'t>(&self, text: &'t [u8]) -> Option<(&Param<'a>, &'t [u8])> {
+        let stray = self.stray_quote(text)?;
+        let param = self.before_stray_quote(text).filter(|param| param.quoted)?;
+        let start = (param.span.end as usize).checked_sub(param.raw.len().checked_add(1)?)?;
+        let len = stray.of(text).iter().rposition(|byte| *byte == b'"')?;
+        Some((param, text.get(start..(stray.start as usize).checked_add(len)?)?))
+    }
+
     fn stray_quote(&self, text: &[u8]) -> Option<Span> {
         let is_stray = |defect: &&Defect| defect.kind == DefectKind::Junk && defect.span.of(text).contains(&b'"');
         self.defects.iter().find(is_stray).map(|defect| defect.span)

@@ -148,6 +148,9 @@ fn done_unshown(variant: Variant, is_sess: bool) -> &'static str {
         Variant::NonceAltered => "hashed the nonce in another form than it sent it",
         Variant::QuotesKept => "hashed a value with quotes around it",
         Variant::EscapeKept => "hashed a value with its backslashes",
+        Variant::QuoteWithin => {
+            "took the quotation mark too many for the end of a value, and hashed all that stands before it"
+        }
         _ => "hashed another input than it sent",
     }
 }
@@ -198,6 +201,9 @@ pub fn advice(variant: Variant) -> &'static str {
         }
         Variant::NcDecimal | Variant::NcOne => {
             "Let the client hash the eight hex digits of the nonce count that it sends"
+        }
+        Variant::QuoteWithin => {
+            "Update the client: it does not find the end of that value in the challenge. Until then another order of the parameters there may help"
         }
         Variant::QuotesKept | Variant::EscapeKept => {
             "Let the client hash values without quotes and backslashes (RFC 7616 section 3.4); choose values without special characters until then"

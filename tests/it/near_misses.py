@@ -67,7 +67,7 @@ def authorization(sent, response):
     """The header's value; quoted-strings escaped as RFC 3261 section 25.1 says."""
     quoted = [("username", sent["user"]), ("realm", sent["realm"]), ("nonce", sent["nonce"]), ("uri", sent["uri"]),
               ("response", response)]
-    parts = [f'{name}="{escape(value)}"' for name, value in quoted]
+    parts = [f'{name}="{value if name == sent.get("torn") else escape(value)}"' for name, value in quoted]
     if sent["algorithm"]:
         parts.append(f"algorithm={sent['algorithm']}")
     if sent["qop"] is not None:
@@ -309,6 +309,11 @@ def quotes():
     marked = PLAIN.but(nonce='aX7d"Qk0v1uY2', cnonce='0a"4f')
     one("escape-kept", "escapes of the nonce hashed", marked, nonce=escape(marked["nonce"]))
     one("escape-kept", "escapes of the cnonce hashed", marked, cnonce=escape(marked["cnonce"]))
+    # pyVoIP takes all up to the last quotation mark for the value, and writes it so.
+    for end in ('", ', '",'):
+        torn = PLAIN.but(realm=REALM + end, torn="realm", challenge_realm=REALM)
+        one("quote-within", f"a realm that ends with {end!r} hashed", torn)
+    one("quote-within", "all of a nonce hashed", PLAIN.but(nonce=NONCE + '", ', torn="nonce", offered=NONCE))
     one("escape-kept", "escapes of the password hashed", PLAIN, given='a"b', password='a\\"b')
 
 

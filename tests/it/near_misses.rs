@@ -145,6 +145,7 @@ fn search(verifier: &mut Verifier, response: &str, cnonce: &str) -> (Option<Verd
         body: Some(b""),
         challenge_realm: Some(b"asterisk"),
         challenged: Some(Challenged { method: b"SUBSCRIBE", uri: b"sip:old.example" }),
+        text: header.as_bytes(),
         nonces: &nonces,
     };
     let verdict = verifier.check(&credentials[0], &request, None).map(|checked| checked.verdict);

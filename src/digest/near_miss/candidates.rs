@@ -56,7 +56,7 @@ type Family<'c> = (Variant, Variant, fn(&mut Candidates<'c>, Material<'c>));
 /// Every candidate, or those of one variant, but for those that change the password. Some are what was sent. They are handed on one by
 /// one: all of them take up the room of a long list.
 pub(super) fn for_each<'c>(material: Material<'c>, only: Option<Variant>, each: &'c mut dyn FnMut(Candidate<'c>)) {
-    let families: [Family<'c>; 10] = [
+    let families: [Family<'c>; 11] = [
         (Variant::UriRequestUri, Variant::UriChallenged, |to, from| add_uris(to, from.around)),
         (Variant::MethodChallenged, Variant::MethodOther, |to, from| add_methods(to, from.around)),
         (Variant::RealmChallenge, Variant::RealmDomain, |to, from| add_realms(to, from.around)),
@@ -67,6 +67,7 @@ pub(super) fn for_each<'c>(material: Material<'c>, only: Option<Variant>, each: 
         (Variant::NcDecimal, Variant::NcOne, |to, _| add_nonce_counts(to)),
         (Variant::QuotesKept, Variant::QuotesKept, |to, _| add_quotes(to)),
         (Variant::EscapeKept, Variant::EscapeKept, |to, from| add_escapes(to, from.credentials)),
+        (Variant::QuoteWithin, Variant::QuoteWithin, add_quote_within),
     ];
     let mut candidates = Candidates { base: material.base, only, each };
     for (first, last, add) in families {
@@ -338,4 +339,19 @@ fn add_escapes<'c>(candidates: &mut Candidates<'c>, credentials: &'c Credentials
         set(&mut hashed.uri, uri);
         set(&mut hashed.cnonce, cnonce);
     });
+}
+
+/// A client that looks for the last quotation mark takes what stands between two values of the challenge for the end of the first, and sends
+/// it back so (pyVoIP).
+fn add_quote_within<'c>(candidates: &mut Candidates<'c>, Material { credentials, around, .. }: Material<'c>) {
+    let Some((param, value)) = credentials.params.to_stray_quote(around.text) else { return };
+    let place: for<'h> fn(&'h mut Hashed<'c>) -> &'h mut Text<'c> = match Name::from_bytes(param.name) {
+        Some(Name::Username) => |hashed| &mut hashed.username,
+        Some(Name::Realm) => |hashed| &mut hashed.realm,
+        Some(Name::Nonce) => |hashed| &mut hashed.nonce,
+        Some(Name::Uri) => |hashed| &mut hashed.uri,
+        Some(Name::Cnonce) => |hashed| &mut hashed.cnonce,
+        _ => return,
+    };
+    candidates.add(Variant::QuoteWithin, |hashed| *place(hashed) = value.into());
 }

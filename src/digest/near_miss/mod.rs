@@ -51,6 +51,8 @@ pub struct Surroundings<'a> {
     pub challenge_realm: Option<&'a [u8]>,
     /// The request that was challenged, where it is known.
     pub challenged: Option<Challenged<'a>>,
+    /// The header value that the credentials were read from; empty where it is not known.
+    pub text: &'a [u8],
     /// Other nonces that the client got or used before, newest first, each unescaped.
     pub nonces: &'a [Cow<'a, [u8]>],
 }

@@ -274,6 +274,7 @@ mod tests {
             body: Some(b"v=0\r\n"),
             challenge_realm: Some(b"asterisk"),
             challenged: Some(Challenged { method: b"SUBSCRIBE", uri: b"sip:old.example" }),
+            text: header.as_bytes(),
             nonces: &nonces,
         };
         let closest = |sent| {

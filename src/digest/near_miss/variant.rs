@@ -78,10 +78,12 @@ pub enum Variant {
     QuotesKept,
     /// `escape-kept`
     EscapeKept,
+    /// `quote-within`
+    QuoteWithin,
 }
 
 /// Every variant with its public name and what it means, in order.
-static TABLE: [(Variant, &str, &str); 35] = [
+static TABLE: [(Variant, &str, &str); 36] = [
     (Variant::UriRequestUri, "uri-request-uri", "the Request-URI is hashed, and another uri sent"),
     (Variant::UriTo, "uri-to", "the URI of To is hashed, and another uri sent"),
     (Variant::UriPort, "uri-port", "the uri is hashed with a port more or less than is sent"),
@@ -153,6 +155,11 @@ static TABLE: [(Variant, &str, &str); 35] = [
     (Variant::NcOne, "nc-one", "00000001 is hashed as the nonce count, and another one sent"),
     (Variant::QuotesKept, "quotes-kept", "a value is hashed with the quotes around it"),
     (Variant::EscapeKept, "escape-kept", "a quoted value is hashed with its backslashes"),
+    (
+        Variant::QuoteWithin,
+        "quote-within",
+        "a value is hashed up to a quotation mark that stands behind its end in the header",
+    ),
 ];
 
 impl Variant {
@@ -200,7 +207,8 @@ impl Variant {
             | Variant::QopAdded
             | Variant::SessBinaryHa1
             | Variant::QuotesKept
-            | Variant::EscapeKept => return None,
+            | Variant::EscapeKept
+            | Variant::QuoteWithin => return None,
         })
     }
 }
