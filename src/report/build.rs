@@ -264,19 +264,33 @@ fn session_model(session: &Session<'_>, number: u64, redaction: Redaction, is_wh
         user_hex: hex_of(&user),
         from: shared.from.map(text),
         to: shared.to.map(text),
-        realm: realms.first().cloned(),
+        realm: own_realm(session).map(|realm| text(&realm)),
         user_agent: agent.map(|agent| text(session.text(agent))),
         server_agent: server_agent.map(|agent| text(session.text(agent))),
         started: Time(session.run.started),
         ended: Time(session.run.last_seen),
         outcome: session.outcome,
         final_status: session.final_status(),
+        reached: session.reached(),
         attempts_left_out: (session.attempts.len() - told.len()) as u64,
         messages_left_out: 0,
         attempts: told.iter().map(|attempt| shared.attempt_model(attempt, redaction)).collect(),
         realms,
         wireshark_filter: wireshark::call_id(call_id).unwrap_or_else(|| wireshark::frames(&all_frames(session))),
     }
+}
+
+/// The first realm that whoever began the session was asked for, or showed: not one that it asks for itself, nor that of a proxy's own account
+/// on the next hop.
+fn own_realm(session: &Session<'_>) -> Option<Vec<u8>> {
+    let began = session.client()?;
+    let mut own =
+        session.attempts.iter().filter(|own| session.sides.are_of_one(own.transaction.flow().source.address, began));
+    own.find_map(|attempt| {
+        let shown = attempt.credentials.iter().map(Presented::realm);
+        let mut realms = shown.chain(attempt.challenges.iter().map(Offered::realm));
+        realms.find(|realm| !realm.is_empty()).map(Cow::into_owned)
+    })
 }
 
 fn other_answers(attempt: &Attempt<'_>) -> Vec<model::OtherAnswer> {

@@ -78,7 +78,6 @@ impl HtmlReport {
         if self.rows.len() >= self.showing.rows_max.unwrap_or(ROWS_MAX) {
             return;
         }
-        let status = session.final_status.map(|status| format!(" ({status})")).unwrap_or_default();
         self.rows.push(Row {
             id: session.id.clone(),
             started: session.started.0,
@@ -87,7 +86,7 @@ impl HtmlReport {
                 session.method.clone(),
                 session.client.to_string(),
                 session.server.to_string(),
-                format!("{}{status}", session.outcome.words()),
+                session.reached.behind(&session.outcome.words(), " "),
             ],
             call_id: session.call_id.clone(),
             tries: session.tries(),

@@ -118,11 +118,10 @@ impl Ladder {
             before = event.time.or(before);
             rows.push(Row::Message(event.arrow));
         }
-        let status = session.final_status.map(|status| format!(" ({status})")).unwrap_or_default();
         Ladder {
             title: format!("{}  {}  {}", session.id, shown(&session.method), account(session)),
             call_id: format!("Call-ID {}", shown(&session.call_id)),
-            outcome: format!("{}{status}", session.outcome.words()),
+            outcome: session.reached.behind(&session.outcome.words(), " "),
             columns: sides.columns(session),
             rows: shortened(rows, rows_max.min(ROWS_MAX), session.messages_left_out),
         }

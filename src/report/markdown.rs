@@ -116,17 +116,16 @@ impl MarkdownReport {
         let first = report.first_findings();
         for session in &rows {
             let see = first.get(session.id.as_str());
-            let status = session.final_status.map(|status| format!(" ({status})")).unwrap_or_default();
             let _ = writeln!(
                 text,
-                "| {} | {} | {} | {} | {} | {} | {}{status} | {} |",
+                "| {} | {} | {} | {} | {} | {} | {} | {} |",
                 session.id,
                 escaped(&self.showing.cell(&account(session))),
                 escaped(&self.showing.cell(&session.method)),
                 session.client,
                 session.server,
                 session.tries(),
-                session.outcome.words(),
+                session.reached.behind(&session.outcome.words(), " "),
                 see.map(|(_, finding)| finding.id.as_str()).unwrap_or_default(),
             );
         }

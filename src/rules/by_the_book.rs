@@ -12,6 +12,7 @@ use crate::rules::Context;
 use crate::rules::credentials_facts;
 use crate::rules::nonce::stale_format;
 use crate::rules::nonce_facts;
+use crate::rules::transaction::cseq_not_incremented;
 use crate::session::Attempt;
 use crate::session::Exchange;
 use crate::session::HeaderKind;
@@ -26,6 +27,7 @@ pub(super) fn is_by_the_book(session: &Session<'_>, context: &Context<'_>) -> bo
         && !session.is_one_way
         && context.lost.is_empty()
         && session.exchanges.iter().all(|exchange| is_exchange(session, exchange))
+        && cseq_not_incremented::stray_cancel(session).is_none()
 }
 
 fn is_exchange(session: &Session<'_>, exchange: &Exchange) -> bool {

@@ -8,6 +8,7 @@ use crate::digest::Verdict;
 use crate::rules::Context;
 use crate::rules::Fault;
 use crate::rules::Finding;
+use crate::rules::Severity;
 use crate::session::Answer;
 use crate::session::Attempt;
 use crate::session::CredentialsRow;
@@ -78,7 +79,9 @@ impl What {
 /// next hop, and the client never sees them.
 pub fn name_sender(session: &Session<'_>, finding: &mut Finding) {
     let attempt = finding.attempt.and_then(|index| session.attempts.get(index));
-    let attempt = attempt.filter(|attempt| finding.fault == Fault::Client && attempt.has_credentials());
+    let speaks_of_sender =
+        finding.fault == Fault::Client || (finding.severity >= Severity::Medium && finding.rule.group() == "SA2");
+    let attempt = attempt.filter(|attempt| speaks_of_sender && attempt.has_credentials());
     let Some((attempt, first)) = attempt.zip(session.attempts.first()) else { return };
     let (flow, began) = (attempt.transaction.flow(), first.transaction.flow().source.address);
     let own = session.attempts.iter().take(OWN_MAX).filter(|own| own.transaction.flow().source.address == began);
@@ -95,12 +98,14 @@ pub fn name_sender(session: &Session<'_>, finding: &mut Finding) {
     });
     let has_own = !is_passed_back && !attempt.credentials.iter().all(is_passed_on);
     if flow.source.address != began && first.transaction.flow().destination.address == flow.source.address && has_own {
-        finding.explanation.push_str(&format!(
-            " The client here is {}, which sends the request on to {} with credentials of its own, and not {began}, which began.",
-            flow.source.address, flow.destination.address
-        ));
+        let (sender, server) = (flow.source.address, flow.destination.address);
+        finding.explanation.push_str(&match server == began {
+            true => format!(" The client here is {sender}, the other side of the call: {began} began it, and asks for credentials within it."),
+            false => format!(
+                " The client here is {sender}, which sends the request on to {server} with credentials of its own, and not {began}, which began."
+            ),
+        });
         // Whoever reads the advice would go to the client that began.
-        let sender = flow.source.address;
         for advice in &mut finding.remedy {
             *advice = advice.replace("on the client", &format!("on {sender}")).into();
         }

@@ -28,6 +28,7 @@ use crate::rules::passed;
 use crate::rules::path;
 use crate::rules::recovery::has_recovered;
 use crate::rules::relay_facts;
+use crate::rules::transaction::cseq_not_incremented;
 use crate::session::Attempt;
 use crate::session::Session;
 use crate::session::SessionOutcome;
@@ -177,6 +178,7 @@ fn explain(session: &Session<'_>, findings: &mut [Finding]) {
             is_same(finding.rule, rule)
                 && finding.explained_by.is_none()
                 && finding.severity >= Severity::Medium
+                && finding.cause != Some(cseq_not_incremented::OF_CANCEL)
                 // That a server writes so explains nothing to clients that can read it.
                 && (finding.attempt.is_some() || !std::ptr::eq(*explained, UNREAD))
                 && (finding.severity >= Severity::High || !std::ptr::eq(*explained, WHERE_HIGH))

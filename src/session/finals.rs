@@ -34,9 +34,9 @@ impl Run {
     /// A final response: the first one counts until something shows that the client heard another.
     pub(super) fn final_response(&mut self, index: usize, sighting: Sighting<'_>, status: u16) -> Placement {
         let Some(transaction) = self.transactions.get_mut(index) else { return Placement::Dropped };
-        let asked = transaction.flow();
+        let (asked, resent) = (transaction.flow(), transaction.resent_last());
         if let Some(answer) = &mut transaction.answer {
-            let is_repeat = answer.is_repeated_by(&sighting);
+            let is_repeat = answer.is_repeated_by(&sighting, resent);
             answer.seen_again(&sighting, is_repeat, asked);
             if self.is_known_answer(index, &sighting, status) {
                 return Placement::Known;

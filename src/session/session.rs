@@ -352,7 +352,10 @@ const REALMS_SEARCHED: usize = 8;
 
 /// The attempts of the first method. What a proxy did with a request on its next hops is not the client's outcome: the
 /// answer that it passed back is. Nor is a re-INVITE: whatever becomes of it, the call that was accepted goes on (RFC 3261 §14.1).
-fn own<'s, 'run>(run: &'s Run, attempts: &'s [Attempt<'run>]) -> impl DoubleEndedIterator<Item = &'s Attempt<'run>> {
+pub(super) fn own<'s, 'run>(
+    run: &'s Run,
+    attempts: &'s [Attempt<'run>],
+) -> impl DoubleEndedIterator<Item = &'s Attempt<'run>> {
     let first = attempts.first().map(|attempt| attempt.transaction);
     let is_own = move |attempt: &&Attempt<'_>| {
         Some(&attempt.transaction.method) == first.map(|first| &first.method)

@@ -61,8 +61,8 @@ struct Further {
     copies: Vec<Copy>,
     /// When the last copy was seen.
     last_sent: Option<CaptureTime>,
-    /// When the client sent it again first.
-    resent_first: Option<CaptureTime>,
+    /// When the client sent it again first, and last.
+    resent: Option<(CaptureTime, CaptureTime)>,
     forwarded_from: Option<usize>,
     marks: Option<Box<Marks>>,
     listens_at: Option<u16>,
@@ -248,9 +248,11 @@ impl Answer {
         }
     }
 
-    /// Whether that is a repeat of it, and not the same packet seen twice.
-    pub(super) fn is_repeated_by(&self, sighting: &Sighting<'_>) -> bool {
-        sighting.time.since(self.last_sent()) >= DUPLICATE_WITHIN
+    /// Whether that is a repeat of it, and not the same packet seen twice. A server that has its answer at hand gives it to each copy of the
+    /// request at once: however soon it comes behind the answer before, it comes behind the copy.
+    pub(super) fn is_repeated_by(&self, sighting: &Sighting<'_>, resent: Option<CaptureTime>) -> bool {
+        let last = self.last_sent();
+        sighting.time.since(last) >= DUPLICATE_WITHIN || resent.is_some_and(|resent| resent > last)
     }
 
     /// How often the server sent it again.
@@ -390,7 +392,7 @@ impl Transaction {
         let last_sent = self.last_sent().max(time);
         let further = self.further.get_or_insert_default();
         if copy.kind == CopyKind::Retransmission {
-            further.resent_first.get_or_insert(time);
+            further.resent.get_or_insert((time, time)).1 = time;
         }
         further.copies.push(copy);
         further.last_sent = Some(last_sent);
@@ -399,7 +401,12 @@ impl Transaction {
 
     /// When the client sent its request again first.
     pub fn resent_first(&self) -> Option<CaptureTime> {
-        self.further.as_ref()?.resent_first
+        Some(self.further.as_ref()?.resent?.0)
+    }
+
+    /// When it did so last.
+    pub(super) fn resent_last(&self) -> Option<CaptureTime> {
+        Some(self.further.as_ref()?.resent?.1)
     }
 
     /// The port at which the client of a retransmitted request wants answers, where it is not the one that it sends from: its Via names it

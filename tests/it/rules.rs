@@ -8,6 +8,7 @@ mod authentication_info;
 mod behind;
 mod branches;
 mod bystanders;
+mod calls;
 mod catalogue;
 mod challenges;
 mod compared;

@@ -6,6 +6,7 @@ use crate::report::Session;
 use crate::report::human::shown;
 use crate::report::model::Party;
 use crate::report::showing::Showing;
+use crate::session::Reached;
 use crate::session::SessionOutcome;
 
 /// Stands between the texts, which hold no such byte: they are escaped.
@@ -18,7 +19,7 @@ pub(super) struct Row {
     /// Client and server.
     hop: [Party; 2],
     outcome: SessionOutcome,
-    final_status: Option<u16>,
+    reached: Reached,
     attempts: u32,
     started: CaptureTime,
 }
@@ -54,7 +55,7 @@ impl Row {
             texts: texts.join(SEPARATOR.encode_utf8(&mut [0; 4])).into(),
             hop: [session.client, session.server],
             outcome: session.outcome,
-            final_status: session.final_status,
+            reached: session.reached,
             attempts: u32::try_from(session.tries()).unwrap_or(u32::MAX),
             started: session.started.0,
         }
@@ -75,7 +76,7 @@ impl Row {
         let text = |column| self.text(column).to_owned();
         let [id, who, what] = [Column::Id, Column::Who, Column::What].map(text);
         let [client, server] = self.hop;
-        let outcome = outcome_text(self.outcome, self.final_status);
+        let outcome = outcome_text(self.outcome, self.reached);
         [id, who, what, format!("{client}\n→ {server}"), self.attempts.to_string(), outcome, see]
     }
 
@@ -88,10 +89,6 @@ impl Row {
     }
 }
 
-fn outcome_text(outcome: SessionOutcome, status: Option<u16>) -> String {
-    let words = outcome.words().replace("unanswered ", "unanswered\n");
-    match status {
-        Some(status) => format!("{words}\n({status})"),
-        None => words,
-    }
+fn outcome_text(outcome: SessionOutcome, reached: Reached) -> String {
+    reached.behind(&outcome.words().replace("unanswered ", "unanswered\n"), "\n")
 }

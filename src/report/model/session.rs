@@ -7,6 +7,7 @@ use crate::report::FrameAt;
 use crate::report::Party;
 use crate::report::Time;
 use crate::session::AttemptOutcome;
+use crate::session::Reached;
 use crate::session::SessionOutcome;
 
 /// One Call-ID, until nothing more is expected of it: `session_gap_s_max`, or 32 s behind its end.
@@ -38,7 +39,7 @@ pub struct Session {
     pub from: Option<String>,
     /// Its To URI.
     pub to: Option<String>,
-    /// The first realm.
+    /// The first realm of who began it.
     pub realm: Option<String>,
     /// The client's User-Agent.
     pub user_agent: Option<String>,
@@ -55,6 +56,9 @@ pub struct Session {
     pub outcome: SessionOutcome,
     /// The status of the last final answer to the first method.
     pub final_status: Option<u16>,
+    /// The same for people, who take it for the last word.
+    #[serde(skip)]
+    pub reached: Reached,
     /// Requests with their final answers.
     pub attempts: Vec<Attempt>,
     /// Attempts that are not told: those of its middle, where somebody keeps the session, or all of them.

@@ -20,6 +20,7 @@ use crate::rules::credentials::digest_ok_but_rejected::refusals::MADE_GOOD_WITHI
 use crate::rules::credentials::digest_ok_but_rejected::refusals::Refusals;
 use crate::rules::credentials::digest_ok_but_rejected::refusals::is_made_good;
 use crate::rules::credentials::digest_ok_but_rejected::refusals::taken_soon;
+use crate::rules::credentials::qop_params_missing;
 use crate::rules::credentials::rejected_credentials::NO_ACCOUNT;
 use crate::rules::credentials::username_not_aor;
 use crate::rules::credentials_facts;
@@ -111,6 +112,9 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     }
     if differences.iter().any(|difference| difference == ALGORITHM_LEFT_OUT) {
         finding = finding.advises(WRITE_ALGORITHM);
+    }
+    if qop_params_missing::left_without_qop(presented).is_some_and(|odd| differences.contains(&odd)) {
+        finding = finding.advises(qop_params_missing::ALL_OR_NONE);
     }
     if auth_param_quoting::oddities_of(presented).is_some_and(|odd| differences.contains(&odd)) {
         finding = finding.advises(auth_param_quoting::QUOTE_RIGHTLY);
@@ -348,6 +352,7 @@ fn differences(presented: &Presented<'_>, offered: &Offered<'_>) -> Vec<String> 
     if sent.nonce_count().is_some_and(|count| count.value.is_none()) {
         differences.push("the nonce count is not eight hex digits".to_owned());
     }
+    differences.extend(qop_params_missing::left_without_qop(presented));
     differences.extend(auth_param_quoting::oddities_of(presented));
     differences
 }

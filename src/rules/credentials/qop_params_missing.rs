@@ -1,5 +1,6 @@
 //! SA224: qop without cnonce and nc, or those without qop.
 
+use crate::auth::Name;
 use crate::digest::Verdict;
 use crate::digest::near_miss::Variant;
 use crate::rules::Check;
@@ -10,6 +11,8 @@ use crate::rules::Finding;
 use crate::rules::Rule;
 use crate::rules::Severity;
 use crate::rules::credentials_facts;
+use crate::session::Judgement;
+use crate::session::Presented;
 use crate::session::Session;
 
 /// The rule.
@@ -33,6 +36,20 @@ pub static RULE: Rule = Rule {
     check: Check::Form(check),
 };
 
+/// What to do about it.
+pub(super) const ALL_OR_NONE: &str = "Let the client write qop, cnonce and nc together, or none of them";
+
+/// Parameters that stand there without the qop that they belong to: a server may take that for the newer form, and compute another digest.
+pub(super) fn left_without_qop(presented: &Presented<'_>) -> Option<String> {
+    let (has_qop, names) = credentials_facts::misplaced_qop_params(presented)?;
+    (!has_qop).then(|| format!("{} without a qop", listed(&names)))
+}
+
+fn listed(names: &[Name]) -> String {
+    let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+    names.join(" and ")
+}
+
 fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
     let rows = credentials_facts::rows(session, |(_, _, presented)| {
         credentials_facts::misplaced_qop_params(presented).is_some()
@@ -47,12 +64,19 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
         false => credentials_facts::grade(&rows),
     };
     let Some((has_qop, names)) = credentials_facts::misplaced_qop_params(presented) else { return Vec::new() };
-    let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
-    let names = names.join(" and ");
+    let names = listed(&names);
     let (title, severity) = if has_qop {
         (format!("The credentials have a qop and no {}", names.replace("and", "or")), severity)
     } else {
         (format!("The credentials have {names} and no qop"), severity.min(Severity::Medium))
+    };
+    // A right digest that is refused may be refused for this: no more is known, as that finding says.
+    let is_right = |(_, _, presented): &credentials_facts::Row<'_, '_>| presented.verdict() == Some(Verdict::Match);
+    let confidence = match confidence {
+        Confidence::Likely if !has_qop && rows.iter().any(is_right) && !rows.iter().any(is_unread) => {
+            Confidence::Possible
+        }
+        confidence => confidence,
     };
     let finding = Finding::new(&RULE, title.clone())
         .graded(severity, confidence)
@@ -62,6 +86,11 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
             credentials_facts::requests_text(&rows),
             credentials_facts::outcome_text(&rows)
         ))
-        .advises("Let the client write qop, cnonce and nc together, or none of them");
+        .advises(ALL_OR_NONE);
     vec![credentials_facts::about(finding, session, &rows)]
+}
+
+/// Whether the server says itself that it could not read the request.
+fn is_unread((_, _, presented): &credentials_facts::Row<'_, '_>) -> bool {
+    presented.judgement == Judgement::BadRequest
 }

@@ -1,0 +1,113 @@
+//! What becomes of calls behind their credentials: rung, called off, answered with an old answer.
+
+use super::*;
+
+/// The human report.
+#[track_caller]
+fn tells(scenario: &[&str], row: &str) {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("talk.pcap"), crate::scenario::pcap(&scenario.concat()))
+        .expect("it can be written");
+    let run =
+        crate::run::run(crate::run::sipauth(folder.path()).args(["analyze", "--format", "markdown", "talk.pcap"]));
+    let rows: Vec<&str> = run.stdout.lines().filter(|line| line.starts_with("| s")).collect();
+    assert!(rows.iter().any(|line| line.contains(row)), "{rows:#?}");
+}
+
+#[test]
+fn a_call_that_rang_with_its_credentials_is_no_undecided_407() {
+    for ringing in ["< 180\n", "< 183\n", "< 100\n< 180\n+3 > CANCEL\n< 481\n"] {
+        tells(&[CALL_ASKED, CALL_RIGHT, ringing, LATER], "| undecided (it rang) |");
+    }
+    // Nobody was asked behind the credentials, or somebody was asked before them; and what ended has a status.
+    tells(&[CALL_ASKED, CALL_RIGHT, "< 100\n", LATER], "| undecided (407) |");
+    tells(
+        &["> INVITE\n< 180\n< 407\nProxy-Authenticate: challenge\n> ACK\n", CALL_RIGHT, "< 180\n", LATER],
+        "| undecided (407) |",
+    );
+    tells(&[CALL_ASKED, CALL_RIGHT, "< 180\n", CALL_OK, LATER], "| accepted (200) |");
+}
+
+#[test]
+fn a_cancel_with_the_number_of_the_bare_invite_is_told() {
+    let ringing = [CALL_ASKED, CALL_RIGHT, "< 180\n"].concat();
+    let old = "+5 > CANCEL\nCSeq: 1 CANCEL\n";
+    let told = "medium cseq-not-incremented cause=cancel fault=client says=CANCEL";
+    check(&[&ringing, old, "< 481 to CANCEL\n", LATER], SECRET, &format!("verdict ok\n{told} sure=proven says=481"));
+    check(&[&ringing, old, LATER], NOTHING, &format!("{told} sure=likely"));
+    check(
+        &[&ringing, old, "< 481 to CANCEL\n+15 < 200 to INVITE\nCSeq: 2 INVITE\n> ACK\n", LATER],
+        SECRET,
+        &format!("verdict ok\nsessions accepted\n{told}"),
+    );
+    // It is not why a secret was refused before.
+    let refused = [CALL_ASKED, CALL_WRONG, CALL_REFUSED, CALL_RIGHT, "< 180\n"].concat();
+    check(
+        &[&refused, "+5 > CANCEL\nCSeq: 1 CANCEL\n< 481 to CANCEL\n", LATER],
+        NOTHING,
+        "medium cseq-not-incremented\nno malformed-credentials",
+    );
+    // The right number, one that the server takes all the same, and one that crossed the challenge.
+    let none = "no cseq-not-incremented";
+    check(&[&ringing, "+5 > CANCEL\n< 481 to CANCEL\n", LATER], SECRET, none);
+    check(&[&ringing, old, "< 200 to CANCEL\n< 487 to INVITE\nCSeq: 2 INVITE\n> ACK\n"], SECRET, none);
+    let crossed = "> INVITE\n> CANCEL\n< 407 to INVITE\nProxy-Authenticate: challenge\n> ACK\n< 481 to CANCEL\n";
+    check(&[crossed, LATER], NOTHING, none);
+}
+
+#[test]
+fn an_answer_that_is_sent_again_for_a_repeat_is_no_duplicate_however_soon() {
+    // The challenge comes just before the client repeats its INVITE, and at once for the repeat.
+    let asked = "> INVITE\n+0.49 < 407\nProxy-Authenticate: challenge\n";
+    let again = "+0.01 retransmit 1\n+0.01 retransmit 2\n+0.99 retransmit 1\n+0.01 retransmit 2\n";
+    check(&[asked, again, LATER], NOTHING, "high ack-missing says=2_times");
+    // Of a port that shows each packet twice neither is sent again.
+    let twice =
+        "> INVITE\nduplicate 1\n< 407\nProxy-Authenticate: challenge\nduplicate 3\n+0.5 retransmit 3\nduplicate 3\n";
+    check(&[twice, LATER], NOTHING, "no ack-missing");
+}
+
+#[test]
+fn counts_without_a_qop_may_be_why_a_right_digest_is_refused() {
+    let asked = "> REGISTER\n< 401\nWWW-Authenticate: Digest realm=\"pbx.example.com\", nonce=\"n1\", algorithm=MD5\n";
+    // MD5(MD5(1001:pbx.example.com:secret):n1:MD5(REGISTER:sip:pbx.example.com))
+    let odd = "> REGISTER\nAuthorization: Digest username=\"1001\", realm=\"pbx.example.com\", nonce=\"n1\", \
+        uri=\"sip:pbx.example.com\", response=\"507f869d74519de19911b6d2a3053682\", algorithm=MD5, cnonce=\"c1\", nc=00000001\n";
+    let again = asked.replace("> REGISTER\n", "");
+    check(
+        &[asked, odd, &again, LATER],
+        SECRET,
+        "high digest-ok-but-rejected fault=client sure=possible says=cnonce_and_nc_without_a_qop says=or_none_of_them
+        medium qop-params-missing fault=client sure=possible",
+    );
+    check(&[asked, odd, "< 400\n", LATER], SECRET, "medium qop-params-missing sure=likely by=malformed-credentials");
+}
+
+#[test]
+fn a_stored_answer_for_a_retry_is_not_silence() {
+    let stored = "> REGISTER\nVia: SIP/2.0/UDP 198.51.100.7:5060;branch=z9hG4bKone\n< 401\nWWW-Authenticate: challenge\n\
+        > REGISTER\nVia: SIP/2.0/UDP 198.51.100.7:5060;branch=z9hG4bKone\nAuthorization: digest user=1001 password=secret\n";
+    tells(&[stored, "+0.1 retransmit 2\n", LATER], "| no answer (401 again) |");
+    tells(&[stored, LATER], "| no answer |");
+}
+
+#[test]
+fn the_realm_of_a_row_is_that_of_who_began() {
+    let refer = "+5 < REFER\n> 401\nWWW-Authenticate: challenge realm=supplier\n< REFER\n\
+        Authorization: digest user=sales password=secret\n> 202\n";
+    tells(&["> INVITE\n< 200\n> ACK\n", refer, LATER], "| 1001 | INVITE |");
+    tells(&[CALL_ASKED, CALL_RIGHT, CALL_OK, refer, LATER], "| 1001@pbx.example.com | INVITE |");
+    let trunk = "phone 192.168.1.20\nproxy 198.51.100.7\nphone > proxy INVITE\nproxy > server forward\n\
+        server > proxy 407\nProxy-Authenticate: challenge realm=carrier\nproxy > server ACK\nproxy > server forward\n\
+        Proxy-Authorization: digest user=trunk password=secret\nserver > proxy 503\nproxy > phone forward\n";
+    tells(&[trunk, LATER], "| 1001 | INVITE |");
+    // Nor is who sent the credentials left to guess.
+    let refused = trunk.replace("503", "407\nProxy-Authenticate: challenge realm=carrier");
+    check(&[&refused, LATER], NOTHING, "high rejected-credentials says=client_here_is_198.51.100.7,_which_sends");
+    let refused = refer.replace("> 202", "> 401\nWWW-Authenticate: challenge realm=supplier");
+    check(
+        &["> INVITE\n< 200\n> ACK\n", &refused, LATER],
+        NOTHING,
+        "high rejected-credentials says=the_other_side_of_the_call",
+    );
+}
