@@ -31,6 +31,7 @@ use crate::rules::Said;
 use crate::rules::Severity;
 use crate::rules::capture_facts::CutMessages;
 use crate::rules::challenge_facts;
+use crate::session::Behind;
 use crate::session::ChallengeRow;
 use crate::session::CredentialsRow;
 use crate::session::HeaderKind;
@@ -325,10 +326,15 @@ impl Messages {
         let called = Some(end.unwrap_or(number)).filter(|called| !called.is_empty());
         let called = called.map(|called| self.chronicle.sources.hash((called, b"".as_slice())));
         let refused = RefusedCall { caller, server, call, called, is_short, status, began, time, at };
-        let is_challenge = matches!(status, 401 | 407);
+        let is_challenge = matches!(status, 401 | 407)
+            && transaction
+                .answer
+                .as_ref()
+                .is_none_or(|answer| !answer.challenges.is_empty() || !answer.has_all_headers);
         let behind = (!is_challenge).then(|| self.chronicle.refused_calls.behind(&refused)).flatten();
         if let (Some(behind), Some(answer)) = (behind, &mut transaction.answer) {
-            answer.rare.get_or_insert_default().behind = Some(behind);
+            let RefusedCall { at, status, server, .. } = behind;
+            answer.rare.get_or_insert_default().behind = Some(Behind { at, status, server });
         }
         self.chronicle.refused_calls.note(refused);
     }

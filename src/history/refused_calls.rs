@@ -17,7 +17,7 @@ const PASSED_BACK_WITHIN: Duration = Duration::from_secs(5);
 const RECENT_MAX: usize = 128;
 
 /// A call that got a final answer other than a 2xx.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RefusedCall {
     /// Who called.
     pub caller: IpAddr,
@@ -79,22 +79,29 @@ impl RefusedCalls {
     }
 
     /// The refusal that a server got for a call of its own, made and refused while this one waited: what it passes back.
-    pub fn behind(&self, outer: &RefusedCall) -> Option<FrameRef> {
-        let is_behind = |inner: &&RefusedCall| {
+    pub fn behind(&self, outer: &RefusedCall) -> Option<RefusedCall> {
+        let is_made_meanwhile = |inner: &RefusedCall| {
             // A B2BUA may have an address for each side. Other clients of the same server call the same number for themselves.
             let is_other_side = inner.caller != outer.caller && inner.server != outer.server && !inner.is_short;
             (inner.caller == outer.server || is_other_side)
                 && inner.called.is_some()
                 && inner.called == outer.called
-                // What becomes of a challenge that a B2BUA cannot answer is its own choice.
-                && (inner.status == outer.status || matches!(inner.status, 401 | 407))
                 && inner.server != outer.caller
                 && inner.call != outer.call
                 && inner.began >= outer.began
                 && inner.time <= outer.time
                 && outer.time.since(inner.time) <= PASSED_BACK_WITHIN
         };
-        self.recent.iter().rev().chain(self.challenged.iter().rev()).find(is_behind).map(|inner| inner.at)
+        let mut newest = self.recent.iter().rev().chain(self.challenged.iter().rev());
+        let is_behind = |inner: &&RefusedCall| {
+            // What becomes of a challenge that a B2BUA cannot answer is its own choice.
+            is_made_meanwhile(inner) && (inner.status == outer.status || matches!(inner.status, 401 | 407))
+        };
+        let found = *newest.find(is_behind)?;
+        // It may have tried another server then, and pass back what that said in words of its own.
+        let is_later = |other: &RefusedCall| other.time > found.time && is_made_meanwhile(other);
+        let is_last = found.status == outer.status || !self.recent.iter().chain(&self.challenged).any(is_later);
+        is_last.then_some(found)
     }
 }
 
@@ -116,7 +123,7 @@ mod tests {
     fn what_was_refused_while_a_call_waited_is_behind_it() {
         let mut calls = RefusedCalls::default();
         calls.note(call([2, 3], 7, 11, 12));
-        let frame = |outer: &RefusedCall| calls.behind(outer).map(|at| at.number.value());
+        let frame = |outer: &RefusedCall| calls.behind(outer).map(|inner| inner.at.number.value());
         assert_eq!(frame(&call([1, 2], 6, 10, 13)), Some(12));
         // Begun before, long past, under the same Call-ID, or back to the caller.
         assert_eq!(frame(&call([1, 2], 6, 12, 13)), None);
@@ -135,7 +142,7 @@ mod tests {
         let asked = RefusedCall { status: 407, ..call([2, 3], 7, 11, 12) };
         let outer = call([1, 2], 6, 10, 13);
         calls.note(asked);
-        assert_eq!(calls.behind(&outer).map(|at| at.number.value()), Some(12));
+        assert_eq!(calls.behind(&outer).map(|inner| inner.at.number.value()), Some(12));
         calls.went_on(8);
         assert!(calls.behind(&outer).is_some());
         calls.went_on(7);
@@ -149,14 +156,14 @@ mod tests {
         calls.note(RefusedCall { is_short: true, ..call([5, 3], 7, 11, 12) });
         assert_eq!(calls.behind(&outer), None);
         calls.note(RefusedCall { is_short: true, ..call([2, 3], 8, 11, 12) });
-        assert_eq!(calls.behind(&outer).map(|at| at.number.value()), Some(12));
+        assert_eq!(calls.behind(&outer).map(|inner| inner.at.number.value()), Some(12));
     }
 
     #[test]
     fn a_b2bua_may_have_an_address_for_each_side() {
         let mut calls = RefusedCalls::default();
         calls.note(call([5, 3], 7, 11, 12));
-        let frame = |outer: &RefusedCall| calls.behind(outer).map(|at| at.number.value());
+        let frame = |outer: &RefusedCall| calls.behind(outer).map(|inner| inner.at.number.value());
         assert_eq!(frame(&call([1, 2], 6, 10, 13)), Some(12));
         // Another call of the same client, and another client of the same server.
         assert_eq!(frame(&call([5, 2], 6, 10, 13)), None);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::digest::Verdict;
 use crate::session::Answer;
 use crate::session::Attempt;
+use crate::session::Behind;
 use crate::session::Judgement;
 use crate::session::Presented;
 use crate::session::Request;
@@ -123,4 +124,10 @@ fn caller_before<'s, 'run>(session: &'s Session<'run>, call: &Transaction) -> Op
     let is_call =
         call.method == Method::Invite && call.request.as_ref().is_some_and(|request| request.to_tag.is_none());
     session.attempts.iter().filter(|_| is_call).take(CALLS_MAX).find(is_waiting)
+}
+
+/// What a B2BUA at that address made of a call, under a Call-ID of its own, and what came of it.
+pub fn made_behind(relay: IpAddr, Behind { at, status, server }: Behind) -> String {
+    let what = if matches!(status, 401 | 407) { "asked for credentials in vain" } else { "refused" };
+    format!("While this call waited, {relay} made one of its own, which {server} {what} in frame {}.", at.number)
 }

@@ -43,5 +43,5 @@ pub use session::{Session, SessionOutcome};
 pub use sighting::{ChallengeRow, CredentialsRow, HeaderKind, InfoRow, KnownCredentials, LinkId, NonceId, Sighting};
 pub use texts::{TextId, Texts};
 pub use tracker::Tracker;
-pub use transaction::{Answer, Copy, CopyKind, RareParts, Request, Transaction};
+pub use transaction::{Answer, Behind, Copy, CopyKind, RareParts, Request, Transaction};
 pub use transactions::Transactions;

@@ -246,8 +246,12 @@ impl<'run> Session<'run> {
 
     /// The credentials of whoever began it. Within a call the other side may show an account, too, and a proxy one of its own on the next hop.
     fn own_credentials(&self) -> impl Iterator<Item = &Presented<'run>> {
-        let own = self.own_attempts().filter(|attempt| attempt.is_own_hop());
-        own.flat_map(|attempt| &attempt.credentials)
+        let client = self.client();
+        let is_of_client = move |attempt: &&Attempt<'run>| {
+            let source = attempt.transaction.flow().source.address;
+            attempt.is_own_hop() && client.is_some_and(|client| self.sides.are_of_one(source, client))
+        };
+        self.own_attempts().filter(is_of_client).flat_map(|attempt| &attempt.credentials)
     }
 
     /// Who it is about: the user of the first credentials, else of the From URI.

@@ -1,5 +1,7 @@
 //! A request, its responses, and their other appearances (RFC 3261 §17.1.3, §17.2.3).
 
+use std::net::IpAddr;
+
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -154,7 +156,7 @@ pub struct RareParts {
     /// The rows of Authentication-Info, of a 2xx.
     pub infos: Vec<InfoRow>,
     /// The refusal that a B2BUA got for its own call, and passes back with this answer.
-    pub behind: Option<FrameRef>,
+    pub behind: Option<Behind>,
     /// A challenge with more Vias than its request had: who gets it is to discard it (RFC 3261 §8.1.3.3).
     pub has_extra_via: bool,
     /// The way that a datagram took where it is not that of its request reversed.
@@ -165,6 +167,17 @@ pub struct RareParts {
     pub(super) repeats: u32,
     /// When it was last seen, where that was more than once.
     pub(super) last_sent: Option<CaptureTime>,
+}
+
+/// The refusal of a call that a B2BUA made for another one, under a Call-ID of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Behind {
+    /// The refusal.
+    pub at: FrameRef,
+    /// With what it was refused: 401 or 407 where no credentials that were taken followed the challenge.
+    pub status: u16,
+    /// Who refused it.
+    pub server: IpAddr,
 }
 
 /// Another appearance of a request.
@@ -222,7 +235,7 @@ impl Answer {
     }
 
     /// The refusal that a B2BUA got for its own call, and passes back with this one.
-    pub fn behind(&self) -> Option<FrameRef> {
+    pub fn behind(&self) -> Option<Behind> {
         self.rare.as_ref()?.behind
     }
 

@@ -74,6 +74,21 @@ fn check(session: &Session<'_>, _: &Context<'_>) -> Vec<Finding> {
             at.number
         ));
     }
+    if let Some(behind) = answer.behind() {
+        let relay = attempt.transaction.flow().destination.address;
+        finding
+            .explanation
+            .push_str(&format!(" {} This answer passes that back.", relay_facts::made_behind(relay, behind)));
+        finding.remedy.insert(
+            0,
+            format!(
+                "See why the call that {relay} made was refused in frame {}: account and permissions of its trunk",
+                behind.at.number
+            )
+            .into(),
+        );
+        finding.severity = Severity::Medium;
+    }
     if asking.is_empty() {
         finding.severity = Severity::Medium;
     }

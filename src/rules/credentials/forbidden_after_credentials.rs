@@ -14,8 +14,10 @@ use crate::rules::credentials::uri_differs_from_request_uri;
 use crate::rules::credentials::username_not_aor;
 use crate::rules::credentials_facts;
 use crate::rules::facts;
+use crate::rules::relay_facts;
 use crate::rules::server_words;
 use crate::session::Attempt;
+use crate::session::Behind;
 use crate::session::Judgement;
 use crate::session::Presented;
 use crate::session::Session;
@@ -35,7 +37,8 @@ pub static RULE: Rule = Rule {
               account may not call there, and some servers in place of a second 401.",
     advice: "Compare From, To and Contact with what the account may use. Look at the account's permissions and at its balance.",
     not_this: "A digest that does not fit is digest-wrong-password. A 403 behind a 180 comes from the called party. One that a B2BUA \
-               got for its own call to the same number, and passes back, is about that call: here it is medium. So is one by another \
+               got for its own call to the same number, and passes back, is about that call: here it is medium, and so is whatever it says where \
+               that call was asked for credentials in vain. So is one by another \
                product than the one that asked, by its Server header: it may stand behind that one.",
     sources: &["RFC 3261 section 21.4.4", "RFC 3261 section 10.3"],
     sample: "register-right-digest-403",
@@ -135,30 +138,49 @@ fn explain_elsewhere(
 
 const OTHER_PRODUCT: &str = " Another product answers than the one that asked for these credentials: it may stand behind that one, and refuse for reasons of its own.";
 
-/// A B2BUA let the credentials past and was itself refused behind it.
-fn refused_behind(session: &Session<'_>) -> Option<Finding> {
-    let refused_403 = |attempt: &Attempt<'_>| attempt.status() == Some(403) && attempt.has_credentials();
-    let (index, attempt) = session.attempts.iter().enumerate().find(|(_, attempt)| refused_403(attempt))?;
-    let (answer, behind) = attempt.answer().and_then(|answer| Some((answer, answer.behind()?)))?;
+/// A B2BUA let the credentials past and was itself refused behind it, under another Call-ID: for its credentials, or with the status that it
+/// passes back.
+fn refused_behind<'s, 'run>(session: &'s Session<'run>) -> Option<Finding> {
+    let of_behind = |(index, attempt): (usize, &'s Attempt<'run>)| {
+        let answer = attempt.answer().filter(|_| attempt.has_credentials())?;
+        let behind = answer.behind().filter(|behind| answer.status == 403 || is_of_credentials(*behind))?;
+        Some((index, attempt, answer, behind))
+    };
+    let (index, attempt, answer, behind) = session.attempts.iter().enumerate().find_map(of_behind)?;
     let presented = attempt.credentials.iter().find(|presented| presented.judgement == Judgement::Passed)?;
     let server = attempt.transaction.flow().destination.address;
     let user = facts::account(&presented.username(), &presented.realm());
+    // Another status may be about another branch, which rang.
+    let confidence = match answer.status != 403 && attempt.transaction.provisional_at().is_some() {
+        true => Confidence::Possible,
+        false => Confidence::Likely,
+    };
     let mut finding = Finding::new(&RULE, format!("{user} was let past, and its call was refused behind {server}"))
-        .graded(Severity::Medium, Confidence::Likely)
+        .graded(Severity::Medium, confidence)
         .fault(Fault::Server)
         .explained(format!(
-            "While this call waited, {server} made one of its own, which was refused in frame {}. It passed that back as {} in frame {}.",
-            behind.number, answer.status, answer.at.number
+            "{} It passed that back as {} in frame {}.",
+            relay_facts::made_behind(server, behind),
+            answer.status,
+            answer.at.number
         ))
         .excludes("wrong password of this client: the server let it past before it called on")
-        .advises(format!("See why the call that {server} made was refused in frame {}: account and permissions of its trunk", behind.number));
+        .advises(format!(
+            "See why the call that {server} made was refused in frame {}: account and permissions of its trunk",
+            behind.at.number
+        ));
     finding.attempt = Some(index);
     finding.subject = credentials_facts::subject(session, attempt, presented);
     finding.frames = facts::frames_of_all([attempt]);
-    finding.frames.push(behind);
+    finding.frames.push(behind.at);
     finding.frames.sort_unstable();
     finding.evidence = facts::status_evidence(session, attempt).into_iter().collect();
     Some(finding)
+}
+
+/// Whether a call behind a B2BUA was refused for the credentials of that, or their lack.
+fn is_of_credentials(behind: Behind) -> bool {
+    matches!(behind.status, 401 | 407)
 }
 
 /// The same account got through with another call from the same address.

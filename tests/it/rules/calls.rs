@@ -101,6 +101,11 @@ fn the_realm_of_a_row_is_that_of_who_began() {
         server > proxy 407\nProxy-Authenticate: challenge realm=carrier\nproxy > server ACK\nproxy > server forward\n\
         Proxy-Authorization: digest user=trunk password=secret\nserver > proxy 503\nproxy > phone forward\n";
     tells(&[trunk, LATER], "| 1001 | INVITE |");
+    // Nor is the user that of a B2BUA which calls on under the same Call-ID.
+    let called_on = trunk
+        .replace("proxy > server forward", "proxy > server INVITE")
+        .replace("proxy > phone forward", "proxy > phone 503");
+    tells(&[&called_on, LATER], "| 1001 | INVITE |");
     // Nor is who sent the credentials left to guess.
     let refused = trunk.replace("503", "407\nProxy-Authenticate: challenge realm=carrier");
     check(&[&refused, LATER], NOTHING, "high rejected-credentials says=client_here_is_198.51.100.7,_which_sends");
@@ -110,4 +115,44 @@ fn the_realm_of_a_row_is_that_of_who_began() {
         NOTHING,
         "high rejected-credentials says=the_other_side_of_the_call",
     );
+}
+
+/// A call by way of a PBX, which calls on under a Call-ID of its own: how that call ends, and what the PBX tells its caller.
+fn called_on(inner: &str, outer: &str) -> String {
+    format!(
+        "phone 192.168.1.20\npbx 198.51.100.7\n[a] phone > pbx INVITE\n[a] pbx > phone 407\nProxy-Authenticate: challenge realm=pbx\n\
+         [a] phone > pbx ACK\n[a] phone > pbx INVITE\nProxy-Authorization: digest user=1001 password=secret\n[a] pbx > phone 100\n\
+         [b] pbx > server INVITE\n[b] server > pbx 407\nProxy-Authenticate: challenge realm=carrier\n[b] pbx > server ACK\n\
+         [b] pbx > server INVITE\nProxy-Authorization: digest user=trunk password=wrong\n[b] server > pbx {inner}[b] pbx > server ACK\n\
+         [a] pbx > phone {outer}[a] phone > pbx ACK\n{LATER}"
+    )
+}
+
+#[test]
+fn what_keeps_a_call_from_going_through_on_the_other_leg_is_named_to_the_phone() {
+    let again = "407\nProxy-Authenticate: challenge realm=carrier\n";
+    let told = "high rejected-credentials by=- says=trunk@carrier
+        medium forbidden-after-credentials fault=server says=203.0.113.10_asked_for_credentials_in_vain_in_frame_10";
+    for outer in ["403\n", "480\n", "503\n", "603\n"] {
+        check(&[&called_on(again, outer)], SECRET, &format!("{told} sure=likely"));
+    }
+    check(&[&called_on(again, "183\n[a] pbx > phone 480\n")], SECRET, &format!("{told} sure=possible"));
+    // A challenge without a header is that refusal, passed back.
+    check(
+        &[&called_on(again, "407\n")],
+        SECRET,
+        "high rejected-credentials says=trunk@carrier
+        medium challenge-header-missing says=asked_for_credentials_in_vain_in_frame_10 says=trunk",
+    );
+    // What another server said then is what is passed back.
+    let then =
+        format!("{again}[b] pbx > server ACK\n[c] pbx > second INVITE\n[c] second > pbx 404\n[c] pbx > second ACK\n");
+    let then = format!(
+        "second 203.0.113.99\n{}",
+        called_on(&then, "480\n").replace("[c] pbx > second ACK\n[b] pbx > server ACK\n", "[c] pbx > second ACK\n")
+    );
+    check(&[&then], SECRET, "no forbidden-after-credentials");
+    // Nor is a call that is turned down for itself refused for anybody's credentials.
+    check(&[&called_on("486\n", "486\n")], SECRET, "no forbidden-after-credentials");
+    check(&[&called_on("403\n", "503\n")], SECRET, "high forbidden-after-credentials says=trunk@carrier\nuntold 2 of");
 }
