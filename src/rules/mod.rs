@@ -342,7 +342,10 @@ pub fn check_session(session: &Session<'_>, context: &Context<'_>) -> Vec<Findin
             Check::Capture(_) => {}
         }
     }
-    findings.iter_mut().for_each(|finding| hop_facts::name_sender(session, finding));
+    for finding in &mut findings {
+        hop_facts::name_sender(session, finding);
+        unanswered::name_asker(session, context, finding);
+    }
     challenge_form::suspect(session, &mut findings);
     precedence::settle(session, &mut findings);
     excluded::complete(session, context, &mut findings);

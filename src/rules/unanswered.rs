@@ -5,6 +5,7 @@ mod unheard;
 
 pub use parties::blame_kind;
 pub use parties::blame_realm;
+pub use parties::name_asker;
 pub use unheard::explain_unread;
 pub use unheard::way_back;
 

@@ -69,7 +69,11 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
             "The credentials in {} were answered with another {}, not stale.{}",
             credentials_facts::requests_text(&refused),
             attempt.status().unwrap_or_default(),
-            if was_good { "" } else { looks_the_same(presented, let_past.is_some()) }
+            match () {
+                () if was_good => "",
+                () if is_anonymous(presented) => ANONYMOUS,
+                () => looks_the_same(presented, let_past.is_some()),
+            }
         ));
     let has_nonce = presented.credentials.nonce().is_some_and(|nonce| !nonce.is_empty());
     if known.is_none() && has_nonce && facts::is_digest(presented) {
@@ -83,9 +87,16 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     if is_open {
         finding.explanation.push_str(&facts::ends_behind(attempt, context));
     }
-    finding = finding.advises(advice(presented));
+    if is_anonymous(presented) && !was_good {
+        finding = finding.fault(Fault::Client).advises(format!(
+            "Give the client an account for realm {}: user name and password; Cisco: authentication or credentials with that realm",
+            facts::quoted(&presented.realm())
+        ));
+    } else {
+        finding = finding.advises(advice(presented));
+    }
     finding = username_not_aor::advise(finding, session, attempt, presented);
-    if let_past.is_none() && !was_good && facts::is_digest(presented) {
+    if let_past.is_none() && !was_good && facts::is_digest(presented) && !is_anonymous(presented) {
         finding = finding.advises(NO_ACCOUNT);
     }
     if was_good {
@@ -108,6 +119,13 @@ fn title(presented: &Presented<'_>) -> String {
         }
     }
 }
+
+/// Whether they are of the user that stands for none (RFC 3261 §22.1).
+fn is_anonymous(presented: &Presented<'_>) -> bool {
+    presented.username().eq_ignore_ascii_case(b"anonymous")
+}
+
+const ANONYMOUS: &str = " The user anonymous is nobody's account: clients answer so where they have none for that realm, or as caller without a name.";
 
 /// What tells more.
 fn advice(presented: &Presented<'_>) -> &'static str {

@@ -1,10 +1,12 @@
 //! Who asks whom: a client that challenges its own server, and an account that answers the same server for another realm.
 
+use crate::history::PairKey;
 use crate::history::outcomes::Ending;
 use crate::rules::Confidence;
 use crate::rules::Context;
 use crate::rules::Fault;
 use crate::rules::Finding;
+use crate::rules::Severity;
 use crate::rules::challenge_facts::Circumstance;
 use crate::rules::facts;
 use crate::session::Attempt;
@@ -30,6 +32,41 @@ pub(super) fn explain_own_server(mut finding: Finding, attempt: &Attempt<'_>) ->
         finding.remedy.push("Or leave it so: any answer to OPTIONS tells that its sender can be reached".into());
     }
     finding.fault(Fault::Server)
+}
+
+/// The same where the one that is asked answers with an account: whoever registers is the client of the two.
+fn is_own_registrar_asked(context: &Context<'_>, attempt: &Attempt<'_>) -> bool {
+    let (asked, asking) = (attempt.transaction.flow().source.address, attempt.transaction.flow().destination.address);
+    let of = |client, server| context.sources.get(PairKey { client, server });
+    of(asking, asked).is_some_and(|pair| pair.is_registrar && pair.is_authenticated)
+        && of(asked, asking).is_none_or(|pair| !pair.is_registrar && !pair.is_authenticated)
+}
+
+/// Says of refused credentials that a client asked its own server for them.
+pub fn name_asker(session: &Session<'_>, context: &Context<'_>, finding: &mut Finding) {
+    let attempt = finding.attempt.and_then(|index| session.attempts.get(index));
+    let is_refusal = finding.severity >= Severity::High && finding.rule.group() == "SA2";
+    let asked_back = |attempt: &&Attempt<'_>| {
+        attempt.has_credentials()
+            && attempt.transaction.method != Method::Register
+            && attempt.is_own_hop()
+            && is_own_registrar_asked(context, attempt)
+    };
+    let Some(attempt) = attempt.filter(|_| is_refusal).filter(asked_back) else { return };
+    let (asked, asking) = (attempt.transaction.flow().source.address, attempt.transaction.flow().destination.address);
+    let method = &attempt.transaction.method;
+    finding.explanation.push_str(&format!(
+        " {asking} is a client of {asked} and logs in there: servers have no account at their clients, and {asked} answers with what it has."
+    ));
+    for advice in &mut finding.remedy {
+        *advice = advice.replace("on the client", &format!("on {asked}")).into();
+    }
+    finding.remedy.insert(
+        0,
+        format!("Let {asking} take {method} from {asked} without a challenge (Asterisk: identify with match; Kamailio and OpenSIPS: permissions)")
+            .into(),
+    );
+    finding.fault = Fault::Server;
 }
 
 /// Whether the server names itself as one whose operators choose how it asks.

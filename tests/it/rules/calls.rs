@@ -156,3 +156,57 @@ fn what_keeps_a_call_from_going_through_on_the_other_leg_is_named_to_the_phone()
     check(&[&called_on("486\n", "486\n")], SECRET, "no forbidden-after-credentials");
     check(&[&called_on("403\n", "503\n")], SECRET, "high forbidden-after-credentials says=trunk@carrier\nuntold 2 of");
 }
+
+#[test]
+fn who_asks_its_own_registrar_for_credentials_is_told_so_when_it_refuses_them() {
+    let trunk = |registered: &str, refused: &str| {
+        format!(
+            "pbx 198.51.100.7\nitsp 203.0.113.10\n{registered}[b] itsp > pbx INVITE\n[b] pbx > itsp 401\nWWW-Authenticate: challenge realm=asterisk\n\
+             [b] itsp > pbx ACK\n[b] itsp > pbx INVITE\nAuthorization: digest user=1001 password=other\n[b] pbx > itsp {refused}[b] itsp > pbx ACK\n{LATER}"
+        )
+    };
+    let registered = "[a] pbx > itsp REGISTER\n[a] itsp > pbx 401\nWWW-Authenticate: challenge\n[a] pbx > itsp REGISTER\n\
+        Authorization: digest user=1001 password=secret\n[a] itsp > pbx 200\n";
+    let again = "401\nWWW-Authenticate: challenge realm=asterisk\n";
+    let told = "fault=server says=no_account_at_their_clients says=without_a_challenge";
+    for refused in ["403\n", again] {
+        check(
+            &[&trunk(registered, refused)],
+            SECRET,
+            &format!("high digest-wrong-password {told} unsaid=on_the_client"),
+        );
+    }
+    check(&[&trunk(registered, again)], NOTHING, &format!("high rejected-credentials {told}"));
+    check(&[&trunk("", again)], SECRET, "high digest-wrong-password fault=client unsaid=at_their_clients");
+}
+
+#[test]
+fn anonymous_is_no_account_whose_password_could_be_given() {
+    let sent = |user: &str| format!("> INVITE\nProxy-Authorization: digest user={user} password=none\n");
+    check(
+        &[CALL_ASKED, &sent("anonymous"), CALL_REFUSED, LATER],
+        SECRET,
+        "high rejected-credentials fault=client says=account_for_realm_\"pbx.example.com\" unsaid=Give_the_password",
+    );
+    check(
+        &[CALL_ASKED, &sent("sales"), CALL_REFUSED, LATER],
+        NOTHING,
+        "high rejected-credentials fault=unknown says=Give_the_password",
+    );
+}
+
+#[test]
+fn a_secret_that_is_taken_with_one_method_and_refused_with_another_is_told_so() {
+    let call = [CALL_ASKED, CALL_RIGHT, CALL_OK].concat();
+    let sent = |method: &str| {
+        format!(
+            "> {method}\n< 407\nProxy-Authenticate: challenge\n> {method}\nProxy-Authorization: digest user=1001 password=secret\n< 407\nProxy-Authenticate: challenge\n"
+        )
+    };
+    check(
+        &[&call, "+9 ", &sent("BYE"), LATER],
+        SECRET,
+        "high digest-ok-but-rejected says=with_INVITE;_only_BYE says=checks_of_BYE_otherwise",
+    );
+    check(&[&call, "+9 ", &sent("INVITE"), LATER], SECRET, "high digest-ok-but-rejected unsaid=otherwise_than_of");
+}

@@ -1,7 +1,6 @@
 //! Right digests that were refused, one by one: whether their nonces were old or new, what the same secret got before and behind them, and what to
 //! do about it.
 
-use crate::base::FrameNumber;
 use crate::digest::Verdict;
 use crate::rules::Confidence;
 use crate::rules::Context;
@@ -37,16 +36,19 @@ pub(super) fn taken_soon<'s, 'run>(
     later.find_map(|later| Some((later, later.credentials.iter().find(|later| is_same_taken(later, presented))?)))
 }
 
-/// The frame of a request that got in with the same secret before.
-fn taken_before(session: &Session<'_>, index: usize, presented: &Presented<'_>) -> Option<FrameNumber> {
+/// A request that got in with the same secret before.
+fn taken_before<'s, 'run>(
+    session: &'s Session<'run>,
+    index: usize,
+    presented: &Presented<'_>,
+) -> Option<&'s Attempt<'run>> {
     let let_past =
         session.lookup().let_past_from(0).iter().take(MADE_GOOD_WITHIN).take_while(|before| **before < index);
     let mut before = let_past.filter(|before| !relay_facts::is_on_hop_before(session, index, **before));
-    let taken = before.find_map(|before| {
+    before.find_map(|before| {
         let before = session.attempts.get(*before)?;
         before.credentials.iter().any(|sent| is_same_taken(sent, presented)).then_some(before)
-    });
-    Some(taken?.request()?.at.number)
+    })
 }
 
 /// Whether a digest of the same secret for the same account was let past.
@@ -166,12 +168,29 @@ impl Refusals<'_, '_, '_> {
         }
         // A nonce that had served before may have become too old. A new one shows that it is the secret.
         let with_it = taken_before(self.session, *index, presented);
-        if let Some(before) = with_it.filter(|_| self.new_nonces() > 0) {
-            finding.explanation.push_str(&format!(" The same secret was accepted in frame {before}."));
+        let with_it = with_it.filter(|_| self.new_nonces() > 0).and_then(|taken| Some((taken, taken.request()?)));
+        if let Some((taken, request)) = with_it {
+            let before = request.at.number;
+            finding.explanation.push_str(&format!(" The same secret was accepted in frame {before}"));
+            finding = self.compare_methods(finding, &taken.transaction.method);
             finding = finding
                 .advises(format!("See whether the account's password was changed on the server since frame {before}"));
         }
         finding.advises("See whether the node that challenged is the one that answered, and whether identity rules tie the user to the From address")
+    }
+
+    /// Where the secret was taken with another method than all that was refused, it is what the server does with that one which differs.
+    fn compare_methods(&self, mut finding: Finding, taken: &Method) -> Finding {
+        let method = self.rows.first().map(|(_, attempt, _)| &attempt.transaction.method);
+        let is_alone = |method: &&Method| self.rows.iter().all(|(_, other, _)| other.transaction.method == **method);
+        let Some(method) = method.filter(is_alone).filter(|method| *method != taken) else {
+            finding.explanation.push('.');
+            return finding;
+        };
+        finding.explanation.push_str(&format!(", with {taken}; only {method} is seen to be refused."));
+        finding.advises(format!(
+            "See what the server checks of {method} otherwise than of {taken}: another realm's or table's secret, another route, the tags of the call"
+        ))
     }
 }
 
