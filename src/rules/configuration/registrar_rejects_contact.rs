@@ -88,6 +88,9 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     if is_foreign && error.is_none() {
         finding = explain_foreign(finding, attempt);
     }
+    if let Some(refusals) = refused_before(context, attempt) {
+        finding = suspect_ban(finding, attempt, refusals);
+    }
     if is_wrong {
         finding.explanation.push_str(" The digest does not fit the secret given.");
     } else if is_let_past {
@@ -98,6 +101,37 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     finding.frames = facts::frames_of_all(failed.iter().map(|(_, (attempt, _))| *attempt));
     finding.evidence = facts::status_evidence(session, attempt).into_iter().collect();
     vec![finding]
+}
+
+/// Refusals of credentials after which servers and what guards them shut a source out.
+const REFUSALS_MIN: u64 = 3;
+
+/// How often the server has refused credentials of the source of a bare request that it answers 403, where it took none since.
+fn refused_before(context: &Context<'_>, attempt: &Attempt<'_>) -> Option<u64> {
+    let flow = attempt.transaction.flow();
+    let pair = PairKey { client: flow.source.address, server: flow.destination.address };
+    let refusals = context.sources.get(pair)?.conduct.as_deref()?.refusals;
+    (attempt.status() == Some(403) && !attempt.has_credentials() && refusals >= REFUSALS_MIN).then_some(refusals)
+}
+
+/// Some servers answer a source that they have blocked with 403 in place of silence.
+fn suspect_ban(mut finding: Finding, attempt: &Attempt<'_>, refusals: u64) -> Finding {
+    let flow = attempt.transaction.flow();
+    let (client, server) = (flow.source.address, flow.destination.address);
+    finding.title =
+        format!("{} failed with 403 after {refusals} refused credentials of {client}", attempt.transaction.method);
+    finding.explanation.push_str(&format!(
+        " {server} had asked {client} for credentials before, and refused them {refusals} times: it may have blocked the address, or the account, for \
+         that."
+    ));
+    finding.confidence = Confidence::Possible;
+    finding.excluded.clear();
+    finding.remedy = vec![
+        "First correct what was refused: see the findings about the credentials of this source".into(),
+        format!("Then see whether {server} has blocked {client} or the account, and lift that, or wait until it ends")
+            .into(),
+    ];
+    finding
 }
 
 const GIVE_PASSWORD: &str =

@@ -210,3 +210,18 @@ fn a_secret_that_is_taken_with_one_method_and_refused_with_another_is_told_so() 
     );
     check(&[&call, "+9 ", &sent("INVITE"), LATER], SECRET, "high digest-ok-but-rejected unsaid=otherwise_than_of");
 }
+
+#[test]
+fn a_403_without_a_challenge_after_refusals_may_be_a_ban() {
+    let wrong = [ASKED, WRONG, REFUSED, WRONG, REFUSED, WRONG, REFUSED].concat();
+    let bare = "+60 [b] > REGISTER\n[b] < 403\n";
+    let ban = "medium registrar-rejects-contact sure=possible says=may_have_blocked says=First_correct unsaid=not_the_problem";
+    for secret in [SECRET, NOTHING] {
+        check(&[&wrong, bare, LATER], secret, ban);
+    }
+    // Who was refused once, and who got in since, is turned down for something else.
+    let once = [ASKED, WRONG, REFUSED].concat();
+    for before in [once, wrong + RIGHT + OK] {
+        check(&[&before, bare, LATER], SECRET, "medium registrar-rejects-contact unsaid=blocked");
+    }
+}
