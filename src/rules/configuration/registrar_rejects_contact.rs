@@ -90,8 +90,7 @@ fn check(session: &Session<'_>, context: &Context<'_>) -> Vec<Finding> {
     }
     if let Some(refusals) = refused_before(context, attempt) {
         finding = suspect_ban(finding, attempt, refusals);
-    }
-    if is_wrong {
+    } else if is_wrong {
         finding.explanation.push_str(" The digest does not fit the secret given.");
     } else if is_let_past {
         finding = finding.excludes("wrong password: the server did not ask for another answer");
@@ -125,7 +124,6 @@ fn suspect_ban(mut finding: Finding, attempt: &Attempt<'_>, refusals: u64) -> Fi
          that."
     ));
     finding.confidence = Confidence::Possible;
-    finding.excluded.clear();
     finding.remedy = vec![
         "First correct what was refused: see the findings about the credentials of this source".into(),
         format!("Then see whether {server} has blocked {client} or the account, and lift that, or wait until it ends")

@@ -215,7 +215,7 @@ fn a_secret_that_is_taken_with_one_method_and_refused_with_another_is_told_so() 
 fn a_403_without_a_challenge_after_refusals_may_be_a_ban() {
     let wrong = [ASKED, WRONG, REFUSED, WRONG, REFUSED, WRONG, REFUSED].concat();
     let bare = "+60 [b] > REGISTER\n[b] < 403\n";
-    let ban = "medium registrar-rejects-contact sure=possible says=may_have_blocked says=First_correct unsaid=not_the_problem";
+    let ban = "medium registrar-rejects-contact sure=possible says=may_have_blocked says=First_correct unsaid=not_the_problem unsaid=did_not_ask_for_another";
     for secret in [SECRET, NOTHING] {
         check(&[&wrong, bare, LATER], secret, ban);
     }
