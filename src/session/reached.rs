@@ -35,14 +35,18 @@ impl Session<'_> {
     /// How far it came.
     pub fn reached(&self) -> Reached {
         let mut newest = own(self.run, &self.attempts).rev();
-        let last = newest.next();
-        let rang = |last: &Attempt<'_>| last.transaction.method == Method::Invite && self.rang_with_credentials(last);
-        let mut again = || newest.next().filter(|before| last.is_some_and(|last| self.is_answered_as(last, before)));
-        match self.outcome {
-            SessionOutcome::Undecided if last.is_some_and(rang) => Reached::Ringing,
-            SessionOutcome::NoAnswer => again().and_then(Attempt::status).map_or(Reached::Nothing, Reached::Again),
-            _ => self.final_status().map_or(Reached::Nothing, Reached::Status),
-        }
+        let further = match self.outcome {
+            SessionOutcome::Undecided => newest.next().filter(|last| self.is_ringing(last)).map(|_| Reached::Ringing),
+            SessionOutcome::NoAnswer => newest.next().zip(newest.next()).and_then(|(last, before)| {
+                self.is_answered_as(last, before).then(|| before.status().map(Reached::Again)).flatten()
+            }),
+            _ => None,
+        };
+        further.or_else(|| self.final_status().map(Reached::Status)).unwrap_or(Reached::Nothing)
+    }
+
+    fn is_ringing(&self, last: &Attempt<'_>) -> bool {
+        last.transaction.method == Method::Invite && self.rang_with_credentials(last)
     }
 
     /// Whether the server goes on with its answer to the request before behind this one, which has its branch and no answer of its own.
