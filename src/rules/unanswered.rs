@@ -450,7 +450,7 @@ fn used_before(session: &Session<'_>, attempt: &Attempt<'_>) -> Option<FrameNumb
     let client = attempt.transaction.flow().source.address;
     let mut before = session.attempts.iter().filter(|other| {
         other.transaction.flow().source.address == client
-            && other.is_let_past()
+            && (other.is_let_past() || session.rang_with_credentials(other))
             && other
                 .credentials
                 .iter()

@@ -225,3 +225,16 @@ fn a_403_without_a_challenge_after_refusals_may_be_a_ban() {
         check(&[&before, bare, LATER], SECRET, "medium registrar-rejects-contact unsaid=blocked");
     }
 }
+
+#[test]
+fn a_prack_without_credentials_is_not_for_want_of_an_account() {
+    let ringing = [CALL_ASKED, CALL_RIGHT, "< 183\n"].concat();
+    let prack = "> PRACK\n< 407 to PRACK\nProxy-Authenticate: challenge\n";
+    for end in ["", "+32 < 504 to INVITE\nCSeq: 2 INVITE\n"] {
+        check(
+            &[&ringing, prack, end, LATER],
+            SECRET,
+            "high challenge-unanswered fault=client says=has_credentials_for_this_realm unsaid=Check_that_user_name",
+        );
+    }
+}
