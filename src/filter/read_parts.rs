@@ -187,8 +187,7 @@ fn via<'m>(value: &'m [u8], get: Get, found: Found<'_, 'm>) {
         Get::ViaNumber(name) => parameters(value, name).for_each(|value| number(value, found)),
         Get::ViaTransport => found(Value::text(Via::parse(value).transport())),
         _ => {
-            let sent_by = head(value).split(u8::is_ascii_whitespace).next_back().unwrap_or_default();
-            let (host, port) = split_port(sent_by);
+            let (host, port) = split_port(Via::parse(value).sent_by());
             let host = within_brackets(host).unwrap_or(host);
             match get {
                 Get::ViaPort => number(port, found),

@@ -2,15 +2,16 @@
 
 use std::net::IpAddr;
 
-/// Host and port as written: brackets of an IPv6 address belong to the host, and the port is empty where there is none. The port's
-/// digits are not looked at.
+/// Host and port as written, without the blanks that a Via may have around its colon: brackets of an IPv6 address belong to the host, and the
+/// port is empty where there is none. The port's digits are not looked at.
 pub fn split_port(host_port: &[u8]) -> (&[u8], &[u8]) {
     let search_from = if host_port.starts_with(b"[") { memchr::memchr(b']', host_port).unwrap_or(0) } else { 0 };
     let tail = host_port.get(search_from..).unwrap_or_default();
     match memchr::memchr(b':', tail) {
         Some(colon) => {
             let at = search_from.saturating_add(colon);
-            (host_port.get(..at).unwrap_or_default(), host_port.get(at.saturating_add(1)..).unwrap_or_default())
+            let (host, port) = (host_port.get(..at), host_port.get(at.saturating_add(1)..));
+            (host.unwrap_or_default().trim_ascii_end(), port.unwrap_or_default().trim_ascii_start())
         }
         None => (host_port, &[]),
     }
@@ -40,6 +41,7 @@ mod tests {
         check("[2001:db8::1]", "[2001:db8::1]", "");
         check("[2001:db8::1", "[2001", "db8::1");
         check("pbx:", "pbx", "");
+        check("[2001:db8::1] : 5061", "[2001:db8::1]", "5061");
         check("", "", "");
     }
 

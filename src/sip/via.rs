@@ -32,14 +32,20 @@ impl<'a> Via<'a> {
 
     /// `UDP`, `TCP`…, as written; empty where there is none.
     pub fn transport(&self) -> &'a [u8] {
-        // RFC 3261 §25.1: blanks may stand around each slash of `SIP/2.0/UDP`, and nothing but blanks behind the transport.
-        let behind_slashes = self.head.splitn(3, |&byte| byte == b'/').last().unwrap_or_default();
-        behind_slashes.trim_ascii_start().split(u8::is_ascii_whitespace).next().unwrap_or_default()
+        self.transport_and_sender().0
     }
 
-    /// Host and port, as written.
+    /// Host and port, as written: blanks may stand around the colon between them (RFC 3261 §25.1 `COLON`).
     pub fn sent_by(&self) -> &'a [u8] {
-        self.head.trim_ascii_end().rsplit(u8::is_ascii_whitespace).next().unwrap_or_default()
+        self.transport_and_sender().1
+    }
+
+    fn transport_and_sender(&self) -> (&'a [u8], &'a [u8]) {
+        // RFC 3261 §25.1: blanks may stand around each slash of `SIP/2.0/UDP`, and nothing but blanks behind the transport.
+        let behind_slashes = self.head.splitn(3, |&byte| byte == b'/').last().unwrap_or_default().trim_ascii();
+        let end = behind_slashes.iter().position(u8::is_ascii_whitespace).unwrap_or(behind_slashes.len());
+        let (transport, sender) = behind_slashes.split_at_checked(end).unwrap_or_default();
+        (transport, sender.trim_ascii_start())
     }
 
     /// The port at which responses are expected: 5060 where none is written (RFC 3261 §18.2.2). `None` where it is no number.
@@ -77,7 +83,8 @@ mod tests {
         check("SIP / 2.0 / UDP 192.0.2.1:5060;rport", "UDP", "192.0.2.1:5060");
         check("SIP  / 2.0\r\n /TCP\r\n    192.0.2.2;branch=x", "TCP", "192.0.2.2");
         check("SIP/2.0/ TLS\tpbx.example.com", "TLS", "pbx.example.com");
-        check("SIP/2.0/", "", "SIP/2.0/");
+        check("SIP/2.0/UDP 192.0.2.1 : 4000 ", "UDP", "192.0.2.1 : 4000");
+        check("SIP/2.0/", "", "");
         check("", "", "");
     }
 
@@ -90,9 +97,9 @@ mod tests {
         assert_eq!(Via::parse(b"SIP/2.0/UDP 10.1.1.200").branch, None);
         assert_eq!(Via::parse(b"").branch, None);
         assert_eq!(
-            ["a", "[2001:db8::1]:5080", "pbx:5080", "a:x"]
+            ["a", "[2001:db8::1]:5080", "pbx:5080", "pbx : 5080", "[2001:db8::1] :5080", "a:x"]
                 .map(|by| Via::parse(format!("SIP/2.0/UDP {by}").as_bytes()).port()),
-            [Some(5060), Some(5080), Some(5080), None]
+            [Some(5060), Some(5080), Some(5080), Some(5080), Some(5080), None]
         );
         assert!(
             Via::asks_rport(b"A a; RPORT ;branch=x")
