@@ -22,6 +22,8 @@ use crate::rules::configuration::method_auth_differs::refused_with_known_secret;
 use crate::rules::credentials::digest_ok_but_rejected;
 use crate::rules::credentials::digest_wrong_password;
 use crate::rules::credentials::forbidden_after_credentials;
+use crate::rules::credentials::rejected_credentials;
+use crate::rules::credentials_facts;
 use crate::rules::facts;
 use crate::rules::path::auth_retry_no_response;
 use crate::rules::path::no_response_at_all;
@@ -71,6 +73,18 @@ fn tell_known_account(finding: &mut Finding, outcomes: &Outcomes, accounts: &Acc
     }
 }
 
+/// Tells of refused credentials that another account alone got in from the same place, and registered.
+fn tell_registered(finding: &mut Finding, outcomes: &Outcomes, only_users: &OnlyUsers<'_>) {
+    let Subject { user, client, server, .. } = &finding.subject;
+    let Some((client, server)) = client.zip(*server) else { return };
+    let own = UserKey { client, user: user.as_slice().into() };
+    let Some(port) = outcomes.refused_from(&own, server) else { return };
+    let only = only_users.get(&(client, port, server)).copied().flatten();
+    if let Some((other, registered)) = only.and_then(|only| Some((only, outcomes.registered(only, server)?))) {
+        credentials_facts::name_registered(finding, &other.user, registered);
+    }
+}
+
 impl Analyzer {
     /// Tells with what the whole capture shows what its sessions could not know.
     pub(super) fn revise_findings(&mut self, facts: &CaptureFacts) {
@@ -105,6 +119,9 @@ impl Analyzer {
         self.messages.findings.revise(&challenge_unanswered::RULE, |finding| {
             tell_known_account(finding, outcomes, accounts, &only_users);
         });
+        for rule in [&digest_wrong_password::RULE, &rejected_credentials::RULE] {
+            self.messages.findings.revise(rule, |finding| tell_registered(finding, outcomes, &only_users));
+        }
         self.messages.findings.revise(&forbidden_after_credentials::RULE, |finding| {
             let Subject { user, realm, client, server, .. } = &finding.subject;
             let (Some((client, server)), Some(at)) = (client.zip(*server), finding.frames.first()) else { return };

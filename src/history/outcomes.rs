@@ -219,6 +219,19 @@ impl Outcomes {
         self.users.entry(key).or_default().note(ending);
     }
 
+    /// How a user registered at a server; `None` where no such attempt, or none that was let past, is known.
+    pub fn registered(&self, key: &UserKey, server: IpAddr) -> Option<&Ending> {
+        self.users.get(key)?.let_past(&Method::Register).filter(|ending| ending.server == server)
+    }
+
+    /// The port from which a server refused a user that never got in, and never tried to register, anywhere.
+    pub fn refused_from(&self, key: &UserKey, server: IpAddr) -> Option<u16> {
+        let UserOutcomes { let_past, failed } = self.users.get(key)?;
+        let has_registered = failed.iter().any(|ending| ending.method == Method::Register);
+        let refused = failed.iter().find(|ending| ending.server == server)?;
+        (let_past.is_empty() && !has_registered).then_some(refused.port)
+    }
+
     /// How a user got in at a server with another realm than that one, where none of his got in with that one.
     pub fn let_past_elsewhere(&self, key: &UserKey, server: IpAddr, realm: &[u8]) -> Option<&Ending> {
         let let_past = &self.users.get(key)?.let_past;

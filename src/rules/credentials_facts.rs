@@ -8,6 +8,7 @@ use crate::base::FrameNumber;
 use crate::base::FrameRef;
 use crate::digest::Verdict;
 use crate::history::AccountKey;
+use crate::history::outcomes::Ending;
 use crate::rules::Confidence;
 use crate::rules::Context;
 use crate::rules::Finding;
@@ -315,6 +316,27 @@ pub fn subject(session: &Session<'_>, attempt: &Attempt<'_>, presented: &Present
         }
     }
     subject
+}
+
+/// Says of refused credentials that another account registered from the same place, and theirs did not: a trunk that is set up with the
+/// number that it calls from in place of its account looks so.
+pub fn name_registered(finding: &mut Finding, registered: &[u8], at: &Ending) {
+    let (other, user) = (facts::text(registered), facts::text(&finding.subject.user));
+    finding.explanation.push_str(&format!(
+        " From the same address and port {other} registered at this server in frame {}, and {user} did not: where that is one device, it shows \
+         another user name here than that of its account.",
+        at.at.number
+    ));
+    // What its own password would tell stands first.
+    let place = finding.remedy.len().min(1);
+    finding.remedy.insert(
+        place,
+        format!(
+            "Where {other} is the account of this device, set it as the user name for calls, too (Asterisk: username of outbound_auth); the number \
+             that it calls from belongs in From or P-Asserted-Identity"
+        )
+        .into(),
+    );
 }
 
 /// The frame in which the same account got in with credentials before, in this session.

@@ -238,3 +238,28 @@ fn a_prack_without_credentials_is_not_for_want_of_an_account() {
         );
     }
 }
+
+#[test]
+fn a_trunk_that_calls_with_its_number_as_user_name_is_told_of_the_account_that_it_registered() {
+    let registered = [ASKED, RIGHT, OK].concat();
+    let call = |user: &str| {
+        let asked = "[c] < 407\nProxy-Authenticate: challenge\n[c] > ACK\n";
+        format!("[c] > INVITE\n{asked}[c] > INVITE\nProxy-Authorization: digest user={user} password=other\n{asked}")
+    };
+    let told = "says=another_user_name_here says=belongs_in_From";
+    for (secrets, rule) in
+        [(SECRET, "rejected-credentials"), ("1001,*,secret\n5550100,*,secret\n", "digest-wrong-password")]
+    {
+        check(&[&registered, &call("5550100"), LATER], secrets, &format!("high {rule} {told}"));
+    }
+    // The account itself; one that nobody registered; and one that was refused when it registered, too.
+    check(&[&registered, &call("1001"), LATER], NOTHING, "high rejected-credentials unsaid=another_user_name_here");
+    check(&[&call("5550100"), LATER], NOTHING, "high rejected-credentials unsaid=another_user_name_here");
+    let second = "[b] > REGISTER\n[b] < 401\nWWW-Authenticate: challenge\n[b] > REGISTER\n\
+        Authorization: digest user=5550100 password=other\n[b] < 403\n";
+    check(
+        &[&registered, second, &call("5550100"), LATER],
+        NOTHING,
+        "high rejected-credentials unsaid=another_user_name_here",
+    );
+}
