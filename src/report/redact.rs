@@ -14,6 +14,9 @@ use crate::base::in_clear::SECRET_PARAMS;
 use crate::rules::EvidenceValue;
 use crate::session::NonceId;
 
+/// Parameters that hold the keys of an IPsec session: an IMS core that tells them to the phone tells them to whoever listens.
+const SESSION_KEYS: [&str; 2] = ["ck", "ik"];
+
 /// How much is hidden.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Redaction {
@@ -99,7 +102,8 @@ pub fn credentials_scheme(raw: &[u8]) -> String {
 
 fn parameter(param: &Param<'_>, nonce: Option<NonceId>, redaction: Redaction) -> String {
     let name = Untrusted(param.name).to_text();
-    if SECRET_PARAMS.iter().any(|secret| param.is(secret)) && redaction != Redaction::None {
+    let mut hidden = SECRET_PARAMS.iter().chain(&SESSION_KEYS);
+    if hidden.any(|hidden| param.is(hidden)) && redaction != Redaction::None {
         return name + "=[redacted]";
     }
     if redaction == Redaction::Strict {
@@ -146,6 +150,9 @@ mod tests {
         let shown = "Digest username=\"a\", nonce=n1, RESPONSE=[redacted], auts=[redacted], qop=auth";
         assert_eq!(evidence(&value, Redaction::Default), shown);
         assert!(evidence(&value, Redaction::None).contains("RESPONSE=\"0123abcd\""));
+        let keys: Box<[u8]> = b"Digest nonce=\"x\", ck=\"2b4a\", IK=\"3c4a\"".as_slice().into();
+        let value = EvidenceValue::Challenge(keys, [Some(NonceId(0))].into());
+        assert_eq!(evidence(&value, Redaction::Default), "Digest nonce=n1, ck=[redacted], IK=[redacted]");
         let basic = EvidenceValue::Credentials(b"Basic dXNlcjpwYXNz".as_slice().into(), None);
         assert_eq!(evidence(&basic, Redaction::None), "Basic [redacted]");
         let shown =

@@ -3,6 +3,7 @@
 use crate::auth::Algorithm;
 use crate::rules::credentials_facts::Row;
 use crate::rules::streaks;
+use crate::session::Attempt;
 use crate::session::Presented;
 use crate::session::Session;
 
@@ -19,6 +20,33 @@ pub fn distrusts(session: &Session<'_>, presented: &Presented<'_>) -> bool {
         && credentials.nonce().is_some_and(|nonce| !nonce.is_empty())
         && !asks_to_resync(presented)
         && is_aka(session, presented)
+}
+
+/// Whether a request is the first of an IMS phone, whose SIM answers what AKA asks.
+pub fn is_from_sim(attempt: &Attempt<'_>) -> bool {
+    offers_agreement(attempt) || attempt.credentials.iter().any(|presented| presented.credentials.is_ims_initial())
+}
+
+fn offers_agreement(attempt: &Attempt<'_>) -> bool {
+    attempt.transaction.marks().is_some_and(|marks| marks.offers_agreement)
+}
+
+/// Whether a challenge asks the SIM.
+pub fn asks_sim(attempt: &Attempt<'_>) -> bool {
+    attempt.challenges.iter().any(|offered| matches!(offered.challenge.algorithm(), Algorithm::Aka { .. }))
+}
+
+/// Whether an IMS phone named mechanisms to agree on, and the challenge of its SIM has none: it is to abandon that, and to begin anew under
+/// another Call-ID (3GPP TS 24.229 §5.1.1.5).
+pub fn lacks_agreement(attempt: &Attempt<'_>) -> bool {
+    let is_agreed = attempt.answer().is_some_and(|answer| answer.security_server().is_some());
+    offers_agreement(attempt) && !is_agreed && asks_sim(attempt)
+}
+
+/// Whether a challenge names the keys of the session, which the P-CSCF is to keep for itself (3GPP TS 24.229 §5.2.2).
+pub fn tells_keys(attempt: &Attempt<'_>) -> bool {
+    let mut params = attempt.challenges.iter().flat_map(|offered| offered.challenge.params.iter());
+    params.any(|param| param.is("ck") || param.is("ik"))
 }
 
 /// Whether credentials or the challenge that they answer name AKA.

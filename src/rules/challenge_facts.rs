@@ -16,6 +16,7 @@ use crate::rules::Context;
 use crate::rules::Fault;
 use crate::rules::Finding;
 use crate::rules::Severity;
+use crate::rules::aka_facts;
 use crate::rules::answer_facts;
 use crate::rules::answer_facts::FollowUp;
 use crate::rules::challenge::challenge_unanswered::is_settled;
@@ -360,7 +361,8 @@ pub fn demanding_algorithm<'s>(
             let port = attempt.transaction.flow().source.port;
             context.accounts.shown(&key).any(|shown| shown.purpose == purpose && shown.has_port_of(port))
         });
-    if is_plain_md5 || is_used_elsewhere || session.attempts.iter().any(uses) {
+    let is_known_to_sim = matches!(algorithm, Algorithm::Aka { .. }) && aka_facts::is_from_sim(attempt);
+    if is_plain_md5 || is_known_to_sim || is_used_elsewhere || session.attempts.iter().any(uses) {
         return None;
     }
     Some(algorithm_name(algorithm))

@@ -1,5 +1,6 @@
 //! Why a challenge may have gone unanswered, as far as the capture shows it: told within the finding, with what to do about it.
 
+mod ims;
 mod parties;
 mod unheard;
 
@@ -18,6 +19,7 @@ use crate::rules::Confidence;
 use crate::rules::Context;
 use crate::rules::Fault;
 use crate::rules::Finding;
+use crate::rules::aka_facts;
 use crate::rules::answer_facts;
 use crate::rules::answer_facts::Doubt;
 use crate::rules::answer_facts::FollowUp;
@@ -56,7 +58,7 @@ pub fn explain(
     } else if challenge.is_lost {
         finding = explain_lost(finding, context, attempt);
     } else if session.run.agrees_on_ipsec(attempt.transaction) {
-        finding = explain_ipsec(finding);
+        finding = ims::explain_ipsec(finding);
     } else if attempt.is_unheard() {
         finding = unheard::explain_unheard(finding, attempt);
         if let Some(form) = challenge_form::odd_form(session, context, attempt) {
@@ -64,6 +66,8 @@ pub fn explain(
         }
     } else if attempt.is_answered_too_late() {
         finding = unheard::explain_late(finding, attempt);
+    } else if aka_facts::lacks_agreement(attempt) {
+        finding = ims::explain_no_agreement(finding, attempt);
     } else {
         finding = explain_circumstances(session, context, finding, attempt);
         if parties::is_own_server_asked(context, attempt) {
@@ -113,14 +117,6 @@ fn explain_lost(mut finding: Finding, context: &Context<'_>, attempt: &Attempt<'
         return finding;
     }
     finding.advises("Look for the path that loses fragments; TCP, or a shorter request, avoids them")
-}
-
-/// The phone of an IMS goes on within IPsec.
-fn explain_ipsec(mut finding: Finding) -> Finding {
-    finding.explanation.push_str(
-        " The answer agrees on IPsec (Security-Server: ipsec-3gpp): what follows is encrypted, and this capture cannot show it.",
-    );
-    finding.advises("Capture behind the P-CSCF (Mw), or with the keys of the ESP packets, to see the answer")
 }
 
 /// A proxy or gateway passed an answer back with its own Via on it.
@@ -325,6 +321,7 @@ fn advise_by_use(session: &Session<'_>, context: &Context<'_>, mut finding: Find
         None if answer_facts::has_shown_realm_elsewhere(session, context, attempt) => {
             "under another Call-ID".to_owned()
         }
+        None if aka_facts::is_from_sim(attempt) => return finding.advises(ims::CHECK_SIM),
         None => return finding.advises(parties::CHECK_ACCOUNT),
     };
     if challenge_facts::answers_other_calls(session, context, attempt) {

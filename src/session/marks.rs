@@ -38,6 +38,8 @@ pub struct Marks {
     pub addresses: Option<OddAddresses>,
     /// The values of Security-Verify (RFC 3329 §2.2), joined with commas.
     pub security_verify: Option<TextId>,
+    /// It names mechanisms to agree on: there is a Security-Client (RFC 3329 §2.2).
+    pub offers_agreement: bool,
     /// It ends a registration, a subscription or a publication.
     pub is_removal: bool,
 }
@@ -66,10 +68,12 @@ impl Marks {
     pub(super) fn of(sighting: &Sighting<'_>, via: Option<Via<'_>>, texts: &mut Texts) -> Option<Box<Marks>> {
         let message = sighting.message;
         let security_verify = joined(message, HeaderName::SecurityVerify, texts);
+        let offers_agreement = message.value(HeaderName::SecurityClient).is_some();
         let is_removal = is_removal(message);
         if sighting.credentials.is_empty() {
-            let is_marked = is_removal || security_verify.is_some();
-            return is_marked.then(|| Box::new(Marks { security_verify, is_removal, ..Marks::default() }));
+            let is_marked = is_removal || offers_agreement || security_verify.is_some();
+            let marks = || Marks { security_verify, offers_agreement, is_removal, ..Marks::default() };
+            return is_marked.then(|| Box::new(marks()));
         }
         let covers_body = sighting.credentials.iter().any(|row| AUTH_INT.find(&row.value).is_some());
         let marks = Marks {
@@ -77,10 +81,12 @@ impl Marks {
             is_length_wrong: !sighting.is_cut && is_length_wrong(message),
             addresses: via.and_then(|via| odd_addresses(message, via, texts)),
             security_verify,
+            offers_agreement,
             is_removal,
         };
         let is_empty = marks.body.is_none()
             && !marks.is_removal
+            && !marks.offers_agreement
             && !marks.is_length_wrong
             && marks.addresses.is_none()
             && marks.security_verify.is_none();

@@ -50,6 +50,8 @@ pub enum HeaderName {
     ProxyAuthenticationInfo,
     /// `Require`
     Require,
+    /// `Security-Client` (RFC 3329)
+    SecurityClient,
     /// `Security-Server` (RFC 3329)
     SecurityServer,
     /// `Security-Verify` (RFC 3329)
@@ -91,7 +93,9 @@ impl HeaderName {
             (10, Some(b'u')) => is(HeaderName::UserAgent),
             (13, Some(b'a')) => is(HeaderName::Authorization),
             (14, Some(b'c')) => is(HeaderName::ContentLength),
-            (15, Some(b's')) => is(HeaderName::SecurityServer).or_else(|| is(HeaderName::SecurityVerify)),
+            (15, Some(b's')) => is(HeaderName::SecurityServer)
+                .or_else(|| is(HeaderName::SecurityClient))
+                .or_else(|| is(HeaderName::SecurityVerify)),
             (16, Some(b'w')) => is(HeaderName::WwwAuthenticate),
             (17, Some(b'p')) => is(HeaderName::RegistrarError),
             (18, Some(b'p')) => is(HeaderName::ProxyAuthenticate),
@@ -171,6 +175,7 @@ impl HeaderName {
             HeaderName::AuthenticationInfo => "Authentication-Info",
             HeaderName::ProxyAuthenticationInfo => "Proxy-Authentication-Info",
             HeaderName::Require => "Require",
+            HeaderName::SecurityClient => "Security-Client",
             HeaderName::SecurityServer => "Security-Server",
             HeaderName::SecurityVerify => "Security-Verify",
             HeaderName::Warning => "Warning",

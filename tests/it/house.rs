@@ -174,6 +174,7 @@ const NO_RULES: &[&str] = &[
     "request-uri",
     "same-nonce",
     "second-realm",
+    "security-agreement",
     "sip-auth",
     "sip-scan",
     "source-changed",

@@ -27,7 +27,8 @@ pub static RULE: Rule = Rule {
     advice: "Update the client. Until then let the server offer MD5 first, or MD5 alone, to these clients (Asterisk: supported \
              algorithms of the auth object, in that order).",
     not_this: "A client without an account for that realm falls silent too: one that answers MD5 challenges of this server, and not \
-               this one, settles it. Algorithms that no standard names are the server's fault, not the client's.",
+               this one, settles it. Algorithms that no standard names are the server's fault, not the client's. An IMS phone, which begins with \
+               an empty response or with Security-Client, has a SIM and knows AKA.",
     sources: &["RFC 8760 section 2.4", "RFC 7616 section 3.7", "RFC 7616 section 3.3"],
     sample: "register-two-algorithms-unanswered",
     check: Check::Deviation(check),

@@ -112,3 +112,35 @@ fn a_digest_of_aka_is_checked_with_the_key_of_the_sim() {
     );
     check(&[&right], "user,password\n1001,x\n", "info verification-not-possible cause=aka_without_key");
 }
+
+#[test]
+fn an_ims_phone_lets_a_challenge_go_that_agrees_on_nothing() {
+    let initial = "Authorization: Digest username=\"1001\", realm=\"pbx.example.com\", uri=\"sip:pbx.example.com\", nonce=\"\", response=\"\"\n";
+    let client = "Security-Client: ipsec-3gpp;alg=hmac-sha-1-96;spi-c=1;spi-s=2;port-c=3;port-s=4\n";
+    let asked = |request: &str| {
+        format!("> REGISTER\n{request}< 401\nWWW-Authenticate: challenge algorithm=AKAv1-MD5 nonce=n\n")
+    };
+    let told = "high challenge-unanswered cause=security-agreement fault=server sure=likely by=- says=no_Security-Server excludes=wrong_key\n\
+        no algorithm-unsupported-no-retry";
+    for request in [[initial, client].concat(), client.to_owned()] {
+        check(&[&asked(&request), LATER], NOTHING, told);
+    }
+    let keys = "Digest realm=\"pbx.example.com\", nonce=\"n\", algorithm=AKAv1-MD5, ck=\"2b4af4327b00d39c\", ik=\"3c4af4327b00d39c\"";
+    check(
+        &[&asked(client).replace("challenge algorithm=AKAv1-MD5 nonce=n", keys), LATER],
+        NOTHING,
+        "high challenge-unanswered says=carries_ck_and_ik says=take_ck_and_ik_out",
+    );
+    // Who asked for no agreement is silent for another reason, and is no client that does not know AKA.
+    check(
+        &[&asked(initial), LATER],
+        NOTHING,
+        "high challenge-unanswered fault=client says=account_is_in_the_SIM unsaid=Security-Server\nno algorithm-unsupported-no-retry",
+    );
+    check(&[&asked(""), LATER], NOTHING, "high algorithm-unsupported-no-retry fault=client");
+    // What is agreed on goes on unseen, and a password needs no agreement.
+    let agreed = [&asked(&[initial, client].concat()), "Security-Server: tls\n"].concat();
+    check(&[&agreed, LATER], NOTHING, "high challenge-unanswered unsaid=no_Security-Server");
+    let md5 = asked(client).replace("algorithm=AKAv1-MD5 ", "");
+    check(&[&md5, LATER], NOTHING, "high challenge-unanswered fault=client unsaid=Security-Server");
+}
