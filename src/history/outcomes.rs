@@ -219,7 +219,7 @@ impl Outcomes {
         self.users.entry(key).or_default().note(ending);
     }
 
-    /// How a user registered at a server; `None` where no such attempt, or none that was let past, is known.
+    /// How a user registered at a server; `None` where no REGISTER of his is known that was let past there.
     pub fn registered(&self, key: &UserKey, server: IpAddr) -> Option<&Ending> {
         self.users.get(key)?.let_past(&Method::Register).filter(|ending| ending.server == server)
     }

@@ -32,7 +32,7 @@ fn offers_agreement(attempt: &Attempt<'_>) -> bool {
 }
 
 /// Whether a challenge asks the SIM.
-pub fn asks_sim(attempt: &Attempt<'_>) -> bool {
+fn asks_sim(attempt: &Attempt<'_>) -> bool {
     attempt.challenges.iter().any(|offered| matches!(offered.challenge.algorithm(), Algorithm::Aka { .. }))
 }
 
@@ -40,7 +40,9 @@ pub fn asks_sim(attempt: &Attempt<'_>) -> bool {
 /// another Call-ID (3GPP TS 24.229 §5.1.1.5).
 pub fn lacks_agreement(attempt: &Attempt<'_>) -> bool {
     let is_agreed = attempt.answer().is_some_and(|answer| answer.security_server().is_some());
-    offers_agreement(attempt) && !is_agreed && asks_sim(attempt)
+    // Behind the P-CSCF nobody is to agree on anything, and ck and ik belong there.
+    let is_from_phone = attempt.request().is_some_and(|request| request.via_count <= 1);
+    offers_agreement(attempt) && is_from_phone && !is_agreed && asks_sim(attempt)
 }
 
 /// Whether a challenge names the keys of the session, which the P-CSCF is to keep for itself (3GPP TS 24.229 §5.2.2).

@@ -138,6 +138,14 @@ fn an_ims_phone_lets_a_challenge_go_that_agrees_on_nothing() {
         "high challenge-unanswered fault=client says=account_is_in_the_SIM unsaid=Security-Server\nno algorithm-unsupported-no-retry",
     );
     check(&[&asked(""), LATER], NOTHING, "high algorithm-unsupported-no-retry fault=client");
+    // Between P-CSCF and S-CSCF nothing is agreed on.
+    let core =
+        "Via: SIP/2.0/UDP 192.168.1.20:5060;branch=z9hG4bKpcscf\nVia: SIP/2.0/UDP 10.46.0.2:5060;branch=z9hG4bKphone\n";
+    check(
+        &[&asked(&[core, client].concat()), LATER],
+        NOTHING,
+        "high challenge-unanswered unsaid=Security-Server\nno algorithm-unsupported-no-retry",
+    );
     // What is agreed on goes on unseen, and a password needs no agreement.
     let agreed = [&asked(&[initial, client].concat()), "Security-Server: tls\n"].concat();
     check(&[&agreed, LATER], NOTHING, "high challenge-unanswered unsaid=no_Security-Server");
